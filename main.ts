@@ -1,0 +1,83 @@
+/**
+ * Parley: gives a voice agent its mind. This file puts the parts together;
+ * what they are and do lies in `src`.
+ *
+ * @module
+ */
+import deno from "./deno.json" with { type: "json" };
+import { createApp, createHome } from "./src/app.ts";
+import { ConfigError, readConfig } from "./src/config.ts";
+import { createFloor } from "./src/conversation/floor.ts";
+import { readEnvironment } from "./src/environment.ts";
+import { createHealth, createReady } from "./src/health.ts";
+import { createAuthorize } from "./src/layercode/authorize.ts";
+import { createLog, explain, printError } from "./src/log.ts";
+import { chooseProvider } from "./src/providers/mod.ts";
+import { loadOrMakeSecret } from "./src/secret.ts";
+import { serve } from "./src/serve.ts";
+import { createStore } from "./src/sessions/mod.ts";
+import { createWebhook } from "./src/webhook.ts";
+
+async function main(): Promise<void> {
+  const { env, sources } = await readEnvironment(Deno.env.toObject());
+  const config = readConfig(env, sources);
+  const log = createLog(config.log);
+  const provider = await chooseProvider(config, log);
+  const store = createStore(config, log);
+  const floor = createFloor();
+  const secrets = config.webhookSecrets.length > 0
+    ? config.webhookSecrets
+    : [await loadOrMakeSecret(config.dataDir)];
+
+  const { version } = deno;
+  const { agent, allowedOrigins } = config;
+  const now = Date.now;
+  let draining = false;
+  const health = { version, provider, store, log, now };
+  const app = createApp({
+    webhook: createWebhook({
+      secrets,
+      floor,
+      store,
+      provider,
+      agent,
+      log,
+      now,
+    }),
+    authorize: createAuthorize({ ...config.layercode, allowedOrigins, log }),
+    health: createHealth(health),
+    ready: createReady(health),
+    home: createHome(version),
+    log,
+    isDraining: () => draining,
+  });
+  await serve({
+    config,
+    app,
+    floor,
+    log,
+    onDrain: () => draining = true,
+  }, (url) => {
+    log.info("server.listening", {
+      url,
+      provider: provider.name,
+      model: provider.model,
+      store: store.name,
+      next: 'deno task say "Hello"',
+    });
+  });
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    printError(
+      error instanceof ConfigError
+        ? error.message
+        : `Cannot start: ${explain(error)}`,
+    );
+    Deno.exit(1);
+  }
+  Deno.exit(0);
+}

@@ -1,0 +1,267 @@
+/**
+ * Settings: one function reads a record of strings and makes a
+ * {@linkcode Config} of it, or says everything that is wrong with it at once.
+ * The README's table and `.env.example` describe each setting.
+ *
+ * @module
+ */
+import {
+  ERROR_MESSAGE,
+  SYSTEM_PROMPT,
+  WELCOME_MESSAGE,
+} from "./agent/prompt.ts";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { toOllamaUrl } from "./providers/ollama.ts";
+
+/** The providers that `LLM_PROVIDER` may name. */
+export const PROVIDERS = ["gemini", "ollama", "echo"] as const;
+
+/** The name of a provider. */
+export type ProviderName = typeof PROVIDERS[number];
+
+/** All that can be set, checked. */
+export interface Config {
+  port: number;
+  hostname: string;
+  /** The only folder that is written. */
+  dataDir: string;
+  /** Empty: one is made and kept in {@linkcode Config.dataDir}. */
+  webhookSecrets: string[];
+  layercode: { apiKey?: string; agentId?: string; apiUrl: string };
+  /** In order of preference. Empty: chosen at start. */
+  providers: ProviderName[];
+  gemini: { apiKey?: string; model: string; baseUrl: string };
+  ollama: { host: string; model?: string; keepAlive: string };
+  agent: { systemPrompt: string; welcomeMessage: string; errorMessage: string };
+  sessionStore: "file";
+  /** Origins, or `*`. */
+  allowedOrigins: string[];
+  adminToken?: string;
+  playground: boolean;
+  log: { level: LogLevel; format: "json" | "pretty" };
+}
+
+/** Everything that is wrong with the settings. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+
+  /** @param problems each says which setting, what is wrong and how to mend it */
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `Cannot start: ${problems.length} setting(s) can't be used\n` +
+        problems.map((problem) => `  - ${problem}`).join("\n"),
+    );
+  }
+}
+
+/** What there is besides the environment. */
+export interface ConfigSources {
+  /** The text of `layercode.config.json`, where there is one. */
+  layercodeConfig?: string;
+  /** Whether a person reads the log. */
+  isTerminal?: boolean;
+}
+
+/**
+ * Makes the settings of an environment. A variable that is set to nothing
+ * counts as unset, except for the messages, where it means silence.
+ *
+ * @throws {ConfigError} that lists all that is wrong
+ */
+export function readConfig(
+  env: Record<string, string | undefined>,
+  sources: ConfigSources = {},
+): Config {
+  const problems: string[] = [];
+  const file = readLayercodeConfig(sources.layercodeConfig, problems);
+
+  function text(name: string): string | undefined {
+    return env[name]?.trim() || undefined;
+  }
+  function list(name: string): string[] {
+    return text(name)?.split(",").map((item) => item.trim()) ?? [];
+  }
+  function oneOf<T extends string>(
+    name: string,
+    allowed: readonly T[],
+    fallback: T,
+  ): T {
+    const value = text(name) ?? fallback;
+    const found = allowed.find((item) => item === value);
+    if (found !== undefined) return found;
+    problems.push(`${name}="${value}": must be one of ${allowed.join(", ")}`);
+    return fallback;
+  }
+  function url(
+    name: string,
+    fallback: string,
+    parse: (value: string) => string = toHttpUrl,
+  ): string {
+    const value = text(name) ?? fallback;
+    try {
+      return parse(value);
+    } catch {
+      problems.push(
+        `${name}="${value}": must be an address such as ${fallback}`,
+      );
+      return fallback;
+    }
+  }
+
+  const port = Number(text("PORT") ?? "3000");
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    problems.push(`PORT="${text("PORT")}": must be a number from 0 to 65535`);
+  }
+
+  const webhookSecrets = list("LAYERCODE_WEBHOOK_SECRET");
+  if (webhookSecrets.includes("")) {
+    problems.push(
+      "LAYERCODE_WEBHOOK_SECRET: has an empty entry; " +
+        "remove the comma too many, or unset it to have a secret made",
+    );
+  }
+
+  const providers: ProviderName[] = [];
+  for (const name of list("LLM_PROVIDER")) {
+    const known = PROVIDERS.find((provider) => provider === name);
+    if (known === undefined) {
+      problems.push(
+        `LLM_PROVIDER: "${name}" is not one of ${PROVIDERS.join(", ")}`,
+      );
+    } else if (!providers.includes(known)) providers.push(known);
+  }
+
+  const apiKey = text("GOOGLE_GENERATIVE_AI_API_KEY");
+  if (providers.includes("gemini") && apiKey === undefined) {
+    problems.push(
+      "GOOGLE_GENERATIVE_AI_API_KEY: is missing, and LLM_PROVIDER names gemini; " +
+        "get a key at https://aistudio.google.com/apikey",
+    );
+  }
+
+  const keepAlive = text("OLLAMA_KEEP_ALIVE") ?? "30m";
+  if (!/^(-?\d+|(\d+(\.\d+)?(ms|s|m|h))+)$/.test(keepAlive)) {
+    problems.push(
+      `OLLAMA_KEEP_ALIVE="${keepAlive}": must be a time such as 30m or 2h, or -1 for good`,
+    );
+  }
+
+  const sessionStore = text("SESSION_STORE") ?? "file";
+  if (sessionStore !== "file") {
+    problems.push(
+      // Not the value: it may be a database's address with its password.
+      `SESSION_STORE: must be "file"; this version has no other store`,
+    );
+  }
+
+  const allowedOrigins = list("ALLOWED_ORIGINS");
+  for (const origin of allowedOrigins) {
+    if (origin !== "*" && !isOrigin(origin)) {
+      problems.push(
+        `ALLOWED_ORIGINS: "${origin}" is not an origin such as https://example.com (no path, no slash at the end)`,
+      );
+    }
+  }
+
+  const config: Config = {
+    port,
+    hostname: text("HOST") ??
+      (webhookSecrets.length > 0 ? "0.0.0.0" : "127.0.0.1"),
+    dataDir: text("DATA_DIR") ?? "./data",
+    webhookSecrets,
+    layercode: {
+      ...given("apiKey", text("LAYERCODE_API_KEY")),
+      ...given("agentId", text("LAYERCODE_AGENT_ID")),
+      apiUrl: url("LAYERCODE_API_URL", "https://api.layercode.com"),
+    },
+    providers,
+    gemini: {
+      ...given("apiKey", apiKey),
+      model: text("GEMINI_MODEL") ?? "gemini-3.5-flash-lite",
+      baseUrl: url(
+        "GEMINI_BASE_URL",
+        "https://generativelanguage.googleapis.com",
+      ),
+    },
+    ollama: {
+      host: url("OLLAMA_HOST", "http://127.0.0.1:11434", toOllamaUrl),
+      ...given("model", text("OLLAMA_MODEL")),
+      keepAlive,
+    },
+    agent: {
+      systemPrompt: text("SYSTEM_PROMPT") ?? file.prompt ?? SYSTEM_PROMPT,
+      welcomeMessage: env.WELCOME_MESSAGE ?? file.welcome_message ??
+        WELCOME_MESSAGE,
+      errorMessage: text("ERROR_MESSAGE") ?? ERROR_MESSAGE,
+    },
+    sessionStore: "file",
+    allowedOrigins,
+    ...given("adminToken", text("ADMIN_TOKEN")),
+    playground: oneOf(
+      "PLAYGROUND",
+      ["on", "off"],
+      webhookSecrets.length > 0 ? "off" : "on",
+    ) === "on",
+    log: {
+      level: oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
+      format: oneOf(
+        "LOG_FORMAT",
+        ["json", "pretty"],
+        sources.isTerminal ? "pretty" : "json",
+      ),
+    },
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The two fields of `layercode.config.json` that Layercode's examples use. */
+interface LayercodeConfig {
+  prompt?: string;
+  welcome_message?: string;
+}
+
+function readLayercodeConfig(
+  source: string | undefined,
+  problems: string[],
+): LayercodeConfig {
+  if (source === undefined) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(source);
+  } catch {
+    problems.push("layercode.config.json: is not valid JSON");
+    return {};
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    problems.push("layercode.config.json: must be a JSON object");
+    return {};
+  }
+  const config: LayercodeConfig = {};
+  for (const key of ["prompt", "welcome_message"] as const) {
+    const field = (value as Record<string, unknown>)[key];
+    if (typeof field === "string") config[key] = field;
+    else if (field !== undefined && field !== null) {
+      problems.push(`layercode.config.json: "${key}" must be a string`);
+    }
+  }
+  return config;
+}
+
+function toHttpUrl(value: string): string {
+  const url = new URL(value);
+  if (!/^https?:$/.test(url.protocol)) throw new TypeError("Not http(s)");
+  return url.href.replace(/\/+$/, "");
+}
+
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value;
+}
+
+/** A property, or nothing where it has no value. */
+function given<K extends string>(
+  key: K,
+  value: string | undefined,
+): { [P in K]?: string } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: string };
+}

@@ -1,0 +1,85 @@
+/**
+ * Who has the floor: in each conversation one turn at a time. A newer turn
+ * ends the one before it and waits until that one has written its record, so
+ * that two turns never interleave.
+ *
+ * @module
+ */
+import type { RunTurn, TurnPart } from "./turn.ts";
+
+/** A turn under way. */
+export interface RunningTurn {
+  /** The next piece. */
+  next(): Promise<IteratorResult<TurnPart, void>>;
+  /** Ends it, cancels what it waits for, and resolves when its record is written. */
+  stop(): Promise<void>;
+}
+
+/** The turns under way. */
+export interface Floor {
+  /** Gives a conversation's floor to a new turn, which begins at once. */
+  take(conversationId: string, run: RunTurn): RunningTurn;
+  /** Ends every turn. */
+  clear(): Promise<void>;
+  /** How many turns are under way. */
+  readonly size: number;
+}
+
+/** Makes an empty floor. */
+export function createFloor(): Floor {
+  const holders = new Map<string, RunningTurn>();
+
+  function take(conversationId: string, run: RunTurn): RunningTurn {
+    const before = holders.get(conversationId);
+    const controller = new AbortController();
+
+    async function* steps(): AsyncGenerator<TurnPart, void> {
+      try {
+        await before?.stop();
+        yield* run(controller.signal);
+      } finally {
+        if (holders.get(conversationId) === turn) {
+          holders.delete(conversationId);
+        }
+      }
+    }
+
+    const iterator = steps();
+    const turn: RunningTurn = {
+      next() {
+        const step = first ?? iterator.next();
+        first = undefined;
+        return step;
+      },
+      // Aborting doesn't wake a generator that waits at a `yield`, and
+      // `return` waits for whatever the generator awaits: both are needed.
+      async stop() {
+        controller.abort();
+        await iterator.return();
+      },
+    };
+    holders.set(conversationId, turn);
+    // Begun before anybody asks for the first piece: a caller who leaves at
+    // once has spoken all the same, and a generator that never began would
+    // skip its `finally`.
+    let first: ReturnType<typeof iterator.next> | undefined = iterator.next();
+    first.catch(() => {
+      // Whoever asks for the first piece is told.
+    });
+    return turn;
+  }
+
+  async function clear(): Promise<void> {
+    await Promise.allSettled(
+      [...holders.values()].map((turn) => turn.stop()),
+    );
+  }
+
+  return {
+    take,
+    clear,
+    get size() {
+      return holders.size;
+    },
+  };
+}

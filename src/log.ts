@@ -1,0 +1,94 @@
+/**
+ * The log: one line per happening, for machines as JSON or for a person at a
+ * terminal. The only file that touches the console. What callers say, and
+ * keys, have no place in it.
+ *
+ * @module
+ */
+// deno-lint-ignore-file no-console -- this is the one place that may
+
+/** From the least to the most serious. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+/** How serious a happening is. */
+export type LogLevel = typeof LOG_LEVELS[number];
+
+/** What is known about a happening. Errors are unfolded with their causes. */
+export type LogFields = Record<string, unknown>;
+
+/** Writes happenings, each named `thing.what`. */
+export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
+
+/** How and from which level on to write. */
+export interface LogOptions {
+  level: LogLevel;
+  format: "json" | "pretty";
+  /** Takes a finished line. Default: the console. */
+  write?: (level: LogLevel, line: string) => void;
+}
+
+/** Makes a log. */
+export function createLog(options: LogOptions): Log {
+  const { level: least, format, write = toConsole } = options;
+  const from = LOG_LEVELS.indexOf(least);
+  const at = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
+    if (LOG_LEVELS.indexOf(level) < from) return;
+    const time = new Date().toISOString();
+    const known = unfold(fields);
+    write(
+      level,
+      format === "json"
+        ? JSON.stringify({ time, level, event, ...known })
+        : pretty(time, level, event, known),
+    );
+  };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+  };
+}
+
+function toConsole(level: LogLevel, line: string): void {
+  console[level](line);
+}
+
+/** Tells a person that the program can't go on. */
+export function printError(message: string): void {
+  console.error(message);
+}
+
+function pretty(
+  time: string,
+  level: LogLevel,
+  event: string,
+  fields: LogFields,
+): string {
+  const words = Object.entries(fields).map(([key, value]) =>
+    `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  );
+  return [time.slice(11, 19), level.toUpperCase().padEnd(5), event, ...words]
+    .join(" ");
+}
+
+function unfold(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key,
+      value instanceof Error ? explain(value) : value,
+    ]),
+  );
+}
+
+/** An error and what caused it, in one line. */
+export function explain(error: unknown): string {
+  const parts: string[] = [];
+  let at: unknown = error;
+  // Causes may loop; nobody reads more than a few.
+  for (let depth = 0; at !== undefined && depth < 4; depth++) {
+    parts.push(at instanceof Error ? at.message || at.name : String(at));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return parts.join(" <- ");
+}

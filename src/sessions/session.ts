@@ -1,0 +1,120 @@
+/**
+ * A conversation as it is kept: a list of records, only ever appended to, and
+ * the {@linkcode Session} that they add up to. Pure; where the records lie is
+ * the stores' business.
+ *
+ * @module
+ */
+import * as v from "@badrap/valita";
+
+/** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
+export type TurnStatus = "complete" | "interrupted" | "failed";
+
+/** One thing that happened in a conversation. A line of its file. */
+export type SessionRecord =
+  /** The file's first line. Written by the store. */
+  | { type: "session"; version: number; id: string }
+  /** The caller said something. */
+  | { type: "user"; turnId: string; text: string; at: string }
+  /** The next piece of what the agent said in that turn. */
+  | { type: "assistant"; turnId: string; text: string; at: string }
+  /** The turn is over. */
+  | { type: "end"; turnId: string; status: TurnStatus; at: string }
+  /** The platform told something about the conversation: a recording, its end. */
+  | { type: "note"; name: string; content?: unknown; at: string };
+
+const at = v.string();
+const turnId = v.string();
+const text = v.string();
+const recordSchema: v.Type<SessionRecord> = v.union(
+  v.object({ type: v.literal("session"), version: v.number(), id: v.string() }),
+  v.object({ type: v.literal("user"), turnId, text, at }),
+  v.object({ type: v.literal("assistant"), turnId, text, at }),
+  v.object({
+    type: v.literal("end"),
+    turnId,
+    status: v.union(
+      v.literal("complete"),
+      v.literal("interrupted"),
+      v.literal("failed"),
+    ),
+    at,
+  }),
+  v.object({
+    type: v.literal("note"),
+    name: v.string(),
+    content: v.unknown(),
+    at,
+  }),
+);
+
+/** Reads one record back, or nothing when it isn't one. */
+export function parseRecord(json: string): SessionRecord | undefined {
+  try {
+    const result = recordSchema.try(JSON.parse(json), { mode: "passthrough" });
+    return result.ok ? result.value : undefined;
+  } catch {
+    // Not JSON: a torn line, which the store reports.
+    return undefined;
+  }
+}
+
+/** One turn: what the caller said, if anything, and the agent's answer. */
+export interface Turn {
+  readonly id: string;
+  /** When it began, ISO 8601. */
+  readonly at: string;
+  /** Absent when the agent spoke first. */
+  user?: string;
+  /** What was streamed so far. */
+  assistant: string;
+  /** Absent while the answer is under way, and for good when the process died in it. */
+  status?: TurnStatus;
+}
+
+/** A conversation, read back. Unknown ids are conversations without a turn. */
+export class Session {
+  /** Oldest first. */
+  readonly turns: Turn[] = [];
+  /** What the platform told besides, oldest first. */
+  readonly notes: { name: string; content?: unknown; at: string }[] = [];
+  readonly #byId = new Map<string, Turn>();
+
+  /** @param id the conversation's id, any string */
+  constructor(readonly id: string) {}
+
+  /** The turn with this id, if it is known. */
+  turn(id: string): Turn | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Takes in the next record. */
+  apply(record: SessionRecord): void {
+    switch (record.type) {
+      case "session":
+        break;
+      case "user":
+        this.#open(record).user = record.text;
+        break;
+      case "assistant":
+        this.#open(record).assistant += record.text;
+        break;
+      case "end":
+        this.#open(record).status = record.status;
+        break;
+      case "note":
+        this.notes.push(record);
+        break;
+    }
+  }
+
+  #open({ turnId, at }: { turnId: string; at: string }): Turn {
+    let turn = this.#byId.get(turnId);
+    if (turn === undefined) {
+      turn = { id: turnId, at, assistant: "" };
+      this.#byId.set(turnId, turn);
+      this.turns.push(turn);
+    }
+    return turn;
+  }
+}
