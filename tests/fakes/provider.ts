@@ -1,0 +1,66 @@
+/**
+ * A provider whose answers a test writes, and which remembers what it was asked.
+ *
+ * @module
+ */
+import type {
+  Provider,
+  ProviderPart,
+  ProviderRequest,
+} from "../../src/providers/provider.ts";
+
+/** What the model does with one question. */
+export type Script = (request: ProviderRequest) => AsyncIterable<ProviderPart>;
+
+/** A provider under a test's control. */
+export interface ScriptedProvider extends Provider {
+  /** Every question so far. */
+  readonly requests: ProviderRequest[];
+}
+
+/** Makes a provider that plays one script a question, the last one for ever. */
+export function createScriptedProvider(
+  ...scripts: Script[]
+): ScriptedProvider {
+  const requests: ProviderRequest[] = [];
+  return {
+    name: "scripted",
+    model: "script",
+    requests,
+    stream(request) {
+      requests.push(request);
+      const script = scripts[Math.min(requests.length, scripts.length) - 1];
+      if (script === undefined) throw new Error("No script");
+      return script(request);
+    },
+    check: () => Promise.resolve(),
+  };
+}
+
+/** Says these pieces and finishes. */
+export function says(...texts: string[]): Script {
+  return async function* () {
+    for (const text of texts) yield { type: "text-delta", text };
+    yield { type: "finish", usage: { outputTokens: texts.length } };
+  };
+}
+
+/** Says these pieces, then fails. */
+export function fails(error: Error, ...texts: string[]): Script {
+  // deno-lint-ignore require-await -- the interface is asynchronous
+  return async function* () {
+    for (const text of texts) yield { type: "text-delta", text };
+    throw error;
+  };
+}
+
+/** Says these pieces, then nothing more until it is aborted. */
+export function stalls(...texts: string[]): Script {
+  return async function* ({ signal }) {
+    for (const text of texts) yield { type: "text-delta", text };
+    await new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+      if (signal.aborted) reject(signal.reason);
+    });
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * What every session store must do, whatever it is made of. A store's own test
+ * file calls {@linkcode testStore} and adds what is special about it.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import type { SessionRecord } from "../../src/sessions/session.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
+
+/** A store under test. */
+export interface StoreUnderTest extends AsyncDisposable {
+  store: SessionStore;
+  /**
+   * A store on the same data that has nothing in memory, as after a restart.
+   * Absent where nothing outlives the process.
+   */
+  reopen?: () => SessionStore;
+}
+
+const AT = "2026-11-21T10:00:00.000Z";
+
+/** The caller's words. */
+export function user(turnId: string, text: string): SessionRecord {
+  return { type: "user", turnId, text, at: AT };
+}
+
+/** A piece of the agent's. */
+export function assistant(turnId: string, text: string): SessionRecord {
+  return { type: "assistant", turnId, text, at: AT };
+}
+
+/** A turn's end. */
+export function end(turnId: string): SessionRecord {
+  return { type: "end", turnId, status: "complete", at: AT };
+}
+
+/** Runs the suite. */
+export function testStore(
+  name: string,
+  make: () => Promise<StoreUnderTest>,
+): void {
+  function test(
+    what: string,
+    body: (under: StoreUnderTest) => Promise<void>,
+  ): void {
+    Deno.test({
+      name: `${name} ${what}`,
+      sanitizeOps: true,
+      sanitizeResources: true,
+      fn: async () => {
+        await using under = await make();
+        await body(under);
+      },
+    });
+  }
+
+  test("load() gives a conversation without turns for an unknown id", async ({ store }) => {
+    const session = await store.load("nobody");
+    assertEquals(session.id, "nobody");
+    assertEquals(session.turns, []);
+  });
+
+  test("update() adds in order, and load() reads it back", async ({ store, reopen }) => {
+    await store.update("a", () => [user("t1", "Hello")]);
+    await store.update("a", () => [
+      assistant("t1", "Hi "),
+      assistant("t1", "there."),
+      end("t1"),
+    ]);
+    await store.update("a", () => [user("t2", "Bye")]);
+    const expected = [
+      {
+        id: "t1",
+        at: AT,
+        user: "Hello",
+        assistant: "Hi there.",
+        status: "complete",
+      },
+      { id: "t2", at: AT, user: "Bye", assistant: "" },
+    ];
+    assertEquals((await store.load("a")).turns, expected);
+    if (reopen) assertEquals((await reopen().load("a")).turns, expected);
+  });
+
+  test("update() shows the change everything that came before", async ({ store }) => {
+    await store.update("a", () => [user("t1", "one")]);
+    let seen: number | undefined;
+    const session = await store.update("a", (before) => {
+      seen = before.turns.length;
+      return [user("t2", "two")];
+    });
+    assertEquals(seen, 1);
+    assertEquals(session.turns.length, 2);
+  });
+
+  test("update() makes concurrent changes one after another", async ({ store, reopen }) => {
+    await Promise.all(
+      Array.from({ length: 50 }, () =>
+        store.update("a", (before) => [
+          // Each names itself after what it saw: no number may come twice.
+          user(`t${before.turns.length}`, `saw ${before.turns.length}`),
+        ])),
+    );
+    const numbers = Array.from({ length: 50 }, (_, n) => `saw ${n}`);
+    const session = await (reopen?.() ?? store).load("a");
+    assertEquals(session.turns.map((turn) => turn.user), numbers);
+  });
+
+  test("update() adds nothing when the change throws, and goes on", async ({ store }) => {
+    await assertRejects(
+      () =>
+        store.update("a", () => {
+          throw new RangeError("no");
+        }),
+      RangeError,
+    );
+    await store.update("a", () => []);
+    assertEquals((await store.load("a")).turns, []);
+    await store.update("a", () => [user("t1", "fine")]);
+    assertEquals((await store.load("a")).turns.length, 1);
+  });
+
+  test("update() keeps a turn without an end as unfinished", async ({ store, reopen }) => {
+    await store.update("a", () => [user("t1", "?"), assistant("t1", "Well")]);
+    const session = await (reopen?.() ?? store).load("a");
+    assertEquals(session.turn("t1")?.assistant, "Well");
+    assertEquals(session.turn("t1")?.status, undefined);
+  });
+
+  test("update() keeps notes", async ({ store, reopen }) => {
+    const content = { duration: null, transcript: [{ role: "user" }] };
+    await store.update("a", () => [
+      { type: "note", name: "end", content, at: AT },
+    ]);
+    const session = await (reopen?.() ?? store).load("a");
+    assertEquals(session.notes.map((note) => note.content), [content]);
+  });
+
+  test("update() keeps big records and every kind of text", async ({ store, reopen }) => {
+    const texts = [
+      "x".repeat(900_000),
+      'line\nbreak\r\u2028"quote"\\',
+      "日本語 עברית 👩‍👩‍👧 \u0000",
+    ];
+    for (const [n, text] of texts.entries()) {
+      await store.update("a", () => [user(`t${n}`, text)]);
+    }
+    const session = await (reopen?.() ?? store).load("a");
+    assertEquals(session.turns.map((turn) => turn.user), texts);
+  });
+
+  test("keeps conversations apart, however odd their ids", async ({ store, reopen }) => {
+    const ids = [
+      "abc",
+      "ABC",
+      "Abc",
+      "..",
+      ".",
+      "../../etc/passwd",
+      "/etc/passwd",
+      "a/b",
+      "a\\b",
+      "a b",
+      "con",
+      "nul",
+      "é",
+      "e\u0301",
+      "日本",
+      "a\u0000b",
+      "a\nb",
+      "%2e%2e",
+      "x".repeat(300),
+      "x".repeat(301),
+      " ",
+      "*?<>|:",
+      "__proto__",
+      "constructor",
+    ];
+    for (const id of ids) {
+      await store.update(id, () => [user("t", `I am ${id}`)]);
+    }
+    const again = reopen?.() ?? store;
+    for (const id of ids) {
+      const session = await again.load(id);
+      assertEquals(session.turns.map((turn) => turn.user), [`I am ${id}`]);
+    }
+  });
+
+  test("check() resolves while it can be written", async ({ store }) => {
+    await store.check();
+  });
+}

@@ -1,0 +1,168 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { createFileStore, pathOf } from "../../src/sessions/file.ts";
+import { StoreError } from "../../src/sessions/store.ts";
+import { assistant, end, testStore, user } from "./contract.ts";
+
+testStore("createFileStore()", async () => {
+  const folder = await Deno.makeTempDir();
+  return {
+    store: createFileStore({ folder }),
+    reopen: () => createFileStore({ folder }),
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+});
+
+function test(
+  what: string,
+  body: (folder: string) => Promise<void>,
+): void {
+  Deno.test({
+    name: `createFileStore() ${what}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      try {
+        await body(folder);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+test("writes one JSON record a line, after one that names the conversation", async (folder) => {
+  const store = createFileStore({ folder });
+  await store.update("Call 7", () => [user("t1", "Hello")]);
+  const text = await Deno.readTextFile(pathOf(folder, "Call 7"));
+  assertEquals(text.endsWith("\n"), true);
+  assertEquals(text.trim().split("\n").map((line) => JSON.parse(line)), [
+    { type: "session", version: 1, id: "Call 7" },
+    user("t1", "Hello"),
+  ]);
+});
+
+test("only ever appends to a file", async (folder) => {
+  const store = createFileStore({ folder });
+  let before = "";
+  for (let n = 0; n < 5; n++) {
+    await store.update("a", () => [user(`t${n}`, "x"), end(`t${n}`)]);
+    const now = await Deno.readTextFile(pathOf(folder, "a"));
+    assert(now.startsWith(before) && now.length > before.length);
+    before = now;
+  }
+});
+
+test("loses a torn last line only, wherever it was torn", async (folder) => {
+  const store = createFileStore({ folder });
+  await store.update("a", () => [user("t1", "One – 一"), end("t1")]);
+  await store.update("a", () => [user("t2", "Two – 二")]);
+  const whole = await Deno.readFile(pathOf(folder, "a"));
+  const lastLine = whole.lastIndexOf(10, whole.length - 2) + 1;
+  for (let cut = lastLine; cut < whole.length; cut++) {
+    await Deno.writeFile(pathOf(folder, "a"), whole.subarray(0, cut));
+    const bad: number[] = [];
+    const again = createFileStore({
+      folder,
+      onBadLine: ({ offset }) => bad.push(offset),
+    });
+    assertEquals((await again.load("a")).turns.map((t) => t.id), ["t1"]);
+    // What comes next must not be lost with it …
+    await again.update("a", () => [user("t3", "Three")]);
+    assertEquals((await again.load("a")).turns.map((t) => t.id), ["t1", "t3"]);
+    // … nor after another restart. A line torn just before its newline is whole.
+    const third = createFileStore({
+      folder,
+      onBadLine: ({ offset }) => bad.push(offset),
+    });
+    const ids = (await third.load("a")).turns.map((t) => t.id);
+    const isWhole = cut === whole.length - 1;
+    assertEquals(ids, isWhole ? ["t1", "t2", "t3"] : ["t1", "t3"]);
+    const isTorn = cut > lastLine && !isWhole;
+    assertEquals(bad, isTorn ? [lastLine] : []);
+  }
+});
+
+test("skips lines that are no records and says where they are", async (folder) => {
+  const good = JSON.stringify(user("t1", "Hello"));
+  const lines = [good, "garbage", '{"type":"user"}', "null", "[]", "", good];
+  await Deno.writeTextFile(pathOf(folder, "a"), lines.join("\n") + "\n");
+  const bad: number[] = [];
+  const store = createFileStore({
+    folder,
+    onBadLine: ({ offset }) => bad.push(offset),
+  });
+  assertEquals((await store.load("a")).turns.length, 1);
+  const starts = [1, 2, 3, 4].map((n) =>
+    lines.slice(0, n).join("\n").length + 1
+  );
+  assertEquals(bad, starts);
+});
+
+test("reads what another process added", async (folder) => {
+  const ours = createFileStore({ folder });
+  const theirs = createFileStore({ folder });
+  await ours.update("a", () => [user("t1", "one")]);
+  await theirs.update("a", () => [user("t2", "two")]);
+  await ours.update("a", (session) => {
+    assertEquals(session.turns.map((t) => t.id), ["t1", "t2"]);
+    return [user("t3", "three")];
+  });
+  const ids = (await theirs.load("a")).turns.map((t) => t.id);
+  assertEquals(ids, ["t1", "t2", "t3"]);
+});
+
+test("begins anew when the file was deleted", async (folder) => {
+  const store = createFileStore({ folder });
+  await store.update("a", () => [user("t1", "one")]);
+  await Deno.remove(pathOf(folder, "a"));
+  assertEquals((await store.load("a")).turns, []);
+  await store.update("a", () => [user("t2", "two")]);
+  const again = await createFileStore({ folder }).load("a");
+  assertEquals(again.turns.map((t) => t.id), ["t2"]);
+});
+
+test("forgets conversations beyond its cache, and reads them again", async (folder) => {
+  const store = createFileStore({ folder, cached: 2 });
+  for (const id of ["a", "b", "c", "a"]) {
+    await store.update(id, (session) => [
+      user(`t${session.turns.length}`, id),
+    ]);
+  }
+  assertEquals((await store.load("a")).turns.map((t) => t.id), ["t0", "t1"]);
+});
+
+test("makes files that others can't read", async (folder) => {
+  const store = createFileStore({ folder });
+  await store.update("a", () => [assistant("t1", "secret")]);
+  const { mode } = await Deno.stat(pathOf(folder, "a"));
+  if (mode !== null) assertEquals(mode & 0o077, 0);
+});
+
+test("rejects with a StoreError that says what it tried", async (folder) => {
+  await Deno.writeTextFile(`${folder}/file`, "");
+  const store = createFileStore({ folder: `${folder}/file/sessions` });
+  const error = await assertRejects(
+    () => store.update("a", () => [user("t1", "x")]),
+    StoreError,
+  );
+  assertStringIncludes(error.message, 'session "a"');
+  await assertRejects(() => store.check(), StoreError);
+});
+
+Deno.test("pathOf() keeps plain ids readable and lets none out of its folder", () => {
+  assertEquals(pathOf("/f", "conv_1-a"), "/f/conv_1-a.jsonl");
+  for (
+    const id of ["../x", "..", "A", "con", "a/b", "", "\0", "x".repeat(101)]
+  ) {
+    const path = pathOf("/f", id);
+    assertMatch(path, /^\/f\/[a-z0-9_-]*~[0-9a-f]{32}\.jsonl$/);
+    assert(path.length < 100);
+  }
+});
