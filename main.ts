@@ -6,12 +6,13 @@
  */
 import deno from "./deno.json" with { type: "json" };
 import { createApp, createHome } from "./src/app.ts";
+import { nextSteps, toBanner } from "./src/banner.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
 import { createFloor } from "./src/conversation/floor.ts";
 import { readEnvironment } from "./src/environment.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
-import { createLog, explain, printError } from "./src/log.ts";
+import { createLog, explain, printError, printText } from "./src/log.ts";
 import { chooseProvider } from "./src/providers/mod.ts";
 import { loadOrMakeSecret } from "./src/secret.ts";
 import { serve } from "./src/serve.ts";
@@ -58,13 +59,17 @@ async function main(): Promise<void> {
     log,
     onDrain: () => draining = true,
   }, (url) => {
-    log.info("server.listening", {
+    const banner = {
+      version,
       url,
       provider: provider.name,
       model: provider.model,
       store: store.name,
-      next: 'deno task say "Hello"',
-    });
+      dataDir: config.dataDir,
+      ownSecret: config.webhookSecrets.length > 0,
+    };
+    if (config.log.format === "pretty") printText(toBanner(banner));
+    else log.info("server.listening", { ...banner, next: nextSteps(banner) });
   });
 }
 

@@ -54,6 +54,11 @@ function toConsole(level: LogLevel, line: string): void {
   console[level](line);
 }
 
+/** Tells a person something. */
+export function printText(text: string): void {
+  console.log(text);
+}
+
 /** Tells a person that the program can't go on. */
 export function printError(message: string): void {
   console.error(message);

@@ -19,6 +19,11 @@ export interface ServeParts {
   onDrain: () => void;
 }
 
+/** The server's address can't be had. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
 /** How long turns under way may take to end by themselves. Deno Deploy allows 5 s in all. */
 const DRAIN_MS = 3_000;
 
@@ -29,19 +34,14 @@ const CLOSE_MS = 1_000;
  * Serves until SIGINT or SIGTERM.
  *
  * @param onListen told the server's address
- * @throws {Deno.errors.AddrInUse} when the port is taken
+ * @throws {ListenError} when the address can't be listened on
  */
 export async function serve(
   parts: ServeParts,
   onListen: (url: string) => void,
 ): Promise<void> {
   const { config, app, floor, log } = parts;
-  const { port, hostname } = config;
-  const server = Deno.serve({
-    port,
-    hostname,
-    onListen: (address) => onListen(toUrl(address)),
-  }, app);
+  const server = listen(config, app, onListen);
   const stop = Promise.withResolvers<Deno.Signal>();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
@@ -56,6 +56,30 @@ export async function serve(
   await floor.clear();
   await Promise.race([server.shutdown(), sleep(CLOSE_MS)]);
   log.info("server.stopped");
+}
+
+function listen(
+  { port, hostname }: Config,
+  app: Handler,
+  onListen: (url: string) => void,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({
+      port,
+      hostname,
+      onListen: (address) => onListen(toUrl(address)),
+    }, app);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new ListenError(
+        `Port ${port} is in use: stop what uses it, or set PORT to another`,
+      );
+    }
+    throw new ListenError(
+      `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
+      { cause },
+    );
+  }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -173,6 +173,7 @@ async function* toParts(
     throw failure(`Gemini stopped its answer early: ${finishReason}`);
   }
   if (!spoke) throw failure("Gemini gave an empty answer");
+  if (finishReason === undefined) throw failure("Gemini's answer broke off");
   yield { type: "finish", usage };
 }
 

@@ -41,13 +41,16 @@ export function createOllama(options: OllamaOptions): Provider {
     const { Ollama } = await import("ollama");
     return new Ollama({
       host: options.host,
-      fetch: (url, init) =>
-        fetch(url, {
-          ...init,
-          signal: init?.signal
-            ? AbortSignal.any([init.signal, signal])
-            : signal,
-        }),
+      fetch: async (url, init) => {
+        const response = await fetch(url, { ...init, signal });
+        // The SDK stops reading at the last line, short of the body's end, and
+        // the body would linger. Through a pipe it is read to its end, or
+        // cancelled with the signal.
+        return new Response(
+          response.body?.pipeThrough(new TransformStream(), { signal }),
+          response,
+        );
+      },
     });
   }
 
@@ -57,6 +60,7 @@ export function createOllama(options: OllamaOptions): Provider {
     // Leaving the SDK's loop stops nothing; aborting the fetch does.
     const upstream = new AbortController();
     const signal = AbortSignal.any([request.signal, upstream.signal]);
+    let answering = false;
     try {
       const client = await connect(signal);
       chosen ??= await chooseModel(client);
@@ -68,10 +72,12 @@ export function createOllama(options: OllamaOptions): Provider {
         think: false,
         keep_alive: toKeepAlive(options.keepAlive),
       };
-      yield* toParts(await client.chat(chat));
+      const chunks = await client.chat(chat);
+      answering = true;
+      yield* toParts(chunks);
     } catch (error) {
       request.signal.throwIfAborted();
-      throw toProviderError(error);
+      throw toProviderError(error, answering);
     } finally {
       upstream.abort();
     }
@@ -87,7 +93,7 @@ export function createOllama(options: OllamaOptions): Provider {
     }
   }
 
-  function toProviderError(cause: unknown): ProviderError {
+  function toProviderError(cause: unknown, answering = false): ProviderError {
     if (cause instanceof ProviderError) return cause;
     const status = statusOf(cause);
     const model = chosen ?? DEFAULT_OLLAMA_MODEL;
@@ -96,7 +102,7 @@ export function createOllama(options: OllamaOptions): Provider {
       message = `Ollama has no model "${model}": run \`ollama pull ${model}\``;
     } else if (status !== undefined) {
       message = `Cannot ask Ollama model "${model}": status ${status}`;
-    } else if (cause instanceof TypeError) {
+    } else if (cause instanceof TypeError && !answering) {
       message = `Cannot reach Ollama at ${options.host}: is it running?`;
     }
     return new ProviderError(message, {

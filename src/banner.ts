@@ -1,0 +1,49 @@
+/**
+ * What a start says to the person who typed it: where, with which model, and
+ * what to do next.
+ *
+ * @module
+ */
+
+/** What there is to say. */
+export interface BannerParts {
+  version: string;
+  url: string;
+  provider: string;
+  model: string;
+  store: string;
+  dataDir: string;
+  /** Whether the owner gave a webhook secret, or one was made. */
+  ownSecret: boolean;
+}
+
+/** The next steps, one a line. */
+export function nextSteps({ url, ownSecret }: BannerParts): string[] {
+  const { port } = new URL(url);
+  return [
+    `Talk to it:         deno task say "Hello"`,
+    `Open it to the web: cloudflared tunnel --url http://localhost:${port}`,
+    `Connect Layercode:  put <the tunnel's address>/agent in your agent's webhook URL` +
+    (ownSecret ? "" : ", its secret in .env as LAYERCODE_WEBHOOK_SECRET"),
+  ];
+}
+
+/** The text for a terminal. */
+export function toBanner(parts: BannerParts): string {
+  const { version, url, provider, model, store, dataDir, ownSecret } = parts;
+  const secret = ownSecret
+    ? "LAYERCODE_WEBHOOK_SECRET"
+    : `${dataDir}/webhook-secret (made on the first start)`;
+  return [
+    "",
+    `  Parley ${version} listens on ${url}`,
+    "",
+    `  model     ${provider === model ? provider : `${provider}, ${model}`}`,
+    `  sessions  ${store === "file" ? `${dataDir}/sessions` : store}`,
+    `  webhook   ${url}/agent`,
+    `  secret    ${secret}`,
+    "",
+    ...nextSteps(parts).map((line) => `  ${line}`),
+    "",
+  ].join("\n");
+}

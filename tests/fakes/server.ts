@@ -1,0 +1,151 @@
+/**
+ * The real server in a process of its own: `main.ts` with the permissions of
+ * `deno task start`, in an empty folder and an environment that holds nothing
+ * but what a test gives it.
+ *
+ * @module
+ */
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** What a test decides. */
+export interface ServerOptions {
+  env?: Record<string, string>;
+  /** Where it runs, and where `data` is made. Default: a new folder. */
+  folder?: string;
+}
+
+/** A server under way. */
+export interface RealServer extends AsyncDisposable {
+  url: string;
+  folder: string;
+  /** What it logged so far. */
+  lines: Record<string, unknown>[];
+  /** Sends a signal and waits for the end. */
+  stop(signal: Deno.Signal): Promise<Deno.CommandStatus>;
+}
+
+/** The flag that a program started from here needs to find `@std`. */
+export function stdFlags(): string[] {
+  return import.meta.resolve("@std/dotenv").startsWith("file:")
+    ? [`--import-map=${new URL("deno.offline.json", ROOT).pathname}`]
+    : [];
+}
+
+/** An environment of its own: nothing of the tester's settings gets in. */
+export function cleanEnv(more: Record<string, string> = {}) {
+  const kept = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
+  const env: Record<string, string> = { NO_COLOR: "1" };
+  for (const name of kept) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return { ...env, ...more };
+}
+
+/** Runs one of the project's programs to its end. */
+export async function runProgram(
+  program: string,
+  args: string[],
+  options: ServerOptions & { input?: string } = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", ...stdFlags(), path(program), ...args],
+    cwd: options.folder ?? ROOT.pathname,
+    env: cleanEnv(options.env),
+    clearEnv: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(options.input ?? ""));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
+
+/** Starts a server on a free port and waits until it listens. */
+export async function startServer(
+  options: ServerOptions = {},
+): Promise<RealServer> {
+  const folder = options.folder ?? await Deno.makeTempDir();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "--no-prompt",
+      "--allow-net",
+      "--allow-env",
+      `--allow-read=${ROOT.pathname},.`,
+      "--allow-write=./data",
+      ...stdFlags(),
+      path("main.ts"),
+    ],
+    cwd: folder,
+    env: cleanEnv({
+      PORT: "0",
+      // Nothing answers there, so that a tester's own Ollama stays out of it.
+      OLLAMA_HOST: "http://127.0.0.1:9",
+      ...options.env,
+    }),
+    clearEnv: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+  const lines: Record<string, unknown>[] = [];
+  const raw: string[] = [];
+  const listening = Promise.withResolvers<string>();
+  async function follow(stream: ReadableStream<Uint8Array>): Promise<void> {
+    // deno-lint-ignore no-explicit-any -- Node's and the web's type of one stream
+    const input = Readable.fromWeb(stream as any);
+    for await (const text of createInterface({ input })) {
+      raw.push(text);
+      if (!text.startsWith("{")) continue;
+      const line = JSON.parse(text);
+      lines.push(line);
+      if (line.event === "server.listening") listening.resolve(line.url);
+    }
+  }
+  const followed = Promise.all([follow(child.stdout), follow(child.stderr)]);
+  const ended = child.status.then(async (status) => {
+    await followed;
+    listening.reject(new Error(`The server ended:\n${raw.join("\n")}`));
+    return status;
+  });
+
+  async function stop(signal: Deno.Signal): Promise<Deno.CommandStatus> {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended already.
+    }
+    return await ended;
+  }
+
+  return {
+    url: await listening.promise,
+    folder,
+    lines,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop("SIGKILL");
+      if (options.folder === undefined) {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  };
+}
+
+function path(file: string): string {
+  return new URL(file, ROOT).pathname;
+}

@@ -1,0 +1,60 @@
+/**
+ * Asking a provider in a test.
+ *
+ * @module
+ */
+import { assertRejects } from "@std/assert";
+import {
+  type Message,
+  type Provider,
+  ProviderError,
+  type ProviderPart,
+  type ProviderRequest,
+} from "../../src/providers/provider.ts";
+
+/** A question; the signal never fires unless one is given. */
+export function question(
+  fields: Partial<ProviderRequest> = {},
+): ProviderRequest {
+  return {
+    system: "Be brief.",
+    messages: [{ role: "user", text: "Hello" }],
+    signal: new AbortController().signal,
+    ...fields,
+  };
+}
+
+/** A conversation with a welcome and one finished turn. */
+export const CONVERSATION: Message[] = [
+  { role: "assistant", text: "Welcome!" },
+  { role: "user", text: "I am Ada." },
+  { role: "assistant", text: "Hello Ada." },
+  { role: "user", text: "Who am I?" },
+];
+
+/** Reads an answer: its text, and its parts. */
+export async function ask(
+  provider: Provider,
+  fields: Partial<ProviderRequest> = {},
+): Promise<{ text: string; parts: ProviderPart[] }> {
+  const parts: ProviderPart[] = [];
+  let text = "";
+  for await (const part of provider.stream(question(fields))) {
+    parts.push(part);
+    if (part.type === "text-delta") text += part.text;
+  }
+  return { text, parts };
+}
+
+/** Reads an answer that fails: the text before, and the failure. */
+export async function askInVain(
+  provider: Provider,
+): Promise<{ text: string; error: ProviderError }> {
+  let text = "";
+  const error = await assertRejects(async () => {
+    for await (const part of provider.stream(question())) {
+      if (part.type === "text-delta") text += part.text;
+    }
+  }, ProviderError);
+  return { text, error };
+}
