@@ -1,0 +1,424 @@
+/**
+ * What the vendors' stand-ins share: a loopback server that answers with exactly
+ * the bytes, pauses and faults it is told to, and keeps what it saw of each
+ * request and of the client. It knows no vendor.
+ *
+ * It speaks HTTP/1.1 on a bare socket, one request a connection, because
+ * `Deno.serve` cannot be held to the byte: pieces enqueued one after another
+ * reach the client as one, and a body that errors in mid-stream prints a stack
+ * on Deno 2.9 and loses what was not yet flushed on 2.5. Here every piece is a
+ * chunk of its own (RFC 9112, section 7.1), which `fetch` hands out singly.
+ *
+ * @module
+ */
+
+/**
+ * How an answer ended: sent whole (`finished`), left by the client
+ * (`cancelled`), dropped because the script says so (`cut`), or ended by
+ * {@linkcode Fake.close} (`closed`). Until then it is `open`.
+ */
+export type Outcome = "open" | "finished" | "cancelled" | "cut" | "closed";
+
+/** A request as the stand-in saw it, and what became of its answer. */
+export interface RecordedRequest<Body = unknown> {
+  /** `GET`, `POST`, ... */
+  readonly method: string;
+  /** The path, without the query. */
+  readonly path: string;
+  /** The query's parameters. */
+  readonly query: URLSearchParams;
+  /** All headers, the key included. */
+  readonly headers: Headers;
+  /** The body parsed as JSON; its text when it is not JSON; `undefined` without one. */
+  readonly body: Body | undefined;
+  /** When the request had been read whole, in `performance.now()` milliseconds. */
+  readonly receivedAt: number;
+  /** How the answer ended, `open` until it has. */
+  readonly outcome: Outcome;
+  /** When the answer ended, in `performance.now()` milliseconds. */
+  readonly endedAt: number | undefined;
+  /** Resolves with the outcome when the answer has ended, however it did. */
+  readonly ended: Promise<Outcome>;
+  /** Resolves with `endedAt` if the client left before the answer was complete, and never otherwise. */
+  readonly cancelled: Promise<number>;
+  /** Resolves with `endedAt` once the answer was sent whole, and never otherwise. */
+  readonly finished: Promise<number>;
+}
+
+/** A running stand-in. */
+export interface Fake<Body = unknown> extends AsyncDisposable {
+  /** Its base address, without a slash at the end. */
+  readonly url: string;
+  /** Every request so far, in the order of arrival. */
+  readonly requests: readonly RecordedRequest<Body>[];
+  /**
+   * The next request that no earlier call has handed out: at once if it is
+   * here already, else when it comes.
+   *
+   * @throws {Error} If the stand-in is closed before one comes.
+   */
+  nextRequest(): Promise<RecordedRequest<Body>>;
+  /**
+   * Drops what is still open and resolves when nothing is left running.
+   *
+   * @throws What the script threw, if it is a function that did.
+   */
+  close(): Promise<void>;
+}
+
+/** How fast an answer comes. */
+export interface Pace {
+  /** Milliseconds before the status line, as a cold model or a long queue takes. */
+  headersAfterMs?: number;
+  /** Milliseconds between the status line and the first chunk. */
+  firstChunkAfterMs?: number;
+  /** Milliseconds between one chunk and the next. */
+  delayMs?: number;
+}
+
+/** An answer's pace, with nothing left out. */
+export function paceOf(
+  { headersAfterMs = 0, firstChunkAfterMs = 0, delayMs = 0 }: Pace,
+): Required<Pace> {
+  return { headersAfterMs, firstChunkAfterMs, delayMs };
+}
+
+/** A body sent as it is, in pieces that `fetch` delivers one by one. */
+export interface RawAnswer extends Pace {
+  kind: "raw";
+  /** The body; see {@linkcode splitAt}. */
+  bytes: readonly Uint8Array[];
+  /** 200 unless told. */
+  status?: number;
+  /** The vendor's streaming type unless told. */
+  contentType?: string;
+  /** Whether the body is whole (unless told), is cut off, or goes silent after the last piece. */
+  end?: "whole" | "cut" | "stall";
+}
+
+/** An answer in terms of the wire; the vendors' answers are turned into these. */
+export interface WireAnswer extends Pace {
+  /** The HTTP status. */
+  status: number;
+  /** The content type. */
+  contentType: string;
+  /** The body, a chunk of the transfer encoding each. */
+  pieces: readonly Uint8Array[];
+  /** What follows the pieces: `whole` unless told. */
+  end?: "whole" | "cut" | "stall";
+}
+
+/** A raw answer in terms of the wire. */
+export function rawWire(answer: RawAnswer, streamType: string): WireAnswer {
+  const { bytes, status = 200, contentType = streamType, end = "whole" } =
+    answer;
+  return { ...paceOf(answer), status, contentType, pieces: bytes, end };
+}
+
+/** Answers in the order of the requests, or made from each request. */
+export type Script<Answer, Body = unknown> =
+  | readonly Answer[]
+  | ((request: RecordedRequest<Body>, index: number) => Answer);
+
+/**
+ * Hands out a script's answers.
+ *
+ * @returns A function that gives the answer to a request, or `undefined` when
+ * the list has no more.
+ */
+export function readScript<Answer, Body>(
+  script: Script<Answer, Body>,
+): (request: RecordedRequest<Body>) => Answer | undefined {
+  let index = 0;
+  return (request) =>
+    typeof script === "function" ? script(request, index++) : script[index++];
+}
+
+/**
+ * Cuts a body in pieces at the given byte offsets.
+ *
+ * @param body The whole body.
+ * @param offsets Offsets in rising order, each between 0 and the body's length.
+ */
+export function splitAt(body: Uint8Array, ...offsets: number[]): Uint8Array[] {
+  return [0, ...offsets].map((from, index) =>
+    body.subarray(from, offsets[index])
+  );
+}
+
+/**
+ * Starts a server on a free loopback port.
+ *
+ * @param answer Says what to send for a request.
+ */
+export function startFake<Body>(
+  answer: (request: RecordedRequest<Body>) => WireAnswer,
+): Fake<Body> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const closing = new AbortController();
+  const requests: RecordedRequest<Body>[] = [];
+  const waiting: PromiseWithResolvers<RecordedRequest<Body>>[] = [];
+  const connections = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  let handedOut = 0;
+
+  async function serve(connection: Deno.TcpConn): Promise<void> {
+    const close = () => {
+      try {
+        connection.close();
+      } catch { /* closed before, which is all that was wanted */ }
+    };
+    closing.signal.addEventListener("abort", close);
+    let settle: (outcome: Outcome) => void = () => {};
+    try {
+      const received = await readRequest<Body>(connection);
+      if (received === undefined) return;
+      const { request } = received;
+      settle = received.settle;
+      requests.push(request);
+      const waiter = waiting.shift(); // there is one only if all earlier requests are handed out
+      if (waiter) {
+        handedOut++;
+        waiter.resolve(request);
+      }
+      const wire = answer(request);
+      const gone = new AbortController();
+      const watch = untilGone(connection).then(() => gone.abort());
+      const sent = await send(connection, wire, gone.signal);
+      // Our own closing looks like the client's leaving from in there.
+      settle(closing.signal.aborted ? "closed" : sent);
+      close();
+      await watch;
+    } catch (error) {
+      // A bug in the script, or a request we cannot read: close() tells.
+      failures.push(error);
+      settle("cut");
+    } finally {
+      closing.signal.removeEventListener("abort", close);
+      close();
+    }
+  }
+
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      connection.setNoDelay(true);
+      const served = serve(connection);
+      connections.add(served);
+      served.finally(() => connections.delete(served));
+    }
+  })();
+
+  async function close(): Promise<void> {
+    if (!closing.signal.aborted) {
+      closing.abort();
+      listener.close();
+      for (const { reject } of waiting.splice(0)) reject(closed());
+    }
+    await accepting;
+    await Promise.all(connections);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  return {
+    url: `http://127.0.0.1:${listener.addr.port}`,
+    requests,
+    nextRequest() {
+      const request = requests[handedOut];
+      if (request !== undefined) {
+        handedOut++;
+        return Promise.resolve(request);
+      }
+      if (closing.signal.aborted) return Promise.reject(closed());
+      const next = Promise.withResolvers<RecordedRequest<Body>>();
+      waiting.push(next);
+      return next.promise;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function closed(): Error {
+  return new Error("Cannot wait for a request: the stand-in is closed");
+}
+
+/** Sends an answer and tells how that ended. */
+async function send(
+  connection: Deno.Conn,
+  { status, contentType, pieces, end = "whole", ...pace }: WireAnswer,
+  gone: AbortSignal,
+): Promise<Outcome> {
+  let waitMs = pace.firstChunkAfterMs;
+  try {
+    await pause(pace.headersAfterMs, gone);
+    await write(
+      connection,
+      gone,
+      encode(
+        `HTTP/1.1 ${status} ${
+          STATUS_TEXT[status] ?? "Status"
+        }\r\ncontent-type: ${contentType}\r\n` +
+          "transfer-encoding: chunked\r\nconnection: close\r\n\r\n",
+      ),
+    );
+    for (const piece of pieces) {
+      await pause(waitMs, gone);
+      waitMs = pace.delayMs;
+      // A chunk of no length would end the body.
+      if (piece.length > 0) await write(connection, gone, chunk(piece));
+    }
+    if (end === "stall") await pause(Infinity, gone);
+    if (end === "whole") await write(connection, gone, encode("0\r\n\r\n"));
+    return end === "cut" ? "cut" : "finished";
+  } catch {
+    // Either `gone`, or the write failed because the client is: no other way to fail.
+    return "cancelled";
+  }
+}
+
+async function write(
+  connection: Deno.Conn,
+  gone: AbortSignal,
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) {
+    gone.throwIfAborted();
+    sent += await connection.write(bytes.subarray(sent));
+  }
+}
+
+/** Waits, and rejects as soon as the client is gone. */
+function pause(ms = 0, gone: AbortSignal): Promise<void> {
+  if (ms === 0) return Promise.resolve();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = ms === Infinity ? undefined : setTimeout(resolve, ms);
+  const leave = () => reject(gone.reason);
+  if (gone.aborted) leave();
+  else gone.addEventListener("abort", leave);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    gone.removeEventListener("abort", leave);
+  });
+}
+
+/** Resolves when the client has hung up; with one request a connection, nothing else is left to read. */
+async function untilGone(connection: Deno.Conn): Promise<void> {
+  const scrap = new Uint8Array(256);
+  try {
+    while (await connection.read(scrap) !== null);
+  } catch { /* a reset, or our own close: over either way */ }
+}
+
+/** Reads one request; `undefined` if the client leaves before it is whole. */
+async function readRequest<Body>(
+  connection: Deno.Conn,
+): Promise<
+  { request: RecordedRequest<Body>; settle(outcome: Outcome): void } | undefined
+> {
+  let bytes = new Uint8Array(0);
+  const piece = new Uint8Array(16_384);
+  const grow = async (): Promise<boolean> => {
+    const read = await connection.read(piece).catch(() => null);
+    if (read === null) return false;
+    const longer = new Uint8Array(bytes.length + read);
+    longer.set(bytes);
+    longer.set(piece.subarray(0, read), bytes.length);
+    bytes = longer;
+    return true;
+  };
+
+  let headLength = -1;
+  // One byte, one character: an offset in the text is one in the bytes.
+  const latin1 = new TextDecoder("latin1");
+  while ((headLength = latin1.decode(bytes).indexOf("\r\n\r\n")) < 0) {
+    if (!await grow()) return undefined;
+  }
+  const [start = "", ...lines] = latin1.decode(bytes.subarray(0, headLength))
+    .split("\r\n");
+  const [method = "", target = "/"] = start.split(" ");
+  const headers = new Headers(lines.map((line): [string, string] => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  }));
+  if (headers.has("transfer-encoding")) {
+    throw new Error("Cannot read a chunked request body");
+  }
+  const bodyStart = headLength + 4;
+  const bodyEnd = bodyStart + Number(headers.get("content-length") ?? 0);
+  while (bytes.length < bodyEnd) {
+    if (!await grow()) return undefined;
+  }
+  return record<Body>(
+    { method, headers, url: new URL(target, "http://stand-in") },
+    new TextDecoder().decode(bytes.subarray(bodyStart, bodyEnd)),
+  );
+}
+
+function record<Body>(
+  { method, headers, url }: { method: string; headers: Headers; url: URL },
+  text: string,
+): { request: RecordedRequest<Body>; settle(outcome: Outcome): void } {
+  const ended = Promise.withResolvers<Outcome>();
+  const cancelled = Promise.withResolvers<number>();
+  const finished = Promise.withResolvers<number>();
+  const request = {
+    method,
+    path: url.pathname,
+    query: url.searchParams,
+    headers,
+    body: parse(text) as Body | undefined,
+    receivedAt: performance.now(),
+    outcome: "open" as Outcome,
+    endedAt: undefined as number | undefined,
+    ended: ended.promise,
+    cancelled: cancelled.promise,
+    finished: finished.promise,
+  };
+  return {
+    request,
+    settle(outcome) {
+      const endedAt = performance.now();
+      Object.assign(request, { outcome, endedAt });
+      ended.resolve(outcome);
+      if (outcome === "cancelled") cancelled.resolve(endedAt);
+      if (outcome === "finished") finished.resolve(endedAt);
+    },
+  };
+}
+
+function parse(text: string): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // kept as it came, for the test to look at
+  }
+}
+
+/** Text as UTF-8. */
+export function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function chunk(piece: Uint8Array): Uint8Array {
+  const size = encode(`${piece.length.toString(16)}\r\n`);
+  const framed = new Uint8Array(size.length + piece.length + 2);
+  framed.set(size);
+  framed.set(piece, size.length);
+  framed.set([13, 10], size.length + piece.length);
+  return framed;
+}
+
+const STATUS_TEXT: Record<number, string> = {
+  200: "OK",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
