@@ -5,6 +5,7 @@
  * @module
  */
 import deno from "./deno.json" with { type: "json" };
+import { onData } from "./src/agent/data.ts";
 import { createApp, createHome } from "./src/app.ts";
 import { nextSteps, toBanner } from "./src/banner.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
       store,
       provider,
       agent,
+      onData,
       log,
       now,
     }),

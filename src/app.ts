@@ -56,9 +56,12 @@ export function createApp(parts: AppParts): Handler {
       throw new HttpError(404, "not_found", "There is nothing at this path");
     }
     const method = request.method === "HEAD" ? "GET" : request.method;
-    const handler = methods[method];
+    const handler = Object.hasOwn(methods, method)
+      ? methods[method]
+      : undefined;
     if (handler === undefined) {
-      const allow = Object.keys(methods).join(", ");
+      const allow = Object.keys(methods)
+        .map((name) => name === "GET" ? "GET, HEAD" : name).join(", ");
       throw new HttpError(
         405,
         "method_not_allowed",

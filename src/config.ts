@@ -7,9 +7,12 @@
  */
 import {
   ERROR_MESSAGE,
+  FILLER_MESSAGE,
   SYSTEM_PROMPT,
+  WELCOME_BACK_MESSAGE,
   WELCOME_MESSAGE,
 } from "./agent/prompt.ts";
+import type { Agent } from "./conversation/turn.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { toOllamaUrl } from "./providers/ollama.ts";
 
@@ -32,7 +35,11 @@ export interface Config {
   providers: ProviderName[];
   gemini: { apiKey?: string; model: string; baseUrl: string };
   ollama: { host: string; model?: string; keepAlive: string };
-  agent: { systemPrompt: string; welcomeMessage: string; errorMessage: string };
+  agent: Agent;
+  /** How long a provider may take to its first words, in milliseconds. */
+  firstTokenTimeoutMs: number;
+  /** How long it may be silent after that, in milliseconds. */
+  stallTimeoutMs: number;
   sessionStore: "file";
   /** Origins, or `*`. */
   allowedOrigins: string[];
@@ -64,7 +71,8 @@ export interface ConfigSources {
 
 /**
  * Makes the settings of an environment. A variable that is set to nothing
- * counts as unset, except for the messages, where it means silence.
+ * counts as unset, except for `WELCOME_MESSAGE` and `WELCOME_BACK_MESSAGE`
+ * (and `welcome_message` of `layercode.config.json`), where it means silence.
  *
  * @throws {ConfigError} that lists all that is wrong
  */
@@ -92,6 +100,24 @@ export function readConfig(
     problems.push(`${name}="${value}": must be one of ${allowed.join(", ")}`);
     return fallback;
   }
+  /** Unlike the rest, this may be set to nothing. */
+  function words(name: string, fallback: string): string {
+    return (env[name] ?? fallback).trim();
+  }
+  function whole(
+    name: string,
+    fallback: number,
+    least: number,
+    most = LONGEST_TIMER_MS,
+  ): number {
+    const value = text(name) ?? `${fallback}`;
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    problems.push(
+      `${name}="${value}": must be a whole number from ${least} to ${most}`,
+    );
+    return fallback;
+  }
   function url(
     name: string,
     fallback: string,
@@ -101,16 +127,10 @@ export function readConfig(
     try {
       return parse(value);
     } catch {
-      problems.push(
-        `${name}="${value}": must be an address such as ${fallback}`,
-      );
+      // Not the value: an address may hold a password.
+      problems.push(`${name}: must be an address such as ${fallback}`);
       return fallback;
     }
-  }
-
-  const port = Number(text("PORT") ?? "3000");
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    problems.push(`PORT="${text("PORT")}": must be a number from 0 to 65535`);
   }
 
   const webhookSecrets = list("LAYERCODE_WEBHOOK_SECRET");
@@ -140,7 +160,7 @@ export function readConfig(
   }
 
   const keepAlive = text("OLLAMA_KEEP_ALIVE") ?? "30m";
-  if (!/^(-?\d+|(\d+(\.\d+)?(ms|s|m|h))+)$/.test(keepAlive)) {
+  if (!/^(-?\d+|-?(\d+(\.\d+)?(ms|s|m|h))+)$/.test(keepAlive)) {
     problems.push(
       `OLLAMA_KEEP_ALIVE="${keepAlive}": must be a time such as 30m or 2h, or -1 for good`,
     );
@@ -156,15 +176,18 @@ export function readConfig(
 
   const allowedOrigins = list("ALLOWED_ORIGINS");
   for (const origin of allowedOrigins) {
-    if (origin !== "*" && !isOrigin(origin)) {
-      problems.push(
-        `ALLOWED_ORIGINS: "${origin}" is not an origin such as https://example.com (no path, no slash at the end)`,
-      );
-    }
+    const right = origin === "*" ? origin : toOrigin(origin);
+    if (origin === right) continue;
+    problems.push(
+      `ALLOWED_ORIGINS: "${origin}" is not an origin` +
+        (right === undefined
+          ? " such as https://example.com"
+          : ` (small letters, no path, no slash at the end); did you mean ${right}`),
+    );
   }
 
   const config: Config = {
-    port,
+    port: whole("PORT", 3000, 0, 65_535),
     hostname: text("HOST") ??
       (webhookSecrets.length > 0 ? "0.0.0.0" : "127.0.0.1"),
     dataDir: text("DATA_DIR") ?? "./data",
@@ -189,11 +212,20 @@ export function readConfig(
       keepAlive,
     },
     agent: {
-      systemPrompt: text("SYSTEM_PROMPT") ?? file.prompt ?? SYSTEM_PROMPT,
-      welcomeMessage: env.WELCOME_MESSAGE ?? file.welcome_message ??
-        WELCOME_MESSAGE,
+      systemPrompt: text("SYSTEM_PROMPT") ??
+        (file.prompt?.trim() || SYSTEM_PROMPT),
+      welcomeMessage: words(
+        "WELCOME_MESSAGE",
+        file.welcome_message ?? WELCOME_MESSAGE,
+      ),
+      welcomeBackMessage: words("WELCOME_BACK_MESSAGE", WELCOME_BACK_MESSAGE),
       errorMessage: text("ERROR_MESSAGE") ?? ERROR_MESSAGE,
+      fillerMessage: text("FILLER_MESSAGE") ?? FILLER_MESSAGE,
+      fillerAfterMs: whole("FILLER_AFTER_MS", 0, 0),
+      contextTokens: whole("CONTEXT_TOKENS", 8_192, 512),
     },
+    firstTokenTimeoutMs: whole("FIRST_TOKEN_TIMEOUT_MS", 10_000, 1),
+    stallTimeoutMs: whole("STALL_TIMEOUT_MS", 8_000, 1),
     sessionStore: "file",
     allowedOrigins,
     ...given("adminToken", text("ADMIN_TOKEN")),
@@ -228,7 +260,7 @@ function readLayercodeConfig(
   if (source === undefined) return {};
   let value: unknown;
   try {
-    value = JSON.parse(source);
+    value = JSON.parse(source.replace(/^\uFEFF/, ""));
   } catch {
     problems.push("layercode.config.json: is not valid JSON");
     return {};
@@ -254,9 +286,19 @@ function toHttpUrl(value: string): string {
   return url.href.replace(/\/+$/, "");
 }
 
-function isOrigin(value: string): boolean {
-  return URL.canParse(value) && new URL(value).origin === value;
+/** The origin of an address as a browser spells it, if it has one. */
+function toOrigin(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const { origin, protocol, host } = new URL(value);
+  // It would be compared letter by letter and let nobody in.
+  if (host.includes("*")) return undefined;
+  if (origin !== "null") return origin;
+  // Apps and extensions have schemes of their own, of which URL knows no origin.
+  return host === "" ? undefined : `${protocol}//${host}`.toLowerCase();
 }
+
+/** A timer for longer would ring at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A property, or nothing where it has no value. */
 function given<K extends string>(

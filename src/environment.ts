@@ -26,12 +26,26 @@ export async function readEnvironment(
     new URL("../layercode.config.json", import.meta.url),
   );
   return {
-    env: { ...(dotenv === undefined ? {} : parse(dotenv)), ...real },
+    env: merge(dotenv === undefined ? {} : parse(dotenv), real),
     sources: {
       ...(layercodeConfig === undefined ? {} : { layercodeConfig }),
       isTerminal: Deno.stdout.isTerminal(),
     },
   };
+}
+
+/** Those that are meant when they are set to nothing: the agent is silent then. */
+const MEANT_WHEN_EMPTY = ["WELCOME_MESSAGE", "WELCOME_BACK_MESSAGE"];
+
+/** The real environment wins, unless it sets to nothing what `.env` gives, as Compose may. */
+function merge(
+  dotenv: Record<string, string>,
+  real: Record<string, string>,
+): Record<string, string> {
+  const meant = Object.entries(real).filter(([name, value]) =>
+    value.trim() !== "" || !(name in dotenv) || MEANT_WHEN_EMPTY.includes(name)
+  );
+  return { ...dotenv, ...Object.fromEntries(meant) };
 }
 
 async function readIfThere(path: string | URL): Promise<string | undefined> {

@@ -61,7 +61,8 @@ export function createReady(parts: HealthParts): Handler {
     check: (signal: AbortSignal) => Promise<void>,
   ): Promise<boolean> {
     try {
-      await check(AbortSignal.timeout(CHECK_TIMEOUT_MS));
+      const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+      await Promise.race([check(signal), untilAborted(signal)]);
       return true;
     } catch (error) {
       log.warn("ready.failed", { part, error });
@@ -79,4 +80,12 @@ export function createReady(parts: HealthParts): Handler {
       ? json({ status: "ready" })
       : json({ status: "not_ready", failing }, { status: 503 });
   };
+}
+
+/** Rejects when the time is up, for parts that don't watch it themselves. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 }

@@ -69,7 +69,9 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body?.getReader();
+  let isLate = false;
   const timer = setTimeout(() => {
+    isLate = true;
     reader?.cancel().catch(() => {
       // The sender is gone already, which is what was wanted.
     });
@@ -77,6 +79,8 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   try {
     while (reader) {
       const { done, value } = await reader.read();
+      // Cancelling looks like the end of the body.
+      if (isLate) throw new Error("Too late");
       if (done) break;
       size += value.length;
       if (size > MAX_BODY_BYTES) {

@@ -38,7 +38,7 @@ export function createLog(options: LogOptions): Log {
     write(
       level,
       format === "json"
-        ? JSON.stringify({ time, level, event, ...known })
+        ? JSON.stringify({ ...known, time, level, event })
         : pretty(time, level, event, known),
     );
   };
@@ -71,7 +71,11 @@ function pretty(
   fields: LogFields,
 ): string {
   const words = Object.entries(fields).map(([key, value]) =>
-    `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    `${key}=${
+      typeof value === "string" && !UNPRINTABLE.test(value)
+        ? value
+        : quote(value)
+    }`
   );
   return [time.slice(11, 19), level.toUpperCase().padEnd(5), event, ...words]
     .join(" ");
@@ -81,7 +85,7 @@ function unfold(fields: LogFields): LogFields {
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [
       key,
-      value instanceof Error ? explain(value) : value,
+      value instanceof Error ? explain(value) : writable(value),
     ]),
   );
 }
@@ -96,4 +100,25 @@ export function explain(error: unknown): string {
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(" <- ");
+}
+
+// deno-lint-ignore no-control-regex -- those are what is looked for
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f]/;
+
+/** JSON that a terminal can't take for orders: JSON itself escapes only the first 32. */
+function quote(value: unknown): string {
+  return String(JSON.stringify(value)).replaceAll(
+    /[\x7f-\x9f]/g,
+    (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
+  );
+}
+
+/** A log must not fail what it logs: of what JSON can't hold, it tells the type. */
+function writable(value: unknown): unknown {
+  try {
+    JSON.stringify(value);
+    return value;
+  } catch {
+    return `[${typeof value}]`;
+  }
 }

@@ -14,20 +14,20 @@ import { randomBytes } from "node:crypto";
 export async function loadOrMakeSecret(dataDir: string): Promise<string> {
   const path = secretPath(dataDir);
   const kept = await readSecret(path);
-  if (kept !== undefined) return kept;
+  if (kept !== undefined) {
+    await tighten(path);
+    return kept;
+  }
   const secret = `parley_${randomBytes(32).toString("hex")}`;
   await Deno.mkdir(dataDir, { recursive: true });
-  // Whole or not at all, and whoever comes first wins: two may start at once.
-  const draft = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(draft, `${secret}\n`, { mode: 0o600 });
-  try {
-    await Deno.link(draft, path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  } finally {
-    await Deno.remove(draft);
+  await writeFirst(path, `${secret}\n`);
+  const shared = await readSecret(path);
+  if (shared === undefined) {
+    throw new Error(
+      `Cannot use the webhook secret in ${path}: the file is empty; delete it to have a new one made`,
+    );
   }
-  return await readSecret(path) ?? secret;
+  return shared;
 }
 
 /** The kept secret, if there is one. */
@@ -39,6 +39,33 @@ export async function readKeptSecret(
 
 function secretPath(dataDir: string): string {
   return `${dataDir}/webhook-secret`;
+}
+
+/** Whole or not at all, and whoever comes first wins: two may start at once. */
+async function writeFirst(path: string, text: string): Promise<void> {
+  const draft = `${path}.${crypto.randomUUID()}`;
+  await Deno.writeTextFile(draft, text, { mode: 0o600 });
+  try {
+    await Deno.link(draft, path).catch((error) => {
+      if (error instanceof Deno.errors.AlreadyExists) throw error;
+      // A disk without hard links.
+      return Deno.writeTextFile(path, text, { mode: 0o600, createNew: true });
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    await Deno.remove(draft);
+  }
+}
+
+/** Takes a kept secret from the eyes of others. */
+async function tighten(path: string): Promise<void> {
+  try {
+    const { mode } = await Deno.stat(path);
+    if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o600);
+  } catch {
+    // Someone else's file, or a disk without modes: the secret is as good.
+  }
 }
 
 async function readSecret(path: string): Promise<string | undefined> {

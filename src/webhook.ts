@@ -3,16 +3,20 @@
  *
  * @module
  */
+import { createDataAnswer, type DataHandler } from "./conversation/data.ts";
 import type { Floor } from "./conversation/floor.ts";
 import {
   answer,
+  findAnswered,
+  replay,
   type RunTurn,
+  type TurnId,
   type TurnParts,
   welcome,
 } from "./conversation/turn.ts";
 import { HttpError, json, parseJson, readBody } from "./http.ts";
 import { parseEvent, type WebhookEvent } from "./layercode/events.ts";
-import { streamAnswer } from "./layercode/sse.ts";
+import { dataReply, streamAnswer } from "./layercode/sse.ts";
 import { verify } from "./layercode/verify.ts";
 
 /** What a webhook is answered with. */
@@ -20,6 +24,7 @@ export interface WebhookParts extends TurnParts {
   /** Any of them may have signed. */
   secrets: readonly string[];
   floor: Floor;
+  onData: DataHandler;
 }
 
 /** Makes the handler of `POST /agent`. */
@@ -27,6 +32,7 @@ export function createWebhook(
   parts: WebhookParts,
 ): (request: Request) => Promise<Response> {
   const { secrets, floor, store, log, now } = parts;
+  const answerData = createDataAnswer(parts);
 
   return async function handle(request) {
     const body = await readBody(request);
@@ -47,17 +53,28 @@ export function createWebhook(
     const { conversationId } = event;
     switch (event.type) {
       case "message":
-        return stream(event, answer(event, event.text, parts));
+        if (event.ignored !== undefined) {
+          log.warn("interruption.ignored", {
+            conversationId,
+            turnId: event.turnId,
+            reason: event.ignored,
+          });
+        }
+        return await stream(event, answer(event, event, parts));
       case "start":
-        return stream(event, welcome(event, parts));
+        return await stream(event, welcome(event, parts));
       case "data":
-        return json({ status: "ok" });
+        return json(dataReply(await answerData(event.data, event)));
       case "note": {
-        const at = new Date(now()).toISOString();
         const { name, content } = event;
-        await store.update(conversationId, () => [
-          { type: "note", name, content, at },
-        ]);
+        const at = new Date(now()).toISOString();
+        await store.update(
+          conversationId,
+          (session) =>
+            session.hasNote(name, content)
+              ? []
+              : [{ type: "note", name, content, at }],
+        );
         return json({ status: "ok" });
       }
       case "unknown":
@@ -66,16 +83,22 @@ export function createWebhook(
     }
   }
 
-  function stream(
-    id: { conversationId: string; turnId: string },
-    run: RunTurn,
-  ): Response {
-    const { next, stop } = floor.take(id.conversationId, run);
+  async function stream(id: TurnId, run: RunTurn): Promise<Response> {
+    const { conversationId, turnId } = id;
+    const answered = await findAnswered(id, store).catch((error) => {
+      // The turn meets the same fault, and tells the caller in words.
+      log.error("session.unreadable", { conversationId, error });
+    });
+    if (answered) log.info("turn.replayed", { conversationId, turnId });
+    const turn = answered ? replay(answered) : floor.take(conversationId, run);
+    // The status is the receipt: 200 means that the caller's words are kept.
+    await turn.stored;
     return streamAnswer({
-      turnId: id.turnId,
-      next,
-      stop,
-      onError: (error) => log.error("turn.failed", { ...id, error }),
+      turnId,
+      next: turn.next,
+      stop: turn.stop,
+      onError: (error) =>
+        log.error("turn.failed", { conversationId, turnId, error }),
     });
   }
 }

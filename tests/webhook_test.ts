@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createApp } from "../src/app.ts";
+import type { DataHandler } from "../src/conversation/data.ts";
 import { createFloor } from "../src/conversation/floor.ts";
 import { json } from "../src/http.ts";
 import { createLog } from "../src/log.ts";
@@ -25,6 +26,7 @@ import {
 function makeServer(
   provider: Provider = createScriptedProvider(says("Hi ", "there.")),
   store: SessionStore = createMemoryStore(),
+  onData: DataHandler = () => undefined,
 ) {
   const lines: string[] = [];
   const log = createLog({
@@ -41,8 +43,13 @@ function makeServer(
     agent: {
       systemPrompt: "Be brief.",
       welcomeMessage: "Welcome!",
+      welcomeBackMessage: "Welcome back!",
       errorMessage: "Sorry.",
+      fillerMessage: "One moment.",
+      fillerAfterMs: 0,
+      contextTokens: 8_192,
     },
+    onData,
     log,
     now: Date.now,
   });
@@ -225,4 +232,150 @@ Deno.test("POST /agent lets a newer turn end the one before", async () => {
       { user: "Stop", assistant: "Fine.", status: "complete" },
     ],
   );
+});
+
+Deno.test("POST /agent replays a turn that is finished, without asking the model or storing anything", async () => {
+  const provider = createScriptedProvider(says("Hi ", "there."));
+  const { handle, store } = makeServer(provider);
+  await readEvents(await handle(signedRequest(message("Hello"))));
+  const before = structuredClone((await store.load("conv_1")).turns);
+  const events = await readEvents(
+    await handle(signedRequest(message("Hello"))),
+  );
+  assertEquals(spoken(events), "Hi there.");
+  assertEquals(events.at(-1), { type: "response.end", turn_id: "turn_1" });
+  assertEquals(provider.requests.length, 1);
+  assertEquals((await store.load("conv_1")).turns, before);
+});
+
+Deno.test("POST /agent replays an old turn without disturbing the one under way", async () => {
+  const provider = createScriptedProvider(says("One."), stalls("Two "));
+  const { handle, floor } = makeServer(provider);
+  await readEvents(await handle(signedRequest(message("A"))));
+  const next = message("B", { turn_id: "turn_2" });
+  const running = (await handle(signedRequest(next))).body?.getReader();
+  await running?.read();
+  const again = await handle(signedRequest(message("A")));
+  assertEquals(spoken(await readEvents(again)), "One.");
+  assertEquals(floor.size, 1);
+  await running?.cancel();
+});
+
+Deno.test("POST /agent lets a repeated turn take over from itself while it runs", async () => {
+  const provider = createScriptedProvider(stalls("Once "), says("Fine."));
+  const { handle, store } = makeServer(provider);
+  const first = await handle(signedRequest(message("Hello")));
+  const second = await handle(signedRequest(message("Hello")));
+  const [before, after] = await Promise.all([
+    readEvents(first),
+    readEvents(second),
+  ]);
+  assertEquals(before.at(-1)?.type, "response.end");
+  assertEquals(spoken(after), "Fine.");
+  const { turns } = await store.load("conv_1");
+  assertEquals(turns.map(({ user, assistant }) => [user, assistant]), [
+    ["Hello", "Fine."],
+  ]);
+});
+
+Deno.test("POST /agent stores and greets once, however often the same start, note or data comes", async () => {
+  const { handle, store } = makeServer();
+  const session = { conversation_id: "conv_1", session_id: "s" };
+  const events = [
+    { ...session, type: "session.start", turn_id: "t0" },
+    { ...session, type: "session.update", recording_status: "completed" },
+    { ...session, type: "session.end", duration: 7 },
+    { ...session, type: "data", turn_id: "t0", data: { click: 1 } },
+  ];
+  const answers: string[] = [];
+  for (const event of [...events, ...events]) {
+    answers.push(await (await handle(signedRequest(event))).text());
+  }
+  assertEquals(answers.slice(4), answers.slice(0, 4));
+  const { turns, notes } = await store.load("conv_1");
+  assertEquals(turns.length, 1);
+  assertEquals(notes.length, 2);
+});
+
+Deno.test("POST /agent welcomes a caller back on a new connection", async () => {
+  const { handle, store } = makeServer();
+  await readEvents(await handle(signedRequest(message("Hello"))));
+  const start = {
+    type: "session.start",
+    conversation_id: "conv_1",
+    session_id: "sess_2",
+    turn_id: "turn_9",
+  };
+  const events = await readEvents(await handle(signedRequest(start)));
+  assertEquals(spoken(events), "Welcome back!");
+  assertEquals((await store.load("conv_1")).turns[0]?.user, "Hello");
+});
+
+Deno.test("POST /agent passes on what the caller heard, and ignores what makes no sense of it", async () => {
+  const provider = createScriptedProvider(says("One two three."), says("Hm."));
+  const { handle, lines } = makeServer(provider);
+  await readEvents(await handle(signedRequest(message("A"))));
+  const heard = {
+    previous_turn_interrupted: true,
+    words_heard: 2,
+    text_heard: "One two",
+    assistant_turn_id: "turn_1",
+  };
+  const next = message("B", { turn_id: "turn_2", interruption_context: heard });
+  await readEvents(await handle(signedRequest(next)));
+  assertEquals(
+    provider.requests[1]?.messages[1]?.text,
+    "One two [interrupted]",
+  );
+  for (const [n, wrong] of ["x", 7, {}, { text_heard: 7 }].entries()) {
+    const event = message("C", {
+      turn_id: `turn_c${n}`,
+      interruption_context: wrong,
+    });
+    const events = await readEvents(await handle(signedRequest(event)));
+    assertEquals(spoken(events), "Hm.");
+  }
+  const warned = lines.filter((line) => line.includes("interruption.ignored"));
+  assertEquals(warned.length, 4);
+});
+
+Deno.test("POST /agent refuses a text of 1 MiB and stores nothing", async () => {
+  const { handle, store } = makeServer();
+  const response = await handle(signedRequest(message("x".repeat(1 << 20))));
+  assertEquals(response.status, 413);
+  await response.body?.cancel();
+  assertEquals((await store.load("conv_1")).turns, []);
+});
+
+Deno.test("POST /agent answers data with what the owner's handler returns", async () => {
+  const { handle } = makeServer(undefined, undefined, (data, context) => ({
+    data,
+    ...context.metadata,
+  }));
+  const event = {
+    type: "data",
+    session_id: "s",
+    turn_id: "t",
+    data: { a: 1 },
+    custom_metadata: { plan: "gold" },
+  };
+  const response = await handle(signedRequest(event));
+  assertEquals(await response.json(), {
+    type: "response.data",
+    content: { data: { a: 1 }, plan: "gold" },
+  });
+});
+
+Deno.test("POST /agent speaks even when the conversation can't be read", async () => {
+  const broken: SessionStore = {
+    ...createMemoryStore(),
+    load: () => Promise.reject(new Error("disk gone")),
+    update: () => Promise.reject(new Error("disk gone")),
+  };
+  const { handle } = makeServer(undefined, broken);
+  const response = await handle(signedRequest(message("Hello")));
+  assertEquals(response.status, 200);
+  const events = await readEvents(response);
+  assertEquals(spoken(events), "Sorry.");
+  assertEquals(events.at(-1)?.type, "response.end");
 });

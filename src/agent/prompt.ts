@@ -17,6 +17,12 @@ If you did not understand, ask one short question.`;
 /** The first words of a new conversation. */
 export const WELCOME_MESSAGE = "Welcome! How can I help you today?";
 
+/** The first words to a caller who comes back. */
+export const WELCOME_BACK_MESSAGE = "Welcome back! How can I help?";
+
+/** Said when the model takes long to begin, where that is switched on. */
+export const FILLER_MESSAGE = "One moment, please.";
+
 /** What a caller hears when no answer can be had. */
 export const ERROR_MESSAGE =
   "Sorry, I can't answer right now. Please try again in a moment.";

@@ -5,15 +5,7 @@
  *
  * @module
  */
-import type { RunTurn, TurnPart } from "./turn.ts";
-
-/** A turn under way. */
-export interface RunningTurn {
-  /** The next piece. */
-  next(): Promise<IteratorResult<TurnPart, void>>;
-  /** Ends it, cancels what it waits for, and resolves when its record is written. */
-  stop(): Promise<void>;
-}
+import type { RunningTurn, RunTurn, TurnPart } from "./turn.ts";
 
 /** The turns under way. */
 export interface Floor {
@@ -32,11 +24,12 @@ export function createFloor(): Floor {
   function take(conversationId: string, run: RunTurn): RunningTurn {
     const before = holders.get(conversationId);
     const controller = new AbortController();
+    const stored = Promise.withResolvers<void>();
 
     async function* steps(): AsyncGenerator<TurnPart, void> {
       try {
         await before?.stop();
-        yield* run(controller.signal);
+        yield* run(controller.signal, stored.resolve);
       } finally {
         if (holders.get(conversationId) === turn) {
           holders.delete(conversationId);
@@ -46,6 +39,7 @@ export function createFloor(): Floor {
 
     const iterator = steps();
     const turn: RunningTurn = {
+      stored: stored.promise,
       next() {
         const step = first ?? iterator.next();
         first = undefined;
@@ -63,9 +57,9 @@ export function createFloor(): Floor {
     // once has spoken all the same, and a generator that never began would
     // skip its `finally`.
     let first: ReturnType<typeof iterator.next> | undefined = iterator.next();
-    first.catch(() => {
-      // Whoever asks for the first piece is told.
-    });
+    // A turn that can't be stored speaks or fails all the same; whoever asks for
+    // the first piece is told.
+    first.then(() => stored.resolve(), () => stored.resolve());
     return turn;
   }
 

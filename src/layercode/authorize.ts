@@ -89,7 +89,8 @@ async function authorize(
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
     });
-    reply = await response.text();
+    // Redacted at once: whatever of it is passed on can't hold the key.
+    reply = (await response.text()).replaceAll(apiKey, "[key]");
   } catch (error) {
     log.error("authorize.unreachable", { error });
     if (error instanceof DOMException && error.name === "TimeoutError") {
@@ -106,8 +107,12 @@ async function authorize(
     );
   }
   if (response.ok) return json(parseReply(reply));
-  log.warn("authorize.refused", { status: response.status });
-  throw toRefusal(response, reply, apiKey);
+  const refusal = toRefusal(response, reply);
+  log.warn("authorize.refused", {
+    status: response.status,
+    reason: refusal.message,
+  });
+  throw refusal;
 }
 
 async function readRequest(
@@ -198,14 +203,14 @@ function parseReply(reply: string): unknown {
 function toRefusal(
   response: Response,
   reply: string,
-  apiKey: string,
 ): HttpError {
-  const status = response.status >= 400 ? response.status : 502;
+  const { status: theirs } = response;
+  const status = theirs >= 400 && theirs <= 599 ? theirs : 502;
   let reason = `Layercode answered with status ${response.status}`;
   try {
     const { error } = JSON.parse(reply);
     if (typeof error === "string") {
-      reason += `: ${error.replaceAll(apiKey, "[key]").slice(0, 300)}`;
+      reason += `: ${error.slice(0, 300)}`;
     }
   } catch {
     // Not JSON: the status has to say it.
@@ -246,6 +251,7 @@ function allowOrigin(
     "access-control-allow-origin": any ? "*" : origin,
     "access-control-allow-methods": "POST",
     "access-control-allow-headers": "content-type",
+    "access-control-expose-headers": "retry-after",
     "access-control-max-age": "86400",
     "vary": "origin",
   };
@@ -254,13 +260,16 @@ function allowOrigin(
 /** By host alone: behind a proxy that ends TLS, we can't know our own scheme. */
 function isSame(origin: string, request: Request): boolean {
   return URL.canParse(origin) &&
-    new URL(origin).host === request.headers.get("host");
+    new URL(origin).host === new URL(request.url).host;
 }
 
 function forbidden(origin: string): HttpError {
+  const mend = origin === "null"
+    ? "a page opened from a file, or in a sandboxed frame, has no origin; serve it over http"
+    : "add it to ALLOWED_ORIGINS if it should";
   return new HttpError(
     403,
     "origin_not_allowed",
-    `Origin ${origin} may not ask for a session key; add it to ALLOWED_ORIGINS if it should`,
+    `Origin ${origin} may not ask for a session key: ${mend}`,
   );
 }

@@ -1,7 +1,8 @@
 /**
  * A webhook's JSON becomes one of our events. Old spellings and old field
- * names end here. Fields that Parley doesn't need may be missing, `null` or
- * new; those it needs are checked, and an error names the one that is wrong.
+ * names end here. Fields that Parley can do without may be missing, new or of
+ * any type; those it needs are checked, and an error names the one that is
+ * wrong.
  *
  * https://docs.layercode.com/api-reference/webhook-sse-api
  *
@@ -29,7 +30,15 @@ export type WebhookEvent =
   & EventContext
   & (
     /** The caller said something and waits for an answer. */
-    | { type: "message"; turnId: string; text: string }
+    | {
+      type: "message";
+      turnId: string;
+      text: string;
+      /** What was heard of the turn before, where the caller cut it off. */
+      interruption?: { turnId?: string; textHeard: string };
+      /** What is wrong with the word about an interruption, which was left out. */
+      ignored?: string;
+    }
     /** Somebody connected; the agent may speak first. */
     | { type: "start"; turnId: string }
     /** The browser sent something to the agent. */
@@ -42,20 +51,32 @@ export type WebhookEvent =
 
 const id = v.string().assert((value) => value !== "", "must not be empty");
 const maybeId = id.nullable().optional();
-const maybeObject = v.record(v.unknown()).nullable().optional();
-const maybeString = v.string().nullable().optional();
+
+/** A caller who waits matters more than such a field: of a wrong type, it counts as missing. */
+function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
+  return v.union(type, v.unknown().map(() => undefined)).optional();
+}
 
 const contextSchema = v.object({
   type: v.string(),
   conversation_id: maybeId,
   session_id: maybeId,
-  connection_id: maybeId,
-  custom_metadata: maybeObject,
-  metadata: maybeObject,
-  from_phone_number: maybeString,
-  to_phone_number: maybeString,
+  connection_id: lenient(id),
+  custom_metadata: lenient(v.record(v.unknown())),
+  metadata: lenient(v.record(v.unknown())),
+  from_phone_number: lenient(v.string()),
+  to_phone_number: lenient(v.string()),
 });
-const messageSchema = v.object({ turn_id: id, text: v.string() });
+const messageSchema = v.object({
+  turn_id: id,
+  text: v.string(),
+  interruption_context: v.unknown().optional(),
+});
+const interruptionSchema = v.object({
+  previous_turn_interrupted: v.boolean(),
+  text_heard: v.string().nullable().optional(),
+  assistant_turn_id: maybeId,
+});
 const startSchema = v.object({ turn_id: id });
 const dataSchema = v.object({ turn_id: id, data: v.unknown() });
 const noteSchema = v.record(v.unknown());
@@ -71,8 +92,17 @@ export function parseEvent(body: unknown): WebhookEvent {
   switch (fields.type) {
     case "message":
     case "MESSAGE": {
-      const { turn_id, text } = check(messageSchema, body);
-      return { ...context, type: "message", turnId: turn_id, text };
+      const { turn_id, text, interruption_context } = check(
+        messageSchema,
+        body,
+      );
+      return {
+        ...context,
+        type: "message",
+        turnId: turn_id,
+        text,
+        ...readInterruption(interruption_context),
+      };
     }
     case "session.start":
     case "SESSION_START": {
@@ -113,6 +143,30 @@ function toContext(fields: v.Infer<typeof contextSchema>): EventContext {
   };
 }
 
+/** Lenient: a caller who waits matters more than a field about the turn before. */
+function readInterruption(
+  value: unknown,
+): Pick<WebhookEvent & { type: "message" }, "interruption" | "ignored"> {
+  if (value === undefined || value === null) return {};
+  const result = interruptionSchema.try(value, { mode: "strip" });
+  if (!result.ok) {
+    const problem = describe(result.issues[0], "interruption_context.");
+    return { ignored: problem };
+  }
+  const { previous_turn_interrupted, text_heard, assistant_turn_id } =
+    result.value;
+  if (!previous_turn_interrupted) return {};
+  if (typeof text_heard !== "string") {
+    return { ignored: 'Field "interruption_context.text_heard" is missing' };
+  }
+  return {
+    interruption: {
+      textHeard: text_heard,
+      ...(assistant_turn_id ? { turnId: assistant_turn_id } : {}),
+    },
+  };
+}
+
 function check<T>(schema: v.Type<T>, body: unknown): T {
   const result = schema.try(body, { mode: "strip" });
   if (result.ok) return result.value;
@@ -120,11 +174,16 @@ function check<T>(schema: v.Type<T>, body: unknown): T {
 }
 
 /** Says which field is at fault, in the sender's words. */
-function describe(issue: v.Err["issues"][number] | undefined): string {
+function describe(
+  issue: v.Err["issues"][number] | undefined,
+  prefix = "",
+): string {
   if (issue === undefined || issue.path.length === 0) {
-    return "The body must be a JSON object";
+    return prefix === ""
+      ? "The body must be a JSON object"
+      : `Field "${prefix.slice(0, -1)}" must be an object`;
   }
-  const field = `Field "${issue.path.join(".")}"`;
+  const field = `Field "${prefix}${issue.path.join(".")}"`;
   switch (issue.code) {
     case "missing_value":
       return `${field} is missing`;

@@ -38,16 +38,17 @@ export function streamAnswer(answer: Answer): Response {
   const { turnId } = answer;
   const events = new ReadableStream<ServerSentEventMessage>({
     async pull(controller) {
-      const part = await answer.next().catch((error) => {
+      let event: ServerSentEventMessage | undefined;
+      try {
+        const part = await answer.next();
+        if (!part.done) event = encode(toEvent(part.value, turnId));
+      } catch (error) {
         answer.onError(error);
-        return END;
-      });
-      if (part.done) {
-        controller.enqueue(encode({ type: "response.end", turn_id: turnId }));
-        controller.close();
-      } else {
-        controller.enqueue(encode(toEvent(part.value, turnId)));
       }
+      controller.enqueue(
+        event ?? encode({ type: "response.end", turn_id: turnId }),
+      );
+      if (event === undefined) controller.close();
     },
     // The one sure sign that nobody listens any more: `request.signal` also
     // fires after a perfect answer.
@@ -59,6 +60,13 @@ export function streamAnswer(answer: Answer): Response {
   });
 }
 
+/** The answer to a page's data, which is plain JSON. `undefined`: nothing to say. */
+export function dataReply(content: unknown): Record<string, unknown> {
+  return content === undefined
+    ? { status: "ok" }
+    : { type: "response.data", content };
+}
+
 /** Those that the official SDK sends, and one that keeps nginx from buffering. */
 const HEADERS = {
   "content-type": "text/event-stream",
@@ -67,8 +75,6 @@ const HEADERS = {
   "connection": "keep-alive",
   "x-accel-buffering": "no",
 };
-
-const END = { done: true, value: undefined } as const;
 
 function toEvent(part: AnswerPart, turnId: string): Record<string, unknown> {
   return part.type === "speech"

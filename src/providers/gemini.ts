@@ -15,6 +15,7 @@ import type {
   EnhancedGenerateContentResponse,
   Part,
 } from "@google/generative-ai";
+import { holdResponses, link } from "./_link.ts";
 import {
   isRetryableStatus,
   type Message,
@@ -42,6 +43,7 @@ export function createGemini(options: GeminiOptions): Provider {
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
     const { GoogleGenerativeAI } = await import("@google/generative-ai");
+    holdResponses(options.baseUrl);
     // The SDK sends the request even when its signal was aborted beforehand.
     request.signal.throwIfAborted();
 
@@ -49,13 +51,12 @@ export function createGemini(options: GeminiOptions): Provider {
       { model, systemInstruction: request.system },
       { baseUrl: options.baseUrl },
     );
-    // Our own controller, because leaving the SDK's loop stops nothing.
-    const upstream = new AbortController();
-    const signal = AbortSignal.any([request.signal, upstream.signal]);
+    // A signal of our own, because leaving the SDK's loop stops nothing.
+    using upstream = link(request.signal);
     try {
       const result = await client.generateContentStream(
         { contents: toContents(request.messages) },
-        { signal },
+        { signal: upstream.signal },
       );
       // Rejects when the stream is cut or aborted; unheard, that ends the process.
       result.response.catch(() => {});
@@ -63,8 +64,6 @@ export function createGemini(options: GeminiOptions): Provider {
     } catch (error) {
       request.signal.throwIfAborted();
       throw await toProviderError(error);
-    } finally {
-      upstream.abort();
     }
   }
 

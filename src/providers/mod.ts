@@ -7,6 +7,7 @@
 import type { Config, ProviderName } from "../config.ts";
 import type { Log } from "../log.ts";
 import { createEcho } from "./echo.ts";
+import { createFailover } from "./failover.ts";
 import { createGemini } from "./gemini.ts";
 import { createOllama } from "./ollama.ts";
 import type { Provider } from "./provider.ts";
@@ -21,7 +22,10 @@ export function createProvider(name: ProviderName, config: Config): Provider {
         baseUrl: config.gemini.baseUrl,
       });
     case "ollama":
-      return createOllama(config.ollama);
+      return createOllama({
+        ...config.ollama,
+        contextTokens: config.agent.contextTokens,
+      });
     case "echo":
       return createEcho();
   }
@@ -31,27 +35,34 @@ export function createProvider(name: ProviderName, config: Config): Provider {
 const PROBE_TIMEOUT_MS = 1_000;
 
 /**
- * The provider that the settings name; where they name none, Gemini when its
- * key is set, else Ollama when it answers, else the stand-in.
+ * The providers that the settings name, as one; where they name none, Gemini
+ * when its key is set, else Ollama when it answers, else the stand-in.
  */
 export async function chooseProvider(
   config: Config,
   log: Log,
 ): Promise<Provider> {
-  const named = config.providers[0];
-  if (named !== undefined) return createProvider(named, config);
-  if (config.gemini.apiKey !== undefined) {
-    return createProvider("gemini", config);
-  }
-  if (await answers(config.ollama.host)) {
-    return createProvider("ollama", config);
-  }
+  const names = config.providers.length > 0
+    ? config.providers
+    : [await findProvider(config, log)];
+  const { firstTokenTimeoutMs, stallTimeoutMs } = config;
+  return createFailover(names.map((name) => createProvider(name, config)), {
+    log,
+    now: Date.now,
+    firstTokenTimeoutMs,
+    stallTimeoutMs,
+  });
+}
+
+async function findProvider(config: Config, log: Log): Promise<ProviderName> {
+  if (config.gemini.apiKey !== undefined) return "gemini";
+  if (await answers(config.ollama.host)) return "ollama";
   log.warn("provider.stand_in", {
     message: "No language model: answers come from a stand-in that echoes. " +
       "Set GOOGLE_GENERATIVE_AI_API_KEY, or start Ollama " +
       `(looked at ${config.ollama.host}), and start again`,
   });
-  return createProvider("echo", config);
+  return "echo";
 }
 
 async function answers(host: string): Promise<boolean> {

@@ -10,6 +10,7 @@
  * @module
  */
 import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
+import { link } from "./_link.ts";
 import {
   isRetryableStatus,
   type Provider,
@@ -29,6 +30,8 @@ export interface OllamaOptions {
   model?: string;
   /** How long the model stays loaded after a turn: `30m`, `-1` for good. */
   keepAlive: string;
+  /** The window in tokens. Ollama's own default drops what doesn't fit, unsaid. */
+  contextTokens: number;
 }
 
 /** Makes a provider that asks Ollama. The SDK is loaded on the first question. */
@@ -58,11 +61,10 @@ export function createOllama(options: OllamaOptions): Provider {
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
     // Leaving the SDK's loop stops nothing; aborting the fetch does.
-    const upstream = new AbortController();
-    const signal = AbortSignal.any([request.signal, upstream.signal]);
+    using upstream = link(request.signal);
     let answering = false;
     try {
-      const client = await connect(signal);
+      const client = await connect(upstream.signal);
       chosen ??= await chooseModel(client);
       const chat: ChatRequest & { stream: true } = {
         model: chosen,
@@ -71,6 +73,8 @@ export function createOllama(options: OllamaOptions): Provider {
         // Unset means "think" on models that can, and a long pause.
         think: false,
         keep_alive: toKeepAlive(options.keepAlive),
+        // Always the same: another number would load the model anew.
+        options: { num_ctx: options.contextTokens },
       };
       const chunks = await client.chat(chat);
       answering = true;
@@ -78,8 +82,6 @@ export function createOllama(options: OllamaOptions): Provider {
     } catch (error) {
       request.signal.throwIfAborted();
       throw toProviderError(error, answering);
-    } finally {
-      upstream.abort();
     }
   }
 

@@ -39,6 +39,8 @@ export interface Usage {
 
 /** One piece of a model's answer. */
 export type ProviderPart =
+  /** Who answers, just before the first words. Sent where several might. */
+  | { type: "response-start"; provider: string; model: string }
   | { type: "text-delta"; text: string }
   | { type: "finish"; usage: Usage };
 

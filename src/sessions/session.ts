@@ -19,13 +19,34 @@ export type SessionRecord =
   /** The next piece of what the agent said in that turn. */
   | { type: "assistant"; turnId: string; text: string; at: string }
   /** The turn is over. */
-  | { type: "end"; turnId: string; status: TurnStatus; at: string }
+  | {
+    type: "end";
+    turnId: string;
+    status: TurnStatus;
+    /** Who answered. */
+    provider?: string | undefined;
+    model?: string | undefined;
+    at: string;
+  }
+  /** The turn is answered anew: what was said of it so far reached nobody. */
+  | { type: "again"; turnId: string; at: string }
+  /** What the caller heard of an interrupted turn. */
+  | { type: "heard"; turnId: string; text: string; at: string }
+  /** The page sent something, and was answered. */
+  | {
+    type: "data";
+    turnId: string;
+    data?: unknown;
+    reply?: unknown;
+    at: string;
+  }
   /** The platform told something about the conversation: a recording, its end. */
   | { type: "note"; name: string; content?: unknown; at: string };
 
 const at = v.string();
 const turnId = v.string();
 const text = v.string();
+const maybe = v.string().optional();
 const recordSchema: v.Type<SessionRecord> = v.union(
   v.object({ type: v.literal("session"), version: v.number(), id: v.string() }),
   v.object({ type: v.literal("user"), turnId, text, at }),
@@ -38,12 +59,23 @@ const recordSchema: v.Type<SessionRecord> = v.union(
       v.literal("interrupted"),
       v.literal("failed"),
     ),
+    provider: maybe,
+    model: maybe,
+    at,
+  }),
+  v.object({ type: v.literal("again"), turnId, at }),
+  v.object({ type: v.literal("heard"), turnId, text, at }),
+  v.object({
+    type: v.literal("data"),
+    turnId,
+    data: v.unknown().optional(),
+    reply: v.unknown().optional(),
     at,
   }),
   v.object({
     type: v.literal("note"),
     name: v.string(),
-    content: v.unknown(),
+    content: v.unknown().optional(),
     at,
   }),
 );
@@ -68,6 +100,8 @@ export interface Turn {
   user?: string;
   /** What was streamed so far. */
   assistant: string;
+  /** What the caller heard of it; absent: all, as far as is known. */
+  heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
   status?: TurnStatus;
 }
@@ -78,14 +112,29 @@ export class Session {
   readonly turns: Turn[] = [];
   /** What the platform told besides, oldest first. */
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
-  readonly #byId = new Map<string, Turn>();
+  readonly #turns = new Map<string, Turn>();
+  readonly #notes = new Set<string>();
+  readonly #replies = new Map<string, unknown>();
 
   /** @param id the conversation's id, any string */
   constructor(readonly id: string) {}
 
   /** The turn with this id, if it is known. */
   turn(id: string): Turn | undefined {
-    return this.#byId.get(id);
+    return this.#turns.get(id);
+  }
+
+  /** Whether the very same was noted before. */
+  hasNote(name: string, content: unknown): boolean {
+    return this.#notes.has(keyOf(name, content));
+  }
+
+  /** What the page was answered when it sent the very same in the same turn. */
+  replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
+    const key = keyOf(turnId, data);
+    return this.#replies.has(key)
+      ? { reply: this.#replies.get(key) }
+      : undefined;
   }
 
   /** Takes in the next record. */
@@ -102,19 +151,37 @@ export class Session {
       case "end":
         this.#open(record).status = record.status;
         break;
+      case "again": {
+        const turn = this.#open(record);
+        turn.assistant = "";
+        delete turn.status;
+        delete turn.heard;
+        break;
+      }
+      case "heard":
+        this.#open(record).heard = record.text;
+        break;
+      case "data":
+        this.#replies.set(keyOf(record.turnId, record.data), record.reply);
+        break;
       case "note":
         this.notes.push(record);
+        this.#notes.add(keyOf(record.name, record.content));
         break;
     }
   }
 
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
-    let turn = this.#byId.get(turnId);
+    let turn = this.#turns.get(turnId);
     if (turn === undefined) {
       turn = { id: turnId, at, assistant: "" };
-      this.#byId.set(turnId, turn);
+      this.#turns.set(turnId, turn);
       this.turns.push(turn);
     }
     return turn;
   }
+}
+
+function keyOf(name: string, content: unknown): string {
+  return JSON.stringify([name, content]);
 }

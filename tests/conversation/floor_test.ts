@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createFloor, type RunningTurn } from "../../src/conversation/floor.ts";
-import type { RunTurn } from "../../src/conversation/turn.ts";
+import { createFloor } from "../../src/conversation/floor.ts";
+import type { RunningTurn, RunTurn } from "../../src/conversation/turn.ts";
 
 /** A turn that notes its steps, and takes its time to end. */
 function scripted(name: string, journal: string[], endless = true): RunTurn {

@@ -2,6 +2,9 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   type Agent,
   answer,
+  findAnswered,
+  type Question,
+  replay,
   type TurnPart,
   type TurnParts,
   welcome,
@@ -15,13 +18,18 @@ import {
   createScriptedProvider,
   fails,
   says,
+  type Script,
   stalls,
 } from "../fakes/provider.ts";
 
 const agent: Agent = {
   systemPrompt: "Be brief.",
   welcomeMessage: "Welcome!",
+  welcomeBackMessage: "Welcome back!",
   errorMessage: "Sorry.",
+  fillerMessage: "One moment.",
+  fillerAfterMs: 0,
+  contextTokens: 8_192,
 };
 const id = { conversationId: "conv", turnId: "t1" };
 
@@ -50,14 +58,18 @@ async function collect(
 }
 
 const never = new AbortController().signal;
+const ignore = () => {};
 
 Deno.test("answer() stores, asks and speaks", async () => {
   const provider = createScriptedProvider(says("Hi ", "there."));
   const parts = makeParts(provider);
-  assertEquals(await collect(answer(id, "Hello", parts)(never)), [
-    "Hi ",
-    "there.",
-  ]);
+  assertEquals(
+    await collect(answer(id, { text: "Hello" }, parts)(never, ignore)),
+    [
+      "Hi ",
+      "there.",
+    ],
+  );
   const turn = (await parts.store.load("conv")).turn("t1");
   assertEquals(turn?.user, "Hello");
   assertEquals(turn?.assistant, "Hi there.");
@@ -67,9 +79,11 @@ Deno.test("answer() stores, asks and speaks", async () => {
 Deno.test("answer() shows the model the system prompt, the welcome and all that was said", async () => {
   const provider = createScriptedProvider(says("One."), says("Two."));
   const parts = makeParts(provider);
-  await collect(welcome({ ...id, turnId: "t0" }, parts)(never));
-  await collect(answer(id, "First?", parts)(never));
-  await collect(answer({ ...id, turnId: "t2" }, "Second?", parts)(never));
+  await collect(welcome({ ...id, turnId: "t0" }, parts)(never, ignore));
+  await collect(answer(id, { text: "First?" }, parts)(never, ignore));
+  await collect(
+    answer({ ...id, turnId: "t2" }, { text: "Second?" }, parts)(never, ignore),
+  );
   assertEquals(provider.requests[1]?.system, "Be brief.");
   assertEquals(provider.requests[1]?.messages, [
     { role: "assistant", text: "Welcome!" },
@@ -86,7 +100,7 @@ Deno.test("answer() stores the caller's words before the model is asked", async 
     yield* says(`Kept: ${kept}`)(request);
   });
   const said = await collect(
-    answer(id, "Hello", makeParts(provider, store))(never),
+    answer(id, { text: "Hello" }, makeParts(provider, store))(never, ignore),
   );
   assertEquals(said, ["Kept: Hello"]);
 });
@@ -94,7 +108,7 @@ Deno.test("answer() stores the caller's words before the model is asked", async 
 Deno.test("answer() stores each piece before it is spoken", async () => {
   const parts = makeParts(createScriptedProvider(says("a", "b", "c")));
   let spoken = "";
-  for await (const part of answer(id, "?", parts)(never)) {
+  for await (const part of answer(id, { text: "?" }, parts)(never, ignore)) {
     if (part.type === "speech") spoken += part.text;
     assertEquals(
       (await parts.store.load("conv")).turn("t1")?.assistant,
@@ -112,7 +126,7 @@ Deno.test("answer() says one sentence when the provider fails, and logs the caus
       cause: new Error("the vendor's own words"),
     });
     const parts = makeParts(createScriptedProvider(fails(error, ...before)));
-    const said = await collect(answer(id, "?", parts)(never));
+    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
     assertEquals(said, [...before, "Sorry."]);
     const turn = (await parts.store.load("conv")).turn("t1");
     assertEquals(turn?.assistant, said.join(""));
@@ -125,7 +139,7 @@ Deno.test("answer() ends as interrupted when its signal is aborted", async () =>
   const provider = createScriptedProvider(stalls("Once upon "));
   const parts = makeParts(provider);
   const controller = new AbortController();
-  const turn = answer(id, "?", parts)(controller.signal);
+  const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
   assertEquals((await turn.next()).value, {
     type: "speech",
     text: "Once upon ",
@@ -148,7 +162,7 @@ Deno.test("answer() ends as interrupted when nobody takes the next piece", async
     }
   });
   const parts = makeParts(provider);
-  const turn = answer(id, "?", parts)(never);
+  const turn = answer(id, { text: "?" }, parts)(never, ignore);
   await turn.next();
   await turn.return();
   assertEquals(
@@ -164,13 +178,15 @@ Deno.test("answer() speaks even when nothing can be stored", async () => {
     update: () => Promise.reject(new Error("disk full")),
   };
   const parts = makeParts(createScriptedProvider(says("Hi")), broken);
-  assertEquals(await collect(answer(id, "?", parts)(never)), ["Sorry."]);
+  assertEquals(await collect(answer(id, { text: "?" }, parts)(never, ignore)), [
+    "Sorry.",
+  ]);
   assertStringIncludes(parts.lines.join("\n"), "disk full");
 });
 
 Deno.test("answer() logs times and tokens, and never what was said", async () => {
   const parts = makeParts(createScriptedProvider(says("secret answer")));
-  await collect(answer(id, "secret question", parts)(never));
+  await collect(answer(id, { text: "secret question" }, parts)(never, ignore));
   const line = JSON.parse(parts.lines.at(-1) ?? "{}");
   assertEquals(line.event, "turn.end");
   assertEquals(line.status, "complete");
@@ -181,7 +197,7 @@ Deno.test("answer() logs times and tokens, and never what was said", async () =>
 
 Deno.test("welcome() speaks and stores the welcome", async () => {
   const parts = makeParts(createScriptedProvider());
-  assertEquals(await collect(welcome(id, parts)(never)), ["Welcome!"]);
+  assertEquals(await collect(welcome(id, parts)(never, ignore)), ["Welcome!"]);
   const turn = (await parts.store.load("conv")).turn("t1");
   assertEquals(turn?.assistant, "Welcome!");
   assertEquals(turn?.user, undefined);
@@ -190,8 +206,190 @@ Deno.test("welcome() speaks and stores the welcome", async () => {
 Deno.test("welcome() is silent when the message is empty", async () => {
   const parts = makeParts(createScriptedProvider());
   const quiet = { ...parts, agent: { ...agent, welcomeMessage: "" } };
-  assertEquals(await collect(welcome(id, quiet)(never)), []);
-  assertEquals((await parts.store.load("conv")).turns, []);
+  assertEquals(await collect(welcome(id, quiet)(never, ignore)), []);
+  // A silent start is no history: the caller isn't welcomed back after it.
+  const again = { ...id, turnId: "t2" };
+  assertEquals(await collect(welcome(again, parts)(never, ignore)), [
+    "Welcome!",
+  ]);
+});
+
+Deno.test("welcome() welcomes a caller back, or is silent, and keeps the history", async () => {
+  const parts = makeParts(createScriptedProvider(says("Hi.")));
+  await collect(answer(id, { text: "Hello" }, parts)(never, ignore));
+  const back = { ...id, turnId: "t2" };
+  assertEquals(await collect(welcome(back, parts)(never, ignore)), [
+    "Welcome back!",
+  ]);
+  const quiet = { ...parts, agent: { ...agent, welcomeBackMessage: "" } };
+  const again = { ...id, turnId: "t3" };
+  assertEquals(await collect(welcome(again, quiet)(never, ignore)), []);
+  const { turns } = await parts.store.load("conv");
+  assertEquals(turns.map(({ user }) => user), ["Hello", undefined, undefined]);
+});
+
+/** A turn that is cut off after its first piece. */
+async function interrupted(
+  turnId: string,
+  question: Question,
+  parts: TurnParts,
+): Promise<void> {
+  const controller = new AbortController();
+  const turn = answer({ ...id, turnId }, question, parts)(
+    controller.signal,
+    ignore,
+  );
+  await turn.next();
+  controller.abort();
+  await turn.return();
+}
+
+Deno.test("answer() shows the model an interrupted turn as the caller heard it", async () => {
+  const provider = createScriptedProvider(says("It is twelve ", "past four."));
+  const parts = makeParts(provider);
+  await collect(answer(id, { text: "The time?" }, parts)(never, ignore));
+  const question = {
+    text: "Thanks, and the date?",
+    interruption: { textHeard: "It is twelve" },
+  };
+  await collect(
+    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+  );
+  assertEquals(provider.requests[1]?.messages, [
+    { role: "user", text: "The time?" },
+    { role: "assistant", text: "It is twelve [interrupted]" },
+    { role: "user", text: "Thanks, and the date?" },
+  ]);
+  assertStringIncludes(provider.requests[1]?.system ?? "", "square brackets");
+  // All that was generated stays in the record beside it.
+  const turn = (await parts.store.load("conv")).turn("t1");
+  assertEquals(turn?.assistant, "It is twelve past four.");
+  assertEquals(turn?.heard, "It is twelve");
+});
+
+Deno.test("answer() tells the model when nothing was heard", async () => {
+  const provider = createScriptedProvider(says("Well, ", "you see"));
+  const parts = makeParts(provider);
+  await interrupted("t1", { text: "Why?" }, parts);
+  const question = { text: "Hello?", interruption: { textHeard: "" } };
+  await collect(
+    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+  );
+  assertEquals(
+    provider.requests[1]?.messages[1]?.text,
+    "[interrupted before anything was heard]",
+  );
+});
+
+Deno.test("answer() keeps several interruptions in a row apart", async () => {
+  const provider = createScriptedProvider(
+    says("One two three. "),
+    says("Four five six. "),
+    says("Seven."),
+  );
+  const parts = makeParts(provider);
+  await interrupted("t1", { text: "A?" }, parts);
+  await interrupted("t2", {
+    text: "B?",
+    interruption: { textHeard: "One two" },
+  }, parts);
+  await collect(
+    answer({ ...id, turnId: "t3" }, {
+      text: "C?",
+      interruption: { turnId: "t2", textHeard: "Four" },
+    }, parts)(never, ignore),
+  );
+  assertEquals(provider.requests[2]?.messages.map(({ text }) => text), [
+    "A?",
+    "One two [interrupted]",
+    "B?",
+    "Four [interrupted]",
+    "C?",
+  ]);
+});
+
+Deno.test("answer() ignores an interruption that fits no turn, with a warning", async () => {
+  const provider = createScriptedProvider(says("One two."), says("Three."));
+  const parts = makeParts(provider);
+  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  const question = {
+    text: "B?",
+    interruption: { turnId: "unknown", textHeard: "something else" },
+  };
+  await collect(
+    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+  );
+  assertEquals(provider.requests[1]?.messages[1]?.text, "One two.");
+  assertStringIncludes(parts.lines.join("\n"), "interruption.ignored");
+});
+
+Deno.test("answer() answers a turn that was cut short anew, and stores the question once", async () => {
+  const provider = createScriptedProvider(says("Old ", "words"), says("New."));
+  const parts = makeParts(provider);
+  await interrupted("t1", { text: "A?" }, parts);
+  assertEquals(
+    await findAnswered({ conversationId: "conv", turnId: "t1" }, parts.store),
+    undefined,
+  );
+  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  const { turns } = await parts.store.load("conv");
+  assertEquals(turns.length, 1);
+  assertEquals(turns[0]?.assistant, "New.");
+  assertEquals(turns[0]?.status, "complete");
+  assertEquals(provider.requests[1]?.messages, [{ role: "user", text: "A?" }]);
+});
+
+Deno.test("findAnswered() finds what is finished, and what the conversation has left behind", async () => {
+  const parts = makeParts(createScriptedProvider(says("a ", "b")));
+  const { store } = parts;
+  const find = async (turnId: string) =>
+    (await findAnswered({ conversationId: "conv", turnId }, store))?.assistant;
+  await interrupted("t1", { text: "A?" }, parts);
+  assertEquals(await find("t1"), undefined);
+  await collect(
+    answer({ ...id, turnId: "t2" }, { text: "B?" }, parts)(never, ignore),
+  );
+  assertEquals(await find("t1"), "a ");
+  assertEquals(await find("t2"), "a b");
+  assertEquals(await find("t3"), undefined);
+});
+
+Deno.test("replay() says what is recorded, and nothing where nothing was said", async () => {
+  const turn = { id: "t", at: "", assistant: "Hi there." };
+  const again = replay(turn);
+  assertEquals((await again.next()).value, {
+    type: "speech",
+    text: "Hi there.",
+  });
+  assertEquals((await again.next()).done, true);
+  assertEquals((await replay({ ...turn, assistant: "" }).next()).done, true);
+});
+
+Deno.test("answer() fills a long silence when it is told to, and only then", async () => {
+  const slow: Script = async function* (request) {
+    await new Promise((go) => setTimeout(go, 30));
+    yield* says("Here.")(request);
+  };
+  for (const fillerAfterMs of [0, 5, 10_000]) {
+    const parts = makeParts(createScriptedProvider(slow));
+    const patient = { ...parts, agent: { ...agent, fillerAfterMs } };
+    const said = await collect(
+      answer(id, { text: "?" }, patient)(never, ignore),
+    );
+    const expected = fillerAfterMs === 5
+      ? ["One moment. ", "Here."]
+      : ["Here."];
+    assertEquals(said, expected);
+  }
+});
+
+Deno.test("answer() warns when the window is nearly full", async () => {
+  const parts = makeParts(createScriptedProvider(async function* () {
+    yield { type: "text-delta", text: "Hm." };
+    yield { type: "finish", usage: { inputTokens: 8_000 } };
+  }));
+  await collect(answer(id, { text: "?" }, parts)(never, ignore));
+  assertStringIncludes(parts.lines.join("\n"), "history.nearly_full");
 });
 
 Deno.test("answer() writes what happened in order", async () => {
@@ -207,6 +405,6 @@ Deno.test("answer() writes what happened in order", async () => {
       }),
   };
   const parts = makeParts(createScriptedProvider(says("Hi")), store);
-  await collect(answer(id, "Hello", parts)(never));
+  await collect(answer(id, { text: "Hello" }, parts)(never, ignore));
   assertEquals(records.map(({ type }) => type), ["user", "assistant", "end"]);
 });

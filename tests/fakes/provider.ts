@@ -47,7 +47,6 @@ export function says(...texts: string[]): Script {
 
 /** Says these pieces, then fails. */
 export function fails(error: Error, ...texts: string[]): Script {
-  // deno-lint-ignore require-await -- the interface is asynchronous
   return async function* () {
     for (const text of texts) yield { type: "text-delta", text };
     throw error;

@@ -23,7 +23,12 @@ const model = "llama3.2:3b";
 
 function start(...script: OllamaAnswer[]) {
   const fake = startFakeOllama(script);
-  const options = { host: fake.url, model, keepAlive: "30m" };
+  const options = {
+    host: fake.url,
+    model,
+    keepAlive: "30m",
+    contextTokens: 4096,
+  };
   return { fake, ollama: createOllama(options), options };
 }
 
@@ -66,6 +71,7 @@ test("sends the system prompt, the welcome, the whole history and no wish to thi
   assertEquals(body?.model, model);
   assertEquals(body?.think, false);
   assertEquals(body?.keep_alive, "30m");
+  assertEquals(body?.options, { num_ctx: 4096 });
 });
 
 test("sends a keep-alive of bare seconds as a number", async () => {
@@ -96,7 +102,12 @@ test("decodes an answer that arrives cut at any byte", async () => {
     bytes: index === 0 ? [body] : splitAt(body, cuts[index * 3] ?? 1),
   }));
   await using _ = fake;
-  const ollama = createOllama({ host: fake.url, model, keepAlive: "1m" });
+  const ollama = createOllama({
+    host: fake.url,
+    model,
+    keepAlive: "1m",
+    contextTokens: 4096,
+  });
   const { text: whole } = await ask(ollama);
   assertStringIncludes(whole, "ü");
   for (let n = 0; n < cuts.length / 3; n++) {
@@ -225,7 +236,11 @@ test("chooses the default model when it is installed", async () => {
     models: [big, { name: DEFAULT_OLLAMA_MODEL, capabilities: ["completion"] }],
   });
   await using _ = fake;
-  const ollama = createOllama({ host: fake.url, keepAlive: "1m" });
+  const ollama = createOllama({
+    host: fake.url,
+    keepAlive: "1m",
+    contextTokens: 4096,
+  });
   await ask(ollama);
   assertEquals(ollama.model, DEFAULT_OLLAMA_MODEL);
 });
@@ -235,7 +250,11 @@ test("chooses an installed model that can chat when the default is not there", a
     models: [{ name: "nomic-embed-text", capabilities: ["embedding"] }, big],
   });
   await using _ = fake;
-  const ollama = createOllama({ host: fake.url, keepAlive: "1m" });
+  const ollama = createOllama({
+    host: fake.url,
+    keepAlive: "1m",
+    contextTokens: 4096,
+  });
   await ask(ollama);
   assertEquals(ollama.model, "big:70b");
 });
@@ -243,7 +262,11 @@ test("chooses an installed model that can chat when the default is not there", a
 test("says what to pull when no model can chat", async () => {
   const fake = startFakeOllama([], { models: [] });
   await using _ = fake;
-  const ollama = createOllama({ host: fake.url, keepAlive: "1m" });
+  const ollama = createOllama({
+    host: fake.url,
+    keepAlive: "1m",
+    contextTokens: 4096,
+  });
   const { error } = await askInVain(ollama);
   assertStringIncludes(error.message, `ollama pull ${DEFAULT_OLLAMA_MODEL}`);
 });

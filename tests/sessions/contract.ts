@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
-import type { SessionRecord } from "../../src/sessions/session.ts";
+import type { SessionRecord, Turn } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
 /** A store under test. */
@@ -69,7 +69,7 @@ export function testStore(
       end("t1"),
     ]);
     await store.update("a", () => [user("t2", "Bye")]);
-    const expected = [
+    const expected: Turn[] = [
       {
         id: "t1",
         at: AT,

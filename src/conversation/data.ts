@@ -1,0 +1,59 @@
+/**
+ * What a page sends to the agent: handed to the owner's handler once, however
+ * often it comes, and answered with what the handler returned.
+ *
+ * @module
+ */
+import type { SessionStore } from "../sessions/store.ts";
+import type { TurnId } from "./turn.ts";
+
+/** What the handler is told besides the data. */
+export interface DataContext extends TurnId {
+  /** What the owner attached when the session was authorised. */
+  metadata: Record<string, unknown>;
+}
+
+/**
+ * The owner's handler. What it returns is sent to the page; `undefined` means
+ * that there is nothing to say.
+ */
+export type DataHandler = (
+  data: unknown,
+  context: DataContext,
+) => unknown | Promise<unknown>;
+
+/** What is needed to answer pages. */
+export interface DataParts {
+  store: SessionStore;
+  onData: DataHandler;
+  /** The time in milliseconds since 1970. */
+  now: () => number;
+}
+
+/** Makes the function that answers pages. */
+export function createDataAnswer(
+  { store, onData, now }: DataParts,
+): DataHandler {
+  const underway = new Map<string, Promise<unknown>>();
+
+  async function once(data: unknown, context: DataContext): Promise<unknown> {
+    const { conversationId, turnId } = context;
+    const before = (await store.load(conversationId)).replyTo(turnId, data);
+    if (before) return before.reply;
+    const reply = await onData(data, context);
+    const at = new Date(now()).toISOString();
+    await store.update(conversationId, () => [
+      { type: "data", turnId, data, reply, at },
+    ]);
+    return reply;
+  }
+
+  return function answerData(data, context) {
+    const { conversationId, turnId } = context;
+    const key = JSON.stringify([conversationId, turnId, data]);
+    const answer = underway.get(key) ??
+      once(data, context).finally(() => underway.delete(key));
+    underway.set(key, answer);
+    return answer;
+  };
+}

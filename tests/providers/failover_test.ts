@@ -1,0 +1,198 @@
+import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import { createLog } from "../../src/log.ts";
+import {
+  createFailover,
+  type FailoverOptions,
+} from "../../src/providers/failover.ts";
+import { type Provider, ProviderError } from "../../src/providers/provider.ts";
+import {
+  createScriptedProvider,
+  fails,
+  says,
+  type Script,
+  type ScriptedProvider,
+  stalls,
+} from "../fakes/provider.ts";
+import { ask, question } from "./_ask.ts";
+
+const error = new ProviderError("Cannot ask", {
+  provider: "scripted",
+  retryable: true,
+});
+
+function named(name: string, ...scripts: Script[]): ScriptedProvider {
+  return { ...createScriptedProvider(...scripts), name };
+}
+
+function make(
+  providers: Provider[],
+  options: Partial<FailoverOptions> = {},
+): Provider & { lines: string[] } {
+  const lines: string[] = [];
+  const log = createLog({
+    level: "info",
+    format: "json",
+    write: (_, line) => lines.push(line),
+  });
+  return Object.assign(
+    createFailover(providers, {
+      log,
+      now: Date.now,
+      firstTokenTimeoutMs: 1_000,
+      stallTimeoutMs: 1_000,
+      ...options,
+    }),
+    { lines },
+  );
+}
+
+function test(what: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `createFailover() ${what}`, sanitizeOps: true, fn });
+}
+
+test("lets the first answer, and says who it is", async () => {
+  const second = named("b", says("no"));
+  const failover = make([named("a", says("Hi", "!")), second]);
+  const { text, parts } = await ask(failover);
+  assertEquals(text, "Hi!");
+  assertEquals(parts[0], {
+    type: "response-start",
+    provider: "a",
+    model: "script",
+  });
+  assertEquals(second.requests.length, 0);
+});
+
+test("goes on to the next when one fails before its first words", async () => {
+  const failover = make([named("a", fails(error)), named("b", says("Hi"))]);
+  const { text, parts } = await ask(failover);
+  assertEquals(text, "Hi");
+  assertEquals(parts[0]?.type === "response-start" && parts[0].provider, "b");
+  assertEquals(failover.lines.length, 1);
+});
+
+test("doesn't begin again when one fails in mid-answer", async () => {
+  const second = named("b", says("no"));
+  const failover = make([named("a", fails(error, "Well, ")), second]);
+  let text = "";
+  await assertRejects(async () => {
+    for await (const part of failover.stream(question())) {
+      if (part.type === "text-delta") text += part.text;
+    }
+  }, ProviderError);
+  assertEquals(text, "Well, ");
+  assertEquals(second.requests.length, 0);
+});
+
+test("fails with the last failure when all fail", async () => {
+  const last = new ProviderError("The last", {
+    provider: "b",
+    retryable: false,
+  });
+  const failover = make([named("a", fails(error)), named("b", fails(last))]);
+  const failure = await assertRejects(() => ask(failover), ProviderError);
+  assertEquals(failure, last);
+});
+
+test("goes on when the first words don't come in time, and cancels the silent one", async () => {
+  let cancelled = false;
+  const silent: Script = (request) => {
+    request.signal.addEventListener("abort", () => cancelled = true);
+    return stalls()(request);
+  };
+  const failover = make([named("a", silent), named("b", says("Hi"))], {
+    firstTokenTimeoutMs: 5,
+  });
+  assertEquals((await ask(failover)).text, "Hi");
+  assertEquals(cancelled, true);
+});
+
+test("goes on even when the silent one ignores its signal", async () => {
+  const deaf: Script = async function* () {
+    await new Promise(() => {});
+    yield { type: "finish", usage: {} };
+  };
+  const failover = make([named("a", deaf), named("b", says("Hi"))], {
+    firstTokenTimeoutMs: 5,
+  });
+  assertEquals((await ask(failover)).text, "Hi");
+});
+
+test("fails when an answer stops in the middle", async () => {
+  const failover = make([named("a", stalls("Well, "))], { stallTimeoutMs: 5 });
+  const failure = await assertRejects(() => ask(failover), ProviderError);
+  assertEquals(failure.message, "No more words within 5 ms");
+});
+
+test("ends at once when the caller leaves, whatever the provider does", async () => {
+  const deaf: Script = async function* () {
+    yield { type: "text-delta", text: "Well, " };
+    await new Promise(() => {});
+  };
+  for (const script of [deaf, stalls("Well, ")]) {
+    const second = named("b", says("no"));
+    const failover = make([named("a", script), second]);
+    const controller = new AbortController();
+    const { signal } = controller;
+    let leftAt = 0;
+    await assertRejects(
+      async () => {
+        for await (const part of failover.stream(question({ signal }))) {
+          if (part.type !== "text-delta") continue;
+          setTimeout(() => {
+            leftAt = performance.now();
+            controller.abort(new Error("gone"));
+          });
+        }
+      },
+      Error,
+      "gone",
+    );
+    assertLess(performance.now() - leftAt, 100);
+    assertEquals(second.requests.length, 0);
+    // A caller who leaves is no failure of the provider's.
+    assertEquals(failover.lines, []);
+  }
+});
+
+test("passes over one that keeps failing, for a while", async () => {
+  let now = 0;
+  const first = named("a", fails(error));
+  const failover = make([first, named("b", says("Hi"))], {
+    now: () => now,
+    failuresUntilSkipped: 3,
+    skippedForMs: 1_000,
+  });
+  for (let n = 0; n < 10; n++) assertEquals((await ask(failover)).text, "Hi");
+  assertEquals(first.requests.length, 3);
+  now = 1_001;
+  await ask(failover);
+  await ask(failover);
+  // Tried once again, and passed over again.
+  assertEquals(first.requests.length, 4);
+});
+
+test("forgives failures when one succeeds", async () => {
+  const bad = fails(error);
+  const first = named("a", bad, bad, says("Hi"), bad, bad, says("Hi"));
+  const failover = make([first, named("b", says("Hi"))]);
+  for (let n = 0; n < 6; n++) await ask(failover);
+  assertEquals(first.requests.length, 6);
+});
+
+test("asks those it would pass over when there is nobody else", async () => {
+  const only = named("a", fails(error));
+  const failover = make([only], { failuresUntilSkipped: 1 });
+  for (let n = 0; n < 3; n++) await assertRejects(() => ask(failover));
+  assertEquals(only.requests.length, 3);
+});
+
+test("is ready while one of its providers is", async () => {
+  const down: Provider = {
+    ...named("a", says()),
+    check: () => Promise.reject(error),
+  };
+  const { signal } = new AbortController();
+  await make([down, named("b", says())]).check(signal);
+  await assertRejects(() => make([down]).check(signal), ProviderError);
+});
