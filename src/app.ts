@@ -12,11 +12,17 @@ export type Handler = (request: Request) => Response | Promise<Response>;
 
 /** What the app is made of. */
 export interface AppParts {
+  /** `POST /agent`, and `/api/agent`. */
   webhook: Handler;
+  /** `POST /authorize` with its preflight, and `/api/authorize`. */
   authorize: Handler;
+  /** `GET /health`. */
   health: Handler;
+  /** `GET /ready`. */
   ready: Handler;
+  /** `GET /`. */
   home: Handler;
+  /** Told what the last catch keeps from the sender. */
   log: Log;
   /** Whether the server is shutting down, when nothing new is begun. */
   isDraining: () => boolean;

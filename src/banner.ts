@@ -7,11 +7,17 @@
 
 /** What there is to say. */
 export interface BannerParts {
+  /** Parley's own, from `deno.json`. */
   version: string;
+  /** Where it listens, e.g. `http://localhost:3000`. */
   url: string;
+  /** The vendor, as `LLM_PROVIDER` spells it. */
   provider: string;
+  /** As the vendor spells it; where that is the vendor's name again, it is said once. */
   model: string;
+  /** As `SESSION_STORE` spells it. */
   store: string;
+  /** The only folder that is written. */
   dataDir: string;
   /** Whether the owner gave a webhook secret, or one was made. */
   ownSecret: boolean;

@@ -24,35 +24,50 @@ export type ProviderName = typeof PROVIDERS[number];
 
 /** All that can be set, checked. */
 export interface Config {
+  /** 0: any that is free. */
   port: number;
+  /** The address to listen on; `0.0.0.0` is every interface. */
   hostname: string;
   /** The only folder that is written. */
   dataDir: string;
   /** Empty: one is made and kept in {@linkcode Config.dataDir}. */
   webhookSecrets: string[];
+  /** For `/authorize`, which refuses without the key; without the agent, the browser names it. */
   layercode: { apiKey?: string; agentId?: string; apiUrl: string };
   /** In order of preference. Empty: chosen at start. */
   providers: ProviderName[];
+  /** Has the key whenever {@linkcode Config.providers} names `gemini`. */
   gemini: { apiKey?: string; model: string; baseUrl: string };
+  /** `host` is an address to dial, `keepAlive` as in `30m` or `-1`; without `model`, one is chosen. */
   ollama: { host: string; model?: string; keepAlive: string };
+  /** What the agent is and says, and how large its model's window is. */
   agent: Agent;
   /** How long a provider may take to its first words, in milliseconds. */
   firstTokenTimeoutMs: number;
   /** How long it may be silent after that, in milliseconds. */
   stallTimeoutMs: number;
+  /** Where conversations are kept; `file` is under {@linkcode Config.dataDir}. */
   sessionStore: "file";
   /** Origins, or `*`. */
   allowedOrigins: string[];
+  /** Bearer token of the `/sessions` API. Nothing reads it yet. */
   adminToken?: string;
+  /** Whether `/` is the page for trying the agent. Nothing reads it yet. */
   playground: boolean;
+  /** The least serious level that is written; `json` for machines, `pretty` for people. */
   log: { level: LogLevel; format: "json" | "pretty" };
 }
 
 /** Everything that is wrong with the settings. */
 export class ConfigError extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "ConfigError";
 
-  /** @param problems each says which setting, what is wrong and how to mend it */
+  /**
+   * Puts the problems into one message, a line each.
+   *
+   * @param problems each says which setting, what is wrong and how to mend it
+   */
   constructor(readonly problems: readonly string[]) {
     super(
       `Cannot start: ${problems.length} setting(s) can't be used\n` +

@@ -9,7 +9,9 @@ import type { ConfigSources } from "./config.ts";
 
 /** The settings as they were found, unchecked. */
 export interface Environment {
+  /** Variables by name: those of `.env` and of the real environment, merged. */
   env: Record<string, string>;
+  /** What was found besides variables. */
   sources: ConfigSources;
 }
 
@@ -17,6 +19,7 @@ export interface Environment {
  * Collects the settings.
  *
  * @param real the process's environment
+ * @throws {SyntaxError} when `.env` can't be made sense of
  */
 export async function readEnvironment(
   real: Record<string, string>,
@@ -26,12 +29,28 @@ export async function readEnvironment(
     new URL("../layercode.config.json", import.meta.url),
   );
   return {
-    env: merge(dotenv === undefined ? {} : parse(dotenv), real),
+    env: merge(dotenv === undefined ? {} : parseDotenv(dotenv), real),
     sources: {
       ...(layercodeConfig === undefined ? {} : { layercodeConfig }),
       isTerminal: Deno.stdout.isTerminal(),
     },
   };
+}
+
+/**
+ * @throws {SyntaxError} when a variable refers to itself, over which `parse`
+ * would never end (@std/dotenv 0.225)
+ */
+function parseDotenv(text: string): Record<string, string> {
+  const loop = /^\s*(?:export\s+)?(\w+)\s*=[^'"\n]*\$\{?\1\b/m.exec(text);
+  if (loop) {
+    throw new SyntaxError(
+      `.env: ${
+        loop[1]
+      } refers to itself; write its value out, or in single quotes`,
+    );
+  }
+  return parse(text);
 }
 
 /** Those that are meant when they are set to nothing: the agent is silent then. */

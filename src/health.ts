@@ -12,9 +12,13 @@ import type { SessionStore } from "./sessions/store.ts";
 
 /** What is looked at. */
 export interface HealthParts {
+  /** Parley's own, from `deno.json`. */
   version: string;
+  /** Named by `/health`, asked by `/ready`. */
   provider: Provider;
+  /** Named by `/health`, asked by `/ready`. */
   store: SessionStore;
+  /** Told why a part is not ready, which the sender is not. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;

@@ -7,9 +7,12 @@
 
 /** A refusal, as the sender will read it. */
 export class HttpError extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "HttpError";
 
   /**
+   * Makes a refusal; to be thrown, or sent with {@linkcode toResponse}.
+   *
    * @param status HTTP status
    * @param code for programs, e.g. `invalid_signature`
    * @param message for people; says how to mend it, tells nothing internal

@@ -21,7 +21,9 @@ export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 
 /** How and from which level on to write. */
 export interface LogOptions {
+  /** The least serious that is written. */
   level: LogLevel;
+  /** `json`: one object a line, for machines. `pretty`: words, for a person at a terminal. */
   format: "json" | "pretty";
   /** Takes a finished line. Default: the console. */
   write?: (level: LogLevel, line: string) => void;
@@ -38,7 +40,12 @@ export function createLog(options: LogOptions): Log {
     write(
       level,
       format === "json"
-        ? JSON.stringify({ ...known, time, level, event })
+        // Named twice: to come first, and so that no field replaces them.
+        ? JSON.stringify(Object.assign({ time, level, event }, known, {
+          time,
+          level,
+          event,
+        }))
         : pretty(time, level, event, known),
     );
   };

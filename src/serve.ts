@@ -11,9 +11,13 @@ import type { Log } from "./log.ts";
 
 /** What is served, and who must be told when it ends. */
 export interface ServeParts {
+  /** Of which the address is taken: `hostname` and `port`. */
   config: Config;
+  /** Answers every request. */
   app: Handler;
+  /** Turns under way, which get a moment to end by themselves. */
   floor: Floor;
+  /** Told when it stops, and when it has. */
   log: Log;
   /** Called when nothing new may begin. */
   onDrain: () => void;
@@ -21,6 +25,7 @@ export interface ServeParts {
 
 /** The server's address can't be had. */
 export class ListenError extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "ListenError";
 }
 

@@ -23,7 +23,9 @@ import { verify } from "./layercode/verify.ts";
 export interface WebhookParts extends TurnParts {
   /** Any of them may have signed. */
   secrets: readonly string[];
+  /** Where a new turn ends the one before it. */
   floor: Floor;
+  /** The owner's handler for what a page sends. */
   onData: DataHandler;
 }
 

@@ -172,3 +172,14 @@ test("fails when .env is there and can't be read", async (project) => {
   await Deno.mkdir(`${project.folder}/cwd/.env`);
   assertStringIncludes(await project.readFailing(), "directory");
 });
+
+test("refuses a variable that refers to itself, over which the parser would never end", async (project) => {
+  await project.dotenv("PORT=4000\nPATH=$PATH:/opt/bin\n");
+  assertStringIncludes(await project.readFailing(), "PATH refers to itself");
+});
+
+test("takes references to other variables", async (project) => {
+  await project.dotenv('NAME=Ada\nSYSTEM_PROMPT=For $NAME\nX="$X"\n');
+  const { env } = await project.read();
+  assertEquals(env.SYSTEM_PROMPT, "For Ada");
+});

@@ -18,4 +18,4 @@ import type { DataHandler } from "../conversation/data.ts";
  * };
  * ```
  */
-export const onData: DataHandler = () => undefined;
+export const onData: DataHandler = (): unknown => undefined;

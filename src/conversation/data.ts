@@ -24,7 +24,9 @@ export type DataHandler = (
 
 /** What is needed to answer pages. */
 export interface DataParts {
+  /** Remembers what was answered, over restarts too. */
   store: SessionStore;
+  /** The owner's handler; not called again for what was answered. */
   onData: DataHandler;
   /** The time in milliseconds since 1970. */
   now: () => number;

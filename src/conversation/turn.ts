@@ -32,6 +32,7 @@ export type TurnPart =
 
 /** What the owner decided about the agent. */
 export interface Agent {
+  /** Who the agent is and how it speaks; the model sees it before every history. */
   systemPrompt: string;
   /** Empty: the agent waits for the caller to speak. */
   welcomeMessage: string;
@@ -49,9 +50,13 @@ export interface Agent {
 
 /** What turns are made of. */
 export interface TurnParts {
+  /** Keeps what both say; the agent's words before they are spoken. */
   store: SessionStore;
+  /** The model that is asked. */
   provider: Provider;
+  /** What the owner decided. */
   agent: Agent;
+  /** Told how each turn ended, and how long it took. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
@@ -59,12 +64,15 @@ export interface TurnParts {
 
 /** Which turn of which conversation. */
 export interface TurnId {
+  /** The key of everything that is kept. */
   conversationId: string;
+  /** The same when a turn comes again. */
   turnId: string;
 }
 
 /** What the caller said. */
 export interface Question {
+  /** Their words, as transcribed. */
   text: string;
   /** What the caller heard of the turn before, where it was cut off. */
   interruption?: Interruption | undefined;

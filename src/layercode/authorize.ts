@@ -24,6 +24,7 @@ export interface AuthorizeParts {
   apiUrl: string;
   /** Origins besides our own that may ask; `*` for any. */
   allowedOrigins: readonly string[];
+  /** Told of refusals and failures, never the key. */
   log: Log;
   /** How long Layercode may take. Default 10,000. */
   timeoutMs?: number;

@@ -11,14 +11,19 @@ import { sign } from "./verify.ts";
 export interface ClientOptions {
   /** The webhook's address. */
   url: string;
+  /** The webhook secret to sign with. */
   secret: string;
 }
 
 /** An event of an answer. */
 export interface AnswerEvent {
+  /** `response.tts`, `response.data` or `response.end`; from Layercode's SDK, also `response.error`. */
   type: string;
+  /** The words of `response.tts`, or the JSON of `response.data`. */
   content?: unknown;
+  /** The turn that is answered. */
   turn_id?: string;
+  /** The message of `response.error`, which Parley never sends. */
   error?: unknown;
 }
 

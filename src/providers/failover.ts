@@ -16,6 +16,7 @@ import {
 
 /** How much patience there is. */
 export interface FailoverOptions {
+  /** Told of every failure, also where the next provider made up for it. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;

@@ -11,7 +11,6 @@
  * @module
  */
 import type {
-  Content,
   EnhancedGenerateContentResponse,
   Part,
 } from "@google/generative-ai";
@@ -28,7 +27,9 @@ import {
 
 /** What is needed to reach Gemini. */
 export interface GeminiOptions {
+  /** From https://aistudio.google.com/apikey */
   apiKey: string;
+  /** As Gemini spells it, e.g. `gemini-3.5-flash-lite`. */
   model: string;
   /** `https://generativelanguage.googleapis.com`, or a stand-in's address. */
   baseUrl: string;
@@ -111,6 +112,14 @@ export function createGemini(options: GeminiOptions): Provider {
   }
 
   return { name, model, stream, check };
+}
+
+/** An entry of Gemini's `contents`: what one side said until the other spoke. */
+export interface Content {
+  /** The caller is `user`, the agent `model`. */
+  role: "user" | "model";
+  /** One for each message, oldest first. */
+  parts: { text: string }[];
 }
 
 /**

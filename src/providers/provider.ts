@@ -8,13 +8,17 @@
 
 /** One message of the conversation that the model is shown. */
 export interface Message {
+  /** Who said it: the caller or the agent. */
   role: "user" | "assistant";
+  /** What was said; it may hold notes to the model in [square brackets]. */
   text: string;
 }
 
 /** A tool that the model may call. Nothing declares any yet. */
 export interface ToolDeclaration {
+  /** What the model calls it by. */
   name: string;
+  /** Tells the model when to call it, and what for. */
   description: string;
   /** JSON Schema of the arguments. */
   parameters: Record<string, unknown>;
@@ -26,6 +30,7 @@ export interface ProviderRequest {
   system: string;
   /** Oldest first. May begin with the assistant (the welcome). */
   messages: readonly Message[];
+  /** What the model may call. Absent: nothing. */
   tools?: readonly ToolDeclaration[];
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
@@ -33,7 +38,9 @@ export interface ProviderRequest {
 
 /** Tokens that the vendor counted, where it says so. */
 export interface Usage {
+  /** What the model was shown: system prompt and messages. */
   inputTokens?: number;
+  /** What the model answered. */
   outputTokens?: number;
 }
 
@@ -67,21 +74,32 @@ export interface Provider {
 
 /** What is known of a vendor's failure. */
 export interface ProviderErrorOptions {
+  /** The vendor, as `LLM_PROVIDER` spells it. */
   provider: string;
   /** HTTP status, where there was one. */
   status?: number;
   /** Whether the same question may succeed if asked again. */
   retryable: boolean;
+  /** What the SDK or `fetch` threw. */
   cause?: unknown;
 }
 
 /** A vendor's failure, whatever its SDK called it. For the log, never for a caller. */
 export class ProviderError extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "ProviderError";
+  /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
+  /** HTTP status, where there was one. */
   readonly status: number | undefined;
+  /** Whether the same question may succeed if asked again. */
   readonly retryable: boolean;
 
+  /**
+   * Makes a failure of what is known of it.
+   *
+   * @param message for the log: what was attempted, then what came of it
+   */
   constructor(message: string, options: ProviderErrorOptions) {
     super(message, { cause: options.cause });
     this.provider = options.provider;

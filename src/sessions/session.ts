@@ -93,6 +93,7 @@ export function parseRecord(json: string): SessionRecord | undefined {
 
 /** One turn: what the caller said, if anything, and the agent's answer. */
 export interface Turn {
+  /** The platform's; unlike any other in this conversation. */
   readonly id: string;
   /** When it began, ISO 8601. */
   readonly at: string;
@@ -116,7 +117,11 @@ export class Session {
   readonly #notes = new Set<string>();
   readonly #replies = new Map<string, unknown>();
 
-  /** @param id the conversation's id, any string */
+  /**
+   * Makes a conversation without a turn; {@linkcode apply} fills it.
+   *
+   * @param id the conversation's id, any string
+   */
   constructor(readonly id: string) {}
 
   /** The turn with this id, if it is known. */

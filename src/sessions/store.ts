@@ -39,5 +39,6 @@ export interface SessionStore {
 
 /** A conversation could not be read or written. */
 export class StoreError extends Error {
+  /** What a stack trace calls it. */
   override readonly name = "StoreError";
 }

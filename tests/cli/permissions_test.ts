@@ -1,0 +1,45 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import deno from "../../deno.json" with { type: "json" };
+import { toFlags } from "../../src/cli/permissions.ts";
+import { runProgram, startServer } from "../fakes/server.ts";
+
+Deno.test("toFlags() names the data folder, and all folders where no flag can name it", () => {
+  assertEquals(
+    toFlags("/srv/parley"),
+    "--allow-read=.,/srv/parley --allow-write=/srv/parley",
+  );
+  for (const folder of ["/a b", "/a,b"]) {
+    assertEquals(toFlags(folder), "--allow-read --allow-write");
+  }
+});
+
+Deno.test("permissions.ts finds DATA_DIR in the environment, in .env, or takes the default", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const run = async (env: Record<string, string> = {}) =>
+      (await runProgram("src/cli/permissions.ts", [], { folder, env })).stdout
+        .trim();
+    assertEquals(await run(), toFlags("./data"));
+    await Deno.writeTextFile(`${folder}/.env`, "DATA_DIR=/from/file\n");
+    assertEquals(await run(), toFlags("/from/file"));
+    assertEquals(await run({ DATA_DIR: "/from/env" }), toFlags("/from/env"));
+    assertEquals(await run({ DATA_DIR: " " }), toFlags("/from/file"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("deno task start runs with a named list of permissions", () => {
+  const { start } = deno.tasks;
+  assertEquals(/\s-[a-zA-Z]*A|--allow-all/.test(start), false);
+  assertStringIncludes(start, "--no-prompt");
+  assertStringIncludes(start, "$(deno task -q permissions)");
+});
+
+Deno.test("main.ts can't start with a data folder that it may not write", async () => {
+  // The fake server grants ./data alone, as the task would by default.
+  const failed = await startServer({ env: { DATA_DIR: "./elsewhere" } })
+    .then((server) => server.stop("SIGKILL").then(() => ""), String);
+  assertStringIncludes(failed, "Cannot start");
+  assertStringIncludes(failed, "elsewhere");
+});
