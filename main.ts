@@ -6,6 +6,7 @@
  */
 import deno from "./deno.json" with { type: "json" };
 import { onData } from "./src/agent/data.ts";
+import { tools } from "./src/agent/mod.ts";
 import { createApp, createHome } from "./src/app.ts";
 import { nextSteps, toBanner } from "./src/banner.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
@@ -14,7 +15,7 @@ import { readEnvironment } from "./src/environment.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
 import { createLog, explain, printError, printText } from "./src/log.ts";
-import { chooseProvider } from "./src/providers/mod.ts";
+import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { loadOrMakeSecret } from "./src/secret.ts";
 import { serve } from "./src/serve.ts";
 import { createStore } from "./src/sessions/mod.ts";
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
       store,
       provider,
       agent,
+      tools,
       onData,
       log,
       now,
@@ -61,6 +63,7 @@ async function main(): Promise<void> {
     log,
     onDrain: () => draining = true,
   }, (url) => {
+    prepare(provider, log);
     const banner = {
       version,
       url,

@@ -9,12 +9,15 @@ import {
   ERROR_MESSAGE,
   FILLER_MESSAGE,
   SYSTEM_PROMPT,
+  TOOL_FILLER_MESSAGE,
   WELCOME_BACK_MESSAGE,
   WELCOME_MESSAGE,
 } from "./agent/prompt.ts";
 import type { Agent } from "./conversation/turn.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { DEFAULT_GEMINI_MODEL } from "./providers/gemini.ts";
 import { toOllamaUrl } from "./providers/ollama.ts";
+import { THINKING, type Thinking } from "./providers/provider.ts";
 
 /** The providers that `LLM_PROVIDER` may name. */
 export const PROVIDERS = ["gemini", "ollama", "echo"] as const;
@@ -42,6 +45,8 @@ export interface Config {
   ollama: { host: string; model?: string; keepAlive: string };
   /** What the agent is and says, and how large its model's window is. */
   agent: Agent;
+  /** How much a model thinks before it speaks. */
+  thinking: Thinking;
   /** How long a provider may take to its first words, in milliseconds. */
   firstTokenTimeoutMs: number;
   /** How long it may be silent after that, in milliseconds. */
@@ -215,7 +220,7 @@ export function readConfig(
     providers,
     gemini: {
       ...given("apiKey", apiKey),
-      model: text("GEMINI_MODEL") ?? "gemini-3.5-flash-lite",
+      model: text("GEMINI_MODEL") ?? DEFAULT_GEMINI_MODEL,
       baseUrl: url(
         "GEMINI_BASE_URL",
         "https://generativelanguage.googleapis.com",
@@ -237,8 +242,12 @@ export function readConfig(
       errorMessage: text("ERROR_MESSAGE") ?? ERROR_MESSAGE,
       fillerMessage: text("FILLER_MESSAGE") ?? FILLER_MESSAGE,
       fillerAfterMs: whole("FILLER_AFTER_MS", 0, 0),
+      toolFillerMessage: text("TOOL_FILLER_MESSAGE") ?? TOOL_FILLER_MESSAGE,
+      toolFillerAfterMs: whole("TOOL_FILLER_AFTER_MS", 800, 0),
+      speechCleanup: oneOf("SPEECH_CLEANUP", ["on", "off"], "on") === "on",
       contextTokens: whole("CONTEXT_TOKENS", 8_192, 512),
     },
+    thinking: oneOf("LLM_THINKING", THINKING, "off"),
     firstTokenTimeoutMs: whole("FIRST_TOKEN_TIMEOUT_MS", 10_000, 1),
     stallTimeoutMs: whole("STALL_TIMEOUT_MS", 8_000, 1),
     sessionStore: "file",

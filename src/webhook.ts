@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { answer } from "./conversation/answer.ts";
 import { createDataAnswer, type DataHandler } from "./conversation/data.ts";
 import type { Floor } from "./conversation/floor.ts";
 import {
-  answer,
   findAnswered,
   replay,
   type RunTurn,

@@ -4,6 +4,7 @@ import {
   ERROR_MESSAGE,
   FILLER_MESSAGE,
   SYSTEM_PROMPT,
+  TOOL_FILLER_MESSAGE,
   WELCOME_BACK_MESSAGE,
   WELCOME_MESSAGE,
 } from "../src/agent/prompt.ts";
@@ -49,8 +50,12 @@ Deno.test("readConfig() needs no settings at all", () => {
       errorMessage: ERROR_MESSAGE,
       fillerMessage: FILLER_MESSAGE,
       fillerAfterMs: 0,
+      toolFillerMessage: TOOL_FILLER_MESSAGE,
+      toolFillerAfterMs: 800,
+      speechCleanup: true,
       contextTokens: 8192,
     },
+    thinking: "off",
     firstTokenTimeoutMs: 10_000,
     stallTimeoutMs: 8_000,
     sessionStore: "file",
@@ -149,6 +154,15 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
   [{ FILLER_MESSAGE: "Hm" }, (c) => c.agent.fillerMessage, "Hm"],
   [{ FILLER_AFTER_MS: "1500" }, (c) => c.agent.fillerAfterMs, 1500],
   [{ FILLER_AFTER_MS: "0" }, (c) => c.agent.fillerAfterMs, 0],
+  [{ TOOL_FILLER_MESSAGE: "Hm" }, (c) => c.agent.toolFillerMessage, "Hm"],
+  [{ TOOL_FILLER_AFTER_MS: "1500" }, (c) => c.agent.toolFillerAfterMs, 1500],
+  [{ TOOL_FILLER_AFTER_MS: "0" }, (c) => c.agent.toolFillerAfterMs, 0],
+  [{ SPEECH_CLEANUP: "off" }, (c) => c.agent.speechCleanup, false],
+  [{ SPEECH_CLEANUP: "on" }, (c) => c.agent.speechCleanup, true],
+  [{ LLM_THINKING: "off" }, (c) => c.thinking, "off"],
+  [{ LLM_THINKING: "low" }, (c) => c.thinking, "low"],
+  [{ LLM_THINKING: "medium" }, (c) => c.thinking, "medium"],
+  [{ LLM_THINKING: " high " }, (c) => c.thinking, "high"],
   [{ CONTEXT_TOKENS: "512" }, (c) => c.agent.contextTokens, 512],
   [{ CONTEXT_TOKENS: " 32768 " }, (c) => c.agent.contextTokens, 32_768],
 
@@ -224,6 +238,10 @@ const NAMES = [
   "ERROR_MESSAGE",
   "FILLER_MESSAGE",
   "FILLER_AFTER_MS",
+  "TOOL_FILLER_MESSAGE",
+  "TOOL_FILLER_AFTER_MS",
+  "SPEECH_CLEANUP",
+  "LLM_THINKING",
   "CONTEXT_TOKENS",
   "FIRST_TOKEN_TIMEOUT_MS",
   "STALL_TIMEOUT_MS",
@@ -289,6 +307,11 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ FILLER_AFTER_MS: "soon" }, "FILLER_AFTER_MS", '"soon"', "0"],
   [{ FILLER_AFTER_MS: "-1" }, "FILLER_AFTER_MS"],
   [{ FILLER_AFTER_MS: "1.5" }, "FILLER_AFTER_MS"],
+  [{ TOOL_FILLER_AFTER_MS: "soon" }, "TOOL_FILLER_AFTER_MS", '"soon"', "0"],
+  [{ TOOL_FILLER_AFTER_MS: "-1" }, "TOOL_FILLER_AFTER_MS"],
+  [{ SPEECH_CLEANUP: "yes" }, "SPEECH_CLEANUP", '"yes"', "on, off"],
+  [{ LLM_THINKING: "on" }, "LLM_THINKING", '"on"', "off, low, medium, high"],
+  [{ LLM_THINKING: "High" }, "LLM_THINKING", '"High"'],
   [{ FIRST_TOKEN_TIMEOUT_MS: "0" }, "FIRST_TOKEN_TIMEOUT_MS", '"0"', "from 1"],
   [{ FIRST_TOKEN_TIMEOUT_MS: "1e4" }, "FIRST_TOKEN_TIMEOUT_MS"],
   [
@@ -374,6 +397,9 @@ Deno.test("readConfig() says all that is wrong in one message", () => {
     OLLAMA_HOST: "http://",
     OLLAMA_KEEP_ALIVE: "long",
     FILLER_AFTER_MS: "soon",
+    TOOL_FILLER_AFTER_MS: "later",
+    SPEECH_CLEANUP: "maybe",
+    LLM_THINKING: "hard",
     CONTEXT_TOKENS: "8k",
     FIRST_TOKEN_TIMEOUT_MS: "10s",
     STALL_TIMEOUT_MS: "8s",
@@ -395,9 +421,9 @@ Deno.test("readConfig() says all that is wrong in one message", () => {
     "b.example",
   ];
   for (const name of mentioned) assert(error.message.includes(name), name);
-  assertEquals(error.problems.length, 19);
+  assertEquals(error.problems.length, 22);
   for (const problem of error.problems) assert(error.message.includes(problem));
-  assertEquals(error.message.split("\n").length, 20);
+  assertEquals(error.message.split("\n").length, 23);
 });
 
 Deno.test("readConfig() repeats no secret when it refuses", () => {

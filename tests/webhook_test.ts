@@ -8,6 +8,7 @@ import type { Provider } from "../src/providers/provider.ts";
 import { createMemoryStore } from "../src/sessions/memory.ts";
 import type { SessionStore } from "../src/sessions/store.ts";
 import { createWebhook } from "../src/webhook.ts";
+import { agent } from "./fakes/agent.ts";
 import {
   message,
   readEvents,
@@ -40,15 +41,8 @@ function makeServer(
     floor,
     store,
     provider,
-    agent: {
-      systemPrompt: "Be brief.",
-      welcomeMessage: "Welcome!",
-      welcomeBackMessage: "Welcome back!",
-      errorMessage: "Sorry.",
-      fillerMessage: "One moment.",
-      fillerAfterMs: 0,
-      contextTokens: 8_192,
-    },
+    agent,
+    tools: [],
     onData,
     log,
     now: Date.now,
@@ -73,8 +67,8 @@ Deno.test("POST /agent answers a message with speech and one end, in order", asy
   assertEquals(
     await response.text(),
     [
-      'data: {"type":"response.tts","content":"Hi ","turn_id":"turn_1"}\n\n',
-      'data: {"type":"response.tts","content":"there.","turn_id":"turn_1"}\n\n',
+      'data: {"type":"response.tts","content":"Hi","turn_id":"turn_1"}\n\n',
+      'data: {"type":"response.tts","content":" there.","turn_id":"turn_1"}\n\n',
       'data: {"type":"response.end","turn_id":"turn_1"}\n\n',
     ].join(""),
   );
@@ -204,7 +198,7 @@ Deno.test("POST /agent cancels the model when the client leaves, and keeps what 
   await aborted.promise;
   while (floor.size > 0) await new Promise((go) => setTimeout(go));
   const turn = (await store.load("conv_1")).turn("turn_1");
-  assertEquals(turn?.assistant, "Once upon a time ");
+  assertEquals(turn?.assistant, "Once upon a time");
   assertEquals(turn?.status, "interrupted");
 });
 
@@ -228,7 +222,7 @@ Deno.test("POST /agent lets a newer turn end the one before", async () => {
       status,
     })),
     [
-      { user: "A story", assistant: "Once ", status: "interrupted" },
+      { user: "A story", assistant: "Once", status: "interrupted" },
       { user: "Stop", assistant: "Fine.", status: "complete" },
     ],
   );

@@ -5,14 +5,20 @@
  * @module
  */
 
-/** The built-in system prompt. */
+/**
+ * The built-in system prompt. `{{date}}`, `{{time}}`, `{{caller}}` (a phone
+ * number) and `{{metadata.x}}` are filled in.
+ */
 export const SYSTEM_PROMPT =
   `You are a friendly voice assistant on a live call. Everything you write is \
 read aloud, so write the way people speak.
-Keep it short: one to three sentences, unless you are asked for more.
-Use plain words only: no markdown, no lists, no emoji, no links. Say numbers \
-and symbols as words.
-If you did not understand, ask one short question.`;
+Keep it short: one to three short sentences, unless you are asked for more.
+Use plain words only: no markdown, no lists, no emoji, no links, no code. Say \
+numbers, dates and symbols as words: "half past four", "twenty euros", \
+"ada at example dot com".
+Name several things in one sentence, not as a list.
+If you did not understand, ask one short question.
+Today is {{date}}, and it is {{time}}.`;
 
 /** The first words of a new conversation. */
 export const WELCOME_MESSAGE = "Welcome! How can I help you today?";
@@ -22,6 +28,9 @@ export const WELCOME_BACK_MESSAGE = "Welcome back! How can I help?";
 
 /** Said when the model takes long to begin, where that is switched on. */
 export const FILLER_MESSAGE = "One moment, please.";
+
+/** Said when a tool takes long, where that is not switched off. */
+export const TOOL_FILLER_MESSAGE = "Let me check.";
 
 /** What a caller hears when no answer can be had. */
 export const ERROR_MESSAGE =

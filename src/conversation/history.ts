@@ -5,7 +5,7 @@
  * @module
  */
 import type { Message } from "../providers/provider.ts";
-import type { Session, Turn } from "../sessions/session.ts";
+import type { Session, Step, Turn } from "../sessions/session.ts";
 
 /** What the caller did not hear the end of. */
 const INTERRUPTED = "[interrupted]";
@@ -38,9 +38,7 @@ export function toHistory(session: Session, budgetTokens: number): History {
     const turn = session.turns[n];
     if (turn === undefined) continue;
     const { messages, mark } = toMessages(turn, n === session.turns.length - 1);
-    for (const { text } of messages) {
-      left -= estimateTokens(text) + MESSAGE_TOKENS;
-    }
+    for (const message of messages) left -= costOf(message);
     if (left < 0 && shown.length > 0) break;
     shown.push(messages);
     marked ||= mark;
@@ -59,6 +57,13 @@ export function estimateTokens(text: string): number {
   return Math.ceil(new TextEncoder().encode(text).length / 3);
 }
 
+function costOf(message: Message): number {
+  const calls = message.role === "assistant" && message.calls
+    ? JSON.stringify(message.calls)
+    : "";
+  return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
+}
+
 function toMessages(
   turn: Turn,
   isNewest: boolean,
@@ -67,14 +72,46 @@ function toMessages(
   if (turn.user) messages.push({ role: "user", text: turn.user });
   const cut = turn.heard !== undefined || turn.status === "interrupted" ||
     (turn.status === undefined && !isNewest);
-  const heard = (turn.heard ?? turn.assistant).trim();
-  const text = !cut
-    ? turn.assistant
-    : heard === ""
-    ? UNHEARD
-    : `${heard} ${INTERRUPTED}`;
+  for (const step of turn.steps) messages.push(...toStep(step, cut));
+  const text = cut ? markCut(turn) : restOf(turn);
   if (text !== "") messages.push({ role: "assistant", text });
   return { messages, mark: cut };
+}
+
+function markCut(turn: Turn): string {
+  const heard = (turn.heard ?? turn.assistant).trim();
+  return heard === "" ? UNHEARD : `${heard} ${INTERRUPTED}`;
+}
+
+/** What was said after the last step. */
+function restOf({ assistant, steps }: Turn): string {
+  return assistant.slice(
+    steps.reduce((sum, { text }) => sum + text.length, 0),
+  );
+}
+
+/**
+ * The messages of one step. Every call gets a result, or the vendors refuse
+ * them. Of a turn that was cut off only the calls are shown: what was said
+ * along with them is in what was heard, or wasn't heard.
+ */
+function toStep(step: Step, cut: boolean): Message[] {
+  const { calls, raw, results } = step;
+  return [
+    {
+      role: "assistant",
+      text: cut ? "" : step.text,
+      calls,
+      ...(raw && !cut ? { raw } : {}),
+    },
+    ...calls.map(({ id, name }): Message => ({
+      role: "tool",
+      callId: id,
+      name,
+      text: results.find(({ callId }) => callId === id)?.text ??
+        JSON.stringify({ error: "The caller interrupted before the result" }),
+    })),
+  ];
 }
 
 /** What the platform tells about a turn that the caller cut off. */

@@ -1,27 +1,14 @@
 /**
- * One turn: the caller's words are stored, the model is asked, and what it
- * says is stored piece by piece just before it is spoken. However the turn
- * ends, its record says so.
+ * What a turn is and is made of, and the turns that ask no model: the welcome,
+ * and one that only comes again.
  *
  * @module
  */
 import type { Log } from "../log.ts";
-import type { Provider, ProviderPart, Usage } from "../providers/provider.ts";
-import type {
-  Session,
-  SessionRecord,
-  Turn,
-  TurnStatus,
-} from "../sessions/session.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { SessionRecord, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
-import { withFiller } from "./filler.ts";
-import {
-  estimateTokens,
-  findInterrupted,
-  type Interruption,
-  MARKS_NOTE,
-  toHistory,
-} from "./history.ts";
+import type { Tool } from "./tools.ts";
 
 /** One piece of what a turn produces. */
 export type TurnPart =
@@ -44,6 +31,12 @@ export interface Agent {
   fillerMessage: string;
   /** How long that is. 0: nothing is said. */
   fillerAfterMs: number;
+  /** Said when a tool takes long. */
+  toolFillerMessage: string;
+  /** How long that is, in milliseconds. 0: nothing is said. */
+  toolFillerAfterMs: number;
+  /** Whether the model's text is made fit for speaking. */
+  speechCleanup: boolean;
   /** The model's window: system prompt, history and answer. */
   contextTokens: number;
 }
@@ -54,6 +47,8 @@ export interface TurnParts {
   store: SessionStore;
   /** The model that is asked. */
   provider: Provider;
+  /** What the model may call. */
+  tools: readonly Tool[];
   /** What the owner decided. */
   agent: Agent;
   /** Told how each turn ended, and how long it took. */
@@ -62,20 +57,22 @@ export interface TurnParts {
   now: () => number;
 }
 
+/** What is known of the call that a turn belongs to. */
+export interface CallContext extends TurnId {
+  /** What the owner attached when the session was authorised. */
+  metadata: Record<string, unknown>;
+  /** The caller's number, on phone calls. */
+  fromPhoneNumber?: string;
+  /** The number that was called. */
+  toPhoneNumber?: string;
+}
+
 /** Which turn of which conversation. */
 export interface TurnId {
   /** The key of everything that is kept. */
   conversationId: string;
   /** The same when a turn comes again. */
   turnId: string;
-}
-
-/** What the caller said. */
-export interface Question {
-  /** Their words, as transcribed. */
-  text: string;
-  /** What the caller heard of the turn before, where it was cut off. */
-  interruption?: Interruption | undefined;
 }
 
 /** A turn under way. */
@@ -150,150 +147,7 @@ export function welcome(id: TurnId, parts: TurnParts): RunTurn {
   };
 }
 
-/** The turn that answers what the caller said. */
-export function answer(
-  id: TurnId,
-  question: Question,
-  parts: TurnParts,
-): RunTurn {
-  const { store, provider, agent, log, now } = parts;
-  const { conversationId, turnId } = id;
-
-  function add(record: SessionRecord): Promise<Session> {
-    return store.update(conversationId, () => [record]);
-  }
-
-  return async function* (signal, onStored) {
-    const startedAt = now();
-    let firstWordsAt: number | undefined;
-    let usage: Usage = {};
-    let status: TurnStatus = "interrupted";
-    let who: { provider?: string; model?: string } = {};
-
-    async function* speak(text: string): AsyncGenerator<TurnPart, void> {
-      // Stored first: what was heard must be in the record, whatever happens.
-      await add({ type: "assistant", turnId, text, at: toIso(now()) });
-      firstWordsAt ??= now();
-      yield { type: "speech", text };
-    }
-
-    try {
-      const at = toIso(startedAt);
-      const session = await store.update(
-        conversationId,
-        (session) => begin(session, at),
-      );
-      onStored();
-      const filler: ProviderPart = {
-        type: "text-delta",
-        text: `${agent.fillerMessage} `,
-      };
-      const stream = withFiller(
-        ask(session, signal),
-        filler,
-        agent.fillerAfterMs,
-      );
-      for await (const part of stream) {
-        signal.throwIfAborted();
-        switch (part.type) {
-          case "response-start":
-            who = { provider: part.provider, model: part.model };
-            break;
-          case "text-delta":
-            yield* speak(part.text);
-            break;
-          case "finish":
-            usage = part.usage;
-            break;
-        }
-      }
-      status = "complete";
-    } catch (error) {
-      if (!signal.aborted) {
-        status = "failed";
-        log.error("turn.failed", { conversationId, turnId, error });
-        yield* apologise();
-      }
-    } finally {
-      await add({ type: "end", turnId, status, ...who, at: toIso(now()) })
-        // Nothing more can be done for this turn, and the answer must end.
-        .catch((error) => log.error("turn.not_stored", { turnId, error }));
-      report();
-    }
-
-    /** Says so even where the store is what failed. */
-    async function* apologise(): AsyncGenerator<TurnPart, void> {
-      const text = agent.errorMessage;
-      await add({ type: "assistant", turnId, text, at: toIso(now()) })
-        .catch((error) => log.error("turn.not_stored", { turnId, error }));
-      yield { type: "speech", text };
-    }
-
-    function report(): void {
-      log.info("turn.end", {
-        conversationId,
-        turnId,
-        status,
-        ...who,
-        firstWordsMs: firstWordsAt && firstWordsAt - startedAt,
-        totalMs: now() - startedAt,
-        ...usage,
-      });
-      const used = usage.inputTokens ?? 0;
-      if (used > agent.contextTokens * NEARLY_FULL) {
-        log.warn("history.nearly_full", {
-          conversationId,
-          inputTokens: used,
-          contextTokens: agent.contextTokens,
-          mend: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",
-        });
-      }
-    }
-  };
-
-  /** The first records of the turn: what was heard before, and what was said now. */
-  function begin(session: Session, at: string): SessionRecord[] {
-    const known = session.turn(turnId);
-    if (known) {
-      const untouched = known.assistant === "" && known.status === undefined;
-      return untouched ? [] : [{ type: "again", turnId, at }];
-    }
-    const records: SessionRecord[] = [];
-    if (question.interruption) {
-      const { textHeard } = question.interruption;
-      const turn = findInterrupted(session, question.interruption);
-      if (turn) {
-        records.push({ type: "heard", turnId: turn.id, text: textHeard, at });
-      } else {
-        log.warn("interruption.ignored", {
-          conversationId,
-          turnId,
-          reason: "it fits no turn of the agent's",
-        });
-      }
-    }
-    return [...records, { type: "user", turnId, text: question.text, at }];
-  }
-
-  function ask(
-    session: Session,
-    signal: AbortSignal,
-  ): AsyncIterable<ProviderPart> {
-    const { systemPrompt, contextTokens } = agent;
-    const room = contextTokens * INPUT_SHARE;
-    const history = toHistory(session, room - estimateTokens(systemPrompt));
-    const { messages, marked } = history;
-    const system = marked ? `${systemPrompt}\n${MARKS_NOTE}` : systemPrompt;
-    return provider.stream({ system, messages, signal });
-  }
-}
-
-/** How much of the window the question may take; the answer needs the rest. */
-const INPUT_SHARE = 0.75;
-
-/** From here on a model may begin to drop what it was shown. */
-const NEARLY_FULL = 0.9;
-
-function toIso(ms: number): string {
+/** A time as it is kept. */
+export function toIso(ms: number): string {
   return new Date(ms).toISOString();
 }

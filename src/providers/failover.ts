@@ -61,7 +61,7 @@ export function createFailover(
       let spoke = false;
       try {
         for await (const part of watch(record.provider, request, options)) {
-          spoke ||= part.type === "text-delta";
+          spoke ||= part.type === "text-delta" || part.type === "tool-call";
           yield part;
         }
         record.failures = 0;
@@ -107,6 +107,11 @@ export function createFailover(
       });
   }
 
+  async function prepare(signal: AbortSignal): Promise<void> {
+    const first = records[0]?.provider;
+    await first?.prepare?.(signal);
+  }
+
   const first = providers[0];
   if (first === undefined) throw new RangeError("No provider given");
   return {
@@ -116,6 +121,7 @@ export function createFailover(
     },
     stream,
     check,
+    ...(first.prepare ? { prepare } : {}),
   };
 }
 
@@ -145,7 +151,7 @@ async function* watch(
           ),
       );
       if (step.done) return;
-      if (step.value.type === "text-delta") {
+      if (step.value.type !== "finish") {
         if (!started) {
           const { name, model } = provider;
           yield { type: "response-start", provider: name, model };
@@ -175,6 +181,8 @@ async function within<T>(
   signal: AbortSignal,
   expired: () => Error,
 ): Promise<T> {
+  // If it fails when nobody waits for it any more, that is of no interest.
+  promise.catch(() => {});
   signal.throwIfAborted();
   const { promise: over, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(expired()), limitMs);
@@ -185,7 +193,5 @@ async function within<T>(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
-    // If it fails later, nobody waits for that any more.
-    promise.catch(() => {});
   }
 }

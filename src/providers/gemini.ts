@@ -6,24 +6,32 @@
  * several parts, `timeout` cuts a healthy stream, and leaving the loop does
  * not stop the download. Each is met where it is commented below.
  *
- * Wire: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
- *
  * @module
  */
 import type {
   EnhancedGenerateContentResponse,
-  Part,
+  GenerateContentRequest,
 } from "@google/generative-ai";
+import {
+  type GeminiPart,
+  toCall,
+  toContents,
+  toThinkingConfig,
+  toTools,
+} from "./_gemini_wire.ts";
 import { holdResponses, link } from "./_link.ts";
 import {
   isRetryableStatus,
-  type Message,
   type Provider,
   ProviderError,
   type ProviderPart,
   type ProviderRequest,
+  type Thinking,
   type Usage,
 } from "./provider.ts";
+
+/** The model that is asked when none is named. */
+export const DEFAULT_GEMINI_MODEL = "gemini-3.5-flash-lite";
 
 /** What is needed to reach Gemini. */
 export interface GeminiOptions {
@@ -33,12 +41,16 @@ export interface GeminiOptions {
   model: string;
   /** `https://generativelanguage.googleapis.com`, or a stand-in's address. */
   baseUrl: string;
+  /** How much it thinks before it speaks. */
+  thinking: Thinking;
 }
 
 /** Makes a provider that asks Gemini. The SDK is loaded on the first question. */
 export function createGemini(options: GeminiOptions): Provider {
   const name = "gemini";
   const { model } = options;
+  // Not every model knows every level: one that refuses is asked without.
+  let thinkingConfig = toThinkingConfig(model, options.thinking);
 
   async function* stream(
     request: ProviderRequest,
@@ -54,17 +66,21 @@ export function createGemini(options: GeminiOptions): Provider {
     );
     // A signal of our own, because leaving the SDK's loop stops nothing.
     using upstream = link(request.signal);
+    const { signal } = upstream;
+    const ask = () =>
+      client.generateContentStream(toBody(request, thinkingConfig), { signal });
     try {
-      const result = await client.generateContentStream(
-        { contents: toContents(request.messages) },
-        { signal: upstream.signal },
-      );
+      const result = await ask().catch((error) => {
+        if (!thinkingConfig || !isAboutThinking(error)) throw error;
+        thinkingConfig = undefined;
+        return ask();
+      });
       // Rejects when the stream is cut or aborted; unheard, that ends the process.
       result.response.catch(() => {});
       yield* toParts(result.stream);
     } catch (error) {
       request.signal.throwIfAborted();
-      throw await toProviderError(error);
+      throw toProviderError(error);
     }
   }
 
@@ -93,17 +109,10 @@ export function createGemini(options: GeminiOptions): Provider {
     );
   }
 
-  async function toProviderError(cause: unknown): Promise<ProviderError> {
+  function toProviderError(cause: unknown): ProviderError {
     if (cause instanceof ProviderError) return cause;
-    const { GoogleGenerativeAIFetchError } = await import(
-      "@google/generative-ai"
-    );
-    if (
-      cause instanceof GoogleGenerativeAIFetchError &&
-      cause.status !== undefined
-    ) {
-      return statusError(cause.status, cause);
-    }
+    const status = statusOf(cause);
+    if (status !== undefined) return statusError(status, cause);
     return new ProviderError(`Cannot read Gemini's answer`, {
       provider: name,
       retryable: true,
@@ -114,31 +123,20 @@ export function createGemini(options: GeminiOptions): Provider {
   return { name, model, stream, check };
 }
 
-/** An entry of Gemini's `contents`: what one side said until the other spoke. */
-export interface Content {
-  /** The caller is `user`, the agent `model`. */
-  role: "user" | "model";
-  /** One for each message, oldest first. */
-  parts: { text: string }[];
-}
-
-/**
- * Converts a conversation to Gemini's `contents`. Gemini wants turns that
- * alternate and begin with the user: neighbours of one role become one entry,
- * and a welcome is preceded by a line that says how it came about.
- */
-export function toContents(messages: readonly Message[]): Content[] {
-  const contents: Content[] = [];
-  if (messages[0]?.role !== "user") {
-    contents.push({ role: "user", parts: [{ text: "(The caller joins.)" }] });
-  }
-  for (const { role, text } of messages) {
-    const theirs = role === "user" ? "user" : "model";
-    const last = contents.at(-1);
-    if (last?.role === theirs) last.parts.push({ text });
-    else contents.push({ role: theirs, parts: [{ text }] });
-  }
-  return contents;
+/** The SDK's types know neither thinking nor signatures; it passes both on. */
+function toBody(
+  request: ProviderRequest,
+  thinkingConfig: Record<string, unknown> | undefined,
+): GenerateContentRequest {
+  const { messages, tools = [], noMoreCalls } = request;
+  return {
+    contents: toContents(messages),
+    ...(tools.length === 0 ? {} : { tools: toTools(tools) }),
+    ...(tools.length > 0 && noMoreCalls
+      ? { toolConfig: { functionCallingConfig: { mode: "NONE" } } }
+      : {}),
+    ...(thinkingConfig ? { generationConfig: { thinkingConfig } } : {}),
+  } as unknown as GenerateContentRequest;
 }
 
 /** An answer that the SDK passes on although it is an error. */
@@ -146,15 +144,14 @@ type Chunk = EnhancedGenerateContentResponse & {
   error?: { code?: number; message?: string };
 };
 
-/** A part with the field that the SDK's types lack. */
-type AnyPart = Part & { thought?: boolean };
-
 async function* toParts(
   chunks: AsyncIterable<Chunk>,
 ): AsyncIterable<ProviderPart> {
   let usage: Usage = {};
   let spoke = false;
+  let called = false;
   let finishReason: string | undefined;
+  const content: GeminiPart[] = [];
   for await (const chunk of chunks) {
     if (chunk.error !== undefined) {
       const status = chunk.error.code ?? 500;
@@ -163,10 +160,15 @@ async function* toParts(
     const blocked = chunk.promptFeedback?.blockReason;
     if (blocked) throw failure(`Gemini blocked the question: ${blocked}`);
     const candidate = chunk.candidates?.[0];
-    for (const part of (candidate?.content?.parts ?? []) as AnyPart[]) {
-      if (part.thought || !part.text) continue;
-      spoke = true;
-      yield { type: "text-delta", text: part.text };
+    for (const part of (candidate?.content?.parts ?? []) as GeminiPart[]) {
+      content.push(part);
+      if (part.functionCall) {
+        called = true;
+        yield { type: "tool-call", call: toCall(part.functionCall) };
+      } else if (part.text && !part.thought) {
+        spoke = true;
+        yield { type: "text-delta", text: part.text };
+      }
     }
     finishReason = candidate?.finishReason ?? finishReason;
     const counts = chunk.usageMetadata;
@@ -180,9 +182,10 @@ async function* toParts(
   if (finishReason !== undefined && finishReason !== "STOP") {
     throw failure(`Gemini stopped its answer early: ${finishReason}`);
   }
-  if (!spoke) throw failure("Gemini gave an empty answer");
+  if (!spoke && !called) throw failure("Gemini gave an empty answer");
   if (finishReason === undefined) throw failure("Gemini's answer broke off");
-  yield { type: "finish", usage };
+  const raw = { provider: "gemini", content };
+  yield { type: "finish", usage, ...(called ? { raw } : {}) };
 }
 
 /** A failure that Gemini reports inside an answer with status 200. */
@@ -192,6 +195,19 @@ function failure(message: string, status?: number): ProviderError {
     ...(status === undefined ? {} : { status }),
     retryable: status !== undefined && isRetryableStatus(status),
   });
+}
+
+/** `GoogleGenerativeAIFetchError` alone has one. */
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && "status" in error &&
+      typeof error.status === "number"
+    ? error.status
+    : undefined;
+}
+
+function isAboutThinking(error: unknown): boolean {
+  return statusOf(error) === 400 && error instanceof Error &&
+    /thinking/i.test(error.message);
 }
 
 function explain(status: number): string {

@@ -8,15 +8,23 @@ import type { Config, ProviderName } from "../config.ts";
 import type { Log } from "../log.ts";
 import { createEcho } from "./echo.ts";
 import { createFailover } from "./failover.ts";
-import { createGemini } from "./gemini.ts";
+import { findEnd } from "./_gemini_wire.ts";
+import { createGemini, DEFAULT_GEMINI_MODEL } from "./gemini.ts";
 import { createOllama } from "./ollama.ts";
 import type { Provider } from "./provider.ts";
 
 /** Makes the provider of this name. */
-export function createProvider(name: ProviderName, config: Config): Provider {
+export function createProvider(
+  name: ProviderName,
+  config: Config,
+  log: Log,
+): Provider {
+  const { thinking } = config;
   switch (name) {
     case "gemini":
+      warnOfEnd(config.gemini.model, log);
       return createGemini({
+        thinking,
         apiKey: config.gemini.apiKey ?? "",
         model: config.gemini.model,
         baseUrl: config.gemini.baseUrl,
@@ -25,10 +33,21 @@ export function createProvider(name: ProviderName, config: Config): Provider {
       return createOllama({
         ...config.ollama,
         contextTokens: config.agent.contextTokens,
+        thinking,
+        log,
       });
     case "echo":
       return createEcho();
   }
+}
+
+function warnOfEnd(model: string, log: Log): void {
+  const end = findEnd(model);
+  if (end === undefined) return;
+  log.warn("provider.model_ends", {
+    message: `Gemini model "${model}" ${end}: set GEMINI_MODEL to a current ` +
+      `one, such as ${DEFAULT_GEMINI_MODEL}`,
+  });
 }
 
 /** How long Ollama may take to show that it is there. */
@@ -46,12 +65,15 @@ export async function chooseProvider(
     ? config.providers
     : [await findProvider(config, log)];
   const { firstTokenTimeoutMs, stallTimeoutMs } = config;
-  return createFailover(names.map((name) => createProvider(name, config)), {
-    log,
-    now: Date.now,
-    firstTokenTimeoutMs,
-    stallTimeoutMs,
-  });
+  return createFailover(
+    names.map((name) => createProvider(name, config, log)),
+    {
+      log,
+      now: Date.now,
+      firstTokenTimeoutMs,
+      stallTimeoutMs,
+    },
+  );
 }
 
 async function findProvider(config: Config, log: Log): Promise<ProviderName> {
@@ -77,3 +99,25 @@ async function answers(host: string): Promise<boolean> {
     return false;
   }
 }
+
+/**
+ * Makes a provider ready in the background, with word in the log of how it
+ * goes. A caller who comes before waits for the rest of it.
+ */
+export async function prepare(provider: Provider, log: Log): Promise<void> {
+  if (provider.prepare === undefined) return;
+  const { name } = provider;
+  const startedAt = Date.now();
+  log.info("provider.preparing", { provider: name });
+  try {
+    await provider.prepare(AbortSignal.timeout(PREPARE_TIMEOUT_MS));
+    const { model } = provider;
+    const tookMs = Date.now() - startedAt;
+    log.info("provider.ready", { provider: name, model, tookMs });
+  } catch (error) {
+    log.error("provider.not_ready", { provider: name, error });
+  }
+}
+
+/** How long a model may take to load; large ones come from slow disks. */
+const PREPARE_TIMEOUT_MS = 10 * 60_000;

@@ -9,14 +9,22 @@
  *
  * @module
  */
-import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
+import type {
+  ChatRequest,
+  ChatResponse,
+  Message as Line,
+  Ollama,
+} from "ollama";
+import type { Log } from "../log.ts";
 import { link } from "./_link.ts";
 import {
   isRetryableStatus,
+  type Message,
   type Provider,
   ProviderError,
   type ProviderPart,
   type ProviderRequest,
+  type Thinking,
 } from "./provider.ts";
 
 /** The model that is asked for when none is named and none is installed. */
@@ -32,14 +40,25 @@ export interface OllamaOptions {
   keepAlive: string;
   /** The window in tokens. Ollama's own default drops what doesn't fit, unsaid. */
   contextTokens: number;
+  /** How much the model thinks before it speaks, where it can. */
+  thinking: Thinking;
+  /** Told which model was chosen. */
+  log: Log;
+}
+
+/** What can be known of a model before it is asked. */
+interface Model {
+  name: string;
+  /** Absent where Ollama is too old to tell. */
+  capabilities: readonly string[] | undefined;
 }
 
 /** Makes a provider that asks Ollama. The SDK is loaded on the first question. */
 export function createOllama(options: OllamaOptions): Provider {
   const name = "ollama";
-  let chosen = options.model;
+  let known: Model | undefined;
 
-  async function connect(signal: AbortSignal) {
+  async function connect(signal: AbortSignal): Promise<Ollama> {
     // 23 ms to import on Deno 2.9: only for those who use it.
     const { Ollama } = await import("ollama");
     return new Ollama({
@@ -57,6 +76,30 @@ export function createOllama(options: OllamaOptions): Provider {
     });
   }
 
+  async function findModel(client: Ollama): Promise<Model> {
+    if (known) return known;
+    const name = options.model ?? await chooseModel(client);
+    const { capabilities } = await client.show({ model: name });
+    known = { name, capabilities };
+    if (options.model === undefined) {
+      const why = name === DEFAULT_OLLAMA_MODEL
+        ? "it is the default"
+        : `${DEFAULT_OLLAMA_MODEL} is not pulled, and this is the smallest that can chat`;
+      options.log.info("ollama.model_chosen", { model: name, why });
+    }
+    return known;
+  }
+
+  function toRequest({ name, capabilities }: Model) {
+    return {
+      model: name,
+      keep_alive: toKeepAlive(options.keepAlive),
+      // Always the same: another number would load the model anew.
+      options: { num_ctx: options.contextTokens },
+      think: toThink(name, options.thinking, capabilities),
+    };
+  }
+
   async function* stream(
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
@@ -65,16 +108,12 @@ export function createOllama(options: OllamaOptions): Provider {
     let answering = false;
     try {
       const client = await connect(upstream.signal);
-      chosen ??= await chooseModel(client);
+      const model = await findModel(client);
       const chat: ChatRequest & { stream: true } = {
-        model: chosen,
+        ...toRequest(model),
         messages: toLines(request),
         stream: true,
-        // Unset means "think" on models that can, and a long pause.
-        think: false,
-        keep_alive: toKeepAlive(options.keepAlive),
-        // Always the same: another number would load the model anew.
-        options: { num_ctx: options.contextTokens },
+        ...toTools(request, model),
       };
       const chunks = await client.chat(chat);
       answering = true;
@@ -85,11 +124,22 @@ export function createOllama(options: OllamaOptions): Provider {
     }
   }
 
+  /** Loads the model: a request without messages does no more than that. */
+  async function prepare(signal: AbortSignal): Promise<void> {
+    try {
+      const client = await connect(signal);
+      const model = await findModel(client);
+      await client.chat({ ...toRequest(model), messages: [], stream: false });
+    } catch (error) {
+      throw toProviderError(error);
+    }
+  }
+
   async function check(signal: AbortSignal): Promise<void> {
     try {
       const client = await connect(signal);
-      chosen ??= await chooseModel(client);
-      await client.show({ model: chosen });
+      const { name } = await findModel(client);
+      await client.show({ model: name });
     } catch (error) {
       throw toProviderError(error);
     }
@@ -98,7 +148,7 @@ export function createOllama(options: OllamaOptions): Provider {
   function toProviderError(cause: unknown, answering = false): ProviderError {
     if (cause instanceof ProviderError) return cause;
     const status = statusOf(cause);
-    const model = chosen ?? DEFAULT_OLLAMA_MODEL;
+    const model = modelName();
     let message = `Cannot read Ollama's answer`;
     if (status === 404) {
       message = `Ollama has no model "${model}": run \`ollama pull ${model}\``;
@@ -115,36 +165,99 @@ export function createOllama(options: OllamaOptions): Provider {
     });
   }
 
+  function modelName(): string {
+    return known?.name ?? options.model ?? DEFAULT_OLLAMA_MODEL;
+  }
+
   return {
     name,
     get model() {
-      return chosen ?? DEFAULT_OLLAMA_MODEL;
+      return modelName();
     },
     stream,
     check,
+    prepare,
   };
 }
 
-function toLines({ system, messages }: ProviderRequest): Line[] {
-  return [
-    { role: "system", content: system },
-    ...messages.map(({ role, text }) => ({ role, content: text })),
-  ];
+/** Converts a conversation to Ollama's `messages`. */
+function toLines(
+  { system, messages }: Pick<ProviderRequest, "system" | "messages">,
+): Line[] {
+  return [{ role: "system", content: system }, ...messages.map(toLine)];
+}
+
+function toLine(message: Message): Line {
+  const { role, text } = message;
+  switch (role) {
+    case "user":
+      return { role, content: text };
+    case "tool":
+      return { role, content: text, tool_name: message.name };
+    case "assistant":
+      return {
+        role,
+        content: text,
+        ...(message.calls?.length
+          ? {
+            tool_calls: message.calls.map((call) => ({
+              function: {
+                name: call.name,
+                arguments: call.arguments as Record<string, unknown>,
+              },
+            })),
+          }
+          : {}),
+      };
+  }
+}
+
+/** A model that can't call tools refuses to be told of any. */
+function toTools(
+  { tools = [], noMoreCalls }: ProviderRequest,
+  { capabilities }: Model,
+): Pick<ChatRequest, "tools"> {
+  if (tools.length === 0 || noMoreCalls) return {};
+  if (capabilities && !capabilities.includes("tools")) return {};
+  return {
+    tools: tools.map(({ name, description, parameters }) => ({
+      type: "function",
+      function: { name, description, parameters },
+    })),
+  };
+}
+
+/**
+ * Whether to think. Unset means "yes" on models that can, and a long pause;
+ * on models that can't, "yes" is an error. GPT-OSS knows levels only.
+ */
+export function toThink(
+  model: string,
+  thinking: Thinking,
+  capabilities: readonly string[] | undefined,
+): boolean | "low" | "medium" | "high" {
+  if (/^gpt-oss/.test(model)) return thinking === "off" ? "low" : thinking;
+  return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
 }
 
 async function* toParts(
   chunks: AsyncIterable<ChatResponse>,
 ): AsyncIterable<ProviderPart> {
-  let spoke = false;
+  let answered = false;
   for await (const chunk of chunks) {
     // `message.thinking` is the model's own business.
-    const text = chunk.message?.content;
+    const { content: text, tool_calls = [] } = chunk.message ?? {};
     if (text) {
-      spoke = true;
+      answered = true;
       yield { type: "text-delta", text };
     }
+    for (const { function: { name, arguments: args } } of tool_calls) {
+      answered = true;
+      const id = `call_${crypto.randomUUID()}`;
+      yield { type: "tool-call", call: { id, name, arguments: args ?? {} } };
+    }
     if (!chunk.done) continue;
-    if (!spoke) {
+    if (!answered) {
       throw new ProviderError("Ollama gave an empty answer", {
         provider: "ollama",
         retryable: false,
@@ -161,17 +274,11 @@ async function* toParts(
   }
 }
 
-/** The part of the SDK's client that choosing a model needs. */
-interface ModelList {
-  list(): Promise<{ models: { name: string; size: number }[] }>;
-  show(request: { model: string }): Promise<{ capabilities?: string[] }>;
-}
-
 /**
  * The default model when it is installed, else the smallest installed one
  * that can chat, else the default, whose absence the next call then reports.
  */
-async function chooseModel(client: ModelList): Promise<string> {
+async function chooseModel(client: Ollama): Promise<string> {
   const { models } = await client.list();
   if (models.some(({ name }) => name === DEFAULT_OLLAMA_MODEL)) {
     return DEFAULT_OLLAMA_MODEL;

@@ -7,14 +7,33 @@
  */
 
 /** One message of the conversation that the model is shown. */
-export interface Message {
-  /** Who said it: the caller or the agent. */
-  role: "user" | "assistant";
-  /** What was said; it may hold notes to the model in [square brackets]. */
-  text: string;
+export type Message =
+  /** What the caller said. */
+  | { role: "user"; text: string }
+  /** What the agent said, and the tools that it called then. Remarks in [square brackets] are notes to the model. */
+  | { role: "assistant"; text: string; calls?: readonly ToolCall[]; raw?: Raw }
+  /** What a tool returned, as JSON. */
+  | { role: "tool"; text: string; callId: string; name: string };
+
+/** A tool that the model wants to have called. */
+export interface ToolCall {
+  /** Unique within its conversation. */
+  id: string;
+  /** Which tool. */
+  name: string;
+  /** What the model made of the tool's parameters; unchecked. */
+  arguments: unknown;
 }
 
-/** A tool that the model may call. Nothing declares any yet. */
+/** An answer in its vendor's own form, for a vendor that wants it back unchanged. */
+export interface Raw {
+  /** Whose form it is. */
+  provider: string;
+  /** The form; JSON. */
+  content: unknown;
+}
+
+/** A tool that the model may call. */
 export interface ToolDeclaration {
   /** What the model calls it by. */
   name: string;
@@ -32,6 +51,8 @@ export interface ProviderRequest {
   messages: readonly Message[];
   /** What the model may call. Absent: nothing. */
   tools?: readonly ToolDeclaration[];
+  /** Whether the model has called enough and must answer now. */
+  noMoreCalls?: boolean;
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
 }
@@ -49,7 +70,9 @@ export type ProviderPart =
   /** Who answers, just before the first words. Sent where several might. */
   | { type: "response-start"; provider: string; model: string }
   | { type: "text-delta"; text: string }
-  | { type: "finish"; usage: Usage };
+  | { type: "tool-call"; call: ToolCall }
+  /** The end. `raw` comes where there were calls and the vendor needs it. */
+  | { type: "finish"; usage: Usage; raw?: Raw };
 
 /** A language model that can be asked. */
 export interface Provider {
@@ -60,8 +83,8 @@ export interface Provider {
   /**
    * Asks the model. The iterable ends after one `finish` part; it throws the
    * signal's reason when the signal is aborted, and otherwise only
-   * {@linkcode ProviderError}. An answer without a single character of text
-   * is such an error too: silence is never an answer.
+   * {@linkcode ProviderError}. An answer with neither text nor a tool call is
+   * such an error too: silence is never an answer.
    */
   stream(request: ProviderRequest): AsyncIterable<ProviderPart>;
   /**
@@ -70,7 +93,20 @@ export interface Provider {
    * @throws {ProviderError} when it does not
    */
   check(signal: AbortSignal): Promise<void>;
+  /**
+   * Makes ready what the first answer would otherwise wait for, such as a model
+   * that must be loaded. Absent where there is nothing to do.
+   *
+   * @throws {ProviderError} when it can't be done
+   */
+  prepare?(signal: AbortSignal): Promise<void>;
 }
+
+/** How much a model thinks before it speaks. `off` is as little as it can do. */
+export const THINKING = ["off", "low", "medium", "high"] as const;
+
+/** How much a model thinks before it speaks. */
+export type Thinking = typeof THINKING[number];
 
 /** What is known of a vendor's failure. */
 export interface ProviderErrorOptions {

@@ -6,6 +6,7 @@
  * @module
  */
 import * as v from "@badrap/valita";
+import type { Raw, ToolCall } from "../providers/provider.ts";
 
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -18,6 +19,25 @@ export type SessionRecord =
   | { type: "user"; turnId: string; text: string; at: string }
   /** The next piece of what the agent said in that turn. */
   | { type: "assistant"; turnId: string; text: string; at: string }
+  /** The model called tools. `raw` is its vendor's own form, where that is needed. */
+  | {
+    type: "calls";
+    turnId: string;
+    calls: ToolCall[];
+    raw?: Raw | undefined;
+    at: string;
+  }
+  /** What a tool returned, as JSON. */
+  | {
+    type: "result";
+    turnId: string;
+    callId: string;
+    name: string;
+    text: string;
+    at: string;
+  }
+  /** Something to keep in mind for the rest of the conversation. */
+  | { type: "memory"; turnId: string; text: string; at: string }
   /** The turn is over. */
   | {
     type: "end";
@@ -51,6 +71,26 @@ const recordSchema: v.Type<SessionRecord> = v.union(
   v.object({ type: v.literal("session"), version: v.number(), id: v.string() }),
   v.object({ type: v.literal("user"), turnId, text, at }),
   v.object({ type: v.literal("assistant"), turnId, text, at }),
+  v.object({
+    type: v.literal("calls"),
+    turnId,
+    calls: v.array(v.object({
+      id: v.string(),
+      name: v.string(),
+      arguments: v.unknown(),
+    })),
+    raw: v.object({ provider: v.string(), content: v.unknown() }).optional(),
+    at,
+  }),
+  v.object({
+    type: v.literal("result"),
+    turnId,
+    callId: v.string(),
+    name: v.string(),
+    text,
+    at,
+  }),
+  v.object({ type: v.literal("memory"), turnId, text, at }),
   v.object({
     type: v.literal("end"),
     turnId,
@@ -101,10 +141,24 @@ export interface Turn {
   user?: string;
   /** What was streamed so far. */
   assistant: string;
+  /** The tools that were called on the way to it, if any. */
+  steps: Step[];
   /** What the caller heard of it; absent: all, as far as is known. */
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
   status?: TurnStatus;
+}
+
+/** One time that the model called tools. */
+export interface Step {
+  /** What was said before, since the step before. */
+  text: string;
+  /** What was called. */
+  calls: ToolCall[];
+  /** The model's own form of both, where its vendor wants it back. */
+  raw?: Raw;
+  /** What the tools returned; fewer than calls when the turn was cut short. */
+  results: { callId: string; name: string; text: string }[];
 }
 
 /** A conversation, read back. Unknown ids are conversations without a turn. */
@@ -113,6 +167,8 @@ export class Session {
   readonly turns: Turn[] = [];
   /** What the platform told besides, oldest first. */
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
+  /** What is to be kept in mind, oldest first. */
+  readonly memories: string[] = [];
   readonly #turns = new Map<string, Turn>();
   readonly #notes = new Set<string>();
   readonly #replies = new Map<string, unknown>();
@@ -153,12 +209,33 @@ export class Session {
       case "assistant":
         this.#open(record).assistant += record.text;
         break;
+      case "calls": {
+        const turn = this.#open(record);
+        const before = turn.steps.reduce(
+          (sum, { text }) => sum + text.length,
+          0,
+        );
+        turn.steps.push({
+          text: turn.assistant.slice(before),
+          calls: record.calls,
+          ...(record.raw ? { raw: record.raw } : {}),
+          results: [],
+        });
+        break;
+      }
+      case "result":
+        this.#open(record).steps.at(-1)?.results.push(record);
+        break;
+      case "memory":
+        this.memories.push(record.text);
+        break;
       case "end":
         this.#open(record).status = record.status;
         break;
       case "again": {
         const turn = this.#open(record);
         turn.assistant = "";
+        turn.steps = [];
         delete turn.status;
         delete turn.heard;
         break;
@@ -179,7 +256,7 @@ export class Session {
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
     let turn = this.#turns.get(turnId);
     if (turn === undefined) {
-      turn = { id: turnId, at, assistant: "" };
+      turn = { id: turnId, at, assistant: "", steps: [] };
       this.#turns.set(turnId, turn);
       this.turns.push(turn);
     }

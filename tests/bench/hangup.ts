@@ -8,6 +8,7 @@ import { sendEvent } from "../../src/layercode/client.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
 import { message, SECRET } from "../fakes/layercode.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
+import { nextQuestion } from "../fakes/_wire.ts";
 import { startServer } from "../fakes/server.ts";
 import { type Figure, ms, percentile } from "./_table.ts";
 
@@ -51,7 +52,7 @@ async function measure(
       leaving.signal,
     );
     await response.body?.getReader().read();
-    const request = await vendor.nextRequest();
+    const request = await nextQuestion(vendor);
     const at = performance.now();
     leaving.abort();
     samples.push(await request.cancelled - at);

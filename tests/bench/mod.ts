@@ -7,10 +7,11 @@
 import { printText } from "../../src/log.ts";
 import { type Figure, toTable } from "./_table.ts";
 import { benchHangUp } from "./hangup.ts";
+import { benchSpeech } from "./speech.ts";
 import { benchTurns } from "./turns.ts";
 
 const figures: Figure[] = [];
-for (const bench of [benchTurns, benchHangUp]) {
+for (const bench of [benchTurns, benchSpeech, benchHangUp]) {
   printText(`${bench.name} …`);
   figures.push(...await bench());
 }

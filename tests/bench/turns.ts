@@ -7,6 +7,7 @@
  * @module
  */
 import { cpuUsage } from "node:process";
+import { tools } from "../../src/agent/mod.ts";
 import { createApp } from "../../src/app.ts";
 import { readConfig } from "../../src/config.ts";
 import { createFloor } from "../../src/conversation/floor.ts";
@@ -45,7 +46,12 @@ const ANSWER = new TextEncoder().encode(
 export async function benchTurns(): Promise<Figure[]> {
   const folder = await Deno.makeTempDir();
   const realFetch = globalThis.fetch;
-  globalThis.fetch = () => Promise.resolve(new Response(ANSWER));
+  globalThis.fetch = (url) =>
+    Promise.resolve(
+      String(url).endsWith("/api/show")
+        ? Response.json({ capabilities: ["completion"] })
+        : new Response(ANSWER),
+    );
   try {
     const handle = makeHandler(folder);
     // First in another conversation, until the engine has compiled everything.
@@ -85,6 +91,8 @@ function makeHandler(folder: string) {
     model: "m",
     keepAlive: "30m",
     contextTokens: agent.contextTokens,
+    thinking: "off",
+    log,
   });
   const provider = createFailover([ollama], {
     log,
@@ -98,6 +106,7 @@ function makeHandler(folder: string) {
     store: createFileStore({ folder }),
     provider,
     agent,
+    tools,
     onData: () => undefined,
     log,
     now,

@@ -4,6 +4,7 @@ import {
   findInterrupted,
   toHistory,
 } from "../../src/conversation/history.ts";
+import type { Message } from "../../src/providers/provider.ts";
 import { Session, type SessionRecord } from "../../src/sessions/session.ts";
 
 const at = "2026-11-21T10:00:00.000Z";
@@ -84,6 +85,173 @@ Deno.test("toHistory() marks what was cut off, and only that", () => {
   ]);
   assertEquals(marked, true);
   assertEquals(toHistory(session(...turn("t", "a", "b")), 99).marked, false);
+});
+
+const raw = { provider: "gemini", content: [{ thoughtSignature: "abc" }] };
+
+/** A turn with two steps, words around each, and one call without a result. */
+function withTools(
+  status: "complete" | "interrupted" | "failed",
+): SessionRecord[] {
+  const step = (id: string, ...more: string[]) =>
+    ({
+      type: "calls",
+      turnId: "t1",
+      calls: [id, ...more].map((id) => ({
+        id,
+        name: `tool_${id}`,
+        arguments: { of: id },
+      })),
+      raw,
+      at,
+    }) as const;
+  const result = (callId: string) =>
+    ({
+      type: "result",
+      turnId: "t1",
+      callId,
+      name: `tool_${callId}`,
+      text: `"result of ${callId}"`,
+      at,
+    }) as const;
+  const says = (text: string) =>
+    ({ type: "assistant", turnId: "t1", text, at }) as const;
+  return [
+    { type: "user", turnId: "t1", text: "Look it up.", at },
+    says("Let me "),
+    says("look."),
+    step("a", "b"),
+    // In the order in which they were ready.
+    result("b"),
+    result("a"),
+    says(" One moment."),
+    step("c"),
+    says(" It is six."),
+    { type: "end", turnId: "t1", status, at },
+    { type: "user", turnId: "t2", text: "Thanks.", at },
+  ];
+}
+
+const call = (id: string) => ({
+  id,
+  name: `tool_${id}`,
+  arguments: { of: id },
+});
+const result = (id: string) => ({
+  role: "tool" as const,
+  callId: id,
+  name: `tool_${id}`,
+  text: `"result of ${id}"`,
+});
+const missing = {
+  role: "tool" as const,
+  callId: "c",
+  name: "tool_c",
+  text: '{"error":"The caller interrupted before the result"}',
+};
+
+Deno.test("toHistory() shows the tools of a whole turn, in the model's own form, with the words between them", () => {
+  const { messages, marked } = toHistory(
+    session(...withTools("complete")),
+    10_000,
+  );
+  assertEquals(messages, [
+    { role: "user", text: "Look it up." },
+    {
+      role: "assistant",
+      text: "Let me look.",
+      calls: [call("a"), call("b")],
+      raw,
+    },
+    result("a"),
+    result("b"),
+    { role: "assistant", text: " One moment.", calls: [call("c")], raw },
+    // Every call needs one, or no vendor takes the conversation.
+    missing,
+    { role: "assistant", text: " It is six." },
+    { role: "user", text: "Thanks." },
+  ]);
+  assertEquals(marked, false);
+});
+
+Deno.test("toHistory() shows the tools of a failed turn, too", () => {
+  const of = session(...withTools("failed"));
+  assertEquals(
+    toHistory(of, 10_000),
+    toHistory(session(...withTools("complete")), 10_000),
+  );
+});
+
+Deno.test("toHistory() shows calls and results alone of a turn that was cut off, and what was heard", () => {
+  const heard = "Let me look. One moment";
+  const expected: Message[] = [
+    { role: "user", text: "Look it up." },
+    { role: "assistant", text: "", calls: [call("a"), call("b")] },
+    result("a"),
+    result("b"),
+    { role: "assistant", text: "", calls: [call("c")] },
+    missing,
+    { role: "assistant", text: `${heard} [interrupted]` },
+    { role: "user", text: "Thanks." },
+  ];
+  for (const status of ["complete", "interrupted"] as const) {
+    const { messages, marked } = toHistory(
+      session(...withTools(status), {
+        type: "heard",
+        turnId: "t1",
+        text: heard,
+        at,
+      }),
+      10_000,
+    );
+    assertEquals(messages, expected);
+    assertEquals(marked, true);
+  }
+});
+
+Deno.test("toHistory() shows what was said where nobody knows what was heard", () => {
+  const { messages } = toHistory(
+    session(...withTools("interrupted")),
+    10_000,
+  );
+  assertEquals(
+    messages.at(-2)?.text,
+    "Let me look. One moment. It is six. [interrupted]",
+  );
+});
+
+Deno.test("toHistory() ends a turn with the results where nothing was said after them", () => {
+  const records = withTools("complete").filter((record) =>
+    record.type !== "assistant"
+  );
+  assertEquals(
+    toHistory(session(...records), 10_000).messages.map(({ role }) => role),
+    ["user", "assistant", "tool", "tool", "assistant", "tool", "user"],
+  );
+});
+
+Deno.test("toHistory() counts what calls and results take", () => {
+  /** How small the room may be for both turns to be shown. */
+  function need(args: string, text: string): number {
+    const of = session(
+      { type: "user", turnId: "t1", text: "a", at },
+      {
+        type: "calls",
+        turnId: "t1",
+        calls: [{ id: "c", name: "n", arguments: args }],
+        at,
+      },
+      { type: "result", turnId: "t1", callId: "c", name: "n", text, at },
+      { type: "end", turnId: "t1", status: "complete", at },
+      { type: "user", turnId: "t2", text: "b", at },
+    );
+    let budget = 0;
+    while (toHistory(of, budget).messages.length === 1) budget++;
+    return budget;
+  }
+  const least = need("", "0");
+  assertEquals(need("x".repeat(300), "0") - least, 100);
+  assertEquals(need("", "0".repeat(301)) - least, 100);
 });
 
 Deno.test("estimateTokens() counts other scripts by their bytes", () => {

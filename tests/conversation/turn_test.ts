@@ -1,9 +1,13 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import * as z from "zod";
 import {
-  type Agent,
-  answer,
+  type Tool,
+  tool,
+  type ToolContext,
+} from "../../src/conversation/tools.ts";
+import { answer, type Question } from "../../src/conversation/answer.ts";
+import {
   findAnswered,
-  type Question,
   replay,
   type TurnPart,
   type TurnParts,
@@ -14,7 +18,9 @@ import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../../src/sessions/memory.ts";
 import type { SessionRecord } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
+import { agent } from "../fakes/agent.ts";
 import {
+  calls,
   createScriptedProvider,
   fails,
   says,
@@ -22,16 +28,7 @@ import {
   stalls,
 } from "../fakes/provider.ts";
 
-const agent: Agent = {
-  systemPrompt: "Be brief.",
-  welcomeMessage: "Welcome!",
-  welcomeBackMessage: "Welcome back!",
-  errorMessage: "Sorry.",
-  fillerMessage: "One moment.",
-  fillerAfterMs: 0,
-  contextTokens: 8_192,
-};
-const id = { conversationId: "conv", turnId: "t1" };
+const id = { conversationId: "conv", turnId: "t1", metadata: {} };
 
 /** The parts of a turn, and what it logs. */
 function makeParts(
@@ -44,7 +41,7 @@ function makeParts(
     format: "json",
     write: (_, line) => lines.push(line),
   });
-  return { store, provider, agent, log, now: Date.now, lines };
+  return { store, provider, tools: [], agent, log, now: Date.now, lines };
 }
 
 async function collect(
@@ -65,10 +62,7 @@ Deno.test("answer() stores, asks and speaks", async () => {
   const parts = makeParts(provider);
   assertEquals(
     await collect(answer(id, { text: "Hello" }, parts)(never, ignore)),
-    [
-      "Hi ",
-      "there.",
-    ],
+    ["Hi", " there."],
   );
   const turn = (await parts.store.load("conv")).turn("t1");
   assertEquals(turn?.user, "Hello");
@@ -119,7 +113,7 @@ Deno.test("answer() stores each piece before it is spoken", async () => {
 });
 
 Deno.test("answer() says one sentence when the provider fails, and logs the cause", async () => {
-  for (const before of [[], ["Well, "]]) {
+  for (const before of [[], ["Well,"]]) {
     const error = new ProviderError("Cannot ask", {
       provider: "scripted",
       retryable: false,
@@ -127,7 +121,7 @@ Deno.test("answer() says one sentence when the provider fails, and logs the caus
     });
     const parts = makeParts(createScriptedProvider(fails(error, ...before)));
     const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
-    assertEquals(said, [...before, "Sorry."]);
+    assertEquals(said, before.length > 0 ? ["Well,", " Sorry."] : ["Sorry."]);
     const turn = (await parts.store.load("conv")).turn("t1");
     assertEquals(turn?.assistant, said.join(""));
     assertEquals(turn?.status, "failed");
@@ -136,19 +130,19 @@ Deno.test("answer() says one sentence when the provider fails, and logs the caus
 });
 
 Deno.test("answer() ends as interrupted when its signal is aborted", async () => {
-  const provider = createScriptedProvider(stalls("Once upon "));
+  const provider = createScriptedProvider(stalls("Once upon"));
   const parts = makeParts(provider);
   const controller = new AbortController();
   const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
   assertEquals((await turn.next()).value, {
     type: "speech",
-    text: "Once upon ",
+    text: "Once upon",
   });
   const rest = turn.next();
   controller.abort();
   assertEquals(await rest, { done: true, value: undefined });
   const kept = (await parts.store.load("conv")).turn("t1");
-  assertEquals(kept?.assistant, "Once upon ");
+  assertEquals(kept?.assistant, "Once upon");
   assertEquals(kept?.status, "interrupted");
 });
 
@@ -328,7 +322,7 @@ Deno.test("answer() answers a turn that was cut short anew, and stores the quest
   const parts = makeParts(provider);
   await interrupted("t1", { text: "A?" }, parts);
   assertEquals(
-    await findAnswered({ conversationId: "conv", turnId: "t1" }, parts.store),
+    await findAnswered(id, parts.store),
     undefined,
   );
   await collect(answer(id, { text: "A?" }, parts)(never, ignore));
@@ -349,13 +343,13 @@ Deno.test("findAnswered() finds what is finished, and what the conversation has 
   await collect(
     answer({ ...id, turnId: "t2" }, { text: "B?" }, parts)(never, ignore),
   );
-  assertEquals(await find("t1"), "a ");
+  assertEquals(await find("t1"), "a");
   assertEquals(await find("t2"), "a b");
   assertEquals(await find("t3"), undefined);
 });
 
 Deno.test("replay() says what is recorded, and nothing where nothing was said", async () => {
-  const turn = { id: "t", at: "", assistant: "Hi there." };
+  const turn = { id: "t", at: "", assistant: "Hi there.", steps: [] };
   const again = replay(turn);
   assertEquals((await again.next()).value, {
     type: "speech",
@@ -377,7 +371,7 @@ Deno.test("answer() fills a long silence when it is told to, and only then", asy
       answer(id, { text: "?" }, patient)(never, ignore),
     );
     const expected = fillerAfterMs === 5
-      ? ["One moment. ", "Here."]
+      ? ["One moment.", " Here."]
       : ["Here."];
     assertEquals(said, expected);
   }
@@ -407,4 +401,329 @@ Deno.test("answer() writes what happened in order", async () => {
   const parts = makeParts(createScriptedProvider(says("Hi")), store);
   await collect(answer(id, { text: "Hello" }, parts)(never, ignore));
   assertEquals(records.map(({ type }) => type), ["user", "assistant", "end"]);
+});
+
+/** A tool without arguments, and one call of it. */
+function make(
+  name: string,
+  run: (context: ToolContext) => unknown,
+): { tool: Tool; call: { id: string; name: string; arguments: unknown } } {
+  return {
+    tool: tool({
+      name,
+      description: name,
+      parameters: z.object({}),
+      run: (_, context) => run(context),
+    }),
+    call: { id: `call_${name}`, name, arguments: {} },
+  };
+}
+
+/** Everything that a turn gives out: words as they are, data as an object. */
+async function collectAll(parts: AsyncIterable<TurnPart>): Promise<unknown[]> {
+  const all: unknown[] = [];
+  for await (const part of parts) {
+    all.push(part.type === "speech" ? part.text : part.content);
+  }
+  return all;
+}
+
+Deno.test("answer() runs what the model calls, and speaks, sends and stores all of it in order", async () => {
+  const weather = make("weather", ({ say, data }) => {
+    say("I am looking.");
+    data({ found: 1 });
+    return { sky: "blue" };
+  });
+  const raw = { provider: "scripted", content: [{ sign: "s" }] };
+  const provider = createScriptedProvider(
+    calls([weather.call], { text: "Let me see.", raw }),
+    says("The sky ", "is blue."),
+  );
+  const records: SessionRecord[] = [];
+  const memory = createMemoryStore();
+  const store: SessionStore = {
+    ...memory,
+    update: (id, change) =>
+      memory.update(id, (session) => {
+        const added = change(session);
+        records.push(...added);
+        return added;
+      }),
+  };
+  const parts = { ...makeParts(provider, store), tools: [weather.tool] };
+  const announced = { tool: "weather", call_id: "call_weather" };
+  assertEquals(
+    await collectAll(answer(id, { text: "Weather?" }, parts)(never, ignore)),
+    [
+      "Let me see.",
+      { ...announced, status: "running" },
+      " I am looking.",
+      { found: 1 },
+      { ...announced, status: "done" },
+      " The sky",
+      " is blue.",
+    ],
+  );
+  assertEquals(
+    records.map(({ type, ...rest }) => [type, "text" in rest && rest.text]),
+    [
+      ["user", "Weather?"],
+      ["assistant", "Let me see."],
+      ["calls", false],
+      ["assistant", " I am looking."],
+      ["result", '{"sky":"blue"}'],
+      ["assistant", " The sky"],
+      ["assistant", " is blue."],
+      ["end", false],
+    ],
+  );
+  const turn = (await store.load("conv")).turn("t1");
+  assertEquals(turn?.status, "complete");
+  assertEquals(turn?.steps[0]?.calls, [weather.call]);
+  assertEquals(turn?.steps[0]?.raw, raw);
+});
+
+Deno.test("answer() shows the model the tools of the turn before", async () => {
+  const weather = make("weather", () => "blue");
+  const raw = { provider: "scripted", content: [{ sign: "s" }] };
+  const provider = createScriptedProvider(
+    calls([weather.call], { text: "Let me see.", raw }),
+    says("Blue."),
+    says("You are welcome."),
+  );
+  const parts = { ...makeParts(provider), tools: [weather.tool] };
+  await collect(answer(id, { text: "Weather?" }, parts)(never, ignore));
+  await collect(
+    answer({ ...id, turnId: "t2" }, { text: "Thanks." }, parts)(never, ignore),
+  );
+  assertEquals(provider.requests[2]?.messages, [
+    { role: "user", text: "Weather?" },
+    { role: "assistant", text: "Let me see.", calls: [weather.call], raw },
+    {
+      role: "tool",
+      callId: "call_weather",
+      name: "weather",
+      text: '"blue"',
+    },
+    { role: "assistant", text: " Blue." },
+    { role: "user", text: "Thanks." },
+  ]);
+  assertEquals(provider.requests[2]?.tools, [weather.tool.declaration]);
+});
+
+Deno.test("answer() keeps what a tool is told to remember in mind, from the next turn on", async () => {
+  const note = make("note", async ({ remember }) => {
+    await remember("The caller likes tea.");
+    await remember("The caller is in Bonn.");
+  });
+  const provider = createScriptedProvider(calls([note.call]), says("Noted."));
+  const parts = { ...makeParts(provider), tools: [note.tool] };
+  await collect(answer(id, { text: "I like tea." }, parts)(never, ignore));
+  await collect(
+    answer({ ...id, turnId: "t2" }, { text: "What?" }, parts)(never, ignore),
+  );
+  assertEquals(provider.requests[0]?.system, "Be brief.");
+  assertMatch(
+    provider.requests[2]?.system ?? "",
+    /^Be brief\.\n.+:\n- The caller likes tea\.\n- The caller is in Bonn\.$/,
+  );
+});
+
+Deno.test("answer() leaves a valid conversation behind when the caller interrupts a tool", async () => {
+  const seen = Promise.withResolvers<AbortSignal>();
+  const slow = make("slow", ({ signal }) => {
+    seen.resolve(signal);
+    return new Promise(() => {});
+  });
+  const provider = createScriptedProvider(
+    calls([slow.call], {
+      text: "Let me see.",
+      raw: { provider: "scripted", content: [] },
+    }),
+    says("Here I am."),
+  );
+  const parts = { ...makeParts(provider), tools: [slow.tool] };
+  const controller = new AbortController();
+  const turn = answer(id, { text: "Weather?" }, parts)(
+    controller.signal,
+    ignore,
+  );
+  assertEquals((await turn.next()).value, {
+    type: "speech",
+    text: "Let me see.",
+  });
+  await turn.next();
+  const rest = turn.next();
+  const signal = await seen.promise;
+  controller.abort();
+  assertEquals(await rest, { done: true, value: undefined });
+  assertEquals(signal.aborted, true);
+  assertEquals(
+    (await parts.store.load("conv")).turn("t1")?.status,
+    "interrupted",
+  );
+  assertEquals(parts.lines.join().includes("tool.failed"), false);
+
+  const question = {
+    text: "Hello?",
+    interruption: { textHeard: "Let me" },
+  };
+  await collect(
+    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+  );
+  assertEquals(provider.requests[1]?.messages, [
+    { role: "user", text: "Weather?" },
+    { role: "assistant", text: "", calls: [slow.call] },
+    {
+      role: "tool",
+      callId: "call_slow",
+      name: "slow",
+      text: '{"error":"The caller interrupted before the result"}',
+    },
+    { role: "assistant", text: "Let me [interrupted]" },
+    { role: "user", text: "Hello?" },
+  ]);
+});
+
+Deno.test("answer() asks no model when the caller leaves while their words are being stored", async () => {
+  const controller = new AbortController();
+  const memory = createMemoryStore();
+  const store: SessionStore = {
+    ...memory,
+    update: (id, change) => {
+      controller.abort();
+      return memory.update(id, change);
+    },
+  };
+  const provider = createScriptedProvider(says("Hi."));
+  const parts = makeParts(provider, store);
+  const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
+  assertEquals(await collect(turn), []);
+  assertEquals(provider.requests.length, 0);
+  const kept = (await store.load("conv")).turn("t1");
+  assertEquals(kept?.user, "?");
+  assertEquals(kept?.status, "interrupted");
+});
+
+Deno.test("answer() logs a tool that fails, and goes on", async () => {
+  const broken = make("broken", () => {
+    throw new Error("the line is busy");
+  });
+  const provider = createScriptedProvider(
+    calls([broken.call]),
+    says("I couldn't."),
+  );
+  const parts = { ...makeParts(provider), tools: [broken.tool] };
+  assertEquals(
+    await collect(answer(id, { text: "?" }, parts)(never, ignore)),
+    ["I couldn't."],
+  );
+  const line = JSON.parse(
+    parts.lines.find((line) => line.includes("tool.failed")) ?? "{}",
+  );
+  assertEquals(line.level, "warn");
+  assertEquals(line.tool, "broken");
+  assertEquals(line.error, "the line is busy");
+  assertEquals(
+    (await parts.store.load("conv")).turn("t1")?.status,
+    "complete",
+  );
+});
+
+Deno.test("answer() fills the silence of a slow tool when it is told to", async () => {
+  const slow = make("slow", () => new Promise((go) => setTimeout(go, 30)));
+  for (const toolFillerAfterMs of [0, 5]) {
+    const provider = createScriptedProvider(calls([slow.call]), says("Blue."));
+    const parts = {
+      ...makeParts(provider),
+      tools: [slow.tool],
+      agent: { ...agent, toolFillerAfterMs },
+    };
+    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    assertEquals(
+      said,
+      toolFillerAfterMs === 0 ? ["Blue."] : ["Let me see.", " Blue."],
+    );
+  }
+});
+
+Deno.test("answer() apologises when tools were called and no word followed", async () => {
+  const quiet = make("quiet", () => "done");
+  const provider = createScriptedProvider(
+    calls([quiet.call]),
+    calls([quiet.call]),
+    says(" "),
+  );
+  const parts = { ...makeParts(provider), tools: [quiet.tool] };
+  const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+  assertEquals(said.join("").trim(), "Sorry.");
+  assertEquals((await parts.store.load("conv")).turn("t1")?.status, "failed");
+});
+
+Deno.test("answer() answers a turn that was cut short in a tool anew, without its calls", async () => {
+  const slow = make("slow", () => new Promise(() => {}));
+  const provider = createScriptedProvider(calls([slow.call]), says("New."));
+  const parts = { ...makeParts(provider), tools: [slow.tool] };
+  await interrupted("t1", { text: "A?" }, parts);
+  assertEquals((await parts.store.load("conv")).turn("t1")?.steps.length, 1);
+  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  assertEquals(provider.requests[1]?.messages, [{ role: "user", text: "A?" }]);
+  assertEquals((await parts.store.load("conv")).turn("t1")?.steps, []);
+});
+
+Deno.test("answer() answers a turn anew in which the process died after a call", async () => {
+  const provider = createScriptedProvider(says("New."));
+  const parts = makeParts(provider);
+  const at = "2026-11-21T10:00:00.000Z";
+  const call = { id: "c1", name: "slow", arguments: {} };
+  await parts.store.update("conv", () => [
+    { type: "user", turnId: "t1", text: "A?", at },
+    { type: "calls", turnId: "t1", calls: [call], at },
+  ]);
+  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  assertEquals((await parts.store.load("conv")).turn("t1")?.steps, []);
+});
+
+Deno.test("answer() fills the date, the caller and the session's metadata into the prompt", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const parts = {
+    ...makeParts(provider),
+    now: () => new Date(2026, 10, 21, 16, 5).getTime(),
+    agent: {
+      ...agent,
+      systemPrompt:
+        "{{date}}, {{time}}. {{caller}} is {{metadata.user.name}}. {{other}}",
+    },
+  };
+  const call = {
+    ...id,
+    metadata: { user: { name: "Ada" } },
+    fromPhoneNumber: "+4930",
+  };
+  await collect(answer(call, { text: "?" }, parts)(never, ignore));
+  assertMatch(
+    provider.requests[0]?.system ?? "",
+    /^Saturday,? 21 November 2026, 16:05\. \+4930 is Ada\. \{\{other\}\}$/,
+  );
+});
+
+Deno.test("answer() tells a tool whose call it is", async () => {
+  let seen: ToolContext | undefined;
+  const who = make("who", (context) => {
+    seen = context;
+  });
+  const provider = createScriptedProvider(calls([who.call]), says("Ada."));
+  const parts = { ...makeParts(provider), tools: [who.tool] };
+  const call = {
+    ...id,
+    metadata: { plan: "gold" },
+    fromPhoneNumber: "+4930",
+    toPhoneNumber: "+4940",
+  };
+  await collect(answer(call, { text: "?" }, parts)(never, ignore));
+  assertEquals(seen?.conversationId, "conv");
+  assertEquals(seen?.turnId, "t1");
+  assertEquals(seen?.metadata, { plan: "gold" });
+  assertEquals(seen?.fromPhoneNumber, "+4930");
+  assertEquals(seen?.toPhoneNumber, "+4940");
 });

@@ -422,3 +422,13 @@ const STATUS_TEXT: Record<number, string> = {
   503: "Service Unavailable",
   504: "Gateway Timeout",
 };
+
+/** The next request for an answer, whatever else is asked before it. */
+export async function nextQuestion(fake: Fake): Promise<RecordedRequest> {
+  while (true) {
+    const request = await fake.nextRequest();
+    if (/\/api\/chat$|:streamGenerateContent$/.test(request.path)) {
+      return request;
+    }
+  }
+}

@@ -49,7 +49,13 @@ export interface GeminiPart {
 export interface GeminiRequestBody {
   contents?: { role?: string; parts?: GeminiPart[] }[];
   systemInstruction?: { role?: string; parts?: GeminiPart[] };
-  tools?: { functionDeclarations?: { name: string; parameters?: unknown }[] }[];
+  tools?: {
+    functionDeclarations?: {
+      name: string;
+      description?: string;
+      parameters?: unknown;
+    }[];
+  }[];
   toolConfig?: unknown;
   generationConfig?: Record<string, unknown>;
 }

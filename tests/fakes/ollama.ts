@@ -50,7 +50,10 @@ export interface OllamaRequestBody {
   messages?: OllamaMessage[];
   stream?: boolean;
   think?: boolean | string;
-  tools?: { type: string; function: { name: string; parameters?: unknown } }[];
+  tools?: {
+    type: string;
+    function: { name: string; description?: string; parameters?: unknown };
+  }[];
   keep_alive?: number | string;
   options?: Record<string, unknown>;
 }

@@ -7,6 +7,8 @@ import type {
   Provider,
   ProviderPart,
   ProviderRequest,
+  Raw,
+  ToolCall,
 } from "../../src/providers/provider.ts";
 
 /** What the model does with one question. */
@@ -42,6 +44,18 @@ export function says(...texts: string[]): Script {
   return async function* () {
     for (const text of texts) yield { type: "text-delta", text };
     yield { type: "finish", usage: { outputTokens: texts.length } };
+  };
+}
+
+/** Calls these tools, after these words if there are any. */
+export function calls(
+  list: readonly ToolCall[],
+  { text = "", raw }: { text?: string; raw?: Raw } = {},
+): Script {
+  return async function* () {
+    if (text !== "") yield { type: "text-delta", text };
+    for (const call of list) yield { type: "tool-call", call };
+    yield { type: "finish", usage: {}, ...(raw ? { raw } : {}) };
   };
 }
 

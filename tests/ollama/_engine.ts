@@ -45,7 +45,11 @@ export function tap(engine: Engine): Tap {
   }, async (request) => {
     const { pathname } = new URL(request.url);
     const body = request.method === "POST" ? await request.text() : null;
-    if (pathname === "/api/chat" && body) asked.push(JSON.parse(body));
+    if (pathname === "/api/chat" && body) {
+      const question: Asked = JSON.parse(body);
+      // One without messages only loads the model.
+      if (question.messages.length > 0) asked.push(question);
+    }
     const answer = await fetch(engine.host + pathname, {
       method: request.method,
       body,

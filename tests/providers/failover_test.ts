@@ -155,6 +155,19 @@ test("ends at once when the caller leaves, whatever the provider does", async ()
   }
 });
 
+test("ends quietly when it is asked for more after the caller left", async () => {
+  const failover = make([named("a", says("Well, ", "you see"))]);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const parts = failover.stream(question({ signal }))[Symbol.asyncIterator]();
+  await parts.next();
+  await parts.next();
+  controller.abort(new Error("gone"));
+  await assertRejects(() => parts.next(), Error, "gone");
+  // An unhandled rejection would end the process here.
+  await new Promise((go) => setTimeout(go));
+});
+
 test("passes over one that keeps failing, for a while", async () => {
   let now = 0;
   const first = named("a", fails(error));

@@ -5,12 +5,16 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { createLog } from "../../src/log.ts";
 import { createGemini } from "../../src/providers/gemini.ts";
 import { createOllama } from "../../src/providers/ollama.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { type Fake, startFakeGemini } from "../fakes/gemini.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
+import { nextQuestion } from "../fakes/_wire.ts";
 import { question } from "./_ask.ts";
+
+const silent = createLog({ level: "error", format: "json" });
 
 function collectGarbage(): void {
   const { gc } = globalThis as { gc?: () => void };
@@ -28,7 +32,7 @@ async function cancels(provider: Provider, fake: Fake): Promise<void> {
     const { signal } = controller;
     const asked = Array.fromAsync(provider.stream(question({ signal })));
     asked.catch(() => {});
-    const request = await fake.nextRequest();
+    const request = await nextQuestion(fake);
     for (let tick = 0; tick < 3; tick++) {
       await new Promise((go) => setTimeout(go, 10));
       collectGarbage();
@@ -53,6 +57,7 @@ Deno.test("createGemini() is cancelled although garbage was collected", async ()
       apiKey: "test-key",
       model: "gemini-3.5-flash-lite",
       baseUrl: fake.url,
+      thinking: "off",
     }),
     fake,
   );
@@ -70,6 +75,8 @@ Deno.test("createOllama() is cancelled although garbage was collected", async ()
       model: "llama3.2:3b",
       keepAlive: "1m",
       contextTokens: 2048,
+      thinking: "off",
+      log: silent,
     }),
     fake,
   );

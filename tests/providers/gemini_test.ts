@@ -4,10 +4,19 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { createGemini, toContents } from "../../src/providers/gemini.ts";
-import { ProviderError } from "../../src/providers/provider.ts";
+import * as z from "zod";
+import { askWithTools, tool } from "../../src/conversation/tools.ts";
+import { createGemini } from "../../src/providers/gemini.ts";
+import {
+  type Message,
+  ProviderError,
+  type ProviderPart,
+  type Thinking,
+  type ToolDeclaration,
+} from "../../src/providers/provider.ts";
 import {
   type GeminiAnswer,
+  type GeminiPart,
   splitAt,
   startFakeGemini,
 } from "../fakes/gemini.ts";
@@ -17,7 +26,12 @@ const model = "gemini-3.5-flash-lite";
 
 function start(...script: GeminiAnswer[]) {
   const fake = startFakeGemini(script);
-  const options = { apiKey: "test-key", model, baseUrl: fake.url };
+  const options = {
+    apiKey: "test-key",
+    model,
+    baseUrl: fake.url,
+    thinking: "off" as const,
+  };
   return { fake, gemini: createGemini(options), options };
 }
 
@@ -92,6 +106,7 @@ test("decodes an answer that arrives cut at any byte", async () => {
     apiKey: "test-key",
     model,
     baseUrl: fake.url,
+    thinking: "off",
   });
   const { text: whole } = await ask(gemini);
   assertStringIncludes(whole, "ü");
@@ -99,6 +114,344 @@ test("decodes an answer that arrives cut at any byte", async () => {
   for (let n = 0; n < cuts.length; n += 3) {
     assertEquals((await ask(gemini)).text, whole);
   }
+});
+
+const weather: ToolDeclaration = {
+  name: "get_weather",
+  description: "Tells the weather",
+  parameters: {
+    type: "object",
+    properties: { city: { type: "string" } },
+    required: ["city"],
+    additionalProperties: false,
+  },
+};
+
+/** The calls among an answer's parts, and what it ends with. */
+function callsOf(parts: readonly ProviderPart[]) {
+  const calls = parts.filter((part) => part.type === "tool-call")
+    .map(({ call }) => call);
+  const last = parts.at(-1);
+  const raw = last?.type === "finish" ? last.raw : undefined;
+  return { calls, raw };
+}
+
+test("tells of tools, and passes on what the model calls, with Google's own form of it", async () => {
+  const { fake, gemini } = start({
+    kind: "tool-calls",
+    chunks: ["Let me ", "look."],
+    calls: [
+      { name: "get_weather", args: { city: "Bonn" }, id: "g1" },
+      { name: "get_weather" },
+    ],
+    signature: "signed",
+  });
+  await using _ = fake;
+  const { text, parts } = await ask(gemini, { tools: [weather] });
+  assertEquals(fake.requests[0]?.body?.tools, [{
+    functionDeclarations: [{
+      name: "get_weather",
+      description: "Tells the weather",
+      parameters: {
+        type: "object",
+        properties: { city: { type: "string" } },
+        required: ["city"],
+      },
+    }],
+  }]);
+  assertEquals("toolConfig" in (fake.requests[0]?.body ?? {}), false);
+  assertEquals(text, "Let me look.");
+  const { calls, raw } = callsOf(parts);
+  assertEquals(calls.map(({ name, arguments: args }) => [name, args]), [
+    ["get_weather", { city: "Bonn" }],
+    ["get_weather", {}],
+  ]);
+  assertEquals(calls[0]?.id, "g1");
+  assertEquals(raw, {
+    provider: "gemini",
+    content: [
+      { text: "Let me " },
+      { text: "look." },
+      {
+        functionCall: {
+          name: "get_weather",
+          args: { city: "Bonn" },
+          id: "g1",
+        },
+        thoughtSignature: "signed",
+      },
+      { functionCall: { name: "get_weather" } },
+      { text: "" },
+    ],
+  });
+});
+
+test("takes calls without a word for an answer", async () => {
+  const { fake, gemini } = start({
+    kind: "tool-calls",
+    calls: [{ name: "get_weather", args: { city: "Bonn" } }],
+  });
+  await using _ = fake;
+  const { parts } = await ask(gemini, { tools: [weather] });
+  assertEquals(parts.map(({ type }) => type), ["tool-call", "finish"]);
+});
+
+test("keeps its own form to itself where nothing was called", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  const { parts } = await ask(gemini, { tools: [weather] });
+  const last = parts.at(-1);
+  assertEquals(last && "raw" in last, false);
+});
+
+test("tells of no tools where there are none", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  await ask(gemini, { tools: [], noMoreCalls: true });
+  const body = fake.requests[0]?.body ?? {};
+  assertEquals(["tools" in body, "toolConfig" in body], [false, false]);
+});
+
+test("forbids calls when there were enough, and still tells of the tools", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  await ask(gemini, { tools: [weather], noMoreCalls: true });
+  const body = fake.requests[0]?.body;
+  assertEquals(body?.toolConfig, { functionCallingConfig: { mode: "NONE" } });
+  // The calls in the history would else be of tools that nobody declared.
+  assertEquals(body?.tools?.length, 1);
+});
+
+test("decodes calls that arrive cut at any byte, as they were recorded", async () => {
+  const body = await Deno.readFile(
+    new URL("../fixtures/gemini/tool_calls.sse", import.meta.url),
+  );
+  const offsets = Array.from(
+    { length: Math.floor((body.length - 1) / 7) },
+    (_, n) => 1 + n * 7,
+  );
+  const fake = startFakeGemini((_request, index) => ({
+    kind: "raw",
+    bytes: index === 0 ? [body] : splitAt(body, offsets[index - 1] ?? 1),
+  }));
+  await using _ = fake;
+  const gemini = createGemini({
+    apiKey: "test-key",
+    model,
+    baseUrl: fake.url,
+    thinking: "off",
+  });
+  const { parts: whole } = await ask(gemini);
+  const { calls, raw } = callsOf(whole);
+  assertEquals(calls, [
+    {
+      id: "q3v8zk1d",
+      name: "get_weather",
+      arguments: { city: "München", unit: "celsius" },
+    },
+    { id: "x7w2mfb4", name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+  ]);
+  const content = raw?.content as GeminiPart[];
+  assertEquals(content[0]?.thoughtSignature?.slice(0, 12), "ErQB+Q9I8Dwo");
+  assertEquals(content.length, 3);
+  for (const _offset of offsets) {
+    assertEquals((await ask(gemini)).parts, whole);
+  }
+});
+
+test("calls a tool and answers with what it returned, on every generation", async () => {
+  for (const model of ["gemini-2.5-flash-lite", "gemini-3.8-flash"]) {
+    const { fake, options } = start(
+      {
+        kind: "tool-calls",
+        chunks: ["Let me look. "],
+        calls: [
+          { name: "get_weather", args: { city: "Bonn" }, id: "g1" },
+          { name: "get_weather", args: { town: "Köln" } },
+        ],
+        signature: "signed",
+      },
+      { kind: "text", chunks: ["It is sunny."] },
+    );
+    await using _ = fake;
+    const real = tool({
+      name: "get_weather",
+      description: "Tells the weather",
+      parameters: z.object({ city: z.string() }),
+      run: ({ city }) => `Sunny in ${city}`,
+    });
+    let text = "";
+    for await (
+      const part of askWithTools({
+        provider: createGemini({ ...options, model }),
+        tools: [real],
+        system: "Be brief.",
+        messages: [{ role: "user", text: "The weather?" }],
+        context: {
+          conversationId: "conv",
+          turnId: "t1",
+          metadata: {},
+          signal: new AbortController().signal,
+          remember: () => Promise.resolve(),
+        },
+        filler: { text: "", afterMs: 0 },
+        onFailure: () => {},
+      })
+    ) {
+      if (part.type === "text-delta") text += part.text;
+    }
+    assertEquals(text, "Let me look. It is sunny.");
+    assertEquals(fake.requests.length, 2);
+    const contents = fake.requests[1]?.body?.contents ?? [];
+    assertEquals(contents.map(({ role }) => role), ["user", "model", "user"]);
+    assertEquals(contents[1]?.parts?.map(({ functionCall }) => functionCall), [
+      undefined,
+      { name: "get_weather", args: { city: "Bonn" }, id: "g1" },
+      { name: "get_weather", args: { town: "Köln" } },
+      undefined,
+    ]);
+    assertEquals(contents[1]?.parts?.[1]?.thoughtSignature, "signed");
+    const [first, second] = contents[2]?.parts ?? [];
+    assertEquals(first?.functionResponse, {
+      name: "get_weather",
+      response: { result: "Sunny in Bonn" },
+      id: "g1",
+    });
+    const { response, id } = second?.functionResponse ?? {};
+    assertStringIncludes(JSON.stringify(response), "city");
+    assertEquals(id, undefined);
+  }
+});
+
+test("takes up a turn in which another model called tools", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Sunny."] });
+  await using _ = fake;
+  const messages: Message[] = [
+    { role: "user", text: "The weather?" },
+    {
+      role: "assistant",
+      text: "",
+      calls: [{ id: "call_1", name: "get_weather", arguments: {} }],
+    },
+    { role: "tool", callId: "call_1", name: "get_weather", text: '"Sunny"' },
+  ];
+  // The stand-in, like Google, refuses a call without a signature.
+  assertEquals((await ask(gemini, { messages })).text, "Sunny.");
+});
+
+/** What is sent about thinking, question by question. */
+async function thinkingOf(
+  model: string,
+  thinking: Thinking,
+): Promise<unknown> {
+  const fake = startFakeGemini([{ kind: "text", chunks: ["Hi"] }], {
+    models: [model],
+  });
+  await using _ = fake;
+  await ask(
+    createGemini({ apiKey: "test-key", model, baseUrl: fake.url, thinking }),
+  );
+  return fake.requests[0]?.body?.generationConfig?.thinkingConfig;
+}
+
+test("says how much to think, in the words of the model's generation", async () => {
+  const table: [string, Thinking, unknown][] = [
+    ["gemini-2.0-flash", "off", undefined],
+    ["gemini-2.0-flash", "high", undefined],
+    ["gemini-2.5-flash", "off", { thinkingBudget: 0 }],
+    ["gemini-2.5-flash-lite", "low", { thinkingBudget: 1024 }],
+    ["gemini-2.5-pro", "off", { thinkingBudget: 128 }],
+    ["gemini-3.5-flash-lite", "off", { thinkingLevel: "minimal" }],
+    ["gemini-3.8-flash", "medium", { thinkingLevel: "medium" }],
+    ["gemini-3.1-pro-preview", "off", { thinkingLevel: "low" }],
+    ["gemini-flash-latest", "high", { thinkingLevel: "high" }],
+  ];
+  for (const [model, thinking, expected] of table) {
+    assertEquals(await thinkingOf(model, thinking), expected, model);
+  }
+});
+
+const REFUSAL: GeminiAnswer = {
+  kind: "status",
+  status: 400,
+  message: "Thinking level MINIMAL is not supported for this model.",
+};
+
+test("asks again without a word on thinking where the model refuses it, and remembers", async () => {
+  const { fake, gemini } = start(
+    REFUSAL,
+    { kind: "text", chunks: ["One."] },
+    { kind: "text", chunks: ["Two."] },
+  );
+  await using _ = fake;
+  assertEquals((await ask(gemini)).text, "One.");
+  assertEquals((await ask(gemini)).text, "Two.");
+  assertEquals(
+    fake.requests.map(({ body }) => body?.generationConfig?.thinkingConfig),
+    [{ thinkingLevel: "minimal" }, undefined, undefined],
+  );
+  // The rest of the question is the same.
+  assertEquals(fake.requests[1]?.body, {
+    ...fake.requests[0]?.body,
+    generationConfig: {},
+  });
+});
+
+test("asks again no more than once", async () => {
+  const { fake, gemini } = start(REFUSAL, REFUSAL, REFUSAL);
+  await using _ = fake;
+  const { error } = await askInVain(gemini);
+  assertEquals(error.status, 400);
+  assertEquals(fake.requests.length, 2);
+});
+
+for (
+  const [what, answer, model] of [
+    ["of another 400", { kind: "status", status: 400 }],
+    [
+      "of a 400 about a signature",
+      {
+        kind: "status",
+        status: 400,
+        message: "Function call is missing a thought_signature.",
+      },
+    ],
+    [
+      "of another status that names thinking",
+      { kind: "status", status: 503, message: "No room for thinking." },
+    ],
+    ["where it has said nothing of thinking", REFUSAL, "gemini-2.0-flash"],
+  ] as const
+) {
+  test(`doesn't ask again because ${what}`, async () => {
+    const fake = startFakeGemini([answer, { kind: "text", chunks: ["Hi"] }], {
+      models: [model ?? "gemini-3.5-flash-lite"],
+    });
+    await using _ = fake;
+    await askInVain(createGemini({
+      apiKey: "test-key",
+      model: model ?? "gemini-3.5-flash-lite",
+      baseUrl: fake.url,
+      thinking: "off",
+    }));
+    assertEquals(fake.requests.length, 1);
+  });
+}
+
+test("fails when it stops early after a call", async () => {
+  const call = JSON.stringify({
+    candidates: [{
+      content: { parts: [{ functionCall: { name: "x", args: {} } }] },
+      finishReason: "MALFORMED_FUNCTION_CALL",
+    }],
+  });
+  const { fake, gemini } = start({
+    kind: "raw",
+    bytes: [new TextEncoder().encode(`data: ${call}\r\n\r\n`)],
+  });
+  await using _ = fake;
+  const { error } = await askInVain(gemini);
+  assertStringIncludes(error.message, "MALFORMED_FUNCTION_CALL");
 });
 
 const FAILURES: {
@@ -293,20 +646,4 @@ test("can be checked without spending tokens", async () => {
   }
   await fake.close();
   await assertRejects(() => gemini.check(signal), ProviderError);
-});
-
-Deno.test("toContents() joins neighbours of one role and begins with the user", () => {
-  const contents = toContents([
-    { role: "user", text: "One." },
-    { role: "user", text: "Two." },
-    { role: "assistant", text: "Three." },
-  ]);
-  assertEquals(contents, [
-    { role: "user", parts: [{ text: "One." }, { text: "Two." }] },
-    { role: "model", parts: [{ text: "Three." }] },
-  ]);
-  assertEquals(
-    toContents([{ role: "assistant", text: "Hi" }])[0]?.role,
-    "user",
-  );
 });

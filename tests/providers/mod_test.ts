@@ -1,16 +1,28 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readConfig } from "../../src/config.ts";
 import { createLog } from "../../src/log.ts";
-import { chooseProvider } from "../../src/providers/mod.ts";
+import {
+  chooseProvider,
+  createProvider,
+  prepare,
+} from "../../src/providers/mod.ts";
+import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
+import { ask } from "./_ask.ts";
 
-async function choose(env: Record<string, string>) {
+/** A log, and what was written to it. */
+function makeLog() {
   const lines: string[] = [];
   const log = createLog({
     level: "info",
     format: "json",
     write: (_, line) => lines.push(line),
   });
+  return { log, lines };
+}
+
+async function choose(env: Record<string, string>) {
+  const { log, lines } = makeLog();
   const provider = await chooseProvider(readConfig(env), log);
   return { name: provider.name, lines };
 }
@@ -32,4 +44,97 @@ Deno.test("chooseProvider() prefers Gemini with a key, then Ollama that answers,
   const { name, lines } = await choose(env);
   assertEquals(name, "echo");
   assertStringIncludes(lines.join(), "stand-in");
+});
+
+Deno.test("createProvider() warns of a model that ends, and names a current one", () => {
+  for (
+    const [model, end] of [
+      ["gemini-2.0-flash-lite", "2026-06-01"],
+      ["gemini-2.5-flash", "2026-12-01"],
+      ["gemini-2.5-flash-lite", undefined],
+      [undefined, undefined],
+    ]
+  ) {
+    const { log, lines } = makeLog();
+    const config = readConfig(
+      model === undefined ? {} : { GEMINI_MODEL: model },
+    );
+    const provider = createProvider("gemini", config, log);
+    assertEquals(provider.model, config.gemini.model);
+    if (end === undefined || model === undefined) {
+      assertEquals(lines, []);
+      continue;
+    }
+    assertEquals(lines.length, 1);
+    const { level, event, message } = JSON.parse(lines[0] ?? "{}");
+    assertEquals([level, event], ["warn", "provider.model_ends"]);
+    const current = readConfig({}).gemini.model;
+    for (const mention of [model, end, "GEMINI_MODEL", current]) {
+      assertStringIncludes(message, mention);
+    }
+  }
+});
+
+Deno.test("createProvider() says nothing of Gemini's models where another is asked", () => {
+  const { log, lines } = makeLog();
+  const config = readConfig({ GEMINI_MODEL: "gemini-2.0-flash" });
+  for (const name of ["ollama", "echo"] as const) {
+    createProvider(name, config, log);
+  }
+  assertEquals(lines, []);
+});
+
+Deno.test("createProvider() hands on how much to think", async () => {
+  await using fake = startFakeOllama([{ kind: "text", chunks: ["Hi"] }]);
+  const env = { OLLAMA_HOST: fake.url, OLLAMA_MODEL: "qwen3.5:4b" };
+  const config = readConfig({ ...env, LLM_THINKING: "low" });
+  await ask(createProvider("ollama", config, makeLog().log));
+  assertEquals(fake.requests.at(-1)?.body?.think, true);
+});
+
+/** Happenings and their levels. */
+function eventsOf(lines: readonly string[]): [string, string][] {
+  return lines.map((line) => {
+    const { level, event } = JSON.parse(line);
+    return [level, event];
+  });
+}
+
+Deno.test("prepare() makes the chosen provider ready, and says so", async () => {
+  await using fake = startFakeOllama([]);
+  const { log, lines } = makeLog();
+  const env = { LLM_PROVIDER: "ollama,echo", OLLAMA_HOST: fake.url };
+  const config = readConfig({ ...env, OLLAMA_MODEL: "llama3.2:3b" });
+  await prepare(await chooseProvider(config, log), log);
+  assertEquals(fake.requests.at(-1)?.body?.messages, []);
+  assertEquals(eventsOf(lines), [
+    ["info", "provider.preparing"],
+    ["info", "provider.ready"],
+  ]);
+  const ready = JSON.parse(lines.at(-1) ?? "{}");
+  assertEquals([ready.provider, ready.model], ["ollama", "llama3.2:3b"]);
+  assertEquals(typeof ready.tookMs, "number");
+});
+
+Deno.test("prepare() logs what went wrong, and never fails", async () => {
+  const { log, lines } = makeLog();
+  const broken: Provider = {
+    ...createProvider("echo", readConfig({}), log),
+    prepare: () =>
+      Promise.reject(
+        new ProviderError("Cannot load", { provider: "x", retryable: false }),
+      ),
+  };
+  await prepare(broken, log);
+  assertEquals(eventsOf(lines), [
+    ["info", "provider.preparing"],
+    ["error", "provider.not_ready"],
+  ]);
+  assertStringIncludes(lines.at(-1) ?? "", "Cannot load");
+});
+
+Deno.test("prepare() says nothing where there is nothing to do", async () => {
+  const { log, lines } = makeLog();
+  await prepare(createProvider("gemini", readConfig({}), log), log);
+  assertEquals(lines, []);
 });

@@ -5,12 +5,24 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import * as z from "zod";
+import { askWithTools, tool } from "../../src/conversation/tools.ts";
+import { createLog } from "../../src/log.ts";
 import {
   createOllama,
   DEFAULT_OLLAMA_MODEL,
   toOllamaUrl,
+  toThink,
 } from "../../src/providers/ollama.ts";
-import { ProviderError } from "../../src/providers/provider.ts";
+import {
+  type Message,
+  ProviderError,
+  type ProviderPart,
+  THINKING,
+  type Thinking,
+  type ToolDeclaration,
+} from "../../src/providers/provider.ts";
+import { nextQuestion } from "../fakes/_wire.ts";
 import {
   type FakeOllamaModel,
   type OllamaAnswer,
@@ -21,13 +33,19 @@ import { ask, askInVain, CONVERSATION, question } from "./_ask.ts";
 
 const model = "llama3.2:3b";
 
+const rest = {
+  contextTokens: 4096,
+  thinking: "off" as const,
+  log: createLog({ level: "error", format: "json" }),
+};
+
 function start(...script: OllamaAnswer[]) {
   const fake = startFakeOllama(script);
   const options = {
     host: fake.url,
     model,
     keepAlive: "30m",
-    contextTokens: 4096,
+    ...rest,
   };
   return { fake, ollama: createOllama(options), options };
 }
@@ -106,13 +124,301 @@ test("decodes an answer that arrives cut at any byte", async () => {
     host: fake.url,
     model,
     keepAlive: "1m",
-    contextTokens: 4096,
+    ...rest,
   });
   const { text: whole } = await ask(ollama);
   assertStringIncludes(whole, "ü");
   for (let n = 0; n < cuts.length / 3; n++) {
     assertEquals((await ask(ollama)).text, whole);
   }
+});
+
+const weather: ToolDeclaration = {
+  name: "get_weather",
+  description: "Tells the weather",
+  parameters: { type: "object", properties: { city: { type: "string" } } },
+};
+
+function callsOf(parts: readonly ProviderPart[]) {
+  return parts.filter((part) => part.type === "tool-call")
+    .map(({ call }) => call);
+}
+
+test("tells of tools, and passes on what the model calls", async () => {
+  const { fake, ollama } = start({
+    kind: "tool-calls",
+    chunks: ["Let me ", "look."],
+    calls: [
+      { name: "get_weather", arguments: { city: "Bonn" } },
+      { name: "get_weather" },
+    ],
+  });
+  await using _ = fake;
+  const { text, parts } = await ask(ollama, { tools: [weather] });
+  assertEquals(fake.requests.at(-1)?.body?.tools, [
+    { type: "function", function: weather },
+  ]);
+  assertEquals(text, "Let me look.");
+  const calls = callsOf(parts);
+  assertEquals(calls.map(({ name, arguments: args }) => [name, args]), [
+    ["get_weather", { city: "Bonn" }],
+    ["get_weather", {}],
+  ]);
+  assertEquals(new Set(calls.map(({ id }) => id)).size, 2);
+  assertEquals(parts.at(-1)?.type, "finish");
+});
+
+test("takes calls without a word for an answer, and such without arguments for calls", async () => {
+  const { fake, ollama } = start({
+    kind: "raw",
+    bytes: [
+      new TextEncoder().encode(
+        '{"message":{"role":"assistant","tool_calls":' +
+          '[{"function":{"name":"get_weather"}}]},"done":false}\n' +
+          '{"message":{"role":"assistant","content":""},"done":true}\n',
+      ),
+    ],
+  });
+  await using _ = fake;
+  const { parts } = await ask(ollama, { tools: [weather] });
+  assertEquals(parts.map(({ type }) => type), ["tool-call", "finish"]);
+  assertEquals(callsOf(parts)[0]?.arguments, {});
+});
+
+test("decodes calls that arrive cut at any byte, as they were recorded", async () => {
+  const body = await Deno.readFile(
+    new URL("../fixtures/ollama/tool_calls.ndjson", import.meta.url),
+  );
+  const offsets = Array.from(
+    { length: Math.floor((body.length - 1) / 7) },
+    (_, n) => 1 + n * 7,
+  );
+  const fake = startFakeOllama((_request, index) => ({
+    kind: "raw",
+    bytes: index === 0 ? [body] : splitAt(body, offsets[index - 1] ?? 1),
+  }));
+  await using _ = fake;
+  const ollama = createOllama({
+    host: fake.url,
+    model,
+    keepAlive: "1m",
+    ...rest,
+  });
+  for (const _offset of [0, ...offsets]) {
+    const { parts } = await ask(ollama);
+    assertEquals(
+      callsOf(parts).map(({ name, arguments: args }) => [name, args]),
+      [
+        ["get_weather", { city: "München", unit: "celsius" }],
+        ["get_time", { zone: "Asia/Tokyo" }],
+      ],
+    );
+    assertEquals(parts.at(-1), {
+      type: "finish",
+      usage: { inputTokens: 211, outputTokens: 44 },
+    });
+  }
+});
+
+test("shows the model what was called before, and what came of it", async () => {
+  const { fake, ollama } = start({ kind: "text", chunks: ["Sunny."] });
+  await using _ = fake;
+  const messages: Message[] = [
+    { role: "user", text: "The weather?" },
+    {
+      role: "assistant",
+      text: "Let me look.",
+      calls: [{ id: "g1", name: "get_weather", arguments: { city: "Bonn" } }],
+      // Another vendor's, and of no use here.
+      raw: { provider: "gemini", content: [{ thoughtSignature: "s" }] },
+    },
+    { role: "tool", callId: "g1", name: "get_weather", text: '"Sunny"' },
+  ];
+  await ask(ollama, { messages });
+  assertEquals(fake.requests.at(-1)?.body?.messages?.slice(1), [
+    { role: "user", content: "The weather?" },
+    {
+      role: "assistant",
+      content: "Let me look.",
+      tool_calls: [
+        { function: { name: "get_weather", arguments: { city: "Bonn" } } },
+      ],
+    },
+    { role: "tool", content: '"Sunny"', tool_name: "get_weather" },
+  ]);
+});
+
+test("calls a tool and answers with what it returned", async () => {
+  const { fake, ollama } = start(
+    {
+      kind: "tool-calls",
+      calls: [
+        { name: "get_weather", arguments: { city: "Bonn" } },
+        { name: "get_weather", arguments: { town: "Köln" } },
+      ],
+    },
+    { kind: "text", chunks: ["It is sunny."] },
+  );
+  await using _ = fake;
+  const real = tool({
+    name: "get_weather",
+    description: "Tells the weather",
+    parameters: z.object({ city: z.string() }),
+    run: ({ city }) => `Sunny in ${city}`,
+  });
+  let text = "";
+  for await (
+    const part of askWithTools({
+      provider: ollama,
+      tools: [real],
+      system: "Be brief.",
+      messages: [{ role: "user", text: "The weather?" }],
+      context: {
+        conversationId: "conv",
+        turnId: "t1",
+        metadata: {},
+        signal: new AbortController().signal,
+        remember: () => Promise.resolve(),
+      },
+      filler: { text: "", afterMs: 0 },
+      onFailure: () => {},
+    })
+  ) {
+    if (part.type === "text-delta") text += part.text;
+  }
+  assertEquals(text, "It is sunny.");
+  const lines = fake.requests.at(-1)?.body?.messages ?? [];
+  assertEquals(lines.map(({ role }) => role), [
+    "system",
+    "user",
+    "assistant",
+    "tool",
+    "tool",
+  ]);
+  assertEquals(lines[2]?.tool_calls?.length, 2);
+  assertEquals(lines[3]?.content, '"Sunny in Bonn"');
+  assertStringIncludes(lines[4]?.content ?? "", "city");
+});
+
+test("tells of no tools when there were enough calls", async () => {
+  const { fake, ollama } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  await ask(ollama, { tools: [weather], noMoreCalls: true });
+  assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
+});
+
+test("tells a model of no tools that can't call any", async () => {
+  const { fake, options } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  const ollama = createOllama({ ...options, model: "gemma3:1b" });
+  // The stand-in, like Ollama, refuses tools for such a model.
+  assertEquals((await ask(ollama, { tools: [weather] })).text, "Hi");
+  assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
+});
+
+test("asks what a model can do once, and not before each question", async () => {
+  const { fake, ollama } = start(
+    { kind: "text", chunks: ["One."] },
+    { kind: "text", chunks: ["Two."] },
+  );
+  await using _ = fake;
+  await ask(ollama);
+  await ask(ollama);
+  assertEquals(fake.requests.map(({ path }) => path), [
+    "/api/show",
+    "/api/chat",
+    "/api/chat",
+  ]);
+});
+
+test("wishes a model to think that can, when it is told to", async () => {
+  const table: [string, Thinking, unknown][] = [
+    ["qwen3.5:4b", "off", false],
+    ["qwen3.5:4b", "low", true],
+    ["qwen3.5:4b", "high", true],
+    ["llama3.2:3b", "high", false],
+    ["gpt-oss:20b", "off", "low"],
+    ["gpt-oss:20b", "medium", "medium"],
+  ];
+  const capabilities = ["completion", "thinking"];
+  for (const [model, thinking, expected] of table) {
+    const fake = startFakeOllama([{ kind: "text", chunks: ["Hi"] }], {
+      models: [
+        { name: "qwen3.5:4b", capabilities },
+        { name: "gpt-oss:20b", capabilities },
+        { name: "llama3.2:3b", capabilities: ["completion"] },
+      ],
+    });
+    await using _ = fake;
+    const ollama = createOllama({
+      ...rest,
+      host: fake.url,
+      model,
+      keepAlive: "1m",
+      thinking,
+    });
+    await ask(ollama);
+    assertEquals(fake.requests.at(-1)?.body?.think, expected, model);
+  }
+});
+
+Deno.test("toThink() wishes for thought where the model can, and in levels where it knows levels", () => {
+  const of = (model: string, capabilities: string[] | undefined) =>
+    THINKING.map((thinking) => toThink(model, thinking, capabilities));
+  assertEquals(of("qwen3.5:4b", ["thinking"]), [false, true, true, true]);
+  assertEquals(of("llama3.2:3b", ["tools"]), [false, false, false, false]);
+  // Too old to tell what it can: "yes" might be an error.
+  assertEquals(of("qwen3.5:4b", undefined), [false, false, false, false]);
+  for (const capabilities of [["thinking"], undefined]) {
+    assertEquals(of("gpt-oss:20b", capabilities), [
+      "low",
+      "low",
+      "medium",
+      "high",
+    ]);
+  }
+});
+
+test("loads the model beforehand, just as the first question would", async () => {
+  const { fake, ollama } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  const running = async () => {
+    const response = await fetch(`${fake.url}/api/ps`);
+    const { models } = await response.json();
+    return models.map(({ name, expires_at }: Record<string, string>) => [
+      name,
+      Math.round((Date.parse(`${expires_at}`) - Date.now()) / 60_000),
+    ]);
+  };
+  assertEquals(await running(), []);
+  await ollama.prepare?.(new AbortController().signal);
+  // Loaded for the 30 minutes of the setting.
+  assertEquals(await running(), [[model, 30]]);
+  const loading = fake.requests.findLast(({ path }) => path === "/api/chat");
+  await ask(ollama);
+  const asking = fake.requests.at(-1)?.body;
+  assertEquals(loading?.body?.messages, []);
+  for (const body of [loading?.body, asking]) {
+    assertEquals(body?.model, model);
+    // Another window would have it loaded anew.
+    assertEquals(body?.options, { num_ctx: 4096 });
+    assertEquals(body?.keep_alive, "30m");
+    assertEquals(body?.think, false);
+  }
+});
+
+test("names the command that pulls a model which is to be loaded", async () => {
+  const { fake, options } = start();
+  const { signal } = new AbortController();
+  const ollama = createOllama({ ...options, model: "x:1b" });
+  const prepare = () =>
+    assertRejects(
+      () => Promise.resolve(ollama.prepare?.(signal)),
+      ProviderError,
+    );
+  assertStringIncludes((await prepare()).message, "`ollama pull x:1b`");
+  await fake.close();
+  assertStringIncludes((await prepare()).message, fake.url);
 });
 
 const FAILURES: {
@@ -211,7 +517,7 @@ test("is cancelled within 100 ms, in a cold load and in mid-answer, and alone", 
         const _part of ollama.stream(question({ signal: controller.signal }))
       ) heard++;
     })();
-    const request = await fake.nextRequest();
+    const request = await nextQuestion(fake);
     const other = ask(ollama);
     while (heard < chunks.length) await new Promise((go) => setTimeout(go));
     const at = performance.now();
@@ -226,7 +532,7 @@ test("is cancelled when the reader leaves the loop", async () => {
   const { fake, ollama } = start({ kind: "stall", chunks: ["Once "] });
   await using _ = fake;
   for await (const _part of ollama.stream(question())) break;
-  assertEquals(await (await fake.nextRequest()).ended, "cancelled");
+  assertEquals(await (await nextQuestion(fake)).ended, "cancelled");
 });
 
 const big: FakeOllamaModel = { name: "big:70b", capabilities: ["completion"] };
@@ -239,7 +545,7 @@ test("chooses the default model when it is installed", async () => {
   const ollama = createOllama({
     host: fake.url,
     keepAlive: "1m",
-    contextTokens: 4096,
+    ...rest,
   });
   await ask(ollama);
   assertEquals(ollama.model, DEFAULT_OLLAMA_MODEL);
@@ -253,10 +559,60 @@ test("chooses an installed model that can chat when the default is not there", a
   const ollama = createOllama({
     host: fake.url,
     keepAlive: "1m",
-    contextTokens: 4096,
+    ...rest,
   });
   await ask(ollama);
   assertEquals(ollama.model, "big:70b");
+});
+
+test("logs which model it has chosen and why, once, and nothing when one is named", async () => {
+  const small: FakeOllamaModel = {
+    name: "small:1b",
+    capabilities: ["completion"],
+    size: 2_000_000,
+  };
+  const cloud: FakeOllamaModel = {
+    name: "cloud:1t",
+    capabilities: ["completion"],
+    size: 300,
+  };
+  const usual: FakeOllamaModel = {
+    name: DEFAULT_OLLAMA_MODEL,
+    capabilities: ["completion"],
+  };
+  const table: [FakeOllamaModel[], string | undefined, ...string[]][] = [
+    [[big, small, usual], undefined, DEFAULT_OLLAMA_MODEL, "default"],
+    [[big, cloud, small], undefined, "small:1b", "smallest"],
+    [[big, small], "big:70b"],
+  ];
+  for (const [models, named, chosen, why] of table) {
+    const fake = startFakeOllama(() => ({ kind: "text", chunks: ["Hi"] }), {
+      models,
+    });
+    await using _ = fake;
+    const lines: string[] = [];
+    const log = createLog({
+      level: "info",
+      format: "json",
+      write: (_, line) => lines.push(line),
+    });
+    const ollama = createOllama({
+      ...rest,
+      host: fake.url,
+      ...(named ? { model: named } : {}),
+      keepAlive: "1m",
+      log,
+    });
+    await ask(ollama);
+    await ask(ollama);
+    assertEquals(lines.length, chosen ? 1 : 0);
+    if (!chosen) continue;
+    const line = JSON.parse(lines[0] ?? "{}");
+    assertEquals(line.event, "ollama.model_chosen");
+    assertEquals(line.model, chosen);
+    assertStringIncludes(line.why, why ?? "");
+    assertEquals(ollama.model, chosen);
+  }
 });
 
 test("says what to pull when no model can chat", async () => {
@@ -265,7 +621,7 @@ test("says what to pull when no model can chat", async () => {
   const ollama = createOllama({
     host: fake.url,
     keepAlive: "1m",
-    contextTokens: 4096,
+    ...rest,
   });
   const { error } = await askInVain(ollama);
   assertStringIncludes(error.message, `ollama pull ${DEFAULT_OLLAMA_MODEL}`);

@@ -75,9 +75,10 @@ export function testStore(
         at: AT,
         user: "Hello",
         assistant: "Hi there.",
+        steps: [],
         status: "complete",
       },
-      { id: "t2", at: AT, user: "Bye", assistant: "" },
+      { id: "t2", at: AT, user: "Bye", assistant: "", steps: [] },
     ];
     assertEquals((await store.load("a")).turns, expected);
     if (reopen) assertEquals((await reopen().load("a")).turns, expected);
@@ -135,6 +136,59 @@ export function testStore(
     ]);
     const session = await (reopen?.() ?? store).load("a");
     assertEquals(session.notes.map((note) => note.content), [content]);
+  });
+
+  test("update() keeps tools' calls and results, and what is to be remembered", async ({ store, reopen }) => {
+    const calls = [
+      { id: "c1", name: "find", arguments: { city: "München", deep: [null] } },
+      { id: "c2", name: "now", arguments: {} },
+    ];
+    const raw = {
+      provider: "gemini",
+      content: [{ thoughtSignature: "a+/=", functionCall: { name: "find" } }],
+    };
+    const found = { callId: "c1", name: "find", text: '{"found":"日本"}' };
+    await store.update("a", () => [user("t1", "?"), assistant("t1", "Well. ")]);
+    await store.update("a", () => [
+      { type: "calls", turnId: "t1", calls, raw, at: AT },
+    ]);
+    await store.update("a", () => [
+      { type: "result", turnId: "t1", ...found, at: AT },
+      { type: "memory", turnId: "t1", text: "Likes tea.\nAnd cake.", at: AT },
+      assistant("t1", "Found."),
+      { type: "calls", turnId: "t1", calls: calls.slice(1), at: AT },
+    ]);
+    const session = await (reopen?.() ?? store).load("a");
+    const [turn] = session.turns;
+    assertEquals(turn?.assistant, "Well. Found.");
+    assertEquals(
+      turn?.steps.map(({ text, calls, raw }) => ({ text, calls, raw })),
+      [
+        { text: "Well. ", calls, raw },
+        { text: "Found.", calls: calls.slice(1), raw: undefined },
+      ],
+    );
+    assertEquals(
+      turn?.steps.map(({ results }) =>
+        results.map(({ callId, name, text }) => ({ callId, name, text }))
+      ),
+      [[found], []],
+    );
+    assertEquals(session.memories, ["Likes tea.\nAnd cake."]);
+  });
+
+  test("update() keeps a turn that is answered anew without what was said before", async ({ store, reopen }) => {
+    const call = { id: "c1", name: "find", arguments: {} };
+    await store.update("a", () => [user("t1", "?"), assistant("t1", "Old.")]);
+    await store.update("a", () => [
+      { type: "calls", turnId: "t1", calls: [call], at: AT },
+      { type: "again", turnId: "t1", at: AT },
+      assistant("t1", "New."),
+    ]);
+    const session = await (reopen?.() ?? store).load("a");
+    assertEquals(session.turns, [
+      { id: "t1", at: AT, user: "?", assistant: "New.", steps: [] },
+    ]);
   });
 
   test("update() keeps big records and every kind of text", async ({ store, reopen }) => {

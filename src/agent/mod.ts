@@ -1,0 +1,15 @@
+/**
+ * The agent's door: its tools. A new one is a file in `tools/` and a line
+ * here. Yours to edit.
+ *
+ * @module
+ */
+import type { Tool } from "../conversation/tools.ts";
+import { currentTime } from "./tools/current_time.ts";
+import { rememberNote } from "./tools/remember_note.ts";
+
+/** What the model may call. */
+export const tools: Tool[] = [
+  currentTime,
+  rememberNote,
+];

@@ -1,0 +1,22 @@
+/**
+ * A tool: keeps something in mind for the rest of the conversation, however
+ * long it gets and across reconnects.
+ *
+ * @module
+ */
+import * as z from "zod";
+import { type Tool, tool } from "../../conversation/tools.ts";
+
+/** Remembers a note. */
+export const rememberNote: Tool = tool({
+  name: "remember_note",
+  description:
+    "Remembers a fact about the caller or a wish of theirs for the rest of the conversation",
+  parameters: z.object({
+    note: z.string().min(1).max(500).describe("The fact, in one sentence"),
+  }),
+  async run({ note }, { remember }) {
+    await remember(note);
+    return "Remembered";
+  },
+});

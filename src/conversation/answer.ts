@@ -1,0 +1,234 @@
+/**
+ * The turn that answers what the caller said: the caller's words are stored,
+ * the model is asked, and what it says is stored piece by piece just before it
+ * is spoken. However the turn ends, its record says so.
+ *
+ * @module
+ */
+import type { Usage } from "../providers/provider.ts";
+import type {
+  Session,
+  SessionRecord,
+  TurnStatus,
+} from "../sessions/session.ts";
+import { withFiller } from "./filler.ts";
+import {
+  estimateTokens,
+  findInterrupted,
+  type Interruption,
+  MARKS_NOTE,
+  toHistory,
+} from "./history.ts";
+import { fillPrompt } from "./prompt.ts";
+import { askWithTools, type ToolPart } from "./tools.ts";
+import {
+  type CallContext,
+  type RunTurn,
+  toIso,
+  type TurnPart,
+  type TurnParts,
+} from "./turn.ts";
+import { createVoice } from "./voice.ts";
+
+/** What the caller said. */
+export interface Question {
+  /** Their words, as transcribed. */
+  text: string;
+  /** What the caller heard of the turn before, where it was cut off. */
+  interruption?: Interruption | undefined;
+}
+
+/** The turn that answers what the caller said. */
+export function answer(
+  call: CallContext,
+  question: Question,
+  parts: TurnParts,
+): RunTurn {
+  const { store, provider, tools, agent, log, now } = parts;
+  const { conversationId, turnId } = call;
+
+  /** Adds a record of this turn, stamped with the time. */
+  function add(fields: Fields): Promise<Session> {
+    const { type, ...rest } = fields;
+    const at = toIso(now());
+    const record = { type, turnId, ...rest, at } as SessionRecord;
+    return store.update(conversationId, () => [record]);
+  }
+
+  return async function* (signal, onStored) {
+    const startedAt = now();
+    let firstWordsAt: number | undefined;
+    let usage: Usage = {};
+    let status: TurnStatus = "interrupted";
+    let who: { provider?: string; model?: string } = {};
+    let answered = false;
+    const voice = createVoice(agent.speechCleanup);
+
+    async function* speak(text: string): AsyncGenerator<TurnPart, void> {
+      if (text === "") return;
+      // Stored first: what was heard must be in the record, whatever happens.
+      await add({ type: "assistant", text });
+      firstWordsAt ??= now();
+      yield { type: "speech", text };
+    }
+
+    try {
+      const at = toIso(startedAt);
+      const session = await store.update(
+        conversationId,
+        (session) => begin(session, at),
+      );
+      onStored();
+      const filler: ToolPart = { type: "say", text: agent.fillerMessage };
+      const stream = withFiller(
+        ask(session, signal),
+        filler,
+        agent.fillerAfterMs,
+      );
+      for await (const part of stream) {
+        signal.throwIfAborted();
+        switch (part.type) {
+          case "response-start":
+            who = { provider: part.provider, model: part.model };
+            break;
+          case "text-delta": {
+            const text = voice.say(part.text);
+            answered ||= text.trim() !== "";
+            yield* speak(text);
+            break;
+          }
+          case "say":
+            yield* speak(voice.flush());
+            yield* speak(voice.interject(part.text));
+            break;
+          case "calls":
+            yield* speak(voice.flush());
+            await add(part);
+            break;
+          case "result":
+            await add(part);
+            break;
+          case "data":
+            yield part;
+            break;
+          case "finish":
+            usage = part.usage;
+            break;
+        }
+      }
+      const rest = voice.flush();
+      answered ||= rest.trim() !== "";
+      yield* speak(rest);
+      if (!answered) throw new Error("The answer held nothing to speak");
+      status = "complete";
+    } catch (error) {
+      if (!signal.aborted) {
+        status = "failed";
+        log.error("turn.failed", { conversationId, turnId, error });
+        yield* apologise(voice.interject(agent.errorMessage));
+      }
+    } finally {
+      await add({ type: "end", status, ...who })
+        // Nothing more can be done for this turn, and the answer must end.
+        .catch((error) => log.error("turn.not_stored", { turnId, error }));
+      report();
+    }
+
+    /** Says so even where the store is what failed. */
+    async function* apologise(text: string): AsyncGenerator<TurnPart, void> {
+      await add({ type: "assistant", text })
+        .catch((error) => log.error("turn.not_stored", { turnId, error }));
+      yield { type: "speech", text };
+    }
+
+    function report(): void {
+      log.info("turn.end", {
+        conversationId,
+        turnId,
+        status,
+        ...who,
+        firstWordsMs: firstWordsAt && firstWordsAt - startedAt,
+        totalMs: now() - startedAt,
+        ...usage,
+      });
+      const used = usage.inputTokens ?? 0;
+      if (used > agent.contextTokens * NEARLY_FULL) {
+        log.warn("history.nearly_full", {
+          conversationId,
+          inputTokens: used,
+          contextTokens: agent.contextTokens,
+          mend: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",
+        });
+      }
+    }
+  };
+
+  /** The first records of the turn: what was heard before, and what was said now. */
+  function begin(session: Session, at: string): SessionRecord[] {
+    const known = session.turn(turnId);
+    if (known) {
+      const untouched = known.assistant === "" && known.status === undefined &&
+        known.steps.length === 0;
+      return untouched ? [] : [{ type: "again", turnId, at }];
+    }
+    const records: SessionRecord[] = [];
+    if (question.interruption) {
+      const { textHeard } = question.interruption;
+      const turn = findInterrupted(session, question.interruption);
+      if (turn) {
+        records.push({ type: "heard", turnId: turn.id, text: textHeard, at });
+      } else {
+        log.warn("interruption.ignored", {
+          conversationId,
+          turnId,
+          reason: "it fits no turn of the agent's",
+        });
+      }
+    }
+    return [...records, { type: "user", turnId, text: question.text, at }];
+  }
+
+  function ask(
+    session: Session,
+    signal: AbortSignal,
+  ): AsyncIterable<ToolPart> {
+    const prompt = fillPrompt(agent.systemPrompt, call, new Date(now()));
+    const notes = session.memories.map((text) => `- ${text}`);
+    const lines = notes.length > 0 ? [prompt, MEMORIES, ...notes] : [prompt];
+    const room = agent.contextTokens * INPUT_SHARE -
+      estimateTokens(lines.join("\n"));
+    const { messages, marked } = toHistory(session, room);
+    if (marked) lines.push(MARKS_NOTE);
+    return askWithTools({
+      provider,
+      tools,
+      system: lines.join("\n"),
+      messages,
+      context: {
+        ...call,
+        signal,
+        remember: async (text) => void await add({ type: "memory", text }),
+      },
+      filler: {
+        text: agent.toolFillerMessage,
+        afterMs: agent.toolFillerAfterMs,
+      },
+      onFailure: ({ name }, error) =>
+        log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
+    });
+  }
+}
+
+/** A record of a turn without what all of them have. */
+type Fields = SessionRecord extends infer R
+  ? R extends { turnId: string; at: string } ? Omit<R, "turnId" | "at"> : never
+  : never;
+
+/** Introduces what tools were told to keep in mind. */
+const MEMORIES = "Keep in mind, from earlier in this conversation:";
+
+/** How much of the window the question may take; the answer needs the rest. */
+const INPUT_SHARE = 0.75;
+
+/** From here on a model may begin to drop what it was shown. */
+const NEARLY_FULL = 0.9;

@@ -1,0 +1,59 @@
+/**
+ * One agent's voice in one turn: the model's text made fit for speaking, and
+ * what tools and the policy put in between, so that words never run together.
+ *
+ * @module
+ */
+import { createSpeechCleaner, type SpeechCleaner } from "../speech/mod.ts";
+
+/** A voice. */
+export interface Voice {
+  /** Takes the model's text; gives what can be spoken of it now. */
+  say(text: string): string;
+  /** Gives what was held back: the model pauses or has finished. */
+  flush(): string;
+  /** Takes words that come whole, from elsewhere than the model. */
+  interject(text: string): string;
+}
+
+/**
+ * Makes a voice.
+ *
+ * @param cleanup whether markup, reasoning and the like are taken out
+ */
+export function createVoice(cleanup: boolean): Voice {
+  const make = cleanup ? createSpeechCleaner : createPlain;
+  let cleaner = make();
+  let last = "";
+  let pause = false;
+
+  /** Parts what is said now from what was said before a pause. */
+  function join(text: string): string {
+    if (text === "") return "";
+    const apart = pause && last !== "" && !/\s$/.test(last) &&
+      !/^\s/.test(text);
+    pause = false;
+    last = text;
+    return apart ? ` ${text}` : text;
+  }
+
+  return {
+    say: (text) => join(cleaner.push(text)),
+    flush() {
+      const rest = join(cleaner.end());
+      cleaner = make();
+      pause = true;
+      return rest;
+    },
+    interject(text) {
+      pause = true;
+      const joined = join(text);
+      pause = true;
+      return joined;
+    },
+  };
+}
+
+function createPlain(): SpeechCleaner {
+  return { push: (text) => text, end: () => "" };
+}

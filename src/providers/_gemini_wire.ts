@@ -1,0 +1,223 @@
+/**
+ * Gemini's request and answer in our terms, and back. Pure.
+ *
+ * Wire: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent,
+ * https://ai.google.dev/gemini-api/docs/thought-signatures
+ *
+ * @module
+ */
+import type {
+  Message,
+  Thinking,
+  ToolCall,
+  ToolDeclaration,
+} from "./provider.ts";
+
+/** A part of a message. The SDK's own type lacks half of these. */
+export interface GeminiPart {
+  /** Words. */
+  text?: string;
+  /** Whether the words are the model's thoughts. */
+  thought?: boolean;
+  /** What Gemini wants back with a call, unchanged. */
+  thoughtSignature?: string;
+  /** A tool that the model calls. */
+  functionCall?: { name: string; args?: unknown; id?: string };
+  /** What a tool returned. */
+  functionResponse?: { name: string; response: object; id?: string };
+}
+
+/** A message. */
+export interface GeminiContent {
+  /** Who says it; tools speak as the user. */
+  role: "user" | "model";
+  /** What is said. */
+  parts: GeminiPart[];
+}
+
+/**
+ * Converts a conversation. Gemini wants turns that alternate and begin with
+ * the user: neighbours of one role become one entry, and a welcome is preceded
+ * by a line that says how it came about.
+ */
+export function toContents(messages: readonly Message[]): GeminiContent[] {
+  const contents: GeminiContent[] = [];
+  if (messages[0]?.role !== "user") {
+    contents.push({ role: "user", parts: [{ text: "(The caller joins.)" }] });
+  }
+  for (const message of messages) {
+    const role = message.role === "assistant" ? "model" : "user";
+    const parts = toParts(message);
+    const last = contents.at(-1);
+    if (last?.role === role) last.parts.push(...parts);
+    else contents.push({ role, parts: [...parts] });
+  }
+  return contents;
+}
+
+function toParts(message: Message): GeminiPart[] {
+  switch (message.role) {
+    case "user":
+      return [{ text: message.text }];
+    case "tool":
+      return [{
+        functionResponse: {
+          name: message.name,
+          response: toObject(JSON.parse(message.text)),
+          ...idOf(message.callId),
+        },
+      }];
+    case "assistant": {
+      const { text, calls = [], raw } = message;
+      // Gemini 3 refuses calls whose signature was lost: send its own parts back.
+      if (raw?.provider === "gemini") return raw.content as GeminiPart[];
+      return [
+        ...(text === "" ? [] : [{ text }]),
+        ...calls.map((call, n): GeminiPart => ({
+          functionCall: {
+            name: call.name,
+            args: call.arguments,
+            ...idOf(call.id),
+          },
+          // Of a call that another model made there is none; this stands for it.
+          ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
+        })),
+      ];
+    }
+  }
+}
+
+/** Google's word for calls that come from elsewhere. */
+const NO_SIGNATURE = "skip_thought_signature_validator";
+
+/** Gemini takes objects alone. */
+function toObject(value: unknown): object {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value
+    : { result: value };
+}
+
+/** Ids that we made up ourselves mean nothing to Gemini. */
+const OWN_ID = "call_";
+
+function idOf(id: string): { id?: string } {
+  return id.startsWith(OWN_ID) ? {} : { id };
+}
+
+/** A call in our terms. */
+export function toCall(
+  { name, args, id }: NonNullable<GeminiPart["functionCall"]>,
+): ToolCall {
+  return {
+    id: id ?? `${OWN_ID}${crypto.randomUUID()}`,
+    name,
+    arguments: args ?? {},
+  };
+}
+
+/** The tools in Gemini's terms: no empty parameters, no keyword that it refuses. */
+export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
+  if (tools.length === 0) return [];
+  return [{
+    functionDeclarations: tools.map(({ name, description, parameters }) => ({
+      name,
+      description,
+      ...(Object.keys(parameters.properties ?? {}).length === 0
+        ? {}
+        : { parameters: toSchema(parameters) }),
+    })),
+  }];
+}
+
+/**
+ * All that Gemini knows of JSON Schema; one other word, and it refuses the
+ * whole request.
+ *
+ * Source: https://ai.google.dev/api/caching#Schema
+ */
+const KEYWORDS = [
+  "type",
+  "title",
+  "description",
+  "nullable",
+  "enum",
+  "format",
+  "pattern",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "items",
+  "minItems",
+  "maxItems",
+  "properties",
+  "required",
+  "minProperties",
+  "maxProperties",
+  "anyOf",
+];
+
+/** What is left out here is still checked when the tool is called. */
+function toSchema(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(toSchema);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const words: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(schema)) {
+    const key = name === "oneOf" ? "anyOf" : name;
+    if (!isKnown(key, value)) continue;
+    words.push([key, key === "properties" ? toEach(value) : toSchema(value)]);
+  }
+  return Object.fromEntries(words);
+}
+
+/** The schemas of properties, which may have any name. */
+function toEach(properties: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => [name, toSchema(value)]),
+  );
+}
+
+function isKnown(key: string, value: unknown): boolean {
+  // Of these two it knows the words, but not every value.
+  if (key === "format") return value === "date-time";
+  if (key === "enum" && Array.isArray(value)) {
+    return value.every((item) => typeof item === "string");
+  }
+  return KEYWORDS.includes(key);
+}
+
+/**
+ * How little or much a model is to think, in the words of its generation; the
+ * words of another generation are an error.
+ */
+export function toThinkingConfig(
+  model: string,
+  thinking: Thinking,
+): Record<string, unknown> | undefined {
+  if (/^gemini-(1\.|2\.0)/.test(model)) return undefined;
+  if (/^gemini-2\.5/.test(model)) {
+    // The large model can't do without; this is its least.
+    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
+    const budget = { off: least, low: 1024, medium: 8192, high: 24_576 };
+    return { thinkingBudget: budget[thinking] };
+  }
+  if (thinking !== "off") return { thinkingLevel: thinking };
+  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
+}
+
+/** Models that are gone or will be, and when. As of November 2026. */
+const ENDS: [RegExp, string][] = [
+  [/^gemini-1\./, "is retired"],
+  [/^gemini-2\.0-/, "was retired on 2026-06-01"],
+  [/^gemini-2\.5-flash($|-(?!lite))/, "is shut down on 2026-12-01"],
+  [/^gemini-3\.1-flash-lite/, "is shut down on 2027-05-07"],
+];
+
+/**
+ * What is known of a model's end, if anything.
+ *
+ * Source: https://ai.google.dev/gemini-api/docs/deprecations
+ */
+export function findEnd(model: string): string | undefined {
+  return ENDS.find(([pattern]) => pattern.test(model))?.[1];
+}

@@ -1,0 +1,20 @@
+/**
+ * An agent for tests: short words, and nothing said unasked.
+ *
+ * @module
+ */
+import type { Agent } from "../../src/conversation/turn.ts";
+
+/** The agent. */
+export const agent: Agent = {
+  systemPrompt: "Be brief.",
+  welcomeMessage: "Welcome!",
+  welcomeBackMessage: "Welcome back!",
+  errorMessage: "Sorry.",
+  fillerMessage: "One moment.",
+  fillerAfterMs: 0,
+  toolFillerMessage: "Let me see.",
+  toolFillerAfterMs: 0,
+  speechCleanup: true,
+  contextTokens: 8_192,
+};

@@ -1,0 +1,79 @@
+import { assert, assertEquals } from "@std/assert";
+import deno from "../deno.json" with { type: "json" };
+import { readConfig } from "../src/config.ts";
+import { tools } from "../src/agent/mod.ts";
+
+const readme = await Deno.readTextFile(
+  new URL("../README.md", import.meta.url),
+);
+
+/** The first block of code below a heading. */
+function blockBelow(heading: string): string {
+  const [, after = ""] = readme.split(`\n## ${heading}\n`);
+  const [, indent = "", code = ""] =
+    /\n([ ]*)```\w+\n([\s\S]*?)\n[ ]*```/.exec(after) ?? [];
+  return code.split("\n").map((line) =>
+    line.startsWith(indent) ? line.slice(indent.length) : line
+  ).join("\n");
+}
+
+Deno.test('README.md "Add a tool" shows a tool that runs', async () => {
+  const file = await Deno.readTextFile(
+    new URL("../src/agent/tools/current_time.ts", import.meta.url),
+  );
+  const code = blockBelow("Add a tool");
+  assert(code.includes("tool({"), "No tool below the heading");
+  assert(file.includes(code), "The README differs from current_time.ts");
+  const tool = tools.find(({ declaration }) =>
+    declaration.name === "current_time"
+  );
+  const context = {
+    conversationId: "c",
+    turnId: "t",
+    metadata: {},
+    signal: new AbortController().signal,
+    say() {},
+    data() {},
+    remember: () => Promise.resolve(),
+  };
+  const told = await tool?.run({ time_zone: "Europe/Berlin" }, context);
+  assert(/\d\d:\d\d/.test(String(told)));
+});
+
+Deno.test("README.md names every setting and every task", async () => {
+  const example = await Deno.readTextFile(
+    new URL("../.env.example", import.meta.url),
+  );
+  const settings = [...example.matchAll(/^#([A-Z][A-Z_]+)=/gm)].map((
+    [, name],
+  ) => name ?? "");
+  assert(settings.length > 30);
+  for (const name of settings) {
+    assert(readme.includes(`\`${name}\``), `README.md lacks ${name}`);
+  }
+  for (const task of ["start", "dev", "test", "check", "bench", "say"]) {
+    assert(task in deno.tasks);
+    assert(readme.includes(`deno task ${task}`), `README.md lacks ${task}`);
+  }
+});
+
+Deno.test("README.md tells the defaults as they are", () => {
+  const { port, agent, ollama, gemini, ...config } = readConfig({});
+  const defaults = {
+    PORT: port,
+    CONTEXT_TOKENS: agent.contextTokens,
+    FIRST_TOKEN_TIMEOUT_MS: config.firstTokenTimeoutMs,
+    STALL_TIMEOUT_MS: config.stallTimeoutMs,
+    TOOL_FILLER_AFTER_MS: agent.toolFillerAfterMs,
+    OLLAMA_KEEP_ALIVE: ollama.keepAlive,
+    OLLAMA_HOST: ollama.host,
+    GEMINI_MODEL: gemini.model,
+    LLM_THINKING: config.thinking,
+  };
+  for (const [name, value] of Object.entries(defaults)) {
+    const row = readme.split("\n").find((line) =>
+      line.startsWith("|") && line.includes(`\`${name}\``)
+    );
+    assertEquals(row?.includes(`\`${value}\``), true, `${name}: ${row}`);
+  }
+});

@@ -1,0 +1,199 @@
+import { assertEquals } from "@std/assert";
+import {
+  parseRecord,
+  Session,
+  type SessionRecord,
+} from "../../src/sessions/session.ts";
+
+const at = "2026-11-21T10:00:00.000Z";
+const later = "2026-11-21T10:00:09.000Z";
+
+function session(...records: SessionRecord[]): Session {
+  const made = new Session("conv");
+  for (const record of records) made.apply(record);
+  return made;
+}
+
+function user(turnId: string, text: string): SessionRecord {
+  return { type: "user", turnId, text, at };
+}
+
+function says(turnId: string, text: string): SessionRecord {
+  return { type: "assistant", turnId, text, at };
+}
+
+function calls(turnId: string, ...ids: string[]): SessionRecord {
+  const calls = ids.map((id) => ({ id, name: "find", arguments: { id } }));
+  return { type: "calls", turnId, calls, at };
+}
+
+function result(turnId: string, callId: string): SessionRecord {
+  return { type: "result", turnId, callId, name: "find", text: "1", at };
+}
+
+Deno.test("Session.apply() adds up what is said in a turn", () => {
+  const { turns } = session(
+    user("t1", "Hello"),
+    says("t1", "Hi "),
+    says("t1", "there."),
+    { type: "end", turnId: "t1", status: "complete", model: "m", at: later },
+    { type: "heard", turnId: "t1", text: "Hi", at: later },
+  );
+  assertEquals(turns, [{
+    id: "t1",
+    at,
+    user: "Hello",
+    assistant: "Hi there.",
+    steps: [],
+    heard: "Hi",
+    status: "complete",
+  }]);
+});
+
+Deno.test("Session.apply() splits what is said at the calls", () => {
+  const turn = session(
+    user("t1", "?"),
+    says("t1", "One. "),
+    says("t1", "Two."),
+    calls("t1", "a"),
+    result("t1", "a"),
+    calls("t1", "b"),
+    says("t1", " Three."),
+    calls("t1", "c"),
+    says("t1", " Four."),
+  ).turn("t1");
+  assertEquals(turn?.steps.map(({ text }) => text), [
+    "One. Two.",
+    "",
+    " Three.",
+  ]);
+  assertEquals(turn?.assistant, "One. Two. Three. Four.");
+});
+
+Deno.test("Session.apply() puts results to the step that they belong to", () => {
+  const turn = session(
+    user("t1", "?"),
+    calls("t1", "a", "b"),
+    result("t1", "b"),
+    result("t1", "a"),
+    calls("t1", "c"),
+    result("t1", "c"),
+  ).turn("t1");
+  assertEquals(
+    turn?.steps.map(({ results }) => results.map(({ callId }) => callId)),
+    [["b", "a"], ["c"]],
+  );
+});
+
+Deno.test("Session.apply() keeps a vendor's own form, and no more where there is none", () => {
+  const raw = { provider: "gemini", content: [{ thoughtSignature: "s" }] };
+  const turn = session(
+    { type: "calls", turnId: "t1", calls: [], raw, at },
+    calls("t1", "a"),
+  ).turn("t1");
+  assertEquals(turn?.steps[0]?.raw, raw);
+  assertEquals("raw" in (turn?.steps[1] ?? {}), false);
+});
+
+Deno.test("Session.apply() takes a result that no call waits for", () => {
+  assertEquals(session(result("t1", "a")).turn("t1")?.steps, []);
+});
+
+Deno.test("Session.apply() remembers across turns", () => {
+  const { memories, turns } = session(
+    user("t1", "?"),
+    { type: "memory", turnId: "t1", text: "Likes tea.", at },
+    user("t2", "?"),
+    { type: "memory", turnId: "t2", text: "Hates tea.", at },
+  );
+  assertEquals(memories, ["Likes tea.", "Hates tea."]);
+  assertEquals(turns.length, 2);
+});
+
+Deno.test("Session.apply() forgets what was said, called and heard when a turn is answered anew, but not what was remembered", () => {
+  const again = session(
+    user("t1", "?"),
+    says("t1", "Old. "),
+    calls("t1", "a"),
+    result("t1", "a"),
+    { type: "memory", turnId: "t1", text: "Likes tea.", at },
+    { type: "end", turnId: "t1", status: "interrupted", at },
+    { type: "heard", turnId: "t1", text: "O", at },
+    { type: "again", turnId: "t1", at: later },
+    says("t1", "New."),
+    calls("t1", "b"),
+  );
+  assertEquals(again.turns.length, 1);
+  const [turn] = again.turns;
+  assertEquals(turn?.user, "?");
+  assertEquals(turn?.at, at);
+  assertEquals(turn?.assistant, "New.");
+  assertEquals(turn?.steps.map(({ text }) => text), ["New."]);
+  assertEquals(turn?.status, undefined);
+  assertEquals(turn?.heard, undefined);
+  assertEquals(again.memories, ["Likes tea."]);
+});
+
+const RECORDS: SessionRecord[] = [
+  { type: "session", version: 1, id: "conv" },
+  user("t1", "Hello"),
+  says("t1", "Hi"),
+  calls("t1", "a", "b"),
+  {
+    type: "calls",
+    turnId: "t1",
+    calls: [
+      { id: "a", name: "find", arguments: null },
+      { id: "b", name: "find", arguments: ["as", { the: "model" }, "made it"] },
+    ],
+    raw: { provider: "gemini", content: [{ text: "", thoughtSignature: "s" }] },
+    at,
+  },
+  result("t1", "a"),
+  { type: "memory", turnId: "t1", text: "Likes tea.", at },
+  { type: "again", turnId: "t1", at },
+  { type: "heard", turnId: "t1", text: "", at },
+  { type: "end", turnId: "t1", status: "failed", at },
+  {
+    type: "end",
+    turnId: "t1",
+    status: "complete",
+    provider: "p",
+    model: "m",
+    at,
+  },
+  { type: "data", turnId: "t1", data: { a: 1 }, reply: null, at },
+  { type: "note", name: "end", content: { duration: 3 }, at },
+];
+
+for (const [n, record] of RECORDS.entries()) {
+  Deno.test(`parseRecord() reads back what was written (${record.type}, ${n})`, () => {
+    assertEquals(parseRecord(JSON.stringify(record)), record);
+  });
+}
+
+for (
+  const line of [
+    "",
+    "{",
+    "null",
+    "[]",
+    "{}",
+    '{"type":"unknown","turnId":"t","at":"x"}',
+    '{"type":"user","turnId":"t","at":"x"}',
+    '{"type":"calls","turnId":"t","at":"x"}',
+    '{"type":"calls","turnId":"t","at":"x","calls":{}}',
+    '{"type":"calls","turnId":"t","at":"x","calls":[{"id":"a"}]}',
+    '{"type":"calls","turnId":"t","at":"x","calls":[],"raw":{}}',
+    '{"type":"calls","turnId":"t","at":"x","calls":[],"raw":null}',
+    '{"type":"result","turnId":"t","at":"x","callId":"a","name":"n"}',
+    '{"type":"result","turnId":"t","at":"x","callId":1,"name":"n","text":""}',
+    '{"type":"memory","turnId":"t","at":"x"}',
+    '{"type":"again","at":"x"}',
+    '{"type":"end","turnId":"t","status":"over","at":"x"}',
+  ]
+) {
+  Deno.test(`parseRecord() finds no record in ${line || "an empty line"}`, () => {
+    assertEquals(parseRecord(line), undefined);
+  });
+}

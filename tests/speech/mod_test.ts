@@ -1,0 +1,278 @@
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+} from "@std/assert";
+import { CODE_PHRASE, createSpeechCleaner } from "../../src/speech/mod.ts";
+
+/** An answer of a model, and what is to be heard of it. */
+interface Answer {
+  name: string;
+  text: string;
+  spoken: string;
+}
+
+/**
+ * The corpus. In a file, an answer is: a line "@@ name", its text, and either
+ * "@@ spoken" and what is spoken, "@@ spoken as it is", or "@@ not spoken".
+ * The line break before such a line is not part of the text.
+ */
+const corpus = [
+  ...Deno.readDirSync(new URL("../fixtures/speech/", import.meta.url)),
+].map(({ name }) => name).sort().flatMap(readAnswers);
+
+function readAnswers(file: string): Answer[] {
+  const url = new URL(`../fixtures/speech/${file}`, import.meta.url);
+  const answers: Answer[] = [];
+  let text: string | undefined;
+  let name = "";
+  for (const part of Deno.readTextFileSync(url).split(/^@@ /m).slice(1)) {
+    const [head = ""] = part.split("\n", 1);
+    const body = part.slice(head.length + 1).replace(/\n$/, "");
+    if (text === undefined) {
+      name = `${file}: ${head}`;
+      text = body;
+      continue;
+    }
+    const spoken = { "spoken": body, "spoken as it is": text }[head] ?? "";
+    if (!/^(?:spoken|spoken as it is|not spoken)$/.test(head)) {
+      throw new Error(`No "@@ spoken" after "${name}"`);
+    }
+    answers.push({ name, text, spoken });
+    text = undefined;
+  }
+  return answers;
+}
+
+/** What is spoken of an answer that comes in these pieces. */
+function clean(pieces: Iterable<string>): string {
+  const cleaner = createSpeechCleaner();
+  let spoken = "";
+  for (const piece of pieces) spoken += cleaner.push(piece);
+  return spoken + cleaner.end();
+}
+
+function cut(text: string, length: () => number): string[] {
+  const pieces: string[] = [];
+  for (let rest = text; rest !== "";) {
+    const size = length();
+    pieces.push(rest.slice(0, size));
+    rest = rest.slice(size);
+  }
+  return pieces;
+}
+
+/** Numbers from 0 to 1, the same each time (mulberry32). */
+function createRandom(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+Deno.test("createSpeechCleaner() speaks every answer of the corpus as written there", async (t) => {
+  assertLess(200, corpus.length);
+  for (const { name, text, spoken } of corpus) {
+    await t.step(name, () => assertEquals(clean([text]), spoken));
+  }
+});
+
+Deno.test("createSpeechCleaner() speaks the same wherever an answer is cut", () => {
+  const random = createRandom(1);
+  for (const { name, text, spoken } of corpus) {
+    assertEquals(clean(text.split("")), spoken, name);
+    for (let at = 1; at < text.length; at++) {
+      const cuts = `${name}, cut at ${at}`;
+      assertEquals(clean([text.slice(0, at), text.slice(at)]), spoken, cuts);
+    }
+    for (let times = 0; times < 20; times++) {
+      const pieces = cut(text, () => 1 + Math.floor(random() * 9));
+      assertEquals(clean(pieces), spoken, JSON.stringify(pieces));
+    }
+  }
+});
+
+Deno.test("createSpeechCleaner() speaks the same of nonsense, wherever it is cut", () => {
+  const random = createRandom(2);
+  for (let times = 0; times < 1500; times++) {
+    const parts = Array.from(
+      { length: 1 + Math.floor(random() * 12) },
+      () => NONSENSE[Math.floor(random() * NONSENSE.length)],
+    );
+    const text = parts.join("");
+    const spoken = clean([text]);
+    assertEquals(clean(text.split("")), spoken, JSON.stringify(text));
+    for (let at = 1; at < text.length; at++) {
+      const halves = [text.slice(0, at), text.slice(at)];
+      assertEquals(clean(halves), spoken, JSON.stringify(halves));
+    }
+  }
+});
+
+/** Beginnings and ends of everything, to be put together as it comes. */
+const NONSENSE = [
+  "* ** _ __ ~~ ~ ` `` ``` [ ] ( ) ]( ! [1] [^1] ![a](b) [a](http://x.io)",
+  "https:// www. . , < </ <b> </b> <br> <!-- --> &amp; & &lt; | \\ + = { }",
+  "😀 👨‍👩‍👧 1️⃣ 🇩🇪 → \u200d \ufe0f - # >",
+].join(" ").split(" ").concat(
+  ["\n", "\n\n", " ", "  ", "- ", "1. ", "# ", "> ", " | ", "|---|---|\n"],
+  ["---\n", "===\n", "```js\n", "```json\n", "[^1]: ", "example.com", "\r\n"],
+  ["<think>", "</think>", "<think", "<|channel|>", "analysis", "<|message|>"],
+  ["final", "<|end|>", "[THINK]", "[/THINK]", "<tool_call>", "</tool_call>"],
+  ['{"name": "x", ', '"arguments": {}}', '[{"', '"', "【4†s】", "- [ ] "],
+  ["word", "5", "héllo", "你好", "שלום", "a@b.com", "h", "ht", "w", "\t"],
+);
+
+Deno.test("createSpeechCleaner() gives words at once and holds back no more than a few characters", () => {
+  const prose = corpus.filter(({ name, text, spoken }) =>
+    /^(?:plain|languages)/.test(name) && text === spoken &&
+    !/[[|{`<]|https?:|\*\*/.test(text)
+  );
+  assertLess(30, prose.length);
+  for (const { name, text } of prose) {
+    for (const size of [3, 4]) {
+      const cleaner = createSpeechCleaner();
+      let read = 0;
+      let spoken = 0;
+      let words = false;
+      for (const piece of cut(text, () => size)) {
+        read += piece.length;
+        spoken += cleaner.push(piece).length;
+        words ||= /\p{L}/u.test(piece);
+        if (words) assertLess(0, spoken, `${name}: no word yet`);
+        assertLessOrEqual(read - spoken, 6, `${name}: held at ${read}`);
+      }
+    }
+  }
+});
+
+Deno.test("createSpeechCleaner() needs time in proportion to the text, whatever it is", () => {
+  const hard =
+    '[ * < _ ` ~ # | - = { & ! [a]( [a](b {" <a <| \\ ( 😀 https:// **a [1] ((';
+  for (
+    const part of [...hard.split(" "), "- ", "| a ", "> ", "\n", "{\n", " "]
+  ) {
+    for (const [length, size] of [[100_000, 100_000], [25_000, 1]] as const) {
+      const text = part.repeat(length / part.length);
+      const start = performance.now();
+      clean(cut(text, () => size));
+      // About 0.4 s at worst; 100 KB to the square would take minutes.
+      assertLess(performance.now() - start, 5_000, JSON.stringify(part));
+    }
+  }
+});
+
+Deno.test("createSpeechCleaner() says the owner's phrase for code, or nothing", () => {
+  const text = "Run this:\n```sh\nls\n```\nDone.";
+  const spoken = [undefined, "Code folgt.", ""].map((codePhrase) => {
+    const options = codePhrase === undefined ? {} : { codePhrase };
+    const cleaner = createSpeechCleaner(options);
+    return cleaner.push(text) + cleaner.end();
+  });
+  assertEquals(spoken, [
+    `Run this:\n${CODE_PHRASE}\nDone.`,
+    "Run this:\nCode folgt.\nDone.",
+    "Run this:\nDone.",
+  ]);
+});
+
+Deno.test("createSpeechCleaner() has nothing more to say once it has ended", () => {
+  const cleaner = createSpeechCleaner();
+  assertEquals(cleaner.end(), "");
+  assertEquals(cleaner.end(), "");
+});
+
+Deno.test("createSpeechCleaner() loses no word of any Markdown and lets no mark through", () => {
+  for (let seed = 1; seed <= 3000; seed++) {
+    const { text, words } = writeMarkdown(createRandom(seed));
+    const random = createRandom(seed);
+    const spoken = clean(cut(text, () => 1 + Math.floor(random() * 12)));
+    const about = JSON.stringify({ seed, text, spoken });
+    assertEquals(spoken.match(/w\d+w/g) ?? [], words, about);
+    const rest = spoken.replaceAll(CODE_PHRASE, "").replace(/w\d+w/g, "");
+    assert(/^[\s.,:!?]*$/.test(rest), about);
+    assert(!/ {2}|\s[.,:!?]|^[-+] |[.,:!?]{2}/m.test(spoken), about);
+  }
+});
+
+/** A document, and the words that a caller has to hear, in their order. */
+function writeMarkdown(
+  random: () => number,
+): { text: string; words: string[] } {
+  const words: string[] = [];
+  let count = 0;
+  const pick = <T>(...choices: T[]): T =>
+    choices[Math.floor(random() * choices.length)]!;
+  const many = (most: number, make: (index: number) => string) =>
+    Array.from({ length: 1 + Math.floor(random() * most) }, (_, n) => make(n));
+
+  function word(): string {
+    const made = `w${count++}w`;
+    words.push(made);
+    return made;
+  }
+  /** One that is not to be heard. */
+  const secret = () => `w${count++}w`;
+  const plain = () => many(4, word).join(" ");
+  const inline = (): string =>
+    pick(
+      plain,
+      plain,
+      () => `**${plain()}**`,
+      () => `*${plain()}*`,
+      () => `__${plain()}__`,
+      () => `_${word()}_`,
+      () => `***${word()}***`,
+      () => `~~${plain()}~~`,
+      () => `**${word()} *${word()}* ${word()}**`,
+      () => `\`${word()}\``,
+      () => `[${plain()}](https://x.org/${secret()}?a=b "t")`,
+      () => `[**${word()}**][${secret()}]`,
+      () => `![${plain()}](a/${secret()}.png)`,
+      () => `${word()}[^${secret()}]`,
+      () => `${word()}[12]`,
+      () => `${word()} ${pick("🎉", "👩🏽‍💻", "🇩🇪", "1️⃣", "❤️")}`,
+      () => `<b>${word()}</b>`,
+      () => `<span class="${secret()}">${plain()}</span>`,
+      () => `${word()}<!-- ${secret()} -->`,
+      () => `${word()}<br>${word()}`,
+      () => `${word()}<think>${secret()} **</think>`,
+      () => `${word()}&nbsp;${word()}`,
+    )();
+  const line = () => many(3, inline).join(" ") + pick("", "", ".", "!", " 🎉.");
+  const fence = (): string => {
+    const marks = pick("```", "~~~", "````");
+    const hidden = many(3, () => `  ${secret()} = *x*`).join("\n");
+    return `${marks}${pick("", "js", "python x=1")}\n${hidden}\n${marks}`;
+  };
+  const item = (mark: string) => `${mark} ${pick("", "[x] ")}${line()}`;
+  const row = () => `| ${many(1, inline)} | ${inline()} | ${inline()} |`;
+  const block = (): string =>
+    pick(
+      line,
+      () => many(3, line).join("\n"),
+      () => `${"#".repeat(1 + Math.floor(random() * 6))} ${line()}`,
+      () => `${plain()}\n${pick("---", "=====")}`,
+      () => many(4, () => item(pick("-", "*", "+"))).join("\n"),
+      () => many(4, (n) => item(`${n + 1}.`)).join("\n"),
+      () => `- ${line()}\n  - ${line()}\n    1. ${line()}\n- ${line()}`,
+      () => `- ${line()}\n  ${plain()}`,
+      () => many(3, () => `> ${line()}`).join("\n"),
+      () => `${row()}\n|:--|---|--:|\n${many(3, row).join("\n")}`,
+      () => `${plain()} | ${plain()}\n--- | ---\n${word()} | ${word()}`,
+      fence,
+      () => `- ${line()}\n\n  ${fence().replaceAll("\n", "\n  ")}`,
+      () => pick("---", "***", "* * *"),
+      () => `<ul>\n<li>${line()}</li>\n<li>${plain()}</li>\n</ul>`,
+      () => `<think>\n${secret()}\n</think>`,
+      () => `{"name": "${secret()}", "arguments": {"a": "${secret()}"}}`,
+      () => `<tool_call>${secret()}</tool_call>`,
+      () => `[${secret()}]: https://x.org/${secret()}`,
+      () => `[^${secret()}]: ${secret()} *x*`,
+    )();
+  const text = many(6, block).join(pick("\n\n", "\n\n", "\r\n\r\n", "\n\n\n"));
+  return { text, words };
+}
