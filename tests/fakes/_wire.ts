@@ -427,6 +427,9 @@ const STATUS_TEXT: Record<number, string> = {
 export async function nextQuestion(fake: Fake): Promise<RecordedRequest> {
   while (true) {
     const request = await fake.nextRequest();
+    const { messages } = (request.body ?? {}) as { messages?: unknown[] };
+    // Ollama loads a model when it is asked without messages.
+    if (messages?.length === 0) continue;
     if (/\/api\/chat$|:streamGenerateContent$/.test(request.path)) {
       return request;
     }
