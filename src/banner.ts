@@ -44,7 +44,11 @@ export function toBanner(parts: BannerParts): string {
     "",
     `  Parley ${version} listens on ${url}`,
     "",
-    `  model     ${provider === model ? provider : `${provider}, ${model}`}`,
+    `  model     ${
+      provider === "echo"
+        ? "none: echo, a stand-in that repeats what it hears"
+        : `${provider}, ${model}`
+    }`,
     `  sessions  ${store === "file" ? `${dataDir}/sessions` : store}`,
     `  webhook   ${url}/agent`,
     `  secret    ${secret}`,

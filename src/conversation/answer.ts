@@ -20,7 +20,7 @@ import {
   toHistory,
 } from "./history.ts";
 import { fillPrompt } from "./prompt.ts";
-import { askWithTools, type ToolPart } from "./tools.ts";
+import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
   type CallContext,
   type RunTurn,

@@ -13,8 +13,8 @@ import {
 import { tools } from "../../src/agent/mod.ts";
 import { currentTime } from "../../src/agent/tools/current_time.ts";
 import { rememberNote } from "../../src/agent/tools/remember_note.ts";
+import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import {
-  askWithTools,
   type Tool,
   ToolArgumentsError,
   type ToolContext,

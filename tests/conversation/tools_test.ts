@@ -7,12 +7,14 @@ import {
 import * as z from "zod";
 import {
   askWithTools,
+  type ToolPart,
+  type ToolQuestion,
+} from "../../src/conversation/tool_loop.ts";
+import {
   type Tool,
   tool,
   ToolArgumentsError,
   type ToolContext,
-  type ToolPart,
-  type ToolQuestion,
 } from "../../src/conversation/tools.ts";
 import type {
   Message,

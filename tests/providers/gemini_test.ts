@@ -5,7 +5,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import * as z from "zod";
-import { askWithTools, tool } from "../../src/conversation/tools.ts";
+import { askWithTools } from "../../src/conversation/tool_loop.ts";
+import { tool } from "../../src/conversation/tools.ts";
 import { createGemini } from "../../src/providers/gemini.ts";
 import {
   type Message,

@@ -6,13 +6,14 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as z from "zod";
-import { askWithTools, tool } from "../../src/conversation/tools.ts";
+import { askWithTools } from "../../src/conversation/tool_loop.ts";
+import { tool } from "../../src/conversation/tools.ts";
+import { toThink } from "../../src/providers/_ollama_wire.ts";
 import { createLog } from "../../src/log.ts";
 import {
   createOllama,
   DEFAULT_OLLAMA_MODEL,
   toOllamaUrl,
-  toThink,
 } from "../../src/providers/ollama.ts";
 import {
   type Message,
