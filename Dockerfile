@@ -6,7 +6,7 @@ COPY deno.json deno.lock main.ts ./
 COPY src ./src
 # `ollama` and `@google/generative-ai` are loaded when first used, so they are
 # named here besides the program.
-RUN deno cache main.ts src/providers/gemini.ts src/providers/ollama.ts src/cli/say.ts \
+RUN deno cache main.ts src/providers/gemini.ts src/providers/ollama.ts src/agent/mod.ts src/cli/say.ts \
   && mkdir /data && chown deno:deno /data
 
 USER deno

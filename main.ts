@@ -6,10 +6,10 @@
  */
 import deno from "./deno.json" with { type: "json" };
 import { onData } from "./src/agent/data.ts";
-import { tools } from "./src/agent/mod.ts";
 import { createApp, createHome } from "./src/app.ts";
 import { nextSteps, toBanner } from "./src/banner.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
+import type { Tool } from "./src/conversation/tools.ts";
 import { createFloor } from "./src/conversation/floor.ts";
 import { readEnvironment } from "./src/environment.ts";
 import { createHealth, createReady } from "./src/health.ts";
@@ -35,6 +35,9 @@ async function main(): Promise<void> {
   const { version } = deno;
   const { agent, allowedOrigins } = config;
   const now = Date.now;
+  // Loaded once the server listens: checking arguments (zod) takes half as long
+  // to load as all the rest.
+  const tools = Promise.withResolvers<readonly Tool[]>();
   let draining = false;
   const health = { version, provider, store, log, now };
   const app = createApp({
@@ -44,7 +47,7 @@ async function main(): Promise<void> {
       store,
       provider,
       agent,
-      tools,
+      tools: tools.promise,
       onData,
       log,
       now,
@@ -56,13 +59,14 @@ async function main(): Promise<void> {
     log,
     isDraining: () => draining,
   });
-  await serve({
+  const served = serve({
     config,
     app,
     floor,
     log,
     onDrain: () => draining = true,
   }, (url) => {
+    tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
     prepare(provider, log);
     const banner = {
       version,
@@ -76,6 +80,8 @@ async function main(): Promise<void> {
     if (config.log.format === "pretty") printText(toBanner(banner));
     else log.info("server.listening", { ...banner, next: nextSteps(banner) });
   });
+  // A tool that can't be loaded ends the start.
+  await Promise.all([served, tools.promise]);
 }
 
 if (import.meta.main) {

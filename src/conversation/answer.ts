@@ -188,10 +188,10 @@ export function answer(
     return [...records, { type: "user", turnId, text: question.text, at }];
   }
 
-  function ask(
+  async function* ask(
     session: Session,
     signal: AbortSignal,
-  ): AsyncIterable<ToolPart> {
+  ): AsyncGenerator<ToolPart, void> {
     const prompt = fillPrompt(agent.systemPrompt, call, new Date(now()));
     const notes = session.memories.map((text) => `- ${text}`);
     const lines = notes.length > 0 ? [prompt, MEMORIES, ...notes] : [prompt];
@@ -199,9 +199,9 @@ export function answer(
       estimateTokens(lines.join("\n"));
     const { messages, marked } = toHistory(session, room);
     if (marked) lines.push(MARKS_NOTE);
-    return askWithTools({
+    yield* askWithTools({
       provider,
-      tools,
+      tools: await tools,
       system: lines.join("\n"),
       messages,
       context: {

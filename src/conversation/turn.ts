@@ -47,8 +47,8 @@ export interface TurnParts {
   store: SessionStore;
   /** The model that is asked. */
   provider: Provider;
-  /** What the model may call. */
-  tools: readonly Tool[];
+  /** What the model may call. May still be loading. */
+  tools: readonly Tool[] | Promise<readonly Tool[]>;
   /** What the owner decided. */
   agent: Agent;
   /** Told how each turn ended, and how long it took. */
