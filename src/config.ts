@@ -14,6 +14,7 @@ import {
   WELCOME_MESSAGE,
 } from "./agent/prompt.ts";
 import type { Agent } from "./conversation/turn.ts";
+import { readLayercodeConfig } from "./layercode_config.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { DEFAULT_GEMINI_MODEL } from "./providers/gemini.ts";
 import { toOllamaUrl } from "./providers/ollama.ts";
@@ -268,39 +269,6 @@ export function readConfig(
     },
   };
   if (problems.length > 0) throw new ConfigError(problems);
-  return config;
-}
-
-/** The two fields of `layercode.config.json` that Layercode's examples use. */
-interface LayercodeConfig {
-  prompt?: string;
-  welcome_message?: string;
-}
-
-function readLayercodeConfig(
-  source: string | undefined,
-  problems: string[],
-): LayercodeConfig {
-  if (source === undefined) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(source.replace(/^\uFEFF/, ""));
-  } catch {
-    problems.push("layercode.config.json: is not valid JSON");
-    return {};
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    problems.push("layercode.config.json: must be a JSON object");
-    return {};
-  }
-  const config: LayercodeConfig = {};
-  for (const key of ["prompt", "welcome_message"] as const) {
-    const field = (value as Record<string, unknown>)[key];
-    if (typeof field === "string") config[key] = field;
-    else if (field !== undefined && field !== null) {
-      problems.push(`layercode.config.json: "${key}" must be a string`);
-    }
-  }
   return config;
 }
 
