@@ -15,6 +15,8 @@ import { readEnvironment } from "./src/environment.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
 import { createLog, explain, printError, printText } from "./src/log.ts";
+import { createPage } from "./src/page.ts";
+import { createPlayground } from "./src/playground/mod.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { loadOrMakeSecret } from "./src/secret.ts";
 import { serve } from "./src/serve.ts";
@@ -40,22 +42,45 @@ async function main(): Promise<void> {
   const tools = Promise.withResolvers<readonly Tool[]>();
   let draining = false;
   const health = { version, provider, store, log, now };
-  const app = createApp({
-    webhook: createWebhook({
-      secrets,
-      floor,
-      store,
+  const webhook = createWebhook({
+    secrets,
+    floor,
+    store,
+    provider,
+    agent,
+    tools: tools.promise,
+    onData,
+    log,
+    now,
+  });
+  const ownSecret = config.webhookSecrets.length > 0;
+  const home = createHome(version);
+  const playground = config.playground
+    ? createPlayground({
+      webhook,
+      secret: secrets[0] ?? "",
+      isLocalOnly: ownSecret,
+      secretPlace: ownSecret
+        ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
+        : { file: `${config.dataDir}/webhook-secret` },
+      version,
       provider,
-      agent,
-      tools: tools.promise,
-      onData,
-      log,
-      now,
-    }),
+      pages: { voice: false, sessions: config.adminToken !== undefined },
+      otherwise: home,
+    })
+    : undefined;
+  const app = createApp({
+    webhook,
     authorize: createAuthorize({ ...config.layercode, allowedOrigins, log }),
     health: createHealth(health),
     ready: createReady(health),
-    home: createHome(version),
+    home: playground?.home ?? home,
+    more: {
+      "/page.css": {
+        GET: createPage(new URL("src/page.css", import.meta.url)),
+      },
+      ...playground?.routes,
+    },
     log,
     isDraining: () => draining,
   });
@@ -75,7 +100,7 @@ async function main(): Promise<void> {
       model: provider.model,
       store: store.name,
       dataDir: config.dataDir,
-      ownSecret: config.webhookSecrets.length > 0,
+      ownSecret,
     };
     if (config.log.format === "pretty") printText(toBanner(banner));
     else log.info("server.listening", { ...banner, next: nextSteps(banner) });

@@ -7,8 +7,23 @@
 import { HttpError, json } from "./http.ts";
 import type { Log } from "./log.ts";
 
-/** Answers a request. */
-export type Handler = (request: Request) => Response | Promise<Response>;
+/** Who sent a request: the other end of the connection, which may be a proxy. */
+export interface Sender {
+  /** An IP address. */
+  address: string;
+}
+
+/** Answers a request. Without a sender, nothing is known of where it came from. */
+export type Handler = (
+  request: Request,
+  sender?: Sender,
+) => Response | Promise<Response>;
+
+/**
+ * Handlers by path and method. A `*` at a path's end stands for one segment of
+ * any kind; {@linkcode lastSegment} reads it.
+ */
+export type Routes = Record<string, Partial<Record<string, Handler>>>;
 
 /** What the app is made of. */
 export interface AppParts {
@@ -22,6 +37,8 @@ export interface AppParts {
   ready: Handler;
   /** `GET /`. */
   home: Handler;
+  /** Further rooms of the house: pages, and what they ask for. */
+  more?: Routes;
   /** Told what the last catch keeps from the sender. */
   log: Log;
   /** Whether the server is shutting down, when nothing new is begun. */
@@ -30,7 +47,8 @@ export interface AppParts {
 
 /** Makes the one handler that `Deno.serve` gets. */
 export function createApp(parts: AppParts): Handler {
-  const routes: Record<string, Partial<Record<string, Handler>>> = {
+  const routes: Routes = {
+    ...parts.more,
     "/": { GET: parts.home },
     "/agent": { POST: parts.webhook },
     "/api/agent": { POST: parts.webhook },
@@ -40,9 +58,9 @@ export function createApp(parts: AppParts): Handler {
     "/ready": { GET: parts.ready },
   };
 
-  return async function handle(request) {
+  return async function handle(request, sender) {
     try {
-      return await find(request)(request);
+      return await find(request)(request, sender);
     } catch (error) {
       if (error instanceof HttpError) return error.toResponse();
       parts.log.error("request.failed", { error });
@@ -57,14 +75,11 @@ export function createApp(parts: AppParts): Handler {
     }
     const { pathname } = new URL(request.url);
     const path = pathname.replace(/(?<=.)\/$/, "");
-    const methods = Object.hasOwn(routes, path) ? routes[path] : undefined;
-    if (methods === undefined) {
-      throw new HttpError(404, "not_found", "There is nothing at this path");
-    }
+    const methods = own(routes, path) ??
+      own(routes, path.replace(/[^/]+$/, "*"));
+    if (methods === undefined) throw notFound();
     const method = request.method === "HEAD" ? "GET" : request.method;
-    const handler = Object.hasOwn(methods, method)
-      ? methods[method]
-      : undefined;
+    const handler = own(methods, method);
     if (handler === undefined) {
       const allow = Object.keys(methods)
         .map((name) => name === "GET" ? "GET, HEAD" : name).join(", ");
@@ -76,6 +91,29 @@ export function createApp(parts: AppParts): Handler {
       );
     }
     return handler;
+  }
+}
+
+function own<T>(record: Record<string, T>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** What is not there, or not for this sender. */
+export function notFound(): HttpError {
+  return new HttpError(404, "not_found", "There is nothing at this path");
+}
+
+/**
+ * The last segment of a request's path, decoded.
+ *
+ * @throws {HttpError} 400 when it isn't an encoded text
+ */
+export function lastSegment(request: Request): string {
+  const [segment = ""] = new URL(request.url).pathname.split("/").slice(-1);
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new HttpError(400, "invalid_path", "The path is not encoded right");
   }
 }
 

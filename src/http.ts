@@ -115,6 +115,15 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
+/**
+ * Whether a page of this origin was served from here. By host alone: behind a
+ * proxy that ends TLS, we can't know our own scheme.
+ */
+export function isSameOrigin(origin: string, request: Request): boolean {
+  return URL.canParse(origin) &&
+    new URL(origin).host === new URL(request.url).host;
+}
+
 function tooLarge(): HttpError {
   return new HttpError(
     413,

@@ -69,11 +69,15 @@ function listen(
   onListen: (url: string) => void,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
-    return Deno.serve({
-      port,
-      hostname,
-      onListen: (address) => onListen(toUrl(address)),
-    }, app);
+    return Deno.serve(
+      {
+        port,
+        hostname,
+        onListen: (address) => onListen(toUrl(address)),
+      },
+      (request, { remoteAddr }) =>
+        app(request, { address: remoteAddr.hostname }),
+    );
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new ListenError(

@@ -16,7 +16,7 @@ import {
 } from "./conversation/turn.ts";
 import { HttpError, json, parseJson, readBody } from "./http.ts";
 import { parseEvent, type WebhookEvent } from "./layercode/events.ts";
-import { dataReply, streamAnswer } from "./layercode/sse.ts";
+import { dataReply, DETAILS_HEADER, streamAnswer } from "./layercode/sse.ts";
 import { verify } from "./layercode/verify.ts";
 
 /** What a webhook is answered with. */
@@ -39,7 +39,8 @@ export function createWebhook(
   return async function handle(request) {
     const body = await readBody(request);
     authenticate(request, body);
-    return await route(parseEvent(parseJson(body)));
+    const withDetails = request.headers.has(DETAILS_HEADER);
+    return await route(parseEvent(parseJson(body)), withDetails);
   };
 
   function authenticate(request: Request, body: Uint8Array): void {
@@ -51,7 +52,10 @@ export function createWebhook(
     throw new HttpError(401, "invalid_signature", REFUSALS[refusal]);
   }
 
-  async function route(event: WebhookEvent): Promise<Response> {
+  async function route(
+    event: WebhookEvent,
+    withDetails: boolean,
+  ): Promise<Response> {
     const { conversationId } = event;
     switch (event.type) {
       case "message":
@@ -62,9 +66,9 @@ export function createWebhook(
             reason: event.ignored,
           });
         }
-        return await stream(event, answer(event, event, parts));
+        return await stream(event, answer(event, event, parts), withDetails);
       case "start":
-        return await stream(event, welcome(event, parts));
+        return await stream(event, welcome(event, parts), withDetails);
       case "data":
         return json(dataReply(await answerData(event.data, event)));
       case "note": {
@@ -85,7 +89,11 @@ export function createWebhook(
     }
   }
 
-  async function stream(id: TurnId, run: RunTurn): Promise<Response> {
+  async function stream(
+    id: TurnId,
+    run: RunTurn,
+    withDetails: boolean,
+  ): Promise<Response> {
     const { conversationId, turnId } = id;
     const answered = await findAnswered(id, store).catch((error) => {
       // The turn meets the same fault, and tells the caller in words.
@@ -97,6 +105,7 @@ export function createWebhook(
     await turn.stored;
     return streamAnswer({
       turnId,
+      withDetails,
       next: turn.next,
       stop: turn.stop,
       onError: (error) =>

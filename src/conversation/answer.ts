@@ -9,6 +9,7 @@ import type { Usage } from "../providers/provider.ts";
 import type {
   Session,
   SessionRecord,
+  TurnDetails,
   TurnStatus,
 } from "../sessions/session.ts";
 import { withFiller } from "./filler.ts";
@@ -61,6 +62,7 @@ export function answer(
     let usage: Usage = {};
     let status: TurnStatus = "interrupted";
     let who: { provider?: string; model?: string } = {};
+    let details: TurnDetails = {};
     let answered = false;
     const voice = createVoice(agent.speechCleanup);
 
@@ -128,11 +130,18 @@ export function answer(
         yield* apologise(voice.interject(agent.errorMessage));
       }
     } finally {
-      await add({ type: "end", status, ...who })
+      details = {
+        ...who,
+        firstWordsMs: firstWordsAt && firstWordsAt - startedAt,
+        totalMs: now() - startedAt,
+        ...usage,
+      };
+      await add({ type: "end", status, ...details })
         // Nothing more can be done for this turn, and the answer must end.
         .catch((error) => log.error("turn.not_stored", { turnId, error }));
       report();
     }
+    if (!signal.aborted) yield { type: "summary", status, details };
 
     /** Says so even where the store is what failed. */
     async function* apologise(text: string): AsyncGenerator<TurnPart, void> {
@@ -146,10 +155,7 @@ export function answer(
         conversationId,
         turnId,
         status,
-        ...who,
-        firstWordsMs: firstWordsAt && firstWordsAt - startedAt,
-        totalMs: now() - startedAt,
-        ...usage,
+        ...details,
       });
       const used = usage.inputTokens ?? 0;
       if (used > agent.contextTokens * NEARLY_FULL) {

@@ -6,7 +6,12 @@
  */
 import type { Log } from "../log.ts";
 import type { Provider } from "../providers/provider.ts";
-import type { SessionRecord, Turn } from "../sessions/session.ts";
+import type {
+  SessionRecord,
+  Turn,
+  TurnDetails,
+  TurnStatus,
+} from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { Tool } from "./tools.ts";
 
@@ -15,7 +20,9 @@ export type TurnPart =
   /** Words to speak. */
   | { type: "speech"; text: string }
   /** JSON for the page that the caller looks at. */
-  | { type: "data"; content: unknown };
+  | { type: "data"; content: unknown }
+  /** How it went, at the end of a turn that asked a model. */
+  | { type: "summary"; status: TurnStatus; details: TurnDetails };
 
 /** What the owner decided about the agent. */
 export interface Agent {
@@ -114,9 +121,10 @@ export async function findAnswered(
 
 /** Says a recorded turn again. Asks and stores nothing, and needs no floor. */
 export function replay(turn: Turn): RunningTurn {
-  const parts: TurnPart[] = turn.assistant === ""
-    ? []
-    : [{ type: "speech", text: turn.assistant }];
+  const { assistant, status, details } = turn;
+  const parts: TurnPart[] = [];
+  if (assistant !== "") parts.push({ type: "speech", text: assistant });
+  if (status && details) parts.push({ type: "summary", status, details });
   const iterator = parts.values();
   return {
     stored: Promise.resolve(),

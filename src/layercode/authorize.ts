@@ -11,7 +11,7 @@
  * @module
  */
 import * as v from "@badrap/valita";
-import { HttpError, json, parseJson, readBody } from "../http.ts";
+import { HttpError, isSameOrigin, json, parseJson, readBody } from "../http.ts";
 import type { Log } from "../log.ts";
 
 /** What is needed to authorise browsers. */
@@ -245,7 +245,9 @@ function allowOrigin(
     return {};
   }
   const any = allowedOrigins.includes("*");
-  if (!any && !allowedOrigins.includes(origin) && !isSame(origin, request)) {
+  if (
+    !any && !allowedOrigins.includes(origin) && !isSameOrigin(origin, request)
+  ) {
     throw forbidden(origin);
   }
   return {
@@ -256,12 +258,6 @@ function allowOrigin(
     "access-control-max-age": "86400",
     "vary": "origin",
   };
-}
-
-/** By host alone: behind a proxy that ends TLS, we can't know our own scheme. */
-function isSame(origin: string, request: Request): boolean {
-  return URL.canParse(origin) &&
-    new URL(origin).host === new URL(request.url).host;
 }
 
 function forbidden(origin: string): HttpError {

@@ -9,9 +9,17 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { toPage } from "./_page.ts";
 import { createSerial } from "./_serial.ts";
 import { parseRecord, Session, type SessionRecord } from "./session.ts";
-import { type Change, type SessionStore, StoreError } from "./store.ts";
+import {
+  type Change,
+  type ListOptions,
+  type SessionInfo,
+  type SessionPage,
+  type SessionStore,
+  StoreError,
+} from "./store.ts";
 
 /** Where the files lie. */
 export interface FileStoreOptions {
@@ -129,6 +137,34 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     if (oldest !== undefined) entries.delete(oldest);
   }
 
+  async function list(options?: ListOptions): Promise<SessionPage> {
+    return await attempt("list the sessions", async () => {
+      // Names first and the ids of one page after: an id may have to be read.
+      const { sessions, ...rest } = toPage(await listFiles(folder), options);
+      const infos = await Promise.all(
+        sessions.map(async ({ id: name, at }): Promise<SessionInfo[]> => {
+          const id = await idOf(folder, name);
+          return id === undefined ? [] : [{ id, at }];
+        }),
+      );
+      return { sessions: infos.flat(), ...rest };
+    });
+  }
+
+  function remove(id: string): Promise<boolean> {
+    return serial(id, () =>
+      attempt(`delete session "${id}"`, async () => {
+        entries.delete(id);
+        try {
+          await Deno.remove(pathOf(folder, id));
+          return true;
+        } catch (error) {
+          if (error instanceof Deno.errors.NotFound) return false;
+          throw error;
+        }
+      }));
+  }
+
   async function check(): Promise<void> {
     await attempt("write to the session folder", async () => {
       await Deno.mkdir(folder, { recursive: true });
@@ -138,7 +174,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     });
   }
 
-  return { name: "file", load, update, check };
+  return { name: "file", load, update, list, delete: remove, check };
 }
 
 const NEWLINE = 0x0a;
@@ -155,7 +191,7 @@ function newEntry(id: string): Entry {
  */
 export function pathOf(folder: string, id: string): string {
   const safe = /^[a-z0-9][a-z0-9_-]{0,99}$/.test(id) && !RESERVED.test(id);
-  return `${folder}/${safe ? id : hashedName(id)}.jsonl`;
+  return `${folder}/${safe ? id : hashedName(id)}${EXTENSION}`;
 }
 
 /** A readable beginning and a hash; `~` keeps it apart from every safe id. */
@@ -167,6 +203,51 @@ function hashedName(id: string): string {
 
 /** Names that Windows keeps for devices. */
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/;
+
+/** The files of a folder by name, the last written first. */
+async function listFiles(folder: string): Promise<SessionInfo[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (name.endsWith(EXTENSION)) names.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const found: { id: string; at: string; ms: number }[] = [];
+  for (let start = 0; start < names.length; start += STATS_AT_ONCE) {
+    await Promise.all(
+      names.slice(start, start + STATS_AT_ONCE).map(async (id) => {
+        const mtime = await mtimeOf(`${folder}/${id}`);
+        // Gone since the folder was read.
+        if (!mtime) return;
+        found.push({ id, at: mtime.toISOString(), ms: mtime.getTime() });
+      }),
+    );
+  }
+  return found.sort((a, b) => b.ms - a.ms || (a.id < b.id ? 1 : -1));
+}
+
+const EXTENSION = ".jsonl";
+const STATS_AT_ONCE = 200;
+
+/** The conversation that a file holds; none when its first line is torn. */
+async function idOf(folder: string, name: string): Promise<string | undefined> {
+  if (!name.includes("~")) return name.slice(0, -EXTENSION.length);
+  const bytes = await readFrom(`${folder}/${name}`, 0);
+  const [line = ""] = decoder.decode(bytes).split("\n", 1);
+  const record = parseRecord(line);
+  return record?.type === "session" ? record.id : undefined;
+}
+
+async function mtimeOf(file: string): Promise<Date | null | undefined> {
+  try {
+    return (await Deno.stat(file)).mtime;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
 
 async function sizeOf(file: string): Promise<number> {
   try {

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { toPage } from "./_page.ts";
 import { Session } from "./session.ts";
-import type { Change, SessionStore } from "./store.ts";
+import type { Change, ListOptions, SessionStore } from "./store.ts";
 
 /** Makes a store that forgets. */
 export function createMemoryStore(): SessionStore {
   const sessions = new Map<string, Session>();
+  const times = new Map<string, { at: string; order: number }>();
+  let changes = 0;
 
   function load(id: string): Promise<Session> {
     return Promise.resolve(sessions.get(id) ?? new Session(id));
@@ -18,10 +21,32 @@ export function createMemoryStore(): SessionStore {
   // deno-lint-ignore require-await
   async function update(id: string, change: Change): Promise<Session> {
     const session = sessions.get(id) ?? new Session(id);
-    for (const record of change(session)) session.apply(record);
-    sessions.set(id, session);
+    const records = change(session);
+    for (const record of records) session.apply(record);
+    if (records.length > 0) {
+      sessions.set(id, session);
+      times.set(id, { at: new Date().toISOString(), order: ++changes });
+    }
     return session;
   }
 
-  return { name: "memory", load, update, check: () => Promise.resolve() };
+  function list(options?: ListOptions) {
+    const infos = [...times].map(([id, { at, order }]) => ({ id, at, order }));
+    infos.sort((a, b) => b.order - a.order);
+    return Promise.resolve(toPage(infos, options));
+  }
+
+  function remove(id: string): Promise<boolean> {
+    times.delete(id);
+    return Promise.resolve(sessions.delete(id));
+  }
+
+  return {
+    name: "memory",
+    load,
+    update,
+    list,
+    delete: remove,
+    check: () => Promise.resolve(),
+  };
 }

@@ -11,6 +11,22 @@ import type { Raw, ToolCall } from "../providers/provider.ts";
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
 
+/** Who answered a turn, and what it took. */
+export interface TurnDetails {
+  /** The vendor, as `LLM_PROVIDER` spells it. */
+  provider?: string | undefined;
+  /** As the vendor spells it. */
+  model?: string | undefined;
+  /** From the caller's words to the first of the agent's, in milliseconds. */
+  firstWordsMs?: number | undefined;
+  /** From the caller's words to the end, in milliseconds. */
+  totalMs?: number | undefined;
+  /** What the model was shown, as its vendor counted. */
+  inputTokens?: number | undefined;
+  /** What the model answered, as its vendor counted. */
+  outputTokens?: number | undefined;
+}
+
 /** One thing that happened in a conversation. A line of its file. */
 export type SessionRecord =
   /** The file's first line. Written by the store. */
@@ -39,15 +55,8 @@ export type SessionRecord =
   /** Something to keep in mind for the rest of the conversation. */
   | { type: "memory"; turnId: string; text: string; at: string }
   /** The turn is over. */
-  | {
-    type: "end";
-    turnId: string;
-    status: TurnStatus;
-    /** Who answered. */
-    provider?: string | undefined;
-    model?: string | undefined;
-    at: string;
-  }
+  | { type: "end"; turnId: string; status: TurnStatus; at: string }
+    & TurnDetails
   /** The turn is answered anew: what was said of it so far reached nobody. */
   | { type: "again"; turnId: string; at: string }
   /** What the caller heard of an interrupted turn. */
@@ -66,7 +75,7 @@ export type SessionRecord =
 const at = v.string();
 const turnId = v.string();
 const text = v.string();
-const maybe = v.string().optional();
+const maybeNumber = v.number().optional();
 const recordSchema: v.Type<SessionRecord> = v.union(
   v.object({ type: v.literal("session"), version: v.number(), id: v.string() }),
   v.object({ type: v.literal("user"), turnId, text, at }),
@@ -99,8 +108,12 @@ const recordSchema: v.Type<SessionRecord> = v.union(
       v.literal("interrupted"),
       v.literal("failed"),
     ),
-    provider: maybe,
-    model: maybe,
+    provider: v.string().optional(),
+    model: v.string().optional(),
+    firstWordsMs: maybeNumber,
+    totalMs: maybeNumber,
+    inputTokens: maybeNumber,
+    outputTokens: maybeNumber,
     at,
   }),
   v.object({ type: v.literal("again"), turnId, at }),
@@ -147,6 +160,8 @@ export interface Turn {
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
   status?: TurnStatus;
+  /** Absent for turns that asked no model, and for those under way. */
+  details?: TurnDetails;
 }
 
 /** One time that the model called tools. */
@@ -169,6 +184,7 @@ export class Session {
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
   /** What is to be kept in mind, oldest first. */
   readonly memories: string[] = [];
+  #isEmpty = true;
   readonly #turns = new Map<string, Turn>();
   readonly #notes = new Set<string>();
   readonly #replies = new Map<string, unknown>();
@@ -179,6 +195,11 @@ export class Session {
    * @param id the conversation's id, any string
    */
   constructor(readonly id: string) {}
+
+  /** Whether nothing was ever kept of it. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
 
   /** The turn with this id, if it is known. */
   turn(id: string): Turn | undefined {
@@ -200,6 +221,7 @@ export class Session {
 
   /** Takes in the next record. */
   apply(record: SessionRecord): void {
+    this.#isEmpty = false;
     switch (record.type) {
       case "session":
         break;
@@ -229,14 +251,19 @@ export class Session {
       case "memory":
         this.memories.push(record.text);
         break;
-      case "end":
-        this.#open(record).status = record.status;
+      case "end": {
+        const { type: _, turnId: __, at: ___, status, ...details } = record;
+        const turn = this.#open(record);
+        turn.status = status;
+        if (Object.keys(details).length > 0) turn.details = details;
         break;
+      }
       case "again": {
         const turn = this.#open(record);
         turn.assistant = "";
         turn.steps = [];
         delete turn.status;
+        delete turn.details;
         delete turn.heard;
         break;
       }

@@ -30,12 +30,53 @@ export interface SessionStore {
    */
   update(id: string, change: Change): Promise<Session>;
   /**
+   * Lists conversations, a page at a time, the newest first: by their last
+   * words or their first, whichever the engine can tell at once.
+   *
+   * @throws {StoreError} when they can't be read
+   */
+  list(options?: ListOptions): Promise<SessionPage>;
+  /**
+   * Forgets a conversation.
+   *
+   * @returns whether there was one
+   * @throws {StoreError} when it can't be forgotten
+   */
+  delete(id: string): Promise<boolean>;
+  /**
    * Resolves when the store can be written.
    *
    * @throws {StoreError} when it can't
    */
   check(): Promise<void>;
 }
+
+/** Which page of a list. */
+export interface ListOptions {
+  /** How many conversations at most. Default {@linkcode PAGE_SIZE}. */
+  limit?: number;
+  /** Where the page before ended, as it said. Absent: the first page. */
+  cursor?: string;
+}
+
+/** One page of a list. */
+export interface SessionPage {
+  /** Newest first. */
+  sessions: SessionInfo[];
+  /** Where the next page begins; absent on the last. */
+  cursor?: string;
+}
+
+/** What a list tells of a conversation. */
+export interface SessionInfo {
+  /** The conversation's id. */
+  id: string;
+  /** When it began or was last added to, ISO 8601. */
+  at: string;
+}
+
+/** How many conversations a page holds where nobody says. */
+export const PAGE_SIZE = 50;
 
 /** A conversation could not be read or written. */
 export class StoreError extends Error {

@@ -423,7 +423,8 @@ function make(
 async function collectAll(parts: AsyncIterable<TurnPart>): Promise<unknown[]> {
   const all: unknown[] = [];
   for await (const part of parts) {
-    all.push(part.type === "speech" ? part.text : part.content);
+    if (part.type === "speech") all.push(part.text);
+    else if (part.type === "data") all.push(part.content);
   }
   return all;
 }

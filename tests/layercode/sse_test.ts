@@ -44,7 +44,7 @@ function officialResponse(parts: AnswerPart[]): Response {
   return streamResponse({ turn_id: "turn_1" }, ({ stream }) => {
     for (const part of parts) {
       if (part.type === "speech") stream.tts(part.text);
-      else stream.data(part.content);
+      else if (part.type === "data") stream.data(part.content);
     }
     stream.end();
     return Promise.resolve();
@@ -116,14 +116,36 @@ for (const [what, parts] of ANSWERS) {
 
   Deno.test(`streamAnswer() is understood by a client of the standard: ${what}`, async () => {
     const events = await readEvents(streamAnswer(script(parts).answer));
-    const expected = parts.map((part) =>
-      part.type === "speech"
-        ? { type: "response.tts", content: part.text, turn_id: "turn_1" }
-        : { type: "response.data", content: part.content, turn_id: "turn_1" }
-    );
+    const expected = parts.map((part) => ({
+      type: part.type === "speech" ? "response.tts" : "response.data",
+      content: part.type === "speech"
+        ? part.text
+        : part.type === "data" && part.content,
+      turn_id: "turn_1",
+    }));
     assertEquals(events, [...expected, END]);
   });
 }
+
+Deno.test("streamAnswer() tells how the turn went only to those who ask", async () => {
+  const parts: AnswerPart[] = [speech("Hi"), {
+    type: "summary",
+    status: "complete",
+    details: { provider: "echo", totalMs: 12, outputTokens: 3 },
+  }];
+  const tts = { type: "response.tts", content: "Hi", turn_id: "turn_1" };
+  const { answer } = script(parts);
+  assertEquals(await readEvents(streamAnswer(answer)), [tts, END]);
+  const asked = { ...script(parts).answer, withDetails: true };
+  assertEquals(await readEvents(streamAnswer(asked)), [tts, {
+    type: "parley.turn",
+    turn_id: "turn_1",
+    status: "complete",
+    provider: "echo",
+    total_ms: 12,
+    output_tokens: 3,
+  }, END]);
+});
 
 Deno.test("streamAnswer() repeats whatever turn id it is given", async () => {
   const turnId = 'a"b\nc';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { SessionRecord, Turn } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
@@ -239,6 +239,65 @@ export function testStore(
       const session = await again.load(id);
       assertEquals(session.turns.map((turn) => turn.user), [`I am ${id}`]);
     }
+  });
+
+  test("list() gives every conversation once, page by page, the newest first", async ({ store, reopen }) => {
+    assertEquals(await store.list(), { sessions: [] });
+    const ids = ["first", "Second", "../third", "4", "é", "six", "7", "eight"];
+    for (const id of ids) {
+      await store.update(id, () => [user("t", "Hello")]);
+      // Engines tell time in milliseconds at best.
+      await new Promise((resolve) => setTimeout(resolve, 12));
+    }
+    await store.update("empty", () => []);
+    await store.load("never written");
+    for (const under of [store, reopen?.() ?? store]) {
+      const found: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await under.list({
+          limit: 3,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        assert(page.sessions.length <= 3);
+        for (const { id, at } of page.sessions) {
+          found.push(id);
+          assert(!Number.isNaN(Date.parse(at)), at);
+        }
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+      assertEquals(found, ids.toReversed());
+      const all = await under.list({ limit: 100 });
+      assertEquals(all.sessions.map(({ id }) => id), found);
+      assertEquals(all.cursor, undefined);
+    }
+  });
+
+  test("delete() forgets one conversation, and the next word begins it anew", async ({ store, reopen }) => {
+    for (const id of ["a", "B", "../c"]) {
+      await store.update(id, () => [user("t1", "Hello"), end("t1")]);
+    }
+    assertEquals(await store.delete("B"), true);
+    assertEquals(await store.delete("B"), false);
+    assertEquals(await store.delete("nobody"), false);
+    for (const under of [store, reopen?.() ?? store]) {
+      assertEquals((await under.load("B")).isEmpty, true);
+      const { sessions } = await under.list();
+      assertEquals(sessions.map(({ id }) => id).sort(), ["../c", "a"]);
+    }
+    await store.update("B", () => [user("t9", "Again")]);
+    const session = await (reopen?.() ?? store).load("B");
+    assertEquals(session.turns.map(({ user }) => user), ["Again"]);
+  });
+
+  test("delete() waits for the update before it", async ({ store, reopen }) => {
+    const [, gone] = await Promise.all([
+      store.update("a", () => [user("t1", "Hello")]),
+      store.delete("a"),
+    ]);
+    assertEquals(gone, true);
+    const session = await (reopen?.() ?? store).load("a");
+    assertEquals(session.isEmpty, true);
   });
 
   test("check() resolves while it can be written", async ({ store }) => {

@@ -47,6 +47,7 @@ Deno.test("Session.apply() adds up what is said in a turn", () => {
     steps: [],
     heard: "Hi",
     status: "complete",
+    details: { model: "m" },
   }]);
 });
 

@@ -1,0 +1,92 @@
+/**
+ * The playground: a page that plays Layercode's part, so that the agent can be
+ * tried without an account. Each turn is signed here and goes through the
+ * webhook's own handler, verification included.
+ *
+ * @module
+ */
+import { type Handler, notFound, type Routes } from "../app.ts";
+import { json, readBody } from "../http.ts";
+import { DETAILS_HEADER } from "../layercode/sse.ts";
+import { sign } from "../layercode/verify.ts";
+import { createPage } from "../page.ts";
+import type { Provider } from "../providers/provider.ts";
+import { isWelcome } from "./guard.ts";
+
+/** What the playground is made of. */
+export interface PlaygroundParts {
+  /** The handler of `POST /agent`. */
+  webhook: Handler;
+  /** The webhook secret to sign with. */
+  secret: string;
+  /** Whether only this machine may have it: beside a secret of the owner's. */
+  isLocalOnly: boolean;
+  /** Where the secret is to be found, for the commands that the page copies. */
+  secretPlace: { variable: string } | { file: string };
+  /** Parley's own version. */
+  version: string;
+  /** Named on the page. */
+  provider: Provider;
+  /** Which other pages there are to link to. */
+  pages: { voice: boolean; sessions: boolean };
+  /** Answers at `/` where the playground is not for the sender. */
+  otherwise: Handler;
+}
+
+/** Makes the playground's page, for `/`, and what that page asks for. */
+export function createPlayground(
+  parts: PlaygroundParts,
+): { home: Handler; routes: Routes } {
+  const { webhook, secret, secretPlace, version, provider, pages } = parts;
+
+  function guard(handler: Handler, otherwise: Handler): Handler {
+    return (request, sender) =>
+      isWelcome(request, sender, parts.isLocalOnly)
+        ? handler(request, sender)
+        : otherwise(request, sender);
+  }
+  function hidden(): never {
+    throw notFound();
+  }
+  function file(name: string): Handler {
+    return guard(createPage(new URL(`./${name}`, import.meta.url)), hidden);
+  }
+
+  async function turn(request: Request): Promise<Response> {
+    const body = await readBody(request);
+    const signed = new Request(new URL("/agent", request.url), {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "layercode-signature": sign(body, secret, Date.now() / 1000),
+        [DETAILS_HEADER]: "on",
+      },
+      body: new Uint8Array(body),
+    });
+    return await webhook(signed);
+  }
+
+  function info(): Response {
+    const { name, model } = provider;
+    return json({
+      version,
+      provider: name,
+      model,
+      secret: secretPlace,
+      pages,
+    });
+  }
+
+  return {
+    home: guard(
+      createPage(new URL("./page.html", import.meta.url)),
+      parts.otherwise,
+    ),
+    routes: {
+      "/playground/page.css": { GET: file("page.css") },
+      "/playground/page.js": { GET: file("page.js") },
+      "/playground/info": { GET: guard(info, hidden) },
+      "/playground/turn": { POST: guard(turn, hidden) },
+    },
+  };
+}
