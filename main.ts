@@ -5,6 +5,7 @@
  * @module
  */
 import deno from "./deno.json" with { type: "json" };
+import { createAdmin } from "./src/admin/mod.ts";
 import { onData } from "./src/agent/data.ts";
 import { createApp, createHome } from "./src/app.ts";
 import { nextSteps, toBanner } from "./src/banner.ts";
@@ -80,6 +81,9 @@ async function main(): Promise<void> {
         GET: createPage(new URL("src/page.css", import.meta.url)),
       },
       ...playground?.routes,
+      ...(config.adminToken === undefined
+        ? {}
+        : createAdmin({ token: config.adminToken, store, floor })),
     },
     log,
     isDraining: () => draining,

@@ -56,9 +56,9 @@ export interface Config {
   sessionStore: "file";
   /** Origins, or `*`. */
   allowedOrigins: string[];
-  /** Bearer token of the `/sessions` API. Nothing reads it yet. */
+  /** Bearer token of the `/sessions` API, which isn't there without. */
   adminToken?: string;
-  /** Whether `/` is the page for trying the agent. Nothing reads it yet. */
+  /** Whether `/` is the page for trying the agent. */
   playground: boolean;
   /** The least serious level that is written; `json` for machines, `pretty` for people. */
   log: { level: LogLevel; format: "json" | "pretty" };

@@ -6,12 +6,13 @@
  */
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
-import { ConfigError, readConfig } from "../config.ts";
+import { readConfig } from "../config.ts";
 import { readEnvironment } from "../environment.ts";
-import { newId, readAnswer, sendEvent } from "../layercode/client.ts";
+import { newId, sendEvent } from "../layercode/client.ts";
 import { explain, printError } from "../log.ts";
 import { readKeptSecret } from "../secret.ts";
+import { follow, type Outcome, toCaption } from "./_outcome.ts";
+import { dim, print, readArguments, run, UsageError } from "./_terminal.ts";
 
 const USAGE = `Talks to a running Parley, as Layercode would.
 
@@ -23,7 +24,17 @@ const USAGE = `Talks to a running Parley, as Layercode would.
   --conversation ID    goes on with a conversation
   --url URL            the server (default: this machine, PORT)
   --secret SECRET      the webhook secret (default: from the settings)
+  --json               one JSON object a turn, for programs
 `;
+
+const OPTIONS = {
+  event: { type: "string" },
+  conversation: { type: "string" },
+  url: { type: "string" },
+  secret: { type: "string" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
 /** What one run talks to. */
 interface Line {
@@ -31,15 +42,12 @@ interface Line {
   secret: string;
   conversationId: string;
   sessionId: string;
-}
-
-/** Something that a person has to mend. */
-class UsageError extends Error {
-  override readonly name = "UsageError";
+  /** Whether a program reads the output. */
+  json: boolean;
 }
 
 async function main(args: string[]): Promise<boolean> {
-  const { values, positionals } = readArguments(args);
+  const { values, positionals } = readArguments(args, OPTIONS, USAGE);
   if (values.help) {
     print(USAGE);
     return true;
@@ -48,30 +56,13 @@ async function main(args: string[]): Promise<boolean> {
     ...await findServer(values),
     conversationId: values.conversation ?? newId("conv"),
     sessionId: newId("sess"),
+    json: values.json ?? false,
   };
   const text = positionals.join(" ");
   const event = values.event ?? "message";
   return event === "message" && text === ""
     ? await converse(line)
     : await send(line, makeEvent(event, text));
-}
-
-function readArguments(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        event: { type: "string" },
-        conversation: { type: "string" },
-        url: { type: "string" },
-        secret: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${explain(error)}\n\n${USAGE}`);
-  }
 }
 
 async function findServer(
@@ -121,83 +112,64 @@ function parseData(text: string): unknown {
 
 /** One turn after another, welcome first. */
 async function converse(line: Line): Promise<boolean> {
+  const prompt = line.json ? "" : "> ";
   let fine = await send(line, makeEvent("session.start", ""));
   if (!fine) return false;
-  print("> ");
+  print(prompt);
   for await (const text of createInterface({ input: stdin })) {
     if (text.trim() !== "") {
       fine = await send(line, makeEvent("message", text.trim())) && fine;
     }
-    print("> ");
+    print(prompt);
   }
-  print("\n");
+  if (!line.json) print("\n");
   return fine;
 }
 
-/** Sends one event and prints the answer as it comes. */
+/**
+ * Sends one event and prints the answer as it comes.
+ *
+ * @returns whether it was answered whole
+ */
 async function send(
   line: Line,
   fields: Record<string, unknown>,
 ): Promise<boolean> {
-  const started = performance.now();
+  const startedAt = performance.now();
   const event = {
     session_id: line.sessionId,
     conversation_id: line.conversationId,
     ...fields,
   };
-  const response = await sendEvent(event, line).catch((error) => {
-    throw new UsageError(
-      `Cannot reach ${line.url}: ${
-        explain(error)
-      }\nIs the server running? deno task start`,
-    );
-  });
+  const response = await sendEvent(event, { ...line, withDetails: true })
+    .catch((error) => {
+      throw new UsageError(
+        `Cannot reach ${line.url}: ${
+          explain(error)
+        }\nIs the server running? deno task start`,
+      );
+    });
   const type = response.headers.get("content-type") ?? "";
   if (!type.startsWith("text/event-stream")) {
     print(`${(await response.text()).trim()}\n`);
     return response.ok;
   }
-  let firstWord: number | undefined;
-  let ended = false;
-  for await (const { type, content } of readAnswer(response)) {
-    if (type === "response.tts") {
-      firstWord ??= performance.now() - started;
-      print(String(content));
-    } else if (type === "response.data") {
-      print(`\n[data] ${JSON.stringify(content)}\n`);
-    } else if (type === "response.end") ended = true;
+  const outcome: Outcome = {
+    conversation_id: line.conversationId,
+    turn_id: String(fields.turn_id),
+    text: "",
+    data: [],
+    total_ms: 0,
+    status: "broken",
+  };
+  const show = line.json ? () => {} : print;
+  await follow(response, outcome, startedAt, show);
+  if (line.json) print(`${JSON.stringify(outcome)}\n`);
+  else print(`\n${dim(`(${toCaption(outcome)})`)}\n`);
+  if (outcome.status === "broken") {
+    printError("The answer broke off: no response.end came");
   }
-  const total = performance.now() - started;
-  const times = [
-    firstWord === undefined ? "no words" : `first word ${toMs(firstWord)}`,
-    `total ${toMs(total)}`,
-    `conversation ${line.conversationId}`,
-  ];
-  print(`\n${dim(`(${times.join(", ")})`)}\n`);
-  if (!ended) printError("The answer broke off: no response.end came");
-  return ended;
+  return outcome.status === "complete";
 }
 
-function toMs(ms: number): string {
-  return `${Math.round(ms)} ms`;
-}
-
-function dim(text: string): string {
-  return Deno.stdout.isTerminal() && !Deno.noColor
-    ? `\x1b[2m${text}\x1b[0m`
-    : text;
-}
-
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args) ? 0 : 1);
-  } catch (error) {
-    const known = error instanceof UsageError || error instanceof ConfigError;
-    printError(known ? error.message : explain(error));
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await run(main);

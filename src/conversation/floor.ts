@@ -11,6 +11,8 @@ import type { RunningTurn, RunTurn, TurnPart } from "./turn.ts";
 export interface Floor {
   /** Gives a conversation's floor to a new turn, which begins at once. */
   take(conversationId: string, run: RunTurn): RunningTurn;
+  /** Ends a conversation's turn, if one is under way. */
+  end(conversationId: string): Promise<void>;
   /** Ends every turn. */
   clear(): Promise<void>;
   /** How many turns are under way. */
@@ -63,6 +65,10 @@ export function createFloor(): Floor {
     return turn;
   }
 
+  async function end(conversationId: string): Promise<void> {
+    await holders.get(conversationId)?.stop();
+  }
+
   async function clear(): Promise<void> {
     await Promise.allSettled(
       [...holders.values()].map((turn) => turn.stop()),
@@ -71,6 +77,7 @@ export function createFloor(): Floor {
 
   return {
     take,
+    end,
     clear,
     get size() {
       return holders.size;

@@ -5,6 +5,7 @@
  * @module
  */
 import { EventSourceParserStream } from "eventsource-parser/stream";
+import { DETAILS_HEADER, type TurnEvent } from "./sse.ts";
 import { sign } from "./verify.ts";
 
 /** Where to send events, and as whom. */
@@ -13,10 +14,12 @@ export interface ClientOptions {
   url: string;
   /** The webhook secret to sign with. */
   secret: string;
+  /** Whether to ask for `parley.turn`, which Layercode never does. */
+  withDetails?: boolean;
 }
 
-/** An event of an answer. */
-export interface AnswerEvent {
+/** An event of an answer, with the fields of a {@linkcode TurnEvent} where it is one. */
+export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
   /** `response.tts`, `response.data` or `response.end`; from Layercode's SDK, also `response.error`. */
   type: string;
   /** The words of `response.tts`, or the JSON of `response.data`. */
@@ -34,7 +37,7 @@ export interface AnswerEvent {
  */
 export function sendEvent(
   event: Record<string, unknown>,
-  { url, secret }: ClientOptions,
+  { url, secret, withDetails = false }: ClientOptions,
   signal?: AbortSignal,
 ): Promise<Response> {
   const body = new TextEncoder().encode(JSON.stringify(event));
@@ -43,6 +46,7 @@ export function sendEvent(
     headers: {
       "content-type": "application/json",
       "layercode-signature": sign(body, secret, Date.now() / 1000),
+      ...(withDetails ? { [DETAILS_HEADER]: "on" } : {}),
     },
     body,
     ...(signal ? { signal } : {}),

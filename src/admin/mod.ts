@@ -1,0 +1,127 @@
+/**
+ * The `/sessions` API and its page: what was said, for the owner, who shows
+ * `ADMIN_TOKEN`. Without that setting the room isn't there.
+ *
+ * @module
+ */
+import { timingSafeEqual } from "node:crypto";
+import { type Handler, lastSegment, type Routes } from "../app.ts";
+import type { Floor } from "../conversation/floor.ts";
+import { HttpError, json } from "../http.ts";
+import { createPage } from "../page.ts";
+import { toDocument } from "../sessions/document.ts";
+import {
+  PAGE_SIZE,
+  type SessionInfo,
+  type SessionStore,
+} from "../sessions/store.ts";
+
+/** What the room is made of. */
+export interface AdminParts {
+  /** The bearer token that every request must carry. */
+  token: string;
+  /** Where the conversations are. */
+  store: SessionStore;
+  /** Where a turn may be under way in one that is deleted. */
+  floor: Floor;
+}
+
+/** The most conversations that one answer lists. */
+const MAX_PAGE_SIZE = 200;
+
+/** How much of a caller's first words a list shows, in characters. */
+const PREVIEW_LENGTH = 120;
+
+/** Makes the routes of the room. */
+export function createAdmin(parts: AdminParts): Routes {
+  const { store, floor } = parts;
+  const page = createPage(new URL("./sessions.html", import.meta.url));
+
+  /** Lets through who shows the token. */
+  function locked(handler: Handler): Handler {
+    return (request, sender) => {
+      checkToken(request, parts.token);
+      return handler(request, sender);
+    };
+  }
+
+  /** A browser that goes to the address gets the page, which asks for the token. */
+  function orPage(handler: Handler): Handler {
+    return (request, sender) =>
+      request.headers.get("accept")?.includes("text/html")
+        ? page(request, sender)
+        : handler(request, sender);
+  }
+
+  async function list(request: Request): Promise<Response> {
+    const query = new URL(request.url).searchParams;
+    const cursor = query.get("cursor");
+    const { sessions, ...rest } = await store.list({
+      limit: readLimit(query.get("limit")),
+      ...(cursor ? { cursor } : {}),
+    });
+    const rows = await Promise.all(sessions.map(describe));
+    return json({ sessions: rows, ...rest });
+  }
+
+  async function describe({ id, at }: SessionInfo) {
+    const { turns } = await store.load(id);
+    const first = turns.find(({ user }) => user)?.user;
+    const preview = first?.slice(0, PREVIEW_LENGTH);
+    return { id, at, turns: turns.length, ...(preview ? { preview } : {}) };
+  }
+
+  async function show(request: Request): Promise<Response> {
+    const session = await store.load(lastSegment(request));
+    if (session.isEmpty) throw unknown();
+    return json(toDocument(session));
+  }
+
+  async function forget(request: Request): Promise<Response> {
+    const id = lastSegment(request);
+    await floor.end(id);
+    if (!await store.delete(id)) throw unknown();
+    return new Response(null, { status: 204 });
+  }
+
+  return {
+    "/sessions": { GET: orPage(locked(list)) },
+    "/sessions/*": { GET: orPage(locked(show)), DELETE: locked(forget) },
+    "/sessions.css": {
+      GET: createPage(new URL("./sessions.css", import.meta.url)),
+    },
+    "/sessions.js": {
+      GET: createPage(new URL("./sessions.js", import.meta.url)),
+    },
+  };
+}
+
+function checkToken(request: Request, token: string): void {
+  const [, given = ""] =
+    /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
+  const [a, b] = [given, token].map((text) => new TextEncoder().encode(text));
+  if (a && b && a.length === b.length && timingSafeEqual(a, b)) return;
+  throw new HttpError(
+    401,
+    "invalid_token",
+    "Send the server's ADMIN_TOKEN, as authorization: Bearer <token>",
+    { "www-authenticate": 'Bearer realm="sessions"' },
+  );
+}
+
+function readLimit(text: string | null): number {
+  if (text === null) return PAGE_SIZE;
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE_SIZE) {
+    return limit;
+  }
+  throw new HttpError(
+    400,
+    "invalid_limit",
+    `limit must be a whole number from 1 to ${MAX_PAGE_SIZE}`,
+  );
+}
+
+function unknown(): HttpError {
+  return new HttpError(404, "not_found", "There is no such conversation");
+}

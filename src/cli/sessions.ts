@@ -1,0 +1,163 @@
+/**
+ * `deno task sessions`: what was said, read from the store itself; needs no
+ * server.
+ *
+ * @module
+ */
+import { readConfig } from "../config.ts";
+import { readEnvironment } from "../environment.ts";
+import { createLog, printError } from "../log.ts";
+import {
+  type SessionDocument,
+  toDocument,
+  type TurnDocument,
+} from "../sessions/document.ts";
+import { createStore } from "../sessions/mod.ts";
+import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
+import {
+  print,
+  printable,
+  readArguments,
+  run,
+  UsageError,
+} from "./_terminal.ts";
+
+const USAGE = `The conversations that Parley keeps.
+
+  deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE}), --all
+  deno task sessions show ID      what was said, with timings
+  deno task sessions export ID    one JSON document
+  deno task sessions delete ID    forgets it
+`;
+
+const OPTIONS = {
+  limit: { type: "string" },
+  all: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+async function main(args: string[]): Promise<boolean> {
+  const { values, positionals } = readArguments(args, OPTIONS, USAGE);
+  const [command, id, ...rest] = positionals;
+  if (values.help || command === undefined) {
+    print(USAGE);
+    return values.help ?? false;
+  }
+  const { env, sources } = await readEnvironment(Deno.env.toObject());
+  const config = readConfig(env, sources);
+  const log = createLog({ level: "warn", format: "pretty" });
+  const store = createStore(config, log);
+  if (rest.length > 0) throw new UsageError(`Too many words\n\n${USAGE}`);
+  switch (command) {
+    case "list":
+      await list(store, values.all ? Infinity : toLimit(values.limit));
+      break;
+    case "show":
+      print(toText(await find(store, id)));
+      break;
+    case "export":
+      print(`${JSON.stringify(await find(store, id), null, 2)}\n`);
+      break;
+    case "delete": {
+      const known = needId(id);
+      if (!await store.delete(known)) throw unknown(known);
+      print(`Deleted ${printable(known)}\n`);
+      break;
+    }
+    default:
+      throw new UsageError(`Unknown command "${command}"\n\n${USAGE}`);
+  }
+  return true;
+}
+
+function toLimit(text = `${PAGE_SIZE}`): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit > 0) return limit;
+  throw new UsageError(`--limit ${text}: must be a whole number from 1`);
+}
+
+async function list(store: SessionStore, most: number): Promise<void> {
+  let left = most;
+  let cursor: string | undefined;
+  do {
+    const page = await store.list({
+      limit: Math.min(left, PAGE_SIZE),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const { id, at } of page.sessions) {
+      print(`${toTime(at)}  ${printable(id)}\n`);
+    }
+    left -= page.sessions.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined && left > 0);
+  if (left === most) printError("No conversation is kept yet");
+  else if (cursor !== undefined) printError("… and more: --all shows them");
+}
+
+async function find(
+  store: SessionStore,
+  id: string | undefined,
+): Promise<SessionDocument> {
+  const session = await store.load(needId(id));
+  if (session.isEmpty) throw unknown(session.id);
+  return toDocument(session);
+}
+
+function needId(id: string | undefined): string {
+  if (id) return id;
+  throw new UsageError("Which one? deno task sessions list shows their ids");
+}
+
+function unknown(id: string): UsageError {
+  return new UsageError(`There is no conversation "${id}"`);
+}
+
+/** A conversation for reading. */
+function toText({ id, turns, memories }: SessionDocument): string {
+  return [
+    `Conversation ${printable(id)}`,
+    ...turns.map(toParagraph),
+    ...(memories.length > 0
+      ? [["Keeps in mind:", ...memories.map((text) => `  ${text}`)].join("\n")]
+      : []),
+    "",
+  ].join("\n\n");
+}
+
+function toParagraph(turn: TurnDocument): string {
+  const lines = [`${toTime(turn.at)}  ${toCaption(turn)}`];
+  if (turn.user !== undefined) lines.push(`  Caller: ${printable(turn.user)}`);
+  for (const { name, arguments: given, result } of turn.tool_calls ?? []) {
+    const outcome = result === undefined ? "" : ` → ${JSON.stringify(result)}`;
+    lines.push(`  Tool:   ${name}(${JSON.stringify(given)})${outcome}`);
+  }
+  if (turn.assistant !== "") {
+    lines.push(`  Agent:  ${printable(turn.assistant)}`);
+  }
+  if (turn.heard !== undefined) {
+    lines.push(`  Heard:  ${printable(turn.heard)}`);
+  }
+  return lines.join("\n");
+}
+
+function toCaption(turn: TurnDocument): string {
+  const { status, provider, model, first_words_ms, total_ms } = turn;
+  const tokens = turn.output_tokens;
+  return [
+    status,
+    ...(provider
+      ? [provider === model ? provider : `${provider} ${model}`]
+      : []),
+    ...(first_words_ms === undefined
+      ? []
+      : [`first word ${first_words_ms} ms`]),
+    ...(total_ms === undefined ? [] : [`total ${total_ms} ms`]),
+    ...(tokens === undefined ? [] : [`${tokens} tokens`]),
+  ].join(", ");
+}
+
+function toTime(iso: string): string {
+  return iso.replace("T", " ").slice(0, 19);
+}
+
+if (import.meta.main) await run(main);

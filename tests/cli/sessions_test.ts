@@ -1,0 +1,77 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { createFileStore } from "../../src/sessions/file.ts";
+import { runProgram } from "../fakes/server.ts";
+import { assistant, end, user } from "../sessions/contract.ts";
+
+Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async () => {
+  const folder = await Deno.makeTempDir();
+  const sessions = (...args: string[]) =>
+    runProgram("src/cli/sessions.ts", args, { folder });
+  try {
+    const none = await sessions("list");
+    assertEquals(none.code, 0);
+    assertStringIncludes(none.stderr, "No conversation");
+
+    const store = createFileStore({ folder: `${folder}/data/sessions` });
+    const ids = ["conv_1", "Odd id/é", "conv_\x1b[31m"];
+    for (const id of ids) {
+      await store.update(id, () => [
+        user("t1", "Hello\x1b[2J"),
+        assistant("t1", `I keep ${id.length} signs.`),
+        end("t1"),
+      ]);
+    }
+    const list = await sessions("list");
+    assertEquals(list.code, 0);
+    const lines = list.stdout.trim().split("\n");
+    assertEquals(lines.length, 3);
+    assertStringIncludes(list.stdout, "Odd id/é");
+    // Nothing that a caller chose may give a terminal orders.
+    assertEquals(list.stdout.includes("\x1b"), false);
+    const two = await sessions("list", "--limit", "2");
+    assertEquals(two.stdout.trim().split("\n").length, 2);
+    assertStringIncludes(two.stderr, "--all");
+
+    const shown = await sessions("show", "Odd id/é");
+    assertStringIncludes(shown.stdout, "Caller: Hello");
+    assertStringIncludes(shown.stdout, "Agent:  I keep 8 signs.");
+    assertMatch(shown.stdout, /2026-11-21 10:00:00\s+complete/);
+    assertEquals(shown.stdout.includes("\x1b"), false);
+
+    const exported = JSON.parse((await sessions("export", "conv_1")).stdout);
+    assertEquals(exported.id, "conv_1");
+    assertEquals(exported.turns[0].user, "Hello\x1b[2J");
+
+    assertEquals((await sessions("delete", "conv_1")).code, 0);
+    assertEquals((await store.load("conv_1")).isEmpty, true);
+    const again = await sessions("delete", "conv_1");
+    assertEquals(again.code, 1);
+    assertStringIncludes(again.stderr, 'no conversation "conv_1"');
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("sessions.ts exits with 1 and says what to mend", async () => {
+  const folder = await Deno.makeTempDir();
+  const cases: [string[], string][] = [
+    [["show"], "Which one?"],
+    [["show", "nobody"], "no conversation"],
+    [["export", "nobody"], "no conversation"],
+    [["throw", "a"], 'Unknown command "throw"'],
+    [["list", "--limit", "some"], "whole number"],
+    [["list", "--loud"], "--loud"],
+    [["show", "a", "b"], "Too many"],
+  ];
+  try {
+    for (const [args, says] of cases) {
+      const { code, stderr } = await runProgram("src/cli/sessions.ts", args, {
+        folder,
+      });
+      assertEquals(code, 1, args.join(" "));
+      assertStringIncludes(stderr, says);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
