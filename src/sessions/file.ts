@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import {
+  idOf,
+  listFiles,
+  pathOf,
+  readFrom,
+  statOf,
+  writeAll,
+} from "./_files.ts";
 import { toPage } from "./_page.ts";
 import { createSerial } from "./_serial.ts";
 import { parseRecord, Session, type SessionRecord } from "./session.ts";
@@ -34,6 +41,8 @@ export interface FileStoreOptions {
 /** A conversation as far as its file was read. */
 interface Entry {
   session: Session;
+  /** Which file it was read from; another may come to have its name. */
+  born?: string | undefined;
   /** Bytes of the file that {@linkcode Entry.session} holds. */
   offset: number;
   /** Bytes after them: a line without its end. */
@@ -53,12 +62,38 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
   function update(id: string, change: Change): Promise<Session> {
     return serial(id, async () => {
       const entry = await read(id);
-      const records = change(entry.session);
-      if (records.length > 0) {
-        await append(id, entry, records);
-        for (const record of records) entry.session.apply(record);
+      if (change(entry.session).length === 0) return entry.session;
+      using file = await open(id);
+      // Another process may have added something since, and changes its mind.
+      const now = await read(id);
+      const records = change(now.session);
+      await append(id, now, records, file);
+      for (const record of records) now.session.apply(record);
+      return now.session;
+    });
+  }
+
+  /** Opens a conversation's file for adding to it, and keeps other processes off until it is closed. */
+  function open(id: string): Promise<Deno.FsFile> {
+    return attempt(`write session "${id}"`, async () => {
+      await Deno.mkdir(folder, { recursive: true });
+      while (true) {
+        const file = await Deno.open(pathOf(folder, id), {
+          append: true,
+          create: true,
+          // Callers' words are nobody else's on this machine.
+          mode: 0o600,
+        });
+        try {
+          await file.lock(true);
+          // Deleted while we waited: what is written now would be lost.
+          if ((await file.stat()).nlink !== 0) return file;
+          file.close();
+        } catch (error) {
+          file.close();
+          throw error;
+        }
       }
-      return entry.session;
     });
   }
 
@@ -67,9 +102,14 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     const file = pathOf(folder, id);
     let entry = entries.get(id) ?? newEntry(id);
     const bytes = await attempt(`read session "${id}"`, async () => {
-      const size = await sizeOf(file);
-      // Shorter than what was read: somebody deleted or replaced it.
-      if (size < entry.offset) entry = newEntry(id);
+      const stat = await statOf(file);
+      const size = stat?.size ?? 0;
+      const born = stat && `${stat.ino} ${stat.birthtime?.getTime()}`;
+      // Deleted by another process, or the file of that name is another one.
+      if (size < entry.offset || born !== (entry.born ?? born)) {
+        entry = newEntry(id);
+      }
+      entry.born = born;
       return size > entry.offset + entry.torn
         ? await readFrom(file, entry.offset)
         : undefined;
@@ -97,6 +137,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     id: string,
     entry: Entry,
     records: readonly SessionRecord[],
+    file: Deno.FsFile,
   ): Promise<void> {
     const lines = records.map((record) => JSON.stringify(record) + "\n");
     if (entry.offset === 0 && entry.torn === 0) {
@@ -107,13 +148,6 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     if (entry.torn > 0) lines.unshift("\n");
     const bytes = new TextEncoder().encode(lines.join(""));
     await attempt(`write session "${id}"`, async () => {
-      await Deno.mkdir(folder, { recursive: true });
-      using file = await Deno.open(pathOf(folder, id), {
-        append: true,
-        create: true,
-        // Callers' words are nobody else's on this machine.
-        mode: 0o600,
-      });
       await writeAll(file, bytes);
       // Streamed words come many a second; outliving the process is enough for
       // them. Everything else outlives a power cut too (0.25 ms measured).
@@ -165,6 +199,18 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
       }));
   }
 
+  function sweep(before: Date): Promise<number> {
+    return attempt("delete old sessions", async () => {
+      let count = 0;
+      for (const { id: name, at } of await listFiles(folder)) {
+        if (at >= before.toISOString()) continue;
+        await Deno.remove(`${folder}/${name}`);
+        count++;
+      }
+      return count;
+    });
+  }
+
   async function check(): Promise<void> {
     await attempt("write to the session folder", async () => {
       await Deno.mkdir(folder, { recursive: true });
@@ -174,7 +220,16 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     });
   }
 
-  return { name: "file", load, update, list, delete: remove, check };
+  return {
+    name: "file",
+    load,
+    update,
+    list,
+    delete: remove,
+    sweep,
+    check,
+    close: () => Promise.resolve(),
+  };
 }
 
 const NEWLINE = 0x0a;
@@ -182,101 +237,6 @@ const decoder = new TextDecoder();
 
 function newEntry(id: string): Entry {
   return { session: new Session(id), offset: 0, torn: 0 };
-}
-
-/**
- * The file of a conversation. Ids come from outside, so they are never paths:
- * one that isn't plainly safe on every file system becomes a hash. Capitals
- * aren't safe, because some file systems take `A` and `a` for one name.
- */
-export function pathOf(folder: string, id: string): string {
-  const safe = /^[a-z0-9][a-z0-9_-]{0,99}$/.test(id) && !RESERVED.test(id);
-  return `${folder}/${safe ? id : hashedName(id)}${EXTENSION}`;
-}
-
-/** A readable beginning and a hash; `~` keeps it apart from every safe id. */
-function hashedName(id: string): string {
-  const hash = createHash("sha256").update(id).digest("hex").slice(0, 32);
-  const hint = id.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").slice(0, 40);
-  return `${hint}~${hash}`;
-}
-
-/** Names that Windows keeps for devices. */
-const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/;
-
-/** The files of a folder by name, the last written first. */
-async function listFiles(folder: string): Promise<SessionInfo[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name } of Deno.readDir(folder)) {
-      if (name.endsWith(EXTENSION)) names.push(name);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const found: { id: string; at: string; ms: number }[] = [];
-  for (let start = 0; start < names.length; start += STATS_AT_ONCE) {
-    await Promise.all(
-      names.slice(start, start + STATS_AT_ONCE).map(async (id) => {
-        const mtime = await mtimeOf(`${folder}/${id}`);
-        // Gone since the folder was read.
-        if (!mtime) return;
-        found.push({ id, at: mtime.toISOString(), ms: mtime.getTime() });
-      }),
-    );
-  }
-  return found.sort((a, b) => b.ms - a.ms || (a.id < b.id ? 1 : -1));
-}
-
-const EXTENSION = ".jsonl";
-const STATS_AT_ONCE = 200;
-
-/** The conversation that a file holds; none when its first line is torn. */
-async function idOf(folder: string, name: string): Promise<string | undefined> {
-  if (!name.includes("~")) return name.slice(0, -EXTENSION.length);
-  const bytes = await readFrom(`${folder}/${name}`, 0);
-  const [line = ""] = decoder.decode(bytes).split("\n", 1);
-  const record = parseRecord(line);
-  return record?.type === "session" ? record.id : undefined;
-}
-
-async function mtimeOf(file: string): Promise<Date | null | undefined> {
-  try {
-    return (await Deno.stat(file)).mtime;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-async function sizeOf(file: string): Promise<number> {
-  try {
-    return (await Deno.stat(file)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}
-
-async function readFrom(path: string, offset: number): Promise<Uint8Array> {
-  using file = await Deno.open(path);
-  await file.seek(offset, Deno.SeekMode.Start);
-  const size = (await file.stat()).size - offset;
-  const bytes = new Uint8Array(Math.max(size, 0));
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return bytes.subarray(0, filled);
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    written += await file.write(bytes.subarray(written));
-  }
 }
 
 async function attempt<T>(what: string, task: () => Promise<T>): Promise<T> {

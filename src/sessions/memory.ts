@@ -41,12 +41,20 @@ export function createMemoryStore(): SessionStore {
     return Promise.resolve(sessions.delete(id));
   }
 
+  function sweep(before: Date): Promise<number> {
+    const old = [...times].filter(([, { at }]) => at < before.toISOString());
+    for (const [id] of old) remove(id);
+    return Promise.resolve(old.length);
+  }
+
   return {
     name: "memory",
     load,
     update,
     list,
     delete: remove,
+    sweep,
     check: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   };
 }

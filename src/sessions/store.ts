@@ -44,11 +44,21 @@ export interface SessionStore {
    */
   delete(id: string): Promise<boolean>;
   /**
+   * Forgets conversations to which nothing was added for long.
+   *
+   * @param before when the last word of those was said at the latest
+   * @returns how many
+   * @throws {StoreError} when it can't be done; some may be forgotten
+   */
+  sweep(before: Date): Promise<number>;
+  /**
    * Resolves when the store can be written.
    *
    * @throws {StoreError} when it can't
    */
   check(): Promise<void>;
+  /** Lets go of connections and files. Nothing may be asked of it after. */
+  close(): Promise<void>;
 }
 
 /** Which page of a list. */

@@ -12,8 +12,9 @@ import type { SessionStore } from "../../src/sessions/store.ts";
 export interface StoreUnderTest extends AsyncDisposable {
   store: SessionStore;
   /**
-   * A store on the same data that has nothing in memory, as after a restart.
-   * Absent where nothing outlives the process.
+   * A store on the same data that has nothing in memory: after a restart, or in
+   * another process at the same time. Absent where nothing outlives the
+   * process. Closed with the rest when the test ends.
    */
   reopen?: () => SessionStore;
 }
@@ -106,6 +107,62 @@ export function testStore(
     const numbers = Array.from({ length: 50 }, (_, n) => `saw ${n}`);
     const session = await (reopen?.() ?? store).load("a");
     assertEquals(session.turns.map((turn) => turn.user), numbers);
+  });
+
+  test("update() makes the changes of several processes one after another", async ({ store, reopen }) => {
+    if (!reopen) return;
+    const writers = [store, reopen(), reopen()];
+    await Promise.all(
+      Array.from(
+        { length: 60 },
+        (_, n) =>
+          writers[n % 3]?.update("a", (before) => [
+            user(`t${before.turns.length}`, `saw ${before.turns.length}`),
+          ]),
+      ),
+    );
+    const numbers = Array.from({ length: 60 }, (_, n) => `saw ${n}`);
+    for (const under of [...writers, reopen()]) {
+      const { turns } = await under.load("a");
+      assertEquals(turns.map(({ user }) => user), numbers);
+    }
+  });
+
+  test("update() adds once what several processes are asked to add", async ({ store, reopen }) => {
+    const writers = reopen ? [store, reopen(), reopen()] : [store];
+    await Promise.all(
+      Array.from({ length: 12 }, (_, n) =>
+        writers[n % writers.length]?.update(
+          "a",
+          (before) =>
+            before.turn("t1") ? [] : [user("t1", "Once"), assistant("t1", "!")],
+        )),
+    );
+    for (const under of [...writers, reopen?.() ?? store]) {
+      const session = await under.load("a");
+      assertEquals(session.turns.length, 1);
+      assertEquals(session.turn("t1")?.assistant, "!");
+    }
+  });
+
+  test("load() sees what another process added, deleted and began anew", async ({ store, reopen }) => {
+    if (!reopen) return;
+    const other = reopen();
+    const words = async () =>
+      (await store.load("a")).turns.map(({ user }) => user);
+    await other.update("a", () => [user("t1", "One")]);
+    assertEquals(await words(), ["One"]);
+    await other.update("a", () => [user("t2", "Two")]);
+    assertEquals(await words(), ["One", "Two"]);
+    assertEquals(await other.delete("a"), true);
+    assertEquals(await words(), []);
+    await other.update("a", () => [user("t3", "Three")]);
+    assertEquals(await words(), ["Three"]);
+    await other.delete("a");
+    // Not looked at in between: what is in memory is of a deleted one.
+    await store.update("a", ({ turns }) => [user("t4", `${turns.length}`)]);
+    assertEquals(await words(), ["0"]);
+    assertEquals((await other.load("a")).turns.length, 1);
   });
 
   test("update() adds nothing when the change throws, and goes on", async ({ store }) => {
@@ -298,6 +355,26 @@ export function testStore(
     assertEquals(gone, true);
     const session = await (reopen?.() ?? store).load("a");
     assertEquals(session.isEmpty, true);
+  });
+
+  test("sweep() forgets what was last added to before a time, however old it is", async ({ store, reopen }) => {
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 25));
+    for (const id of ["old", "Old too", "kept"]) {
+      await store.update(id, () => [user("t1", "Hello")]);
+    }
+    await pause();
+    const before = new Date();
+    await pause();
+    await store.update("kept", () => [user("t2", "Still here")]);
+    await store.update("new", () => [user("t1", "Hello")]);
+    assertEquals(await store.sweep(before), 2);
+    assertEquals(await store.sweep(before), 0);
+    for (const under of [store, reopen?.() ?? store]) {
+      const { sessions } = await under.list();
+      assertEquals(sessions.map(({ id }) => id).sort(), ["kept", "new"]);
+      assertEquals((await under.load("old")).isEmpty, true);
+      assertEquals((await under.load("kept")).turns.length, 2);
+    }
   });
 
   test("check() resolves while it can be written", async ({ store }) => {

@@ -5,7 +5,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { createFileStore, pathOf } from "../../src/sessions/file.ts";
+import { pathOf } from "../../src/sessions/_files.ts";
+import { createFileStore } from "../../src/sessions/file.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { assistant, end, testStore, user } from "./contract.ts";
 
