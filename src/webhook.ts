@@ -14,6 +14,7 @@ import {
   type TurnParts,
   welcome,
 } from "./conversation/turn.ts";
+import { yieldToRivals } from "./conversation/rival.ts";
 import { HttpError, json, parseJson, readBody } from "./http.ts";
 import { parseEvent, type WebhookEvent } from "./layercode/events.ts";
 import { dataReply, DETAILS_HEADER, streamAnswer } from "./layercode/sse.ts";
@@ -66,7 +67,11 @@ export function createWebhook(
             reason: event.ignored,
           });
         }
-        return await stream(event, answer(event, event, parts), withDetails);
+        return await stream(
+          event,
+          yieldToRivals(answer(event, event, parts), event, store),
+          withDetails,
+        );
       case "start":
         return await stream(event, welcome(event, parts), withDetails);
       case "data":

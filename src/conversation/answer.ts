@@ -21,6 +21,7 @@ import {
   toHistory,
 } from "./history.ts";
 import { fillPrompt } from "./prompt.ts";
+import { attemptOf } from "./rival.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
   type CallContext,
@@ -48,12 +49,20 @@ export function answer(
   const { store, provider, tools, agent, log, now } = parts;
   const { conversationId, turnId } = call;
 
-  /** Adds a record of this turn, stamped with the time. */
+  let attempt = 0;
+
+  /**
+   * Adds a record of this turn, stamped with the time; nothing where another
+   * instance answers it anew, whose words they would mix with.
+   */
   function add(fields: Fields): Promise<Session> {
     const { type, ...rest } = fields;
     const at = toIso(now());
     const record = { type, turnId, ...rest, at } as SessionRecord;
-    return store.update(conversationId, () => [record]);
+    return store.update(
+      conversationId,
+      (session) => attemptOf(session, turnId) === attempt ? [record] : [],
+    );
   }
 
   return async function* (signal, onStored) {
@@ -80,7 +89,8 @@ export function answer(
         conversationId,
         (session) => begin(session, at),
       );
-      onStored();
+      attempt = attemptOf(session, turnId);
+      onStored(attempt);
       const filler: ToolPart = { type: "say", text: agent.fillerMessage };
       const stream = withFiller(
         ask(session, signal),

@@ -31,7 +31,7 @@ export function createFloor(): Floor {
     async function* steps(): AsyncGenerator<TurnPart, void> {
       try {
         await before?.stop();
-        yield* run(controller.signal, stored.resolve);
+        yield* run(controller.signal, () => stored.resolve());
       } finally {
         if (holders.get(conversationId) === turn) {
           holders.delete(conversationId);

@@ -96,11 +96,12 @@ export interface RunningTurn {
  * A turn to be run.
  *
  * @param signal ends it early
- * @param onStored called when what the caller said is stored
+ * @param onStored called when what the caller said is stored, with how often
+ * the turn was answered before
  */
 export type RunTurn = (
   signal: AbortSignal,
-  onStored: () => void,
+  onStored: (attempt?: number) => void,
 ) => AsyncGenerator<TurnPart, void>;
 
 /**

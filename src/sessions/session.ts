@@ -160,6 +160,8 @@ export interface Turn {
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
   status?: TurnStatus;
+  /** How often it was answered anew; absent: never. */
+  again?: number;
   /** Absent for turns that asked no model, and for those under way. */
   details?: TurnDetails;
 }
@@ -260,6 +262,7 @@ export class Session {
       }
       case "again": {
         const turn = this.#open(record);
+        turn.again = (turn.again ?? 0) + 1;
         turn.assistant = "";
         turn.steps = [];
         delete turn.status;

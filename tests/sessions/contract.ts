@@ -244,7 +244,7 @@ export function testStore(
     ]);
     const session = await (reopen?.() ?? store).load("a");
     assertEquals(session.turns, [
-      { id: "t1", at: AT, user: "?", assistant: "New.", steps: [] },
+      { id: "t1", at: AT, user: "?", assistant: "New.", steps: [], again: 1 },
     ]);
   });
 

@@ -1,0 +1,122 @@
+import { assertEquals } from "@std/assert";
+import { answer } from "../../src/conversation/answer.ts";
+import { yieldToRivals } from "../../src/conversation/rival.ts";
+import type { TurnPart } from "../../src/conversation/turn.ts";
+import { createFileStore } from "../../src/sessions/file.ts";
+import type { SessionRecord } from "../../src/sessions/session.ts";
+import { agent } from "../fakes/agent.ts";
+import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
+import { assistant, end, user } from "../sessions/contract.ts";
+
+const call = { conversationId: "conv", turnId: "t1", metadata: {} };
+const never = new AbortController().signal;
+
+function test(
+  name: string,
+  fn: (here: Instance, there: Instance) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        await fn(createInstance(folder), createInstance(folder));
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+type Instance = ReturnType<typeof createInstance>;
+
+/** One of several instances that share their conversations. */
+function createInstance(folder: string) {
+  const store = createFileStore({ folder });
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  function run(script = stalls("Once upon"), signal = never) {
+    const provider = createScriptedProvider(script);
+    const parts = { store, provider, tools: [], agent, log, now: Date.now };
+    const turn = answer(call, { text: "?" }, parts);
+    return yieldToRivals(turn, call, store)(signal, () => {});
+  }
+  const add = (...records: SessionRecord[]) =>
+    store.update("conv", () => records);
+  return { store, run, add };
+}
+
+async function drain(parts: AsyncIterable<TurnPart>): Promise<string> {
+  let text = "";
+  for await (const part of parts) {
+    if (part.type === "speech") text += part.text;
+  }
+  return text;
+}
+
+test(
+  "yieldToRivals() ends a turn within a second of a newer one elsewhere",
+  async (here, there) => {
+    const turn = here.run();
+    await turn.next();
+    const startedAt = performance.now();
+    const rest = drain(turn);
+    await there.add(user("t2", "Wait!"));
+    assertEquals(await rest, "");
+    assertEquals(performance.now() - startedAt < 1_000, true);
+    const { turns } = await there.store.load("conv");
+    assertEquals(turns.map(({ id, status }) => [id, status]), [
+      ["t1", "interrupted"],
+      ["t2", undefined],
+    ]);
+  },
+);
+
+test(
+  "yieldToRivals() ends a turn that is answered anew elsewhere, and mixes no words",
+  async (here, there) => {
+    const turn = here.run();
+    await turn.next();
+    const rest = drain(turn);
+    const again: SessionRecord = {
+      type: "again",
+      turnId: "t1",
+      at: new Date().toISOString(),
+    };
+    await there.add(again, assistant("t1", "Anew."), end("t1"));
+    await rest;
+    const { turns } = await there.store.load("conv");
+    assertEquals(turns.map(({ assistant, status }) => [assistant, status]), [
+      ["Anew.", "complete"],
+    ]);
+  },
+);
+
+test(
+  "yieldToRivals() lets a turn without rivals say all it has",
+  async (here, there) => {
+    await there.add(user("t0", "Earlier"), end("t0"));
+    const slowly = async function* () {
+      for (const text of ["One, ", "two, ", "three."]) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        yield { type: "text-delta" as const, text };
+      }
+      yield { type: "finish" as const, usage: {} };
+    };
+    assertEquals(await drain(here.run(slowly)), "One, two, three.");
+    assertEquals(await drain(here.run(says("Again."))), "Again.");
+  },
+);
+
+test("yieldToRivals() passes the end of its own signal on", async (here) => {
+  const controller = new AbortController();
+  const turn = here.run(stalls("Once upon"), controller.signal);
+  await turn.next();
+  const rest = turn.next();
+  controller.abort();
+  assertEquals((await rest).done, true);
+  const early = new AbortController();
+  early.abort();
+  await drain(here.run(stalls("Once upon"), early.signal));
+});
