@@ -47,10 +47,12 @@ export function createAdmin(parts: AdminParts): Routes {
 
   /** A browser that goes to the address gets the page, which asks for the token. */
   function orPage(handler: Handler): Handler {
-    return (request, sender) =>
-      request.headers.get("accept")?.includes("text/html")
-        ? page(request, sender)
-        : handler(request, sender);
+    return async (request, sender) => {
+      const isBrowser = request.headers.get("accept")?.includes("text/html");
+      const response = await (isBrowser ? page : handler)(request, sender);
+      response.headers.set("vary", "accept");
+      return response;
+    };
   }
 
   async function list(request: Request): Promise<Response> {

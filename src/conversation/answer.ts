@@ -47,6 +47,7 @@ export function answer(
   parts: TurnParts,
 ): RunTurn {
   const { store, provider, tools, agent, log, now } = parts;
+  const { isDraining = () => false } = parts;
   const { conversationId, turnId } = call;
 
   let attempt = 0;
@@ -73,9 +74,13 @@ export function answer(
     let who: { provider?: string; model?: string } = {};
     let details: TurnDetails = {};
     let answered = false;
+    let isCutShort = false;
     const voice = createVoice(agent.speechCleanup);
 
-    async function* speak(text: string): AsyncGenerator<TurnPart, void> {
+    async function* speak(words: string): AsyncGenerator<TurnPart, void> {
+      const end = isDraining() ? findSentenceEnd(words) : undefined;
+      isCutShort ||= end !== undefined;
+      const text = words.slice(0, end);
       if (text === "") return;
       // Stored first: what was heard must be in the record, whatever happens.
       await add({ type: "assistant", text });
@@ -127,12 +132,15 @@ export function answer(
             usage = part.usage;
             break;
         }
+        if (isCutShort) break;
       }
-      const rest = voice.flush();
-      answered ||= rest.trim() !== "";
-      yield* speak(rest);
-      if (!answered) throw new Error("The answer held nothing to speak");
-      status = "complete";
+      if (!isCutShort) {
+        const rest = voice.flush();
+        answered ||= rest.trim() !== "";
+        yield* speak(rest);
+        if (!answered) throw new Error("The answer held nothing to speak");
+        status = "complete";
+      }
     } catch (error) {
       if (!signal.aborted) {
         status = "failed";
@@ -233,6 +241,12 @@ export function answer(
         log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
     });
   }
+}
+
+/** Where the first sentence of a text ends, if it does. */
+function findSentenceEnd(text: string): number | undefined {
+  const end = /[.!?…]["'”’)\]]*(?=\s|$)|[。！？]/.exec(text);
+  return end ? end.index + end[0].length : undefined;
 }
 
 /** A record of a turn without what all of them have. */

@@ -58,6 +58,8 @@ export interface TurnParts {
   tools: readonly Tool[] | Promise<readonly Tool[]>;
   /** What the owner decided. */
   agent: Agent;
+  /** Whether the process is about to end: a turn then ends with its sentence. Default: it never is. */
+  isDraining?: () => boolean;
   /** Told how each turn ended, and how long it took. */
   log: Log;
   /** The time in milliseconds since 1970. */

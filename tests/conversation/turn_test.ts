@@ -146,6 +146,21 @@ Deno.test("answer() ends as interrupted when its signal is aborted", async () =>
   assertEquals(kept?.status, "interrupted");
 });
 
+Deno.test("answer() ends with its sentence when the process is about to end", async () => {
+  let draining = false;
+  const provider = createScriptedProvider(
+    says("It is ", "warm. But ", "tomorrow it", " rains."),
+  );
+  const parts = { ...makeParts(provider), isDraining: () => draining };
+  const turn = answer(id, { text: "?" }, parts)(never, ignore);
+  await turn.next();
+  draining = true;
+  await collect(turn);
+  const kept = (await parts.store.load("conv")).turn("t1");
+  assertEquals(kept?.assistant, "It is warm.");
+  assertEquals(kept?.status, "interrupted");
+});
+
 Deno.test("answer() ends as interrupted when nobody takes the next piece", async () => {
   let released = false;
   const provider = createScriptedProvider(async function* (request) {
