@@ -1,33 +1,49 @@
 /**
  * `deno task permissions`: prints the flags that let the server read this
- * folder and use `DATA_DIR`, and nothing else on the disk.
+ * folder and use `DATA_DIR` and the KV file that `SESSION_STORE` may name, and
+ * nothing else on the disk.
  *
  * @module
  */
 // Not `@std/dotenv`: this runs before it is known where that comes from.
 import { parse } from "../../offline/dotenv.ts";
 
-/** The flags for a data folder; for one that no flag can name, all folders. */
-export function toFlags(dataDir: string): string {
+/**
+ * The flags for a data folder and a KV file; where a path is one that no flag
+ * can name, all folders.
+ */
+export function toFlags(dataDir: string, kvFile?: string): string {
+  const paths = [dataDir, ...(kvFile ? [kvFile] : [])];
   // The shell splits at white space, Deno at commas.
-  return /[\s,]/.test(dataDir)
+  return paths.some((path) => /[\s,]/.test(path))
     ? "--allow-read --allow-write"
-    : `--allow-read=.,${dataDir} --allow-write=${dataDir}`;
+    : `--allow-read=.,${paths} --allow-write=${paths}`;
 }
 
-async function findDataDir(): Promise<string> {
-  const real = Deno.env.get("DATA_DIR")?.trim();
-  if (real) return real;
+/** The file that `SESSION_STORE=kv:<file>` names. */
+export function findKvFile(sessionStore: string): string | undefined {
+  const [, path] = /^kv:(?!https?:)(.+)$/s.exec(sessionStore) ?? [];
+  return path;
+}
+
+async function readSettings(): Promise<Record<string, string>> {
+  const real = Deno.env.toObject();
   try {
-    const { DATA_DIR } = parse(await Deno.readTextFile(".env"));
-    if (DATA_DIR?.trim()) return DATA_DIR.trim();
+    const file = parse(await Deno.readTextFile(".env"));
+    for (const [name, value] of Object.entries(file)) {
+      if (!real[name]?.trim()) real[name] = value;
+    }
   } catch {
     // None, or a broken one: the server says so itself.
   }
-  return "./data";
+  return real;
 }
 
 if (import.meta.main) {
-  const flags = toFlags(await findDataDir());
+  const { DATA_DIR = "", SESSION_STORE = "" } = await readSettings();
+  const flags = toFlags(
+    DATA_DIR.trim() || "./data",
+    findKvFile(SESSION_STORE.trim()),
+  );
   await Deno.stdout.write(new TextEncoder().encode(`${flags}\n`));
 }

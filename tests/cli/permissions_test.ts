@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import deno from "../../deno.json" with { type: "json" };
-import { toFlags } from "../../src/cli/permissions.ts";
+import { findKvFile, toFlags } from "../../src/cli/permissions.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
 
 Deno.test("toFlags() names the data folder, and all folders where no flag can name it", () => {
@@ -10,6 +10,16 @@ Deno.test("toFlags() names the data folder, and all folders where no flag can na
   );
   for (const folder of ["/a b", "/a,b"]) {
     assertEquals(toFlags(folder), "--allow-read --allow-write");
+  }
+});
+
+Deno.test("toFlags() names the file of Deno KV, if one is named", () => {
+  assertEquals(
+    toFlags("./data", findKvFile("kv:/srv/parley.kv")),
+    "--allow-read=.,./data,/srv/parley.kv --allow-write=./data,/srv/parley.kv",
+  );
+  for (const store of ["file", "kv", "kv:http://kv:4512", "postgres://db/p"]) {
+    assertEquals(findKvFile(store), undefined);
   }
 });
 
@@ -24,6 +34,10 @@ Deno.test("permissions.ts finds DATA_DIR in the environment, in .env, or takes t
     assertEquals(await run(), toFlags("/from/file"));
     assertEquals(await run({ DATA_DIR: "/from/env" }), toFlags("/from/env"));
     assertEquals(await run({ DATA_DIR: " " }), toFlags("/from/file"));
+    assertEquals(
+      await run({ SESSION_STORE: "kv:./kv" }),
+      toFlags("/from/file", "./kv"),
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
