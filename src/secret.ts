@@ -5,6 +5,26 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
+import type { Config } from "./config.ts";
+import type { Log } from "./log.ts";
+
+/**
+ * The secrets that webhooks may be signed with: the owner's, else one made
+ * here. On Deno Deploy none can be kept, so there it has to be given.
+ */
+export async function findSecrets(
+  { webhookSecrets, isDeploy, dataDir }: Config,
+  log: Log,
+): Promise<readonly string[]> {
+  if (webhookSecrets.length > 0) return webhookSecrets;
+  if (!isDeploy) return [await loadOrMakeSecret(dataDir)];
+  // It starts all the same: a start that fails would fail the deployment.
+  log.error("secret.missing", {
+    message: "Every webhook will be refused: set LAYERCODE_WEBHOOK_SECRET " +
+      "in the app's environment variables to the one in Layercode's dashboard",
+  });
+  return [makeSecret()];
+}
 
 /**
  * Reads the kept secret, or makes one.
@@ -18,9 +38,8 @@ export async function loadOrMakeSecret(dataDir: string): Promise<string> {
     await tighten(path);
     return kept;
   }
-  const secret = `parley_${randomBytes(32).toString("hex")}`;
   await Deno.mkdir(dataDir, { recursive: true });
-  await writeFirst(path, `${secret}\n`);
+  await writeFirst(path, `${makeSecret()}\n`);
   const shared = await readSecret(path);
   if (shared === undefined) {
     throw new Error(
@@ -35,6 +54,10 @@ export async function readKeptSecret(
   dataDir: string,
 ): Promise<string | undefined> {
   return await readSecret(secretPath(dataDir));
+}
+
+function makeSecret(): string {
+  return `parley_${randomBytes(32).toString("hex")}`;
 }
 
 function secretPath(dataDir: string): string {

@@ -1,0 +1,174 @@
+/**
+ * The checks, in the order that they are told of, and what runs them: all at
+ * once, each for a bounded time.
+ *
+ * @module
+ */
+import type { Config } from "../config.ts";
+import { explain } from "../log.ts";
+import { readKeptSecret } from "../secret.ts";
+import { checkClock } from "./clock.ts";
+import { checkFolder } from "./folder.ts";
+import { checkLayercode } from "./layercode.ts";
+import { checkModels } from "./model.ts";
+import { isTimeout } from "./net.ts";
+import { checkPort } from "./port.ts";
+import { checkPublicUrl } from "./public_url.ts";
+import { type Check, findings, type Patient, type Result } from "./result.ts";
+import { checkRuntime } from "./runtime.ts";
+import { checkSecret } from "./secret.ts";
+import type { Settings } from "./settings.ts";
+import { checkStore } from "./store.ts";
+
+/** A check, and what it can't do without. */
+export interface Entry {
+  /** What it is about, where it can't be run. */
+  title: string;
+  /** The check itself. */
+  check: Check;
+  /** The beginnings of the settings it looks at. With one of them broken it isn't run. */
+  needs: RegExp;
+  /** How long it may take. Default {@linkcode TIMEOUT_MS}. */
+  timeoutMs?: number;
+}
+
+/** How long a check may take. */
+export const TIMEOUT_MS = 6_000;
+
+/** Every check but that of the settings, in the order that they are told of. */
+export const CHECKS: readonly Entry[] = [
+  { title: "clock", check: checkClock, needs: /^(LAYERCODE_API_URL|GEMINI_B)/ },
+  {
+    title: "webhook secret",
+    check: checkSecret,
+    needs: /^(LAYERCODE_WEBHOOK|DATA_DIR|PORT|HOST)/,
+  },
+  { title: "data folder", check: checkFolder, needs: /^DATA_DIR/ },
+  { title: "session store", check: checkStore, needs: /^(SESSION|DATA_DIR)/ },
+  { title: "port", check: checkPort, needs: /^(PORT|HOST)$/ },
+  {
+    title: "language model",
+    check: checkModels,
+    needs: /^(LLM_PROVIDER|GOOGLE|GEMINI|OLLAMA|CONTEXT)/,
+  },
+  { title: "layercode", check: checkLayercode, needs: /^LAYERCODE_A/ },
+  {
+    title: "public URL",
+    check: checkPublicUrl,
+    needs: /^(LAYERCODE_WEBHOOK|DATA_DIR|PORT|HOST)/,
+    // A turn: a model may take as long as it is given.
+    timeoutMs: 30_000,
+  },
+];
+
+/** What there is besides the settings. */
+export type Circumstances = Omit<Patient, "config">;
+
+/** Looks at everything: this Deno, the settings, and what the settings name. */
+export async function* diagnose(
+  settings: Settings,
+  circumstances: Circumstances,
+): AsyncGenerator<Result, void> {
+  yield checkRuntime(Deno.version.deno);
+  yield* settings.results;
+  yield* runChecks(settings, circumstances, CHECKS);
+}
+
+/** Looks at the language models once more, when something was done about them. */
+export function diagnoseModels(
+  settings: Settings,
+  circumstances: Circumstances,
+): AsyncGenerator<Result, void> {
+  const entries = CHECKS.filter(({ check }) => check === checkModels);
+  return runChecks(settings, circumstances, entries);
+}
+
+/** Runs checks all at once; their findings come in the order of the list. */
+export async function* runChecks(
+  { config, broken }: Pick<Settings, "config" | "broken">,
+  circumstances: Circumstances,
+  entries: readonly Entry[],
+): AsyncGenerator<Result, void> {
+  const redact = await createRedact(config, circumstances.publicUrl);
+  const runs = entries.map((entry) =>
+    runOne(entry, broken, config && { ...circumstances, config })
+  );
+  for (const run of runs) {
+    for (const result of await run) yield redact(result);
+  }
+}
+
+/** Runs one check, whatever becomes of it. */
+async function runOne(
+  { title, check, needs, timeoutMs = TIMEOUT_MS }: Entry,
+  broken: ReadonlySet<string>,
+  patient?: Patient,
+): Promise<Result[]> {
+  const { fail, skipped } = findings(title);
+  const missing = [...broken].filter((name) => needs.test(name));
+  if (patient === undefined || missing.length > 0) {
+    const which = missing.join(", ") || "the settings";
+    return [skipped(`not looked at, since ${which} can't be used`)];
+  }
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    return await Promise.race([check(patient, signal), untilAborted(signal)]);
+  } catch (error) {
+    return [
+      isTimeout(error)
+        ? fail(
+          `no answer within ${timeoutMs / 1000} s`,
+          "see whether what it asks is overloaded, or hangs",
+        )
+        : fail(`can't be looked at: ${explain(error)}`, "see that message"),
+    ];
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}
+
+/** Shorter ones are part of ordinary words. */
+const SHORTEST_REDACTED = 4;
+
+/** Makes what takes secrets out of findings: others' messages may hold them. */
+async function createRedact(
+  config?: Config,
+  publicUrl?: URL,
+): Promise<(result: Result) => Result> {
+  const secrets = config === undefined ? [] : [
+    ...config.webhookSecrets,
+    config.gemini.apiKey,
+    config.layercode.apiKey,
+    config.adminToken,
+    await readKeptSecret(config.dataDir).catch(() => undefined),
+    ...[config.gemini.baseUrl, config.layercode.apiUrl, config.ollama.host]
+      .flatMap(passwordsIn),
+    // A database's address, say.
+    ...Object.values(config.sessionStore).flatMap(passwordsIn),
+  ];
+  secrets.push(...passwordsIn(publicUrl?.href));
+  const known = secrets.filter((secret) => secret !== undefined)
+    .filter((secret) => secret.length >= SHORTEST_REDACTED);
+  const redact = (text: string) =>
+    known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+  return ({ detail, mend, ...result }) => ({
+    ...result,
+    detail: redact(detail),
+    ...(mend === undefined ? {} : { mend: redact(mend) }),
+  });
+}
+
+/** The password of an address, as it is written there and as it is meant. */
+function passwordsIn(address: unknown): string[] {
+  if (typeof address !== "string" || !URL.canParse(address)) return [];
+  const { password } = new URL(address);
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
+}

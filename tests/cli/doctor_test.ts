@@ -1,0 +1,222 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import deno from "../../deno.json" with { type: "json" };
+import { serveOn } from "../doctor/_patient.ts";
+import { startFakeGemini } from "../fakes/gemini.ts";
+import { startFakeOllama } from "../fakes/ollama.ts";
+import { runProgram, startServer } from "../fakes/server.ts";
+
+const KEY = "AIza-the-key-of-a-test";
+const SECRET = "whsec_0123456789abcdef";
+
+/** Runs the doctor in a folder of its own, where nobody is on the network but who is named. */
+async function doctor(args: string[], env: Record<string, string> = {}) {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stdout, stderr } = await runProgram(
+      "src/cli/doctor.ts",
+      args,
+      {
+        folder,
+        env: {
+          PORT: "0",
+          OLLAMA_HOST: "http://127.0.0.1:1",
+          LAYERCODE_API_URL: "http://127.0.0.1:1",
+          ...env,
+        },
+      },
+    );
+    for (const secret of [KEY, SECRET]) {
+      assertEquals((stdout + stderr).includes(secret), false);
+    }
+    return { code, stdout, stderr };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("doctor.ts exits with 0 where there is nothing to mend", async () => {
+  await using gemini = startFakeGemini([], { apiKey: KEY });
+  await using layercode = serveOn(() => Response.json({ agents: [] }));
+  const { code, stdout } = await doctor([], {
+    GOOGLE_GENERATIVE_AI_API_KEY: KEY,
+    GEMINI_BASE_URL: gemini.url,
+    LAYERCODE_API_URL: layercode.url,
+    LAYERCODE_API_KEY: KEY,
+    LAYERCODE_WEBHOOK_SECRET: SECRET,
+  });
+  assertEquals(code, 0, stdout);
+  assertEquals(stdout.match(/^✓/gm)?.length, 10, stdout);
+  assertMatch(stdout, /^Parley \d+\.\d+\.\d+\n\n✓ Deno: \d/);
+  assertMatch(
+    stdout,
+    /\n– public URL: .*\n\nNothing to mend, 1 not checked\n$/,
+  );
+  assertEquals(stdout.includes("\x1b"), false);
+});
+
+Deno.test("doctor.ts exits with 1 and says how to mend each thing", async () => {
+  await using gemini = startFakeGemini([], { apiKey: "another" });
+  await using taken = serveOn(() => new Response("hello"));
+  const { code, stdout } = await doctor(["--url", "http://127.0.0.1:1"], {
+    GOOGLE_GENERATIVE_AI_API_KEY: KEY,
+    GEMINI_BASE_URL: gemini.url,
+    LLM_PROVIDER: "gemini,ollama",
+    PORT: taken.port,
+    DATA_DIR: "/dev/null",
+    LAYERCODE_WEBHOOK_SECRET: SECRET,
+    LAYERCODE_API_KEY: SECRET,
+  });
+  assertEquals(code, 1, stdout);
+  const titles = [...stdout.matchAll(/^✗ ([\w ]+): .*\n {4}→ \w/gm)]
+    .map(([, title]) => title);
+  assertEquals(titles, [
+    "data folder",
+    "session store",
+    "port",
+    "gemini",
+    "ollama",
+    "layercode",
+    "public URL",
+  ]);
+  assertStringIncludes(stdout, "\n7 to mend, 1 not checked\n");
+});
+
+Deno.test("doctor.ts lists settings that can't be used, and looks at the rest", async () => {
+  const { code, stdout } = await doctor([], {
+    PORT: "http",
+    LOG_FORMAT: "xml",
+  });
+  assertEquals(code, 1);
+  assertMatch(
+    stdout,
+    /✗ settings: PORT="http": must be a whole number.*\n {4}→/,
+  );
+  assertMatch(stdout, /✗ settings: LOG_FORMAT="xml"/);
+  assertMatch(stdout, /– port: not looked at, since PORT can't be used/);
+  assertMatch(stdout, /✓ data folder/);
+});
+
+Deno.test("doctor.ts sends a turn to a running server, secret and all", async () => {
+  const settings = { LAYERCODE_WEBHOOK_SECRET: SECRET, LLM_PROVIDER: "echo" };
+  await using server = await startServer({ env: settings });
+  const { code, stdout } = await doctor(["--url", server.url], {
+    ...settings,
+    HOST: "127.0.0.1",
+    PORT: new URL(server.url).port,
+  });
+  assertEquals(code, 0, stdout);
+  assertMatch(stdout, /✓ webhook secret: the running server takes what is/);
+  assertMatch(stdout, /✓ port: Parley [\d.]+ is running here \(echo, echo\)/);
+  assertMatch(stdout, /✓ public URL: .*the one that runs here/);
+  assertMatch(stdout, /✓ public URL: a signed turn was answered: first word/);
+});
+
+Deno.test("doctor.ts prints one JSON document with --json", async () => {
+  const { code, stdout } = await doctor(["--json"], { LLM_PROVIDER: "ollama" });
+  assertEquals(code, 1);
+  const { ok, version, counts, results } = JSON.parse(stdout);
+  assertEquals([ok, version, counts.fail], [false, deno.version, 1]);
+  const failed = results.find(({ status }: { status: string }) =>
+    status === "fail"
+  );
+  assertEquals(failed.title, "ollama");
+  assertMatch(failed.mend, /ollama serve/);
+});
+
+/** An Ollama without the model, until it was pulled. */
+function startEmptyOllama(error?: string) {
+  let pulled = false;
+  const full = startFakeOllama([]);
+  const empty = startFakeOllama([], { models: [] });
+  const total = 3_300_000_000;
+  const lines = [
+    { status: "pulling manifest" },
+    ...[0, 25, 50, 75, 100].map((percent) => ({
+      status: "pulling 81fb60c7daa8",
+      digest: "sha256:81fb60c7daa8",
+      total,
+      completed: total * percent / 100,
+    })),
+    ...(error ? [{ error }] : [{ status: "success" }]),
+  ];
+  const server = serveOn(async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/api/pull") {
+      pulled = error === undefined;
+      return new Response(
+        lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+      );
+    }
+    const { method } = request;
+    const body = method === "POST" ? await request.text() : null;
+    return await fetch((pulled ? full : empty).url + pathname, {
+      method,
+      body,
+    });
+  });
+  return {
+    url: server.url,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await Promise.all([full.close(), empty.close()]);
+    },
+  };
+}
+
+Deno.test("doctor.ts pulls a missing model with --pull, and looks again", async () => {
+  await using ollama = startEmptyOllama();
+  const OLLAMA_HOST = ollama.url;
+  const without = await doctor([], { OLLAMA_HOST });
+  assertEquals(without.code, 1);
+  assertMatch(
+    without.stdout,
+    /✗ ollama: model "qwen3.5:4b" is not pulled\n.*--pull/,
+  );
+  // Nobody is there to be asked.
+  assertEquals(without.stderr, "");
+
+  const { code, stdout, stderr } = await doctor(["--pull"], { OLLAMA_HOST });
+  assertEquals(code, 0, stdout);
+  assertMatch(
+    stderr,
+    /Pulling qwen3\.5:4b.*\npulling manifest\n.*\n.* 25 %, 825 of 3300 MB/,
+  );
+  assertMatch(stderr, /100 %, 3300 of 3300 MB.*success\n$/);
+  assertMatch(stdout, /✓ ollama: qwen3\.5:4b is pulled/);
+  assertMatch(stdout, /\nNothing to mend/);
+});
+
+Deno.test("doctor.ts says why a pull failed", async () => {
+  await using ollama = startEmptyOllama("write: no space left on device");
+  const { code, stderr, stdout } = await doctor(["--pull", "--json"], {
+    OLLAMA_HOST: ollama.url,
+  });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "Not pulled: Ollama's disk is full");
+  assertEquals(JSON.parse(stdout).ok, false);
+});
+
+Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () => {
+  const help = await doctor(["--help"]);
+  assertEquals(help.code, 0);
+  for (const flag of ["--url", "--pull", "--json"]) {
+    assertStringIncludes(help.stdout, flag);
+  }
+  for (const args of [["--url", "nowhere"], ["--loud"]]) {
+    const { code, stderr } = await doctor(args);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, args[0] ?? "");
+    assertEquals(stderr.includes("at file:"), false);
+  }
+});
+
+Deno.test("deno task doctor may write the data folder alone", () => {
+  const { doctor } = deno.tasks;
+  assertStringIncludes(doctor, "$(deno task -q permissions)");
+  assert(!/\s-[a-zA-Z]*A|--allow-(all|run|sys|ffi)/.test(doctor));
+});
