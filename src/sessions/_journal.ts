@@ -114,10 +114,13 @@ export function createJournalStore(
   async function refresh(id: string): Promise<Entry> {
     let entry: Entry = entries.get(id) ?? { session: new Session(id) };
     const known = entry.position;
-    const found = await attempt(
-      `read session "${id}"`,
-      () => journal.read(id, known),
-    );
+    const what = `read session "${id}"`;
+    let found = await attempt(what, () => journal.read(id, known));
+    if (found && known && found.position.length < known.length) {
+      // The engine came back without the last of it: from a copy, or a backup.
+      found = await attempt(what, () => journal.read(id));
+      entry = { session: new Session(id) };
+    }
     if (found?.position.generation !== known?.generation) {
       entry = { session: new Session(id) };
     }

@@ -1,0 +1,230 @@
+/**
+ * A pool of connections to Postgres: made on first use, tried again for a
+ * moment where the server is away, and with tables in it. All questions are
+ * bounded in time on this side, because a pooler in transaction mode takes no
+ * `statement_timeout`; nothing here outlives one question, for the same reason.
+ *
+ * The driver is `pg`: it asks in one roundtrip without a prepared statement,
+ * and drops a connection that doesn't answer.
+ *
+ * @module
+ */
+import { StoreError } from "./store.ts";
+
+/** What is used of the driver, which brings no types. */
+interface Pool {
+  query(text: string, values?: readonly unknown[]): Promise<unknown>;
+  on(event: "error" | "connect" | "remove", listener: () => void): unknown;
+  end(): Promise<void>;
+}
+
+/** What Postgres answered. */
+export interface Answer<Row> {
+  /** What it found. */
+  rows: Row[];
+  /** How many rows were found or changed. */
+  rowCount: number | null;
+}
+
+/** Asks Postgres. */
+export interface Postgres {
+  /**
+   * Runs one statement. It may run twice, when the connection breaks before
+   * the answer.
+   *
+   * @throws the driver's error; its message has no password in it
+   */
+  query<Row>(text: string, values: readonly unknown[]): Promise<Answer<Row>>;
+  /** Lets go of the connections. */
+  close(): Promise<void>;
+}
+
+/** Prepares a pool. Connects when it is first asked. */
+export function createPostgres(url: string): Postgres {
+  let pool: Promise<Pool> | undefined;
+  let tables: Promise<void> | undefined;
+  let open = 0;
+  let onRemove = () => {};
+
+  async function connect(): Promise<Pool> {
+    // Some 30 ms of code, measured, that only this store needs.
+    const { Pool } = await import("pg");
+    const made: Pool = new Pool({
+      connectionString: withUsualTls(url),
+      application_name: "parley",
+      max: 10,
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: QUERY_MS,
+      idleTimeoutMillis: 30_000,
+      maxLifetimeSeconds: 1_800,
+      keepAlive: true,
+    });
+    // A connection that breaks while nobody uses it: the next question makes
+    // another. Without a listener it would end the process.
+    made.on("error", () => {});
+    made.on("connect", () => open++);
+    made.on("remove", () => {
+      open--;
+      onRemove();
+    });
+    return made;
+  }
+
+  async function ask<Row>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<Answer<Row>> {
+    const deadline = performance.now() + RETRY_MS;
+    for (let pauseMs = 25;; pauseMs = Math.min(2 * pauseMs, 400)) {
+      try {
+        // Without values it is sent so that it may be several statements.
+        const answer = await (await (pool ??= connect())).query(
+          text,
+          values.length > 0 ? values : undefined,
+        );
+        return answer as Answer<Row>;
+      } catch (error) {
+        if (!isPassing(error) || performance.now() + pauseMs > deadline) {
+          throw plain(error);
+        }
+        await pause(pauseMs);
+      }
+    }
+  }
+
+  async function makeTables(): Promise<void> {
+    const { rows: [found] } = await ask<{ ready: boolean; role: string }>(
+      "select to_regclass('parley_sessions') is not null and " +
+        "to_regclass('parley_records') is not null as ready, " +
+        "current_user as role",
+    );
+    if (found?.ready) return;
+    try {
+      // Sent as one, these are one transaction. The lock lets one instance at
+      // a time in: `if not exists` alone fails when two come at once.
+      await ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
+    } catch (error) {
+      if (codeOf(error) !== "42501") throw error;
+      throw new StoreError(
+        `Cannot make the tables in Postgres: the role "${found?.role}" lacks ` +
+          `the right to (${
+            messageOf(error)
+          }). Grant it CREATE on its schema, ` +
+          "or make them for it, with SELECT, INSERT, UPDATE and DELETE " +
+          `granted to it:\n${TABLES}`,
+        { cause: error },
+      );
+    }
+  }
+
+  return {
+    async query(text, values) {
+      await (tables ??= makeTables().catch((error) => {
+        tables = undefined;
+        throw error;
+      }));
+      try {
+        return await ask(text, values);
+      } catch (error) {
+        // They are gone: another database took this one's place.
+        if (codeOf(error) === "42P01") tables = undefined;
+        throw error;
+      }
+    },
+    async close() {
+      const made = await pool?.catch(() => undefined);
+      if (made === undefined) return;
+      await made.end();
+      // The pool doesn't wait for its connections' last words.
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, CLOSE_MS);
+        onRemove = () => {
+          if (open > 0) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        onRemove();
+      });
+    },
+  };
+}
+
+/** The tables. Ids and records are JSON texts, because texts hold no NUL. */
+const TABLES = `
+create table if not exists parley_sessions (
+  uid bigint generated always as identity primary key,
+  key text not null unique,
+  id text not null,
+  length integer not null,
+  started_at timestamptz not null default now(),
+  at timestamptz not null default now()
+);
+create table if not exists parley_records (
+  uid bigint not null references parley_sessions on delete cascade,
+  seq integer not null,
+  batch uuid not null,
+  record text not null,
+  primary key (uid, seq)
+);`;
+
+/** Any number that is nobody else's. */
+const LOCK = 7_270_891_504;
+
+const CONNECT_MS = 3_000;
+const QUERY_MS = 5_000;
+/** A restart of the server takes a second or two. */
+const RETRY_MS = 3_000;
+const CLOSE_MS = 1_000;
+
+/**
+ * Has `sslmode` mean what it means to every other Postgres program: `require`
+ * takes any certificate, `verify-full` looks at it.
+ */
+function withUsualTls(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    // The error has the whole address in it, and its password.
+    throw new StoreError("Cannot connect to Postgres: its address is no URL");
+  }
+  if (!parsed.searchParams.has("uselibpqcompat")) {
+    parsed.searchParams.set("uselibpqcompat", "true");
+  }
+  return parsed.href;
+}
+
+/** Whether it may go well in a moment. */
+function isPassing(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined) return PASSING.test(code);
+  return /^(Connection terminated unexpectedly|Client has encountered a conn)/
+    .test(messageOf(error));
+}
+
+/** Names of the system's errors, and numbers of Postgres's: a restart, a broken connection, too many, a deadlock. */
+const PASSING =
+  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01)$/;
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error &&
+      typeof error.code === "string"
+    ? error.code
+    : undefined;
+}
+
+/** Several addresses that all failed make an error without words. */
+function messageOf(error: unknown): string {
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  return message || codeOf(error) || "cannot connect";
+}
+
+function plain(error: unknown): unknown {
+  return error instanceof Error && error.message
+    ? error
+    : new Error(messageOf(error), { cause: error });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

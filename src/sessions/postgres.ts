@@ -1,0 +1,207 @@
+/**
+ * Conversations in Postgres: a row for each, and a row for each of its records.
+ * Every question is one statement, so that it is atomic and works through a
+ * pooler in transaction mode; Postgres answers when it is on disk.
+ *
+ * A conversation's row holds its length. Who adds to it must know that length:
+ * Postgres lets one at a time change the row, and the others find another one.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { createJournalStore, type Journal } from "./_journal.ts";
+import { createPostgres } from "./_postgres.ts";
+import { parseRecord, type SessionRecord } from "./session.ts";
+import type { SessionPage, SessionStore } from "./store.ts";
+
+/** Which Postgres. */
+export interface PostgresStoreOptions {
+  /**
+   * `postgres://user:password@host:port/database`, with `?sslmode=verify-full`
+   * and the like. The tables lie in the first schema of that user's path.
+   */
+  url: string;
+  /** Told of each record that could not be read. */
+  onBadRecord?: (record: { id: string; seq: number }) => void;
+  /** How many conversations stay in memory. Default 1,000. */
+  cached?: number;
+}
+
+/**
+ * Makes a store on Postgres 12 or newer. Connects when it is first used, and
+ * makes its tables then. A server that is away is waited for some 3 seconds; no
+ * answer takes longer than some 11.
+ */
+export function createPostgresStore(
+  options: PostgresStoreOptions,
+): SessionStore {
+  return createJournalStore(createPostgresJournal(options), options.cached);
+}
+
+function createPostgresJournal(
+  { url, onBadRecord = () => {} }: PostgresStoreOptions,
+): Journal {
+  const postgres = createPostgres(url);
+  return {
+    name: "postgres",
+
+    async read(id, after) {
+      const { rows } = await postgres.query<
+        { uid: string; length: number; seq: number | null; record: string }
+      >(READ, [keyOf(id), after?.generation, after?.length]);
+      const [first] = rows;
+      if (first === undefined) return undefined;
+      const records: SessionRecord[] = [];
+      for (const { seq, record } of rows) {
+        if (seq === null) continue; // there is nothing new
+        const parsed = parseRecord(record);
+        if (parsed) records.push(parsed);
+        else onBadRecord({ id, seq });
+      }
+      return {
+        position: { generation: first.uid, length: first.length },
+        records,
+      };
+    },
+
+    async append(id, after, records, batch) {
+      const texts = records.map((record) => JSON.stringify(record));
+      const length = after?.length ?? 0;
+      let { rows: [found] } = await postgres.query<{ uid: string }>(
+        after ? ADD : BEGIN,
+        after
+          ? [after.generation, length, batch, texts]
+          : [keyOf(id), JSON.stringify(id), batch, texts],
+      );
+      if (found === undefined) {
+        // Somebody was first: we ourselves, perhaps, and never heard of it.
+        const ours = [keyOf(id), length + 1, batch];
+        ({ rows: [found] } = await postgres.query<{ uid: string }>(OURS, ours));
+      }
+      return found &&
+        { generation: found.uid, length: length + records.length };
+    },
+
+    async list({ limit, cursor }) {
+      // No cursor of ours; the page after it is empty, as it is after a last one.
+      if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
+        return { sessions: [] };
+      }
+      const { rows } = await postgres.query<
+        { uid: string; id: string; started_at: Date }
+      >(LIST, [cursor, limit + 1]);
+      const page = rows.slice(0, limit);
+      const result: SessionPage = {
+        sessions: page.map(({ id, started_at }) => ({
+          id: JSON.parse(id),
+          at: started_at.toISOString(),
+        })),
+      };
+      const last = page.at(-1);
+      if (last && rows.length > limit) result.cursor = last.uid;
+      return result;
+    },
+
+    async delete(id) {
+      return (await postgres.query(DELETE, [keyOf(id)])).rowCount === 1;
+    },
+
+    async sweep(before) {
+      let count = 0;
+      while (true) {
+        // A few at a time, so that none takes too long.
+        const { rowCount } = await postgres.query(SWEEP, [
+          before.toISOString(),
+          100,
+        ]);
+        if (!rowCount) return count;
+        count += rowCount;
+      }
+    },
+
+    async check() {
+      await postgres.query(CHECK, [0]);
+    },
+
+    close: () => postgres.close(),
+  };
+}
+
+/** Ids are of any length and may hold what a text can't; a unique index takes neither. */
+function keyOf(id: string): string {
+  if (/^[\w-]{1,100}$/.test(id)) return id;
+  // JSON keeps those apart that are no Unicode.
+  return "~" + createHash("sha256").update(JSON.stringify(id)).digest("hex");
+}
+
+/** What was added after a position, or one row without a record. */
+const READ = `
+select s.uid, s.length, r.seq, r.record
+from parley_sessions s
+left join parley_records r on r.uid = s.uid
+  and r.seq > case when s.uid = $2::bigint then $3::int else 0 end
+where s.key = $1
+order by r.seq`;
+
+const RECORDS = `
+  insert into parley_records (uid, seq, batch, record)
+  select s.uid, $N + added.n, $3::uuid, added.record
+  from s, unnest($4::text[]) with ordinality added (record, n)`;
+
+/** Begins a conversation, if there is none yet. */
+const BEGIN = `
+with s as (
+  insert into parley_sessions (key, id, length)
+  values ($1, $2, cardinality($4::text[]))
+  on conflict (key) do nothing
+  returning uid
+), r as (${RECORDS.replace("$N", "0")})
+select uid from s`;
+
+/** Adds to a conversation, if it still is as long as was thought. */
+const ADD = `
+with s as (
+  update parley_sessions
+  set length = length + cardinality($4::text[]), at = now()
+  where uid = $1 and length = $2::int
+  returning uid
+), r as (${RECORDS.replace("$N", "$2::int")})
+select uid from s`;
+
+/** Whether a batch was added at a place. */
+const OURS = `
+select s.uid
+from parley_sessions s join parley_records r on r.uid = s.uid
+where s.key = $1 and r.seq = $2 and r.batch = $3`;
+
+/** The numbers go up as conversations begin. */
+const LIST = `
+select uid, id, started_at
+from parley_sessions
+where $1::bigint is null or uid < $1::bigint
+order by uid desc
+limit $2`;
+
+const DELETE = "delete from parley_sessions where key = $1";
+
+/** The time is asked twice: something may be added while this waits for the row. */
+const SWEEP = `
+delete from parley_sessions
+where at < $1::timestamptz and uid in (
+  select uid from parley_sessions where at < $1::timestamptz limit $2
+)`;
+
+/** Changes nothing, but only where it could: with all rights, and not on a standby. */
+const CHECK = `
+with s as (
+  update parley_sessions set at = now() where uid = $1 returning uid
+), d as (
+  delete from parley_sessions where uid = $1
+), i as (
+  insert into parley_sessions (key, id, length)
+  select '', '', 0 from s where false
+), r as (
+  insert into parley_records (uid, seq, batch, record)
+  select uid, 0, gen_random_uuid(), '' from s where false
+)
+select count(*) from parley_records where uid = $1`;
