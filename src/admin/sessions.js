@@ -1,4 +1,5 @@
 // @ts-check
+/// <reference lib="dom" />
 /**
  * The page of kept conversations: asks for the token, then for what the
  * address names, one conversation or the list.
@@ -16,7 +17,7 @@ const id = decodeURIComponent(
 /** @type {string | undefined} */
 let cursor;
 
-byId("unlock").addEventListener("submit", (event) => {
+byId("unlock").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, byId("token").value.trim());
   open();

@@ -1,0 +1,222 @@
+/**
+ * Layercode as a browser and a backend see it together: the REST call that
+ * hands out session keys, and the WebSocket that its browser SDK opens. What is
+ * typed in the browser becomes a signed webhook, and the backend's answer
+ * becomes the SDK's messages. It hears nothing, and it speaks silence.
+ *
+ * https://docs.layercode.com/api-reference/frontend-ws-api
+ *
+ * @module
+ */
+import { newId, readAnswer, sendEvent } from "../../src/layercode/client.ts";
+
+/** What a stand-in is told. */
+export interface PlatformOptions {
+  /** The API key that it takes. */
+  key: string;
+  /** The agent that it knows. */
+  agentId: string;
+  /** The webhook secret that it signs with. */
+  secret: string;
+  /** Whether the browser is to tell speech from noise by itself. Default: no. */
+  vad?: boolean;
+  /** How a caller's turn begins and ends. Default: `automatic`. */
+  trigger?: "automatic" | "push_to_talk";
+}
+
+/** A stand-in under way. */
+export interface Platform extends AsyncDisposable {
+  /** For `LAYERCODE_API_URL`. */
+  url: string;
+  /** The backend's webhook; set once the backend is there. */
+  webhook: string;
+  /** Refuses the next session keys, as Layercode would. */
+  refusal: { status: number; error: string } | undefined;
+  /** The bodies of the calls for a session key. */
+  authorized: Record<string, unknown>[];
+  /** All that browsers sent, but for sound. */
+  messages: Record<string, unknown>[];
+  /** How much sound browsers sent, in messages. */
+  sounds: number;
+  /** Takes these pieces of a sentence for what the caller says. */
+  hear(...pieces: string[]): void;
+  /** Hands data to the browser, as if the backend had sent it. */
+  tell(content: unknown): void;
+  /** Closes all connections, as a network would. */
+  drop(): void;
+}
+
+/** 20 ms of silence at 16 kHz: what the SDK is to play. */
+const SILENCE = btoa("\0".repeat(640));
+
+/** Starts a stand-in on a free port. */
+export function startPlatform(options: PlatformOptions): Platform {
+  const { key, agentId, secret, vad = false, trigger = "automatic" } = options;
+  /** Conversations by the session keys that were handed out for them. */
+  const conversations = new Map<string, string>();
+  const sockets = new Map<WebSocket, Record<string, unknown>>();
+  const turns = new Set<Promise<void>>();
+
+  async function authorize(request: Request): Promise<Response> {
+    const body = await request.json();
+    platform.authorized.push(body);
+    const { refusal } = platform;
+    if (refusal) {
+      return Response.json({ error: refusal.error }, refusal);
+    }
+    if (
+      request.headers.get("authorization") !== `Bearer ${key}` ||
+      body.agent_id !== agentId
+    ) {
+      return Response.json({ error: "Invalid agent or key" }, { status: 400 });
+    }
+    const client_session_key = newId("csk");
+    const conversation_id = body.conversation_id ?? newId("conv");
+    conversations.set(client_session_key, conversation_id);
+    return Response.json({
+      client_session_key,
+      conversation_id,
+      config: {
+        transcription: {
+          trigger,
+          can_interrupt: true,
+          automatic: trigger === "automatic",
+        },
+        vad: { enabled: vad },
+      },
+    });
+  }
+
+  function connect(request: Request): Response {
+    const { searchParams } = new URL(request.url);
+    const sessionKey = searchParams.get("client_session_key") ?? "";
+    const conversation_id = conversations.get(sessionKey);
+    // A key is good for one connection.
+    if (conversation_id === undefined || !conversations.delete(sessionKey)) {
+      return Response.json({ error: "Invalid session key" }, { status: 401 });
+    }
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    const session = { conversation_id, session_id: newId("sess") };
+    sockets.set(socket, session);
+    socket.onclose = () => sockets.delete(socket);
+    socket.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.type === "client.audio") {
+        platform.sounds++;
+        return;
+      }
+      platform.messages.push(message);
+      if (message.type === "client.ready") {
+        begin({ type: "session.start" }, socket);
+      }
+      if (message.type === "client.response.text") {
+        const { content: text } = message;
+        send(socket, { type: "turn.start", role: "user" });
+        send(socket, {
+          type: "user.transcript",
+          content: text,
+          turn_id: newId("turn"),
+        });
+        begin({ type: "message", text }, socket);
+      }
+    };
+    return response;
+  }
+
+  function begin(event: Record<string, unknown>, socket: WebSocket): void {
+    const turn = relay({
+      ...sockets.get(socket),
+      turn_id: newId("turn"),
+      ...event,
+    }, socket);
+    turns.add(turn);
+    turn.catch(() => {
+      // The backend has gone in mid-answer; a test that minds sees no answer.
+    }).finally(() => turns.delete(turn));
+  }
+
+  /** Asks the backend, and hands its answer on as it comes. */
+  async function relay(
+    event: Record<string, unknown>,
+    socket: WebSocket,
+  ): Promise<void> {
+    const turn_id = event.turn_id;
+    send(socket, { type: "turn.start", role: "assistant", turn_id });
+    const answer = await sendEvent(event, { url: platform.webhook, secret });
+    for await (const { type, content } of readAnswer(answer)) {
+      if (type === "response.tts") {
+        send(socket, { type: "response.text", content, turn_id });
+        send(socket, { type: "response.audio", content: SILENCE, turn_id });
+      } else {
+        send(socket, { type, content, turn_id });
+      }
+    }
+    send(socket, { type: "turn.end", role: "assistant", turn_id });
+  }
+
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    (request) => {
+      const { pathname } = new URL(request.url);
+      switch (pathname) {
+        case "/v1/agents/web/authorize_session":
+          return authorize(request);
+        case "/v1/agents/web/websocket":
+          return connect(request);
+        default:
+          return Response.json({ error: "Not found" }, { status: 404 });
+      }
+    },
+  );
+
+  const platform: Platform = {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    webhook: "",
+    refusal: undefined,
+    authorized: [],
+    messages: [],
+    sounds: 0,
+    hear(...pieces) {
+      const turn_id = newId("turn");
+      const text = pieces.join("");
+      for (const socket of sockets.keys()) {
+        send(socket, { type: "turn.start", role: "user" });
+        for (const [delta_counter, piece] of pieces.entries()) {
+          const type = "user.transcript.interim_delta";
+          // The first guess is seldom the last.
+          for (const content of [piece.toUpperCase(), piece]) {
+            send(socket, { type, content, turn_id, delta_counter });
+          }
+        }
+        send(socket, { type: "user.transcript", content: text, turn_id });
+        begin({ type: "message", text }, socket);
+      }
+    },
+    tell(content) {
+      for (const socket of sockets.keys()) {
+        send(socket, {
+          type: "response.data",
+          content,
+          turn_id: newId("turn"),
+        });
+      }
+    },
+    drop() {
+      for (const socket of sockets.keys()) {
+        socket.close(4000, "Dropped by the test");
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      platform.drop();
+      await Promise.allSettled(turns);
+      await server.shutdown();
+    },
+  };
+  return platform;
+}
+
+function send(socket: WebSocket, message: Record<string, unknown>): void {
+  if (socket.readyState === WebSocket.OPEN) {
+    socket.send(JSON.stringify(message));
+  }
+}
