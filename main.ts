@@ -5,9 +5,8 @@
  * @module
  */
 import deno from "./deno.json" with { type: "json" };
-import { createAdmin } from "./src/admin/mod.ts";
 import { onData } from "./src/agent/data.ts";
-import { createApp, createHome } from "./src/app.ts";
+import { createApp } from "./src/app.ts";
 import { nextSteps, toBanner } from "./src/banner.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
 import type { Tool } from "./src/conversation/tools.ts";
@@ -16,12 +15,12 @@ import { readEnvironment } from "./src/environment.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
 import { createLog, explain, printError, printText } from "./src/log.ts";
-import { createPage } from "./src/page.ts";
-import { createPlayground } from "./src/playground/mod.ts";
+import { createPages } from "./src/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
-import { loadOrMakeSecret } from "./src/secret.ts";
+import { findSecrets } from "./src/secret.ts";
 import { serve } from "./src/serve.ts";
 import { createStore } from "./src/sessions/mod.ts";
+import { startRetention } from "./src/sessions/retention.ts";
 import { createWebhook } from "./src/webhook.ts";
 
 async function main(): Promise<void> {
@@ -31,9 +30,7 @@ async function main(): Promise<void> {
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
   const floor = createFloor();
-  const secrets = config.webhookSecrets.length > 0
-    ? config.webhookSecrets
-    : [await loadOrMakeSecret(config.dataDir)];
+  const secrets = await findSecrets(config, log);
 
   const { version } = deno;
   const { agent, allowedOrigins } = config;
@@ -42,6 +39,8 @@ async function main(): Promise<void> {
   // to load as all the rest.
   const tools = Promise.withResolvers<readonly Tool[]>();
   let draining = false;
+  const isDraining = () => draining;
+  let stopRetention = () => Promise.resolve();
   const health = { version, provider, store, log, now };
   const webhook = createWebhook({
     secrets,
@@ -51,42 +50,29 @@ async function main(): Promise<void> {
     agent,
     tools: tools.promise,
     onData,
+    isDraining,
     log,
     now,
   });
-  const ownSecret = config.webhookSecrets.length > 0;
-  const home = createHome(version);
-  const playground = config.playground
-    ? createPlayground({
-      webhook,
-      secret: secrets[0] ?? "",
-      isLocalOnly: ownSecret,
-      secretPlace: ownSecret
-        ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
-        : { file: `${config.dataDir}/webhook-secret` },
-      version,
-      provider,
-      pages: { voice: false, sessions: config.adminToken !== undefined },
-      otherwise: home,
-    })
-    : undefined;
+  const pages = createPages({
+    config,
+    webhook,
+    secrets,
+    provider,
+    store,
+    floor,
+    version,
+    log,
+  });
   const app = createApp({
     webhook,
     authorize: createAuthorize({ ...config.layercode, allowedOrigins, log }),
     health: createHealth(health),
     ready: createReady(health),
-    home: playground?.home ?? home,
-    more: {
-      "/page.css": {
-        GET: createPage(new URL("src/page.css", import.meta.url)),
-      },
-      ...playground?.routes,
-      ...(config.adminToken === undefined
-        ? {}
-        : createAdmin({ token: config.adminToken, store, floor })),
-    },
+    home: pages.home,
+    more: pages.routes,
     log,
-    isDraining: () => draining,
+    isDraining,
   });
   const served = serve({
     config,
@@ -94,9 +80,19 @@ async function main(): Promise<void> {
     floor,
     log,
     onDrain: () => draining = true,
+    onStop: async () => {
+      await stopRetention();
+      await store.close();
+    },
   }, (url) => {
     tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
     prepare(provider, log);
+    stopRetention = startRetention({
+      store,
+      days: config.sessionTtlDays,
+      log,
+      now,
+    });
     const banner = {
       version,
       url,
@@ -104,7 +100,8 @@ async function main(): Promise<void> {
       model: provider.model,
       store: store.name,
       dataDir: config.dataDir,
-      ownSecret,
+      ownSecret: config.webhookSecrets.length > 0,
+      playground: config.playground,
     };
     if (config.log.format === "pretty") printText(toBanner(banner));
     else log.info("server.listening", { ...banner, next: nextSteps(banner) });

@@ -21,16 +21,23 @@ export interface BannerParts {
   dataDir: string;
   /** Whether the owner gave a webhook secret, or one was made. */
   ownSecret: boolean;
+  /** Whether there is a page for trying the agent. */
+  playground: boolean;
 }
 
 /** The next steps, one a line. */
-export function nextSteps({ url, ownSecret }: BannerParts): string[] {
+export function nextSteps(parts: BannerParts): string[] {
+  const { url, ownSecret, playground } = parts;
   const { port } = new URL(url);
   return [
-    `Talk to it:         deno task say "Hello"`,
+    ...(playground ? [`Talk to it:         ${url}`] : []),
+    `${
+      playground ? "In a terminal:     " : "Talk to it:        "
+    } deno task say "Hello"`,
+    `Look for mistakes:  deno task doctor`,
     `Open it to the web: cloudflared tunnel --url http://localhost:${port}`,
-    `Connect Layercode:  put <the tunnel's address>/agent in your agent's webhook URL` +
-    (ownSecret ? "" : ", its secret in .env as LAYERCODE_WEBHOOK_SECRET"),
+    `Connect Layercode:  enter https://<the tunnel's address>/agent as your agent's webhook URL` +
+    (ownSecret ? "" : ", put its secret in .env as LAYERCODE_WEBHOOK_SECRET"),
   ];
 }
 

@@ -26,6 +26,14 @@ export const PROVIDERS = ["gemini", "ollama", "echo"] as const;
 /** The name of a provider. */
 export type ProviderName = typeof PROVIDERS[number];
 
+/** What `SESSION_STORE` says. */
+export type StoreChoice =
+  /** Under {@linkcode Config.dataDir}. */
+  | { type: "file" }
+  /** A file or a server's address; without, Deno Deploy's own. */
+  | { type: "kv"; path?: string }
+  | { type: "postgres"; url: string };
+
 /** All that can be set, checked. */
 export interface Config {
   /** 0: any that is free. */
@@ -38,6 +46,8 @@ export interface Config {
   webhookSecrets: string[];
   /** For `/authorize`, which refuses without the key; without the agent, the browser names it. */
   layercode: { apiKey?: string; agentId?: string; apiUrl: string };
+  /** Where the voice page's SDK is fetched. Deno reads the same variable for packages. */
+  npmRegistry: string;
   /** In order of preference. Empty: chosen at start. */
   providers: ProviderName[];
   /** Has the key whenever {@linkcode Config.providers} names `gemini`. */
@@ -52,8 +62,12 @@ export interface Config {
   firstTokenTimeoutMs: number;
   /** How long it may be silent after that, in milliseconds. */
   stallTimeoutMs: number;
-  /** Where conversations are kept; `file` is under {@linkcode Config.dataDir}. */
-  sessionStore: "file";
+  /** Where conversations are kept. */
+  sessionStore: StoreChoice;
+  /** How long a conversation is kept after its last word, in days. 0: for good. */
+  sessionTtlDays: number;
+  /** Whether this runs where no file outlives the process: Deno Deploy. */
+  isDeploy: boolean;
   /** Origins, or `*`. */
   allowedOrigins: string[];
   /** Bearer token of the `/sessions` API, which isn't there without. */
@@ -187,11 +201,14 @@ export function readConfig(
     );
   }
 
-  const sessionStore = text("SESSION_STORE") ?? "file";
-  if (sessionStore !== "file") {
+  const dataDir = text("DATA_DIR") ?? "./data";
+  const isDeploy = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID"].some(text);
+  const sessionStore = readStore(text("SESSION_STORE"), dataDir, isDeploy);
+  if (sessionStore === undefined) {
     problems.push(
       // Not the value: it may be a database's address with its password.
-      `SESSION_STORE: must be "file"; this version has no other store`,
+      "SESSION_STORE: must be file, kv, kv:<file or http address> or " +
+        "postgres://<user>:<password>@<host>/<database>",
     );
   }
 
@@ -210,14 +227,15 @@ export function readConfig(
   const config: Config = {
     port: whole("PORT", 3000, 0, 65_535),
     hostname: text("HOST") ??
-      (webhookSecrets.length > 0 ? "0.0.0.0" : "127.0.0.1"),
-    dataDir: text("DATA_DIR") ?? "./data",
+      (webhookSecrets.length > 0 || isDeploy ? "0.0.0.0" : "127.0.0.1"),
+    dataDir,
     webhookSecrets,
     layercode: {
       ...given("apiKey", text("LAYERCODE_API_KEY")),
       ...given("agentId", text("LAYERCODE_AGENT_ID")),
       apiUrl: url("LAYERCODE_API_URL", "https://api.layercode.com"),
     },
+    npmRegistry: url("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org"),
     providers,
     gemini: {
       ...given("apiKey", apiKey),
@@ -251,7 +269,9 @@ export function readConfig(
     thinking: oneOf("LLM_THINKING", THINKING, "off"),
     firstTokenTimeoutMs: whole("FIRST_TOKEN_TIMEOUT_MS", 10_000, 1),
     stallTimeoutMs: whole("STALL_TIMEOUT_MS", 8_000, 1),
-    sessionStore: "file",
+    sessionStore: sessionStore ?? { type: "file" },
+    sessionTtlDays: whole("SESSION_TTL_DAYS", 0, 0, 36_500),
+    isDeploy,
     allowedOrigins,
     ...given("adminToken", text("ADMIN_TOKEN")),
     playground: oneOf(
@@ -270,6 +290,31 @@ export function readConfig(
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+function readStore(
+  value: string | undefined,
+  dataDir: string,
+  isDeploy: boolean,
+): StoreChoice | undefined {
+  const [, scheme, rest] = /^(\w+)(?::(.+))?$/s.exec(
+    value ?? (isDeploy ? "kv" : "file"),
+  ) ?? [];
+  switch (scheme) {
+    case "file":
+      return rest === undefined ? { type: "file" } : undefined;
+    case "kv": {
+      const path = rest ?? (isDeploy ? undefined : `${dataDir}/sessions.kv`);
+      return { type: "kv", ...(path === undefined ? {} : { path }) };
+    }
+    case "postgres":
+    case "postgresql":
+      return value && URL.canParse(value) && new URL(value).host
+        ? { type: "postgres", url: value }
+        : undefined;
+    default:
+      return undefined;
+  }
 }
 
 function toHttpUrl(value: string): string {

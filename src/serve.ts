@@ -21,6 +21,8 @@ export interface ServeParts {
   log: Log;
   /** Called when nothing new may begin. */
   onDrain: () => void;
+  /** Called when nobody is served any more; gets a moment. */
+  onStop: () => Promise<void>;
 }
 
 /** The server's address can't be had. */
@@ -30,10 +32,10 @@ export class ListenError extends Error {
 }
 
 /** How long turns under way may take to end by themselves. Deno Deploy allows 5 s in all. */
-const DRAIN_MS = 3_000;
+const DRAIN_MS = 2_500;
 
 /** How long the last bytes may take to leave after that. */
-const CLOSE_MS = 1_000;
+const CLOSE_MS = 700;
 
 /**
  * Serves until SIGINT or SIGTERM.
@@ -60,6 +62,7 @@ export async function serve(
   while (floor.size > 0 && Date.now() < deadline) await sleep(20);
   await floor.clear();
   await Promise.race([server.shutdown(), sleep(CLOSE_MS)]);
+  await Promise.race([parts.onStop(), sleep(CLOSE_MS)]);
   log.info("server.stopped");
 }
 

@@ -36,6 +36,7 @@ Deno.test("readConfig() needs no settings at all", () => {
     dataDir: "./data",
     webhookSecrets: [],
     layercode: { apiUrl: "https://api.layercode.com" },
+    npmRegistry: "https://registry.npmjs.org",
     providers: [],
     gemini: {
       // Whichever is current; the next test looks at it.
@@ -58,7 +59,9 @@ Deno.test("readConfig() needs no settings at all", () => {
     thinking: "off",
     firstTokenTimeoutMs: 10_000,
     stallTimeoutMs: 8_000,
-    sessionStore: "file",
+    sessionStore: { type: "file" },
+    sessionTtlDays: 0,
+    isDeploy: false,
     allowedOrigins: [],
     playground: true,
     log: { level: "info", format: "json" },
@@ -105,6 +108,11 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     { LAYERCODE_API_URL: "https://proxy.example/layercode/" },
     (c) => c.layercode.apiUrl,
     "https://proxy.example/layercode",
+  ],
+  [
+    { NPM_CONFIG_REGISTRY: "https://npm.example/all/" },
+    (c) => c.npmRegistry,
+    "https://npm.example/all",
   ],
 
   [{ LLM_PROVIDER: "ollama" }, (c) => c.providers, ["ollama"]],
@@ -174,7 +182,34 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
   ],
   [{ STALL_TIMEOUT_MS: "500" }, (c) => c.stallTimeoutMs, 500],
 
-  [{ SESSION_STORE: "file" }, (c) => c.sessionStore, "file"],
+  [{ SESSION_STORE: "file" }, (c) => c.sessionStore, { type: "file" }],
+  [{ SESSION_STORE: "kv", DATA_DIR: "/d" }, (c) => c.sessionStore, {
+    type: "kv",
+    path: "/d/sessions.kv",
+  }],
+  [{ SESSION_STORE: "kv:./my kv" }, (c) => c.sessionStore, {
+    type: "kv",
+    path: "./my kv",
+  }],
+  [{ SESSION_STORE: "kv:http://kv.example:4512" }, (c) => c.sessionStore, {
+    type: "kv",
+    path: "http://kv.example:4512",
+  }],
+  [{ SESSION_STORE: "postgres://me:hush@db/parley" }, (c) => c.sessionStore, {
+    type: "postgres",
+    url: "postgres://me:hush@db/parley",
+  }],
+  [{ SESSION_STORE: "postgresql://db/parley" }, (c) => c.sessionStore, {
+    type: "postgres",
+    url: "postgresql://db/parley",
+  }],
+  // On Deno Deploy no file outlives the process, and every interface is its proxy's.
+  [{ DENO_DEPLOY: "1" }, (c) => c.sessionStore, { type: "kv" }],
+  [{ DENO_DEPLOYMENT_ID: "x" }, (c) => c.hostname, "0.0.0.0"],
+  [{ DENO_DEPLOY: "1", SESSION_STORE: "file" }, (c) => c.sessionStore, {
+    type: "file",
+  }],
+  [{ SESSION_TTL_DAYS: "30" }, (c) => c.sessionTtlDays, 30],
 
   [
     { ALLOWED_ORIGINS: "https://a.example, http://localhost:5173" },
@@ -227,6 +262,7 @@ const NAMES = [
   "LAYERCODE_API_KEY",
   "LAYERCODE_AGENT_ID",
   "LAYERCODE_API_URL",
+  "NPM_CONFIG_REGISTRY",
   "LLM_PROVIDER",
   "GOOGLE_GENERATIVE_AI_API_KEY",
   "GEMINI_MODEL",
@@ -246,6 +282,7 @@ const NAMES = [
   "FIRST_TOKEN_TIMEOUT_MS",
   "STALL_TIMEOUT_MS",
   "SESSION_STORE",
+  "SESSION_TTL_DAYS",
   "ALLOWED_ORIGINS",
   "ADMIN_TOKEN",
   "PLAYGROUND",
@@ -287,6 +324,7 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ LAYERCODE_WEBHOOK_SECRET: "," }, "LAYERCODE_WEBHOOK_SECRET", "comma"],
   [{ LAYERCODE_API_URL: "api.example" }, "LAYERCODE_API_URL", "https://"],
   [{ LAYERCODE_API_URL: "ftp://api.example" }, "LAYERCODE_API_URL", "https://"],
+  [{ NPM_CONFIG_REGISTRY: "npm" }, "NPM_CONFIG_REGISTRY", "https://"],
   [{ LLM_PROVIDER: "gpt" }, "LLM_PROVIDER", '"gpt"', "gemini, ollama, echo"],
   [{ LLM_PROVIDER: "echo,gpt" }, "LLM_PROVIDER", '"gpt"'],
   [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER"],
@@ -323,7 +361,12 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ STALL_TIMEOUT_MS: "8s" }, "STALL_TIMEOUT_MS", '"8s"'],
   [{ CONTEXT_TOKENS: "511" }, "CONTEXT_TOKENS", '"511"', "from 512"],
   [{ CONTEXT_TOKENS: "8k" }, "CONTEXT_TOKENS", '"8k"'],
-  [{ SESSION_STORE: "redis" }, "SESSION_STORE", '"file"'],
+  [{ SESSION_STORE: "redis" }, "SESSION_STORE", "file, kv"],
+  [{ SESSION_STORE: "file:/tmp" }, "SESSION_STORE", "file, kv"],
+  [{ SESSION_STORE: "kv:" }, "SESSION_STORE", "file, kv"],
+  [{ SESSION_STORE: "postgres://" }, "SESSION_STORE", "postgres://"],
+  [{ SESSION_STORE: "postgres:db" }, "SESSION_STORE", "postgres://"],
+  [{ SESSION_TTL_DAYS: "-1" }, "SESSION_TTL_DAYS", "whole number"],
   [{ ALLOWED_ORIGINS: "*,x" }, "ALLOWED_ORIGINS", '"x"'],
   [{ PLAYGROUND: "yes" }, "PLAYGROUND", '"yes"', "on, off"],
   [{ LOG_LEVEL: "loud" }, "LOG_LEVEL", '"loud"', "debug, info, warn, error"],

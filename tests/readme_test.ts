@@ -51,7 +51,8 @@ Deno.test("README.md names every setting and every task", async () => {
   for (const name of settings) {
     assert(readme.includes(`\`${name}\``), `README.md lacks ${name}`);
   }
-  for (const task of ["start", "dev", "test", "check", "bench", "say"]) {
+  const tasks = ["start", "dev", "test", "check", "bench", "say"];
+  for (const task of [...tasks, "doctor", "sessions"]) {
     assert(task in deno.tasks);
     assert(readme.includes(`deno task ${task}`), `README.md lacks ${task}`);
   }

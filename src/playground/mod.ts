@@ -83,10 +83,28 @@ export function createPlayground(
       parts.otherwise,
     ),
     routes: {
-      "/playground/page.css": { GET: file("page.css") },
-      "/playground/page.js": { GET: file("page.js") },
+      ...Object.fromEntries(
+        FILES.map((name) => [`/playground/${name}`, { GET: file(name) }]),
+      ),
       "/playground/info": { GET: guard(info, hidden) },
       "/playground/turn": { POST: guard(turn, hidden) },
     },
   };
 }
+
+/** What the page is made of. */
+const FILES = [
+  "page.css",
+  "call.js",
+  "chart.js",
+  "curl.js",
+  "dom.js",
+  "heard.js",
+  "page.js",
+  "raw.js",
+  "sentences.js",
+  "turn.js",
+  "view.js",
+  "voice_in.js",
+  "voice_out.js",
+];

@@ -7,15 +7,25 @@
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { createFileStore } from "./file.ts";
+import { createKvStore } from "./kv.ts";
+import { createPostgresStore } from "./postgres.ts";
 import type { SessionStore } from "./store.ts";
 
-/** Makes the store that the settings name. */
+/** Makes the store that the settings name. Nothing is opened until it is used. */
 export function createStore(config: Config, log: Log): SessionStore {
-  switch (config.sessionStore) {
+  const choice = config.sessionStore;
+  function onBadRecord(record: { id: string }): void {
+    log.warn("session.bad_record", { ...record });
+  }
+  switch (choice.type) {
     case "file":
       return createFileStore({
         folder: `${config.dataDir}/sessions`,
         onBadLine: (line) => log.warn("session.bad_line", { ...line }),
       });
+    case "kv":
+      return createKvStore({ ...choice, onBadRecord });
+    case "postgres":
+      return createPostgresStore({ ...choice, onBadRecord });
   }
 }

@@ -15,6 +15,8 @@ export interface ServerOptions {
   env?: Record<string, string>;
   /** Where it runs, and where `data` is made. Default: a new folder. */
   folder?: string;
+  /** Permissions instead of those of `deno task start`. */
+  flags?: string[];
 }
 
 /** A server under way. */
@@ -82,10 +84,12 @@ export async function startServer(
       "run",
       "-q",
       "--no-prompt",
-      "--allow-net",
-      "--allow-env",
-      `--allow-read=${ROOT.pathname},.`,
-      "--allow-write=./data",
+      ...options.flags ?? [
+        "--allow-net",
+        "--allow-env",
+        `--allow-read=${ROOT.pathname},.`,
+        "--allow-write=./data",
+      ],
       ...stdFlags(),
       path("main.ts"),
     ],

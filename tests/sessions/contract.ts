@@ -327,6 +327,11 @@ export function testStore(
       const all = await under.list({ limit: 100 });
       assertEquals(all.sessions.map(({ id }) => id), found);
       assertEquals(all.cursor, undefined);
+      for (
+        const wrong of ["nonsense", "-1", "AAAA", "é", "\u0000", "9".repeat(40)]
+      ) {
+        assertEquals(await under.list({ cursor: wrong }), { sessions: [] });
+      }
     }
   });
 

@@ -1,0 +1,362 @@
+/**
+ * The playground by text: turns, interruptions, the tools, and a server that
+ * goes away.
+ *
+ * @module
+ */
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { cleanEnv, startServer } from "../fakes/server.ts";
+import { newPage, openBrowser, until } from "./_browser.ts";
+import {
+  BREAKFAST,
+  endless,
+  openPlayground,
+  readConversation,
+  type,
+  waitForEnd,
+  waitForWords,
+  wordsOf,
+} from "./_playground.ts";
+
+Deno.test("the playground answers a text, with times and who answered", async () => {
+  await using open = await openPlayground();
+  const { page } = open;
+  assertEquals(
+    await page.evaluate(() => document.activeElement?.id),
+    "words",
+    "the field has the focus",
+  );
+  await type(page, "When is <b>breakfast</b>?");
+  assertEquals(await waitForEnd(page, 2), "complete");
+  assertEquals(await wordsOf(page, 2), BREAKFAST.join(""));
+  assertEquals(
+    await page.locator(".turn:nth-child(2) .you .words").textContent(),
+    "When is <b>breakfast</b>?",
+  );
+  const notes = page.locator(".turn:nth-child(2) .notes");
+  assertMatch(await notes.innerText(), /\d+ ms\s+first word/);
+  assertMatch(await notes.innerText(), /\d (ms|s) total/);
+  assertMatch(await notes.innerText(), /gemini · gemini-3\.5-flash-lite/);
+  assertMatch(await notes.innerText(), /tokens: \d+ in, \d+ out/);
+  assertMatch(
+    await notes.locator("svg").getAttribute("aria-label") ?? "",
+    /to the first word, .* in all/,
+  );
+  assertMatch(
+    await page.locator("#chart svg").getAttribute("aria-label") ?? "",
+    /^turn 2: \d+ m?s to the first word/,
+  );
+  assertMatch(await page.locator("#median").innerText(), /^\d+ m?s$/);
+  assertStringIncludes(
+    await page.locator("#live").textContent() ?? "",
+    "Breakfast is from seven to half past ten. It is in",
+    "read out to those who can't see it",
+  );
+});
+
+Deno.test("the playground says that a stand-in answers", async () => {
+  await using open = await openPlayground({ env: { LLM_PROVIDER: "echo" } });
+  assertStringIncludes(
+    await open.page.locator("#note").innerText(),
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+  );
+  await type(open.page, "Hello");
+  await waitForWords(open.page, 2, /You said: Hello/);
+});
+
+for (const way of ["Escape", "the button", "typing"] as const) {
+  Deno.test(`the playground lets a caller interrupt by ${way}, and tells the agent what was heard`, async () => {
+    await using open = await openPlayground({
+      answer: (text) =>
+        text.includes("story")
+          ? endless("Once upon a time ", "there was a hotel ")
+          : { kind: "text", chunks: ["As you wish."] },
+    });
+    const { page, server, gemini } = open;
+    await type(page, "Tell me a story");
+    await waitForWords(page, 2, /a hotel/);
+    assertEquals(await page.locator("#interrupt").isEnabled(), true);
+    if (way === "Escape") await page.keyboard.press("Escape");
+    if (way === "the button") await page.locator("#interrupt").click();
+    await type(page, "Enough");
+    assertEquals(await waitForEnd(page, 3), "complete");
+    assertEquals(await waitForEnd(page, 2), "interrupted");
+    assertMatch(
+      await page.locator(".turn:nth-child(2) .state").innerText(),
+      /Interrupted/,
+    );
+    // All that was shown was heard.
+    assertEquals(
+      await page.locator(".turn:nth-child(2) .unheard").textContent(),
+      "",
+    );
+
+    const [told] = gemini.requests.filter(({ body }) =>
+      JSON.stringify(body).includes("Tell me a story")
+    );
+    assertEquals(await told?.ended, "cancelled", "the model was stopped");
+    const lines = await readConversation(page, server);
+    const heard = lines.find((line) => line.type === "heard");
+    const story = lines.find((line) => line.text === "Tell me a story");
+    assertEquals(heard?.text?.trim(), "Once upon a time there was a hotel");
+    assertEquals(heard?.turnId, story?.turnId);
+    assertStringIncludes(
+      JSON.stringify(gemini.requests.at(-1)?.body),
+      "there was a hotel [interrupted]",
+    );
+  });
+}
+
+Deno.test("the playground goes on after the server was away, and loses no words", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const env = { LLM_PROVIDER: "echo" };
+    await using browser = await openBrowser();
+    await using first = await startServer({ folder, env });
+    await using watched = await newPage(browser, {
+      // The browser itself reports what could not be reached.
+      mayLog: /net::ERR_/,
+    });
+    const { page } = watched;
+    await page.goto(first.url);
+    await waitForWords(page, 1, /Welcome/);
+    await type(page, "Are you there?");
+    await waitForWords(page, 2, /message number 1/);
+    await waitForEnd(page, 2);
+    const id = new URL(page.url()).hash;
+    await first.stop("SIGTERM");
+
+    await type(page, "And now?");
+    assertEquals(await waitForEnd(page, 3), "failed");
+    await page.locator("#alert").getByText("can't be reached").waitFor();
+    assertEquals(await page.locator("#words").inputValue(), "And now?");
+
+    const { port } = new URL(first.url);
+    await using _second = await startServer({
+      folder,
+      env: { ...env, PORT: port },
+    });
+    await page.locator("#alert").getByText("Parley is back").waitFor();
+    await page.locator("#alert button").click();
+    await waitForWords(page, 4, /Welcome back/);
+    assertEquals(new URL(page.url()).hash, id);
+    assertEquals(await page.locator("#alert").isVisible(), false);
+    await page.locator("#words").press("Enter");
+    await waitForWords(page, 5, /message number 2/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the playground tells when an answer breaks off", async () => {
+  await using open = await openPlayground({
+    answer: () => endless("Half of "),
+    mayLog: /ERR_/,
+  });
+  const { page, server } = open;
+  await type(page, "Say something whole");
+  await waitForWords(page, 2, /Half of/);
+  await server.stop("SIGKILL");
+  assertEquals(await waitForEnd(page, 2), "failed");
+  assertStringIncludes(
+    await page.locator(".turn:nth-child(2) .state").innerText(),
+    "broke in the middle",
+  );
+});
+
+Deno.test("the playground marks a turn that failed", async () => {
+  await using open = await openPlayground({
+    answer: () => ({ kind: "status", status: 400 }),
+  });
+  await type(open.page, "Hello");
+  assertEquals(await waitForEnd(open.page, 2), "failed");
+  await waitForWords(open.page, 2, /Sorry/);
+  assertStringIncludes(
+    await open.page.locator(".turn:nth-child(2) .state").innerText(),
+    "failed",
+  );
+});
+
+Deno.test("the playground begins a new conversation, and a reload goes on with it", async () => {
+  await using open = await openPlayground({ env: { LLM_PROVIDER: "echo" } });
+  const { page } = open;
+  await type(page, "One");
+  await waitForEnd(page, 2);
+  const first = page.url();
+  await page.locator("#new").click();
+  await until(async () => await page.locator(".turn").count() === 1, "cleared");
+  await waitForWords(page, 1, /^Welcome!/);
+  assertNotEquals(page.url(), first);
+  await type(page, "Two");
+  await waitForWords(page, 2, /message number 1/);
+  await waitForEnd(page, 2);
+  const id = await page.locator("#conversation").textContent();
+  await page.reload();
+  await waitForWords(page, 1, /Welcome back/);
+  assertEquals(await page.locator("#conversation").textContent(), id);
+  await page.goto(first);
+  await page.locator("#conversation").getByText(new URL(first).hash.slice(1))
+    .waitFor();
+});
+
+Deno.test("the playground repeats the last turn, which is answered from the record", async () => {
+  await using open = await openPlayground();
+  const { page, gemini, server } = open;
+  await type(page, "When is breakfast?");
+  await waitForEnd(page, 2);
+  const asked = gemini.requests.length;
+  await page.locator("#repeat").click();
+  assertEquals(await waitForEnd(page, 3), "complete");
+  assertEquals(await wordsOf(page, 3), BREAKFAST.join(""));
+  assertStringIncludes(
+    await page.locator(".turn:nth-child(3) .you").innerText(),
+    "from the record",
+  );
+  assertEquals(gemini.requests.length, asked, "no model was asked");
+  const lines = await readConversation(page, server);
+  assertEquals(lines.filter((line) => line.type === "user").length, 1);
+});
+
+Deno.test("the playground copies a turn as a command that works", async () => {
+  await using open = await openPlayground({
+    env: { LLM_PROVIDER: "echo", SPEECH_CLEANUP: "off" },
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const { page, server } = open;
+  const text = `It's "so" so: $HOME \`date\` — 世界`;
+  await type(page, text);
+  await waitForEnd(page, 2);
+  await page.locator("#curl").click();
+  await page.locator("#curl").getByText("Copied").waitFor();
+  const script = await page.evaluate(() => navigator.clipboard.readText());
+  const { stdout } = await new Deno.Command("bash", {
+    args: ["-c", script],
+    cwd: server.folder,
+    env: cleanEnv(),
+    clearEnv: true,
+  }).output();
+  const said = new TextDecoder().decode(stdout).split("\n")
+    .filter((line) => line.startsWith("data: "))
+    .map((line) => JSON.parse(line.slice(6)).content ?? "").join("");
+  assertStringIncludes(said, `You said: ${text}.`);
+  assertStringIncludes(said, "message number 2");
+});
+
+Deno.test("the playground offers the text where the browser won't copy", async () => {
+  await using open = await openPlayground({
+    before: () => {
+      Object.defineProperty(navigator, "clipboard", { value: undefined });
+      document.execCommand = () => false;
+    },
+  });
+  const { page } = open;
+  await page.locator("#curl").click();
+  await page.locator("#by-hand").waitFor();
+  assertMatch(await page.locator("#by-hand-text").inputValue(), /^secret=/);
+});
+
+Deno.test("the playground shows tools at work, where they were called", async () => {
+  await using open = await openPlayground({
+    answer: (text) =>
+      text.includes("time")
+        ? {
+          kind: "tool-calls",
+          chunks: ["Let me see. "],
+          calls: [
+            { name: "current_time", args: { time_zone: "Asia/Tokyo" } },
+            { name: "current_time", args: { time_zone: "Nowhere" } },
+          ],
+        }
+        : { kind: "text", chunks: ["It is late."] },
+  });
+  const { page } = open;
+  await type(page, "What time is it?");
+  await waitForWords(page, 2, /late/);
+  await waitForEnd(page, 2);
+  const parts = page.locator(".turn:nth-child(2) .parts > *");
+  const shown = await parts.allInnerTexts();
+  assertEquals(shown.length, 4);
+  assertMatch(shown[0] ?? "", /Let me see/);
+  assert(
+    shown.some((text) => /current_time\s+done in /.test(text)),
+    `${shown}`,
+  );
+  assert(
+    shown.some((text) => /current_time\s+failed in /.test(text)),
+    `${shown}`,
+  );
+  assertMatch(shown[3] ?? "", /It is late/);
+});
+
+Deno.test("the playground shows what the agent sends to the page", async () => {
+  await using open = await openPlayground();
+  const { page } = open;
+  const events = [
+    { type: "response.data", content: { cart: ["tea", "<i>cake</i>"] } },
+    { type: "response.tts", content: "In your cart." },
+    { type: "response.end" },
+  ];
+  await page.route("**/playground/turn", (route) =>
+    route.fulfill({
+      contentType: "text/event-stream",
+      body: events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(
+        "",
+      ),
+    }));
+  await type(page, "Put tea and cake in my cart");
+  await waitForWords(page, 2, /In your cart/);
+  assertStringIncludes(
+    await page.locator(".turn:nth-child(2) .data").innerText(),
+    '{"cart":["tea","<i>cake</i>"]}',
+  );
+});
+
+Deno.test("the playground sends data as a page does", async () => {
+  await using open = await openPlayground();
+  const { page, server } = open;
+  await page.getByText("Send data").first().click();
+  await page.locator("#data").fill('{"page": rooms}');
+  await page.getByRole("button", { name: "Send data" }).click();
+  await page.locator("#data-answer").getByText("not JSON").waitFor();
+  await page.locator("#data").fill('{"page": "rooms"}');
+  await page.getByRole("button", { name: "Send data" }).click();
+  await page.locator("#data-answer").getByText('{"status":"ok"}').waitFor();
+  const lines = await readConversation(page, server);
+  assert(lines.some(({ type }) => type === "data"));
+});
+
+Deno.test("the playground has the raw events in a drawer, and no more than 500", async () => {
+  await using open = await openPlayground({
+    answer: (text) => ({
+      kind: "text",
+      chunks: text.includes("long")
+        ? Array.from({ length: 600 }, (_, n) => `word${n} `)
+        : BREAKFAST,
+    }),
+  });
+  const { page } = open;
+  await type(page, "When is breakfast?");
+  await waitForEnd(page, 2);
+  await page.locator("#raw-toggle").click();
+  const rows = await page.locator("#raw-list li").allInnerTexts();
+  const request = rows.find((row) => row.includes('"When is breakfast?"')) ??
+    "";
+  assertMatch(request, /Turn 2/);
+  assertMatch(request, /"session_id":"sess_[0-9a-f]{20}"/);
+  assert(rows.some((row) => /\+\d+ ms[^]*"response\.tts"/.test(row)));
+  assertStringIncludes(rows.at(-2) ?? "", "parley.turn");
+  assertStringIncludes(rows.at(-1) ?? "", "response.end");
+
+  await type(page, "Something long");
+  await waitForEnd(page, 3);
+  assertEquals(await page.locator("#raw-list li").count(), 500);
+  assertEquals(await page.locator("#raw-count").textContent(), "500");
+  await page.keyboard.press("Escape");
+  assertEquals(await page.locator("#raw").isVisible(), false);
+});

@@ -1,0 +1,267 @@
+/**
+ * The playground by voice. A headless browser has neither voices nor a
+ * microphone, so both are stand-ins that send the events that real ones send;
+ * what is spoken moves on when the test says so.
+ *
+ * @module
+ */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type Page, until } from "./_browser.ts";
+import { fakeSpeech, tell } from "./_speech.ts";
+import {
+  endless,
+  openPlayground,
+  readConversation,
+  type,
+  waitForEnd,
+  waitForWords,
+  wordsOf,
+} from "./_playground.ts";
+
+/** All that was given to the voice so far. */
+async function spokenIn(page: Page): Promise<string[]> {
+  return await page.evaluate("spoken");
+}
+
+/** What is struck through in a turn. */
+async function unheardIn(page: Page, turn: number): Promise<string> {
+  const struck = page.locator(`.turn:nth-child(${turn}) s.unheard`);
+  return (await struck.allTextContents()).join("").replace("Not heard: ", "");
+}
+
+const STORY = [
+  "The house is old. ",
+  "A captain built it ",
+  "by the sea. ",
+  "His daughter ran ",
+];
+
+async function openWithVoice() {
+  return await openPlayground({
+    before: fakeSpeech,
+    answer: (text) =>
+      text.includes("story")
+        ? endless(...STORY)
+        : { kind: "text", chunks: ["Well. ", "As you wish."] },
+  });
+}
+
+Deno.test("the playground speaks sentence by sentence, as they arrive", async () => {
+  await using open = await openWithVoice();
+  const { page } = open;
+  await page.locator("#voice").click();
+  assertEquals(await spokenIn(page), ["Welcome!"]);
+  await tell(page, "speakWords");
+  assertEquals((await spokenIn(page)).at(-1), "How can I help you today?");
+  await tell(page, "speakWords");
+  assertEquals(await waitForEnd(page, 1), "complete");
+
+  await type(page, "Tell me a story");
+  await waitForWords(page, 2, /daughter/);
+  // The rest is not whole yet, and the second waits for the first.
+  assertEquals((await spokenIn(page)).slice(2), ["The house is old."]);
+  assertEquals(
+    await page.locator(".turn:nth-child(2) .ahead").textContent(),
+    STORY.join("").trimEnd(),
+    "not yet spoken",
+  );
+  await tell(page, "speakWords");
+  assertEquals((await spokenIn(page)).at(-1), "A captain built it by the sea.");
+  assertEquals(
+    await page.locator(".turn:nth-child(2) .ahead").textContent(),
+    STORY.slice(1).join("").trimEnd(),
+  );
+});
+
+Deno.test("the playground lets a caller speak over the agent, and tells it what was spoken", async () => {
+  await using open = await openWithVoice();
+  const { page, server, gemini } = open;
+  await page.locator("#mic").click();
+  assertEquals(
+    await page.locator("#voice").getAttribute("aria-pressed"),
+    "true",
+  );
+  await tell(page, "hear", "tell me", false);
+  assertEquals(await page.locator("#ghost").textContent(), "tell me");
+  await tell(page, "hear", "tell me a story", true);
+  await waitForWords(page, 2, /daughter/);
+  await tell(page, "speakWords");
+  await tell(page, "speakWords", 3);
+
+  // Its own voice, from the loudspeaker.
+  await tell(page, "hear", "a captain built", false);
+  assertEquals(
+    await page.locator(".turn:nth-child(2)").getAttribute("data-speaking"),
+    "true",
+  );
+  await tell(page, "hear", "stop please", false);
+  assertEquals(await waitForEnd(page, 2), "interrupted");
+  assertEquals(
+    (await unheardIn(page, 2)).trim(),
+    "built it by the sea. His daughter ran",
+  );
+  await tell(page, "hear", "stop please", true);
+  await waitForWords(page, 3, /As you wish/);
+
+  const lines = await readConversation(page, server);
+  const heard = lines.find((line) => line.type === "heard");
+  assertEquals(heard?.text, "The house is old. A captain");
+  assertStringIncludes(
+    JSON.stringify(gemini.requests.at(-1)?.body),
+    "The house is old. A captain [interrupted]",
+  );
+});
+
+Deno.test("the playground counts as unheard what was received and not yet spoken", async () => {
+  await using open = await openWithVoice();
+  const { page, server } = open;
+  await page.locator("#voice").click();
+  await page.keyboard.press("Escape");
+  await type(page, "Short, please");
+  await waitForWords(page, 2, /As you wish/);
+  await tell(page, "speakWords");
+  // The answer is whole, its last sentence not begun.
+  await page.keyboard.press("Escape");
+  assertEquals(await waitForEnd(page, 2), "interrupted");
+  assertEquals((await unheardIn(page, 2)).trim(), "As you wish.");
+  await type(page, "Again");
+  await waitForWords(page, 3, /As you wish/);
+  const lines = await readConversation(page, server);
+  assertEquals(
+    lines.filter((line) => line.type === "heard").map(({ text }) =>
+      text?.trim()
+    ),
+    ["", "Well."],
+  );
+});
+
+Deno.test("the playground guesses by the clock where a voice tells nothing", async () => {
+  await using open = await openWithVoice();
+  const { page } = open;
+  await page.evaluate(() => Object.assign(globalThis, { isMute: true }));
+  await page.locator("#voice").click();
+  await page.keyboard.press("Escape");
+  await type(page, "Tell me a story");
+  await waitForWords(page, 2, /daughter/);
+  await tell(page, "speakWords", 1);
+  await until(
+    async () =>
+      /^The/.test(
+        await page.locator(".turn:nth-child(2) .agent .words").evaluate((
+          element,
+        ) => element.firstChild?.textContent ?? ""),
+      ),
+    "the first word is taken for spoken",
+  );
+  await page.keyboard.press("Escape");
+  assertEquals(await waitForEnd(page, 2), "interrupted");
+  assertMatch(await unheardIn(page, 2), /A captain built it by the sea/);
+});
+
+Deno.test("the playground listens while Space is held", async () => {
+  await using open = await openWithVoice();
+  const { page } = open;
+  await page.locator("#scroll").focus();
+  await page.keyboard.down("Space");
+  assertEquals(await page.locator("#mic").getAttribute("aria-pressed"), "true");
+  await tell(page, "hear", "hello there", true);
+  await page.keyboard.up("Space");
+  assertEquals(
+    await page.locator("#mic").getAttribute("aria-pressed"),
+    "false",
+  );
+  await waitForWords(page, 2, /As you wish/);
+});
+
+Deno.test("the playground keeps the chosen voice, and recognition follows its language", async () => {
+  await using open = await openWithVoice();
+  const { page } = open;
+  assertEquals(await page.locator("#voices").inputValue(), "daniel");
+  await page.locator("#voices").selectOption("anna");
+  await page.reload();
+  await waitForWords(page, 1, /Welcome/);
+  assertEquals(await page.locator("#voices").inputValue(), "anna");
+  await page.locator("#mic").click();
+  assertEquals(
+    await page.evaluate("mic.lang"),
+    "de-DE",
+  );
+});
+
+Deno.test("the playground says where the audio goes", async () => {
+  await using open = await openWithVoice();
+  const note = open.page.locator("#mic-note");
+  assertMatch(
+    await note.innerText(),
+    /may send audio to its maker.*Google.*Apple/,
+  );
+});
+
+Deno.test("the playground recognises on the device where it can, and says so", async () => {
+  await using open = await openPlayground({
+    before: `(${fakeSpeech})();
+      SpeechRecognition.available = () => Promise.resolve("available");`,
+  });
+  const { page } = open;
+  await page.locator("#mic-note").getByText("audio stays here").waitFor();
+  await page.locator("#mic").click();
+  assertEquals(
+    await page.evaluate("mic.processLocally"),
+    true,
+  );
+});
+
+Deno.test("the playground says why there is no microphone", async () => {
+  await using open = await openPlayground({
+    before: () => {
+      // deno-lint-ignore no-explicit-any -- as in Firefox
+      const world = globalThis as any;
+      delete world.SpeechRecognition;
+      delete world.webkitSpeechRecognition;
+    },
+  });
+  const { page } = open;
+  assertEquals(await page.locator("#mic").isDisabled(), true);
+  assertStringIncludes(
+    await page.locator("#mic-note").innerText(),
+    "no speech recognition",
+  );
+});
+
+for (
+  const [error, words] of Object.entries({
+    "not-allowed": "Allow it beside the address",
+    "audio-capture": "No microphone was found",
+    "network": "needs its maker's server",
+  })
+) {
+  Deno.test(`the playground says what to do when the microphone ends with ${error}`, async () => {
+    await using open = await openWithVoice();
+    const { page } = open;
+    await page.locator("#mic").click();
+    await page.evaluate(`mic.onerror({ type: "error", error: "${error}" })`);
+    assertStringIncludes(await page.locator("#alert").innerText(), words);
+    assertEquals(
+      await page.locator("#mic").getAttribute("aria-pressed"),
+      "false",
+    );
+  });
+}
+
+Deno.test("the playground goes on listening after a silence", async () => {
+  await using open = await openWithVoice();
+  const { page } = open;
+  await page.locator("#mic").click();
+  await page.evaluate(`
+    first = mic;
+    mic.onerror({ type: "error", error: "no-speech" });
+    mic.onend({ type: "end" });
+  `);
+  assertEquals(
+    await page.evaluate("mic !== first"),
+    true,
+  );
+  await tell(page, "hear", "still there", true);
+  await waitForWords(page, 2, /As you wish/);
+  assertMatch(await wordsOf(page, 2), /Well/);
+});

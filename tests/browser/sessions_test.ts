@@ -1,0 +1,180 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { SessionRecord } from "../../src/sessions/session.ts";
+import { createFileStore } from "../../src/sessions/file.ts";
+import { startServer } from "../fakes/server.ts";
+import { findInaccessible, newPage, openBrowser } from "./_browser.ts";
+
+const TOKEN = "a token for tests only";
+
+/** A conversation with all that one can hold. */
+async function fill(folder: string): Promise<void> {
+  const store = createFileStore({ folder: `${folder}/data/sessions` });
+  const at = "2026-11-21T10:00:00.000Z";
+  const id = "conv_hotel";
+  const who = { provider: "gemini", model: "gemini-3.5-flash-lite" };
+  const records: SessionRecord[] = [
+    { type: "assistant", turnId: "t0", text: "Hotel Aurora, good day!", at },
+    { type: "end", turnId: "t0", status: "complete", at },
+    { type: "user", turnId: "t1", text: "Do you have a room tonight?", at },
+    {
+      type: "calls",
+      turnId: "t1",
+      calls: [{ id: "c", name: "find_rooms", arguments: { nights: 1 } }],
+      at,
+    },
+    {
+      type: "result",
+      turnId: "t1",
+      callId: "c",
+      name: "find_rooms",
+      text: '{"free":2}',
+      at,
+    },
+    {
+      type: "assistant",
+      turnId: "t1",
+      text: "We have two rooms left, one with a view of the lake.",
+      at,
+    },
+    {
+      type: "end",
+      turnId: "t1",
+      status: "interrupted",
+      ...who,
+      firstWordsMs: 310,
+      totalMs: 1_250,
+      outputTokens: 14,
+      at,
+    },
+    {
+      type: "heard",
+      turnId: "t1",
+      text: "We have two rooms left,",
+      at,
+    },
+    { type: "user", turnId: "t2", text: "The cheaper one, please.", at },
+    { type: "memory", turnId: "t2", text: "Wants the cheaper room", at },
+    { type: "assistant", turnId: "t2", text: "Gladly. Which name?", at },
+    {
+      type: "end",
+      turnId: "t2",
+      status: "complete",
+      ...who,
+      firstWordsMs: 190,
+      totalMs: 640,
+      outputTokens: 6,
+      at,
+    },
+    { type: "note", name: "session.end", content: { duration: 9_000 }, at },
+  ];
+  await store.update(id, () => records);
+  for (let n = 0; n < 60; n++) {
+    await store.update(`conv_${n}`, () => [
+      { type: "user", turnId: "t", text: `Question ${n}`, at },
+    ]);
+  }
+  await store.update("odd/id <b>", () => [
+    { type: "user", turnId: "t", text: "<img src=x onerror=alert(1)>", at },
+  ]);
+}
+
+Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t) => {
+  const folder = await Deno.makeTempDir();
+  await fill(folder);
+  await using server = await startServer({
+    folder,
+    env: { ADMIN_TOKEN: TOKEN },
+  });
+  await using browser = await openBrowser();
+  await using watched = await newPage(browser, {
+    // What a browser says of the wrong token.
+    mayLog: /401/,
+    acceptDownloads: true,
+  });
+  const { page } = watched;
+
+  await t.step("a wrong token is refused in words", async () => {
+    await page.goto(`${server.url}/sessions`);
+    await page.getByLabel("ADMIN_TOKEN").fill("wrong");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("ADMIN_TOKEN").waitFor();
+    assertEquals(await findInaccessible(page), []);
+  });
+
+  await t.step("the right one shows the list, newest first", async () => {
+    await page.getByLabel("ADMIN_TOKEN").fill(TOKEN);
+    await page.keyboard.press("Enter");
+    await page.getByText("Question 59").waitFor();
+    const rows = page.locator("#rows li");
+    assertEquals(await rows.count(), 50);
+    assertStringIncludes(await rows.first().innerText(), "<img src=x");
+    assertEquals(await findInaccessible(page), []);
+    await page.getByRole("button", { name: "Show more" }).click();
+    await page.getByText("Do you have a room tonight?").waitFor();
+    assertEquals(await rows.count(), 62);
+    await keepPicture(page, "list");
+  });
+
+  await t.step(
+    "one is shown with what was heard, and its timings",
+    async () => {
+      await page.getByText("Do you have a room tonight?").click();
+      await page.getByText("find_rooms").waitFor();
+      assertEquals(
+        await page.locator("del").innerText(),
+        " one with a view of the lake.",
+      );
+      const text = await page.locator("main").innerText();
+      for (
+        const words of ["first word 310 ms", "Wants the cheaper room", "9000"]
+      ) {
+        assertStringIncludes(text, words);
+      }
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        assertEquals(await findInaccessible(page), []);
+        await keepPicture(page, colorScheme);
+      }
+      await page.setViewportSize({ width: 320, height: 700 });
+      const { scrollWidth } = await page.evaluate(() => ({
+        scrollWidth: document.documentElement.scrollWidth,
+      }));
+      assertEquals(scrollWidth, 320);
+      assertEquals(await findInaccessible(page), []);
+      await keepPicture(page, "phone");
+      const download = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Download JSON" }).click();
+      assertEquals((await download).suggestedFilename(), "conv_hotel.json");
+    },
+  );
+
+  await t.step("it is deleted once that is confirmed", async () => {
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" })
+      .click();
+    await page.waitForURL(`${server.url}/sessions`);
+    await page.getByText("Question 59").waitFor();
+    const gone = await fetch(`${server.url}/sessions/conv_hotel`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    assertEquals(gone.status, 404);
+    await gone.body?.cancel();
+  });
+
+  await t.step("ids and words are text, whatever they hold", async () => {
+    await page.locator("#rows li").first().click();
+    await page.getByText("<img src=x onerror=alert(1)>").waitFor();
+    assertEquals(await page.title(), "odd/id <b> · Parley");
+  });
+});
+
+/** For looking at by eye. */
+async function keepPicture(
+  page: { screenshot(options: { path: string }): Promise<unknown> },
+  name: string,
+): Promise<void> {
+  const folder = Deno.env.get("LOOK");
+  if (folder) await page.screenshot({ path: `${folder}/sessions-${name}.png` });
+}

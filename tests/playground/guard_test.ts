@@ -1,0 +1,131 @@
+import { assertEquals } from "@std/assert";
+import { isWelcome } from "../../src/playground/guard.ts";
+
+interface Case {
+  url?: string;
+  method?: string;
+  headers?: Record<string, string>;
+  address?: string | undefined;
+  isLocalOnly?: boolean;
+}
+
+function ask(
+  { url = "http://localhost:3000/", method = "GET", ...rest }: Case,
+): boolean {
+  const { headers = {}, isLocalOnly = false } = rest;
+  const address = "address" in rest ? rest.address : "127.0.0.1";
+  return isWelcome(
+    new Request(url, { method, headers }),
+    address === undefined ? undefined : { address },
+    isLocalOnly,
+  );
+}
+
+function post(headers: Record<string, string>, more: Case = {}): boolean {
+  return ask({ method: "POST", headers, ...more });
+}
+
+Deno.test("isWelcome() lets this machine in, by any of its names", () => {
+  for (const address of ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]) {
+    assertEquals(ask({ address, isLocalOnly: true }), true, address);
+  }
+});
+
+Deno.test("isWelcome() lets no other machine in beside a secret of the owner's", () => {
+  for (
+    const address of [
+      "192.168.1.2",
+      "10.0.0.1",
+      "8.8.8.8",
+      "::ffff:8.8.8.8",
+      "fe80::1",
+    ]
+  ) {
+    assertEquals(ask({ address, isLocalOnly: true }), false, address);
+    assertEquals(ask({ address }), true, address);
+  }
+  assertEquals(ask({ address: undefined, isLocalOnly: true }), false);
+});
+
+Deno.test("isWelcome() lets nobody in through a proxy or a tunnel", () => {
+  for (
+    const name of [
+      "x-forwarded-for",
+      "X-Forwarded-Host",
+      "x-forwarded-proto",
+      "forwarded",
+      "via",
+      "x-real-ip",
+      "cf-connecting-ip",
+      "cf-ray",
+      "CF-Visitor",
+      "true-client-ip",
+      "fly-client-ip",
+      "ngrok-trace-id",
+      "tailscale-user-login",
+    ]
+  ) {
+    const headers = { [name]: "127.0.0.1" };
+    assertEquals(ask({ headers }), false, name);
+    assertEquals(ask({ headers, isLocalOnly: true }), false, name);
+  }
+});
+
+Deno.test("isWelcome() wants a host's name that no stranger can own", () => {
+  for (
+    const host of [
+      "localhost:3000",
+      "127.0.0.1:3000",
+      "[::1]:3000",
+      "192.168.1.2",
+      "box:3000",
+      "box.local",
+      "parley.localhost",
+      "parley.internal",
+      "pi.home.arpa",
+    ]
+  ) {
+    assertEquals(ask({ url: `http://${host}/` }), true, host);
+  }
+  // Names that may be made to point here: DNS rebinding.
+  for (
+    const host of [
+      "example.com",
+      "127.0.0.1.nip.io",
+      "localhost.example.com",
+      "local.example",
+      "evillocal.com",
+      "abc.trycloudflare.com",
+      "abc.ngrok-free.app",
+    ]
+  ) {
+    assertEquals(ask({ url: `http://${host}/` }), false, host);
+    assertEquals(ask({ url: `http://${host}/`, isLocalOnly: true }), false);
+  }
+});
+
+Deno.test("isWelcome() lets no other site's page send a turn", () => {
+  const url = "http://localhost:3000/playground/turn";
+  assertEquals(post({ "sec-fetch-site": "same-origin" }, { url }), true);
+  assertEquals(post({ "sec-fetch-site": "none" }, { url }), true);
+  assertEquals(post({}, { url }), true, "no browser");
+  assertEquals(post({ origin: "http://localhost:3000" }, { url }), true);
+  for (const site of ["cross-site", "same-site"]) {
+    assertEquals(post({ "sec-fetch-site": site }, { url }), false, site);
+  }
+  for (
+    const origin of [
+      "https://example.com",
+      "http://localhost:5173",
+      "http://127.0.0.1:3000",
+      "null",
+      "file://",
+    ]
+  ) {
+    assertEquals(post({ origin }, { url }), false, origin);
+  }
+});
+
+Deno.test("isWelcome() lets a link of another site lead to the page", () => {
+  assertEquals(ask({ headers: { "sec-fetch-site": "cross-site" } }), true);
+});

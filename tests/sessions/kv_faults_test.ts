@@ -1,0 +1,174 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createJournalStore } from "../../src/sessions/_journal.ts";
+import { keys } from "../../src/sessions/_kv_entries.ts";
+import { StoreError } from "../../src/sessions/store.ts";
+import { census, failing, meanwhile, test } from "./_kv.ts";
+import { user } from "./contract.ts";
+
+test("shows nothing of what was begun by a process that died", async ({ open, journal, kv }) => {
+  await open().update("a", () => [user("t1", "One")]);
+  // The pieces are two commits, the entry that counts on them is the third.
+  const dying = createJournalStore(journal(failing((commit) => commit === 3)));
+  const big = user("t2", "x".repeat(1024 * 1024));
+  await assertRejects(() => dying.update("a", () => [big]), StoreError);
+  assertEquals((await census(kv)).piece, 17);
+  const store = open();
+  assertEquals((await store.load("a")).turns.length, 1);
+  await store.update("a", () => [user("t3", "Three")]);
+  const { turns } = await open().load("a");
+  assertEquals(turns.map(({ id }) => id), ["t1", "t3"]);
+
+  // An hour later it is sure that nobody is still at it.
+  await store.sweep(new Date(0));
+  assertEquals((await census(kv)).piece, 17);
+  const [draft] = await Array.fromAsync(kv.list({ prefix: keys.draft() }));
+  assert(draft);
+  await kv.set(draft.key, Date.now() - 3_700_000);
+  await store.sweep(new Date(0));
+  assertEquals(await census(kv), { session: 1, start: 1, record: 2 });
+});
+
+test("adds the very same batch once", async ({ journal, open }) => {
+  const { append } = journal();
+  for (
+    const records of [[user("t1", "One")], [user("t1", "x".repeat(200_000))]]
+  ) {
+    const id = `${JSON.stringify(records).length}`;
+    const first = await append(id, undefined, records, "batch 1");
+    assertEquals(first?.length, 1);
+    assertEquals(await append(id, undefined, records, "batch 1"), first);
+    const more = [user("t2", "Two"), user("t3", "Three")];
+    const second = await append(id, first, more, "batch 2");
+    assertEquals(await append(id, first, more, "batch 2"), second);
+    assertEquals((await open().load(id)).turns.length, 3);
+    // Deleted, it doesn't come back by being added again.
+    assertEquals(await journal().delete(id), true);
+    assertEquals(await append(id, first, more, "batch 2"), undefined);
+    assertEquals((await open().load(id)).isEmpty, true);
+  }
+});
+
+test("adds and deletes once when the answer is lost", async ({ journal, open, kv }) => {
+  const lost = journal(
+    failing((commit, when) => when === "after" && commit % 2 === 1),
+  );
+  const store = createJournalStore(lost);
+  await store.update("a", () => [user("t1", "One")]);
+  await store.update("a", () => [user("t2", "x".repeat(200_000))]);
+  await store.update("a", () => [user("t3", "Three")]);
+  const { turns } = await open().load("a");
+  assertEquals(turns.map(({ id }) => id), ["t1", "t2", "t3"]);
+  assertEquals(await lost.delete("a"), true);
+  assertEquals(await lost.delete("a"), false);
+  assertEquals(await census(kv), {});
+});
+
+test("adds nothing, and leaves nothing, where somebody else was first", async ({ journal, kv }) => {
+  const { append } = journal();
+  const one = await append("a", undefined, [user("t1", "One")], "1");
+  const big = user("t2", "x".repeat(200_000));
+  assertEquals(await append("a", undefined, [big], "2"), undefined);
+  await append("a", one, [user("t3", "Three")], "3");
+  assertEquals(await append("a", one, [big], "4"), undefined);
+  assertEquals(await append("b", one, [big], "5"), undefined);
+  assertEquals(await census(kv), { session: 1, start: 1, record: 2 });
+});
+
+test("sweep() ends what a process that died began to delete", async ({ open, journal, kv }) => {
+  const store = open();
+  await store.update("a", () => [user("t1", "x".repeat(900_000))]);
+  const dying = createJournalStore(journal(failing((commit) => commit === 2)));
+  await assertRejects(() => dying.delete("a"), StoreError);
+  assertEquals(await store.list(), { sessions: [] });
+  assertEquals((await store.load("a")).isEmpty, true);
+  await store.update("a", () => [user("t2", "Anew")]);
+  assertEquals(await store.sweep(new Date(0)), 0);
+  assertEquals(await census(kv), { session: 1, start: 1, record: 1 });
+  assertEquals((await open().load("a")).turns.map(({ id }) => id), ["t2"]);
+});
+
+test("load() reads no part of what is deleted meanwhile", async ({ open, journal }) => {
+  // Many entries, of which the first are deleted first; and one in pieces.
+  const many = Array.from({ length: 100 }, (_, n) => user(`t${n}`, "Old"));
+  const big = [user("big", "Old".repeat(100_000))];
+  for (const batches of [[many, many, many], [big], [many, big]]) {
+    for (const commits of [1, 2, 3, Infinity]) {
+      const store = open();
+      for (const batch of batches) await store.update("a", () => batch);
+      const deleting = journal(failing((commit) => commit > commits));
+      const reader = createJournalStore(
+        journal(meanwhile(() => deleting.delete("a").catch(() => {}))),
+      );
+      assertEquals((await reader.load("a")).isEmpty, true);
+      const other = createJournalStore(
+        journal(meanwhile(() => store.delete("a"))),
+      );
+      await store.update("a", () => [user("t1", "New")]);
+      await other.update("a", ({ turns }) => [user("t2", `${turns.length}`)]);
+      const { turns } = await open().load("a");
+      assertEquals(turns.map((turn) => turn.user), ["0"]);
+      await store.delete("a");
+    }
+  }
+});
+
+test("sweep() keeps what is added to meanwhile", async ({ open, journal }) => {
+  const store = open();
+  await store.update("a", () => [user("t1", "Old")]);
+  const before = new Date(Date.now() + 1_000);
+  const sweeper = journal(
+    meanwhile(() => store.update("a", () => [user("t2", "New")])),
+  );
+  assertEquals(await sweeper.sweep(before), 0);
+  assertEquals((await open().load("a")).turns.length, 2);
+});
+
+test("counts on no pieces that were cleared away meanwhile", async ({ open, journal, kv }) => {
+  const store = open();
+  const slow = journal(failing(async (commit, when) => {
+    if (commit !== 2 || when !== "before") return false;
+    for await (const { key } of kv.list({ prefix: keys.draft() })) {
+      await kv.set(key, 0);
+    }
+    await store.sweep(new Date(0));
+    return false;
+  }));
+  const big = user("t1", "x".repeat(100_000));
+  assertEquals(await slow.append("a", undefined, [big], "1"), undefined);
+  assertEquals(await census(kv), {});
+});
+
+test("load() rejects when records are missing", async ({ open, kv }) => {
+  const store = open();
+  const big = [user("t2", "x".repeat(200_000))];
+  for (const kind of ["record", "piece"]) {
+    await store.update("a", () => [user("t1", "One")]);
+    await store.update("a", () => big);
+    const prefix = ["parley", kind];
+    const [first] = await Array.fromAsync(kv.list({ prefix }, { limit: 1 }));
+    if (first) await kv.delete(first.key);
+    await assertRejects(() => open().load("a"), StoreError, "missing");
+    await store.delete("a");
+  }
+  await store.update("a", () => big);
+  for await (const { key } of kv.list({ prefix: ["parley", "record"] })) {
+    await kv.delete(key);
+  }
+  await assertRejects(() => open().load("a"), StoreError, "missing");
+});
+
+test("opens nothing before it is used, and tries again what failed", async ({ path, open }) => {
+  const folder = `${path}.d`;
+  await Deno.writeTextFile(folder, "in the way");
+  const store = open({ path: `${folder}/kv.sqlite` });
+  await assertRejects(() => store.check(), StoreError);
+  await assertRejects(
+    () => store.update("a", () => [user("t", "x")]),
+    StoreError,
+  );
+  await Deno.remove(folder);
+  await store.update("a", () => [user("t1", "Hello")]);
+  const { mode } = await Deno.stat(`${folder}/kv.sqlite`);
+  // Callers' words are nobody else's on this machine.
+  if (mode !== null) assertEquals(mode & 0o077, 0);
+});

@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createJournalStore } from "../../src/sessions/_journal.ts";
+import { type Entry, keyOf, keys } from "../../src/sessions/_kv_entries.ts";
+import { createKvStore } from "../../src/sessions/kv.ts";
+import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import { census, failing, test } from "./_kv.ts";
+import { testStore, user } from "./contract.ts";
+
+testStore("createKvStore()", async () => {
+  const folder = await Deno.makeTempDir();
+  const stores: SessionStore[] = [];
+  function reopen(): SessionStore {
+    const store = createKvStore({ path: `${folder}/kv/sessions.sqlite` });
+    stores.push(store);
+    return store;
+  }
+  return {
+    store: reopen(),
+    reopen,
+    async [Symbol.asyncDispose]() {
+      for (const store of stores) await store.close();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+});
+
+test("keeps texts of every size around what a value can hold", async ({ open }) => {
+  const texts: string[] = [];
+  for (const limit of [64_000, 65_536, 640_000]) {
+    for (const letter of ["a", "é", "😀"]) {
+      const bytes = new TextEncoder().encode(letter).length;
+      // The rest of a record takes some 80 bytes.
+      for (const around of [-200, -100, -90, -80, -70, 0, 1, 200]) {
+        texts.push("a".repeat(4) + letter.repeat((limit + around) / bytes));
+      }
+    }
+  }
+  const store = open();
+  for (const [n, text] of texts.entries()) {
+    await store.update("a", () => [user(`t${n}`, text)]);
+  }
+  const { turns } = await open().load("a");
+  assertEquals(turns.length, texts.length);
+  for (const [n, turn] of turns.entries()) assert(turn.user === texts[n]);
+});
+
+test("keeps one small entry per record, and cuts up what is bigger", async ({ open, kv }) => {
+  const store = open();
+  await store.update("a", () => [user("t1", "One"), user("t2", "Two")]);
+  await store.update("a", () => [user("t3", "x".repeat(1024 * 1024))]);
+  assertEquals(await census(kv), {
+    session: 1,
+    start: 1,
+    record: 3,
+    piece: 17,
+  });
+  const { turns } = await open().load("a");
+  assertEquals(turns.map((turn) => turn.user?.length), [3, 3, 1024 * 1024]);
+});
+
+test("adds 2,000 records at once, or none", async ({ open, journal, kv }) => {
+  const many = Array.from({ length: 2_000 }, (_, n) => user(`t${n}`, `n ${n}`));
+  const dying = createJournalStore(journal(failing(() => true)));
+  await assertRejects(() => dying.update("a", () => many), StoreError);
+  assertEquals((await open().load("a")).isEmpty, true);
+  const store = open();
+  await store.update("a", () => many);
+  await store.update("a", () => [user("last", "Bye")]);
+  const { turns } = await open().load("a");
+  assertEquals(turns.map(({ id }) => id), [
+    ...many.map((_, n) => `t${n}`),
+    "last",
+  ]);
+  assertEquals((await census(kv)).record, 2);
+});
+
+test("reads conversations of many entries", async ({ open }) => {
+  const store = open();
+  for (let n = 0; n < 1_300; n += 100) {
+    await store.update(
+      "a",
+      () => Array.from({ length: 100 }, (_, m) => user(`t${n + m}`, "x")),
+    );
+  }
+  const { turns } = await open().load("a");
+  assertEquals(turns.map(({ id }) => id), turns.map((_, n) => `t${n}`));
+  assertEquals(turns.length, 1_300);
+});
+
+test("delete() and sweep() leave not a single key", async ({ open, kv }) => {
+  const store = open();
+  for (const id of ["a", "../é", "b"]) {
+    for (let n = 0; n < 250; n += 50) {
+      await store.update(
+        id,
+        () => Array.from({ length: 50 }, (_, m) => user(`t${n + m}`, "Hello")),
+      );
+    }
+    await store.update(id, () => [user("big", "x".repeat(900_000))]);
+  }
+  await store.check();
+  assertEquals((await census(kv)).session, 3);
+  await store.delete("a");
+  await store.delete("../é");
+  assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 1);
+  assertEquals(await census(kv), {});
+});
+
+test("skips records that are none and says which", async ({ open, kv }) => {
+  const store = open();
+  await store.update("a", () => ["1", "2", "3"].map((n) => user(n, n)));
+  const prefix = keys.record(keyOf("a"), "").slice(0, 3);
+  const [, second] = await Array.fromAsync(kv.list<Entry>({ prefix }));
+  assert(second);
+  const lines = new TextEncoder().encode('{"type":"user"}\n');
+  await kv.set(second.key, { ...second.value, lines });
+  const bad: { id: string; number: number }[] = [];
+  const again = open({ onBadRecord: (record) => bad.push(record) });
+  assertEquals((await again.load("a")).turns.map(({ id }) => id), ["1", "3"]);
+  assertEquals(bad, [{ id: "a", number: 2 }]);
+  await again.update("a", () => [user("4", "4")]);
+  assertEquals((await open().load("a")).turns.length, 3);
+});
+
+Deno.test("keyOf() keeps plain ids readable and others short", () => {
+  assertEquals(keyOf("Conv_1-a.b"), "Conv_1-a.b");
+  const odd = ["", "~", " a", "a b", "é", "x".repeat(101), "\ud800", "\ud801"];
+  for (const id of odd) assert(/^~[0-9a-f]{64}$/.test(keyOf(id)), id);
+  assertEquals(new Set(odd.map(keyOf)).size, odd.length);
+});
