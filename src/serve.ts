@@ -37,6 +37,8 @@ const DRAIN_MS = 2_500;
 /** How long the last bytes may take to leave after that. */
 const CLOSE_MS = 700;
 
+const FLUSH_MS = 50;
+
 /**
  * Serves until SIGINT or SIGTERM.
  *
@@ -62,6 +64,8 @@ export async function serve(
   while (floor.size > 0 && Date.now() < deadline) await sleep(20);
   await floor.clear();
   await Promise.race([server.shutdown(), sleep(CLOSE_MS)]);
+  // Deno 2.5 says so a little before the last bytes have left.
+  await sleep(FLUSH_MS);
   await Promise.race([parts.onStop(), sleep(CLOSE_MS)]);
   log.info("server.stopped");
 }
