@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import { parseRecord } from "./session.ts";
 import type { SessionInfo } from "./store.ts";
 
@@ -73,6 +74,28 @@ export async function statOf(file: string): Promise<Deno.FileInfo | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
+  }
+}
+
+/** Tells a file from another that has its name. */
+export function bornOf({ ino, birthtime }: Deno.FileInfo): string {
+  return `${ino} ${birthtime?.getTime()}`;
+}
+
+/** Opens a file for adding to its end; makes it, and its folder, where they aren't there. */
+export async function openToAdd(path: string): Promise<Deno.FsFile> {
+  const options: Deno.OpenOptions = {
+    append: true,
+    create: true,
+    // Callers' words are nobody else's on this machine.
+    mode: 0o600,
+  };
+  try {
+    return await Deno.open(path, options);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await Deno.mkdir(dirname(path), { recursive: true });
+    return await Deno.open(path, options);
   }
 }
 

@@ -9,8 +9,10 @@
  * @module
  */
 import {
+  bornOf,
   idOf,
   listFiles,
+  openToAdd,
   pathOf,
   readFrom,
   statOf,
@@ -61,33 +63,39 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
 
   function update(id: string, change: Change): Promise<Session> {
     return serial(id, async () => {
-      const entry = await read(id);
-      if (change(entry.session).length === 0) return entry.session;
-      using file = await open(id);
-      // Another process may have added something since, and changes its mind.
-      const now = await read(id);
-      const records = change(now.session);
-      await append(id, now, records, file);
-      for (const record of records) now.session.apply(record);
-      return now.session;
+      let entry = entries.get(id) ?? newEntry(id);
+      let records = change(entry.session);
+      if (records.length === 0) {
+        // What is in memory may be old, and ask for nothing for that reason.
+        entry = await read(id);
+        records = change(entry.session);
+        if (records.length === 0) return entry.session;
+      }
+      const { file, stat } = await open(id);
+      using _ = file;
+      if (!isCurrent(entry, stat)) {
+        entry = await read(id);
+        records = change(entry.session);
+      }
+      if (records.length > 0) await append(id, entry, records, file);
+      entry.born = bornOf(stat);
+      remember(id, entry);
+      return entry.session;
     });
   }
 
   /** Opens a conversation's file for adding to it, and keeps other processes off until it is closed. */
-  function open(id: string): Promise<Deno.FsFile> {
+  function open(
+    id: string,
+  ): Promise<{ file: Deno.FsFile; stat: Deno.FileInfo }> {
     return attempt(`write session "${id}"`, async () => {
-      await Deno.mkdir(folder, { recursive: true });
       while (true) {
-        const file = await Deno.open(pathOf(folder, id), {
-          append: true,
-          create: true,
-          // Callers' words are nobody else's on this machine.
-          mode: 0o600,
-        });
+        const file = await openToAdd(pathOf(folder, id));
         try {
           await file.lock(true);
+          const stat = await file.stat();
           // Deleted while we waited: what is written now would be lost.
-          if ((await file.stat()).nlink !== 0) return file;
+          if (stat.nlink !== 0) return { file, stat };
           file.close();
         } catch (error) {
           file.close();
@@ -104,7 +112,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     const bytes = await attempt(`read session "${id}"`, async () => {
       const stat = await statOf(file);
       const size = stat?.size ?? 0;
-      const born = stat && `${stat.ino} ${stat.birthtime?.getTime()}`;
+      const born = stat && bornOf(stat);
       // Deleted by another process, or the file of that name is another one.
       if (size < entry.offset || born !== (entry.born ?? born)) {
         entry = newEntry(id);
@@ -161,6 +169,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     });
     entry.offset += entry.torn + bytes.length;
     entry.torn = 0;
+    for (const record of records) entry.session.apply(record);
   }
 
   function remember(id: string, entry: Entry): void {
@@ -204,7 +213,11 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
       let count = 0;
       for (const { id: name, at } of await listFiles(folder)) {
         if (at >= before.toISOString()) continue;
-        await Deno.remove(`${folder}/${name}`);
+        const path = `${folder}/${name}`;
+        // It may have been added to since it was listed.
+        const { mtime } = await statOf(path) ?? {};
+        if (!mtime || mtime >= before) continue;
+        await Deno.remove(path);
         count++;
       }
       return count;
@@ -234,6 +247,12 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
 
 const NEWLINE = 0x0a;
 const decoder = new TextDecoder();
+
+/** Whether a file is the one that was read, and as long. */
+function isCurrent(entry: Entry, stat: Deno.FileInfo): boolean {
+  return stat.size === entry.offset + entry.torn &&
+    (entry.born === bornOf(stat) || stat.size === 0);
+}
 
 function newEntry(id: string): Entry {
   return { session: new Session(id), offset: 0, torn: 0 };

@@ -23,7 +23,8 @@ export interface SessionStore {
   /**
    * Adds to a conversation. `change` sees everything that was added before and
    * nothing is added in between: updates of one conversation happen one after
-   * another. When the promise resolves the records would survive the death of
+   * another. Where another process was first, `change` is asked again, and only
+   * its last answer counts. When the promise resolves the records would survive the death of
    * this process.
    *
    * @throws {StoreError} when they can't be written; then none was added

@@ -111,10 +111,12 @@ test("reads what another process added", async (folder) => {
   const theirs = createFileStore({ folder });
   await ours.update("a", () => [user("t1", "one")]);
   await theirs.update("a", () => [user("t2", "two")]);
+  let seen: string[] = [];
   await ours.update("a", (session) => {
-    assertEquals(session.turns.map((t) => t.id), ["t1", "t2"]);
+    seen = session.turns.map((t) => t.id);
     return [user("t3", "three")];
   });
+  assertEquals(seen, ["t1", "t2"]);
   const ids = (await theirs.load("a")).turns.map((t) => t.id);
   assertEquals(ids, ["t1", "t2", "t3"]);
 });
