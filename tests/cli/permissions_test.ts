@@ -47,7 +47,13 @@ Deno.test("deno task start runs with a named list of permissions", () => {
   const { start } = deno.tasks;
   assertEquals(/\s-[a-zA-Z]*A|--allow-all/.test(start), false);
   assertStringIncludes(start, "--no-prompt");
-  assertStringIncludes(start, "$(deno task -q permissions)");
+  assertStringIncludes(start, "deno task -q permissions)");
+  // A tunnel (deno task --tunnel start) is for the server: without this, what
+  // only prints flags would open one each, too.
+  for (const task of [start, deno.tasks.dev]) {
+    assertEquals(task.match(/\$\(deno task/), null);
+    assertEquals(task.match(/\$\(unset DENO_CONNECTED && /g)?.length, 2);
+  }
 });
 
 Deno.test("main.ts can't start with a data folder that it may not write", async () => {
