@@ -83,7 +83,12 @@ export function answer(
       const text = words.slice(0, end);
       if (text === "") return;
       // Stored first: what was heard must be in the record, whatever happens.
-      await add({ type: "assistant", text });
+      const session = await add({ type: "assistant", text });
+      // Another instance answers this turn now.
+      if (attemptOf(session, turnId) !== attempt) {
+        isCutShort = true;
+        return;
+      }
       firstWordsAt ??= now();
       yield { type: "speech", text };
     }
@@ -189,12 +194,8 @@ export function answer(
 
   /** The first records of the turn: what was heard before, and what was said now. */
   function begin(session: Session, at: string): SessionRecord[] {
-    const known = session.turn(turnId);
-    if (known) {
-      const untouched = known.assistant === "" && known.status === undefined &&
-        known.steps.length === 0;
-      return untouched ? [] : [{ type: "again", turnId, at }];
-    }
+    // Even where nothing was said yet: another instance may be about to.
+    if (session.turn(turnId)) return [{ type: "again", turnId, at }];
     const records: SessionRecord[] = [];
     if (question.interruption) {
       const { textHeard } = question.interruption;

@@ -44,10 +44,15 @@ export function createDataAnswer(
     if (before) return before.reply;
     const reply = await onData(data, context);
     const at = new Date(now()).toISOString();
-    await store.update(conversationId, () => [
-      { type: "data", turnId, data, reply, at },
-    ]);
-    return reply;
+    // Another instance may have been first: the page is told one thing.
+    const session = await store.update(
+      conversationId,
+      (session) =>
+        session.replyTo(turnId, data)
+          ? []
+          : [{ type: "data", turnId, data, reply, at }],
+    );
+    return session.replyTo(turnId, data)?.reply;
   }
 
   return function answerData(data, context) {

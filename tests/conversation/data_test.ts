@@ -30,6 +30,19 @@ Deno.test("createDataAnswer() hands each piece of data to the owner once", async
   assertEquals(calls.length, 3);
 });
 
+Deno.test("createDataAnswer() tells a page one thing when two instances are asked at once", async () => {
+  let calls = 0;
+  const store = createMemoryStore();
+  const make = () =>
+    createDataAnswer({ store, onData: () => ++calls, now: Date.now });
+  const [here, there] = [make(), make()];
+  const replies = await Promise.all([
+    here("click", context),
+    there("click", context),
+  ]);
+  assertEquals(replies, [replies[0], replies[0]]);
+});
+
 Deno.test("createDataAnswer() asks again after the owner's handler failed", async () => {
   let calls = 0;
   const onData = () => {

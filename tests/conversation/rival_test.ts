@@ -94,6 +94,36 @@ test(
 );
 
 test(
+  "yieldToRivals() keeps one answer of a turn that two instances begin before either has a word",
+  async (here, there) => {
+    const begun = Promise.withResolvers<void>();
+    const together = async function* () {
+      await begun.promise;
+      for (const text of ["One, ", "two, ", "three."]) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        yield { type: "text-delta" as const, text };
+      }
+      yield { type: "finish" as const, usage: {} };
+    };
+    const turns = [here.run(together), there.run(together)];
+    const firsts = turns.map((turn) => turn.next());
+    // Until both have begun.
+    for (let n = 0; n < 100; n++) {
+      if ((await here.store.load("conv")).turn("t1")?.again) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    begun.resolve();
+    await Promise.all(firsts);
+    await Promise.all(turns.map(drain));
+    const session = await here.store.load("conv");
+    assertEquals(
+      session.turns.map(({ assistant, status }) => [assistant, status]),
+      [["One, two, three.", "complete"]],
+    );
+  },
+);
+
+test(
   "yieldToRivals() lets a turn without rivals say all it has",
   async (here, there) => {
     await there.add(user("t0", "Earlier"), end("t0"));

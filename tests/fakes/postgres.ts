@@ -1,5 +1,5 @@
 /**
- * A real Postgres of its own, from Debian's packages (`.ci/services` installs
+ * A real Postgres of its own, from Debian's packages (`.ci/packages` installs
  * them), and a real PgBouncer in front of it where that is installed. They live
  * in a temporary folder, on free ports of 127.0.0.1, and trust everybody.
  *
@@ -36,13 +36,13 @@ function programs(): string | undefined {
 
 /** Why there can be no server here; nothing where there can. */
 export function whyNoPostgres(): string | undefined {
-  return programs() ? undefined : "Postgres is not installed (.ci/services)";
+  return programs() ? undefined : "Postgres is not installed (.ci/packages)";
 }
 
 /** Why there can be no pooler here; nothing where there can. */
 export function whyNoBouncer(): string | undefined {
   return whyNoPostgres() ??
-    (bouncer() ? undefined : "PgBouncer is not installed (.ci/services)");
+    (bouncer() ? undefined : "PgBouncer is not installed (.ci/packages)");
 }
 
 function bouncer(): string | undefined {
