@@ -13,26 +13,20 @@ import {
   WELCOME_BACK_MESSAGE,
   WELCOME_MESSAGE,
 } from "./agent/prompt.ts";
+import { toHttpUrl, toOrigin } from "./addresses.ts";
 import type { Agent } from "./conversation/turn.ts";
 import { readLayercodeConfig } from "./layercode_config.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { DEFAULT_GEMINI_MODEL } from "./providers/gemini.ts";
 import { toOllamaUrl } from "./providers/ollama.ts";
 import { THINKING, type Thinking } from "./providers/provider.ts";
+import { readStore, type StoreChoice } from "./sessions/choice.ts";
 
 /** The providers that `LLM_PROVIDER` may name. */
 export const PROVIDERS = ["gemini", "ollama", "echo"] as const;
 
 /** The name of a provider. */
 export type ProviderName = typeof PROVIDERS[number];
-
-/** What `SESSION_STORE` says. */
-export type StoreChoice =
-  /** Under {@linkcode Config.dataDir}. */
-  | { type: "file" }
-  /** A file or a server's address; without, Deno Deploy's own. */
-  | { type: "kv"; path?: string }
-  | { type: "postgres"; url: string };
 
 /** All that can be set, checked. */
 export interface Config {
@@ -290,48 +284,6 @@ export function readConfig(
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
-}
-
-function readStore(
-  value: string | undefined,
-  dataDir: string,
-  isDeploy: boolean,
-): StoreChoice | undefined {
-  const [, scheme, rest] = /^(\w+)(?::(.+))?$/s.exec(
-    value ?? (isDeploy ? "kv" : "file"),
-  ) ?? [];
-  switch (scheme) {
-    case "file":
-      return rest === undefined ? { type: "file" } : undefined;
-    case "kv": {
-      const path = rest ?? (isDeploy ? undefined : `${dataDir}/sessions.kv`);
-      return { type: "kv", ...(path === undefined ? {} : { path }) };
-    }
-    case "postgres":
-    case "postgresql":
-      return value && URL.canParse(value) && new URL(value).host
-        ? { type: "postgres", url: value }
-        : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function toHttpUrl(value: string): string {
-  const url = new URL(value);
-  if (!/^https?:$/.test(url.protocol)) throw new TypeError("Not http(s)");
-  return url.href.replace(/\/+$/, "");
-}
-
-/** The origin of an address as a browser spells it, if it has one. */
-function toOrigin(value: string): string | undefined {
-  if (!URL.canParse(value)) return undefined;
-  const { origin, protocol, host } = new URL(value);
-  // It would be compared letter by letter and let nobody in.
-  if (host.includes("*")) return undefined;
-  if (origin !== "null") return origin;
-  // Apps and extensions have schemes of their own, of which URL knows no origin.
-  return host === "" ? undefined : `${protocol}//${host}`.toLowerCase();
 }
 
 /** A timer for longer would ring at once. */
