@@ -1,10 +1,11 @@
 /**
- * Pages: files served as they are, under a policy that lets them load nothing
- * from anywhere else.
+ * Pages: files served as they are, but for the header, under a policy that
+ * lets them load nothing from anywhere else.
  *
  * @module
  */
 import type { Handler } from "./app.ts";
+import type { Header } from "./header.ts";
 
 /** What may be served, by the end of its name. */
 const TYPES = {
@@ -14,10 +15,15 @@ const TYPES = {
   svg: "image/svg+xml",
 } as const;
 
-/** What a page may do besides what every page may. */
+/** Stands in a page where its header begins. */
+const PLACE = "<!-- brand and pages -->";
+
+/** What sets a page apart from the others. */
 export interface PageOptions {
   /** Further sources by directive, e.g. `{"connect-src": "wss://example.com"}`. */
   allow?: Record<string, string>;
+  /** Written where the file says `<!-- brand and pages -->`. */
+  header?: Header;
 }
 
 /**
@@ -37,7 +43,15 @@ export function createPage(file: URL, options: PageOptions = {}): Handler {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
   };
-  return async () => new Response(await Deno.readFile(file), { headers });
+  const { header } = options;
+  if (header === undefined) {
+    return async () => new Response(await Deno.readFile(file), { headers });
+  }
+  return async (request, sender) => {
+    const html = await Deno.readTextFile(file);
+    const begun = html.replace(PLACE, () => header(request, sender));
+    return new Response(begun, { headers });
+  };
 }
 
 function toPolicy(allow: Record<string, string> = {}): string {

@@ -5,12 +5,13 @@
  * @module
  */
 import { createAdmin } from "./admin/mod.ts";
-import { createHome, type Handler, type Routes } from "./app.ts";
+import { createHome, type Handler, type Routes, type Sender } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { Floor } from "./conversation/floor.ts";
+import { createHeader } from "./header.ts";
 import type { Log } from "./log.ts";
 import { createPage } from "./page.ts";
-import { createPlayground } from "./playground/mod.ts";
+import { createPlayground, isWelcome } from "./playground/mod.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { SessionStore } from "./sessions/store.ts";
 import { createVoice } from "./voice/mod.ts";
@@ -39,28 +40,62 @@ export interface PagesParts {
 export function createPages(
   parts: PagesParts,
 ): { home: Handler; routes: Routes } {
-  const { config, store, floor, version, log } = parts;
-  const { adminToken, layercode } = config;
-  const voice = layercode.apiKey === undefined || !layercode.agentId
-    ? undefined
-    : createVoice({
-      agentId: layercode.agentId,
-      apiUrl: layercode.apiUrl,
+  const { config, webhook, provider, store, floor, version, log } = parts;
+  const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
+  const [secret] = parts.secrets;
+  const ownSecret = config.webhookSecrets.length > 0;
+  // A tunnel must not hand strangers the owner's model.
+  const isLocalOnly = ownSecret;
+  const otherwise = createHome(version);
+
+  const hasPlayground = config.playground && secret !== undefined;
+  const hasVoice = apiKey !== undefined && agentId !== undefined;
+  const hasAdmin = adminToken !== undefined;
+  const header = createHeader([
+    ...hasPlayground
+      ? [{
+        href: "/",
+        name: "Playground",
+        isFor: (request: Request, sender?: Sender) =>
+          isWelcome(request, sender, isLocalOnly),
+      }]
+      : [],
+    ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
+    ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
+  ]);
+
+  const playground = hasPlayground
+    ? createPlayground({
+      webhook,
+      secret,
+      isLocalOnly,
+      secretPlace: ownSecret
+        ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
+        : { file: `${config.dataDir}/webhook-secret` },
+      version,
+      provider,
+      header,
+      otherwise,
+    })
+    : undefined;
+  const voice = hasVoice
+    ? createVoice({
+      agentId,
+      apiUrl,
       registry: config.npmRegistry,
       version,
+      header,
       log,
-    });
-  const admin = adminToken === undefined
-    ? undefined
-    : createAdmin({ token: adminToken, store, floor });
-  const playground = makePlayground(parts, {
-    voice: voice !== undefined,
-    sessions: admin !== undefined,
-  });
+    })
+    : undefined;
+  const admin = hasAdmin
+    ? createAdmin({ token: adminToken, store, floor, header })
+    : undefined;
   return {
-    home: playground?.home ?? createHome(version),
+    home: playground?.home ?? otherwise,
     routes: {
-      "/page.css": { GET: createPage(new URL("page.css", import.meta.url)) },
+      "/page.css": { GET: file("page.css") },
+      "/dom.js": { GET: file("dom.js") },
       ...playground?.routes,
       ...voice,
       ...admin,
@@ -68,24 +103,6 @@ export function createPages(
   };
 }
 
-function makePlayground(
-  parts: PagesParts,
-  pages: { voice: boolean; sessions: boolean },
-) {
-  const { config, webhook, secrets: [secret], provider, version } = parts;
-  if (!config.playground || secret === undefined) return undefined;
-  const ownSecret = config.webhookSecrets.length > 0;
-  return createPlayground({
-    webhook,
-    secret,
-    // A tunnel must not hand strangers the owner's model.
-    isLocalOnly: ownSecret,
-    secretPlace: ownSecret
-      ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
-      : { file: `${config.dataDir}/webhook-secret` },
-    version,
-    provider,
-    pages,
-    otherwise: createHome(version),
-  });
+function file(name: string): Handler {
+  return createPage(new URL(`./${name}`, import.meta.url));
 }

@@ -7,8 +7,9 @@
 import { timingSafeEqual } from "node:crypto";
 import { type Handler, lastSegment, type Routes } from "../app.ts";
 import type { Floor } from "../conversation/floor.ts";
+import type { Header } from "../header.ts";
 import { HttpError, json } from "../http.ts";
-import { createPage } from "../page.ts";
+import { createPage, type PageOptions } from "../page.ts";
 import { toDocument } from "../sessions/document.ts";
 import {
   PAGE_SIZE,
@@ -24,6 +25,8 @@ export interface AdminParts {
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
   floor: Floor;
+  /** What the page begins with. */
+  header: Header;
 }
 
 /** The most conversations that one answer lists. */
@@ -34,8 +37,12 @@ const PREVIEW_LENGTH = 120;
 
 /** Makes the routes of the room. */
 export function createAdmin(parts: AdminParts): Routes {
-  const { store, floor } = parts;
-  const page = createPage(new URL("./sessions.html", import.meta.url));
+  const { store, floor, header } = parts;
+  const page = file("sessions.html", { header });
+
+  function file(name: string, options: PageOptions = {}): Handler {
+    return createPage(new URL(`./${name}`, import.meta.url), options);
+  }
 
   /** Lets through who shows the token. */
   function locked(handler: Handler): Handler {
@@ -89,12 +96,9 @@ export function createAdmin(parts: AdminParts): Routes {
   return {
     "/sessions": { GET: orPage(locked(list)) },
     "/sessions/*": { GET: orPage(locked(show)), DELETE: locked(forget) },
-    "/sessions.css": {
-      GET: createPage(new URL("./sessions.css", import.meta.url)),
-    },
-    "/sessions.js": {
-      GET: createPage(new URL("./sessions.js", import.meta.url)),
-    },
+    "/sessions.css": { GET: file("sessions.css") },
+    "/sessions.js": { GET: file("sessions.js") },
+    "/conversation.js": { GET: file("conversation.js") },
   };
 }
 

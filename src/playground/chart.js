@@ -6,6 +6,8 @@
  * @module
  */
 
+import { drawing } from "../dom.js";
+
 /**
  * The times of a turn.
  *
@@ -15,8 +17,6 @@
  */
 
 /** @typedef {Timing & { number: number }} NumberedTiming */
-
-const SVG = "http://www.w3.org/2000/svg";
 
 /** How many turns the picture of a conversation shows: the newest. */
 export const MAX_BARS = 24;
@@ -104,9 +104,7 @@ export function drawConversation(timings) {
   );
   shown.forEach((timing, index) => {
     const { firstMs = 0, totalMs = firstMs } = timing;
-    const group = document.createElementNS(SVG, "g");
-    const title = document.createElementNS(SVG, "title");
-    title.textContent = `Turn ${timing.number}: ${describe(timing)}`;
+    const group = drawing("g");
     const thick = Math.min(12, slot - 2);
     const x = index * slot + (slot - thick) / 2;
     for (
@@ -119,7 +117,8 @@ export function drawConversation(timings) {
       const tall = Math.max(2, (height - 1) * Math.min(1, ms / scaleMs));
       group.append(rectangle(name, x, height - tall, thick, tall));
     }
-    group.append(title);
+    const title = `Turn ${timing.number}: ${describe(timing)}`;
+    group.append(drawing("title", {}, [title]));
     svg.append(group);
   });
   return { svg, scaleMs };
@@ -139,12 +138,12 @@ function toSentence(timings) {
  * @param {string} label
  */
 function picture(name, width, height, label) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", name);
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  return svg;
+  return drawing("svg", {
+    class: name,
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": label,
+  });
 }
 
 /**
@@ -155,12 +154,13 @@ function picture(name, width, height, label) {
  * @param {number} height
  */
 function rectangle(name, x, y, width, height) {
-  const rect = document.createElementNS(SVG, "rect");
-  rect.setAttribute("class", name);
-  for (const [key, value] of Object.entries({ x, y, width, height })) {
-    rect.setAttribute(key, value.toFixed(2));
-  }
-  return rect;
+  return drawing("rect", {
+    class: name,
+    x: x.toFixed(2),
+    y: y.toFixed(2),
+    width: width.toFixed(2),
+    height: height.toFixed(2),
+  });
 }
 
 /**
@@ -168,8 +168,5 @@ function rectangle(name, x, y, width, height) {
  * @param {number} width
  */
 function line(y, width) {
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("class", "rule");
-  path.setAttribute("d", `M0 ${y}H${width}`);
-  return path;
+  return drawing("path", { class: "rule", d: `M0 ${y}H${width}` });
 }

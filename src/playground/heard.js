@@ -108,3 +108,25 @@ function toWords(text) {
 function plain(word) {
   return word.toLowerCase().replace(/['’]/gu, "");
 }
+
+/**
+ * Makes a filter that takes the agent's own words off what the microphone
+ * hears. Recognition is late, so it keeps in mind what was spoken since.
+ *
+ * @param {() => string} saying what the agent is just saying, empty if nothing
+ */
+export function createEchoFilter(saying) {
+  let overheard = "";
+  return {
+    /** The caller's own words. @param {string} recognised */
+    ownWords(recognised) {
+      const words = saying();
+      if (!overheard.endsWith(words)) overheard = `${overheard} ${words}`;
+      return overheard === "" ? recognised : ownWords(recognised, overheard);
+    },
+    /** Whatever is heard from now on is new. */
+    clear() {
+      overheard = "";
+    },
+  };
+}

@@ -9,9 +9,12 @@ import { type Handler, notFound, type Routes } from "../app.ts";
 import { json, readBody } from "../http.ts";
 import { DETAILS_HEADER } from "../layercode/sse.ts";
 import { sign } from "../layercode/verify.ts";
+import type { Header } from "../header.ts";
 import { createPage } from "../page.ts";
 import type { Provider } from "../providers/provider.ts";
 import { isWelcome } from "./guard.ts";
+
+export { isWelcome };
 
 /** What the playground is made of. */
 export interface PlaygroundParts {
@@ -27,8 +30,8 @@ export interface PlaygroundParts {
   version: string;
   /** Named on the page. */
   provider: Provider;
-  /** Which other pages there are to link to. */
-  pages: { voice: boolean; sessions: boolean };
+  /** What the page begins with. */
+  header: Header;
   /** Answers at `/` where the playground is not for the sender. */
   otherwise: Handler;
 }
@@ -37,7 +40,7 @@ export interface PlaygroundParts {
 export function createPlayground(
   parts: PlaygroundParts,
 ): { home: Handler; routes: Routes } {
-  const { webhook, secret, secretPlace, version, provider, pages } = parts;
+  const { webhook, secret, secretPlace, version, provider, header } = parts;
 
   function guard(handler: Handler, otherwise: Handler): Handler {
     return (request, sender) =>
@@ -68,18 +71,12 @@ export function createPlayground(
 
   function info(): Response {
     const { name, model } = provider;
-    return json({
-      version,
-      provider: name,
-      model,
-      secret: secretPlace,
-      pages,
-    });
+    return json({ version, provider: name, model, secret: secretPlace });
   }
 
   return {
     home: guard(
-      createPage(new URL("./page.html", import.meta.url)),
+      createPage(new URL("./page.html", import.meta.url), { header }),
       parts.otherwise,
     ),
     routes: {
@@ -97,14 +94,28 @@ const FILES = [
   "page.css",
   "call.js",
   "chart.js",
+  "composer.js",
+  "copying.js",
   "curl.js",
-  "dom.js",
+  "data_form.js",
+  "drawers.js",
   "heard.js",
+  "info.js",
+  "keyboard.js",
+  "microphone.js",
+  "notices.js",
+  "offline.js",
   "page.js",
   "raw.js",
+  "reading.js",
+  "send.js",
   "sentences.js",
+  "stage.js",
+  "times.js",
+  "tools.js",
   "turn.js",
   "view.js",
   "voice_in.js",
   "voice_out.js",
+  "voices.js",
 ];

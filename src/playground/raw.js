@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
 /** How many are kept. */
 const MAX = 500;

@@ -1,139 +1,178 @@
 // @ts-check
 /**
- * Sends an event to the server, which signs it, and reads the answer.
+ * A turn as far as it has come: what was sent, and what each event of the
+ * answer makes of it. Knows no server, no voice and no page.
  *
  * @module
  */
 
 /**
- * An event of an answer.
+ * How a turn went, in the server's own figures.
  *
- * @typedef {object} AnswerEvent
- * @property {string} type
- * @property {unknown} [content]
- * @property {string} [turn_id]
+ * @typedef {object} Summary
+ * @property {string} status
+ * @property {string} [provider]
+ * @property {string} [model]
+ * @property {number} [first_words_ms]
+ * @property {number} [total_ms]
+ * @property {number} [input_tokens]
+ * @property {number} [output_tokens]
  */
 
-/** The server refused, or can't be reached. */
-export class SendError extends Error {
-  /**
-   * @param {string} message for people
-   * @param {boolean} isOffline whether nobody answered at all
-   */
-  constructor(message, isOffline) {
-    super(message);
-    this.isOffline = isOffline;
+/**
+ * A stretch of an answer: words, up to an offset of its text, or something
+ * that happened between them.
+ *
+ * @typedef {{ type: "words", end: number }} Words
+ * @typedef {{ type: "tool", id: string, name: string, status: string, startedAt: number, ms?: number }} ToolUse
+ * @typedef {{ type: "data", content: unknown }} Data
+ * @typedef {Words | ToolUse | Data} Part
+ */
+
+/**
+ * One turn: what was sent, and the answer as far as it has come.
+ *
+ * @typedef {object} Turn
+ * @property {number} number counted from 1
+ * @property {Record<string, unknown>} request
+ * @property {string} id
+ * @property {string} text all words so far
+ * @property {Part[]} parts
+ * @property {number} heard how much of the text was heard, in characters
+ * @property {boolean} isSpoken whether it is read aloud
+ * @property {"waiting" | "answering" | "complete" | "interrupted" | "failed"} state
+ * @property {boolean} isSpeaking whether there is something left to be read aloud
+ * @property {string} [trouble] what went wrong, in words
+ * @property {boolean} isRepeat whether the very same turn was sent before
+ * @property {boolean} isReplay whether it is answered from the record
+ * @property {number} startedAt
+ * @property {number} [firstMs] as measured here
+ * @property {number} [totalMs] as measured here
+ * @property {Summary} [summary]
+ */
+
+/**
+ * Makes a turn that has just been sent.
+ *
+ * @param {Record<string, unknown>} request
+ * @param {{ number: number, isSpoken: boolean, now: number, before?: Turn | undefined }} options
+ * `before` is the same turn, sent before
+ * @returns {Turn}
+ */
+export function createTurn(request, { number, isSpoken, now, before }) {
+  return {
+    number,
+    request,
+    id: String(request.turn_id),
+    text: "",
+    parts: [],
+    heard: 0,
+    isSpoken,
+    isSpeaking: false,
+    state: "waiting",
+    isRepeat: before !== undefined,
+    isReplay: before?.state === "complete" || before?.summary !== undefined,
+    startedAt: now,
+  };
+}
+
+/**
+ * Whether the agent is still answering, or still speaking.
+ *
+ * @param {Turn} turn
+ */
+export function isOpen({ state, isSpeaking }) {
+  return state === "waiting" || state === "answering" || isSpeaking;
+}
+
+/**
+ * Takes in an event of the answer.
+ *
+ * @param {Turn} turn
+ * @param {import("./send.js").AnswerEvent} event
+ * @param {number} now
+ */
+export function takeEvent(turn, event, now) {
+  switch (event.type) {
+    case "response.tts":
+      turn.firstMs ??= now - turn.startedAt;
+      turn.state = "answering";
+      turn.isSpeaking = turn.isSpoken;
+      turn.text += String(event.content);
+      if (turn.parts.at(-1)?.type !== "words") {
+        turn.parts.push({ type: "words", end: 0 });
+      }
+      Object.assign(turn.parts.at(-1) ?? {}, { end: turn.text.length });
+      if (!turn.isSpoken) turn.heard = turn.text.length;
+      break;
+    case "response.data":
+      takeData(turn, event.content, now);
+      break;
+    case "parley.turn":
+      turn.summary = /** @type {any} */ (event);
+      break;
+    case "response.end":
+      turn.totalMs = now - turn.startedAt;
+      turn.state = turn.summary?.status === "failed" ? "failed" : "complete";
+      break;
   }
 }
 
 /**
- * Sends an event and yields what comes back. Leaving early is done with the
- * signal, which is the hang-up.
- *
- * @param {Record<string, unknown>} event
- * @param {AbortSignal} signal
- * @param {() => void} [onAccepted] called when the server has kept the event
- * @returns {AsyncGenerator<AnswerEvent, void>}
- * @throws {SendError}
+ * @param {Turn} turn
+ * @param {unknown} content
+ * @param {number} now
  */
-export async function* sendTurn(event, signal, onAccepted) {
-  const response = await post(event, signal);
-  if (!response.ok) throw await toError(response);
-  onAccepted?.();
-  const type = response.headers.get("content-type") ?? "";
-  if (!type.startsWith("text/event-stream")) {
-    yield await response.json();
+function takeData(turn, content, now) {
+  const tool = toToolUse(content);
+  if (tool === undefined) {
+    turn.parts.push({ type: "data", content });
     return;
   }
-  let isOver = false;
-  try {
-    for await (const event of readEvents(response)) {
-      isOver ||= event.type === "response.end";
-      yield event;
-    }
-  } catch (error) {
-    if (signal.aborted) throw error;
-    // What happens to the connection after the last event matters to nobody.
-    if (isOver) return;
-    throw new SendError(
-      "The connection to Parley broke in the middle of the answer.",
-      true,
-    );
-  }
-}
-
-/**
- * @param {Record<string, unknown>} event
- * @param {AbortSignal} signal
- */
-async function post(event, signal) {
-  try {
-    return await fetch("/playground/turn", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(event),
-      signal,
-    });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new SendError("Parley can't be reached.", true);
-  }
-}
-
-/** @param {Response} response */
-async function toError(response) {
-  const body = await response.json().catch(() => ({}));
-  const message = body?.error?.message;
-  if (response.status === 503) {
-    return new SendError("Parley is shutting down.", true);
-  }
-  if (response.status === 404) {
-    return new SendError(
-      "Parley has no playground here: it was switched off (PLAYGROUND), or this page came through a proxy or a tunnel.",
-      false,
-    );
-  }
-  return new SendError(
-    message
-      ? `${message} (${response.status}).`
-      : `Parley answered with status ${response.status}.`,
-    false,
+  const known = turn.parts.find((part) =>
+    part.type === "tool" && part.id === tool.call_id
   );
-}
-
-/**
- * Reads Server-Sent Events.
- *
- * @param {Response} response
- * @returns {AsyncGenerator<AnswerEvent, void>}
- */
-async function* readEvents(response) {
-  if (!response.body) return;
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  const parse = createParser();
-  while (true) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield* parse(value);
+  if (known?.type === "tool") {
+    known.status = tool.status;
+    known.ms = now - known.startedAt;
+  } else {
+    const { tool: name, call_id: id, status } = tool;
+    turn.parts.push({ type: "tool", id, name, status, startedAt: now });
   }
 }
 
-/** Makes a function that takes text in any pieces and gives the events in it. */
-export function createParser() {
-  let rest = "";
-  /**
-   * @param {string} text
-   * @returns {AnswerEvent[]}
-   */
-  return function parse(text) {
-    const blocks = (rest + text).split(/\r?\n\r?\n/);
-    rest = blocks.pop() ?? "";
-    return blocks.flatMap((block) => {
-      const data = block.split(/\r?\n/)
-        .filter((line) => line.startsWith("data:"))
-        .map((line) => line.slice(5).replace(/^ /, ""))
-        .join("\n");
-      return data === "" ? [] : [JSON.parse(data)];
-    });
-  };
+/**
+ * How a tool's use stands, if that is what the data is about.
+ *
+ * @param {unknown} content
+ * @returns {{ tool: string, call_id: string, status: string } | undefined}
+ */
+function toToolUse(content) {
+  if (typeof content !== "object" || content === null) return undefined;
+  const { tool, call_id, status } = /** @type {Record<string, unknown>} */ (
+    content
+  );
+  return typeof tool === "string" && typeof call_id === "string" &&
+      typeof status === "string"
+    ? { tool, call_id, status }
+    : undefined;
+}
+
+/**
+ * Cuts a turn off.
+ *
+ * @param {Turn} turn
+ * @param {number} heard how much of its text was heard, in characters
+ * @param {number} now
+ */
+export function cutOff(turn, heard, now) {
+  turn.heard = heard;
+  turn.isSpeaking = false;
+  turn.state = "interrupted";
+  turn.totalMs ??= now - turn.startedAt;
+  for (const part of turn.parts) {
+    if (part.type === "tool" && part.status === "running") {
+      part.status = "stopped";
+    }
+  }
 }

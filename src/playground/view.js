@@ -6,9 +6,9 @@
  * @module
  */
 import { describe, drawTurn, formatMs } from "./chart.js";
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
-/** @typedef {import("./call.js").Turn} Turn */
+/** @typedef {import("./turn.js").Turn} Turn */
 /** @typedef {ReturnType<typeof createTurnView>} TurnView */
 
 /**
@@ -119,7 +119,7 @@ function showWords(view, turn, start, end) {
 
 /**
  * @param {HTMLElement} view
- * @param {import("./call.js").ToolUse} tool
+ * @param {import("./turn.js").ToolUse} tool
  */
 function showTool(view, { name, status, ms }) {
   if (view.dataset.status === status) return;
@@ -218,7 +218,7 @@ function showNotes(view, turn, scaleMs) {
   }
 }
 
-/** @param {import("./call.js").Summary} summary */
+/** @param {import("./turn.js").Summary} summary */
 function toCaption({ provider, model, input_tokens, output_tokens }) {
   const who = model && model !== provider ? `${provider} · ${model}` : provider;
   const tokens = [

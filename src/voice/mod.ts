@@ -5,10 +5,11 @@
  *
  * @module
  */
-import type { Routes } from "../app.ts";
+import type { Handler, Routes } from "../app.ts";
+import type { Header } from "../header.ts";
 import { json } from "../http.ts";
 import type { Log } from "../log.ts";
-import { createPage } from "../page.ts";
+import { createPage, type PageOptions } from "../page.ts";
 import { createSdk, SDK_VERSION } from "./sdk.ts";
 
 /** What the voice page is made of. */
@@ -21,6 +22,8 @@ export interface VoiceParts {
   registry: string;
   /** Parley's own version. */
   version: string;
+  /** What the page begins with. */
+  header: Header;
   /** Told when the SDK can't be had. */
   log: Log;
 }
@@ -34,7 +37,7 @@ const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
 /** Makes the voice page and what it asks for. */
 export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, registry, version, log } = parts;
+  const { agentId, apiUrl, registry, version, header, log } = parts;
   const socket = toSocketUrl(apiUrl);
   const allow = {
     "connect-src": [
@@ -60,11 +63,11 @@ export function createVoice(parts: VoiceParts): Routes {
     agentId,
     ...(socket === OWN_SOCKET ? {} : { websocketUrl: socket }),
   };
-  function file(name: string, options = {}) {
+  function file(name: string, options: PageOptions = {}): Handler {
     return createPage(new URL(`./${name}`, import.meta.url), options);
   }
   return {
-    "/voice": { GET: file("voice.html", { allow }) },
+    "/voice": { GET: file("voice.html", { allow, header }) },
     "/voice/voice.css": { GET: file("voice.css") },
     "/voice/voice.js": { GET: file("voice.js") },
     "/voice/transcript.js": { GET: file("transcript.js") },

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { element } from "../dom.js";
 
 /**
  * One side's words in one turn.
@@ -56,17 +57,12 @@ export function createTranscript(log) {
    * @returns {Entry}
    */
   function add(role, tag = "p") {
-    const entry = document.createElement("div");
-    entry.className = `entry ${role}`;
-    if (NAMES[role]) {
-      const name = document.createElement("p");
-      name.className = "name";
-      name.textContent = NAMES[role];
-      entry.append(name);
-    }
-    const text = document.createElement(tag);
-    text.className = "words";
-    entry.append(text);
+    const text = element(tag, { class: "words" });
+    const name = element("p", { class: "name" }, [NAMES[role]]);
+    const entry = element("div", { class: `entry ${role}` }, [
+      ...NAMES[role] ? [name] : [],
+      text,
+    ]);
     log.append(entry);
     follow();
     return { role, text, chunks: new Map(), fromDeltas: false };

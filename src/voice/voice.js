@@ -7,15 +7,14 @@
  *
  * @module
  */
+import { byId } from "../dom.js";
 import { createTranscript } from "./transcript.js";
 import { readRefusal, sayError, sayRefusal } from "./trouble.js";
 
-/** @param {string} id @returns {any} */
-const find = (id) => document.getElementById(id);
-const [connect, talk, fresh] = ["connect", "talk", "fresh"].map(find);
-const [microphone, sound, status] = ["microphone", "sound", "status"].map(find);
-const [composer, words, form] = ["composer", "words", "form"].map(find);
-const transcript = createTranscript(find("log"));
+const [connect, talk, fresh] = ["connect", "talk", "fresh"].map(byId);
+const [microphone, sound, status] = ["microphone", "sound", "status"].map(byId);
+const [composer, words, form] = ["composer", "words", "form"].map(byId);
+const transcript = createTranscript(byId("log"));
 
 const LOST = "The connection was lost. Reconnect to go on.";
 
@@ -46,8 +45,8 @@ async function load() {
     if (!response.ok) throw await readRefusal(response);
   }
   const settings = await info.json();
-  find("agent").textContent = settings.agentId;
-  find("version").textContent = settings.version;
+  byId("agent").textContent = settings.agentId;
+  byId("version").textContent = settings.version;
   // @ts-ignore: it is made when it is asked for
   const { default: Client } = await import("/voice/sdk.js");
   return { Client, settings };
@@ -69,8 +68,8 @@ function show(state, text) {
   for (const input of [microphone, sound]) {
     input.disabled = !hasSound || state === "connecting";
   }
-  find("conversation").hidden = conversationId === "";
-  find("id").textContent = conversationId;
+  byId("conversation").hidden = conversationId === "";
+  byId("id").textContent = conversationId;
   fresh.hidden = state !== "disconnected";
 }
 
@@ -161,7 +160,7 @@ function onDisconnect() {
 
 /** @param {string} side */
 function meter(side) {
-  const level = find(`${side}-level`);
+  const level = byId(`${side}-level`);
   /** @param {number} amplitude 0 to 1; speech is seldom above 0.3 */
   return (amplitude) =>
     level.style.setProperty("--level", String(Math.min(1, amplitude * 3)));
@@ -170,7 +169,7 @@ function meter(side) {
 /** @param {string} side */
 function speaking(side) {
   return /** @param {boolean} is */ (is) =>
-    find(`${side}-side`).toggleAttribute("data-speaking", is);
+    byId(`${side}-side`).toggleAttribute("data-speaking", is);
 }
 
 /** @param {boolean} isDown */
@@ -229,5 +228,5 @@ fresh.addEventListener("click", () => {
 });
 
 if (!hasSound) microphone.checked = sound.checked = false;
-find("insecure").hidden = hasSound;
+byId("insecure").hidden = hasSound;
 show("disconnected", "Not connected.");

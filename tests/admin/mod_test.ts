@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createAdmin } from "../../src/admin/mod.ts";
 import { createApp } from "../../src/app.ts";
 import { createFloor } from "../../src/conversation/floor.ts";
+import { createHeader } from "../../src/header.ts";
 import { json } from "../../src/http.ts";
 import { createMemoryStore } from "../../src/sessions/memory.ts";
 import { assistant, end, user } from "../sessions/contract.ts";
@@ -19,7 +20,7 @@ function make() {
     health: nothing,
     ready: nothing,
     home: nothing,
-    more: createAdmin({ token: TOKEN, store, floor }),
+    more: createAdmin({ token: TOKEN, store, floor, header: createHeader([]) }),
     log,
     isDraining: () => false,
   });

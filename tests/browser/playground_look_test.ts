@@ -268,7 +268,12 @@ if (Deno.env.get("SCREENSHOTS") === "1") {
       {
         light: { colorScheme: "light" },
         dark: { colorScheme: "dark" },
-        phone: { ...PHONE, colorScheme: "light" },
+        // So high that no line is cut in two.
+        phone: {
+          ...PHONE,
+          viewport: { width: 390, height: 908 },
+          colorScheme: "light",
+        },
       } as const,
     )
   ) {

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import {
   countWords,
+  createEchoFilter,
   heardAfter,
   ownWords,
   toInterruption,
@@ -66,4 +67,19 @@ Deno.test("ownWords() takes the echo off the caller's words", () => {
 
 Deno.test("ownWords() lets everything through when nothing is said", () => {
   assertEquals(ownWords("hello", ""), "hello");
+});
+
+Deno.test("createEchoFilter() keeps in mind what was said while it was listened", () => {
+  let saying = "Breakfast is served from seven.";
+  const filter = createEchoFilter(() => saying);
+  assertEquals(filter.ownWords("breakfast is served"), "");
+  saying = "It is in the garden.";
+  assertEquals(
+    filter.ownWords("breakfast is served from seven it is in the garden stop"),
+    "stop",
+  );
+  saying = "";
+  assertEquals(filter.ownWords("in the garden"), "");
+  filter.clear();
+  assertEquals(filter.ownWords("in the garden"), "in the garden");
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createApp, createHome, type Handler } from "../../src/app.ts";
+import { createHeader } from "../../src/header.ts";
 import { createPlayground } from "../../src/playground/mod.ts";
 import { createEcho } from "../../src/providers/echo.ts";
 import { message, readEvents, spoken } from "../fakes/layercode.ts";
@@ -24,7 +25,7 @@ function createTestApp(isLocalOnly = false): Handler {
     secretPlace: { file: "./data/webhook-secret" },
     version: "1.2.3",
     provider: createEcho(),
-    pages: { voice: false, sessions: true },
+    header: createHeader([]),
     otherwise: createHome("1.2.3"),
   });
   return createApp({
@@ -102,7 +103,6 @@ Deno.test("createPlayground() tells where the secret is, and not what", async ()
     provider: "echo",
     model: "echo",
     secret: { file: "./data/webhook-secret" },
-    pages: { voice: false, sessions: true },
   });
 });
 

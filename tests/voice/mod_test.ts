@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Handler } from "../../src/app.ts";
+import { createHeader } from "../../src/header.ts";
 import { createLog } from "../../src/log.ts";
 import { createVoice, type VoiceParts } from "../../src/voice/mod.ts";
 import { startServer } from "../fakes/server.ts";
@@ -12,6 +13,7 @@ function voice(parts: Partial<VoiceParts> = {}) {
     apiUrl: "https://api.layercode.com",
     registry: "http://127.0.0.1:9",
     version: "1.2.3",
+    header: createHeader([]),
     log,
     ...parts,
   });

@@ -1,38 +1,30 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Small helpers for building a page.
+ * Copying: by the clipboard, the old way, or by hand.
  *
  * @module
  */
+import { byId, element } from "../dom.js";
+import { tell } from "./notices.js";
 
 /**
- * Makes an element.
+ * Copies a text and says so on the button, or offers it for copying by hand.
  *
- * @param {string} name
- * @param {Record<string, string>} [attributes]
- * @param {(Node | string)[]} [children]
- * @returns {HTMLElement}
+ * @param {HTMLElement} button
+ * @param {string} text
  */
-export function element(name, attributes = {}, children = []) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    made.setAttribute(key, value);
+export async function copyFrom(button, text) {
+  if (!await copyText(text)) {
+    byId("by-hand-text").value = text;
+    byId("by-hand").showModal();
+    byId("by-hand-text").select();
+    return;
   }
-  made.append(...children);
-  return made;
-}
-
-/**
- * The element with an id.
- *
- * @param {string} id
- * @returns {any}
- */
-export function byId(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`The page has no #${id}`);
-  return found;
+  const label = button.dataset.label ??= button.textContent ?? "";
+  button.textContent = "Copied";
+  tell("Copied");
+  setTimeout(() => button.textContent = label, 1_500);
 }
 
 /**
@@ -41,7 +33,7 @@ export function byId(id) {
  * @param {string} text
  * @returns {Promise<boolean>} whether it worked
  */
-export async function copyText(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

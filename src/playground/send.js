@@ -1,0 +1,139 @@
+// @ts-check
+/**
+ * Sends an event to the server, which signs it, and reads the answer.
+ *
+ * @module
+ */
+
+/**
+ * An event of an answer.
+ *
+ * @typedef {object} AnswerEvent
+ * @property {string} type
+ * @property {unknown} [content]
+ * @property {string} [turn_id]
+ */
+
+/** The server refused, or can't be reached. */
+export class SendError extends Error {
+  /**
+   * @param {string} message for people
+   * @param {boolean} isOffline whether nobody answered at all
+   */
+  constructor(message, isOffline) {
+    super(message);
+    this.isOffline = isOffline;
+  }
+}
+
+/**
+ * Sends an event and yields what comes back. Leaving early is done with the
+ * signal, which is the hang-up.
+ *
+ * @param {Record<string, unknown>} event
+ * @param {AbortSignal} signal
+ * @param {() => void} [onAccepted] called when the server has kept the event
+ * @returns {AsyncGenerator<AnswerEvent, void>}
+ * @throws {SendError}
+ */
+export async function* sendTurn(event, signal, onAccepted) {
+  const response = await post(event, signal);
+  if (!response.ok) throw await toError(response);
+  onAccepted?.();
+  const type = response.headers.get("content-type") ?? "";
+  if (!type.startsWith("text/event-stream")) {
+    yield await response.json();
+    return;
+  }
+  let isOver = false;
+  try {
+    for await (const event of readEvents(response)) {
+      isOver ||= event.type === "response.end";
+      yield event;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // What happens to the connection after the last event matters to nobody.
+    if (isOver) return;
+    throw new SendError(
+      "The connection to Parley broke in the middle of the answer.",
+      true,
+    );
+  }
+}
+
+/**
+ * @param {Record<string, unknown>} event
+ * @param {AbortSignal} signal
+ */
+async function post(event, signal) {
+  try {
+    return await fetch("/playground/turn", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(event),
+      signal,
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new SendError("Parley can't be reached.", true);
+  }
+}
+
+/** @param {Response} response */
+async function toError(response) {
+  const body = await response.json().catch(() => ({}));
+  const message = body?.error?.message;
+  if (response.status === 503) {
+    return new SendError("Parley is shutting down.", true);
+  }
+  if (response.status === 404) {
+    return new SendError(
+      "Parley has no playground here: it was switched off (PLAYGROUND), or this page came through a proxy or a tunnel.",
+      false,
+    );
+  }
+  return new SendError(
+    message
+      ? `${message} (${response.status}).`
+      : `Parley answered with status ${response.status}.`,
+    false,
+  );
+}
+
+/**
+ * Reads Server-Sent Events.
+ *
+ * @param {Response} response
+ * @returns {AsyncGenerator<AnswerEvent, void>}
+ */
+async function* readEvents(response) {
+  if (!response.body) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const parse = createParser();
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield* parse(value);
+  }
+}
+
+/** Makes a function that takes text in any pieces and gives the events in it. */
+export function createParser() {
+  let rest = "";
+  /**
+   * @param {string} text
+   * @returns {AnswerEvent[]}
+   */
+  return function parse(text) {
+    const blocks = (rest + text).split(/\r?\n\r?\n/);
+    rest = blocks.pop() ?? "";
+    return blocks.flatMap((block) => {
+      const data = block.split(/\r?\n/)
+        .filter((line) => line.startsWith("data:"))
+        .map((line) => line.slice(5).replace(/^ /, ""))
+        .join("\n");
+      return data === "" ? [] : [JSON.parse(data)];
+    });
+  };
+}
