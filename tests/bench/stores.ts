@@ -32,7 +32,7 @@ interface Place extends AsyncDisposable {
 /** Runs it on every store that can be had here. */
 export async function benchStores(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const [name, make] of await findPlaces()) {
+  for (const [name, make] of findPlaces()) {
     printText(`  ${name} …`);
     await using place = await make();
     for (const [what, value] of await measure(place)) {
@@ -42,7 +42,7 @@ export async function benchStores(): Promise<Figure[]> {
   return figures;
 }
 
-async function findPlaces(): Promise<[string, () => Promise<Place>][]> {
+function findPlaces(): [string, () => Promise<Place>][] {
   const folder = async (open: (folder: string) => SessionStore) => {
     const path = await Deno.makeTempDir();
     return {
