@@ -43,7 +43,7 @@ async function startDeployed(
 /** An agent that goes on and on, sentence by sentence. */
 const ENDLESS: GeminiAnswer = {
   kind: "text",
-  chunks: Array.from({ length: 200 }, (_, n) => ` word${n}${n % 5 ? "" : "."}`),
+  chunks: Array.from({ length: 200 }, (_, n) => ` word${n}${n % 15 ? "" : "."}`),
   delayMs: 100,
 };
 
