@@ -73,6 +73,10 @@ export function createApp(parts: AppParts): Handler {
     if (parts.isDraining()) {
       throw new HttpError(503, "shutting_down", "This server is shutting down");
     }
+    // Deno puts the Host header into the address as it came.
+    if (!URL.canParse(request.url)) {
+      throw new HttpError(400, "invalid_host", "The Host header is no host");
+    }
     const { pathname } = new URL(request.url);
     const path = pathname.replace(/(?<=.)\/$/, "");
     const methods = own(routes, path) ??
@@ -109,7 +113,8 @@ export function notFound(): HttpError {
  * @throws {HttpError} 400 when it isn't an encoded text
  */
 export function lastSegment(request: Request): string {
-  const [segment = ""] = new URL(request.url).pathname.split("/").slice(-1);
+  const { pathname } = new URL(request.url);
+  const [segment = ""] = pathname.replace(/\/$/, "").split("/").slice(-1);
   try {
     return decodeURIComponent(segment);
   } catch {
@@ -117,7 +122,13 @@ export function lastSegment(request: Request): string {
   }
 }
 
-/** The answer at `/` while there is no page. */
-export function createHome(version: string): Handler {
-  return () => json({ name: "parley", version, webhook: "/agent" });
+/**
+ * The answer at `/` where there is no page.
+ *
+ * @param why the page isn't there, where the owner may wonder
+ */
+export function createHome(version: string, why?: string): Handler {
+  const playground = why === undefined ? {} : { playground: why };
+  return () =>
+    json({ name: "parley", version, webhook: "/agent", ...playground });
 }

@@ -46,7 +46,13 @@ export function createPages(
   const ownSecret = config.webhookSecrets.length > 0;
   // A tunnel must not hand strangers the owner's model.
   const isLocalOnly = ownSecret;
-  const otherwise = createHome(version);
+  const otherwise = createHome(
+    version,
+    config.playground
+      ? "not through a proxy or a tunnel" +
+        (isLocalOnly ? ", and beside a secret for its own machine alone" : "")
+      : undefined,
+  );
 
   const hasPlayground = config.playground && secret !== undefined;
   const hasVoice = apiKey !== undefined && agentId !== undefined;

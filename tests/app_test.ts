@@ -1,5 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
-import { type AppParts, createApp, createHome } from "../src/app.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  type AppParts,
+  createApp,
+  createHome,
+  lastSegment,
+} from "../src/app.ts";
 import { HttpError } from "../src/http.ts";
 import { createLog } from "../src/log.ts";
 
@@ -23,7 +28,7 @@ function setup(changes: Partial<AppParts> = {}) {
   });
   const send = async (method: string, path: string) =>
     await app(new Request(`http://parley.test${path}`, { method }));
-  return { send, logged };
+  return { app, send, logged };
 }
 
 /** The code of an error, which must be JSON of the documented shape. */
@@ -177,6 +182,27 @@ for (const [what, webhook] of FAILURES) {
     if (what !== "throws nothing") assert(logged[0]!.includes("secret.ts"));
   });
 }
+
+Deno.test("createApp() refuses a Host header that is no host", async () => {
+  const { app, logged } = setup();
+  for (const url of ["http://a b/", "http://localhost:99999/", "http://%00/"]) {
+    // As Deno.serve makes one: no Request of our own could have this address.
+    const request = { url, method: "GET" } as Request;
+    const response = await app(request);
+    assertEquals(response.status, 400);
+    assertEquals(await codeOf(response), "invalid_host");
+  }
+  assertEquals(logged, []);
+});
+
+Deno.test("lastSegment() is decoded, whatever slash follows", () => {
+  const last = (path: string) =>
+    lastSegment(new Request(`http://parley.test${path}`));
+  assertEquals(last("/sessions/conv_1"), "conv_1");
+  assertEquals(last("/sessions/conv_1/"), "conv_1");
+  assertEquals(last("/sessions/a%2Fb%20%C3%BC?x=/y"), "a/b ü");
+  assertThrows(() => last("/sessions/%ff"), HttpError);
+});
 
 Deno.test("createHome() says what runs here and where the webhook is", async () => {
   const { send } = setup({ home: createHome("1.2.3") });

@@ -51,7 +51,9 @@ async function showList() {
   const query = cursor === undefined
     ? ""
     : `?cursor=${encodeURIComponent(cursor)}`;
+  byId("more").disabled = true;
   const page = await ask(`/sessions${query}`);
+  byId("more").disabled = false;
   if (!page) return;
   cursor = page.cursor;
   byId("list").hidden = false;
@@ -108,7 +110,7 @@ async function ask(path, method = "GET") {
       method,
       headers: {
         accept: "application/json",
-        authorization: `Bearer ${sessionStorage.getItem(TOKEN)}`,
+        authorization: `Bearer ${toBytes(sessionStorage.getItem(TOKEN) ?? "")}`,
       },
     });
     if (response.status === 204) return true;
@@ -122,6 +124,11 @@ async function ask(path, method = "GET") {
   } catch {
     complain("The server can't be reached. Is it running?");
   }
+}
+
+/** A text as a header can hold it: each of its bytes a letter. @param {string} text */
+function toBytes(text) {
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 /** @param {string} text */

@@ -4,7 +4,7 @@
  * @module
  */
 import { readAnswer } from "../layercode/client.ts";
-import { printable } from "./_terminal.ts";
+import { oneLine, printable, printableJson } from "./_terminal.ts";
 
 /** What is known of an answer when it is over. Programs read it as it is. */
 export interface Outcome {
@@ -25,17 +25,63 @@ export interface Outcome {
   output_tokens?: number | undefined;
 }
 
-/** Reads an answer to its end. */
+/** How long the next sign of an answer may take: models and tools are slow, too. */
+const SILENCE_MS = 120_000;
+
+/** How long a connection may stay open after the answer, so that the next turn can use it. */
+const AFTERWARDS_MS = 1_000;
+
+/** Gives up on an answer that has fallen silent. */
+export interface Patience extends Disposable {
+  /** Aborted when it is over. */
+  signal: AbortSignal;
+  /** Begins anew. */
+  wait(ms?: number): void;
+}
+
+/** Begins to wait for an answer. */
+export function createPatience(): Patience {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  function wait(ms = SILENCE_MS): void {
+    clearTimeout(timer);
+    const late = new Error(`nothing came for ${ms / 1000} seconds`);
+    timer = setTimeout(() => controller.abort(late), ms);
+  }
+  wait();
+  return {
+    signal: controller.signal,
+    wait,
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
+}
+
+/** What following an answer needs. */
+export interface FollowOptions {
+  /** When the turn began, by `performance.now()`. */
+  startedAt: number;
+  /** Ends the response's body when it is over. */
+  patience: Patience;
+  /** Takes what a person is to see, as it comes. */
+  show: (text: string) => void;
+}
+
+/**
+ * Reads an answer to its end.
+ *
+ * @returns what ended it before, if anything did
+ */
 export async function follow(
   response: Response,
   outcome: Outcome,
-  startedAt: number,
-  show: (text: string) => void,
-): Promise<void> {
+  { startedAt, patience, show }: FollowOptions,
+): Promise<unknown> {
   const passed = () => Math.round(performance.now() - startedAt);
   let status = "complete";
+  let cause: unknown;
   try {
     for await (const event of readAnswer(response)) {
+      patience.wait();
       switch (event.type) {
         case "response.tts":
           outcome.first_word_ms ??= passed();
@@ -44,7 +90,7 @@ export async function follow(
           break;
         case "response.data":
           outcome.data.push(event.content);
-          show(`\n[data] ${JSON.stringify(event.content)}\n`);
+          show(`\n[data] ${printableJson(event.content)}\n`);
           break;
         case "parley.turn":
           status = event.status ?? status;
@@ -55,25 +101,29 @@ export async function follow(
           break;
         case "response.end":
           outcome.status = status;
+          outcome.total_ms = passed();
+          patience.wait(AFTERWARDS_MS);
           break;
       }
     }
-  } catch {
-    // Cut off: it stays "broken".
+  } catch (error) {
+    // What happens to the connection after the last event matters to nobody.
+    if (outcome.status === "broken") cause = error;
   }
-  outcome.total_ms = passed();
+  if (outcome.status === "broken") outcome.total_ms = passed();
+  return cause;
 }
 
 /** An outcome in one line. */
 export function toCaption(outcome: Outcome): string {
   const { first_word_ms, provider, model, output_tokens } = outcome;
   const who = provider === model ? provider : `${provider} ${model}`;
-  return [
+  return oneLine([
     first_word_ms === undefined ? "no words" : `first word ${first_word_ms} ms`,
     `total ${outcome.total_ms} ms`,
     ...(output_tokens === undefined ? [] : [`${output_tokens} tokens`]),
     ...(provider === undefined ? [] : [who]),
     ...(outcome.status === "complete" ? [] : [outcome.status]),
     `conversation ${outcome.conversation_id}`,
-  ].join(", ");
+  ].join(", "));
 }

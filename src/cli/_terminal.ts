@@ -26,7 +26,7 @@ export async function run(
     Deno.exit(await main(Deno.args) ? 0 : 1);
   } catch (error) {
     const known = error instanceof UsageError || error instanceof ConfigError;
-    printError(known ? error.message : explain(error));
+    printError(printable(known ? error.message : explain(error)));
     Deno.exit(1);
   }
 }
@@ -62,4 +62,17 @@ export function dim(text: string): string {
 export function printable(text: string): string {
   // deno-lint-ignore no-control-regex -- those are what is looked for
   return text.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, " ");
+}
+
+/** The same on one line. */
+export function oneLine(text: string): string {
+  return printable(text).replaceAll(/\s+/g, " ");
+}
+
+/** A value as JSON that gives a terminal no orders: JSON itself escapes only the first 32 signs. */
+export function printableJson(value: unknown, indent?: number): string {
+  return String(JSON.stringify(value, null, indent)).replaceAll(
+    /[\x7f-\x9f]/g,
+    (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
+  );
 }

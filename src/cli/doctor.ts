@@ -12,8 +12,10 @@ import { pull, PullError } from "../doctor/pull.ts";
 import type { Result, Status } from "../doctor/result.ts";
 import { checkSettings } from "../doctor/settings.ts";
 import {
+  oneLine,
   print,
   printable,
+  printableJson,
   readArguments,
   run,
   UsageError,
@@ -95,13 +97,13 @@ function isAboutModels({ title }: Result): boolean {
 
 function printResult({ status, title, detail, mend }: Result): void {
   const [mark, colour] = MARKS[status];
-  print(`${paint(mark, colour)} ${title}: ${oneLine(detail)}\n`);
-  if (mend !== undefined) print(`    → ${oneLine(mend)}\n`);
+  print(`${paint(mark, colour)} ${title}: ${brief(detail)}\n`);
+  if (mend !== undefined) print(`    → ${brief(mend)}\n`);
 }
 
 /** Part of it may come from elsewhere: no orders to the terminal, no novels. */
-function oneLine(text: string): string {
-  return printable(text).replaceAll(/\s+/g, " ").slice(0, 500);
+function brief(text: string): string {
+  return oneLine(text).slice(0, 500);
 }
 
 function paint(text: string, colour: number): string {
@@ -115,7 +117,7 @@ function sumUp(results: Result[], version: string, json: boolean): void {
   for (const { status } of results) counts[status]++;
   if (json) {
     const document = { ok: counts.fail === 0, version, counts, results };
-    return print(`${JSON.stringify(document, null, 2)}\n`);
+    return print(`${printableJson(document, 2)}\n`);
   }
   const warnings = counts.warn === 0 ? "" : `, ${counts.warn} to think about`;
   const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} not checked`;
@@ -155,7 +157,7 @@ async function fetchModel(host: string, model: string): Promise<boolean> {
     return true;
   } catch (error) {
     progress.end();
-    printError(`Not pulled: ${oneLine(explainTop(error))}`);
+    printError(`Not pulled: ${brief(explainTop(error))}`);
     return false;
   } finally {
     Deno.removeSignalListener("SIGINT", stop);

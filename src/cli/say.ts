@@ -8,11 +8,22 @@ import { stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { readConfig } from "../config.ts";
 import { readEnvironment } from "../environment.ts";
+import { readStart, shown } from "../doctor/net.ts";
+import { findRedirect } from "../doctor/tunnel.ts";
 import { newId, sendEvent } from "../layercode/client.ts";
 import { explain, printError } from "../log.ts";
 import { readKeptSecret } from "../secret.ts";
-import { follow, type Outcome, toCaption } from "./_outcome.ts";
-import { dim, print, readArguments, run, UsageError } from "./_terminal.ts";
+import { createPatience, follow, type Outcome, toCaption } from "./_outcome.ts";
+import {
+  dim,
+  oneLine,
+  print,
+  printable,
+  printableJson,
+  readArguments,
+  run,
+  UsageError,
+} from "./_terminal.ts";
 
 const USAGE = `Talks to a running Parley, as Layercode would.
 
@@ -60,9 +71,13 @@ async function main(args: string[]): Promise<boolean> {
   };
   const text = positionals.join(" ");
   const event = values.event ?? "message";
-  return event === "message" && text === ""
-    ? await converse(line)
-    : await send(line, makeEvent(event, text));
+  if (event === "message" && positionals.length === 0) {
+    return await converse(line);
+  }
+  if (event === "message" && text.trim() === "") {
+    throw new UsageError("There are no words in the text");
+  }
+  return await send(line, makeEvent(event, text));
 }
 
 async function findServer(
@@ -78,8 +93,12 @@ async function findServer(
     );
   }
   const text = given.url ?? `http://127.0.0.1:${config.port}`;
-  if (!URL.canParse(text)) throw new UsageError(`--url "${text}": not a URL`);
-  const url = new URL(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError(
+      `--url "${text}": not a URL that begins with http:// or https://`,
+    );
+  }
   if (url.pathname === "/") url.pathname = "/agent";
   return { url: url.href, secret };
 }
@@ -112,7 +131,7 @@ function parseData(text: string): unknown {
 
 /** One turn after another, welcome first. */
 async function converse(line: Line): Promise<boolean> {
-  const prompt = line.json ? "" : "> ";
+  const prompt = line.json || !Deno.stdin.isTerminal() ? "" : "> ";
   let fine = await send(line, makeEvent("session.start", ""));
   if (!fine) return false;
   print(prompt);
@@ -141,18 +160,19 @@ async function send(
     conversation_id: line.conversationId,
     ...fields,
   };
-  const response = await sendEvent(event, { ...line, withDetails: true })
+  using patience = createPatience();
+  const client = { ...line, withDetails: true };
+  const response = await sendEvent(event, client, patience.signal)
     .catch((error) => {
       throw new UsageError(
-        `Cannot reach ${line.url}: ${
+        `Cannot reach ${shown(line.url)}: ${
           explain(error)
         }\nIs the server running? deno task start`,
       );
     });
   const type = response.headers.get("content-type") ?? "";
   if (!type.startsWith("text/event-stream")) {
-    print(`${(await response.text()).trim()}\n`);
-    return response.ok;
+    return await printPlain(response, line.url);
   }
   const outcome: Outcome = {
     conversation_id: line.conversationId,
@@ -163,13 +183,37 @@ async function send(
     status: "broken",
   };
   const show = line.json ? () => {} : print;
-  await follow(response, outcome, startedAt, show);
-  if (line.json) print(`${JSON.stringify(outcome)}\n`);
+  const error = await follow(response, outcome, { startedAt, patience, show });
+  if (line.json) print(`${printableJson(outcome)}\n`);
   else print(`\n${dim(`(${toCaption(outcome)})`)}\n`);
   if (outcome.status === "broken") {
-    printError("The answer broke off: no response.end came");
+    const why = error === undefined ? "no response.end came" : explain(error);
+    printError(`The answer broke off: ${oneLine(why)}`);
   }
   return outcome.status === "complete";
+}
+
+/** Prints what isn't a stream: Parley's JSON, or whatever else answers there. */
+async function printPlain(response: Response, url: string): Promise<boolean> {
+  const { status, headers, ok } = response;
+  const text = printable((await readStart(response)).trim());
+  const redirect = findRedirect({ status, headers, text }, new URL(url));
+  if (redirect) {
+    printError(`${oneLine(redirect.detail)}. Give --url that address`);
+    return false;
+  }
+  const isJson = /^application\/json\b/.test(headers.get("content-type") ?? "");
+  if (isJson) print(`${text}\n`);
+  else {
+    printError(
+      `${
+        shown(url)
+      } is not Parley's webhook: it answered with status ${status}${
+        text && `: ${oneLine(text).slice(0, 300)}`
+      }`,
+    );
+  }
+  return ok && isJson;
 }
 
 if (import.meta.main) await run(main);

@@ -15,8 +15,10 @@ import {
 import { createStore } from "../sessions/mod.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
 import {
+  oneLine,
   print,
   printable,
+  printableJson,
   readArguments,
   run,
   UsageError,
@@ -56,7 +58,7 @@ async function main(args: string[]): Promise<boolean> {
       print(toText(await find(store, id)));
       break;
     case "export":
-      print(`${JSON.stringify(await find(store, id), null, 2)}\n`);
+      print(`${printableJson(await find(store, id), 2)}\n`);
       break;
     case "delete": {
       const known = needId(id);
@@ -85,7 +87,7 @@ async function list(store: SessionStore, most: number): Promise<void> {
       ...(cursor === undefined ? {} : { cursor }),
     });
     for (const { id, at } of page.sessions) {
-      print(`${toTime(at)}  ${printable(id)}\n`);
+      print(`${toTime(at)}  ${oneLine(id)}\n`);
     }
     left -= page.sessions.length;
     cursor = page.cursor;
@@ -115,10 +117,13 @@ function unknown(id: string): UsageError {
 /** A conversation for reading. */
 function toText({ id, turns, memories }: SessionDocument): string {
   return [
-    `Conversation ${printable(id)}`,
+    `Conversation ${oneLine(id)}`,
     ...turns.map(toParagraph),
     ...(memories.length > 0
-      ? [["Keeps in mind:", ...memories.map((text) => `  ${text}`)].join("\n")]
+      ? [
+        ["Keeps in mind:", ...memories.map((text) => `  ${oneLine(text)}`)]
+          .join("\n"),
+      ]
       : []),
     "",
   ].join("\n\n");
@@ -126,24 +131,25 @@ function toText({ id, turns, memories }: SessionDocument): string {
 
 function toParagraph(turn: TurnDocument): string {
   const lines = [`${toTime(turn.at)}  ${toCaption(turn)}`];
-  if (turn.user !== undefined) lines.push(`  Caller: ${printable(turn.user)}`);
+  if (turn.user !== undefined) lines.push(`  Caller: ${indent(turn.user)}`);
   for (const { name, arguments: given, result } of turn.tool_calls ?? []) {
-    const outcome = result === undefined ? "" : ` → ${JSON.stringify(result)}`;
-    lines.push(`  Tool:   ${name}(${JSON.stringify(given)})${outcome}`);
+    const outcome = result === undefined ? "" : ` → ${printableJson(result)}`;
+    lines.push(`  Tool:   ${oneLine(name)}(${printableJson(given)})${outcome}`);
   }
-  if (turn.assistant !== "") {
-    lines.push(`  Agent:  ${printable(turn.assistant)}`);
-  }
-  if (turn.heard !== undefined) {
-    lines.push(`  Heard:  ${printable(turn.heard)}`);
-  }
+  if (turn.assistant !== "") lines.push(`  Agent:  ${indent(turn.assistant)}`);
+  if (turn.heard !== undefined) lines.push(`  Heard:  ${indent(turn.heard)}`);
   return lines.join("\n");
+}
+
+/** Words of several lines, none of which passes for another's. */
+function indent(text: string): string {
+  return printable(text).replaceAll("\n", "\n          ");
 }
 
 function toCaption(turn: TurnDocument): string {
   const { status, provider, model, first_words_ms, total_ms } = turn;
   const tokens = turn.output_tokens;
-  return [
+  return oneLine([
     status,
     ...(provider
       ? [provider === model ? provider : `${provider} ${model}`]
@@ -153,7 +159,7 @@ function toCaption(turn: TurnDocument): string {
       : [`first word ${first_words_ms} ms`]),
     ...(total_ms === undefined ? [] : [`total ${total_ms} ms`]),
     ...(tokens === undefined ? [] : [`${tokens} tokens`]),
-  ].join(", ");
+  ].join(", "));
 }
 
 function toTime(iso: string): string {

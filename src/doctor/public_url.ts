@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { newId, readAnswer } from "../layercode/client.ts";
+import { newId, readAnswer, sendEvent } from "../layercode/client.ts";
 import { readKeptSecret } from "../secret.ts";
 import { judgeClock } from "./clock.ts";
 import {
@@ -18,7 +18,6 @@ import {
 } from "./net.ts";
 import { findings, type Patient, type Result } from "./result.ts";
 import { findRunning, toRunning } from "./running.ts";
-import { sendSigned } from "./signed.ts";
 import { explainRefusal, findRedirect, findTunnelPage } from "./tunnel.ts";
 
 const { ok, warn, fail, skipped } = findings("public URL");
@@ -146,7 +145,7 @@ async function takeTurn(
   let said = "";
   let ended = false;
   try {
-    const response = await sendSigned(event, { url: url.href, secret, signal });
+    const response = await sendEvent(event, { url: url.href, secret }, signal);
     const type = response.headers.get("content-type") ?? "";
     if (response.status !== 200 || !type.startsWith("text/event-stream")) {
       const { status, headers } = response;

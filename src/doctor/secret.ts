@@ -4,10 +4,10 @@
  *
  * @module
  */
+import { sendEvent } from "../layercode/client.ts";
 import { readKeptSecret } from "../secret.ts";
 import { findRunning } from "./running.ts";
 import { findings, type Patient, type Result } from "./result.ts";
-import { sendSigned } from "./signed.ts";
 
 const { ok, warn, fail, skipped } = findings("webhook secret");
 
@@ -97,7 +97,7 @@ async function askServer(
     const which = secrets.length > 1 ? ` no. ${n + 1}` : "";
     const event = { type: "parley.doctor", conversation_id: "doctor" };
     const url = `${running.url}/agent`;
-    const response = await sendSigned(event, { url, secret, signal });
+    const response = await sendEvent(event, { url, secret }, signal);
     const text = await response.text();
     if (response.status === 200) {
       results.push(

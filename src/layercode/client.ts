@@ -31,7 +31,8 @@ export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
 }
 
 /**
- * Sends an event as Layercode would.
+ * Sends an event as Layercode would. Redirects aren't followed: they lose what
+ * is posted, or carry its signature elsewhere.
  *
  * @throws {TypeError} when the server can't be reached
  */
@@ -49,6 +50,7 @@ export function sendEvent(
       ...(withDetails ? { [DETAILS_HEADER]: "on" } : {}),
     },
     body,
+    redirect: "manual",
     ...(signal ? { signal } : {}),
   });
 }

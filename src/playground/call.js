@@ -91,10 +91,11 @@ export function createCall(parts) {
     try {
       const events = send(request, signal, () => {
         accepted = true;
-        // A turn that is said again is no longer cut off.
-        if (before || request.interruption_context !== undefined) {
-          interruption = undefined;
-        }
+        // Told, or of a turn that is said again and so no longer cut off.
+        if (
+          request.interruption_context !== undefined ||
+          interruption?.assistant_turn_id === turn.id
+        ) interruption = undefined;
       });
       for await (const event of events) {
         if (signal.aborted) return true;
@@ -196,7 +197,8 @@ export function createCall(parts) {
     },
     /** Reads the newest answer aloud, where it is whole and wasn't yet. */
     readAloud() {
-      if (last === undefined || isOpen(last) || last.text === "") return;
+      if (last?.state !== "complete" || last.isSpeaking) return;
+      if (last.text === "") return;
       last.isSpoken = last.isSpeaking = true;
       last.heard = 0;
       const reading = createReading(last, parts);

@@ -20,12 +20,15 @@ const TIME = "TIME-OF-THE-RUN";
  */
 export function toCurl(event, { url, secret }) {
   const body = JSON.stringify({ ...event, turn_id: `turn_${TIME}` });
-  const fromWhere = "variable" in secret
-    // The setting may hold several; the first will do.
-    ? `"\${${secret.variable}%%,*}"`
-    : `$(cat ${quote(secret.file)})`;
+  const read = "variable" in secret
+    ? [
+      `secret="\${${secret.variable}:?is not set in this shell}"`,
+      // The setting may hold several; the first will do.
+      'secret="${secret%%,*}"',
+    ]
+    : [`secret=$(cat ${quote(secret.file)})`];
   return [
-    `secret=${fromWhere}`,
+    ...read,
     "t=$(date +%s)",
     `body=${quote(body).replace(TIME, `'"$t"'`)}`,
     `v1=$(printf '%s.%s' "$t" "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -d' ' -f1)`,

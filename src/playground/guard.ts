@@ -18,33 +18,45 @@ export function isWelcome(
   sender: Sender | undefined,
   isLocalOnly: boolean,
 ): boolean {
+  const { hostname } = new URL(request.url);
   if (isForwarded(request.headers)) return false;
   if (isLocalOnly && !isLoopback(sender?.address)) return false;
-  return isOwnName(new URL(request.url).hostname) && !isCrossSite(request);
+  if (isLocalOnly && !isLoopbackName(hostname)) return false;
+  return isOwnName(hostname) && !isCrossSite(request);
 }
 
-/** Proxies and tunnels say whom they speak for; each spells it in its own way. */
+/**
+ * Proxies and tunnels say whom they speak for; each spells it in its own way.
+ * nginx by itself says nothing, but closes each connection, as no browser does.
+ * A proxy that does neither can't be told from a caller of this machine.
+ */
 function isForwarded(headers: Headers): boolean {
-  return FORWARDING.some((name) => headers.has(name)) ||
-    [...headers.keys()].some((name) => /^(x-forwarded-|cf-)/.test(name));
+  return /\bclose\b/i.test(headers.get("connection") ?? "") ||
+    [...headers.keys()].some((name) => FORWARDING.test(name));
 }
 
-const FORWARDING = [
-  "forwarded",
-  "via",
-  "x-real-ip",
-  "x-client-ip",
-  "x-original-host",
-  "true-client-ip",
-  "fastly-client-ip",
-  "fly-client-ip",
-  "ngrok-trace-id",
-  "tailscale-user-login",
-];
+const FORWARDING = new RegExp(
+  "^(" + [
+    "(x-)?(original-)?forwarded(-.*)?",
+    "via",
+    "cdn-loop",
+    "x-(real|client|remote|cluster-client|original|originating)-(ip|host)",
+    "(true|fastly|fly)-client-ip",
+    "(cf|ngrok|tailscale|x-envoy|x-amzn|x-amz-cf|x-azure|x-arr)-.*",
+    "x-cloud-trace-context",
+  ].join("|") + ")$",
+);
 
 function isLoopback(address: string | undefined): boolean {
   return address !== undefined &&
     /^(127\.|::1$|::ffff:127\.)/i.test(address);
+}
+
+/** Whether a host's name leads to the machine that it is used on. */
+function isLoopbackName(hostname: string): boolean {
+  return /^(127\.[\d.]+|0\.0\.0\.0|\[::1?\]|[^.:[]+|.+\.localhost)$/.test(
+    hostname,
+  );
 }
 
 /**

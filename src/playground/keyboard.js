@@ -72,11 +72,16 @@ export function createKeyboard(parts) {
         break;
     }
   });
-  document.addEventListener("keyup", ({ key }) => {
-    if (key !== " " || !isHeld) return;
+  function release() {
+    if (!isHeld) return;
     isHeld = false;
     parts.release();
+  }
+  document.addEventListener("keyup", ({ key }) => {
+    if (key === " ") release();
   });
+  // Let go in another window, it is never heard of: nobody is to listen on.
+  globalThis.addEventListener("blur", release);
 }
 
 /**

@@ -25,6 +25,12 @@ import { CHARACTERS_A_SECOND, heardAfter } from "./heard.js";
 /** A voice that hasn't begun by then is not going to. */
 const START_TIMEOUT_MS = 6_000;
 
+/**
+ * One that has begun, and so long after its time has not ended, has forgotten
+ * to: some that speak from elsewhere do.
+ */
+const STUCK_MS = 8_000;
+
 /** How often progress is guessed where the voice doesn't tell. */
 const GUESS_EVERY_MS = 200;
 
@@ -76,14 +82,16 @@ export function createSpeaker({ synth, toUtterance, now, onTrouble }) {
     }
     startedAt = 0;
     tells = false;
+    let signAt = 0;
     const isMine = () => current === sentence && utterance === spoken;
     spoken.onstart = () => {
-      if (isMine()) startedAt = now();
+      if (isMine()) signAt = startedAt = now();
     };
     spoken.onboundary = ({ charIndex, name }) => {
       if (!isMine() || (name && name !== "word")) return;
       tells = true;
-      startedAt ||= now();
+      signAt = now();
+      startedAt ||= signAt;
       advance(sentence.start + charIndex);
     };
     spoken.onend = () => {
@@ -105,6 +113,13 @@ export function createSpeaker({ synth, toUtterance, now, onTrouble }) {
     timer = setInterval(() => {
       if (startedAt > 0) {
         if (!tells) advance(sentence.start + guess(sentence));
+        // Twice as long as it should take, and then some.
+        const patienceMs = STUCK_MS + spoken.text.length / rate * 2_000;
+        if (now() - signAt > patienceMs) {
+          synth?.cancel();
+          advance(sentence.start + sentence.text.length);
+          next();
+        }
       } else if (now() - askedAt > START_TIMEOUT_MS) {
         fail(
           "The browser has a voice, but nothing comes out of it. Choose another one.",

@@ -9,7 +9,7 @@ import { assistant, end, user } from "../sessions/contract.ts";
 
 const TOKEN = "a token for tests";
 
-function make() {
+function make(token = TOKEN) {
   const store = createMemoryStore();
   const floor = createFloor();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -20,7 +20,7 @@ function make() {
     health: nothing,
     ready: nothing,
     home: nothing,
-    more: createAdmin({ token: TOKEN, store, floor, header: createHeader([]) }),
+    more: createAdmin({ token, store, floor, header: createHeader([]) }),
     log,
     isDraining: () => false,
   });
@@ -61,6 +61,14 @@ Deno.test("createAdmin() answers only those who show the token", async () => {
   }
   assertEquals((await store.load("a")).isEmpty, false);
   assertEquals((await ask("/sessions")).status, 200);
+});
+
+Deno.test("createAdmin() takes a token of any letters, as its bytes", async () => {
+  const { ask } = make("tökén ✓");
+  // As curl and the page send it.
+  const bytes = String.fromCharCode(...new TextEncoder().encode("tökén ✓"));
+  const headers = { authorization: `Bearer ${bytes}` };
+  assertEquals((await ask("/sessions", { headers })).status, 200);
 });
 
 Deno.test("createAdmin() lists conversations, a page at a time", async () => {

@@ -173,6 +173,19 @@ Deno.test("the playground listens while Space is held", async () => {
   await waitForWords(page, 2, /As you wish/);
 });
 
+Deno.test("the playground stops listening when Space is let go elsewhere", async () => {
+  await using open = await openWithVoice();
+  const { page } = open;
+  await page.locator("#scroll").focus();
+  await page.keyboard.down("Space");
+  assertEquals(await page.locator("#mic").getAttribute("aria-pressed"), "true");
+  await page.evaluate(() => globalThis.dispatchEvent(new Event("blur")));
+  assertEquals(
+    await page.locator("#mic").getAttribute("aria-pressed"),
+    "false",
+  );
+});
+
 Deno.test("the playground keeps the chosen voice, and recognition follows its language", async () => {
   await using open = await openWithVoice();
   const { page } = open;

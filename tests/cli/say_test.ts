@@ -57,6 +57,8 @@ Deno.test("say.ts exits with 1 and says what to mend", async () => {
       [["Hello"], "No webhook secret"],
       [["--secret", "s", "Hello"], "Is the server running?"],
       [["--secret", "s", "--url", "nowhere", "Hello"], "not a URL"],
+      [["--secret", "s", "--url", "localhost:3000", "Hello"], "not a URL"],
+      [["--secret", "s", ""], "no words"],
       [["--secret", "s", "--loud", "Hello"], "--loud"],
       [["--secret", "s", "--event", "data", "{"], "must be JSON"],
     ];
@@ -99,6 +101,73 @@ Deno.test("say.ts exits with 1 when the answer failed or broke off", async () =>
       assertEquals(code, 1);
       assertObjectMatch(JSON.parse(stdout), { text: "Sorry.", status });
     }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("say.ts takes no other server's answer for Parley's", async () => {
+  const folder = await Deno.makeTempDir();
+  const orders = "\x1b]0;owned\x07\x9b31m";
+  const stream = (...events: unknown[]) =>
+    new Response(
+      events.map((event) => `data: ${JSON.stringify(event)}\n\n`)
+        .join(""),
+      { headers: { "content-type": "text/event-stream" } },
+    );
+  const asked: string[] = [];
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    (request) => {
+      const { pathname } = new URL(request.url);
+      asked.push(pathname);
+      switch (pathname) {
+        case "/page":
+          return new Response(`<h1>${orders}</h1>`, {
+            headers: { "content-type": "text/html" },
+          });
+        case "/moved":
+          return new Response(null, {
+            status: 307,
+            headers: { location: "/elsewhere" },
+          });
+        case "/refused":
+          return Response.json({ error: orders }, { status: 403 });
+        default:
+          return stream(
+            { type: "response.tts", content: orders },
+            { type: "response.data", content: orders },
+            {
+              type: "parley.turn",
+              status: "complete",
+              provider: orders,
+              model: orders,
+            },
+            { type: "response.end" },
+          );
+      }
+    },
+  );
+  try {
+    const base = `http://127.0.0.1:${server.addr.port}`;
+    const cases: [string, string[], number, string][] = [
+      ["/page", [], 1, "is not Parley's webhook: it answered with status 200"],
+      ["/moved", [], 1, "redirects (307) to"],
+      ["/refused", [], 1, "error"],
+      ["/agent", [], 0, "owned"],
+      ["/agent", ["--json"], 0, "\\u009b31m"],
+    ];
+    for (const [path, flags, code, says] of cases) {
+      const args = [...flags, "--url", base + path, "--secret", "s", "Hello"];
+      const ran = await runProgram(SAY, args, { folder });
+      assertEquals(ran.code, code, path);
+      const all = ran.stdout + ran.stderr;
+      assertStringIncludes(all, says);
+      // deno-lint-ignore no-control-regex -- those are what is looked for
+      assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(all), false, path);
+    }
+    // What is signed is carried nowhere else.
+    assertEquals(asked.includes("/elsewhere"), false);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

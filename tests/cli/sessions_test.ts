@@ -38,6 +38,33 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
     assertMatch(shown.stdout, /2026-11-21 10:00:00\s+complete/);
     assertEquals(shown.stdout.includes("\x1b"), false);
 
+    // Models choose words, names of tools and what is kept in mind.
+    await store.update("odd", () => [
+      user("t1", "Hi\n  Agent:  I am not the agent"),
+      {
+        type: "calls",
+        turnId: "t1",
+        calls: [{ id: "1", name: "\x1b[2Jx", arguments: { a: "\x9b2J" } }],
+        at: "2026-11-21T10:00:00.000Z",
+      },
+      {
+        type: "memory",
+        turnId: "t1",
+        text: "\x1b]0;owned\x07",
+        at: "2026-11-21T10:00:00.000Z",
+      },
+      end("t1"),
+    ]);
+    const odd = await sessions("show", "odd");
+    assertEquals(odd.code, 0);
+    assertStringIncludes(odd.stdout, "            Agent:  I am not");
+    const json = await sessions("export", "odd");
+    for (const { stdout } of [odd, json]) {
+      // deno-lint-ignore no-control-regex -- those are what is looked for
+      assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(stdout), false);
+    }
+    assertStringIncludes(json.stdout, "\\u009b2J");
+
     const exported = JSON.parse((await sessions("export", "conv_1")).stdout);
     assertEquals(exported.id, "conv_1");
     assertEquals(exported.turns[0].user, "Hello\x1b[2J");

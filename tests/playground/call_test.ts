@@ -120,6 +120,32 @@ Deno.test("createCall() goes on telling of an interruption that the server has n
   assert(sent.at(-1)?.interruption_context !== undefined);
 });
 
+Deno.test("createCall() goes on telling of an interruption while the welcome is repeated", async () => {
+  const { call, sent } = start(({ text }, signal) =>
+    text === "A story!" ? endless(signal) : whole()
+  );
+  await call.open();
+  const story = call.say("A story!");
+  while (call.last()?.text === "") await Promise.resolve();
+  await call.connect();
+  await call.repeat();
+  await call.say("Enough");
+  await story;
+  const { text_heard } = sent.at(-1)?.interruption_context as Request;
+  assertEquals(text_heard, "Once upon a time");
+});
+
+Deno.test("createCall() reads no answer aloud that was cut off", async () => {
+  const { call } = start((_, signal) => endless(signal));
+  const opened = call.open();
+  while (call.last()?.text === "") await Promise.resolve();
+  call.interrupt();
+  await opened;
+  call.readAloud();
+  assertEquals(call.last()?.isSpoken, false);
+  assertEquals(call.isOpen(), false);
+});
+
 Deno.test("createCall() says when an answer broke off, and what came of it counts as heard", async () => {
   const { call, sent, troubles } = start(async function* ({ type }) {
     yield { type: "response.tts", content: "Half of " };

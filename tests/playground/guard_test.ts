@@ -63,11 +63,54 @@ Deno.test("isWelcome() lets nobody in through a proxy or a tunnel", () => {
       "fly-client-ip",
       "ngrok-trace-id",
       "tailscale-user-login",
+      "tailscale-funnel-request",
+      "cdn-loop",
+      "x-forwarded",
+      "forwarded-for",
+      "x-original-host",
+      "x-original-forwarded-for",
+      "x-cluster-client-ip",
+      "x-envoy-external-address",
+      "x-amzn-trace-id",
+      "x-azure-clientip",
     ]
   ) {
     const headers = { [name]: "127.0.0.1" };
     assertEquals(ask({ headers }), false, name);
     assertEquals(ask({ headers, isLocalOnly: true }), false, name);
+  }
+});
+
+Deno.test("isWelcome() lets nobody in through an nginx that names nobody", () => {
+  // Its defaults: HTTP/1.0, `Host` as proxy_pass spells it, no other header.
+  assertEquals(ask({ headers: { connection: "close" } }), false);
+  assertEquals(ask({ headers: { connection: "keep-alive" } }), true);
+});
+
+Deno.test("isWelcome() takes other headers for no proxy's", () => {
+  for (const name of ["x-request-id", "dnt", "save-data", "viaduct", "x-via"]) {
+    assertEquals(ask({ headers: { [name]: "1" } }), true, name);
+  }
+});
+
+Deno.test("isWelcome() wants this machine's own names beside a secret of the owner's", () => {
+  const isLocalOnly = true;
+  for (
+    const host of [
+      "localhost:3000",
+      "127.0.0.1:3000",
+      "127.0.1.1",
+      "[::1]:3000",
+      "0.0.0.0:3000",
+      "box:3000",
+      "parley.localhost",
+    ]
+  ) {
+    assertEquals(ask({ url: `http://${host}/`, isLocalOnly }), true, host);
+  }
+  // A TCP tunnel (ssh -R) comes from the loopback, and under its own address.
+  for (const host of ["203.0.113.9", "192.168.1.2", "[2001:db8::1]", "a.lan"]) {
+    assertEquals(ask({ url: `http://${host}/`, isLocalOnly }), false, host);
   }
 });
 
