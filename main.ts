@@ -19,7 +19,7 @@ import { createPages } from "./src/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { findSecrets } from "./src/secret.ts";
 import { serve } from "./src/serve.ts";
-import { createStore } from "./src/sessions/mod.ts";
+import { createStore, prepareStore } from "./src/sessions/mod.ts";
 import { startRetention } from "./src/sessions/retention.ts";
 import { createWebhook } from "./src/webhook.ts";
 
@@ -87,6 +87,7 @@ async function main(): Promise<void> {
   }, (url) => {
     tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
     prepare(provider, log);
+    prepareStore(store, log);
     stopRetention = startRetention({
       store,
       days: config.sessionTtlDays,

@@ -31,11 +31,17 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
-/** How long turns under way may take to end by themselves. Deno Deploy allows 5 s in all. */
-const DRAIN_MS = 2_500;
-
-/** How long the last bytes may take to leave after that. */
-const CLOSE_MS = 700;
+/** Until when after the signal each step may go on. Deno Deploy allows 5 s in all. */
+const UNTIL_MS = {
+  /** Turns under way end by themselves. */
+  drain: 2_500,
+  /** Those that have not are ended, and write their last record, if the store answers. */
+  clear: 3_000,
+  /** The last bytes leave. */
+  close: 3_400,
+  /** The store lets go of what it holds. */
+  stop: 3_800,
+};
 
 const FLUSH_MS = 50;
 
@@ -60,13 +66,15 @@ export async function serve(
   }
   log.info("server.stopping", { signal: await stop.promise });
   parts.onDrain();
-  const deadline = Date.now() + DRAIN_MS;
-  while (floor.size > 0 && Date.now() < deadline) await sleep(20);
-  await floor.clear();
-  await Promise.race([server.shutdown(), sleep(CLOSE_MS)]);
+  const startedAt = performance.now();
+  const left = (step: keyof typeof UNTIL_MS) =>
+    Math.max(startedAt + UNTIL_MS[step] - performance.now(), 0);
+  while (floor.size > 0 && left("drain") > 0) await sleep(20);
+  await Promise.race([floor.clear(), sleep(left("clear"))]);
+  await Promise.race([server.shutdown(), sleep(left("close"))]);
   // Deno 2.5 says so a little before the last bytes have left.
   await sleep(FLUSH_MS);
-  await Promise.race([parts.onStop(), sleep(CLOSE_MS)]);
+  await Promise.race([parts.onStop(), sleep(left("stop"))]);
   log.info("server.stopped");
 }
 

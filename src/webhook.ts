@@ -105,6 +105,10 @@ export function createWebhook(
       log.error("session.unreadable", { conversationId, error });
     });
     if (answered) log.info("turn.replayed", { conversationId, turnId });
+    // Let in before the end was near, and too late to be answered: another may.
+    else if (parts.isDraining?.()) {
+      throw new HttpError(503, "shutting_down", "This server is shutting down");
+    }
     const turn = answered ? replay(answered) : floor.take(conversationId, run);
     // The status is the receipt: 200 means that the caller's words are kept.
     await turn.stored;

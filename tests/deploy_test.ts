@@ -12,6 +12,7 @@ import {
 } from "@std/assert";
 import deno from "../deno.json" with { type: "json" };
 import { sendEvent } from "../src/layercode/client.ts";
+import { withMute } from "./fakes/broken_wire.ts";
 import { type GeminiAnswer, startFakeGemini } from "./fakes/gemini.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";
 import { type ServerOptions, startServer } from "./fakes/server.ts";
@@ -43,7 +44,10 @@ async function startDeployed(
 /** An agent that goes on and on, sentence by sentence. */
 const ENDLESS: GeminiAnswer = {
   kind: "text",
-  chunks: Array.from({ length: 200 }, (_, n) => ` word${n}${n % 15 ? "" : "."}`),
+  chunks: Array.from(
+    { length: 200 },
+    (_, n) => ` word${n}${n % 15 ? "" : "."}`,
+  ),
   delayMs: 100,
 };
 
@@ -127,6 +131,62 @@ Deno.test("main.ts drains within four seconds of SIGINT: a last sentence, the en
       assertEquals(events.at(-1)?.type, "response.end");
       assertMatch(spoken(events), /word\d+\.$/);
     }
+    assertEquals((await stopped).code, 0);
+    const tookMs = performance.now() - startedAt;
+    assert(tookMs < 4_000, `${tookMs} ms`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("main.ts says at its start that the store can't be reached, and leaves within four seconds while turns wait for it", async () => {
+  await withMute(async (store) => {
+    await using server = await startServer({
+      env: { LAYERCODE_WEBHOOK_SECRET: SECRET, SESSION_STORE: store },
+    });
+    const line = { url: `${server.url}/agent`, secret: SECRET };
+    const turn = sendEvent(message("Hello?"), line)
+      .then((response) => response.body?.cancel())
+      // Cut off: it was never accepted.
+      .catch(() => {});
+    const events = ["store.not_ready", "session.unreadable"];
+    await until(() =>
+      events.every((name) => server.lines.some(({ event }) => event === name))
+    );
+    const startedAt = performance.now();
+    assertEquals((await server.stop("SIGTERM")).code, 0);
+    const tookMs = performance.now() - startedAt;
+    assert(tookMs < 4_000, `${tookMs} ms`);
+    await turn;
+    assert(!JSON.stringify(server.lines).includes("hunter2"));
+  });
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error("It didn't happen");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+Deno.test("main.ts says one sentence when it ends before the model has a word", async () => {
+  const folder = await Deno.makeTempDir();
+  await using gemini = startFakeGemini(() => ({ kind: "stall" }));
+  try {
+    await using server = await startDeployed(`${folder}/kv`, {
+      LLM_PROVIDER: "gemini",
+      GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
+      GEMINI_BASE_URL: gemini.url,
+      ERROR_MESSAGE: "Please say that again.",
+    });
+    const line = { url: `${server.url}/agent`, secret: SECRET };
+    const response = await sendEvent(message("Hello?"), line);
+    const startedAt = performance.now();
+    const stopped = server.stop("SIGINT");
+    const events = await readEvents(response);
+    assertEquals(spoken(events), "Please say that again.");
+    assertEquals(events.at(-1)?.type, "response.end");
     assertEquals((await stopped).code, 0);
     const tookMs = performance.now() - startedAt;
     assert(tookMs < 4_000, `${tookMs} ms`);

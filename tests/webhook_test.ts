@@ -28,6 +28,7 @@ function makeServer(
   provider: Provider = createScriptedProvider(says("Hi ", "there.")),
   store: SessionStore = createMemoryStore(),
   onData: DataHandler = () => undefined,
+  isDraining = () => false,
 ) {
   const lines: string[] = [];
   const log = createLog({
@@ -44,6 +45,7 @@ function makeServer(
     agent,
     tools: [],
     onData,
+    isDraining,
     log,
     now: Date.now,
   });
@@ -358,6 +360,30 @@ Deno.test("POST /agent answers data with what the owner's handler returns", asyn
     type: "response.data",
     content: { data: { a: 1 }, plan: "gold" },
   });
+});
+
+Deno.test("POST /agent begins no turn once the process is about to end, and stores nothing", async () => {
+  let draining = false;
+  const memory = createMemoryStore();
+  const store: SessionStore = {
+    ...memory,
+    load: (id) => {
+      // Just after the request was let in.
+      draining = true;
+      return memory.load(id);
+    },
+  };
+  const { handle, floor } = makeServer(
+    undefined,
+    store,
+    undefined,
+    () => draining,
+  );
+  const response = await handle(signedRequest(message("Hello")));
+  assertEquals(response.status, 503);
+  assertStringIncludes(await response.text(), "shutting_down");
+  assertEquals(floor.size, 0);
+  assertEquals((await memory.load("conv_1")).isEmpty, true);
 });
 
 Deno.test("POST /agent speaks even when the conversation can't be read", async () => {

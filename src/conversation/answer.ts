@@ -9,6 +9,7 @@ import type { Usage } from "../providers/provider.ts";
 import type {
   Session,
   SessionRecord,
+  Turn,
   TurnDetails,
   TurnStatus,
 } from "../sessions/session.ts";
@@ -21,12 +22,15 @@ import {
   toHistory,
 } from "./history.ts";
 import { fillPrompt } from "./prompt.ts";
-import { attemptOf } from "./rival.ts";
+import { attemptOf, isNewest, isOurs } from "./rival.ts";
+import { findSentenceEnd } from "./sentence.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
+  answeredIn,
   type CallContext,
   type RunTurn,
   toIso,
+  toParts,
   type TurnPart,
   type TurnParts,
 } from "./turn.ts";
@@ -51,18 +55,24 @@ export function answer(
   const { conversationId, turnId } = call;
 
   let attempt = 0;
+  /** As the last look at the conversation tells: the turn was answered meanwhile. */
+  let answeredBefore: Turn | undefined;
+  /** And the interruption is about no turn. */
+  let isIgnored = false;
 
   /**
-   * Adds a record of this turn, stamped with the time; nothing where another
-   * instance answers it anew, whose words they would mix with.
+   * Adds a record of this turn, stamped with the time. Nothing where another
+   * instance deleted it, or answers it anew, whose words they would mix with;
+   * and no words once a newer turn has begun elsewhere, as they stay unsaid.
    */
   function add(fields: Fields): Promise<Session> {
     const { type, ...rest } = fields;
     const at = toIso(now());
     const record = { type, turnId, ...rest, at } as SessionRecord;
+    const isWanted = type === "assistant" ? isNewest : isOurs;
     return store.update(
       conversationId,
-      (session) => attemptOf(session, turnId) === attempt ? [record] : [],
+      (session) => isWanted(session, turnId, attempt) ? [record] : [],
     );
   }
 
@@ -75,32 +85,54 @@ export function answer(
     let details: TurnDetails = {};
     let answered = false;
     let isCutShort = false;
+    let said = "";
     const voice = createVoice(agent.speechCleanup);
 
     async function* speak(words: string): AsyncGenerator<TurnPart, void> {
-      const end = isDraining() ? findSentenceEnd(words) : undefined;
+      const end = isDraining() ? findSentenceEnd(said, words) : undefined;
       isCutShort ||= end !== undefined;
       const text = words.slice(0, end);
       if (text === "") return;
       // Stored first: what was heard must be in the record, whatever happens.
       const session = await add({ type: "assistant", text });
-      // Another instance answers this turn now.
-      if (attemptOf(session, turnId) !== attempt) {
+      // Another instance answers this turn now, or a newer one.
+      if (!isNewest(session, turnId, attempt)) {
         isCutShort = true;
         return;
       }
       firstWordsAt ??= now();
+      said += text;
       yield { type: "speech", text };
     }
 
+    let session: Session;
     try {
       const at = toIso(startedAt);
-      const session = await store.update(
+      session = await store.update(
         conversationId,
         (session) => begin(session, at),
       );
-      attempt = attemptOf(session, turnId);
-      onStored(attempt);
+    } catch (error) {
+      log.error("turn.failed", { conversationId, turnId, error });
+      // Nothing of it is stored, nor tried to be: the caller has waited for the
+      // store once.
+      if (!signal.aborted) yield { type: "speech", text: agent.errorMessage };
+      details = { totalMs: now() - startedAt };
+      report("failed");
+      return yield { type: "summary", status: "failed", details };
+    }
+    attempt = attemptOf(session, turnId);
+    onStored(attempt);
+    if (answeredBefore) return yield* toParts(answeredBefore);
+    if (isIgnored) {
+      log.warn("interruption.ignored", {
+        conversationId,
+        turnId,
+        reason: "it fits no turn of the agent's",
+      });
+    }
+
+    try {
       const filler: ToolPart = { type: "say", text: agent.fillerMessage };
       const stream = withFiller(
         ask(session, signal),
@@ -151,6 +183,9 @@ export function answer(
         status = "failed";
         log.error("turn.failed", { conversationId, turnId, error });
         yield* apologise(voice.interject(agent.errorMessage));
+      } else if (isDraining() && firstWordsAt === undefined) {
+        // The process ends before the model has a word: better this than silence.
+        yield* speak(voice.interject(agent.errorMessage));
       }
     } finally {
       details = {
@@ -162,7 +197,7 @@ export function answer(
       await add({ type: "end", status, ...details })
         // Nothing more can be done for this turn, and the answer must end.
         .catch((error) => log.error("turn.not_stored", { turnId, error }));
-      report();
+      report(status);
     }
     if (!signal.aborted) yield { type: "summary", status, details };
 
@@ -173,7 +208,7 @@ export function answer(
       yield { type: "speech", text };
     }
 
-    function report(): void {
+    function report(status: TurnStatus): void {
       log.info("turn.end", {
         conversationId,
         turnId,
@@ -194,20 +229,18 @@ export function answer(
 
   /** The first records of the turn: what was heard before, and what was said now. */
   function begin(session: Session, at: string): SessionRecord[] {
+    isIgnored = false;
+    answeredBefore = answeredIn(session, turnId);
+    if (answeredBefore) return [];
     // Even where nothing was said yet: another instance may be about to.
     if (session.turn(turnId)) return [{ type: "again", turnId, at }];
     const records: SessionRecord[] = [];
     if (question.interruption) {
       const { textHeard } = question.interruption;
       const turn = findInterrupted(session, question.interruption);
+      isIgnored = turn === undefined;
       if (turn) {
         records.push({ type: "heard", turnId: turn.id, text: textHeard, at });
-      } else {
-        log.warn("interruption.ignored", {
-          conversationId,
-          turnId,
-          reason: "it fits no turn of the agent's",
-        });
       }
     }
     return [...records, { type: "user", turnId, text: question.text, at }];
@@ -242,12 +275,6 @@ export function answer(
         log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
     });
   }
-}
-
-/** Where the first sentence of a text ends, if it does. */
-function findSentenceEnd(text: string): number | undefined {
-  const end = /[.!?…]["'”’)\]]*(?=\s|$)|[。！？]/.exec(text);
-  return end ? end.index + end[0].length : undefined;
 }
 
 /** A record of a turn without what all of them have. */

@@ -9,7 +9,11 @@ import type { Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { RunTurn, TurnId } from "./turn.ts";
 
-/** How often a turn looks. The older voice must be silent within a second. */
+/**
+ * How often a turn looks while it says nothing; its words are stored only where
+ * no newer turn is, so that each is a look. The older voice must be silent
+ * within a second.
+ */
 const LOOK_EVERY_MS = 400;
 
 /** Makes a turn end when another instance begins a newer one, or the same anew. */
@@ -23,28 +27,39 @@ export function yieldToRivals(
     const abort = () => controller.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
+    let attempt: number | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isLooking = false;
     let over = false;
 
-    function lookLater(attempt: number): void {
-      if (over || controller.signal.aborted) return;
-      timer = setTimeout(() => look(attempt), LOOK_EVERY_MS);
+    function lookLater(): void {
+      clearTimeout(timer);
+      // Where the store is slow, one look at a time.
+      if (over || isLooking || controller.signal.aborted) return;
+      if (attempt !== undefined) timer = setTimeout(look, LOOK_EVERY_MS);
     }
-    async function look(attempt: number): Promise<void> {
+    async function look(): Promise<void> {
+      isLooking = true;
       try {
         const session = await store.load(conversationId);
-        if (isSuperseded(session, turnId, attempt)) controller.abort();
+        if (!isNewest(session, turnId, attempt)) controller.abort();
       } catch {
         // The turn's own next word meets the same fault, and reports it.
       }
-      lookLater(attempt);
+      isLooking = false;
+      lookLater();
     }
 
     try {
-      yield* run(controller.signal, (attempt = 0) => {
-        onStored(attempt);
-        lookLater(attempt);
+      const parts = run(controller.signal, (stored = 0) => {
+        attempt = stored;
+        onStored(stored);
+        lookLater();
       });
+      for await (const part of parts) {
+        if (part.type === "speech") lookLater();
+        yield part;
+      }
     } finally {
       over = true;
       clearTimeout(timer);
@@ -58,12 +73,22 @@ export function attemptOf(session: Session, turnId: string): number {
   return session.turn(turnId)?.again ?? 0;
 }
 
-function isSuperseded(
+/** Whether a turn is there, as it was begun: not deleted, nor answered anew. */
+export function isOurs(
   session: Session,
   turnId: string,
-  attempt: number,
+  attempt: number | undefined,
 ): boolean {
-  const turn = session.turn(turnId);
-  if (turn === undefined) return false;
-  return session.turns.at(-1) !== turn || attemptOf(session, turnId) > attempt;
+  return session.turn(turnId) !== undefined &&
+    attemptOf(session, turnId) === attempt;
+}
+
+/** Whether it is, besides, the last of its conversation. */
+export function isNewest(
+  session: Session,
+  turnId: string,
+  attempt: number | undefined,
+): boolean {
+  return session.turns.at(-1)?.id === turnId &&
+    isOurs(session, turnId, attempt);
 }

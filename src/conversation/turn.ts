@@ -7,6 +7,7 @@
 import type { Log } from "../log.ts";
 import type { Provider } from "../providers/provider.ts";
 import type {
+  Session,
   SessionRecord,
   Turn,
   TurnDetails,
@@ -116,6 +117,14 @@ export async function findAnswered(
   store: SessionStore,
 ): Promise<Turn | undefined> {
   const session = await store.load(conversationId);
+  return answeredIn(session, turnId);
+}
+
+/** As {@linkcode findAnswered}, where the conversation is at hand. */
+export function answeredIn(
+  session: Session,
+  turnId: string,
+): Turn | undefined {
   const turn = session.turn(turnId);
   if (turn === undefined) return undefined;
   const finished = turn.status === "complete" || turn.status === "failed";
@@ -124,16 +133,20 @@ export async function findAnswered(
 
 /** Says a recorded turn again. Asks and stores nothing, and needs no floor. */
 export function replay(turn: Turn): RunningTurn {
-  const { assistant, status, details } = turn;
-  const parts: TurnPart[] = [];
-  if (assistant !== "") parts.push({ type: "speech", text: assistant });
-  if (status && details) parts.push({ type: "summary", status, details });
-  const iterator = parts.values();
+  const iterator = toParts(turn).values();
   return {
     stored: Promise.resolve(),
     next: () => Promise.resolve(iterator.next()),
     stop: () => Promise.resolve(),
   };
+}
+
+/** What a recorded turn produced. */
+export function toParts({ assistant, status, details }: Turn): TurnPart[] {
+  const parts: TurnPart[] = [];
+  if (assistant !== "") parts.push({ type: "speech", text: assistant });
+  if (status && details) parts.push({ type: "summary", status, details });
+  return parts;
 }
 
 /** The turn that speaks first. */
@@ -144,6 +157,10 @@ export function welcome(id: TurnId, parts: TurnParts): RunTurn {
     const at = toIso(now());
     let text = "";
     await store.update(conversationId, (session) => {
+      // It came twice at once, perhaps to two instances.
+      const before = session.turn(turnId);
+      text = before?.assistant ?? "";
+      if (before) return [];
       const known = session.turns.some((turn) =>
         turn.id !== turnId && (turn.user || turn.assistant)
       );

@@ -86,6 +86,9 @@ export function bornOf({ ino, birthtime }: Deno.FileInfo): string {
 export async function openToAdd(path: string): Promise<Deno.FsFile> {
   const options: Deno.OpenOptions = {
     append: true,
+    // While it is locked, Windows lets nobody read it but through this; and it
+    // locks nothing that is opened for adding alone.
+    read: true,
     create: true,
     // Callers' words are nobody else's on this machine.
     mode: 0o600,
@@ -105,6 +108,14 @@ export async function readFrom(
   offset: number,
 ): Promise<Uint8Array> {
   using file = await Deno.open(path);
+  return await readRest(file, offset);
+}
+
+/** An open file's bytes from an offset to its end. */
+export async function readRest(
+  file: Deno.FsFile,
+  offset: number,
+): Promise<Uint8Array> {
   await file.seek(offset, Deno.SeekMode.Start);
   const size = (await file.stat()).size - offset;
   const bytes = new Uint8Array(Math.max(size, 0));

@@ -114,5 +114,13 @@ async function openKv(path?: string): Promise<Deno.Kv> {
     const file = { append: true, create: true, mode: 0o600 };
     (await Deno.open(path, file)).close();
   }
-  return await Deno.openKv(path);
+  try {
+    return await Deno.openKv(path);
+  } catch (error) {
+    if (path !== undefined || !(error instanceof Error)) throw error;
+    throw new Error(
+      `${error.message} (on Deno Deploy, attach a Deno KV database to the app)`,
+      { cause: error },
+    );
+  }
 }

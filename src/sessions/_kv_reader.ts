@@ -13,6 +13,7 @@ import {
   keys,
   KEYS_AT_ONCE,
   nameOf,
+  partsOf,
   unpack,
 } from "./_kv_entries.ts";
 import type { SessionRecord } from "./session.ts";
@@ -25,6 +26,9 @@ export function createKvReader({ run }: KvDatabase, onBadRecord: OnBadRecord) {
   /** As the journal's. */
   async function read(id: string, after?: Position) {
     const key = keyOf(id);
+    if (after && await isCurrent(key, after)) {
+      return { position: after, records: [] };
+    }
     while (true) {
       const header = await readHeader(key);
       if (header.value === null) return undefined;
@@ -32,9 +36,6 @@ export function createKvReader({ run }: KvDatabase, onBadRecord: OnBadRecord) {
       const known = generation === after?.generation ? after.length : 0;
       const found = await readRecords(id, header.value, known);
       const position = { generation, length: found?.length ?? known };
-      if (found && position.length === known && known > 0) {
-        return { position, records: [] };
-      }
       // Deleted while it was read? Then that may have been a part of it only.
       const again = await readHeader(key);
       if (again.versionstamp === header.versionstamp) {
@@ -42,6 +43,21 @@ export function createKvReader({ run }: KvDatabase, onBadRecord: OnBadRecord) {
         return { position, records: found.records };
       }
     }
+  }
+
+  /** Whether nothing was added: one roundtrip, since turns under way ask often. */
+  async function isCurrent(
+    key: string,
+    { generation: name, length }: Position,
+  ) {
+    const { generation, versionstamp } = partsOf(name);
+    const [header, next] = await run((kv) =>
+      kv.getMany([
+        keys.session(key),
+        keys.record(key, generation, length + 1),
+      ])
+    );
+    return header?.versionstamp === versionstamp && next?.versionstamp === null;
   }
 
   function readHeader(key: string): Promise<Deno.KvEntryMaybe<Header>> {

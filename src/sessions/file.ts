@@ -15,6 +15,7 @@ import {
   openToAdd,
   pathOf,
   readFrom,
+  readRest,
   statOf,
   writeAll,
 } from "./_files.ts";
@@ -51,6 +52,13 @@ interface Entry {
   torn: number;
 }
 
+/** A file that other processes can't add to until it is closed. */
+interface LockedFile {
+  file: Deno.FsFile;
+  /** As it was when the lock was had. */
+  stat: Deno.FileInfo;
+}
+
 /** Makes a store on a folder. Touches nothing until it is used. */
 export function createFileStore(options: FileStoreOptions): SessionStore {
   const { folder, onBadLine = () => {}, cached = 1_000 } = options;
@@ -71,10 +79,11 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
         records = change(entry.session);
         if (records.length === 0) return entry.session;
       }
-      const { file, stat } = await open(id);
+      const locked = await open(id);
+      const { file, stat } = locked;
       using _ = file;
       if (!isCurrent(entry, stat)) {
-        entry = await read(id);
+        entry = await read(id, locked);
         records = change(entry.session);
       }
       if (records.length > 0) await append(id, entry, records, file);
@@ -85,9 +94,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
   }
 
   /** Opens a conversation's file for adding to it, and keeps other processes off until it is closed. */
-  function open(
-    id: string,
-  ): Promise<{ file: Deno.FsFile; stat: Deno.FileInfo }> {
+  function open(id: string): Promise<LockedFile> {
     return attempt(`write session "${id}"`, async () => {
       while (true) {
         const file = await openToAdd(pathOf(folder, id));
@@ -105,12 +112,12 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     });
   }
 
-  /** Brings what is in memory up to the file. */
-  async function read(id: string): Promise<Entry> {
+  /** Brings what is in memory up to the file, which may be open and ours alone. */
+  async function read(id: string, locked?: LockedFile): Promise<Entry> {
     const file = pathOf(folder, id);
     let entry = entries.get(id) ?? newEntry(id);
     const bytes = await attempt(`read session "${id}"`, async () => {
-      const stat = await statOf(file);
+      const stat = locked ? locked.stat : await statOf(file);
       const size = stat?.size ?? 0;
       const born = stat && bornOf(stat);
       // Deleted by another process, or the file of that name is another one.
@@ -118,9 +125,10 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
         entry = newEntry(id);
       }
       entry.born = born;
-      return size > entry.offset + entry.torn
-        ? await readFrom(file, entry.offset)
-        : undefined;
+      if (size <= entry.offset + entry.torn) return undefined;
+      return locked
+        ? await readRest(locked.file, entry.offset)
+        : await readFrom(file, entry.offset);
     });
     if (bytes) take(entry, bytes, file);
     remember(id, entry);
@@ -213,15 +221,26 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
       let count = 0;
       for (const { id: name, at } of await listFiles(folder)) {
         if (at >= before.toISOString()) continue;
-        const path = `${folder}/${name}`;
-        // It may have been added to since it was listed.
-        const { mtime } = await statOf(path) ?? {};
-        if (!mtime || mtime >= before) continue;
-        await Deno.remove(path);
-        count++;
+        if (await removeOld(`${folder}/${name}`, before)) count++;
       }
       return count;
     });
+  }
+
+  /** Deletes a file, unless it was added to since it was listed; nobody can meanwhile. */
+  async function removeOld(path: string, before: Date): Promise<boolean> {
+    try {
+      using file = await Deno.open(path, { read: true, append: true });
+      await file.lock(true);
+      const { mtime, nlink } = await file.stat();
+      if (nlink === 0 || !mtime || mtime >= before) return false;
+      await Deno.remove(path);
+      return true;
+    } catch (error) {
+      // Another instance sweeps, too.
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
   }
 
   async function check(): Promise<void> {

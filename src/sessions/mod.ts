@@ -11,6 +11,21 @@ import { createKvStore } from "./kv.ts";
 import { createPostgresStore } from "./postgres.ts";
 import type { SessionStore } from "./store.ts";
 
+/**
+ * Reaches the store, and makes what it lacks, before the first caller does.
+ * What is wrong with it is the log's; it may be right by then.
+ */
+export async function prepareStore(
+  store: SessionStore,
+  log: Log,
+): Promise<void> {
+  try {
+    await store.check();
+  } catch (error) {
+    log.error("store.not_ready", { store: store.name, error });
+  }
+}
+
 /** Makes the store that the settings name. Nothing is opened until it is used. */
 export function createStore(config: Config, log: Log): SessionStore {
   const choice = config.sessionStore;

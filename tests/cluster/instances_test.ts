@@ -181,10 +181,19 @@ for (const { name, missing, start } of STORES) {
         }
       }
       assertEquals([...new Set(replies)], ['{"status":"ok"}']);
+      const greet = { ...ids, type: "session.start", turn_id: "turn_1_1" };
+      const greetings = await Promise.all(
+        cluster.instances.map(async (instance) => {
+          const line = { url: agentOf(instance), secret: SECRET };
+          return spoken(await readEvents(await sendEvent(greet, line)));
+        }),
+      );
       const session = await shared.open().load("conv_1");
       assertEquals(session.notes.map(({ name }) => name), ["session.end"]);
       assert(session.replyTo("turn_1_0", { clicked: "yes" }));
-      assertEquals(session.turns.length, 1);
+      const [, greeted, ...more] = session.turns;
+      assertEquals(greetings, [greeted?.assistant, greeted?.assistant]);
+      assertEquals(more, []);
     },
   });
 }

@@ -135,9 +135,91 @@ test(
       yield { type: "finish" as const, usage: {} };
     };
     assertEquals(await drain(here.run(slowly)), "One, two, three.");
-    assertEquals(await drain(here.run(says("Again."))), "Again.");
+    // And says it again when the turn comes again.
+    assertEquals(await drain(here.run(says("Again."))), "One, two, three.");
+    assertEquals((await here.store.load("conv")).turn("t1")?.again, undefined);
   },
 );
+
+/** Says a word each time it is told to. */
+function onDemand() {
+  let told = Promise.withResolvers<void>();
+  return {
+    say: () => told.resolve(),
+    script: async function* () {
+      for (let n = 0;; n++) {
+        yield { type: "text-delta" as const, text: `word${n} ` };
+        await told.promise;
+        told = Promise.withResolvers();
+      }
+    },
+  };
+}
+
+test(
+  "yieldToRivals() lets no word out once a newer turn has begun elsewhere",
+  async (here, there) => {
+    const model = onDemand();
+    const turn = here.run(model.script);
+    await turn.next();
+    await there.add(user("t2", "Wait!"));
+    const startedAt = performance.now();
+    model.say();
+    assertEquals(await drain(turn), "");
+    // The word itself tells, not a look that comes later.
+    assertEquals(performance.now() - startedAt < 300, true);
+    const first = (await there.store.load("conv")).turn("t1");
+    assertEquals([first?.assistant, first?.status], ["word0", "interrupted"]);
+  },
+);
+
+test(
+  "yieldToRivals() ends a turn whose conversation was deleted, and brings nothing of it back",
+  async (here, there) => {
+    for (const isSpeaking of [true, false]) {
+      const model = onDemand();
+      const turn = here.run(isSpeaking ? model.script : stalls("Once upon"));
+      await turn.next();
+      await there.store.delete("conv");
+      model.say();
+      assertEquals(await drain(turn), "");
+      assertEquals((await there.store.load("conv")).isEmpty, true);
+    }
+  },
+);
+
+test("yieldToRivals() looks only while nothing is said, and one look at a time", async (here) => {
+  let looks = 0;
+  const answered = Promise.withResolvers<void>();
+  const { store } = here;
+  const load = store.load;
+  store.load = async (id) => {
+    looks++;
+    await answered.promise;
+    return await load(id);
+  };
+  const model = onDemand();
+  const turn = here.run(model.script);
+  const pause = (ms: number) =>
+    new Promise((resolve) => setTimeout(resolve, ms));
+  for (let n = 0; n < 5; n++) {
+    await turn.next();
+    await pause(150);
+    model.say();
+  }
+  assertEquals(looks, 0);
+  await turn.next();
+  await pause(500);
+  for (let n = 0; n < 3; n++) {
+    model.say();
+    await turn.next();
+    await pause(420);
+  }
+  assertEquals(looks, 1);
+  answered.resolve();
+  await turn.return();
+  await pause(0);
+});
 
 test("yieldToRivals() passes the end of its own signal on", async (here) => {
   const controller = new AbortController();

@@ -161,6 +161,69 @@ Deno.test("answer() ends with its sentence when the process is about to end", as
   assertEquals(kept?.status, "interrupted");
 });
 
+Deno.test("answer() knows where a sentence ends when the process is about to end", async () => {
+  const cases = [
+    [["It is 3.", "5 degrees.", " And then some."], "It is 3.5 degrees."],
+    [
+      ["Ask Dr.", " Smith, e.g.", " now! Or never."],
+      "Ask Dr. Smith, e.g. now!",
+    ],
+    [["It has", " ended.", " No more."], "It has ended."],
+    [["Really?”", " he said."], "Really?”"],
+    [["はい。", "それは"], "はい。"],
+    [["「はい。」", "それは"], "「はい。」"],
+    [["No end at", " all"], "No end at all"],
+  ] as const;
+  for (const [pieces, expected] of cases) {
+    const provider = createScriptedProvider(says(...pieces));
+    const parts = {
+      ...makeParts(provider),
+      agent: { ...agent, speechCleanup: false },
+      isDraining: () => true,
+    };
+    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    assertEquals(said.join(""), expected);
+  }
+});
+
+Deno.test("answer() says one sentence when the process ends before the first word", async () => {
+  const provider = createScriptedProvider(stalls(""));
+  const parts = { ...makeParts(provider), isDraining: () => true };
+  const controller = new AbortController();
+  const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
+  const first = turn.next();
+  setTimeout(() => controller.abort(), 10);
+  assertEquals(await first, {
+    done: false,
+    value: { type: "speech", text: "Sorry." },
+  });
+  assertEquals((await turn.return()).done, true);
+  // It may come again, and is answered then.
+  const kept = (await parts.store.load("conv")).turn("t1");
+  assertEquals(kept?.status, "interrupted");
+});
+
+Deno.test("answer() replays a turn that was answered just before it began", async () => {
+  const provider = createScriptedProvider(says("Once."), says("Twice."));
+  const parts = makeParts(provider);
+  for (const _ of [1, 2]) {
+    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    assertEquals(said, ["Once."]);
+  }
+  assertEquals(provider.requests.length, 1);
+  assertEquals((await parts.store.load("conv")).turn("t1")?.assistant, "Once.");
+});
+
+Deno.test("welcome() is stored once when it comes twice at once", async () => {
+  const parts = makeParts(createScriptedProvider());
+  const said = await Promise.all(
+    [1, 2].map(() => collect(welcome(id, parts)(never, ignore))),
+  );
+  assertEquals(said, [["Welcome!"], ["Welcome!"]]);
+  const { turns } = await parts.store.load("conv");
+  assertEquals(turns.map(({ assistant }) => assistant), ["Welcome!"]);
+});
+
 Deno.test("answer() ends as interrupted when nobody takes the next piece", async () => {
   let released = false;
   const provider = createScriptedProvider(async function* (request) {

@@ -141,6 +141,30 @@ test("forgets conversations beyond its cache, and reads them again", async (fold
   assertEquals((await store.load("a")).turns.map((t) => t.id), ["t0", "t1"]);
 });
 
+test("sweeps beside another process, and keeps what is added to meanwhile", async (folder) => {
+  const stores = [createFileStore({ folder }), createFileStore({ folder })];
+  for (let n = 0; n < 50; n++) {
+    await stores[n % 2]?.update(`c${n}`, () => [user("t1", "Hello")]);
+  }
+  const counts = await Promise.all(
+    stores.map((store) => store.sweep(new Date(Date.now() + 60_000))),
+  );
+  assertEquals(counts.reduce((sum, count) => sum + count), 50);
+
+  await stores[0]?.update("a", () => [user("t1", "Hello")]);
+  const old = new Date(Date.now() - 60_000);
+  await Deno.utime(pathOf(folder, "a"), old, old);
+  // Somebody is about to add to it.
+  const file = await Deno.open(pathOf(folder, "a"), { append: true });
+  await file.lock(true);
+  const sweeping = stores[1]?.sweep(new Date(Date.now() - 30_000));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await file.write(new TextEncoder().encode("\n"));
+  file.close();
+  assertEquals(await sweeping, 0);
+  assertEquals((await stores[1]?.load("a"))?.turns.length, 1);
+});
+
 test("makes files that others can't read", async (folder) => {
   const store = createFileStore({ folder });
   await store.update("a", () => [assistant("t1", "secret")]);

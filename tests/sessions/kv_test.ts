@@ -122,6 +122,32 @@ test("skips records that are none and says which", async ({ open, kv }) => {
   assertEquals((await open().load("a")).turns.length, 3);
 });
 
+test("looks in one roundtrip whether something was added", async ({ open, journal }) => {
+  const asked: string[] = [];
+  const counting = journal((kv) =>
+    new Proxy(kv, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        return (...given: unknown[]) => {
+          asked.push(String(name));
+          return value.apply(target, given);
+        };
+      },
+    })
+  );
+  const store = createJournalStore(counting);
+  await store.update("a", () => [user("t1", "One")]);
+  asked.length = 0;
+  assertEquals((await store.load("a")).turns.length, 1);
+  assertEquals(asked, ["getMany"]);
+  const other = open();
+  await other.update("a", () => [user("t2", "Two")]);
+  assertEquals((await store.load("a")).turns.length, 2);
+  await other.delete("a");
+  assertEquals((await store.load("a")).turns.length, 0);
+});
+
 Deno.test("keyOf() keeps plain ids readable and others short", () => {
   assertEquals(keyOf("Conv_1-a.b"), "Conv_1-a.b");
   const odd = ["", "~", " a", "a b", "é", "x".repeat(101), "\ud800", "\ud801"];
