@@ -21,6 +21,7 @@ import {
   MARKS_NOTE,
   toHistory,
 } from "./history.ts";
+import { mergeText } from "./merge.ts";
 import { fillPrompt } from "./prompt.ts";
 import { attemptOf, isNewest, isOurs } from "./rival.ts";
 import { findSentenceEnd } from "./sentence.ts";
@@ -86,6 +87,8 @@ export function answer(
     let answered = false;
     let isCutShort = false;
     let said = "";
+    /** How long the last words took to be stored. */
+    let storeMs = 0;
     const voice = createVoice(agent.speechCleanup);
 
     async function* speak(words: string): AsyncGenerator<TurnPart, void> {
@@ -94,7 +97,9 @@ export function answer(
       const text = words.slice(0, end);
       if (text === "") return;
       // Stored first: what was heard must be in the record, whatever happens.
+      const askedAt = performance.now();
       const session = await add({ type: "assistant", text });
+      storeMs = performance.now() - askedAt;
       // Another instance answers this turn now, or a newer one.
       if (!isNewest(session, turnId, attempt)) {
         isCutShort = true;
@@ -134,10 +139,9 @@ export function answer(
 
     try {
       const filler: ToolPart = { type: "say", text: agent.fillerMessage };
-      const stream = withFiller(
-        ask(session, signal),
-        filler,
-        agent.fillerAfterMs,
+      const stream = mergeText(
+        withFiller(ask(session, signal), filler, agent.fillerAfterMs),
+        () => storeMs > FAR_MS,
       );
       for await (const part of stream) {
         signal.throwIfAborted();
@@ -284,6 +288,9 @@ type Fields = SessionRecord extends infer R
 
 /** Introduces what tools were told to keep in mind. */
 const MEMORIES = "Keep in mind, from earlier in this conversation:";
+
+/** A store that takes longer is on another machine, or busy. */
+const FAR_MS = 5;
 
 /** How much of the window the question may take; the answer needs the rest. */
 const INPUT_SHARE = 0.75;
