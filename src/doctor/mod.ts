@@ -7,6 +7,7 @@
 import type { Config } from "../config.ts";
 import { explain } from "../log.ts";
 import { readKeptSecret } from "../secret.ts";
+import { checkAdminToken } from "./admin_token.ts";
 import { checkClock } from "./clock.ts";
 import { checkFolder } from "./folder.ts";
 import { checkLayercode } from "./layercode.ts";
@@ -43,6 +44,7 @@ export const CHECKS: readonly Entry[] = [
     check: checkSecret,
     needs: /^(LAYERCODE_WEBHOOK|DATA_DIR|PORT|HOST)/,
   },
+  { title: "admin token", check: checkAdminToken, needs: /^ADMIN_TOKEN/ },
   { title: "data folder", check: checkFolder, needs: /^DATA_DIR/ },
   { title: "session store", check: checkStore, needs: /^(SESSION|DATA_DIR)/ },
   { title: "port", check: checkPort, needs: /^(PORT|HOST)$/ },

@@ -27,7 +27,8 @@ export interface SessionStore {
    * its last answer counts. When the promise resolves the records would survive the death of
    * this process.
    *
-   * @throws {StoreError} when they can't be written; then none was added
+   * @throws {StoreError} when they can't be written; then none was added, but
+   * for an engine that didn't answer in time, which may add them all later
    */
   update(id: string, change: Change): Promise<Session>;
   /**
