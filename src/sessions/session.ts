@@ -257,6 +257,7 @@ export class Session {
         const { type: _, turnId: __, at: ___, status, ...details } = record;
         const turn = this.#open(record);
         turn.status = status;
+        turn.assistant = toOneText(turn.assistant);
         if (Object.keys(details).length > 0) turn.details = details;
         break;
       }
@@ -292,6 +293,11 @@ export class Session {
     }
     return turn;
   }
+}
+
+/** A text that was put together from many pieces holds on to all of them, until it is copied. */
+function toOneText(text: string): string {
+  return JSON.parse(JSON.stringify(text));
 }
 
 function keyOf(name: string, content: unknown): string {
