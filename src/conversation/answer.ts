@@ -7,12 +7,11 @@
  */
 import type { Usage } from "../providers/provider.ts";
 import type {
-  Session,
   SessionRecord,
-  Turn,
   TurnDetails,
   TurnStatus,
-} from "../sessions/session.ts";
+} from "../sessions/record.ts";
+import type { Session, Turn } from "../sessions/session.ts";
 import { withFiller } from "./filler.ts";
 import {
   estimateTokens,

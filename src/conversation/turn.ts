@@ -7,12 +7,11 @@
 import type { Log } from "../log.ts";
 import type { Provider } from "../providers/provider.ts";
 import type {
-  Session,
   SessionRecord,
-  Turn,
   TurnDetails,
   TurnStatus,
-} from "../sessions/session.ts";
+} from "../sessions/record.ts";
+import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { Tool } from "./tools.ts";
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
-import { parseRecord } from "./session.ts";
+import { parseRecord } from "./record.ts";
 import type { SessionInfo } from "./store.ts";
 
 /**

@@ -6,7 +6,8 @@
  * @module
  */
 import { createSerial } from "./_serial.ts";
-import { Session, type SessionRecord } from "./session.ts";
+import type { SessionRecord } from "./record.ts";
+import { Session } from "./session.ts";
 import {
   type Change,
   type ListOptions,

@@ -6,7 +6,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { parseRecord, type SessionRecord } from "./session.ts";
+import { parseRecord, type SessionRecord } from "./record.ts";
 
 /** What is known of a conversation. Written once, so its versionstamp stays. */
 export interface Header {

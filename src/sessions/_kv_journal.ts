@@ -24,7 +24,7 @@ import {
   PIECES_AT_ONCE,
 } from "./_kv_entries.ts";
 import { createKvReader, type OnBadRecord } from "./_kv_reader.ts";
-import type { SessionRecord } from "./session.ts";
+import type { SessionRecord } from "./record.ts";
 import type { ListOptions, SessionInfo, SessionPage } from "./store.ts";
 
 /** Makes the engine of the Deno KV store. */

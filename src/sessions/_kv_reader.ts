@@ -16,7 +16,7 @@ import {
   partsOf,
   unpack,
 } from "./_kv_entries.ts";
-import type { SessionRecord } from "./session.ts";
+import type { SessionRecord } from "./record.ts";
 
 /** Told of each record that can't be read. */
 export type OnBadRecord = (record: { id: string; number: number }) => void;

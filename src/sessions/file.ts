@@ -21,7 +21,8 @@ import {
 } from "./_files.ts";
 import { toPage } from "./_page.ts";
 import { createSerial } from "./_serial.ts";
-import { parseRecord, Session, type SessionRecord } from "./session.ts";
+import { parseRecord, type SessionRecord } from "./record.ts";
+import { Session } from "./session.ts";
 import {
   type Change,
   type ListOptions,

@@ -11,7 +11,7 @@
 import { createHash } from "node:crypto";
 import { createJournalStore, type Journal } from "./_journal.ts";
 import { createPostgres } from "./_postgres.ts";
-import { parseRecord, type SessionRecord } from "./session.ts";
+import { parseRecord, type SessionRecord } from "./record.ts";
 import type { SessionPage, SessionStore } from "./store.ts";
 
 /** Which Postgres. */

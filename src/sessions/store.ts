@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Session, SessionRecord } from "./session.ts";
+import type { SessionRecord } from "./record.ts";
+import type { Session } from "./session.ts";
 
 /** Decides, from a conversation as it stands, what is to be added to it. */
 export type Change = (session: Session) => readonly SessionRecord[];

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { SessionRecord } from "../../src/sessions/session.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { startServer } from "../fakes/server.ts";
 import { findInaccessible, newPage, openBrowser } from "./_browser.ts";

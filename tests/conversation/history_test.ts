@@ -5,7 +5,8 @@ import {
   toHistory,
 } from "../../src/conversation/history.ts";
 import type { Message } from "../../src/providers/provider.ts";
-import { Session, type SessionRecord } from "../../src/sessions/session.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import { Session } from "../../src/sessions/session.ts";
 
 const at = "2026-11-21T10:00:00.000Z";
 

@@ -3,7 +3,7 @@ import { answer } from "../../src/conversation/answer.ts";
 import { yieldToRivals } from "../../src/conversation/rival.ts";
 import type { TurnPart } from "../../src/conversation/turn.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
-import type { SessionRecord } from "../../src/sessions/session.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
 import { assistant, end, user } from "../sessions/contract.ts";

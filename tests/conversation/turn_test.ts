@@ -16,7 +16,7 @@ import {
 import { createLog } from "../../src/log.ts";
 import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../../src/sessions/memory.ts";
-import type { SessionRecord } from "../../src/sessions/session.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import {

@@ -5,7 +5,8 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { SessionRecord, Turn } from "../../src/sessions/session.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import type { Turn } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
 /** A store under test. */

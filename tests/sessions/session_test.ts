@@ -1,9 +1,6 @@
 import { assertEquals } from "@std/assert";
-import {
-  parseRecord,
-  Session,
-  type SessionRecord,
-} from "../../src/sessions/session.ts";
+import { parseRecord, type SessionRecord } from "../../src/sessions/record.ts";
+import { Session } from "../../src/sessions/session.ts";
 
 const at = "2026-11-21T10:00:00.000Z";
 const later = "2026-11-21T10:00:09.000Z";
