@@ -31,8 +31,14 @@ export function isWelcome(
  * A proxy that does neither can't be told from a caller of this machine.
  */
 function isForwarded(headers: Headers): boolean {
-  return /\bclose\b/i.test(headers.get("connection") ?? "") ||
+  const isClosed = /\bclose\b/i.test(headers.get("connection") ?? "");
+  return isClosed && isBrowser(headers) ||
     [...headers.keys()].some((name) => FORWARDING.test(name));
+}
+
+function isBrowser(headers: Headers): boolean {
+  return headers.has("sec-fetch-mode") ||
+    /^Mozilla\//.test(headers.get("user-agent") ?? "");
 }
 
 const FORWARDING = new RegExp(

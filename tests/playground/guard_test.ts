@@ -81,10 +81,22 @@ Deno.test("isWelcome() lets nobody in through a proxy or a tunnel", () => {
   }
 });
 
-Deno.test("isWelcome() lets nobody in through an nginx that names nobody", () => {
+Deno.test("isWelcome() lets no browser in through an nginx that names nobody", () => {
   // Its defaults: HTTP/1.0, `Host` as proxy_pass spells it, no other header.
-  assertEquals(ask({ headers: { connection: "close" } }), false);
-  assertEquals(ask({ headers: { connection: "keep-alive" } }), true);
+  const browser = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64)" };
+  const close = { connection: "close" };
+  assertEquals(ask({ headers: { ...close, ...browser } }), false);
+  assertEquals(
+    ask({ headers: { ...close, "sec-fetch-mode": "navigate" } }),
+    false,
+  );
+  assertEquals(
+    ask({ headers: { connection: "keep-alive", ...browser } }),
+    true,
+  );
+  // A script on this machine may close its connection, too.
+  const script = { "user-agent": "Python-urllib/3.13" };
+  assertEquals(ask({ headers: { ...close, ...script } }), true);
 });
 
 Deno.test("isWelcome() takes other headers for no proxy's", () => {
