@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HttpError, json } from "./http.ts";
+import { HttpError, json, shuttingDown } from "./http.ts";
 import type { Log } from "./log.ts";
 
 /** Who sent a request: the other end of the connection, which may be a proxy. */
@@ -70,9 +70,7 @@ export function createApp(parts: AppParts): Handler {
   };
 
   function find(request: Request): Handler {
-    if (parts.isDraining()) {
-      throw new HttpError(503, "shutting_down", "This server is shutting down");
-    }
+    if (parts.isDraining()) throw shuttingDown();
     // Deno puts the Host header into the address as it came.
     if (!URL.canParse(request.url)) {
       throw new HttpError(400, "invalid_host", "The Host header is no host");

@@ -37,6 +37,11 @@ export class HttpError extends Error {
   }
 }
 
+/** What is told to whoever comes when nothing new is begun any more. */
+export function shuttingDown(): HttpError {
+  return new HttpError(503, "shutting_down", "This server is shutting down");
+}
+
 /** Answers with JSON that nobody may keep. */
 export function json(body: unknown, init: ResponseInit = {}): Response {
   const response = Response.json(body, init);

@@ -12,7 +12,6 @@ const TYPES = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
   js: "text/javascript; charset=utf-8",
-  svg: "image/svg+xml",
 } as const;
 
 /** Stands in a page where its header begins. */

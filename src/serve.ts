@@ -43,6 +43,7 @@ const UNTIL_MS = {
   stop: 3_800,
 };
 
+/** How long the last bytes may need after Deno says that it is done. */
 const FLUSH_MS = 50;
 
 /**

@@ -15,7 +15,7 @@ import {
   welcome,
 } from "./conversation/turn.ts";
 import { yieldToRivals } from "./conversation/rival.ts";
-import { HttpError, json, parseJson, readBody } from "./http.ts";
+import { HttpError, json, parseJson, readBody, shuttingDown } from "./http.ts";
 import { parseEvent, type WebhookEvent } from "./layercode/events.ts";
 import { dataReply, DETAILS_HEADER, streamAnswer } from "./layercode/sse.ts";
 import { verify } from "./layercode/verify.ts";
@@ -106,9 +106,7 @@ export function createWebhook(
     });
     if (answered) log.info("turn.replayed", { conversationId, turnId });
     // Let in before the end was near, and too late to be answered: another may.
-    else if (parts.isDraining?.()) {
-      throw new HttpError(503, "shutting_down", "This server is shutting down");
-    }
+    else if (parts.isDraining?.()) throw shuttingDown();
     const turn = answered ? replay(answered) : floor.take(conversationId, run);
     // The status is the receipt: 200 means that the caller's words are kept.
     await turn.stored;

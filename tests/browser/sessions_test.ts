@@ -112,7 +112,6 @@ Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t
     await page.getByRole("button", { name: "Show more" }).click();
     await page.getByText("Do you have a room tonight?").waitFor();
     assertEquals(await rows.count(), 62);
-    await keepPicture(page, "list");
   });
 
   await t.step(
@@ -133,7 +132,6 @@ Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t
       for (const colorScheme of ["light", "dark"] as const) {
         await page.emulateMedia({ colorScheme });
         assertEquals(await findInaccessible(page), []);
-        await keepPicture(page, colorScheme);
       }
       await page.setViewportSize({ width: 320, height: 700 });
       const { scrollWidth } = await page.evaluate(() => ({
@@ -141,7 +139,6 @@ Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t
       }));
       assertEquals(scrollWidth, 320);
       assertEquals(await findInaccessible(page), []);
-      await keepPicture(page, "phone");
       const download = page.waitForEvent("download");
       await page.getByRole("button", { name: "Download JSON" }).click();
       assertEquals((await download).suggestedFilename(), "conv_hotel.json");
@@ -169,12 +166,3 @@ Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t
     assertEquals(await page.title(), "odd/id <b> · Parley");
   });
 });
-
-/** For looking at by eye. */
-async function keepPicture(
-  page: { screenshot(options: { path: string }): Promise<unknown> },
-  name: string,
-): Promise<void> {
-  const folder = Deno.env.get("LOOK");
-  if (folder) await page.screenshot({ path: `${folder}/sessions-${name}.png` });
-}
