@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { toDataKey } from "../sessions/record.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { TurnId } from "./turn.ts";
 
@@ -50,9 +51,11 @@ export function createDataAnswer(
       (session) =>
         session.replyTo(turnId, data)
           ? []
-          : [{ type: "data", turnId, data, reply, at }],
+          : [{ type: "data", turnId, key: toDataKey(turnId, data), reply, at }],
     );
-    return session.replyTo(turnId, data)?.reply;
+    const kept = session.replyTo(turnId, data);
+    // One that is too long isn't kept.
+    return kept ? kept.reply : reply;
   }
 
   return function answerData(data, context) {

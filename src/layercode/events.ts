@@ -115,7 +115,8 @@ export function parseEvent(body: unknown): WebhookEvent {
     }
     case "session.update":
     case "session.end": {
-      const content = check(noteSchema, body);
+      // A second copy of what is kept anyway.
+      const { transcript: _, ...content } = check(noteSchema, body);
       return { ...context, type: "note", name: fields.type, content };
     }
     default:

@@ -167,6 +167,7 @@ export function createJournalStore(
     name: journal.name,
     load,
     update,
+    open: () => Promise.reject(new StoreError("Cannot open yet")),
     list: (options: ListOptions = {}) =>
       attempt(
         "list the sessions",

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { head } from "./fit.ts";
 import {
   type ListOptions,
   PAGE_SIZE,
+  PREVIEW_LENGTH,
   type SessionInfo,
   type SessionPage,
 } from "./store.ts";
@@ -25,7 +27,12 @@ export function toPage(
   const page = infos.slice(start, start + limit);
   const last = page.at(-1);
   return {
-    sessions: page.map(({ id, at }) => ({ id, at })),
+    sessions: [...page],
     ...(last && start + limit < infos.length ? { cursor: last.id } : {}),
   };
+}
+
+/** The part of a {@linkcode SessionInfo} that shows the caller's first words, where there are any. */
+export function toPreview(words: string | undefined): { preview?: string } {
+  return words ? { preview: head(words, PREVIEW_LENGTH) } : {};
 }

@@ -44,6 +44,12 @@ export interface TurnDocument {
   input_tokens?: number;
   /** What the model answered. */
   output_tokens?: number;
+  /** How long the model took to read its prompt. */
+  prompt_ms?: number;
+  /** How many of the input tokens it had read before. */
+  cached_tokens?: number;
+  /** `max-tokens` or `repetition`, where the answer had to be ended for the model. */
+  ended?: string;
   /** The tools that were called; absent where none was. */
   tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
 }
@@ -84,6 +90,9 @@ function toTurnDocument(turn: Turn): TurnDocument {
     total_ms: details.totalMs,
     input_tokens: details.inputTokens,
     output_tokens: details.outputTokens,
+    prompt_ms: details.promptMs,
+    cached_tokens: details.cachedTokens,
+    ended: details.ended,
     tool_calls: calls.length > 0 ? calls : undefined,
   });
 }

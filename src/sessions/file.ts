@@ -257,6 +257,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     name: "file",
     load,
     update,
+    open: () => Promise.reject(new StoreError("Cannot open yet")),
     list,
     delete: remove,
     sweep,

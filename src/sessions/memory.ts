@@ -3,14 +3,22 @@
  *
  * @module
  */
-import { toPage } from "./_page.ts";
+import { toPage, toPreview } from "./_page.ts";
+import { fitRecord } from "./fit.ts";
 import { Session } from "./session.ts";
-import type { Change, ListOptions, SessionStore } from "./store.ts";
+import type {
+  Change,
+  ListOptions,
+  OpenOptions,
+  SessionStore,
+  SessionWriter,
+} from "./store.ts";
 
 /** Makes a store that forgets. */
 export function createMemoryStore(): SessionStore {
   const sessions = new Map<string, Session>();
   const times = new Map<string, { at: string; order: number }>();
+  const deleted = new Map<string, Set<() => void>>();
   let changes = 0;
 
   function load(id: string): Promise<Session> {
@@ -20,25 +28,66 @@ export function createMemoryStore(): SessionStore {
   // async so that a `change` that throws rejects, as it does in other stores
   // deno-lint-ignore require-await
   async function update(id: string, change: Change): Promise<Session> {
-    const session = sessions.get(id) ?? new Session(id);
-    const records = change(session);
+    return add(sessions.get(id) ?? new Session(id), change);
+  }
+
+  function add(session: Session, change: Change): Session {
+    const records = change(session).flatMap(fitRecord);
     for (const record of records) session.apply(record);
     if (records.length > 0) {
-      sessions.set(id, session);
-      times.set(id, { at: new Date().toISOString(), order: ++changes });
+      sessions.set(session.id, session);
+      times.set(session.id, {
+        at: new Date().toISOString(),
+        order: ++changes,
+      });
     }
     return session;
   }
 
+  async function open(
+    id: string,
+    change: Change,
+    { onOthers }: OpenOptions = {},
+  ): Promise<SessionWriter> {
+    let session = await update(id, change);
+    let isWanted = true;
+    const onDelete = () => {
+      isWanted = false;
+      session = new Session(id);
+      onOthers?.(session);
+    };
+    const listeners = deleted.get(id) ?? new Set();
+    deleted.set(id, listeners.add(onDelete));
+    return {
+      get session() {
+        return session;
+      },
+      add(record) {
+        if (isWanted) add(session, () => [record]);
+      },
+      flush: () => Promise.resolve(),
+      look: () => Promise.resolve(),
+      close() {
+        listeners.delete(onDelete);
+        return Promise.resolve();
+      },
+    };
+  }
+
   function list(options?: ListOptions) {
-    const infos = [...times].map(([id, { at, order }]) => ({ id, at, order }));
-    infos.sort((a, b) => b.order - a.order);
+    const newest = [...times].sort(([, a], [, b]) => b.order - a.order);
+    const infos = newest.map(([id, { at }]) => {
+      const words = sessions.get(id)?.turns.find(({ user }) => user)?.user;
+      return { id, at, ...toPreview(words) };
+    });
     return Promise.resolve(toPage(infos, options));
   }
 
   function remove(id: string): Promise<boolean> {
     times.delete(id);
-    return Promise.resolve(sessions.delete(id));
+    const was = sessions.delete(id);
+    for (const tell of deleted.get(id) ?? []) tell();
+    return Promise.resolve(was);
   }
 
   function sweep(before: Date): Promise<number> {
@@ -51,6 +100,7 @@ export function createMemoryStore(): SessionStore {
     name: "memory",
     load,
     update,
+    open,
     list,
     delete: remove,
     sweep,

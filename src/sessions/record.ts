@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import * as v from "@badrap/valita";
 import type { Raw, ToolCall } from "../providers/provider.ts";
 
@@ -24,24 +25,48 @@ export interface TurnDetails {
   inputTokens?: number | undefined;
   /** What the model answered, as its vendor counted. */
   outputTokens?: number | undefined;
+  /** How long the model took to read its prompt, in milliseconds, as its vendor says. */
+  promptMs?: number | undefined;
+  /** How many of the input tokens the vendor had read before. */
+  cachedTokens?: number | undefined;
+  /** What ended an answer that the model itself had not ended. */
+  ended?: TurnEnding | undefined;
 }
 
-/** One thing that happened in a conversation. A line of its file. */
+/** Why an answer was ended for the model: it was too long, or said the same over and over. */
+export type TurnEnding = "max-tokens" | "repetition";
+
+/** Which time it is that a turn is answered. Absent: 0, the first. */
+interface OfAttempt {
+  attempt?: number | undefined;
+}
+
+/**
+ * One thing that happened in a conversation. A line of its file.
+ *
+ * Two processes may answer the same turn for a moment. So that their words
+ * don't mix, `again` begins an attempt, and each record of it says which one
+ * it belongs to; {@linkcode Session.apply} takes no notice of those of others.
+ */
 export type SessionRecord =
   /** The file's first line. Written by the store. */
   | { type: "session"; version: number; id: string }
-  /** The caller said something. */
+  /** The caller said something; a second one continues the first. */
   | { type: "user"; turnId: string; text: string; at: string }
   /** The next piece of what the agent said in that turn. */
-  | { type: "assistant"; turnId: string; text: string; at: string }
-  /** The model called tools. `raw` is its vendor's own form, where that is needed. */
+  | { type: "assistant"; turnId: string; text: string; at: string } & OfAttempt
+  /**
+   * The model called tools. `text` is what it wrote before, where that isn't
+   * what was said, and `raw` its vendor's own form, where that is needed.
+   */
   | {
     type: "calls";
     turnId: string;
     calls: ToolCall[];
+    text?: string | undefined;
     raw?: Raw | undefined;
     at: string;
-  }
+  } & OfAttempt
   /** What a tool returned, as JSON. */
   | {
     type: "result";
@@ -50,35 +75,44 @@ export type SessionRecord =
     name: string;
     text: string;
     at: string;
-  }
+  } & OfAttempt
   /** Something to keep in mind for the rest of the conversation. */
-  | { type: "memory"; turnId: string; text: string; at: string }
-  /** The turn is over. */
-  | { type: "end"; turnId: string; status: TurnStatus; at: string }
-    & TurnDetails
-  /** The turn is answered anew: what was said of it so far reached nobody. */
-  | { type: "again"; turnId: string; at: string }
-  /** What the caller heard of an interrupted turn. */
-  | { type: "heard"; turnId: string; text: string; at: string }
-  /** The page sent something, and was answered. */
+  | { type: "memory"; turnId: string; text: string; at: string } & OfAttempt
+  /** The turn is over. `written` is what the model wrote since the last calls, where that isn't what was said. */
   | {
-    type: "data";
+    type: "end";
     turnId: string;
-    data?: unknown;
-    reply?: unknown;
+    status: TurnStatus;
+    written?: string | undefined;
     at: string;
   }
+    & TurnDetails
+    & OfAttempt
+  /** The turn is answered anew: what was said of it so far reached nobody. */
+  | { type: "again"; turnId: string; at: string } & OfAttempt
+  /** What the caller heard of an interrupted turn. */
+  | { type: "heard"; turnId: string; text: string; at: string }
+  /** The page sent something, told by a {@linkcode toDataKey}, and was answered. */
+  | { type: "data"; turnId: string; key: string; reply?: unknown; at: string }
   /** The platform told something about the conversation: a recording, its end. */
   | { type: "note"; name: string; content?: unknown; at: string };
+
+/** Tells what a page sent in a turn from anything else that it may send. */
+export function toDataKey(turnId: string, data: unknown): string {
+  return createHash("sha256").update(JSON.stringify([turnId, data]))
+    .digest("base64url");
+}
 
 const at = v.string();
 const turnId = v.string();
 const text = v.string();
 const maybeNumber = v.number().optional();
+const maybeText = text.optional();
+const attempt = maybeNumber;
 const recordSchema: v.Type<SessionRecord> = v.union(
   v.object({ type: v.literal("session"), version: v.number(), id: v.string() }),
   v.object({ type: v.literal("user"), turnId, text, at }),
-  v.object({ type: v.literal("assistant"), turnId, text, at }),
+  v.object({ type: v.literal("assistant"), turnId, text, attempt, at }),
   v.object({
     type: v.literal("calls"),
     turnId,
@@ -87,7 +121,9 @@ const recordSchema: v.Type<SessionRecord> = v.union(
       name: v.string(),
       arguments: v.unknown(),
     })),
+    text: maybeText,
     raw: v.object({ provider: v.string(), content: v.unknown() }).optional(),
+    attempt,
     at,
   }),
   v.object({
@@ -96,9 +132,10 @@ const recordSchema: v.Type<SessionRecord> = v.union(
     callId: v.string(),
     name: v.string(),
     text,
+    attempt,
     at,
   }),
-  v.object({ type: v.literal("memory"), turnId, text, at }),
+  v.object({ type: v.literal("memory"), turnId, text, attempt, at }),
   v.object({
     type: v.literal("end"),
     turnId,
@@ -107,20 +144,25 @@ const recordSchema: v.Type<SessionRecord> = v.union(
       v.literal("interrupted"),
       v.literal("failed"),
     ),
-    provider: v.string().optional(),
-    model: v.string().optional(),
+    written: maybeText,
+    provider: maybeText,
+    model: maybeText,
     firstWordsMs: maybeNumber,
     totalMs: maybeNumber,
     inputTokens: maybeNumber,
     outputTokens: maybeNumber,
+    promptMs: maybeNumber,
+    cachedTokens: maybeNumber,
+    ended: v.union(v.literal("max-tokens"), v.literal("repetition")).optional(),
+    attempt,
     at,
   }),
-  v.object({ type: v.literal("again"), turnId, at }),
+  v.object({ type: v.literal("again"), turnId, attempt, at }),
   v.object({ type: v.literal("heard"), turnId, text, at }),
   v.object({
     type: v.literal("data"),
     turnId,
-    data: v.unknown().optional(),
+    key: v.string(),
     reply: v.unknown().optional(),
     at,
   }),

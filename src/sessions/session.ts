@@ -6,7 +6,13 @@
  * @module
  */
 import type { Raw, ToolCall } from "../providers/provider.ts";
-import type { SessionRecord, TurnDetails, TurnStatus } from "./record.ts";
+import { fitRecord } from "./fit.ts";
+import {
+  type SessionRecord,
+  toDataKey,
+  type TurnDetails,
+  type TurnStatus,
+} from "./record.ts";
 
 /** One turn: what the caller said, if anything, and the agent's answer. */
 export interface Turn {
@@ -18,14 +24,20 @@ export interface Turn {
   user?: string;
   /** What was streamed so far. */
   assistant: string;
+  /** What the model wrote after the last step; absent: what was said then. */
+  written?: string;
   /** The tools that were called on the way to it, if any. */
   steps: Step[];
+  /** What tools were told to keep in mind, oldest first. */
+  memories: string[];
   /** What the caller heard of it; absent: all, as far as is known. */
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
   status?: TurnStatus;
   /** How often it was answered anew; absent: never. */
   again?: number;
+  /** The attempt whose records count; absent: 0, the first. */
+  attempt?: number;
   /** Absent for turns that asked no model, and for those under way. */
   details?: TurnDetails;
 }
@@ -34,12 +46,24 @@ export interface Turn {
 export interface Step {
   /** What was said before, since the step before. */
   text: string;
+  /** What the model wrote before, since the step before; absent: what was said. */
+  written?: string;
   /** What was called. */
   calls: ToolCall[];
   /** The model's own form of both, where its vendor wants it back. */
   raw?: Raw;
   /** What the tools returned; fewer than calls when the turn was cut short. */
-  results: { callId: string; name: string; text: string }[];
+  results: StepResult[];
+}
+
+/** What a tool returned. */
+export interface StepResult {
+  /** Which call it answers. */
+  callId: string;
+  /** The tool's name. */
+  name: string;
+  /** What it returned, as JSON. */
+  text: string;
 }
 
 /** A conversation, read back. Unknown ids are conversations without a turn. */
@@ -48,11 +72,9 @@ export class Session {
   readonly turns: Turn[] = [];
   /** What the platform told besides, oldest first. */
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
-  /** What is to be kept in mind, oldest first. */
-  readonly memories: string[] = [];
   #isEmpty = true;
+  #bytes = EMPTY_BYTES;
   readonly #turns = new Map<string, Turn>();
-  readonly #notes = new Set<string>();
   readonly #replies = new Map<string, unknown>();
 
   /**
@@ -67,6 +89,16 @@ export class Session {
     return this.#isEmpty;
   }
 
+  /** About how much memory it takes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What is to be kept in mind, oldest first. */
+  get memories(): string[] {
+    return this.turns.flatMap(({ memories }) => memories);
+  }
+
   /** The turn with this id, if it is known. */
   turn(id: string): Turn | undefined {
     return this.#turns.get(id);
@@ -74,12 +106,17 @@ export class Session {
 
   /** Whether the very same was noted before. */
   hasNote(name: string, content: unknown): boolean {
-    return this.#notes.has(keyOf(name, content));
+    // Compared as it would be kept, which may be less than what was told.
+    const [told] = fitRecord({ type: "note", name, content, at: "" });
+    const key = told?.type === "note" ? JSON.stringify(told.content) : "";
+    return this.notes.some((note) =>
+      note.name === name && JSON.stringify(note.content) === key
+    );
   }
 
   /** What the page was answered when it sent the very same in the same turn. */
   replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
-    const key = keyOf(turnId, data);
+    const key = toDataKey(turnId, data);
     return this.#replies.has(key)
       ? { reply: this.#replies.get(key) }
       : undefined;
@@ -90,60 +127,58 @@ export class Session {
     this.#isEmpty = false;
     switch (record.type) {
       case "session":
-        break;
+        return;
+      case "data":
+        this.#replies.set(record.key, record.reply);
+        this.#bytes += RECORD_BYTES + sizeOf(record.reply);
+        return;
+      case "note": {
+        const { name, content, at } = record;
+        this.notes.push({ name, content, at });
+        this.#bytes += RECORD_BYTES + sizeOf(content);
+        return;
+      }
+      default:
+        this.#applyToTurn(record);
+    }
+  }
+
+  #applyToTurn(record: TurnRecord): void {
+    const turn = this.#open(record);
+    if (!isOfAttempt(record, turn)) return;
+    switch (record.type) {
       case "user":
-        this.#open(record).user = record.text;
+        turn.user = (turn.user ?? "") + record.text;
+        this.#bytes += record.text.length;
         break;
       case "assistant":
-        this.#open(record).assistant += record.text;
+        turn.assistant += record.text;
+        this.#bytes += record.text.length;
         break;
-      case "calls": {
-        const turn = this.#open(record);
-        const before = turn.steps.reduce(
-          (sum, { text }) => sum + text.length,
-          0,
-        );
-        turn.steps.push({
-          text: turn.assistant.slice(before),
-          calls: record.calls,
-          ...(record.raw ? { raw: record.raw } : {}),
-          results: [],
-        });
+      case "calls":
+        turn.steps.push(toStep(record, turn));
+        this.#bytes += RECORD_BYTES + sizeOf([record.calls, record.raw]);
+        break;
+      case "result": {
+        const { callId, name, text } = record;
+        turn.steps.at(-1)?.results.push({ callId, name, text });
+        this.#bytes += RECORD_BYTES + text.length;
         break;
       }
-      case "result":
-        this.#open(record).steps.at(-1)?.results.push(record);
-        break;
       case "memory":
-        this.memories.push(record.text);
+        turn.memories.push(record.text);
+        this.#bytes += record.text.length;
         break;
-      case "end": {
-        const { type: _, turnId: __, at: ___, status, ...details } = record;
-        const turn = this.#open(record);
-        turn.status = status;
-        turn.assistant = toOneText(turn.assistant);
-        if (Object.keys(details).length > 0) turn.details = details;
+      case "end":
+        end(turn, record);
+        this.#bytes += RECORD_BYTES + (record.written?.length ?? 0);
         break;
-      }
-      case "again": {
-        const turn = this.#open(record);
-        turn.again = (turn.again ?? 0) + 1;
-        turn.assistant = "";
-        turn.steps = [];
-        delete turn.status;
-        delete turn.details;
-        delete turn.heard;
+      case "again":
+        beginAgain(turn, record.attempt);
         break;
-      }
       case "heard":
-        this.#open(record).heard = record.text;
-        break;
-      case "data":
-        this.#replies.set(keyOf(record.turnId, record.data), record.reply);
-        break;
-      case "note":
-        this.notes.push(record);
-        this.#notes.add(keyOf(record.name, record.content));
+        turn.heard = record.text;
+        this.#bytes += record.text.length;
         break;
     }
   }
@@ -151,19 +186,79 @@ export class Session {
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
     let turn = this.#turns.get(turnId);
     if (turn === undefined) {
-      turn = { id: turnId, at, assistant: "", steps: [] };
+      turn = { id: turnId, at, assistant: "", steps: [], memories: [] };
       this.#turns.set(turnId, turn);
       this.turns.push(turn);
+      this.#bytes += TURN_BYTES;
     }
     return turn;
   }
 }
 
+/** A record that belongs to a turn. */
+type TurnRecord = Exclude<
+  SessionRecord,
+  { type: "session" | "data" | "note" }
+>;
+
+/** What objects take besides their texts, as measured on V8. */
+const EMPTY_BYTES = 1_000;
+const TURN_BYTES = 600;
+const RECORD_BYTES = 250;
+
+/** About what a value takes that came from JSON. */
+function sizeOf(value: unknown): number {
+  return value === undefined ? 0 : 2 * JSON.stringify(value).length;
+}
+
+/** Whether a record is of the attempt that counts; `again` begins one, and callers have none. */
+function isOfAttempt(record: TurnRecord, turn: Turn): boolean {
+  switch (record.type) {
+    case "user":
+    case "heard":
+    case "again":
+      return true;
+    default:
+      return (record.attempt ?? 0) === (turn.attempt ?? 0);
+  }
+}
+
+function toStep(
+  { calls, raw, text }: SessionRecord & { type: "calls" },
+  { assistant, steps }: Turn,
+): Step {
+  const before = steps.reduce((sum, { text }) => sum + text.length, 0);
+  return {
+    text: toOneText(assistant.slice(before)),
+    ...(text === undefined ? {} : { written: text }),
+    calls,
+    ...(raw ? { raw } : {}),
+    results: [],
+  };
+}
+
+function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
+  const { type: _, turnId: __, at: ___, attempt: ____, ...rest } = record;
+  const { status, written, ...details } = rest;
+  turn.status = status;
+  turn.assistant = toOneText(turn.assistant);
+  if (written !== undefined) turn.written = written;
+  if (Object.keys(details).length > 0) turn.details = details;
+}
+
+function beginAgain(turn: Turn, attempt: number | undefined): void {
+  turn.again = (turn.again ?? 0) + 1;
+  turn.assistant = "";
+  turn.steps = [];
+  delete turn.attempt;
+  if (attempt) turn.attempt = attempt;
+  delete turn.written;
+  delete turn.status;
+  delete turn.details;
+  delete turn.heard;
+}
+
 /** A text that was put together from many pieces holds on to all of them, until it is copied. */
 function toOneText(text: string): string {
   return JSON.parse(JSON.stringify(text));
-}
-
-function keyOf(name: string, content: unknown): string {
-  return JSON.stringify([name, content]);
 }

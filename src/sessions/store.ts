@@ -33,6 +33,17 @@ export interface SessionStore {
    */
   update(id: string, change: Change): Promise<Session>;
   /**
+   * As {@linkcode update}, and leaves the conversation open for the turn that
+   * begins with it, also where `change` adds nothing. Close what it gives.
+   *
+   * @throws {StoreError} as {@linkcode update} does
+   */
+  open(
+    id: string,
+    change: Change,
+    options?: OpenOptions,
+  ): Promise<SessionWriter>;
+  /**
    * Lists conversations, a page at a time, the newest first: by their last
    * words or their first, whichever the engine can tell at once.
    *
@@ -64,6 +75,47 @@ export interface SessionStore {
   close(): Promise<void>;
 }
 
+/** How to open a conversation. */
+export interface OpenOptions {
+  /**
+   * Called when another process has added to the conversation (never for what
+   * this one added), and when anybody has deleted it; it is empty then.
+   *
+   * @returns whether the writer's records are still wanted. Once they aren't,
+   * or the conversation was deleted, later ones are dropped in silence
+   */
+  onOthers?: (session: Session) => boolean;
+}
+
+/** A conversation that is open for the records of one turn. */
+export interface SessionWriter {
+  /** All that was added, also what is still on its way. Ask for it anew each time. */
+  readonly session: Session;
+  /**
+   * Takes a record, at once and in order. A store of files has it in the file
+   * when this returns; any other begins to write words within 100 ms and all
+   * else now, one write at a time.
+   *
+   * @throws {StoreError} when it, or one before it, can't be written
+   */
+  add(record: SessionRecord): void;
+  /**
+   * Resolves when all that was added would survive a power cut.
+   *
+   * @throws {StoreError} when some of it can't be written
+   */
+  flush(): Promise<void>;
+  /** Looks whether others have added something. A store that fails is left to the next write to tell of. */
+  look(): Promise<void>;
+  /**
+   * As {@linkcode flush}, and lets go of the conversation whatever happens. May
+   * be called twice.
+   *
+   * @throws {StoreError} as {@linkcode flush} does
+   */
+  close(): Promise<void>;
+}
+
 /** Which page of a list. */
 export interface ListOptions {
   /** How many conversations at most. Default {@linkcode PAGE_SIZE}. */
@@ -86,7 +138,12 @@ export interface SessionInfo {
   id: string;
   /** When it began or was last added to, ISO 8601. */
   at: string;
+  /** The caller's first words, {@linkcode PREVIEW_LENGTH} characters at most; absent where they said nothing yet. */
+  preview?: string;
 }
+
+/** How much of the caller's first words a list shows. */
+export const PREVIEW_LENGTH = 120;
 
 /** How many conversations a page holds where nobody says. */
 export const PAGE_SIZE = 50;

@@ -17,6 +17,7 @@ import { createLog } from "../../src/log.ts";
 import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../../src/sessions/memory.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
+import type { Turn } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import {
@@ -427,7 +428,13 @@ Deno.test("findAnswered() finds what is finished, and what the conversation has 
 });
 
 Deno.test("replay() says what is recorded, and nothing where nothing was said", async () => {
-  const turn = { id: "t", at: "", assistant: "Hi there.", steps: [] };
+  const turn: Turn = {
+    id: "t",
+    at: "",
+    assistant: "Hi there.",
+    steps: [],
+    memories: [],
+  };
   const again = replay(turn);
   assertEquals((await again.next()).value, {
     type: "speech",

@@ -122,8 +122,13 @@ const SESSION_END = {
   ip_address: null,
   country_code: null,
   recording_status: "disabled",
-  transcript: [{ role: "user", text: "Hello", timestamp: 1 }],
 };
+
+Deno.test("parseEvent() leaves out the transcript of session.end, a second copy of what is kept", () => {
+  const transcript = [{ role: "user", text: "Hello", timestamp: 1 }];
+  const event = parseEvent({ ...SESSION_END, transcript });
+  assertEquals(event.type === "note" && event.content, SESSION_END);
+});
 
 for (const body of [SESSION_UPDATE, SESSION_END]) {
   Deno.test(`parseEvent() keeps all that ${body.type} tells`, () => {

@@ -78,9 +78,10 @@ export function testStore(
         user: "Hello",
         assistant: "Hi there.",
         steps: [],
+        memories: [],
         status: "complete",
       },
-      { id: "t2", at: AT, user: "Bye", assistant: "", steps: [] },
+      { id: "t2", at: AT, user: "Bye", assistant: "", steps: [], memories: [] },
     ];
     assertEquals((await store.load("a")).turns, expected);
     if (reopen) assertEquals((await reopen().load("a")).turns, expected);
@@ -245,7 +246,15 @@ export function testStore(
     ]);
     const session = await (reopen?.() ?? store).load("a");
     assertEquals(session.turns, [
-      { id: "t1", at: AT, user: "?", assistant: "New.", steps: [], again: 1 },
+      {
+        id: "t1",
+        at: AT,
+        user: "?",
+        assistant: "New.",
+        steps: [],
+        memories: [],
+        again: 1,
+      },
     ]);
   });
 

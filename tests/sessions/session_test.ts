@@ -42,6 +42,7 @@ Deno.test("Session.apply() adds up what is said in a turn", () => {
     user: "Hello",
     assistant: "Hi there.",
     steps: [],
+    memories: [],
     heard: "Hi",
     status: "complete",
     details: { model: "m" },
@@ -160,7 +161,7 @@ const RECORDS: SessionRecord[] = [
     model: "m",
     at,
   },
-  { type: "data", turnId: "t1", data: { a: 1 }, reply: null, at },
+  { type: "data", turnId: "t1", key: "k", reply: null, at },
   { type: "note", name: "end", content: { duration: 3 }, at },
 ];
 
