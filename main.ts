@@ -9,8 +9,10 @@ import { onData } from "./src/agent/data.ts";
 import { createApp } from "./src/app.ts";
 import { nextSteps, toBanner } from "./src/banner.ts";
 import { ConfigError, readConfig } from "./src/config.ts";
+import { createActiveTurns } from "./src/conversation/active_turns.ts";
+import { toCommonBeginning } from "./src/conversation/question.ts";
 import type { Tool } from "./src/conversation/tools.ts";
-import { createFloor } from "./src/conversation/floor.ts";
+import type { TurnParts } from "./src/conversation/turn.ts";
 import { readEnvironment } from "./src/environment.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
@@ -29,7 +31,7 @@ async function main(): Promise<void> {
   const log = createLog(config.log);
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
-  const floor = createFloor();
+  const activeTurns = createActiveTurns();
   const secrets = await findSecrets(config, log);
 
   const { version } = deno;
@@ -42,17 +44,20 @@ async function main(): Promise<void> {
   const isDraining = () => draining;
   let stopRetention = () => Promise.resolve();
   const health = { version, provider, store, log, now };
-  const webhook = createWebhook({
-    secrets,
-    floor,
+  const turnParts: TurnParts = {
     store,
     provider,
     agent,
     tools: tools.promise,
-    onData,
     isDraining,
     log,
     now,
+  };
+  const webhook = createWebhook({
+    ...turnParts,
+    secrets,
+    activeTurns,
+    onData,
   });
   const pages = createPages({
     config,
@@ -60,7 +65,7 @@ async function main(): Promise<void> {
     secrets,
     provider,
     store,
-    floor,
+    activeTurns,
     version,
     log,
   });
@@ -77,7 +82,7 @@ async function main(): Promise<void> {
   const served = serve({
     config,
     app,
-    floor,
+    activeTurns,
     log,
     onDrain: () => draining = true,
     onStop: async () => {
@@ -86,7 +91,9 @@ async function main(): Promise<void> {
     },
   }, (url) => {
     tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
-    prepare(provider, log);
+    toCommonBeginning(turnParts).then((beginning) =>
+      prepare(provider, beginning, log)
+    );
     prepareStore(store, log);
     stopRetention = startRetention({
       store,

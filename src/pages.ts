@@ -7,7 +7,7 @@
 import { createAdmin } from "./admin/mod.ts";
 import { createHome, type Handler, type Routes, type Sender } from "./app.ts";
 import type { Config } from "./config.ts";
-import type { Floor } from "./conversation/floor.ts";
+import type { ActiveTurns } from "./conversation/active_turns.ts";
 import { createHeader } from "./header.ts";
 import type { Log } from "./log.ts";
 import { createPage } from "./page.ts";
@@ -29,7 +29,7 @@ export interface PagesParts {
   /** Where the kept conversations are. */
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
-  floor: Floor;
+  activeTurns: ActiveTurns;
   /** Parley's own version. */
   version: string;
   /** Told what the pages meet with. */
@@ -40,7 +40,7 @@ export interface PagesParts {
 export function createPages(
   parts: PagesParts,
 ): { home: Handler; routes: Routes } {
-  const { config, webhook, provider, store, floor, version, log } = parts;
+  const { config, webhook, provider, store, activeTurns, version, log } = parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
   const [secret] = parts.secrets;
   const ownSecret = config.webhookSecrets.length > 0;
@@ -95,7 +95,7 @@ export function createPages(
     })
     : undefined;
   const admin = hasAdmin
-    ? createAdmin({ token: adminToken, store, floor, header })
+    ? createAdmin({ token: adminToken, store, activeTurns, header })
     : undefined;
   return {
     home: playground?.home ?? otherwise,

@@ -6,7 +6,7 @@
  */
 import type { Handler } from "./app.ts";
 import type { Config } from "./config.ts";
-import type { Floor } from "./conversation/floor.ts";
+import type { ActiveTurns } from "./conversation/active_turns.ts";
 import type { Log } from "./log.ts";
 
 /** What is served, and who must be told when it ends. */
@@ -16,7 +16,7 @@ export interface ServeParts {
   /** Answers every request. */
   app: Handler;
   /** Turns under way, which get a moment to end by themselves. */
-  floor: Floor;
+  activeTurns: ActiveTurns;
   /** Told when it stops, and when it has. */
   log: Log;
   /** Called when nothing new may begin. */
@@ -56,7 +56,7 @@ export async function serve(
   parts: ServeParts,
   onListen: (url: string) => void,
 ): Promise<void> {
-  const { config, app, floor, log } = parts;
+  const { config, app, activeTurns, log } = parts;
   const server = listen(config, app, onListen);
   const stop = Promise.withResolvers<Deno.Signal>();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
@@ -70,8 +70,8 @@ export async function serve(
   const startedAt = performance.now();
   const left = (step: keyof typeof UNTIL_MS) =>
     Math.max(startedAt + UNTIL_MS[step] - performance.now(), 0);
-  while (floor.size > 0 && left("drain") > 0) await sleep(20);
-  await Promise.race([floor.clear(), sleep(left("clear"))]);
+  while (activeTurns.size > 0 && left("drain") > 0) await sleep(20);
+  await Promise.race([activeTurns.endAll(), sleep(left("clear"))]);
   await Promise.race([server.shutdown(), sleep(left("close"))]);
   // Deno 2.5 says so a little before the last bytes have left.
   await sleep(FLUSH_MS);

@@ -3,21 +3,24 @@
  *
  * @module
  */
+import type { ActiveTurn, ActiveTurns } from "./conversation/active_turns.ts";
 import { answer } from "./conversation/answer.ts";
 import { createDataAnswer, type DataHandler } from "./conversation/data.ts";
-import type { Floor } from "./conversation/floor.ts";
 import {
   findAnswered,
-  replay,
   type RunTurn,
+  toParts,
   type TurnId,
   type TurnParts,
   welcome,
 } from "./conversation/turn.ts";
-import { yieldToRivals } from "./conversation/rival.ts";
 import { HttpError, json, parseJson, readBody, shuttingDown } from "./http.ts";
 import { parseEvent, type WebhookEvent } from "./layercode/events.ts";
-import { dataReply, DETAILS_HEADER, streamAnswer } from "./layercode/sse.ts";
+import {
+  createAnswerStream,
+  dataReply,
+  DETAILS_HEADER,
+} from "./layercode/sse.ts";
 import { verify } from "./layercode/verify.ts";
 
 /** What a webhook is answered with. */
@@ -25,7 +28,7 @@ export interface WebhookParts extends TurnParts {
   /** Any of them may have signed. */
   secrets: readonly string[];
   /** Where a new turn ends the one before it. */
-  floor: Floor;
+  activeTurns: ActiveTurns;
   /** The owner's handler for what a page sends. */
   onData: DataHandler;
 }
@@ -34,7 +37,7 @@ export interface WebhookParts extends TurnParts {
 export function createWebhook(
   parts: WebhookParts,
 ): (request: Request) => Promise<Response> {
-  const { secrets, floor, store, log, now } = parts;
+  const { secrets, activeTurns, store, log, now } = parts;
   const answerData = createDataAnswer(parts);
 
   return async function handle(request) {
@@ -67,11 +70,7 @@ export function createWebhook(
             reason: event.ignored,
           });
         }
-        return await stream(
-          event,
-          yieldToRivals(answer(event, event, parts), event, store),
-          withDetails,
-        );
+        return await stream(event, answer(event, event, parts), withDetails);
       case "start":
         return await stream(event, welcome(event, parts), withDetails);
       case "data":
@@ -104,20 +103,26 @@ export function createWebhook(
       // The turn meets the same fault, and tells the caller in words.
       log.error("session.unreadable", { conversationId, error });
     });
-    if (answered) log.info("turn.replayed", { conversationId, turnId });
+    const onCancel = () => void activeTurn?.stop();
+    const answer = createAnswerStream({ turnId, withDetails, onCancel });
+    let activeTurn: ActiveTurn | undefined;
+    if (answered) {
+      log.info("turn.replayed", { conversationId, turnId });
+      for (const part of toParts(answered)) answer.write(part);
+      answer.end();
+      return answer.response;
+    }
     // Let in before the end was near, and too late to be answered: another may.
-    else if (parts.isDraining?.()) throw shuttingDown();
-    const turn = answered ? replay(answered) : floor.take(conversationId, run);
+    if (parts.isDraining?.()) throw shuttingDown();
+    activeTurn = activeTurns.start(conversationId, run, answer.write);
+    activeTurn.done
+      .catch((error) =>
+        log.error("turn.failed", { conversationId, turnId, error })
+      )
+      .then(answer.end);
     // The status is the receipt: 200 means that the caller's words are kept.
-    await turn.stored;
-    return streamAnswer({
-      turnId,
-      withDetails,
-      next: turn.next,
-      stop: turn.stop,
-      onError: (error) =>
-        log.error("turn.failed", { conversationId, turnId, error }),
-    });
+    await activeTurn.stored;
+    return answer.response;
   }
 }
 

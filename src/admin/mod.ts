@@ -6,7 +6,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { type Handler, lastSegment, type Routes } from "../app.ts";
-import type { Floor } from "../conversation/floor.ts";
+import type { ActiveTurns } from "../conversation/active_turns.ts";
 import type { Header } from "../header.ts";
 import { HttpError, json } from "../http.ts";
 import { createPage, type PageOptions } from "../page.ts";
@@ -24,7 +24,7 @@ export interface AdminParts {
   /** Where the conversations are. */
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
-  floor: Floor;
+  activeTurns: ActiveTurns;
   /** What the page begins with. */
   header: Header;
 }
@@ -37,7 +37,7 @@ const PREVIEW_LENGTH = 120;
 
 /** Makes the routes of the room. */
 export function createAdmin(parts: AdminParts): Routes {
-  const { store, floor, header } = parts;
+  const { store, activeTurns, header } = parts;
   const page = file("sessions.html", { header });
 
   function file(name: string, options: PageOptions = {}): Handler {
@@ -88,7 +88,7 @@ export function createAdmin(parts: AdminParts): Routes {
 
   async function forget(request: Request): Promise<Response> {
     const id = lastSegment(request);
-    await floor.end(id);
+    await activeTurns.end(id);
     if (!await store.delete(id)) throw unknown();
     return new Response(null, { status: 204 });
   }

@@ -7,7 +7,8 @@
 
 /**
  * The built-in system prompt. `{{date}}`, `{{time}}`, `{{caller}}` (a phone
- * number) and `{{metadata.x}}` are filled in.
+ * number) and `{{metadata.x}}` are filled in when a conversation begins; when
+ * they change later, the model is told beside the caller's words.
  */
 export const SYSTEM_PROMPT =
   `You are a friendly voice assistant on a live call. Everything you write is \
@@ -18,7 +19,7 @@ numbers, dates and symbols as words: "half past four", "twenty euros", \
 "ada at example dot com".
 Name several things in one sentence, not as a list.
 If you did not understand, ask one short question.
-Today is {{date}}, and it is {{time}}.`;
+The call began on {{date}} at {{time}}.`;
 
 /** The first words of a new conversation. */
 export const WELCOME_MESSAGE = "Welcome! How can I help you today?";
@@ -26,8 +27,9 @@ export const WELCOME_MESSAGE = "Welcome! How can I help you today?";
 /** The first words to a caller who comes back. */
 export const WELCOME_BACK_MESSAGE = "Welcome back! How can I help?";
 
-/** Said when the model takes long to begin, where that is switched on. */
-export const FILLER_MESSAGE = "One moment, please.";
+/** Said when a caller would hear nothing for long. Several, with `;` between them, take turns. */
+export const FILLER_MESSAGE =
+  "One moment, please.; Just a second.; I'm still on it.";
 
 /** Said when a tool takes long, where that is not switched off. */
 export const TOOL_FILLER_MESSAGE = "Let me check.";

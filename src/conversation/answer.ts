@@ -1,29 +1,29 @@
 /**
- * The turn that answers what the caller said: the caller's words are stored,
- * the model is asked, and what it says is stored piece by piece just before it
- * is spoken. However the turn ends, its record says so.
+ * The turn that answers what the caller said: the caller's words are kept, the
+ * model is asked, and each of its words is made speakable, kept, and handed on.
+ * However the turn ends, its record says so.
+ *
+ *     provider -> tool loop -> speech buffer -> record -> output
  *
  * @module
  */
+import { createAlarms } from "../providers/alarms.ts";
 import type { Usage } from "../providers/provider.ts";
 import type {
   SessionRecord,
   TurnDetails,
+  TurnEnding,
   TurnStatus,
 } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
-import { withFiller } from "./filler.ts";
-import {
-  estimateTokens,
-  findInterrupted,
-  type Interruption,
-  MARKS_NOTE,
-  toHistory,
-} from "./history.ts";
-import { mergeText } from "./merge.ts";
-import { fillPrompt } from "./prompt.ts";
-import { attemptOf, isNewest, isOurs } from "./rival.ts";
+import type { SessionWriter } from "../sessions/store.ts";
+import { createAnswerLimit } from "./answer_limit.ts";
+import { findInterrupted, type Interruption } from "./history.ts";
+import { toNote } from "./prompt.ts";
+import { toQuestion } from "./question.ts";
 import { findSentenceEnd } from "./sentence.ts";
+import { createSilenceFiller } from "./silence_filler.ts";
+import { createSpeechBuffer } from "./speech_buffer.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
   answeredIn,
@@ -31,244 +31,200 @@ import {
   type RunTurn,
   toIso,
   toParts,
-  type TurnPart,
+  type TurnOutput,
   type TurnParts,
 } from "./turn.ts";
-import { createVoice } from "./voice.ts";
 
 /** What the caller said. */
-export interface Question {
+export interface Said {
   /** Their words, as transcribed. */
   text: string;
   /** What the caller heard of the turn before, where it was cut off. */
   interruption?: Interruption | undefined;
 }
 
-/** The turn that answers what the caller said. */
+/** Makes the turn that answers what the caller said. */
 export function answer(
   call: CallContext,
-  question: Question,
+  said: Said,
   parts: TurnParts,
 ): RunTurn {
-  const { store, provider, tools, agent, log, now } = parts;
-  const { isDraining = () => false } = parts;
-  const { conversationId, turnId } = call;
+  return (signal, out) => new Answer(call, said, parts, signal, out).run();
+}
 
-  let attempt = 0;
-  /** As the last look at the conversation tells: the turn was answered meanwhile. */
-  let answeredBefore: Turn | undefined;
-  /** And the interruption is about no turn. */
-  let isIgnored = false;
+/** How often a turn looks whether another instance has begun a newer one. */
+const LOOK_EVERY_MS = 400;
 
-  /**
-   * Adds a record of this turn, stamped with the time. Nothing where another
-   * instance deleted it, or answers it anew, whose words they would mix with;
-   * and no words once a newer turn has begun elsewhere, as they stay unsaid.
-   */
-  function add(fields: Fields): Promise<Session> {
-    const { type, ...rest } = fields;
-    const at = toIso(now());
-    const record = { type, turnId, ...rest, at } as SessionRecord;
-    const isWanted = type === "assistant" ? isNewest : isOurs;
-    return store.update(
-      conversationId,
-      (session) => isWanted(session, turnId, attempt) ? [record] : [],
-    );
+/** From here on a model may begin to drop what it was shown. */
+const NEARLY_FULL = 0.9;
+
+/** One turn under way. */
+class Answer {
+  readonly #alarms = createAlarms();
+  readonly #limit;
+  readonly #speech;
+  readonly #silence;
+  /** Ends what the turn waits for: the caller left, the turn is superseded, or it can't be kept. */
+  readonly #stop = new AbortController();
+  readonly #startedAt: number;
+  #writer!: SessionWriter;
+  /** Which time it is that this turn is answered. */
+  #attempt = 0;
+  /** The turn as it was answered before, where it only comes again. */
+  #answered: Turn | undefined;
+  #isSuperseded = false;
+  /** Nothing more of the answer is wanted. */
+  #isOver = false;
+  #status: TurnStatus = "interrupted";
+  #ended: TurnEnding | undefined;
+  #who: { provider?: string; model?: string } = {};
+  #usage: Usage = {};
+  #firstWordsAt: number | undefined;
+  /** The model has said something, not only the fillers. */
+  #hasAnswered = false;
+  /** What the model wrote and what was said since it last called tools. */
+  #written = "";
+  #said = "";
+
+  constructor(
+    readonly call: CallContext,
+    readonly heard: Said,
+    readonly parts: TurnParts,
+    readonly signal: AbortSignal,
+    readonly out: TurnOutput,
+  ) {
+    const { agent, now } = parts;
+    this.#startedAt = now();
+    this.#limit = createAnswerLimit(agent.maxAnswerTokens);
+    this.#speech = createSpeechBuffer(agent.speechCleanup);
+    this.#silence = createSilenceFiller(agent, this.#alarms, (text) => {
+      this.#guard(() => this.#interject(text));
+    });
   }
 
-  return async function* (signal, onStored) {
-    const startedAt = now();
-    let firstWordsAt: number | undefined;
-    let usage: Usage = {};
-    let status: TurnStatus = "interrupted";
-    let who: { provider?: string; model?: string } = {};
-    let details: TurnDetails = {};
-    let answered = false;
-    let isCutShort = false;
-    let said = "";
-    /** How long the last words took to be stored. */
-    let storeMs = 0;
-    const voice = createVoice(agent.speechCleanup);
-
-    async function* speak(words: string): AsyncGenerator<TurnPart, void> {
-      const end = isDraining() ? findSentenceEnd(said, words) : undefined;
-      isCutShort ||= end !== undefined;
-      const text = words.slice(0, end);
-      if (text === "") return;
-      // Stored first: what was heard must be in the record, whatever happens.
-      const askedAt = performance.now();
-      const session = await add({ type: "assistant", text });
-      storeMs = performance.now() - askedAt;
-      // Another instance answers this turn now, or a newer one.
-      if (!isNewest(session, turnId, attempt)) {
-        isCutShort = true;
-        return;
-      }
-      firstWordsAt ??= now();
-      said += text;
-      yield { type: "speech", text };
-    }
-
-    let session: Session;
+  async run(): Promise<void> {
+    if (!await this.#begin()) return;
+    const onAbort = () => this.#stop.abort(this.signal.reason);
+    this.signal.addEventListener("abort", onAbort);
+    if (this.signal.aborted) onAbort();
     try {
-      const at = toIso(startedAt);
-      session = await store.update(
+      await this.#ask();
+      await this.#complete();
+    } catch (error) {
+      await this.#fail(error);
+    } finally {
+      this.signal.removeEventListener("abort", onAbort);
+    }
+    this.#report();
+    await this.#summarize();
+  }
+
+  /**
+   * Keeps what the caller said.
+   *
+   * @returns whether it is to be answered
+   */
+  async #begin(): Promise<boolean> {
+    const { store, agent, log, now } = this.parts;
+    const { conversationId, turnId } = this.call;
+    try {
+      this.#writer = await store.open(
         conversationId,
-        (session) => begin(session, at),
+        (session) => this.#opening(session, toIso(now())),
+        { onOthers: (session) => this.#onOthers(session) },
       );
     } catch (error) {
       log.error("turn.failed", { conversationId, turnId, error });
-      // Nothing of it is stored, nor tried to be: the caller has waited for the
+      // Nothing of it is kept, nor tried to be: the caller has waited for the
       // store once.
-      if (!signal.aborted) yield { type: "speech", text: agent.errorMessage };
-      details = { totalMs: now() - startedAt };
-      report("failed");
-      return yield { type: "summary", status: "failed", details };
-    }
-    attempt = attemptOf(session, turnId);
-    onStored(attempt);
-    if (answeredBefore) return yield* toParts(answeredBefore);
-    if (isIgnored) {
-      log.warn("interruption.ignored", {
-        conversationId,
-        turnId,
-        reason: "it fits no turn of the agent's",
-      });
-    }
-
-    try {
-      const filler: ToolPart = { type: "say", text: agent.fillerMessage };
-      const stream = mergeText(
-        withFiller(ask(session, signal), filler, agent.fillerAfterMs),
-        () => storeMs > FAR_MS,
-      );
-      for await (const part of stream) {
-        signal.throwIfAborted();
-        switch (part.type) {
-          case "response-start":
-            who = { provider: part.provider, model: part.model };
-            break;
-          case "text-delta": {
-            const text = voice.say(part.text);
-            answered ||= text.trim() !== "";
-            yield* speak(text);
-            break;
-          }
-          case "say":
-            yield* speak(voice.flush());
-            yield* speak(voice.interject(part.text));
-            break;
-          case "calls":
-            yield* speak(voice.flush());
-            await add(part);
-            break;
-          case "result":
-            await add(part);
-            break;
-          case "data":
-            yield part;
-            break;
-          case "finish":
-            usage = part.usage;
-            break;
-        }
-        if (isCutShort) break;
+      this.#status = "failed";
+      if (!this.signal.aborted) {
+        await this.out.write({ type: "speech", text: agent.errorMessage });
       }
-      if (!isCutShort) {
-        const rest = voice.flush();
-        answered ||= rest.trim() !== "";
-        yield* speak(rest);
-        if (!answered) throw new Error("The answer held nothing to speak");
-        status = "complete";
-      }
-    } catch (error) {
-      if (!signal.aborted) {
-        status = "failed";
-        log.error("turn.failed", { conversationId, turnId, error });
-        yield* apologise(voice.interject(agent.errorMessage));
-      } else if (isDraining() && firstWordsAt === undefined) {
-        // The process ends before the model has a word: better this than silence.
-        yield* speak(voice.interject(agent.errorMessage));
-      }
-    } finally {
-      details = {
-        ...who,
-        firstWordsMs: firstWordsAt && firstWordsAt - startedAt,
-        totalMs: now() - startedAt,
-        ...usage,
-      };
-      await add({ type: "end", status, ...details })
-        // Nothing more can be done for this turn, and the answer must end.
-        .catch((error) => log.error("turn.not_stored", { turnId, error }));
-      report(status);
+      this.#report();
+      await this.#summarize();
+      return false;
     }
-    if (!signal.aborted) yield { type: "summary", status, details };
-
-    /** Says so even where the store is what failed. */
-    async function* apologise(text: string): AsyncGenerator<TurnPart, void> {
-      await add({ type: "assistant", text })
-        .catch((error) => log.error("turn.not_stored", { turnId, error }));
-      yield { type: "speech", text };
-    }
-
-    function report(status: TurnStatus): void {
-      log.info("turn.end", {
-        conversationId,
-        turnId,
-        status,
-        ...details,
-      });
-      const used = usage.inputTokens ?? 0;
-      if (used > agent.contextTokens * NEARLY_FULL) {
-        log.warn("history.nearly_full", {
-          conversationId,
-          inputTokens: used,
-          contextTokens: agent.contextTokens,
-          mend: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",
-        });
-      }
-    }
-  };
-
-  /** The first records of the turn: what was heard before, and what was said now. */
-  function begin(session: Session, at: string): SessionRecord[] {
-    isIgnored = false;
-    answeredBefore = answeredIn(session, turnId);
-    if (answeredBefore) return [];
-    // Even where nothing was said yet: another instance may be about to.
-    if (session.turn(turnId)) return [{ type: "again", turnId, at }];
-    const records: SessionRecord[] = [];
-    if (question.interruption) {
-      const { textHeard } = question.interruption;
-      const turn = findInterrupted(session, question.interruption);
-      isIgnored = turn === undefined;
-      if (turn) {
-        records.push({ type: "heard", turnId: turn.id, text: textHeard, at });
-      }
-    }
-    return [...records, { type: "user", turnId, text: question.text, at }];
+    this.out.stored();
+    if (this.#answered === undefined) return true;
+    for (const part of toParts(this.#answered)) await this.out.write(part);
+    await this.#writer.close();
+    return false;
   }
 
-  async function* ask(
+  /** The first records of the turn: what was heard before, and what was said now. */
+  #opening(session: Session, at: string): SessionRecord[] {
+    const { turnId } = this.call;
+    const { text, interruption } = this.heard;
+    this.#answered = answeredIn(session, turnId);
+    if (this.#answered) return [];
+    const before = session.turn(turnId);
+    if (before) {
+      this.#attempt = (before.again ?? 0) + 1;
+      return [{ type: "again", turnId, attempt: this.#attempt, at }];
+    }
+    this.#attempt = 0;
+    const { systemPrompt } = this.parts.agent;
+    const note = toNote(session, systemPrompt, this.call, new Date(at));
+    return [
+      ...this.#toHeard(session, interruption, at),
+      { type: "user", turnId, text, ...(note ? { note } : {}), at },
+    ];
+  }
+
+  #toHeard(
     session: Session,
-    signal: AbortSignal,
-  ): AsyncGenerator<ToolPart, void> {
-    const prompt = fillPrompt(agent.systemPrompt, call, new Date(now()));
-    const notes = session.memories.map((text) => `- ${text}`);
-    const lines = notes.length > 0 ? [prompt, MEMORIES, ...notes] : [prompt];
-    const room = agent.contextTokens * INPUT_SHARE -
-      estimateTokens(lines.join("\n"));
-    const { messages, marked } = toHistory(session, room);
-    if (marked) lines.push(MARKS_NOTE);
-    yield* askWithTools({
+    interruption: Interruption | undefined,
+    at: string,
+  ): SessionRecord[] {
+    if (interruption === undefined) return [];
+    const turn = findInterrupted(session, interruption);
+    if (turn) {
+      const { textHeard: text } = interruption;
+      return [{ type: "heard", turnId: turn.id, text, at }];
+    }
+    const { conversationId, turnId } = this.call;
+    const reason = "it fits no turn of the agent's";
+    const fields = { conversationId, turnId, reason };
+    this.parts.log.warn("interruption.ignored", fields);
+    return [];
+  }
+
+  /**
+   * Another instance has added to the conversation.
+   *
+   * @returns whether this turn's records still count: it wasn't deleted there,
+   * nor answered anew
+   */
+  #onOthers(session: Session): boolean {
+    const turn = session.turn(this.call.turnId);
+    const isOurs = turn !== undefined && (turn.again ?? 0) === this.#attempt;
+    if (!isOurs || session.turns.at(-1) !== turn) {
+      this.#isSuperseded = true;
+      this.#stop.abort();
+    }
+    return isOurs;
+  }
+
+  async #ask(): Promise<void> {
+    const { provider, agent, log } = this.parts;
+    const { conversationId, turnId } = this.call;
+    this.#silence.begin(this.#writer.session.turns.length);
+    this.#lookLater();
+    const { session } = this.#writer;
+    const question = await toQuestion(session, this.call, this.parts);
+    await askWithTools({
+      ...question,
       provider,
-      tools: await tools,
-      system: lines.join("\n"),
-      messages,
+      maxTokens: agent.maxAnswerTokens,
+      alarms: this.#alarms,
       context: {
-        ...call,
-        signal,
-        remember: async (text) => void await add({ type: "memory", text }),
+        ...this.call,
+        signal: this.#stop.signal,
+        remember: async (text) => {
+          this.#add({ type: "memory", text });
+          await this.#writer.flush();
+        },
       },
       filler: {
         text: agent.toolFillerMessage,
@@ -276,23 +232,227 @@ export function answer(
       },
       onFailure: ({ name }, error) =>
         log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
+    }, (part) => this.#take(part));
+  }
+
+  /** Takes what the model and its tools produce. Gives whether the answer goes on. */
+  async #take(part: ToolPart): Promise<boolean> {
+    switch (part.type) {
+      case "response-start":
+        this.#who = { provider: part.provider, model: part.model };
+        break;
+      case "text-delta":
+        this.#written += part.text;
+        await this.#speakAnswer(this.#speech.push(part.text));
+        break;
+      case "say":
+        await this.#interject(part.text);
+        break;
+      case "calls":
+        await this.#speakAnswer(this.#speech.flush());
+        this.#add({ ...part, ...this.#toWritten("text") });
+        this.#written = "";
+        this.#said = "";
+        // Kept before they are acted on.
+        await this.#writer.flush();
+        break;
+      case "result":
+        this.#add(part);
+        await this.#writer.flush();
+        break;
+      case "data":
+        await this.out.write(part);
+        break;
+      case "finish":
+        this.#count(part.usage);
+        if (part.isCut) this.#ended = "max-tokens";
+        break;
+    }
+    return !this.#isOver;
+  }
+
+  /** Says words of the model's, as far as they are to be said. */
+  async #speakAnswer(words: string): Promise<void> {
+    if (words === "" || this.#isOver) return;
+    let text = words;
+    if (this.parts.isDraining?.()) {
+      const end = findSentenceEnd(this.#said, words);
+      this.#isOver = end !== undefined;
+      text = words.slice(0, end);
+    }
+    const limit = this.#limit.take(text);
+    if (limit) {
+      this.#isOver = true;
+      this.#ended = limit.ended;
+      text = text.slice(0, limit.at);
+    }
+    this.#hasAnswered ||= text.trim() !== "";
+    await this.#speak(text);
+  }
+
+  /** Says words that come whole, from elsewhere than the model. */
+  async #interject(text: string): Promise<void> {
+    await this.#speakAnswer(this.#speech.flush());
+    await this.#speak(this.#speech.interject(text));
+  }
+
+  async #speak(text: string): Promise<void> {
+    if (text === "") return;
+    this.#stop.signal.throwIfAborted();
+    this.#add({ type: "assistant", text });
+    this.#firstWordsAt ??= this.parts.now();
+    this.#said += text;
+    this.#silence.onSpeech(text);
+    this.#lookLater();
+    await this.out.write({ type: "speech", text });
+  }
+
+  /** What the model wrote since it last called tools, where that isn't what was said. */
+  #toWritten<K extends string>(key: K): { [P in K]?: string } {
+    const written = this.#written.trim();
+    const isSame = written === this.#said.trim();
+    // What a model thought, or meant for a tool, is not shown to it again.
+    const isMore = written.length > 2 * this.#said.length + SOME_MARKUP;
+    return (isSame || isMore ? {} : { [key]: written }) as {
+      [P in K]?: string;
+    };
+  }
+
+  #count(usage: Usage): void {
+    for (const [name, value] of Object.entries(usage)) {
+      if (value === undefined) continue;
+      const key = name as keyof Usage;
+      this.#usage[key] = (this.#usage[key] ?? 0) + value;
+    }
+    const { conversationId } = this.call;
+    const { contextTokens } = this.parts.agent;
+    const { inputTokens = 0 } = usage;
+    if (inputTokens <= contextTokens * NEARLY_FULL) return;
+    this.parts.log.warn("history.nearly_full", {
+      conversationId,
+      inputTokens,
+      contextTokens,
+      fix: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",
     });
   }
+
+  /** The model has said all it wants, or all it may. */
+  async #complete(): Promise<void> {
+    await this.#speakAnswer(this.#speech.flush());
+    // The process ends, and the sentence under way has.
+    const isCutShort = this.#isOver && this.#ended === undefined;
+    if (!this.#hasAnswered && !isCutShort) {
+      throw new Error("The answer held nothing to speak");
+    }
+    if (!isCutShort) this.#status = "complete";
+    await this.#end();
+  }
+
+  /** Tells the caller that something went wrong, and keeps what can be kept. */
+  async #fail(error: unknown): Promise<void> {
+    const { log, isDraining } = this.parts;
+    const { conversationId, turnId } = this.call;
+    if (this.signal.aborted || this.#isSuperseded) {
+      // The process ends before the model has a word: better this than silence.
+      if (isDraining?.() && this.#firstWordsAt === undefined) {
+        await this.#apologize();
+      }
+    } else {
+      this.#status = "failed";
+      log.error("turn.failed", { conversationId, turnId, error });
+      await this.#apologize();
+    }
+    // Nothing more can be done for this turn, and the answer must end.
+    await this.#end()
+      .catch((error) => log.error("turn.not_stored", { turnId, error }));
+  }
+
+  /** Says so even where the store is what failed. */
+  async #apologize(): Promise<void> {
+    const text = this.#speech.interject(this.parts.agent.errorMessage);
+    try {
+      this.#add({ type: "assistant", text });
+    } catch {
+      // The end of the turn meets the same fault, and the log is told.
+    }
+    this.#firstWordsAt ??= this.parts.now();
+    await this.out.write({ type: "speech", text });
+  }
+
+  /** Keeps how the turn went. */
+  async #end(): Promise<void> {
+    this.#alarms.close();
+    const isWhole = this.#status === "complete" && !this.#isOver;
+    this.#add({
+      type: "end",
+      status: this.#status,
+      ...this.#details,
+      ...(isWhole ? this.#toWritten("written") : {}),
+    });
+    await this.#writer.close();
+  }
+
+  async #summarize(): Promise<void> {
+    if (this.signal.aborted || this.#isSuperseded) return;
+    const { out } = this;
+    const details = this.#details;
+    await out.write({ type: "summary", status: this.#status, details });
+  }
+
+  #report(): void {
+    const { conversationId, turnId } = this.call;
+    this.parts.log.info("turn.end", {
+      conversationId,
+      turnId,
+      status: this.#status,
+      ...this.#details,
+    });
+  }
+
+  /** Who answered, and what it took so far. */
+  get #details(): TurnDetails {
+    const { now } = this.parts;
+    const startedAt = this.#startedAt;
+    return {
+      ...this.#who,
+      ...(this.#firstWordsAt === undefined
+        ? {}
+        : { firstWordsMs: this.#firstWordsAt - startedAt }),
+      totalMs: now() - startedAt,
+      ...this.#usage,
+      ...(this.#ended ? { ended: this.#ended } : {}),
+    };
+  }
+
+  /** Adds a record of this turn, stamped with the time. */
+  #add(fields: Fields): void {
+    const { type, ...rest } = fields;
+    const { turnId } = this.call;
+    const attempt = this.#attempt > 0 ? { attempt: this.#attempt } : {};
+    const at = toIso(this.parts.now());
+    this.#writer.add(
+      { type, turnId, ...rest, ...attempt, at } as SessionRecord,
+    );
+  }
+
+  /** Looks for a newer turn elsewhere while nothing is said, which would tell as well. */
+  #lookLater(): void {
+    this.#alarms.set("look", LOOK_EVERY_MS, async () => {
+      await this.#writer.look();
+      if (!this.#stop.signal.aborted) this.#lookLater();
+    });
+  }
+
+  /** Runs what an alarm begins; what goes wrong there ends the turn. */
+  #guard(task: () => Promise<void>): void {
+    task().catch((error) => this.#stop.abort(error));
+  }
 }
+
+/** How much longer than what was said a text with its markup may be, in letters. */
+const SOME_MARKUP = 200;
 
 /** A record of a turn without what all of them have. */
 type Fields = SessionRecord extends infer R
   ? R extends { turnId: string; at: string } ? Omit<R, "turnId" | "at"> : never
   : never;
-
-/** Introduces what tools were told to keep in mind. */
-const MEMORIES = "Keep in mind, from earlier in this conversation:";
-
-/** A store that takes longer is on another machine, or busy. */
-const FAR_MS = 5;
-
-/** How much of the window the question may take; the answer needs the rest. */
-const INPUT_SHARE = 0.75;
-
-/** From here on a model may begin to drop what it was shown. */
-const NEARLY_FULL = 0.9;

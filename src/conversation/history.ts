@@ -1,49 +1,72 @@
 /**
  * From what is kept of a conversation to what the model is shown of it: as the
- * caller heard it, and no more than fits. Pure.
+ * caller heard it, and no more than fits.
  *
  * @module
  */
 import type { Message } from "../providers/provider.ts";
 import type { Session, Step, Turn } from "../sessions/session.ts";
+import { toMemoryRemarks } from "./prompt.ts";
 
 /** What the caller did not hear the end of. */
 const INTERRUPTED = "[interrupted]";
 const UNHEARD = "[interrupted before anything was heard]";
 
-/** For the system prompt, where such marks occur. */
-export const MARKS_NOTE =
-  "Remarks in [square brackets] are notes to you about the call; never say them.";
-
-/** What a model is shown. */
-export interface History {
-  /** Oldest first. */
-  messages: Message[];
-  /** Whether some are marked as interrupted. */
-  marked: boolean;
+/** From where on a conversation is shown, and what is told of the rest. */
+interface Window {
+  start: number;
+  note: string | undefined;
 }
 
+const windows = new WeakMap<Session, Window>();
+
 /**
- * The conversation so far. Whole turns are left out, oldest first, until the
- * rest fits; the newest stays in any case. Only what is shown is looked at, so
- * the cost doesn't grow with the length of the past.
+ * The conversation so far. Where it no longer fits, the oldest turns are left
+ * out until half of the room is free: what is shown then begins the same for
+ * many turns, and an engine need not read it again. The newest turn stays in
+ * any case. Only what is shown is looked at, so the cost doesn't grow with the
+ * length of the past.
  *
  * @param budgetTokens estimated tokens that the messages may take
  */
-export function toHistory(session: Session, budgetTokens: number): History {
-  const shown: Message[][] = [];
-  let left = budgetTokens;
-  let marked = false;
-  for (let n = session.turns.length - 1; n >= 0; n--) {
-    const turn = session.turns[n];
-    if (turn === undefined) continue;
-    const { messages, mark } = toMessages(turn, n === session.turns.length - 1);
-    for (const message of messages) left -= costOf(message);
-    if (left < 0 && shown.length > 0) break;
-    shown.push(messages);
-    marked ||= mark;
+export function toHistory(session: Session, budgetTokens: number): Message[] {
+  const { turns } = session;
+  const newest = turns.length - 1;
+  const before = windows.get(session)?.start ?? 0;
+  let used = 0;
+  let start = newest;
+  let half = newest;
+  for (; start >= before; start--) {
+    const turn = turns[start];
+    if (turn) used += show(turn, start === newest).cost;
+    if (used > budgetTokens && start < newest) break;
+    if (used <= budgetTokens / 2) half = start;
   }
-  return { messages: shown.reverse().flat(), marked };
+  const isWhole = start < before;
+  const { start: first, note } = moveWindow(session, isWhole ? before : half);
+  const shown = turns.slice(first).flatMap((turn, n) =>
+    show(turn, first + n === newest).messages
+  );
+  return note === undefined ? shown : withNote(shown, note);
+}
+
+function moveWindow(session: Session, start: number): Window {
+  const before = windows.get(session);
+  if (before?.start === start) return before;
+  const left = session.turns.slice(0, start);
+  const remarks = toMemoryRemarks(left.flatMap(({ memories }) => memories));
+  const note = remarks.length > 0 ? `[${remarks.join(" ")}]` : undefined;
+  const window = { start, note };
+  windows.set(session, window);
+  return window;
+}
+
+/** Tells with the first words what was remembered in turns that aren't shown. */
+function withNote(messages: Message[], note: string): Message[] {
+  const first = messages.findIndex(({ role }) => role === "user");
+  return messages.map((message, n) =>
+    n === first ? { ...message, text: `${note}\n${message.text}` } : message
+  );
 }
 
 /** What a chat template adds to each message, at most. */
@@ -64,18 +87,45 @@ function costOf(message: Message): number {
   return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
 }
 
-function toMessages(
-  turn: Turn,
-  isNewest: boolean,
-): { messages: Message[]; mark: boolean } {
+/** A turn as it is shown, and what it takes. */
+interface Shown {
+  messages: Message[];
+  cost: number;
+  /** What it depends on that may still change. */
+  heard: string | undefined;
+  status: string | undefined;
+  again: number | undefined;
+}
+
+/** Turns that are over, so that each is converted once. */
+const known = new WeakMap<Turn, Shown>();
+
+function show(turn: Turn, isNewest: boolean): Shown {
+  const { heard, status, again } = turn;
+  const before = known.get(turn);
+  const isSame = before?.heard === heard && before?.status === status &&
+    before?.again === again;
+  if (before && isSame) return before;
+  const messages = toMessages(turn, isNewest);
+  const cost = messages.reduce((sum, message) => sum + costOf(message), 0);
+  const shown = { messages, cost, heard, status, again };
+  if (status !== undefined) known.set(turn, shown);
+  return shown;
+}
+
+function toMessages(turn: Turn, isNewest: boolean): Message[] {
   const messages: Message[] = [];
-  if (turn.user) messages.push({ role: "user", text: turn.user });
+  const { user, note } = turn;
+  if (user) {
+    const text = note === undefined ? user : `${note}\n${user}`;
+    messages.push({ role: "user", text });
+  }
   const cut = turn.heard !== undefined || turn.status === "interrupted" ||
     (turn.status === undefined && !isNewest);
   for (const step of turn.steps) messages.push(...toStep(step, cut));
-  const text = cut ? markCut(turn) : restOf(turn);
+  const text = cut ? markCut(turn) : turn.written ?? restOf(turn);
   if (text !== "") messages.push({ role: "assistant", text });
-  return { messages, mark: cut };
+  return messages;
 }
 
 function markCut(turn: Turn): string {
@@ -100,7 +150,7 @@ function toStep(step: Step, cut: boolean): Message[] {
   return [
     {
       role: "assistant",
-      text: cut ? "" : step.text,
+      text: cut ? "" : step.written ?? step.text,
       calls,
       ...(raw && !cut ? { raw } : {}),
     },

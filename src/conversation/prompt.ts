@@ -1,9 +1,15 @@
 /**
- * The system prompt of one turn: an owner's text with the time and the caller
- * filled in. Pure.
+ * What the model is told besides what was said: the system prompt with its
+ * placeholders filled in, and notes beside the caller's words. Pure, but for
+ * what is kept in mind of each conversation.
+ *
+ * An engine keeps what it has read as long as a prompt begins as the one
+ * before did. So the system prompt stays the same for a whole conversation,
+ * and what changes meanwhile is told in a note beside the newest words.
  *
  * @module
  */
+import type { Session } from "../sessions/session.ts";
 
 /** What there is to fill in, besides the time. */
 export interface PromptContext {
@@ -13,51 +19,173 @@ export interface PromptContext {
   fromPhoneNumber?: string;
 }
 
+/** Said of notes in every system prompt. */
+export const NOTES_NOTE =
+  "Remarks in [square brackets] are notes to you about the call; never say them.";
+
 /**
  * Fills in `{{date}}`, `{{time}}`, `{{caller}}` and `{{metadata.x}}`, where `x`
  * may be a path such as `user.name`. What isn't known becomes "unknown"; other
  * braces are left as they are.
  *
- * @param date when the turn is; told in the server's own time zone
+ * @param date told in the server's own time zone
  */
 export function fillPrompt(
   prompt: string,
-  { metadata, fromPhoneNumber }: PromptContext,
+  context: PromptContext,
   date: Date,
 ): string {
-  return prompt.replace(
-    /\{\{\s*(date|time|caller|metadata((?:\.[\w-]+)+))\s*\}\}/g,
-    (_, name: string, path?: string) => {
-      switch (name) {
-        case "date":
-          return date.toLocaleDateString("en-GB", { dateStyle: "full" });
-        case "time":
-          return date.toLocaleTimeString("en-GB", { timeStyle: "short" });
-        case "caller":
-          return toWords(fromPhoneNumber);
-        default:
-          return toWords(lookUp(metadata, path ?? ""));
-      }
-    },
+  return prompt.replace(PLACEHOLDER, (_, name: string) => {
+    switch (name) {
+      case "date":
+        return toDate(date);
+      case "time":
+        return toTime(date);
+      default:
+        return lookUp(name, context);
+    }
+  });
+}
+
+const PLACEHOLDER = /\{\{\s*(date|time|caller|metadata(?:\.[\w-]+)+)\s*\}\}/g;
+
+// A formatter takes longer to make than all else here together.
+const dateFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "full" });
+const timeFormat = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const toDate = (date: Date) => dateFormat.format(date);
+const toTime = (date: Date) => timeFormat.format(date);
+
+/** A conversation's system prompt as it was first filled in. */
+interface Filled {
+  template: string;
+  text: string;
+  /** The caller and the metadata in it, by placeholder, as last told. */
+  told: Map<string, string>;
+}
+
+const prompts = new WeakMap<Session, Filled>();
+
+/**
+ * The system prompt of a conversation, the same in each of its turns: with the
+ * time when it began.
+ *
+ * @param now when it begins, where it hasn't yet
+ */
+export function toSystemPrompt(
+  session: Session,
+  template: string,
+  context: PromptContext,
+  now: Date,
+): string {
+  return fillOnce(session, template, context, now).text;
+}
+
+function fillOnce(
+  session: Session,
+  template: string,
+  context: PromptContext,
+  now: Date,
+): Filled {
+  const known = prompts.get(session);
+  if (known?.template === template) return known;
+  const [first] = session.turns;
+  const began = first ? new Date(first.at) : now;
+  const text = `${fillPrompt(template, context, began)}\n${NOTES_NOTE}`;
+  const filled = { template, text, told: toValues(template, context) };
+  prompts.set(session, filled);
+  return filled;
+}
+
+/**
+ * What has changed since the turn before and the model should know: the time,
+ * where the prompt tells it, what was remembered, and the metadata in the prompt.
+ *
+ * @param session the conversation before the new turn
+ * @returns in square brackets; nothing where nothing has changed
+ */
+export function toNote(
+  session: Session,
+  template: string,
+  context: PromptContext,
+  now: Date,
+): string | undefined {
+  const before = session.turns.at(-1);
+  if (before === undefined) return undefined;
+  const remarks = [
+    ...toTimeRemarks(template, new Date(before.at), now),
+    ...toMemoryRemarks(before.memories),
+    ...toChanges(fillOnce(session, template, context, now), context),
+  ];
+  return remarks.length === 0 ? undefined : `[${remarks.join(" ")}]`;
+}
+
+function toTimeRemarks(template: string, before: Date, now: Date): string[] {
+  if (!/\{\{\s*(date|time)\s*\}\}/.test(template)) return [];
+  if (toDate(before) !== toDate(now)) {
+    return [`It is now ${toDate(now)}, ${toTime(now)}.`];
+  }
+  return toTime(before) === toTime(now) ? [] : [`It is now ${toTime(now)}.`];
+}
+
+/** What was remembered, quoted: it is what somebody said, no instruction. */
+export function toMemoryRemarks(memories: readonly string[]): string[] {
+  if (memories.length === 0) return [];
+  const quoted = memories.map((text) => JSON.stringify(flatten(text, 500)));
+  return [`Noted earlier in this call: ${quoted.join("; ")}.`];
+}
+
+function toChanges(filled: Filled, context: PromptContext): string[] {
+  const values = toValues(filled.template, context);
+  const changed = [...values].filter(([name, value]) =>
+    filled.told.get(name) !== value
+  );
+  filled.told = values;
+  return changed.map(([name, value]) =>
+    `${name} is now ${JSON.stringify(value)}.`
   );
 }
 
-function lookUp(metadata: unknown, path: string): unknown {
-  let value = metadata;
-  for (const key of path.slice(1).split(".")) {
-    if (typeof value !== "object" || value === null) return undefined;
-    if (!Object.hasOwn(value, key)) return undefined;
+/** What a prompt's placeholders stand for, but for the time. */
+function toValues(
+  template: string,
+  context: PromptContext,
+): Map<string, string> {
+  const names = [...template.matchAll(PLACEHOLDER)].map(([, name]) =>
+    name ?? ""
+  );
+  return new Map(
+    names.filter((name) => name !== "date" && name !== "time")
+      .map((name) => [name, lookUp(name, context)]),
+  );
+}
+
+/** `caller`, or a path such as `metadata.user.name`. */
+function lookUp(
+  name: string,
+  { metadata, fromPhoneNumber }: PromptContext,
+): string {
+  if (name === "caller") return toWords(fromPhoneNumber);
+  let value: unknown = metadata;
+  for (const key of name.split(".").slice(1)) {
+    if (typeof value !== "object" || value === null) return UNKNOWN;
+    if (!Object.hasOwn(value, key)) return UNKNOWN;
     value = (value as Record<string, unknown>)[key];
   }
-  return value;
+  return toWords(value);
+}
+
+const UNKNOWN = "unknown";
+
+function toWords(value: unknown): string {
+  if (value === undefined || value === null || value === "") return UNKNOWN;
+  const text = typeof value === "object" ? JSON.stringify(value) : `${value}`;
+  return flatten(text, 200);
 }
 
 /**
  * On one line and short: what comes from outside must not look like a further
  * instruction.
  */
-function toWords(value: unknown): string {
-  if (value === undefined || value === null || value === "") return "unknown";
-  const text = typeof value === "object" ? JSON.stringify(value) : `${value}`;
-  return text.replace(/\s+/g, " ").trim().slice(0, 200).toWellFormed();
+function flatten(text: string, length: number): string {
+  return text.replace(/\s+/g, " ").trim().slice(0, length).toWellFormed();
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Alarms } from "../providers/alarms.ts";
 import type {
   Message,
   Provider,
@@ -36,13 +37,24 @@ export interface ToolQuestion {
   system: string;
   /** The conversation, oldest first. */
   messages: readonly Message[];
+  /** Where each answer is to end, in tokens. */
+  maxTokens: number;
   /** What the tools are told; the rest of it is added for each call. */
   context: Omit<ToolContext, "say" | "data">;
   /** Said when tools take longer than this, where nothing else was said. */
   filler: { text: string; afterMs: number };
+  /** The turn's. */
+  alarms: Alarms;
   /** Told of every call that failed. */
   onFailure: (call: ToolCall, error: unknown) => void;
 }
+
+/**
+ * Takes what happens, in order.
+ *
+ * @returns whether the answer is to go on
+ */
+export type TakePart = (part: ToolPart) => Promise<boolean>;
 
 /** How often a model may call tools before it has to answer. */
 const MAX_STEPS = 5;
@@ -50,58 +62,66 @@ const MAX_STEPS = 5;
 /** The most of a result that a model is shown, in characters. */
 const MAX_RESULT = 16_000;
 
-/** Asks, runs what is called, and asks again, until there is an answer. */
-export async function* askWithTools(
+/**
+ * Asks, runs what is called, and asks again, until there is an answer or no
+ * more is wanted.
+ */
+export async function askWithTools(
   question: ToolQuestion,
-): AsyncGenerator<ToolPart, void> {
-  const { provider, tools, system, filler } = question;
+  take: TakePart,
+): Promise<void> {
+  const { provider, tools, system, filler, maxTokens, alarms } = question;
   const messages = [...question.messages];
   const { signal } = question.context;
+  const declarations = tools.map(({ declaration }) => declaration);
   for (let step = 0;; step++) {
     signal.throwIfAborted();
+    const isLast = step >= MAX_STEPS;
     const calls: ToolCall[] = [];
     let text = "";
     let raw: Raw | undefined;
     const answer = provider.stream({
       system,
       messages,
-      tools: tools.map(({ declaration }) => declaration),
-      noMoreCalls: step >= MAX_STEPS,
+      tools: declarations,
+      ...(isLast ? { toolChoice: "none" } : {}),
+      maxTokens,
+      alarms,
       signal,
     });
     for await (const part of answer) {
-      if (part.type === "tool-call") calls.push(part.call);
-      else {
-        if (part.type === "text-delta") text += part.text;
-        if (part.type === "finish") raw = part.raw;
-        yield part;
+      if (part.type === "tool-call") {
+        calls.push(part.call);
+        continue;
       }
+      if (part.type === "text-delta") text += part.text;
+      if (part.type === "finish") raw = part.raw;
+      if (!await take(part)) return;
+      signal.throwIfAborted();
     }
-    if (calls.length === 0 || step >= MAX_STEPS) return;
-    yield { type: "calls", calls, ...(raw ? { raw } : {}) };
+    if (calls.length === 0 || isLast) return;
+    if (!await take({ type: "calls", calls, ...(raw ? { raw } : {}) })) return;
     messages.push({ role: "assistant", text, calls, ...(raw ? { raw } : {}) });
     const patience = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
-    const results = new Map<string, Message>();
-    for await (const part of runCalls(calls, question, patience)) {
-      if (part.type === "result") {
-        const { callId, name, text } = part;
-        results.set(callId, { role: "tool", callId, name, text });
-      }
-      yield part;
-    }
-    // In the order of the calls: where a vendor knows no ids, nothing else
-    // tells which result is whose.
-    messages.push(...calls.flatMap(({ id }) => results.get(id) ?? []));
+    const results = await runCalls(calls, question, patience, take);
+    if (results === undefined) return;
+    messages.push(...results);
   }
 }
 
-/** Runs calls side by side and passes on what comes of them as it comes. */
-async function* runCalls(
+/**
+ * Runs calls side by side and passes on what comes of them as it comes.
+ *
+ * @returns the results in the order of the calls: where a vendor knows no ids,
+ * nothing else tells which is whose; nothing where no more is wanted
+ */
+async function runCalls(
   calls: readonly ToolCall[],
   question: ToolQuestion,
   filler: { text: string; afterMs: number },
-): AsyncGenerator<ToolPart, void> {
-  const { context } = question;
+  take: TakePart,
+): Promise<Message[] | undefined> {
+  const { context, alarms } = question;
   const { signal } = context;
   signal.throwIfAborted();
   const queue: ToolPart[] = [];
@@ -112,11 +132,11 @@ async function* runCalls(
     queue.push(part);
     wake.resolve();
   }
-  const timer = filler.afterMs > 0 && filler.text !== ""
-    ? setTimeout(() => {
+  if (filler.afterMs > 0 && filler.text !== "") {
+    alarms.set("tool filler", filler.afterMs, () => {
       if (!spoke) add({ type: "say", text: filler.text });
-    }, filler.afterMs)
-    : undefined;
+    });
+  }
   // The tools' own, as they must also stop when only this loop is left.
   const over = new AbortController();
   const watched = { ...question, context: { ...context, signal: over.signal } };
@@ -127,23 +147,33 @@ async function* runCalls(
       wake.resolve();
     });
   }
-  const onAbort = () => over.abort(signal.reason);
+  const onAbort = () => {
+    over.abort(signal.reason);
+    wake.resolve();
+  };
   signal.addEventListener("abort", onAbort);
+  const results = new Map<string, Message>();
   try {
     while (true) {
+      for (const part of queue.splice(0)) {
+        signal.throwIfAborted();
+        if (!await take(part)) return undefined;
+        if (part.type !== "result") continue;
+        const { callId, name, text } = part;
+        results.set(callId, { role: "tool", callId, name, text });
+      }
       signal.throwIfAborted();
-      const parts = queue.splice(0);
-      yield* parts;
       if (queue.length > 0) continue;
-      if (running === 0) return;
+      if (running === 0) break;
       await wake.promise;
       wake = Promise.withResolvers();
     }
   } finally {
-    clearTimeout(timer);
+    alarms.clear("tool filler");
     signal.removeEventListener("abort", onAbort);
     over.abort();
   }
+  return calls.flatMap(({ id }) => results.get(id) ?? []);
 }
 
 /** Runs one call. Its failure is its result. */

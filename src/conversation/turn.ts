@@ -13,6 +13,7 @@ import type {
 } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import { readAhead } from "./question.ts";
 import type { Tool } from "./tools.ts";
 
 /** One piece of what a turn produces. */
@@ -34,14 +35,16 @@ export interface Agent {
   welcomeBackMessage: string;
   /** Said when no answer can be had. */
   errorMessage: string;
-  /** Said when the first words take long. */
-  fillerMessage: string;
-  /** How long that is. 0: nothing is said. */
+  /** Said in turn when the caller would hear nothing for long. */
+  fillerMessages: readonly string[];
+  /** How long that is, in milliseconds. 0: nothing is said. */
   fillerAfterMs: number;
   /** Said when a tool takes long. */
   toolFillerMessage: string;
   /** How long that is, in milliseconds. 0: nothing is said. */
   toolFillerAfterMs: number;
+  /** Where an answer ends that goes on and on, in tokens. */
+  maxAnswerTokens: number;
   /** Whether the model's text is made fit for speaking. */
   speechCleanup: boolean;
   /** The model's window: system prompt, history and answer. */
@@ -50,7 +53,7 @@ export interface Agent {
 
 /** What turns are made of. */
 export interface TurnParts {
-  /** Keeps what both say; the agent's words before they are spoken. */
+  /** Keeps what both say. */
   store: SessionStore;
   /** The model that is asked. */
   provider: Provider;
@@ -84,27 +87,25 @@ export interface TurnId {
   turnId: string;
 }
 
-/** A turn under way. */
-export interface RunningTurn {
-  /** Resolves when the caller's words are stored, or can't be. Never rejects. */
-  stored: Promise<void>;
-  /** The next piece. */
-  next(): Promise<IteratorResult<TurnPart, void>>;
-  /** Ends it, cancels what it waits for, and resolves when its record is written. */
-  stop(): Promise<void>;
+/** Where a turn's parts go. */
+export interface TurnOutput {
+  /** Called when what the caller said is kept: whoever sent it may be told so. */
+  stored(): void;
+  /**
+   * Takes the next part.
+   *
+   * @returns where the listener is slow, resolves when more can be taken
+   */
+  write(part: TurnPart): Promise<void> | undefined;
 }
 
 /**
- * A turn to be run.
+ * A turn to be run. Resolves when it is over and its record is written.
  *
  * @param signal ends it early
- * @param onStored called when what the caller said is stored, with how often
- * the turn was answered before
+ * @param out takes what it produces
  */
-export type RunTurn = (
-  signal: AbortSignal,
-  onStored: (attempt?: number) => void,
-) => AsyncGenerator<TurnPart, void>;
+export type RunTurn = (signal: AbortSignal, out: TurnOutput) => Promise<void>;
 
 /**
  * The turn's recorded answer, when the turn is over and only comes again: it
@@ -130,16 +131,6 @@ export function answeredIn(
   return finished || session.turns.at(-1) !== turn ? turn : undefined;
 }
 
-/** Says a recorded turn again. Asks and stores nothing, and needs no floor. */
-export function replay(turn: Turn): RunningTurn {
-  const iterator = toParts(turn).values();
-  return {
-    stored: Promise.resolve(),
-    next: () => Promise.resolve(iterator.next()),
-    stop: () => Promise.resolve(),
-  };
-}
-
 /** What a recorded turn produced. */
 export function toParts({ assistant, status, details }: Turn): TurnPart[] {
   const parts: TurnPart[] = [];
@@ -148,29 +139,36 @@ export function toParts({ assistant, status, details }: Turn): TurnPart[] {
   return parts;
 }
 
-/** The turn that speaks first. */
-export function welcome(id: TurnId, parts: TurnParts): RunTurn {
-  const { store, agent, now } = parts;
-  return async function* (_signal, onStored) {
-    const { conversationId, turnId } = id;
+/** The turn that speaks first. Meanwhile the model reads how its prompt will begin. */
+export function welcome(call: CallContext, parts: TurnParts): RunTurn {
+  const { store, agent, log, now } = parts;
+  return async function (_signal, out) {
+    const { conversationId, turnId } = call;
     const at = toIso(now());
     let text = "";
-    await store.update(conversationId, (session) => {
-      // It came twice at once, perhaps to two instances.
-      const before = session.turn(turnId);
-      text = before?.assistant ?? "";
-      if (before) return [];
-      const known = session.turns.some((turn) =>
-        turn.id !== turnId && (turn.user || turn.assistant)
-      );
-      text = known ? agent.welcomeBackMessage : agent.welcomeMessage;
-      const said: SessionRecord[] = text === ""
-        ? []
-        : [{ type: "assistant", turnId, text, at }];
-      return [...said, { type: "end", turnId, status: "complete", at }];
-    });
-    onStored();
-    if (text !== "") yield { type: "speech", text };
+    let session: Session | undefined;
+    try {
+      session = await store.update(conversationId, (session) => {
+        // It came twice at once, perhaps to two instances.
+        const before = session.turn(turnId);
+        text = before?.assistant ?? "";
+        if (before) return [];
+        const known = session.turns.some((turn) =>
+          turn.id !== turnId && (turn.user || turn.assistant)
+        );
+        text = known ? agent.welcomeBackMessage : agent.welcomeMessage;
+        const said: SessionRecord[] = text === ""
+          ? []
+          : [{ type: "assistant", turnId, text, at }];
+        return [...said, { type: "end", turnId, status: "complete", at }];
+      });
+    } catch (error) {
+      log.error("turn.failed", { conversationId, turnId, error });
+      text = agent.errorMessage;
+    }
+    out.stored();
+    if (text !== "") await out.write({ type: "speech", text });
+    if (session) void readAhead(session, call, parts);
   };
 }
 

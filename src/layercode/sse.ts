@@ -6,11 +6,6 @@
  *
  * @module
  */
-import {
-  type ServerSentEventMessage,
-  ServerSentEventStream,
-} from "@std/http/server-sent-event-stream";
-
 /** One piece of an answer. */
 export type AnswerPart =
   /** Text to speak. */
@@ -34,6 +29,12 @@ export interface AnswerDetails {
   inputTokens?: number | undefined;
   /** What the model answered. */
   outputTokens?: number | undefined;
+  /** How long the model took to read what it was shown, in milliseconds. */
+  promptMs?: number | undefined;
+  /** How much of what it was shown it had read before, in tokens. */
+  cachedTokens?: number | undefined;
+  /** Why the answer was ended, where the model went on and on. */
+  ended?: string | undefined;
 }
 
 /**
@@ -62,53 +63,101 @@ export interface TurnEvent {
   input_tokens?: number | undefined;
   /** What the model answered. */
   output_tokens?: number | undefined;
+  /** How long the model took to read what it was shown, in milliseconds. */
+  prompt_ms?: number | undefined;
+  /** How much of what it was shown it had read before, in tokens. */
+  cached_tokens?: number | undefined;
+  /** `max-tokens` or `repetition`, where the answer was ended for that reason. */
+  ended?: string | undefined;
 }
 
-/** An answer under way. */
-export interface Answer {
+/** An answer to be streamed. */
+export interface AnswerOptions {
   /** Every event repeats it. */
   turnId: string;
   /** Whether to send a {@linkcode TurnEvent} before the end. */
   withDetails?: boolean;
-  /** The next piece of it. */
-  next: () => Promise<IteratorResult<AnswerPart, void>>;
   /** Called when the client left before the end. */
-  stop: () => Promise<void>;
-  /** Called when `next` fails, which then ends the answer. */
-  onError: (error: unknown) => void;
+  onCancel: () => void;
 }
 
+/** An answer that is being streamed. */
+export interface AnswerStream {
+  /**
+   * Sends the next piece, at once where the client waits for it.
+   *
+   * @returns where the client is slow, resolves when it has taken what there is
+   * @throws {TypeError} when data can't be written as JSON
+   */
+  write(part: AnswerPart): Promise<void> | undefined;
+  /** Sends `response.end`, once. */
+  end(): void;
+  /** The response, which may be sent before there is a word. */
+  readonly response: Response;
+}
+
+/** How much may wait for a client, in letters. */
+const MAX_WAITING = 16_384;
+
 /**
- * Streams an answer. The response is there at once and the work happens
- * inside it, so that a client who leaves is noticed at any time.
+ * Begins an answer. Its bytes are written without any stream in between: what
+ * comes while the client is busy goes with the next piece.
  */
-export function streamAnswer(answer: Answer): Response {
-  const { turnId, withDetails = false } = answer;
-  const events = new ReadableStream<ServerSentEventMessage>({
-    async pull(controller) {
-      let event: ServerSentEventMessage | undefined;
-      try {
-        let part = await answer.next();
-        while (!part.done && part.value.type === "summary" && !withDetails) {
-          part = await answer.next();
-        }
-        if (!part.done) event = encode(toEvent(part.value, turnId));
-      } catch (error) {
-        answer.onError(error);
-      }
-      controller.enqueue(
-        event ?? encode({ type: "response.end", turn_id: turnId }),
-      );
-      if (event === undefined) controller.close();
+export function createAnswerStream(options: AnswerOptions): AnswerStream {
+  const { turnId, withDetails = false, onCancel } = options;
+  const end = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
+  const encoder = new TextEncoder();
+  let waiting = "";
+  let isWanted = false;
+  let isOver = false;
+  let room: PromiseWithResolvers<void> | undefined;
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+
+  function pass(): void {
+    if (!isWanted || waiting === "") return;
+    isWanted = false;
+    controller.enqueue(encoder.encode(waiting));
+    waiting = "";
+    room?.resolve();
+    room = undefined;
+    if (isOver) controller.close();
+  }
+
+  const body = new ReadableStream<Uint8Array>({
+    start(own) {
+      controller = own;
+    },
+    pull() {
+      isWanted = true;
+      pass();
     },
     // The one sure sign that nobody listens any more: `request.signal` also
     // fires after a perfect answer.
-    cancel: answer.stop,
-    // Nothing is taken from the model before it can be sent.
+    cancel() {
+      isOver = true;
+      room?.resolve();
+      onCancel();
+    },
+    // Nothing is encoded before it can be sent.
   }, { highWaterMark: 0 });
-  return new Response(events.pipeThrough(new ServerSentEventStream()), {
-    headers: HEADERS,
-  });
+
+  return {
+    write(part) {
+      if (isOver || (part.type === "summary" && !withDetails)) return undefined;
+      waiting += toEvent(part, turnId, end);
+      pass();
+      if (waiting.length < MAX_WAITING) return undefined;
+      room ??= Promise.withResolvers();
+      return room.promise;
+    },
+    end() {
+      if (isOver) return;
+      isOver = true;
+      waiting += `data: {"type":"response.end"${end}`;
+      pass();
+    },
+    response: new Response(body, { headers: HEADERS }),
+  };
 }
 
 /** The answer to a page's data, which is plain JSON. `undefined`: nothing to say. */
@@ -127,14 +176,21 @@ const HEADERS = {
   "x-accel-buffering": "no",
 };
 
-function toEvent(part: AnswerPart, turn_id: string): object {
+/** The space makes `data: {…}`, as every official sender writes it. */
+function toEvent(part: AnswerPart, turnId: string, end: string): string {
   switch (part.type) {
     case "speech":
-      return { type: "response.tts", content: part.text, turn_id };
+      return `data: {"type":"response.tts","content":${
+        JSON.stringify(part.text)
+      }${end}`;
     case "data":
-      return { type: "response.data", content: part.content, turn_id };
-    case "summary":
-      return toTurnEvent(part.status, part.details, turn_id);
+      return `data: {"type":"response.data","content":${
+        JSON.stringify(part.content)
+      }${end}`;
+    case "summary": {
+      const event = toTurnEvent(part.status, part.details, turnId);
+      return `data: ${JSON.stringify(event)}\n\n`;
+    }
   }
 }
 
@@ -153,10 +209,8 @@ function toTurnEvent(
     total_ms: details.totalMs,
     input_tokens: details.inputTokens,
     output_tokens: details.outputTokens,
+    prompt_ms: details.promptMs,
+    cached_tokens: details.cachedTokens,
+    ended: details.ended,
   };
-}
-
-/** The space makes `data: {…}`, as every official sender writes it. */
-function encode(event: object): ServerSentEventMessage {
-  return { data: ` ${JSON.stringify(event)}` };
 }

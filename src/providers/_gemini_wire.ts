@@ -6,11 +6,12 @@
  *
  * @module
  */
-import type {
-  Message,
-  Thinking,
-  ToolCall,
-  ToolDeclaration,
+import {
+  type Message,
+  type Thinking,
+  THINKING_TOKENS,
+  type ToolCall,
+  type ToolDeclaration,
 } from "./provider.ts";
 
 /** A part of a message. The SDK's own type lacks half of these. */
@@ -186,6 +187,14 @@ function isKnown(key: string, value: unknown): boolean {
   return KEYWORDS.includes(key);
 }
 
+/** How much a model is to think: a number of tokens, or a level of newer models. */
+export interface ThinkingConfig {
+  /** Of models up to 2.5. */
+  thinkingBudget?: number;
+  /** Of models from 3 on. */
+  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
+}
+
 /**
  * How little or much a model is to think, in the words of its generation; the
  * words of another generation are an error.
@@ -193,16 +202,33 @@ function isKnown(key: string, value: unknown): boolean {
 export function toThinkingConfig(
   model: string,
   thinking: Thinking,
-): Record<string, unknown> | undefined {
+): ThinkingConfig | undefined {
   if (/^gemini-(1\.|2\.0)/.test(model)) return undefined;
   if (/^gemini-2\.5/.test(model)) {
     // The large model can't do without; this is its least.
     const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
-    const budget = { off: least, low: 1024, medium: 8192, high: 24_576 };
-    return { thinkingBudget: budget[thinking] };
+    const thinkingBudget = thinking === "off"
+      ? least
+      : THINKING_TOKENS[thinking];
+    return { thinkingBudget };
   }
   if (thinking !== "off") return { thinkingLevel: thinking };
   return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
+}
+
+/**
+ * How many of an answer's tokens a model may have thought, which count as part
+ * of it. A model that wasn't told how much to think may do so a lot.
+ */
+export function toThinkingTokens(
+  model: string,
+  config: ThinkingConfig | undefined,
+): number {
+  if (/^gemini-(1\.|2\.0)/.test(model)) return 0;
+  if (config === undefined) return THINKING_TOKENS.medium;
+  const { thinkingBudget, thinkingLevel = "minimal" } = config;
+  if (thinkingBudget !== undefined) return thinkingBudget;
+  return thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel];
 }
 
 /** Models that are gone or will be, and when. As of November 2026. */

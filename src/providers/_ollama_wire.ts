@@ -8,10 +8,10 @@
 import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
 import {
   type Message,
-  ProviderError,
   type ProviderPart,
   type ProviderRequest,
   type Thinking,
+  THINKING_TOKENS,
 } from "./provider.ts";
 
 /** What can be known of a model before it is asked. */
@@ -56,10 +56,10 @@ function toLine(message: Message): Line {
 
 /** A model that can't call tools refuses to be told of any. */
 export function toTools(
-  { tools = [], noMoreCalls }: ProviderRequest,
+  { tools = [], toolChoice }: Pick<ProviderRequest, "tools" | "toolChoice">,
   { capabilities }: Model,
 ): Pick<ChatRequest, "tools"> {
-  if (tools.length === 0 || noMoreCalls) return {};
+  if (tools.length === 0 || toolChoice === "none") return {};
   if (capabilities && !capabilities.includes("tools")) return {};
   return {
     tools: tools.map(({ name, description, parameters }) => ({
@@ -78,7 +78,7 @@ export function toThink(
   thinking: Thinking,
   capabilities: readonly string[] | undefined,
 ): boolean | "low" | "medium" | "high" {
-  if (/^gpt-oss/.test(model)) return thinking === "off" ? "low" : thinking;
+  if (isGptOss(model)) return thinking === "off" ? "low" : thinking;
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
 }
 
@@ -87,37 +87,50 @@ export function toKeepAlive(value: string): string | number {
   return /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
-/** Reads an answer. */
-export async function* toParts(
-  chunks: AsyncIterable<ChatResponse>,
-): AsyncIterable<ProviderPart> {
-  let answered = false;
-  for await (const chunk of chunks) {
-    // `message.thinking` is the model's own business.
-    const { content: text, tool_calls = [] } = chunk.message ?? {};
-    if (text) {
-      answered = true;
-      yield { type: "text-delta", text };
-    }
-    for (const { function: { name, arguments: args } } of tool_calls) {
-      answered = true;
-      const id = `call_${crypto.randomUUID()}`;
-      yield { type: "tool-call", call: { id, name, arguments: args ?? {} } };
-    }
-    if (!chunk.done) continue;
-    if (!answered) {
-      throw new ProviderError("Ollama gave an empty answer", {
-        provider: "ollama",
-        retryable: false,
-      });
-    }
-    yield {
-      type: "finish",
-      usage: {
-        inputTokens: chunk.prompt_eval_count,
-        outputTokens: chunk.eval_count,
-      },
-    };
-    return;
+/** How long an answer may be, in Ollama's tokens, which count thoughts as well. */
+export function toLimit(
+  maxTokens: number | undefined,
+  model: string,
+  thinking: Thinking,
+): { num_predict?: number } {
+  if (maxTokens === undefined) return {};
+  const isSure = isGptOss(model) && thinking === "off";
+  return {
+    num_predict: maxTokens + THINKING_TOKENS[isSure ? "low" : thinking],
+  };
+}
+
+/** GPT-OSS always thinks; it can be told how much. */
+function isGptOss(model: string): boolean {
+  return /^gpt-oss/.test(model);
+}
+
+/** Reads one line of an answer. `message.thinking` is the model's own business. */
+export function toParts(chunk: ChatResponse): ProviderPart[] {
+  const parts: ProviderPart[] = [];
+  const { content: text, tool_calls = [] } = chunk.message ?? {};
+  if (text) parts.push({ type: "text-delta", text });
+  for (const { function: { name, arguments: args } } of tool_calls) {
+    const id = `call_${crypto.randomUUID()}`;
+    parts.push({
+      type: "tool-call",
+      call: { id, name, arguments: args ?? {} },
+    });
   }
+  if (chunk.done) parts.push(toFinish(chunk));
+  return parts;
+}
+
+function toFinish(chunk: ChatResponse): ProviderPart {
+  const { prompt_eval_count, prompt_eval_duration, eval_count } = chunk;
+  return {
+    type: "finish",
+    usage: {
+      inputTokens: prompt_eval_count,
+      outputTokens: eval_count,
+      // Nanoseconds. Absent where nothing had to be read.
+      promptMs: Math.round((prompt_eval_duration ?? 0) / 1e6),
+    },
+    ...(chunk.done_reason === "length" ? { isCut: true } : {}),
+  };
 }

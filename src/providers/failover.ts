@@ -1,40 +1,43 @@
 /**
- * A provider made of providers: the first that begins to answer in time. One
- * that fails, or is silent for too long, is followed by the next as long as
- * nothing was said; afterwards another voice would begin the sentence again.
+ * A provider made of providers: the first that begins to answer in time. As
+ * long as nothing was said, one that fails is asked again where that may help,
+ * and then the next one is; afterwards another voice would begin the sentence
+ * again.
  *
  * @module
  */
 import type { Log } from "../log.ts";
-import { link } from "./_link.ts";
+import { linkedSignal } from "./_link.ts";
+import { type Alarms, createAlarms } from "./alarms.ts";
 import {
+  type PromptBeginning,
   type Provider,
   ProviderError,
   type ProviderPart,
   type ProviderRequest,
 } from "./provider.ts";
 
-/** How much patience there is. */
+/** How long to wait for whom. */
 export interface FailoverOptions {
   /** Told of every failure, also where the next provider made up for it. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
-  /** How long each may take to its first words. */
+  /** How long each may take to its first words, all its tries together. */
   firstTokenTimeoutMs: number;
   /** How long it may be silent after that. */
   stallTimeoutMs: number;
-  /** After so many failures in a row a provider is passed over. Default 3. */
-  failuresUntilSkipped?: number;
+  /** After so many failed turns in a row a provider comes last. Default 3. */
+  failuresUntilLast?: number;
   /** For how long. Default 30,000. */
-  skippedForMs?: number;
+  lastForMs?: number;
 }
 
 /** How a provider has been doing. */
 interface Record {
   provider: Provider;
   failures: number;
-  skippedUntil: number;
+  lastUntil: number;
 }
 
 /**
@@ -46,55 +49,97 @@ export function createFailover(
   providers: readonly Provider[],
   options: FailoverOptions,
 ): Provider {
-  const { log, now, failuresUntilSkipped = 3, skippedForMs = 30_000 } = options;
+  const { log, now, failuresUntilLast = 3, lastForMs = 30_000 } = options;
+  const { firstTokenTimeoutMs } = options;
   const records: Record[] = providers.map((provider) => ({
     provider,
     failures: 0,
-    skippedUntil: 0,
+    lastUntil: 0,
   }));
 
   async function* stream(
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
-    let last: unknown;
-    for (const record of inOrder()) {
+    const alarms = request.alarms ?? createAlarms();
+    try {
+      const order = inOrder();
+      for (const record of order) {
+        const isLast = record === order.at(-1);
+        const answer = askOne(record, { ...request, alarms }, isLast);
+        if (yield* answer) return;
+      }
+    } finally {
+      if (request.alarms === undefined) alarms.close();
+    }
+  }
+
+  /**
+   * One provider's answer.
+   *
+   * @returns whether it gave one; else the next is to be asked
+   * @throws its failure, where nobody else may answer
+   */
+  async function* askOne(
+    record: Record,
+    request: ProviderRequest & { alarms: Alarms },
+    isLast: boolean,
+  ): AsyncGenerator<ProviderPart, boolean> {
+    const { provider } = record;
+    const deadline = performance.now() + firstTokenTimeoutMs;
+    for (let tries = 1;; tries++) {
       let spoke = false;
       try {
-        for await (const part of watch(record.provider, request, options)) {
-          spoke ||= part.type === "text-delta" || part.type === "tool-call";
+        for await (const part of watch(provider, request, deadline, options)) {
+          if (!spoke && part.type !== "finish") {
+            const { name, model } = provider;
+            yield { type: "response-start", provider: name, model };
+            spoke = true;
+          }
           yield part;
         }
         record.failures = 0;
-        return;
+        return true;
       } catch (error) {
         request.signal.throwIfAborted();
-        last = error;
-        note(record, error, spoke);
-        if (spoke) break;
+        const waitMs = spoke ? undefined : toWaitMs(error, tries, isLast);
+        const isAgain = waitMs !== undefined &&
+          performance.now() + waitMs < deadline;
+        note(record, error, spoke, isAgain ? waitMs : undefined);
+        if (isAgain) await sleep(waitMs, request);
+        else if (spoke || isLast) throw error;
+        else return false;
       }
     }
-    throw last;
   }
 
-  /** Those that may work first; where none may, all the same: better than silence. */
+  /** Those that failed lately come after all others. */
   function inOrder(): Record[] {
     const at = now();
-    const fit = records.filter(({ skippedUntil }) => skippedUntil <= at);
-    return fit.length > 0 ? fit : records;
+    const isFit = ({ lastUntil }: Record) => lastUntil <= at;
+    return [
+      ...records.filter(isFit),
+      ...records.filter((record) => !isFit(record)),
+    ];
   }
 
-  function note(record: Record, error: unknown, spoke: boolean): void {
+  function note(
+    record: Record,
+    error: unknown,
+    afterFirstWords: boolean,
+    retryInMs: number | undefined,
+  ): void {
     const { provider } = record;
-    record.failures++;
-    if (record.failures >= failuresUntilSkipped) {
-      record.skippedUntil = now() + skippedForMs;
+    if (retryInMs === undefined) record.failures++;
+    if (record.failures >= failuresUntilLast) {
+      record.lastUntil = now() + lastForMs;
     }
     log.warn("provider.failed", {
       provider: provider.name,
       model: provider.model,
-      afterFirstWords: spoke,
-      failuresInARow: record.failures,
-      ...(record.skippedUntil > now() ? { skippedForMs } : {}),
+      afterFirstWords,
+      ...(retryInMs === undefined
+        ? { failuresInARow: record.failures }
+        : { retryInMs: Math.round(retryInMs) }),
       error,
     });
   }
@@ -107,15 +152,19 @@ export function createFailover(
       });
   }
 
-  async function prepare(signal: AbortSignal): Promise<void> {
-    const first = records[0]?.provider;
-    await first?.prepare?.(signal);
+  async function prepare(
+    signal: AbortSignal,
+    beginning: PromptBeginning,
+  ): Promise<void> {
+    await first?.prepare?.(signal, beginning);
   }
 
   const first = providers[0];
   if (first === undefined) throw new RangeError("No provider given");
   return {
-    name: first.name,
+    get name() {
+      return first.name;
+    },
     get model() {
       return first.model;
     },
@@ -125,73 +174,133 @@ export function createFailover(
   };
 }
 
-/** One provider's answer, or its failure to give one in time. */
-async function* watch(
-  provider: Provider,
-  request: ProviderRequest,
-  options: FailoverOptions,
-): AsyncIterable<ProviderPart> {
-  using attempt = link(request.signal);
-  const { signal } = attempt;
-  const parts = provider.stream({ ...request, signal })[Symbol.asyncIterator]();
-  let limitMs = options.firstTokenTimeoutMs;
-  let started = false;
-  try {
-    while (true) {
-      const step = await within(
-        parts.next(),
-        limitMs,
-        request.signal,
-        () =>
-          new ProviderError(
-            started
-              ? `No more words within ${limitMs} ms`
-              : `No first words within ${limitMs} ms`,
-            { provider: provider.name, retryable: true },
-          ),
-      );
-      if (step.done) return;
-      if (step.value.type !== "finish") {
-        if (!started) {
-          const { name, model } = provider;
-          yield { type: "response-start", provider: name, model };
-        }
-        started = true;
-        limitMs = options.stallTimeoutMs;
-      }
-      yield step.value;
+/**
+ * How long to wait before a provider is asked again, or nothing where that
+ * would not help. Where another provider is there it may only be a moment.
+ */
+function toWaitMs(
+  error: unknown,
+  tries: number,
+  isLast: boolean,
+): number | undefined {
+  if (!(error instanceof ProviderError) || !error.retryable) return undefined;
+  const { status, retryAfterMs } = error;
+  // A vendor that can't be reached at all will rarely be there seconds later.
+  if (status === undefined && tries > 2) return undefined;
+  const waitMs = retryAfterMs ??
+    Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), LONGEST_WAIT_MS) *
+      (0.5 + Math.random() / 2);
+  return isLast || (tries === 1 && waitMs <= MOMENT_MS) ? waitMs : undefined;
+}
+
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 2_000;
+const MOMENT_MS = 500;
+
+function sleep(
+  ms: number,
+  { alarms, signal }: { alarms: Alarms; signal: AbortSignal },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    function onAbort() {
+      alarms.clear("retry");
+      reject(signal.reason);
     }
-  } finally {
+    signal.addEventListener("abort", onAbort, { once: true });
+    alarms.set("retry", ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+  });
+}
+
+/** How long a model may take to load before the caller is told that it failed. */
+const LOADING_MS = 5 * 60_000;
+
+/**
+ * One provider's answer, or its failure to give one in time. An iterator by
+ * hand: each word passes through here.
+ *
+ * @param deadline when the first part must be there, as `performance.now()` tells
+ */
+function watch(
+  provider: Provider,
+  request: ProviderRequest & { alarms: Alarms },
+  deadline: number,
+  { log, firstTokenTimeoutMs, stallTimeoutMs }: FailoverOptions,
+): AsyncIterableIterator<ProviderPart> {
+  const { alarms, signal } = request;
+  const attempt = linkedSignal(signal);
+  const parts = provider.stream({ ...request, signal: attempt.signal })
+    [Symbol.asyncIterator]();
+  const startedAt = performance.now();
+  let started = false;
+  let fail = (_reason: unknown): void => {};
+  const onAbort = () => fail(signal.reason);
+  signal.addEventListener("abort", onAbort);
+
+  async function onLate(): Promise<void> {
+    const waiting = fail;
+    if (!started && await isLoading()) {
+      if (waiting === fail) alarms.set("model", firstTokenTimeoutMs, onLate);
+      return;
+    }
+    const message = started
+      ? `No more words within ${stallTimeoutMs} ms`
+      : `No first words within ${firstTokenTimeoutMs} ms`;
+    waiting(
+      new ProviderError(message, { provider: provider.name, retryable: true }),
+    );
+  }
+
+  async function isLoading(): Promise<boolean> {
+    if (performance.now() - startedAt > LOADING_MS) return false;
+    if (!await provider.isLoading?.(attempt.signal)) return false;
+    const waitedMs = Math.round(performance.now() - startedAt);
+    const { name, model } = provider;
+    log.info("provider.loading", { provider: name, model, waitedMs });
+    return true;
+  }
+
+  function release(): void {
+    alarms.clear("model");
+    signal.removeEventListener("abort", onAbort);
+    attempt.release();
+  }
+
+  function abandon(): void {
     attempt[Symbol.dispose]();
+    release();
     // Not awaited: a provider that ignores its signal would hold the caller up.
     parts.return?.().catch(() => {
       // It was told to stop; how it takes that is of no interest.
     });
   }
-}
 
-/**
- * Waits for a promise, but not for longer than given, nor past an abort.
- *
- * @throws what `expired` makes when the time is over, or the signal's reason
- */
-async function within<T>(
-  promise: Promise<T>,
-  limitMs: number,
-  signal: AbortSignal,
-  expired: () => Error,
-): Promise<T> {
-  // If it fails when nobody waits for it any more, that is of no interest.
-  promise.catch(() => {});
-  signal.throwIfAborted();
-  const { promise: over, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(expired()), limitMs);
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([promise, over]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-  }
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      return new Promise((resolve, reject) => {
+        fail = (reason) => {
+          abandon();
+          reject(reason);
+        };
+        if (signal.aborted) return fail(signal.reason);
+        const leftMs = deadline - performance.now();
+        alarms.set("model", started ? stallTimeoutMs : leftMs, onLate);
+        parts.next().then((step) => {
+          alarms.clear("model");
+          if (step.done) release();
+          else if (step.value.type !== "finish") started = true;
+          resolve(step);
+        }, fail);
+      });
+    },
+    return() {
+      abandon();
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
 }

@@ -14,14 +14,17 @@ import type {
 } from "@google/generative-ai";
 import {
   type GeminiPart,
+  type ThinkingConfig,
   toCall,
   toContents,
   toThinkingConfig,
+  toThinkingTokens,
   toTools,
 } from "./_gemini_wire.ts";
-import { holdResponses, link } from "./_link.ts";
+import { holdResponse, hookResponses, linkedSignal } from "./_link.ts";
 import {
   isRetryableStatus,
+  parseRetryAfter,
   type Provider,
   ProviderError,
   type ProviderPart,
@@ -56,7 +59,7 @@ export function createGemini(options: GeminiOptions): Provider {
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
     const { GoogleGenerativeAI } = await import("@google/generative-ai");
-    holdResponses(options.baseUrl);
+    hookResponses(options.baseUrl, prepareResponse);
     // The SDK sends the request even when its signal was aborted beforehand.
     request.signal.throwIfAborted();
 
@@ -65,10 +68,12 @@ export function createGemini(options: GeminiOptions): Provider {
       { baseUrl: options.baseUrl },
     );
     // A signal of our own, because leaving the SDK's loop stops nothing.
-    using upstream = link(request.signal);
+    using upstream = linkedSignal(request.signal);
     const { signal } = upstream;
     const ask = () =>
-      client.generateContentStream(toBody(request, thinkingConfig), { signal });
+      client.generateContentStream(toBody(request, model, thinkingConfig), {
+        signal,
+      });
     try {
       const result = await ask().catch((error) => {
         if (!thinkingConfig || !isAboutThinking(error)) throw error;
@@ -77,10 +82,16 @@ export function createGemini(options: GeminiOptions): Provider {
       });
       // Rejects when the stream is cut or aborted; unheard, that ends the process.
       result.response.catch(() => {});
-      yield* toParts(result.stream);
+      const answer = createAnswerReader();
+      for await (const chunk of result.stream) {
+        for (const part of answer.read(chunk)) yield part;
+      }
+      yield answer.finish();
+      // The SDK has read the body to its end: the connection serves again.
+      upstream.release();
     } catch (error) {
       request.signal.throwIfAborted();
-      throw toProviderError(error);
+      throw toProviderError(error, retryAfters.get(signal));
     }
   }
 
@@ -102,17 +113,32 @@ export function createGemini(options: GeminiOptions): Provider {
     if (!response.ok) throw statusError(response.status);
   }
 
-  function statusError(status: number, cause?: unknown): ProviderError {
+  function statusError(
+    status: number,
+    cause?: unknown,
+    retryAfterMs?: number,
+  ): ProviderError {
     return new ProviderError(
       `Cannot ask Gemini model "${model}": ${explain(status)}`,
-      { provider: name, status, retryable: isRetryableStatus(status), cause },
+      {
+        provider: name,
+        status,
+        retryable: isRetryableStatus(status),
+        retryAfterMs,
+        cause,
+      },
     );
   }
 
-  function toProviderError(cause: unknown): ProviderError {
+  function toProviderError(
+    cause: unknown,
+    retryAfterMs: number | undefined,
+  ): ProviderError {
     if (cause instanceof ProviderError) return cause;
     const status = statusOf(cause);
-    if (status !== undefined) return statusError(status, cause);
+    if (status !== undefined) {
+      return statusError(status, cause, toRetryDelayMs(cause) ?? retryAfterMs);
+    }
     return new ProviderError(`Cannot read Gemini's answer`, {
       provider: name,
       retryable: true,
@@ -123,19 +149,60 @@ export function createGemini(options: GeminiOptions): Provider {
   return { name, model, stream, check };
 }
 
+/** When another try may be made, by the signal of the request that was refused. */
+const retryAfters = new WeakMap<AbortSignal, number>();
+
+/** Keeps what the SDK doesn't tell of a response, and spares it a stream. */
+function prepareResponse(
+  response: Response,
+  signal: AbortSignal | null | undefined,
+): Response {
+  if (!signal) return response;
+  const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"));
+  if (retryAfterMs !== undefined) retryAfters.set(signal, retryAfterMs);
+  if (!response.ok || response.body === null) return response;
+  holdResponse(response, signal);
+  const { body } = response;
+  // All that the SDK asks of a response. A real pipe to the decoder that it
+  // brings costs more for each word than all else here.
+  return {
+    ok: true,
+    body: {
+      pipeThrough: () => ({ getReader: () => decode(body.getReader()) }),
+    },
+  } as unknown as Response;
+}
+
+function decode(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  return {
+    async read() {
+      const { done, value } = await reader.read();
+      return { done, value: decoder.decode(value, { stream: !done }) };
+    },
+  };
+}
+
 /** The SDK's types know neither thinking nor signatures; it passes both on. */
 function toBody(
   request: ProviderRequest,
-  thinkingConfig: Record<string, unknown> | undefined,
+  model: string,
+  thinkingConfig: ThinkingConfig | undefined,
 ): GenerateContentRequest {
-  const { messages, tools = [], noMoreCalls } = request;
+  const { messages, tools = [], toolChoice, maxTokens } = request;
+  const generationConfig = {
+    ...(maxTokens === undefined ? {} : {
+      maxOutputTokens: maxTokens + toThinkingTokens(model, thinkingConfig),
+    }),
+    ...(thinkingConfig ? { thinkingConfig } : {}),
+  };
   return {
     contents: toContents(messages),
     ...(tools.length === 0 ? {} : { tools: toTools(tools) }),
-    ...(tools.length > 0 && noMoreCalls
+    ...(tools.length > 0 && toolChoice === "none"
       ? { toolConfig: { functionCallingConfig: { mode: "NONE" } } }
       : {}),
-    ...(thinkingConfig ? { generationConfig: { thinkingConfig } } : {}),
+    generationConfig,
   } as unknown as GenerateContentRequest;
 }
 
@@ -144,15 +211,15 @@ type Chunk = EnhancedGenerateContentResponse & {
   error?: { code?: number; message?: string };
 };
 
-async function* toParts(
-  chunks: AsyncIterable<Chunk>,
-): AsyncIterable<ProviderPart> {
+/** Reads an answer, chunk by chunk. */
+function createAnswerReader() {
   let usage: Usage = {};
   let spoke = false;
   let called = false;
   let finishReason: string | undefined;
   const content: GeminiPart[] = [];
-  for await (const chunk of chunks) {
+
+  function* read(chunk: Chunk): Generator<ProviderPart> {
     if (chunk.error !== undefined) {
       const status = chunk.error.code ?? 500;
       throw failure(`Gemini failed in mid-answer: ${explain(status)}`, status);
@@ -160,6 +227,17 @@ async function* toParts(
     const blocked = chunk.promptFeedback?.blockReason;
     if (blocked) throw failure(`Gemini blocked the question: ${blocked}`);
     const candidate = chunk.candidates?.[0];
+    finishReason = candidate?.finishReason ?? finishReason;
+    const counts = chunk.usageMetadata;
+    if (counts) {
+      usage = {
+        inputTokens: counts.promptTokenCount,
+        ...(counts.cachedContentTokenCount === undefined
+          ? {}
+          : { cachedTokens: counts.cachedContentTokenCount }),
+        outputTokens: counts.candidatesTokenCount ?? 0,
+      };
+    }
     for (const part of (candidate?.content?.parts ?? []) as GeminiPart[]) {
       content.push(part);
       if (part.functionCall) {
@@ -170,22 +248,25 @@ async function* toParts(
         yield { type: "text-delta", text: part.text };
       }
     }
-    finishReason = candidate?.finishReason ?? finishReason;
-    const counts = chunk.usageMetadata;
-    if (counts) {
-      usage = {
-        inputTokens: counts.promptTokenCount,
-        outputTokens: counts.candidatesTokenCount ?? 0,
-      };
+  }
+
+  function finish(): ProviderPart {
+    // An answer that is as long as it may be has ended, not failed.
+    const isCut = finishReason === "MAX_TOKENS" && spoke;
+    if (finishReason !== undefined && finishReason !== "STOP" && !isCut) {
+      throw failure(`Gemini stopped its answer early: ${finishReason}`);
     }
+    if (!spoke && !called) throw failure("Gemini gave an empty answer");
+    if (finishReason === undefined) throw failure("Gemini's answer broke off");
+    return {
+      type: "finish",
+      usage,
+      ...(called ? { raw: { provider: "gemini", content } } : {}),
+      ...(isCut ? { isCut } : {}),
+    };
   }
-  if (finishReason !== undefined && finishReason !== "STOP") {
-    throw failure(`Gemini stopped its answer early: ${finishReason}`);
-  }
-  if (!spoke && !called) throw failure("Gemini gave an empty answer");
-  if (finishReason === undefined) throw failure("Gemini's answer broke off");
-  const raw = { provider: "gemini", content };
-  yield { type: "finish", usage, ...(called ? { raw } : {}) };
+
+  return { read, finish };
 }
 
 /** A failure that Gemini reports inside an answer with status 200. */
@@ -195,6 +276,21 @@ function failure(message: string, status?: number): ProviderError {
     ...(status === undefined ? {} : { status }),
     retryable: status !== undefined && isRetryableStatus(status),
   });
+}
+
+/**
+ * When Gemini wants to be asked again: `google.rpc.RetryInfo`, as in
+ * `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "23s"}`.
+ */
+function toRetryDelayMs(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errorDetails" in error)) return undefined;
+  const { errorDetails } = error;
+  if (!Array.isArray(errorDetails)) return undefined;
+  for (const detail of errorDetails) {
+    const seconds = /^(\d+(?:\.\d+)?)s$/.exec(String(detail?.retryDelay))?.[1];
+    if (seconds !== undefined) return Number(seconds) * 1000;
+  }
+  return undefined;
 }
 
 /** `GoogleGenerativeAIFetchError` alone has one. */

@@ -11,7 +11,7 @@ import { createFailover } from "./failover.ts";
 import { findEnd } from "./_gemini_wire.ts";
 import { createGemini, DEFAULT_GEMINI_MODEL } from "./gemini.ts";
 import { createOllama } from "./ollama.ts";
-import type { Provider } from "./provider.ts";
+import type { PromptBeginning, Provider } from "./provider.ts";
 
 /** Makes the provider of this name. */
 export function createProvider(
@@ -104,13 +104,18 @@ async function answers(host: string): Promise<boolean> {
  * Makes a provider ready in the background, with word in the log of how it
  * goes. A caller who comes before waits for the rest of it.
  */
-export async function prepare(provider: Provider, log: Log): Promise<void> {
+export async function prepare(
+  provider: Provider,
+  beginning: PromptBeginning,
+  log: Log,
+): Promise<void> {
   if (provider.prepare === undefined) return;
   const { name } = provider;
   const startedAt = Date.now();
   log.info("provider.preparing", { provider: name });
   try {
-    await provider.prepare(AbortSignal.timeout(PREPARE_TIMEOUT_MS));
+    const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
+    await provider.prepare(signal, beginning);
     const { model } = provider;
     const tookMs = Date.now() - startedAt;
     log.info("provider.ready", { provider: name, model, tookMs });

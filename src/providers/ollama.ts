@@ -11,10 +11,11 @@
  */
 import type { ChatRequest, Ollama } from "ollama";
 import type { Log } from "../log.ts";
-import { link } from "./_link.ts";
+import { holdResponse, linkedSignal } from "./_link.ts";
 import {
   type Model,
   toKeepAlive,
+  toLimit,
   toLines,
   toParts,
   toThink,
@@ -22,6 +23,8 @@ import {
 } from "./_ollama_wire.ts";
 import {
   isRetryableStatus,
+  parseRetryAfter,
+  type PromptBeginning,
   type Provider,
   ProviderError,
   type ProviderPart,
@@ -53,20 +56,29 @@ export function createOllama(options: OllamaOptions): Provider {
   const name = "ollama";
   let known: Model | undefined;
 
-  async function connect(signal: AbortSignal): Promise<Ollama> {
+  /** @param answer takes what the SDK doesn't tell of the answer that is streamed */
+  async function connect(
+    signal: AbortSignal,
+    answer?: StreamedAnswer,
+  ): Promise<Ollama> {
     // 23 ms to import on Deno 2.9: only for those who use it.
     const { Ollama } = await import("ollama");
     return new Ollama({
       host: options.host,
       fetch: async (url, init) => {
         const response = await fetch(url, { ...init, signal });
-        // The SDK stops reading at the last line, short of the body's end, and
-        // the body would linger. Through a pipe it is read to its end, or
-        // cancelled with the signal.
-        return new Response(
-          response.body?.pipeThrough(new TransformStream(), { signal }),
-          response,
-        );
+        if (answer === undefined || !String(url).endsWith("/api/chat")) {
+          return response;
+        }
+        const retryAfter = response.headers.get("retry-after");
+        answer.retryAfterMs = parseRetryAfter(retryAfter);
+        if (!response.ok || response.body === null) return response;
+        holdResponse(response, signal);
+        const reader = response.body.getReader();
+        answer.reader = reader;
+        // All that the SDK asks of it. It stops reading at the last line, and
+        // the reader is needed to read on to the end.
+        return { ok: true, body: { getReader: () => reader } } as never;
       },
     });
   }
@@ -85,12 +97,12 @@ export function createOllama(options: OllamaOptions): Provider {
     return known;
   }
 
-  function toRequest({ name, capabilities }: Model) {
+  function toRequest({ name, capabilities }: Model, limit = {}) {
     return {
       model: name,
       keep_alive: toKeepAlive(options.keepAlive),
-      // Always the same: another number would load the model anew.
-      options: { num_ctx: options.contextTokens },
+      // The window is always the same: another would load the model anew.
+      options: { num_ctx: options.contextTokens, ...limit },
       think: toThink(name, options.thinking, capabilities),
     };
   }
@@ -99,34 +111,71 @@ export function createOllama(options: OllamaOptions): Provider {
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
     // Leaving the SDK's loop stops nothing; aborting the fetch does.
-    using upstream = link(request.signal);
-    let answering = false;
+    using upstream = linkedSignal(request.signal);
+    const answer: StreamedAnswer = {};
+    let answered = false;
     try {
-      const client = await connect(upstream.signal);
+      const client = await connect(upstream.signal, answer);
       const model = await findModel(client);
+      const limit = toLimit(request.maxTokens, model.name, options.thinking);
       const chat: ChatRequest & { stream: true } = {
-        ...toRequest(model),
+        ...toRequest(model, limit),
         messages: toLines(request),
         stream: true,
         ...toTools(request, model),
       };
-      const chunks = await client.chat(chat);
-      answering = true;
-      yield* toParts(chunks);
+      for await (const chunk of await client.chat(chat)) {
+        for (const part of toParts(chunk)) {
+          if (part.type !== "finish") answered = true;
+          else if (!answered) throw emptyAnswer();
+          yield part;
+        }
+        if (!chunk.done) continue;
+        upstream.release();
+        void readToEnd(answer.reader);
+        return;
+      }
     } catch (error) {
       request.signal.throwIfAborted();
-      throw toProviderError(error, answering);
+      throw toProviderError(error, answer);
     }
   }
 
-  /** Loads the model: a request without messages does no more than that. */
-  async function prepare(signal: AbortSignal): Promise<void> {
+  /** Loads the model and has it read the beginning, for which it must say a word. */
+  async function prepare(
+    signal: AbortSignal,
+    beginning: PromptBeginning,
+  ): Promise<void> {
     try {
       const client = await connect(signal);
       const model = await findModel(client);
-      await client.chat({ ...toRequest(model), messages: [], stream: false });
+      await client.chat({
+        ...toRequest(model, { num_predict: 1 }),
+        messages: toLines(beginning),
+        stream: false,
+        ...toTools(beginning, model),
+      });
     } catch (error) {
       throw toProviderError(error);
+    }
+  }
+
+  /**
+   * Ollama lists a model once it has begun to load it, and answers a request
+   * without a prompt when it has loaded it.
+   */
+  async function isLoading(signal: AbortSignal): Promise<boolean> {
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+    let isListed = false;
+    try {
+      const client = await connect(inTime);
+      const request = toRequest(await findModel(client));
+      const { models } = await client.ps();
+      isListed = models.some(({ name }) => isSameModel(name, request.model));
+      if (isListed) await client.generate({ ...request, prompt: "" });
+      return !isListed;
+    } catch {
+      return isListed && inTime.aborted && !signal.aborted;
     }
   }
 
@@ -140,7 +189,10 @@ export function createOllama(options: OllamaOptions): Provider {
     }
   }
 
-  function toProviderError(cause: unknown, answering = false): ProviderError {
+  function toProviderError(
+    cause: unknown,
+    { reader, retryAfterMs }: StreamedAnswer = {},
+  ): ProviderError {
     if (cause instanceof ProviderError) return cause;
     const status = statusOf(cause);
     const model = modelName();
@@ -149,13 +201,14 @@ export function createOllama(options: OllamaOptions): Provider {
       message = `Ollama has no model "${model}": run \`ollama pull ${model}\``;
     } else if (status !== undefined) {
       message = `Cannot ask Ollama model "${model}": status ${status}`;
-    } else if (cause instanceof TypeError && !answering) {
+    } else if (cause instanceof TypeError && reader === undefined) {
       message = `Cannot reach Ollama at ${options.host}: is it running?`;
     }
     return new ProviderError(message, {
       provider: name,
       ...(status === undefined ? {} : { status }),
       retryable: status === undefined || isRetryableStatus(status),
+      retryAfterMs,
       cause,
     });
   }
@@ -172,7 +225,48 @@ export function createOllama(options: OllamaOptions): Provider {
     stream,
     check,
     prepare,
+    isLoading,
   };
+}
+
+/** What the SDK doesn't tell of an answer. */
+interface StreamedAnswer {
+  /** Its body, once it began well. */
+  reader?: ReadableStreamDefaultReader<Uint8Array>;
+  /** What was said of another try, where it didn't. */
+  retryAfterMs?: number | undefined;
+}
+
+/** How long Ollama may take to tell whether it is loading a model. */
+const LOOK_MS = 1_000;
+
+/** How long the end of a body may take after its last line. */
+const END_MS = 1_000;
+
+/** Reads what follows the last line, so that the connection serves again. */
+async function readToEnd(
+  reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
+): Promise<void> {
+  if (reader === undefined) return;
+  const timer = setTimeout(() => reader.cancel().catch(() => {}), END_MS);
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // All that was needed had come.
+  }
+  clearTimeout(timer);
+}
+
+/** A name without a tag means the tag `latest`. */
+function isSameModel(listed: string, asked: string): boolean {
+  return listed === asked || listed === `${asked}:latest`;
+}
+
+function emptyAnswer(): ProviderError {
+  return new ProviderError("Ollama gave an empty answer", {
+    provider: "ollama",
+    retryable: false,
+  });
 }
 
 /**

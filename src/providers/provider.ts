@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Alarms } from "./alarms.ts";
 
 /** One message of the conversation that the model is shown. */
 export type Message =
@@ -51,8 +52,12 @@ export interface ProviderRequest {
   messages: readonly Message[];
   /** What the model may call. Absent: nothing. */
   tools?: readonly ToolDeclaration[];
-  /** Whether the model has called enough and must answer now. */
-  noMoreCalls?: boolean;
+  /** `none`: the model has called enough and must answer now. */
+  toolChoice?: "none";
+  /** Where the answer is to end, in tokens, what the model thinks not counted. */
+  maxTokens?: number;
+  /** The alarms of the turn that asks; without, whoever needs one makes its own. */
+  alarms?: Alarms;
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
 }
@@ -61,6 +66,10 @@ export interface ProviderRequest {
 export interface Usage {
   /** What the model was shown: system prompt and messages. */
   inputTokens?: number;
+  /** How much of that it had read before, and knew still. */
+  cachedTokens?: number;
+  /** How long it took to read the rest, in milliseconds. */
+  promptMs?: number;
   /** What the model answered. */
   outputTokens?: number;
 }
@@ -71,8 +80,17 @@ export type ProviderPart =
   | { type: "response-start"; provider: string; model: string }
   | { type: "text-delta"; text: string }
   | { type: "tool-call"; call: ToolCall }
-  /** The end. `raw` comes where there were calls and the vendor needs it. */
-  | { type: "finish"; usage: Usage; raw?: Raw };
+  /**
+   * The end. `raw` comes where there were calls and the vendor needs it;
+   * `isCut` says that the answer reached {@linkcode ProviderRequest.maxTokens}.
+   */
+  | { type: "finish"; usage: Usage; raw?: Raw; isCut?: boolean };
+
+/** What every later question will begin with. */
+export type PromptBeginning = Pick<
+  ProviderRequest,
+  "system" | "messages" | "tools"
+>;
 
 /** A language model that can be asked. */
 export interface Provider {
@@ -94,12 +112,17 @@ export interface Provider {
    */
   check(signal: AbortSignal): Promise<void>;
   /**
-   * Makes ready what the first answer would otherwise wait for, such as a model
-   * that must be loaded. Absent where there is nothing to do.
+   * Makes ready what the next answer would otherwise wait for: loads the model,
+   * and has it read how the prompt begins. Absent where there is nothing to do.
    *
    * @throws {ProviderError} when it can't be done
    */
-  prepare?(signal: AbortSignal): Promise<void>;
+  prepare?(signal: AbortSignal, beginning: PromptBeginning): Promise<void>;
+  /**
+   * Whether the vendor is silent because it still loads the model: it is given
+   * its time then. Absent where no model is ever loaded. Never rejects.
+   */
+  isLoading?(signal: AbortSignal): Promise<boolean>;
 }
 
 /** How much a model thinks before it speaks. `off` is as little as it can do. */
@@ -116,6 +139,8 @@ export interface ProviderErrorOptions {
   status?: number;
   /** Whether the same question may succeed if asked again. */
   retryable: boolean;
+  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
+  retryAfterMs?: number | undefined;
   /** What the SDK or `fetch` threw. */
   cause?: unknown;
 }
@@ -130,6 +155,8 @@ export class ProviderError extends Error {
   readonly status: number | undefined;
   /** Whether the same question may succeed if asked again. */
   readonly retryable: boolean;
+  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
+  readonly retryAfterMs: number | undefined;
 
   /**
    * Makes a failure of what is known of it.
@@ -141,6 +168,7 @@ export class ProviderError extends Error {
     this.provider = options.provider;
     this.status = options.status;
     this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -148,3 +176,28 @@ export class ProviderError extends Error {
 export function isRetryableStatus(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
+
+/**
+ * What a `retry-after` header says, in milliseconds: a number of seconds or a
+ * date (RFC 9110, 10.2.3).
+ */
+export function parseRetryAfter(
+  value: string | null | undefined,
+): number | undefined {
+  const text = value?.trim();
+  if (!text) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const ms = Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
+}
+
+/**
+ * How many tokens a model may use up by thinking, where its vendor counts them
+ * as part of the answer: room that is added, so that no answer is cut short.
+ */
+export const THINKING_TOKENS: Readonly<Record<Thinking, number>> = {
+  off: 0,
+  low: 1_024,
+  medium: 8_192,
+  high: 24_576,
+};

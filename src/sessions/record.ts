@@ -51,8 +51,17 @@ interface OfAttempt {
 export type SessionRecord =
   /** The file's first line. Written by the store. */
   | { type: "session"; version: number; id: string }
-  /** The caller said something; a second one continues the first. */
-  | { type: "user"; turnId: string; text: string; at: string }
+  /**
+   * The caller said something; a second one continues the first. `note` is what
+   * the model is told beside it.
+   */
+  | {
+    type: "user";
+    turnId: string;
+    text: string;
+    note?: string | undefined;
+    at: string;
+  }
   /** The next piece of what the agent said in that turn. */
   | { type: "assistant"; turnId: string; text: string; at: string } & OfAttempt
   /**
@@ -111,7 +120,13 @@ const maybeText = text.optional();
 const attempt = maybeNumber;
 const recordSchema: v.Type<SessionRecord> = v.union(
   v.object({ type: v.literal("session"), version: v.number(), id: v.string() }),
-  v.object({ type: v.literal("user"), turnId, text, at }),
+  v.object({
+    type: v.literal("user"),
+    turnId,
+    text,
+    note: maybeText,
+    at,
+  }),
   v.object({ type: v.literal("assistant"), turnId, text, attempt, at }),
   v.object({
     type: v.literal("calls"),

@@ -22,6 +22,8 @@ export interface Turn {
   readonly at: string;
   /** Absent when the agent spoke first. */
   user?: string;
+  /** What the model is told beside it. */
+  note?: string;
   /** What was streamed so far. */
   assistant: string;
   /** What the model wrote after the last step; absent: what was said then. */
@@ -149,6 +151,7 @@ export class Session {
     switch (record.type) {
       case "user":
         turn.user = (turn.user ?? "") + record.text;
+        if (record.note !== undefined) turn.note = record.note;
         this.#bytes += record.text.length;
         break;
       case "assistant":

@@ -5,21 +5,23 @@ import {
   tool,
   type ToolContext,
 } from "../../src/conversation/tools.ts";
-import { answer, type Question } from "../../src/conversation/answer.ts";
+import { answer, type Said } from "../../src/conversation/answer.ts";
 import {
   findAnswered,
-  replay,
+  toParts,
   type TurnPart,
   type TurnParts,
   welcome,
 } from "../../src/conversation/turn.ts";
+import { NOTES_NOTE } from "../../src/conversation/prompt.ts";
 import { createLog } from "../../src/log.ts";
 import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../../src/sessions/memory.ts";
-import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { Turn } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
+import { createRecordingStore } from "../fakes/store.ts";
+import { listen as collect, play } from "../fakes/turn.ts";
 import {
   calls,
   createScriptedProvider,
@@ -45,24 +47,11 @@ function makeParts(
   return { store, provider, tools: [], agent, log, now: Date.now, lines };
 }
 
-async function collect(
-  parts: AsyncIterable<TurnPart>,
-): Promise<string[]> {
-  const said: string[] = [];
-  for await (const part of parts) {
-    if (part.type === "speech") said.push(part.text);
-  }
-  return said;
-}
-
-const never = new AbortController().signal;
-const ignore = () => {};
-
 Deno.test("answer() stores, asks and speaks", async () => {
   const provider = createScriptedProvider(says("Hi ", "there."));
   const parts = makeParts(provider);
   assertEquals(
-    await collect(answer(id, { text: "Hello" }, parts)(never, ignore)),
+    await collect(answer(id, { text: "Hello" }, parts)),
     ["Hi", " there."],
   );
   const turn = (await parts.store.load("conv")).turn("t1");
@@ -74,12 +63,12 @@ Deno.test("answer() stores, asks and speaks", async () => {
 Deno.test("answer() shows the model the system prompt, the welcome and all that was said", async () => {
   const provider = createScriptedProvider(says("One."), says("Two."));
   const parts = makeParts(provider);
-  await collect(welcome({ ...id, turnId: "t0" }, parts)(never, ignore));
-  await collect(answer(id, { text: "First?" }, parts)(never, ignore));
+  await collect(welcome({ ...id, turnId: "t0" }, parts));
+  await collect(answer(id, { text: "First?" }, parts));
   await collect(
-    answer({ ...id, turnId: "t2" }, { text: "Second?" }, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, { text: "Second?" }, parts),
   );
-  assertEquals(provider.requests[1]?.system, "Be brief.");
+  assertEquals(provider.requests[1]?.system, `Be brief.\n${NOTES_NOTE}`);
   assertEquals(provider.requests[1]?.messages, [
     { role: "assistant", text: "Welcome!" },
     { role: "user", text: "First?" },
@@ -95,7 +84,7 @@ Deno.test("answer() stores the caller's words before the model is asked", async 
     yield* says(`Kept: ${kept}`)(request);
   });
   const said = await collect(
-    answer(id, { text: "Hello" }, makeParts(provider, store))(never, ignore),
+    answer(id, { text: "Hello" }, makeParts(provider, store)),
   );
   assertEquals(said, ["Kept: Hello"]);
 });
@@ -103,7 +92,7 @@ Deno.test("answer() stores the caller's words before the model is asked", async 
 Deno.test("answer() stores each piece before it is spoken", async () => {
   const parts = makeParts(createScriptedProvider(says("a", "b", "c")));
   let spoken = "";
-  for await (const part of answer(id, { text: "?" }, parts)(never, ignore)) {
+  for await (const part of play(answer(id, { text: "?" }, parts))) {
     if (part.type === "speech") spoken += part.text;
     assertEquals(
       (await parts.store.load("conv")).turn("t1")?.assistant,
@@ -121,7 +110,7 @@ Deno.test("answer() says one sentence when the provider fails, and logs the caus
       cause: new Error("the vendor's own words"),
     });
     const parts = makeParts(createScriptedProvider(fails(error, ...before)));
-    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    const said = await collect(answer(id, { text: "?" }, parts));
     assertEquals(said, before.length > 0 ? ["Well,", " Sorry."] : ["Sorry."]);
     const turn = (await parts.store.load("conv")).turn("t1");
     assertEquals(turn?.assistant, said.join(""));
@@ -134,7 +123,9 @@ Deno.test("answer() ends as interrupted when its signal is aborted", async () =>
   const provider = createScriptedProvider(stalls("Once upon"));
   const parts = makeParts(provider);
   const controller = new AbortController();
-  const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
+  const turn = play(answer(id, { text: "?" }, parts), {
+    signal: controller.signal,
+  });
   assertEquals((await turn.next()).value, {
     type: "speech",
     text: "Once upon",
@@ -153,10 +144,10 @@ Deno.test("answer() ends with its sentence when the process is about to end", as
     says("It is ", "warm. But ", "tomorrow it", " rains."),
   );
   const parts = { ...makeParts(provider), isDraining: () => draining };
-  const turn = answer(id, { text: "?" }, parts)(never, ignore);
+  const turn = play(answer(id, { text: "?" }, parts));
   await turn.next();
   draining = true;
-  await collect(turn);
+  await Array.fromAsync(turn);
   const kept = (await parts.store.load("conv")).turn("t1");
   assertEquals(kept?.assistant, "It is warm.");
   assertEquals(kept?.status, "interrupted");
@@ -182,7 +173,7 @@ Deno.test("answer() knows where a sentence ends when the process is about to end
       agent: { ...agent, speechCleanup: false },
       isDraining: () => true,
     };
-    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    const said = await collect(answer(id, { text: "?" }, parts));
     assertEquals(said.join(""), expected);
   }
 });
@@ -191,7 +182,9 @@ Deno.test("answer() says one sentence when the process ends before the first wor
   const provider = createScriptedProvider(stalls(""));
   const parts = { ...makeParts(provider), isDraining: () => true };
   const controller = new AbortController();
-  const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
+  const turn = play(answer(id, { text: "?" }, parts), {
+    signal: controller.signal,
+  });
   const first = turn.next();
   setTimeout(() => controller.abort(), 10);
   assertEquals(await first, {
@@ -208,7 +201,7 @@ Deno.test("answer() replays a turn that was answered just before it began", asyn
   const provider = createScriptedProvider(says("Once."), says("Twice."));
   const parts = makeParts(provider);
   for (const _ of [1, 2]) {
-    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    const said = await collect(answer(id, { text: "?" }, parts));
     assertEquals(said, ["Once."]);
   }
   assertEquals(provider.requests.length, 1);
@@ -218,7 +211,7 @@ Deno.test("answer() replays a turn that was answered just before it began", asyn
 Deno.test("welcome() is stored once when it comes twice at once", async () => {
   const parts = makeParts(createScriptedProvider());
   const said = await Promise.all(
-    [1, 2].map(() => collect(welcome(id, parts)(never, ignore))),
+    [1, 2].map(() => collect(welcome(id, parts))),
   );
   assertEquals(said, [["Welcome!"], ["Welcome!"]]);
   const { turns } = await parts.store.load("conv");
@@ -235,7 +228,7 @@ Deno.test("answer() ends as interrupted when nobody takes the next piece", async
     }
   });
   const parts = makeParts(provider);
-  const turn = answer(id, { text: "?" }, parts)(never, ignore);
+  const turn = play(answer(id, { text: "?" }, parts));
   await turn.next();
   await turn.return();
   assertEquals(
@@ -248,10 +241,10 @@ Deno.test("answer() ends as interrupted when nobody takes the next piece", async
 Deno.test("answer() speaks even when nothing can be stored", async () => {
   const broken: SessionStore = {
     ...createMemoryStore(),
-    update: () => Promise.reject(new Error("disk full")),
+    open: () => Promise.reject(new Error("disk full")),
   };
   const parts = makeParts(createScriptedProvider(says("Hi")), broken);
-  assertEquals(await collect(answer(id, { text: "?" }, parts)(never, ignore)), [
+  assertEquals(await collect(answer(id, { text: "?" }, parts)), [
     "Sorry.",
   ]);
   assertStringIncludes(parts.lines.join("\n"), "disk full");
@@ -259,7 +252,7 @@ Deno.test("answer() speaks even when nothing can be stored", async () => {
 
 Deno.test("answer() logs times and tokens, and never what was said", async () => {
   const parts = makeParts(createScriptedProvider(says("secret answer")));
-  await collect(answer(id, { text: "secret question" }, parts)(never, ignore));
+  await collect(answer(id, { text: "secret question" }, parts));
   const line = JSON.parse(parts.lines.at(-1) ?? "{}");
   assertEquals(line.event, "turn.end");
   assertEquals(line.status, "complete");
@@ -270,7 +263,7 @@ Deno.test("answer() logs times and tokens, and never what was said", async () =>
 
 Deno.test("welcome() speaks and stores the welcome", async () => {
   const parts = makeParts(createScriptedProvider());
-  assertEquals(await collect(welcome(id, parts)(never, ignore)), ["Welcome!"]);
+  assertEquals(await collect(welcome(id, parts)), ["Welcome!"]);
   const turn = (await parts.store.load("conv")).turn("t1");
   assertEquals(turn?.assistant, "Welcome!");
   assertEquals(turn?.user, undefined);
@@ -279,24 +272,24 @@ Deno.test("welcome() speaks and stores the welcome", async () => {
 Deno.test("welcome() is silent when the message is empty", async () => {
   const parts = makeParts(createScriptedProvider());
   const quiet = { ...parts, agent: { ...agent, welcomeMessage: "" } };
-  assertEquals(await collect(welcome(id, quiet)(never, ignore)), []);
+  assertEquals(await collect(welcome(id, quiet)), []);
   // A silent start is no history: the caller isn't welcomed back after it.
   const again = { ...id, turnId: "t2" };
-  assertEquals(await collect(welcome(again, parts)(never, ignore)), [
+  assertEquals(await collect(welcome(again, parts)), [
     "Welcome!",
   ]);
 });
 
 Deno.test("welcome() welcomes a caller back, or is silent, and keeps the history", async () => {
   const parts = makeParts(createScriptedProvider(says("Hi.")));
-  await collect(answer(id, { text: "Hello" }, parts)(never, ignore));
+  await collect(answer(id, { text: "Hello" }, parts));
   const back = { ...id, turnId: "t2" };
-  assertEquals(await collect(welcome(back, parts)(never, ignore)), [
+  assertEquals(await collect(welcome(back, parts)), [
     "Welcome back!",
   ]);
   const quiet = { ...parts, agent: { ...agent, welcomeBackMessage: "" } };
   const again = { ...id, turnId: "t3" };
-  assertEquals(await collect(welcome(again, quiet)(never, ignore)), []);
+  assertEquals(await collect(welcome(again, quiet)), []);
   const { turns } = await parts.store.load("conv");
   assertEquals(turns.map(({ user }) => user), ["Hello", undefined, undefined]);
 });
@@ -304,14 +297,13 @@ Deno.test("welcome() welcomes a caller back, or is silent, and keeps the history
 /** A turn that is cut off after its first piece. */
 async function interrupted(
   turnId: string,
-  question: Question,
+  question: Said,
   parts: TurnParts,
 ): Promise<void> {
   const controller = new AbortController();
-  const turn = answer({ ...id, turnId }, question, parts)(
-    controller.signal,
-    ignore,
-  );
+  const turn = play(answer({ ...id, turnId }, question, parts), {
+    signal: controller.signal,
+  });
   await turn.next();
   controller.abort();
   await turn.return();
@@ -320,13 +312,13 @@ async function interrupted(
 Deno.test("answer() shows the model an interrupted turn as the caller heard it", async () => {
   const provider = createScriptedProvider(says("It is twelve ", "past four."));
   const parts = makeParts(provider);
-  await collect(answer(id, { text: "The time?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "The time?" }, parts));
   const question = {
     text: "Thanks, and the date?",
     interruption: { textHeard: "It is twelve" },
   };
   await collect(
-    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, question, parts),
   );
   assertEquals(provider.requests[1]?.messages, [
     { role: "user", text: "The time?" },
@@ -346,7 +338,7 @@ Deno.test("answer() tells the model when nothing was heard", async () => {
   await interrupted("t1", { text: "Why?" }, parts);
   const question = { text: "Hello?", interruption: { textHeard: "" } };
   await collect(
-    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, question, parts),
   );
   assertEquals(
     provider.requests[1]?.messages[1]?.text,
@@ -370,7 +362,7 @@ Deno.test("answer() keeps several interruptions in a row apart", async () => {
     answer({ ...id, turnId: "t3" }, {
       text: "C?",
       interruption: { turnId: "t2", textHeard: "Four" },
-    }, parts)(never, ignore),
+    }, parts),
   );
   assertEquals(provider.requests[2]?.messages.map(({ text }) => text), [
     "A?",
@@ -384,13 +376,13 @@ Deno.test("answer() keeps several interruptions in a row apart", async () => {
 Deno.test("answer() ignores an interruption that fits no turn, with a warning", async () => {
   const provider = createScriptedProvider(says("One two."), says("Three."));
   const parts = makeParts(provider);
-  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "A?" }, parts));
   const question = {
     text: "B?",
     interruption: { turnId: "unknown", textHeard: "something else" },
   };
   await collect(
-    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, question, parts),
   );
   assertEquals(provider.requests[1]?.messages[1]?.text, "One two.");
   assertStringIncludes(parts.lines.join("\n"), "interruption.ignored");
@@ -404,7 +396,7 @@ Deno.test("answer() answers a turn that was cut short anew, and stores the quest
     await findAnswered(id, parts.store),
     undefined,
   );
-  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "A?" }, parts));
   const { turns } = await parts.store.load("conv");
   assertEquals(turns.length, 1);
   assertEquals(turns[0]?.assistant, "New.");
@@ -420,14 +412,14 @@ Deno.test("findAnswered() finds what is finished, and what the conversation has 
   await interrupted("t1", { text: "A?" }, parts);
   assertEquals(await find("t1"), undefined);
   await collect(
-    answer({ ...id, turnId: "t2" }, { text: "B?" }, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, { text: "B?" }, parts),
   );
   assertEquals(await find("t1"), "a");
   assertEquals(await find("t2"), "a b");
   assertEquals(await find("t3"), undefined);
 });
 
-Deno.test("replay() says what is recorded, and nothing where nothing was said", async () => {
+Deno.test("toParts() says what is recorded, and nothing where nothing was said", () => {
   const turn: Turn = {
     id: "t",
     at: "",
@@ -435,13 +427,8 @@ Deno.test("replay() says what is recorded, and nothing where nothing was said", 
     steps: [],
     memories: [],
   };
-  const again = replay(turn);
-  assertEquals((await again.next()).value, {
-    type: "speech",
-    text: "Hi there.",
-  });
-  assertEquals((await again.next()).done, true);
-  assertEquals((await replay({ ...turn, assistant: "" }).next()).done, true);
+  assertEquals(toParts(turn), [{ type: "speech", text: "Hi there." }]);
+  assertEquals(toParts({ ...turn, assistant: "" }), []);
 });
 
 Deno.test("answer() fills a long silence when it is told to, and only then", async () => {
@@ -453,7 +440,7 @@ Deno.test("answer() fills a long silence when it is told to, and only then", asy
     const parts = makeParts(createScriptedProvider(slow));
     const patient = { ...parts, agent: { ...agent, fillerAfterMs } };
     const said = await collect(
-      answer(id, { text: "?" }, patient)(never, ignore),
+      answer(id, { text: "?" }, patient),
     );
     const expected = fillerAfterMs === 5
       ? ["One moment.", " Here."]
@@ -467,24 +454,14 @@ Deno.test("answer() warns when the window is nearly full", async () => {
     yield { type: "text-delta", text: "Hm." };
     yield { type: "finish", usage: { inputTokens: 8_000 } };
   }));
-  await collect(answer(id, { text: "?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "?" }, parts));
   assertStringIncludes(parts.lines.join("\n"), "history.nearly_full");
 });
 
 Deno.test("answer() writes what happened in order", async () => {
-  const records: SessionRecord[] = [];
-  const memory = createMemoryStore();
-  const store: SessionStore = {
-    ...memory,
-    update: (id, change) =>
-      memory.update(id, (session) => {
-        const added = change(session);
-        records.push(...added);
-        return added;
-      }),
-  };
+  const { store, records } = createRecordingStore();
   const parts = makeParts(createScriptedProvider(says("Hi")), store);
-  await collect(answer(id, { text: "Hello" }, parts)(never, ignore));
+  await collect(answer(id, { text: "Hello" }, parts));
   assertEquals(records.map(({ type }) => type), ["user", "assistant", "end"]);
 });
 
@@ -525,21 +502,11 @@ Deno.test("answer() runs what the model calls, and speaks, sends and stores all 
     calls([weather.call], { text: "Let me see.", raw }),
     says("The sky ", "is blue."),
   );
-  const records: SessionRecord[] = [];
-  const memory = createMemoryStore();
-  const store: SessionStore = {
-    ...memory,
-    update: (id, change) =>
-      memory.update(id, (session) => {
-        const added = change(session);
-        records.push(...added);
-        return added;
-      }),
-  };
+  const { store, records } = createRecordingStore();
   const parts = { ...makeParts(provider, store), tools: [weather.tool] };
   const announced = { tool: "weather", call_id: "call_weather" };
   assertEquals(
-    await collectAll(answer(id, { text: "Weather?" }, parts)(never, ignore)),
+    await collectAll(play(answer(id, { text: "Weather?" }, parts))),
     [
       "Let me see.",
       { ...announced, status: "running" },
@@ -578,9 +545,9 @@ Deno.test("answer() shows the model the tools of the turn before", async () => {
     says("You are welcome."),
   );
   const parts = { ...makeParts(provider), tools: [weather.tool] };
-  await collect(answer(id, { text: "Weather?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "Weather?" }, parts));
   await collect(
-    answer({ ...id, turnId: "t2" }, { text: "Thanks." }, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, { text: "Thanks." }, parts),
   );
   assertEquals(provider.requests[2]?.messages, [
     { role: "user", text: "Weather?" },
@@ -604,15 +571,18 @@ Deno.test("answer() keeps what a tool is told to remember in mind, from the next
   });
   const provider = createScriptedProvider(calls([note.call]), says("Noted."));
   const parts = { ...makeParts(provider), tools: [note.tool] };
-  await collect(answer(id, { text: "I like tea." }, parts)(never, ignore));
+  await collect(answer(id, { text: "I like tea." }, parts));
   await collect(
-    answer({ ...id, turnId: "t2" }, { text: "What?" }, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, { text: "What?" }, parts),
   );
-  assertEquals(provider.requests[0]?.system, "Be brief.");
-  assertMatch(
-    provider.requests[2]?.system ?? "",
-    /^Be brief\.\n.+:\n- The caller likes tea\.\n- The caller is in Bonn\.$/,
+  const note2 = '[Noted earlier in this call: "The caller likes tea."; ' +
+    '"The caller is in Bonn.".]';
+  assertEquals(
+    provider.requests[2]?.messages.at(-1)?.text,
+    `${note2}\nWhat?`,
   );
+  // What the model has read before stays as it was.
+  assertEquals(provider.requests[2]?.system, provider.requests[0]?.system);
 });
 
 Deno.test("answer() leaves a valid conversation behind when the caller interrupts a tool", async () => {
@@ -630,10 +600,9 @@ Deno.test("answer() leaves a valid conversation behind when the caller interrupt
   );
   const parts = { ...makeParts(provider), tools: [slow.tool] };
   const controller = new AbortController();
-  const turn = answer(id, { text: "Weather?" }, parts)(
-    controller.signal,
-    ignore,
-  );
+  const turn = play(answer(id, { text: "Weather?" }, parts), {
+    signal: controller.signal,
+  });
   assertEquals((await turn.next()).value, {
     type: "speech",
     text: "Let me see.",
@@ -655,7 +624,7 @@ Deno.test("answer() leaves a valid conversation behind when the caller interrupt
     interruption: { textHeard: "Let me" },
   };
   await collect(
-    answer({ ...id, turnId: "t2" }, question, parts)(never, ignore),
+    answer({ ...id, turnId: "t2" }, question, parts),
   );
   assertEquals(provider.requests[1]?.messages, [
     { role: "user", text: "Weather?" },
@@ -676,15 +645,17 @@ Deno.test("answer() asks no model when the caller leaves while their words are b
   const memory = createMemoryStore();
   const store: SessionStore = {
     ...memory,
-    update: (id, change) => {
+    open: (id, change, options) => {
       controller.abort();
-      return memory.update(id, change);
+      return memory.open(id, change, options);
     },
   };
   const provider = createScriptedProvider(says("Hi."));
   const parts = makeParts(provider, store);
-  const turn = answer(id, { text: "?" }, parts)(controller.signal, ignore);
-  assertEquals(await collect(turn), []);
+  const turn = play(answer(id, { text: "?" }, parts), {
+    signal: controller.signal,
+  });
+  assertEquals(await Array.fromAsync(turn), []);
   assertEquals(provider.requests.length, 0);
   const kept = (await store.load("conv")).turn("t1");
   assertEquals(kept?.user, "?");
@@ -701,7 +672,7 @@ Deno.test("answer() logs a tool that fails, and goes on", async () => {
   );
   const parts = { ...makeParts(provider), tools: [broken.tool] };
   assertEquals(
-    await collect(answer(id, { text: "?" }, parts)(never, ignore)),
+    await collect(answer(id, { text: "?" }, parts)),
     ["I couldn't."],
   );
   const line = JSON.parse(
@@ -725,7 +696,7 @@ Deno.test("answer() fills the silence of a slow tool when it is told to", async 
       tools: [slow.tool],
       agent: { ...agent, toolFillerAfterMs },
     };
-    const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+    const said = await collect(answer(id, { text: "?" }, parts));
     assertEquals(
       said,
       toolFillerAfterMs === 0 ? ["Blue."] : ["Let me see.", " Blue."],
@@ -741,7 +712,7 @@ Deno.test("answer() apologises when tools were called and no word followed", asy
     says(" "),
   );
   const parts = { ...makeParts(provider), tools: [quiet.tool] };
-  const said = await collect(answer(id, { text: "?" }, parts)(never, ignore));
+  const said = await collect(answer(id, { text: "?" }, parts));
   assertEquals(said.join("").trim(), "Sorry.");
   assertEquals((await parts.store.load("conv")).turn("t1")?.status, "failed");
 });
@@ -752,7 +723,7 @@ Deno.test("answer() answers a turn that was cut short in a tool anew, without it
   const parts = { ...makeParts(provider), tools: [slow.tool] };
   await interrupted("t1", { text: "A?" }, parts);
   assertEquals((await parts.store.load("conv")).turn("t1")?.steps.length, 1);
-  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "A?" }, parts));
   assertEquals(provider.requests[1]?.messages, [{ role: "user", text: "A?" }]);
   assertEquals((await parts.store.load("conv")).turn("t1")?.steps, []);
 });
@@ -766,7 +737,7 @@ Deno.test("answer() answers a turn anew in which the process died after a call",
     { type: "user", turnId: "t1", text: "A?", at },
     { type: "calls", turnId: "t1", calls: [call], at },
   ]);
-  await collect(answer(id, { text: "A?" }, parts)(never, ignore));
+  await collect(answer(id, { text: "A?" }, parts));
   assertEquals((await parts.store.load("conv")).turn("t1")?.steps, []);
 });
 
@@ -786,10 +757,10 @@ Deno.test("answer() fills the date, the caller and the session's metadata into t
     metadata: { user: { name: "Ada" } },
     fromPhoneNumber: "+4930",
   };
-  await collect(answer(call, { text: "?" }, parts)(never, ignore));
+  await collect(answer(call, { text: "?" }, parts));
   assertMatch(
     provider.requests[0]?.system ?? "",
-    /^Saturday,? 21 November 2026, 16:05\. \+4930 is Ada\. \{\{other\}\}$/,
+    /^Saturday,? 21 November 2026, 16:05\. \+4930 is Ada\. \{\{other\}\}\n/,
   );
 });
 
@@ -806,7 +777,7 @@ Deno.test("answer() tells a tool whose call it is", async () => {
     fromPhoneNumber: "+4930",
     toPhoneNumber: "+4940",
   };
-  await collect(answer(call, { text: "?" }, parts)(never, ignore));
+  await collect(answer(call, { text: "?" }, parts));
   assertEquals(seen?.conversationId, "conv");
   assertEquals(seen?.turnId, "t1");
   assertEquals(seen?.metadata, { plan: "gold" });

@@ -11,10 +11,11 @@ export const agent: Agent = {
   welcomeMessage: "Welcome!",
   welcomeBackMessage: "Welcome back!",
   errorMessage: "Sorry.",
-  fillerMessage: "One moment.",
+  fillerMessages: ["One moment."],
   fillerAfterMs: 0,
   toolFillerMessage: "Let me see.",
   toolFillerAfterMs: 0,
+  maxAnswerTokens: 1_024,
   speechCleanup: true,
   contextTokens: 8_192,
 };

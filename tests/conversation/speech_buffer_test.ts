@@ -1,20 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { createVoice, type Voice } from "../../src/conversation/voice.ts";
+import {
+  createSpeechBuffer,
+  type SpeechBuffer,
+} from "../../src/conversation/speech_buffer.ts";
 
 /** What becomes of these words of the model, and of what comes in between. */
 function speak(
   ...words: (string | { flush: true } | { say: string })[]
 ): string {
-  const voice: Voice = createVoice(false);
+  const buffer: SpeechBuffer = createSpeechBuffer(false);
   return words.map((word) => {
-    if (typeof word === "string") return voice.say(word);
-    return "say" in word ? voice.interject(word.say) : voice.flush();
+    if (typeof word === "string") return buffer.push(word);
+    return "say" in word ? buffer.interject(word.say) : buffer.flush();
   }).join("|");
 }
 
 const flush = { flush: true } as const;
 
-Deno.test("createVoice() leaves the model's text alone where nothing is to be cleaned", () => {
+Deno.test("createSpeechBuffer() leaves the model's text alone where nothing is to be cleaned", () => {
   assertEquals(
     speak("**Hel", "lo** ", "🙂\n", "- you"),
     "**Hel|lo** |🙂\n|- you",
@@ -22,7 +25,7 @@ Deno.test("createVoice() leaves the model's text alone where nothing is to be cl
   assertEquals(speak("Hello.", flush), "Hello.|");
 });
 
-Deno.test("createVoice() parts what is said after a pause from what was said before", () => {
+Deno.test("createSpeechBuffer() parts what is said after a pause from what was said before", () => {
   assertEquals(
     speak("Let me look.", flush, "It is", " six."),
     "Let me look.|| It is| six.",
@@ -30,7 +33,7 @@ Deno.test("createVoice() parts what is said after a pause from what was said bef
   assertEquals(speak("One.", flush, flush, "Two."), "One.||| Two.");
 });
 
-Deno.test("createVoice() adds no space where there is one, or nothing to part", () => {
+Deno.test("createSpeechBuffer() adds no space where there is one, or nothing to part", () => {
   assertEquals(speak("One. ", flush, "Two."), "One. ||Two.");
   assertEquals(speak("One.\n", flush, "Two."), "One.\n||Two.");
   assertEquals(speak("One.", flush, " Two."), "One.|| Two.");
@@ -39,11 +42,11 @@ Deno.test("createVoice() adds no space where there is one, or nothing to part", 
   assertEquals(speak("One.", "", "Two."), "One.||Two.");
 });
 
-Deno.test("createVoice() remembers the pause until there are words again", () => {
+Deno.test("createSpeechBuffer() remembers the pause until there are words again", () => {
   assertEquals(speak("One.", flush, "", "Two."), "One.||| Two.");
 });
 
-Deno.test("createVoice() puts a space on either side of words from elsewhere", () => {
+Deno.test("createSpeechBuffer() puts a space on either side of words from elsewhere", () => {
   assertEquals(
     speak({ say: "One moment." }, "It is six."),
     "One moment.| It is six.",
@@ -57,19 +60,19 @@ Deno.test("createVoice() puts a space on either side of words from elsewhere", (
   assertEquals(speak("Well.", { say: "" }, "Six."), "Well.|| Six.");
 });
 
-Deno.test("createVoice() begins anew with each voice", () => {
+Deno.test("createSpeechBuffer() begins anew with each voice", () => {
   speak("One.", flush);
   assertEquals(speak("Two."), "Two.");
 });
 
 for (const cleanup of [true, false]) {
-  Deno.test(`createVoice() speaks all of a plain sentence with cleanup ${cleanup ? "on" : "off"}`, () => {
-    const voice = createVoice(cleanup);
+  Deno.test(`createSpeechBuffer() speaks all of a plain sentence with cleanup ${cleanup ? "on" : "off"}`, () => {
+    const buffer = createSpeechBuffer(cleanup);
     const spoken = [
       ..."Hello there, it is half past four.",
-    ].map((letter) => voice.say(letter)).join("") + voice.flush();
+    ].map((letter) => buffer.push(letter)).join("") + buffer.flush();
     assertEquals(spoken.trim(), "Hello there, it is half past four.");
-    const more = voice.say("And more.") + voice.flush();
+    const more = buffer.push("And more.") + buffer.flush();
     assertEquals(more.trim(), "And more.");
     assertEquals(/\s$/.test(spoken) !== /^\s/.test(more), true);
   });

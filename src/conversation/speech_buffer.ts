@@ -1,15 +1,16 @@
 /**
- * One agent's voice in one turn: the model's text made fit for speaking, and
- * what tools and the policy put in between, so that words never run together.
+ * What the agent says in one turn, on its way to be spoken: the model's text
+ * made speakable, and what comes in between from elsewhere, so that words never
+ * run together.
  *
  * @module
  */
 import { createSpeechCleaner, type SpeechCleaner } from "../speech/mod.ts";
 
-/** A voice. */
-export interface Voice {
+/** What the agent says in one turn. */
+export interface SpeechBuffer {
   /** Takes the model's text; gives what can be spoken of it now. */
-  say(text: string): string;
+  push(text: string): string;
   /** Gives what was held back: the model pauses or has finished. */
   flush(): string;
   /** Takes words that come whole, from elsewhere than the model. */
@@ -17,11 +18,11 @@ export interface Voice {
 }
 
 /**
- * Makes a voice.
+ * Makes the buffer of one turn.
  *
  * @param cleanup whether markup, reasoning and the like are taken out
  */
-export function createVoice(cleanup: boolean): Voice {
+export function createSpeechBuffer(cleanup: boolean): SpeechBuffer {
   const make = cleanup ? createSpeechCleaner : createPlain;
   let cleaner = make();
   let last = "";
@@ -38,7 +39,7 @@ export function createVoice(cleanup: boolean): Voice {
   }
 
   return {
-    say: (text) => join(cleaner.push(text)),
+    push: (text) => join(cleaner.push(text)),
     flush() {
       const rest = join(cleaner.end());
       cleaner = make();

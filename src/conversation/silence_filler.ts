@@ -1,0 +1,68 @@
+/**
+ * A few words for a caller who would otherwise hear nothing for long, whatever
+ * it is that takes so long: a model, a tool, another try.
+ *
+ * @module
+ */
+import type { Alarms } from "../providers/alarms.ts";
+
+/** Watches the silence of one turn. */
+export interface SilenceFiller {
+  /**
+   * The caller has spoken and waits.
+   *
+   * @param turnNumber chooses the message to begin with, so that they vary
+   */
+  begin(turnNumber: number): void;
+  /** Something is being said, which takes its time. */
+  onSpeech(text: string): void;
+}
+
+/** What is said, and when. */
+export interface SilenceOptions {
+  /** Said in turn. None: nothing is said. */
+  fillerMessages: readonly string[];
+  /** After so long a silence, in milliseconds. 0: nothing is said. */
+  fillerAfterMs: number;
+}
+
+/** How long a letter takes to be spoken: some 15 are in a second. */
+const LETTER_MS = 65;
+
+/**
+ * Makes the filler of one turn.
+ *
+ * @param say says a message, which then comes back as {@linkcode SilenceFiller.onSpeech}
+ */
+export function createSilenceFiller(
+  { fillerMessages, fillerAfterMs }: SilenceOptions,
+  alarms: Alarms,
+  say: (text: string) => void,
+): SilenceFiller {
+  const isOff = fillerAfterMs === 0 || fillerMessages.length === 0;
+  let next = 0;
+  /** When all that was said will have been heard. */
+  let silentFrom = 0;
+
+  function watch(): void {
+    if (isOff) return;
+    const speakingMs = Math.max(silentFrom - performance.now(), 0);
+    alarms.set("filler", speakingMs + fillerAfterMs, () => {
+      const message = fillerMessages[next++ % fillerMessages.length];
+      if (message !== undefined) say(message);
+    });
+  }
+
+  return {
+    begin(turnNumber) {
+      next = turnNumber;
+      silentFrom = performance.now();
+      watch();
+    },
+    onSpeech(text) {
+      const from = Math.max(silentFrom, performance.now());
+      silentFrom = from + text.length * LETTER_MS;
+      watch();
+    },
+  };
+}

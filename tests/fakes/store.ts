@@ -1,0 +1,43 @@
+/**
+ * A store in memory that keeps each record it was given, in order, whichever
+ * way it came.
+ *
+ * @module
+ */
+import { createMemoryStore } from "../../src/sessions/memory.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import type { Change, SessionStore } from "../../src/sessions/store.ts";
+
+/** Makes the store, and the list that it fills. */
+export function createRecordingStore(): {
+  store: SessionStore;
+  records: SessionRecord[];
+} {
+  const records: SessionRecord[] = [];
+  const memory = createMemoryStore();
+  const seen = (change: Change): Change => (session) => {
+    const added = change(session);
+    records.push(...added);
+    return added;
+  };
+  const store: SessionStore = {
+    ...memory,
+    update: (id, change) => memory.update(id, seen(change)),
+    async open(id, change, options) {
+      const writer = await memory.open(id, seen(change), options);
+      return {
+        get session() {
+          return writer.session;
+        },
+        add(record) {
+          records.push(record);
+          writer.add(record);
+        },
+        flush: writer.flush,
+        look: writer.look,
+        close: writer.close,
+      };
+    },
+  };
+  return { store, records };
+}

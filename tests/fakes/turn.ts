@@ -1,0 +1,85 @@
+/**
+ * Runs a turn for a listener that takes its parts one by one.
+ *
+ * @module
+ */
+import type {
+  RunTurn,
+  TurnOutput,
+  TurnPart,
+} from "../../src/conversation/turn.ts";
+
+/** How a turn is listened to. */
+export interface PlayOptions {
+  /** Ends the turn. */
+  signal?: AbortSignal;
+  /** Called when the caller's words are kept. */
+  onStored?: () => void;
+}
+
+/**
+ * The parts of a turn, each as it comes. A turn waits until its last part was
+ * taken, and is ended when the listener leaves.
+ */
+export async function* play(
+  run: RunTurn,
+  { signal, onStored = () => {} }: PlayOptions = {},
+): AsyncGenerator<TurnPart, void> {
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
+  const queue: { part: TurnPart; taken: () => void }[] = [];
+  let wake = Promise.withResolvers<void>();
+  let isOver = false;
+  let taken = () => {};
+  const out: TurnOutput = {
+    stored: onStored,
+    write(part) {
+      if (isOver) return undefined;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      queue.push({ part, taken: resolve });
+      wake.resolve();
+      return promise;
+    },
+  };
+  const done = run(controller.signal, out).finally(() => {
+    isOver = true;
+    wake.resolve();
+  });
+  done.catch(() => {});
+  try {
+    while (true) {
+      const next = queue.shift();
+      if (next) {
+        taken = next.taken;
+        yield next.part;
+        taken();
+      } else if (isOver) {
+        return await done;
+      } else {
+        await wake.promise;
+        wake = Promise.withResolvers();
+      }
+    }
+  } finally {
+    isOver = true;
+    controller.abort();
+    taken();
+    for (const { taken } of queue) taken();
+    signal?.removeEventListener("abort", onAbort);
+    await done;
+  }
+}
+
+/** What is said in a turn, piece by piece. */
+export async function listen(
+  run: RunTurn,
+  options: PlayOptions = {},
+): Promise<string[]> {
+  const said: string[] = [];
+  for await (const part of play(run, options)) {
+    if (part.type === "speech") said.push(part.text);
+  }
+  return said;
+}
