@@ -1,10 +1,13 @@
 /**
- * The files of the file store: their names, and reading and writing them.
+ * The files of the file store: their names, and reading and writing them. What
+ * a turn waits for is synchronous: an asynchronous call is a trip to another
+ * thread, and costs some 30 times as much as a small write itself.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
+import { toPreview } from "./_page.ts";
 import { parseRecord } from "./record.ts";
 import type { SessionInfo } from "./store.ts";
 
@@ -42,35 +45,73 @@ export async function listFiles(folder: string): Promise<SessionInfo[]> {
   for (let start = 0; start < names.length; start += STATS_AT_ONCE) {
     await Promise.all(
       names.slice(start, start + STATS_AT_ONCE).map(async (id) => {
-        const { mtime } = await statOf(`${folder}/${id}`) ?? {};
+        const { mtime } = await ifFound(Deno.stat(`${folder}/${id}`)) ?? {};
         // Gone since the folder was read.
         if (!mtime) return;
         found.push({ id, at: mtime.toISOString(), ms: mtime.getTime() });
       }),
     );
   }
-  return found.sort((a, b) => b.ms - a.ms || (a.id < b.id ? 1 : -1));
+  return found.sort((a, b) => b.ms - a.ms || (a.id < b.id ? 1 : -1))
+    .map(({ id, at }) => ({ id, at }));
 }
 
 const EXTENSION = ".jsonl";
 const STATS_AT_ONCE = 200;
 
-/** The conversation that a file holds; none when its first line is torn. */
-export async function idOf(
+/**
+ * Which conversation a file holds and how it begins, from the file's own
+ * beginning. Nothing when it is gone, or its first line torn.
+ */
+export async function describeFile(
   folder: string,
   name: string,
-): Promise<string | undefined> {
-  if (!name.includes("~")) return name.slice(0, -EXTENSION.length);
-  const bytes = await readFrom(`${folder}/${name}`, 0);
-  const [line = ""] = new TextDecoder().decode(bytes).split("\n", 1);
-  const record = parseRecord(line);
-  return record?.type === "session" ? record.id : undefined;
+): Promise<Omit<SessionInfo, "at"> | undefined> {
+  let id = name.includes("~") ? undefined : name.slice(0, -EXTENSION.length);
+  let words: string | undefined;
+  for (const length of HEAD_BYTES) {
+    const head = await ifFound(readHead(`${folder}/${name}`, length));
+    // Gone, or opened for a turn that has said nothing yet.
+    if (head === undefined || head.length === 0) return undefined;
+    const lines = new TextDecoder().decode(head).split("\n").slice(0, -1);
+    for (const line of lines) {
+      const record = parseRecord(line);
+      if (record?.type === "session") id ??= record.id;
+      if (record?.type === "user") words ??= record.text;
+    }
+    if ((id !== undefined && words) || head.length < length) break;
+  }
+  return id === undefined ? undefined : { id, ...toPreview(words) };
+}
+
+/** Enough for most; and, where the first lines are long, for two of the longest records. */
+const HEAD_BYTES = [4_096, 131_072];
+
+async function readHead(path: string, length: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+async function ifFound<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** What is known of a file, if it is there. */
-export async function statOf(file: string): Promise<Deno.FileInfo | undefined> {
+export function statOf(path: string): Deno.FileInfo | undefined {
   try {
-    return await Deno.stat(file);
+    return Deno.statSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -82,8 +123,13 @@ export function bornOf({ ino, birthtime }: Deno.FileInfo): string {
   return `${ino} ${birthtime?.getTime()}`;
 }
 
+/** Makes a folder that nobody else on this machine may look into; one that is there stays as it is. */
+export function makeFolder(path: string): void {
+  Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+}
+
 /** Opens a file for adding to its end; makes it, and its folder, where they aren't there. */
-export async function openToAdd(path: string): Promise<Deno.FsFile> {
+export function openToAdd(path: string): Deno.FsFile {
   const options: Deno.OpenOptions = {
     append: true,
     // While it is locked, Windows lets nobody read it but through this; and it
@@ -94,34 +140,28 @@ export async function openToAdd(path: string): Promise<Deno.FsFile> {
     mode: 0o600,
   };
   try {
-    return await Deno.open(path, options);
+    return Deno.openSync(path, options);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    await Deno.mkdir(dirname(path), { recursive: true });
-    return await Deno.open(path, options);
+    makeFolder(dirname(path));
+    return Deno.openSync(path, options);
   }
 }
 
 /** A file's bytes from an offset to its end. */
-export async function readFrom(
-  path: string,
-  offset: number,
-): Promise<Uint8Array> {
-  using file = await Deno.open(path);
-  return await readRest(file, offset);
+export function readFrom(path: string, offset: number): Uint8Array {
+  using file = Deno.openSync(path);
+  return readRest(file, offset);
 }
 
 /** An open file's bytes from an offset to its end. */
-export async function readRest(
-  file: Deno.FsFile,
-  offset: number,
-): Promise<Uint8Array> {
-  await file.seek(offset, Deno.SeekMode.Start);
-  const size = (await file.stat()).size - offset;
+export function readRest(file: Deno.FsFile, offset: number): Uint8Array {
+  file.seekSync(offset, Deno.SeekMode.Start);
+  const size = file.statSync().size - offset;
   const bytes = new Uint8Array(Math.max(size, 0));
   let filled = 0;
   while (filled < bytes.length) {
-    const count = await file.read(bytes.subarray(filled));
+    const count = file.readSync(bytes.subarray(filled));
     if (count === null) break;
     filled += count;
   }
@@ -129,12 +169,9 @@ export async function readRest(
 }
 
 /** Writes all of it: one call may take only a part. */
-export async function writeAll(
-  file: Deno.FsFile,
-  bytes: Uint8Array,
-): Promise<void> {
+export function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.length) {
-    written += await file.write(bytes.subarray(written));
+    written += file.writeSync(bytes.subarray(written));
   }
 }

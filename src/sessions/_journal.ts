@@ -5,16 +5,21 @@
  *
  * @module
  */
+import { attempt } from "./_attempt.ts";
+import { Cache } from "./_cache.ts";
+import { JournalLog } from "./_journal_log.ts";
+import { JournalWriter } from "./_journal_writer.ts";
 import { createSerial } from "./_serial.ts";
 import type { SessionRecord } from "./record.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import {
   type Change,
   type ListOptions,
+  type OpenOptions,
   PAGE_SIZE,
   type SessionPage,
   type SessionStore,
-  StoreError,
+  type SessionWriter,
 } from "./store.ts";
 
 /** How far a conversation is known. */
@@ -65,142 +70,80 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** A conversation as far as it was read. */
-interface Entry {
-  session: Session;
-  /** Absent: there is none yet. */
-  position?: Position;
-}
-
-/**
- * Makes a store of an engine.
- *
- * @param cached how many conversations stay in memory
- */
+/** Makes a store of an engine. */
 export function createJournalStore(
   journal: Journal,
-  cached = 1_000,
+  cacheBytes?: number,
 ): SessionStore {
   const serial = createSerial();
-  const entries = new Map<string, Entry>();
+  const cache = new Cache<JournalLog>(cacheBytes);
+
+  /** Does one thing at a time on a conversation, which is kept in memory after. */
+  function use<T>(
+    id: string,
+    task: (log: JournalLog) => Promise<T>,
+  ): Promise<T> {
+    return serial(id, async () => {
+      const log = cache.get(id) ?? new JournalLog(journal, id);
+      const result = await task(log);
+      cache.keep(id, log);
+      return result;
+    });
+  }
 
   function load(id: string): Promise<Session> {
-    return serial(id, async () => (await refresh(id)).session);
+    return use(id, async (log) => {
+      await log.refresh();
+      return log.session;
+    });
   }
 
   function update(id: string, change: Change): Promise<Session> {
-    return serial(id, async () => {
-      let entry = entries.get(id);
-      let isFresh = false;
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        if (entry === undefined) {
-          entry = await refresh(id);
-          isFresh = true;
-        }
-        const records = change(entry.session);
-        if (records.length > 0) {
-          if (await append(id, entry, records)) return entry.session;
-        } else if (isFresh) return entry.session;
-        // What was known is old: another instance has added something.
-        entry = undefined;
-        await pause(attempt);
-      }
-      throw new StoreError(
-        `Cannot write session "${id}": too many write to it at once`,
+    return use(id, async (log) => {
+      await log.update(change);
+      return log.session;
+    });
+  }
+
+  function open(
+    id: string,
+    change: Change,
+    options?: OpenOptions,
+  ): Promise<SessionWriter> {
+    return use(id, async (log) => {
+      await log.update(change);
+      return new JournalWriter(
+        log,
+        (task) => serial(id, task),
+        () => cache.get(id) === log && cache.keep(id, log),
+        options,
       );
     });
   }
 
-  /** Brings what is in memory up to the engine. */
-  async function refresh(id: string): Promise<Entry> {
-    let entry: Entry = entries.get(id) ?? { session: new Session(id) };
-    const known = entry.position;
-    const what = `read session "${id}"`;
-    let found = await attempt(what, () => journal.read(id, known));
-    if (found && known && found.position.length < known.length) {
-      // The engine came back without the last of it: from a copy, or a backup.
-      found = await attempt(what, () => journal.read(id));
-      entry = { session: new Session(id) };
-    }
-    if (found?.position.generation !== known?.generation) {
-      entry = { session: new Session(id) };
-    }
-    if (found) {
-      for (const record of found.records) entry.session.apply(record);
-      entry.position = found.position;
-    }
-    remember(id, entry);
-    return entry;
-  }
-
-  async function append(
-    id: string,
-    entry: Entry,
-    records: readonly SessionRecord[],
-  ): Promise<boolean> {
-    try {
-      const position = await attempt(
-        `write session "${id}"`,
-        () => journal.append(id, entry.position, records, crypto.randomUUID()),
-      );
-      if (position === undefined) return false;
-      for (const record of records) entry.session.apply(record);
-      entry.position = position;
-      remember(id, entry);
-      return true;
-    } catch (error) {
-      // It may have been written all the same: read it afresh next time.
-      entries.delete(id);
-      throw error;
-    }
-  }
-
-  function remember(id: string, entry: Entry): void {
-    entries.delete(id);
-    entries.set(id, entry);
-    if (entries.size <= cached) return;
-    const [oldest] = entries.keys();
-    if (oldest !== undefined) entries.delete(oldest);
+  function remove(id: string): Promise<boolean> {
+    return serial(id, async () => {
+      const log = cache.get(id) ?? new JournalLog(journal, id);
+      const wasThere = await log.delete();
+      cache.delete(id);
+      return wasThere;
+    });
   }
 
   return {
     name: journal.name,
     load,
     update,
-    open: () => Promise.reject(new StoreError("Cannot open yet")),
+    open,
     list: (options: ListOptions = {}) =>
       attempt(
         "list the sessions",
         () => journal.list({ ...options, limit: options.limit ?? PAGE_SIZE }),
       ),
-    delete: (id) =>
-      serial(id, () => {
-        entries.delete(id);
-        return attempt(`delete session "${id}"`, () => journal.delete(id));
-      }),
+    delete: remove,
     sweep: (before) =>
       attempt("delete old sessions", () => journal.sweep(before)),
     check: () => attempt(`reach the ${journal.name} store`, journal.check),
     close: () => journal.close(),
   };
-}
-
-/** Each time one of those who write at once gets its turn. */
-const MAX_ATTEMPTS = 100;
-
-/** A moment of a random length, so that two don't meet again; none at first. */
-async function pause(attempt: number): Promise<void> {
-  if (attempt === 0) return;
-  const ms = Math.random() * Math.min(5 * attempt, 50);
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function attempt<T>(what: string, task: () => Promise<T>): Promise<T> {
-  try {
-    return await task();
-  } catch (cause) {
-    if (cause instanceof StoreError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StoreError(`Cannot ${what}: ${reason}`, { cause });
-  }
 }

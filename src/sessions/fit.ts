@@ -5,11 +5,16 @@
  * @module
  */
 import type { SessionRecord } from "./record.ts";
+import { StoreError } from "./store.ts";
 
 /** The longest record, as JSON in UTF-8. Deno KV takes 64 KiB with what it adds. */
 export const MAX_RECORD_BYTES = 60_000;
 
-/** Makes records of one that fit; none of a page's answer that doesn't. */
+/**
+ * Makes records of one that fit; none of a page's answer that doesn't.
+ *
+ * @throws {StoreError} when its ids alone are too long
+ */
 export function fitRecord(record: SessionRecord): SessionRecord[] {
   if (fits(record)) return [record];
   switch (record.type) {
@@ -134,8 +139,8 @@ function toJson(value: unknown): string {
   return JSON.stringify(value) ?? "";
 }
 
-function tooLong({ type }: SessionRecord): RangeError {
-  return new RangeError(
+function tooLong({ type }: SessionRecord): StoreError {
+  return new StoreError(
     `Cannot keep a record of type "${type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
   );
 }

@@ -23,8 +23,8 @@ export interface KvStoreOptions {
   path?: string;
   /** Told of each record that can't be read; the number counts from 1. */
   onBadRecord?: (record: { id: string; number: number }) => void;
-  /** How many conversations stay in memory. Default 1,000. */
-  cached?: number;
+  /** How much memory the conversations may take that stay there. Default 64 MB. */
+  cacheBytes?: number;
   /**
    * How long one step may take while the database can't be reached, in
    * milliseconds, before it fails. Default 5,000.
@@ -37,7 +37,7 @@ export interface KvStoreOptions {
  * Deno must run with `"unstable": ["kv"]` in `deno.json`, or `--unstable-kv`.
  */
 export function createKvStore(options: KvStoreOptions = {}): SessionStore {
-  const { onBadRecord, cached, ...database } = options;
+  const { onBadRecord, cacheBytes, ...database } = options;
   const journal = createKvJournal(createKvDatabase(database), onBadRecord);
-  return createJournalStore(journal, cached);
+  return createJournalStore(journal, cacheBytes);
 }

@@ -23,8 +23,8 @@ export interface PostgresStoreOptions {
   url: string;
   /** Told of each record that could not be read. */
   onBadRecord?: (record: { id: string; seq: number }) => void;
-  /** How many conversations stay in memory. Default 1,000. */
-  cached?: number;
+  /** How much memory the conversations may take that stay there. Default 64 MB. */
+  cacheBytes?: number;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface PostgresStoreOptions {
 export function createPostgresStore(
   options: PostgresStoreOptions,
 ): SessionStore {
-  return createJournalStore(createPostgresJournal(options), options.cached);
+  return createJournalStore(createPostgresJournal(options), options.cacheBytes);
 }
 
 function createPostgresJournal(

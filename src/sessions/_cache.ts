@@ -1,0 +1,56 @@
+/**
+ * The conversations that a store has in memory.
+ *
+ * @module
+ */
+import type { Session } from "./session.ts";
+
+/** What is kept of a conversation besides its content. */
+export interface Cached {
+  /** Tells how much memory it takes. */
+  session: Session;
+  /** Whether a turn is at work on it; then it stays. */
+  readonly isOpen: boolean;
+}
+
+/** Keeps what was used last, up to a number of bytes. */
+export class Cache<T extends Cached> {
+  readonly #kept = new Map<string, { value: T; bytes: number }>();
+  #bytes = 0;
+
+  /** Makes an empty one. Default 64 MB. */
+  constructor(readonly maxBytes = 64 * MB) {}
+
+  /** About how much memory all of it takes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What is kept under an id. */
+  get(id: string): T | undefined {
+    return this.#kept.get(id)?.value;
+  }
+
+  /** Keeps one as it is now, and drops those that were used the longest ago. */
+  keep(id: string, value: T): void {
+    this.delete(id);
+    const { bytes } = value.session;
+    this.#kept.set(id, { value, bytes });
+    this.#bytes += bytes;
+    if (this.#bytes <= this.maxBytes) return;
+    for (const [id, { value }] of this.#kept) {
+      if (value.isOpen) continue;
+      this.delete(id);
+      if (this.#bytes <= this.maxBytes) return;
+    }
+  }
+
+  /** Drops one. */
+  delete(id: string): void {
+    this.#bytes -= this.#kept.get(id)?.bytes ?? 0;
+    this.#kept.delete(id);
+  }
+}
+
+/** As `CACHE_MB` counts. */
+export const MB = 1_048_576;
