@@ -8,9 +8,11 @@
  */
 import { printText } from "../../src/log.ts";
 import { type Figure, toTable } from "./_table.ts";
+import { benchGrowth } from "./growth.ts";
 import { benchHangUp } from "./hangup.ts";
 import { benchSpeech } from "./speech.ts";
 import { benchStores } from "./stores.ts";
+import { benchStreams } from "./streams.ts";
 import { benchTurns } from "./turns.ts";
 
 /** Each bench, and whether it has a quick form. */
@@ -22,6 +24,8 @@ const BENCHES: Record<
   }
 > = {
   turns: { run: benchTurns, isQuick: true },
+  streams: { run: benchStreams, isQuick: false },
+  growth: { run: benchGrowth, isQuick: true },
   speech: { run: benchSpeech, isQuick: true },
   hangup: { run: benchHangUp, isQuick: true },
   stores: { run: benchStores, isQuick: false },

@@ -54,7 +54,7 @@ const pace = { firstMs: 0, tokenMs: 0 };
 
 /** What is due after a first token's wait, and after any other's, in order. */
 const queues: { at: number; go: () => void }[][] = [[], []];
-let timer: number | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
 
 function ollamaLine(message: object, more: object): string {
   const line = {
