@@ -8,10 +8,59 @@
 export interface Figure {
   what: string;
   value: string;
+  /** What the bare relay, or whatever it is compared with, took in the same run. */
+  other?: string;
+  /** The value over the other's. */
+  ratio?: number;
   /** What it has to stay under, where there is a bound. */
   bound?: string;
   /** Whether it does. */
   holds?: boolean;
+  /** So far beyond the bound that it can't be this machine's noise. */
+  isClearMiss?: boolean;
+}
+
+/** Two things measured in turn, a sample a round. */
+export interface Pair {
+  value: readonly number[];
+  other: readonly number[];
+}
+
+/** What a pair may come to. */
+export interface Limit {
+  /** The highest value over the other. */
+  ratio?: number;
+  /** The highest value above the other. */
+  added?: number;
+}
+
+/**
+ * Noise of the machines that this was tried on: a ratio of medians of three
+ * strayed by up to a quarter from run to run, a time by some milliseconds.
+ */
+const CLEAR = { factor: 1.4, added: 15 };
+
+/** A line that compares medians. */
+export function compare(
+  what: string,
+  { value, other }: Pair,
+  limit: Limit,
+  format: (value: number) => string = ms,
+): Figure {
+  const [a, b] = [percentile(value, 0.5), percentile(other, 0.5)];
+  const ratio = a / b;
+  const { ratio: most = Infinity, added = Infinity } = limit;
+  return {
+    what,
+    value: format(a),
+    other: format(b),
+    ratio,
+    bound: most < Infinity
+      ? `at most ${most} ×`
+      : `at most ${format(added)} more`,
+    holds: ratio <= most && a - b <= added,
+    isClearMiss: ratio > most * CLEAR.factor || a - b > added + CLEAR.added,
+  };
 }
 
 /** The value that this share of the samples stays under. */
@@ -28,16 +77,16 @@ export function ms(value: number): string {
 
 /** The table as text. */
 export function toTable(figures: readonly Figure[]): string {
-  const rows = figures.map(({ what, value, bound = "", holds }) => [
-    what,
-    value,
-    bound,
-    holds === undefined ? "" : holds ? "ok" : "TOO MUCH",
-  ]);
-  const widths = [0, 1, 2, 3].map((column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  const head = ["", "Parley", "beside it", "ratio", "bound", ""];
+  const rows = figures.map((figure) => {
+    const { what, value, other = "", ratio, bound = "", holds } = figure;
+    const verdict = holds === undefined ? "" : holds ? "ok" : "TOO MUCH";
+    return [what, value, other, ratio?.toFixed(2) ?? "", bound, verdict];
+  });
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0))
   );
-  return rows.map((row) =>
+  return [head, ...rows].map((row) =>
     row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")
       .trimEnd()
   ).join("\n");

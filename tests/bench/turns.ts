@@ -1,152 +1,163 @@
 /**
- * What a turn costs, and whether it costs more in a long conversation.
- *
- * The whole line but for the sockets: signed request, file store, the Ollama
- * SDK. Ollama's answer is canned, so that all that is counted is our own CPU.
+ * What a turn of forty tokens costs, and how much later its first word comes,
+ * beside the bare relay. Parley and the relay take turns, three times each, in
+ * the same run.
  *
  * @module
  */
-import { cpuUsage } from "node:process";
-import { tools } from "../../src/agent/mod.ts";
-import { createApp } from "../../src/app.ts";
-import { readConfig } from "../../src/config.ts";
-import { createFloor } from "../../src/conversation/floor.ts";
-import { json } from "../../src/http.ts";
-import { createLog } from "../../src/log.ts";
-import { createFailover } from "../../src/providers/failover.ts";
-import { createOllama } from "../../src/providers/ollama.ts";
-import { createFileStore } from "../../src/sessions/file.ts";
-import { createWebhook } from "../../src/webhook.ts";
-import { message, SECRET, signedRequest } from "../fakes/layercode.ts";
-import { type Figure, ms, percentile } from "./_table.ts";
+import { printText } from "../../src/log.ts";
+import type { Child } from "./_child.ts";
+import { whyNoUsage } from "./_child.ts";
+import {
+  type Servers,
+  type Stage,
+  startServers,
+  startStage,
+  type Vendor,
+} from "./_servers.ts";
+import { compare, type Figure, percentile } from "./_table.ts";
 
-const TURNS = 1_000;
-const SAMPLE = 50;
+/** Callers, a model's pace, and what is asked of Parley. */
+interface Scenario {
+  what: string;
+  callers: number;
+  turns: number;
+  firstMs: number;
+  tokenMs: number;
+  /** The highest CPU a turn, over the relay's. */
+  cpu?: Partial<Record<Vendor, number>>;
+  /** Bounds of the first word's time. */
+  first?: { p50?: number; p99?: number; p99Ratio?: number };
+}
 
-/** Twenty tokens, as a small model streams them. */
-const ANSWER = new TextEncoder().encode(
-  Array.from({ length: 20 }, (_, n) =>
-    JSON.stringify({
-      model: "m",
-      created_at: "2026-11-21T10:00:00Z",
-      message: { role: "assistant", content: `word${n} ` },
-      done: false,
-    }) + "\n").join("") +
-    JSON.stringify({
-      model: "m",
-      created_at: "2026-11-21T10:00:00Z",
-      message: { role: "assistant", content: "" },
-      done: true,
-      prompt_eval_count: 100,
-      eval_count: 20,
-    }) + "\n",
-);
+const SCENARIOS: readonly Scenario[] = [
+  {
+    what: "32 callers, instant model",
+    callers: 32,
+    turns: 15,
+    firstMs: 0,
+    tokenMs: 0,
+    cpu: { ollama: 1.5, gemini: 1.8 },
+  },
+  {
+    what: "50 callers, 150 + 15 ms",
+    callers: 50,
+    turns: 8,
+    firstMs: 150,
+    tokenMs: 15,
+    cpu: { ollama: 1.5, gemini: 1.8 },
+    first: { p50: 2, p99: 10 },
+  },
+  {
+    what: "500 callers, 150 + 50 ms",
+    callers: 500,
+    turns: 2,
+    firstMs: 150,
+    tokenMs: 50,
+    first: { p99Ratio: 1.3 },
+  },
+];
 
-/** Runs it. */
-export async function benchTurns(): Promise<Figure[]> {
-  const folder = await Deno.makeTempDir();
-  const realFetch = globalThis.fetch;
-  globalThis.fetch = (url) =>
-    Promise.resolve(
-      String(url).endsWith("/api/show")
-        ? Response.json({ capabilities: ["completion"] })
-        : new Response(ANSWER),
-    );
-  try {
-    const handle = makeHandler(folder);
-    // First in another conversation, until the engine has compiled everything.
-    await talk(handle, "warm-up", 300);
-    const { cpuMs, wallMs } = await talk(handle, "long", TURNS);
-    const first = mean(cpuMs.slice(0, SAMPLE));
-    const last = mean(cpuMs.slice(-SAMPLE));
-    const ratio = last / first;
-    return [
-      { what: `CPU a turn, first ${SAMPLE} of ${TURNS}`, value: ms(first) },
-      { what: `CPU a turn, last ${SAMPLE} of ${TURNS}`, value: ms(last) },
-      {
-        what: "  last over first",
-        value: ratio.toFixed(2),
-        bound: "at most 1.20",
-        holds: ratio <= 1.2,
-      },
-      {
-        what: "whole turn, p50 and p99",
-        value: `${ms(percentile(wallMs, 0.5))}, ${
-          ms(percentile(wallMs, 0.99))
-        }`,
-      },
-    ];
-  } finally {
-    globalThis.fetch = realFetch;
-    await Deno.remove(folder, { recursive: true });
+/** What one server took in one round. */
+interface Round {
+  cpuMs: number;
+  p50: number;
+  p99: number;
+}
+
+/** Runs it; quickly, with one round and no crowd. */
+export async function benchTurns(
+  { quick }: { quick: boolean },
+): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  await using stage = await startStage();
+  for (const vendor of ["ollama", "gemini"] as const) {
+    await using servers = await startServers(vendor, stage);
+    await warmUp(servers, stage);
+    for (const scenario of SCENARIOS) {
+      if (quick && scenario.callers > 50) continue;
+      if (vendor !== "ollama" && scenario.cpu === undefined) continue;
+      printText(`  ${vendor}, ${scenario.what} …`);
+      const rounds = await measure(servers, stage, scenario, quick ? 1 : 3);
+      figures.push(...toFigures(vendor, scenario, rounds));
+    }
+  }
+  return figures;
+}
+
+/** Until the engine has compiled what a turn needs. */
+async function warmUp({ parley, relay }: Servers, stage: Stage) {
+  await stage.setPace(0, 0);
+  for (const server of [parley, relay]) {
+    await stage.talk(server, { name: "warm-up", callers: 16, turns: 20 });
   }
 }
 
-function makeHandler(folder: string) {
-  const log = createLog({ level: "error", format: "json" });
-  const { agent } = readConfig({});
-  const now = Date.now;
-  const ollama = createOllama({
-    host: "http://127.0.0.1:1",
-    model: "m",
-    keepAlive: "30m",
-    contextTokens: agent.contextTokens,
-    thinking: "off",
-    log,
-  });
-  const provider = createFailover([ollama], {
-    log,
-    now,
-    firstTokenTimeoutMs: 10_000,
-    stallTimeoutMs: 10_000,
-  });
-  const webhook = createWebhook({
-    secrets: [SECRET],
-    floor: createFloor(),
-    store: createFileStore({ folder }),
-    provider,
-    agent,
-    tools,
-    onData: () => undefined,
-    log,
-    now,
-  });
-  const none = () => json({});
-  return createApp({
-    webhook,
-    authorize: none,
-    health: none,
-    ready: none,
-    home: none,
-    log,
-    isDraining: () => false,
-  });
-}
-
-async function talk(
-  handle: ReturnType<typeof makeHandler>,
-  conversation_id: string,
-  turns: number,
-): Promise<{ cpuMs: number[]; wallMs: number[] }> {
-  const cpuMs: number[] = [];
-  const wallMs: number[] = [];
-  for (let n = 0; n < turns; n++) {
-    const request = signedRequest(
-      message(`This is question number ${n} of the caller.`, {
-        conversation_id,
-        turn_id: `turn_${n}`,
-      }),
-    );
-    const before = cpuUsage();
-    const at = performance.now();
-    await (await handle(request)).arrayBuffer();
-    wallMs.push(performance.now() - at);
-    const { user, system } = cpuUsage(before);
-    cpuMs.push((user + system) / 1000);
+async function measure(
+  { parley, relay }: Servers,
+  stage: Stage,
+  scenario: Scenario,
+  rounds: number,
+): Promise<{ parley: Round[]; relay: Round[] }> {
+  await stage.setPace(scenario.firstMs, scenario.tokenMs);
+  const found = { parley: [] as Round[], relay: [] as Round[] };
+  for (let round = 0; round < rounds; round++) {
+    const name = `${scenario.callers}-${scenario.tokenMs}-${round}`;
+    found.parley.push(await once(parley, stage, scenario, name));
+    found.relay.push(await once(relay, stage, scenario, name));
   }
-  return { cpuMs, wallMs };
+  return found;
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+async function once(
+  server: Child,
+  stage: Stage,
+  { callers, turns, firstMs, tokenMs }: Scenario,
+  name: string,
+): Promise<Round> {
+  const before = whyNoUsage ? NaN : server.cpuMs();
+  const { firstMs: times } = await stage.talk(server, {
+    name,
+    callers,
+    turns,
+    // Callers come in over the length of an answer: nobody's all begin at once.
+    spreadMs: firstMs + 40 * tokenMs,
+  });
+  const after = whyNoUsage ? NaN : server.cpuMs();
+  return {
+    cpuMs: (after - before) / times.length,
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+  };
+}
+
+function toFigures(
+  vendor: Vendor,
+  { what, cpu, first }: Scenario,
+  rounds: { parley: Round[]; relay: Round[] },
+): Figure[] {
+  const pair = (key: keyof Round) => ({
+    value: rounds.parley.map((round) => round[key]),
+    other: rounds.relay.map((round) => round[key]),
+  });
+  const figures: Figure[] = [];
+  const ratio = cpu?.[vendor];
+  if (ratio !== undefined && whyNoUsage === undefined) {
+    const name = `CPU a turn, ${vendor}, ${what}`;
+    figures.push(compare(name, pair("cpuMs"), { ratio }));
+  }
+  if (vendor !== "ollama") return figures;
+  if (first?.p50 !== undefined) {
+    const name = `first word, ${what}, p50`;
+    figures.push(compare(name, pair("p50"), { added: first.p50 }));
+  }
+  if (first?.p99 !== undefined) {
+    const name = `first word, ${what}, p99`;
+    figures.push(compare(name, pair("p99"), { added: first.p99 }));
+  }
+  if (first?.p99Ratio !== undefined) {
+    const name = `first word, ${what}, p99`;
+    figures.push(compare(name, pair("p99"), { ratio: first.p99Ratio }));
+  }
+  return figures;
 }

@@ -1,0 +1,155 @@
+/**
+ * The bench's processes: started, given jobs, and asked what they use.
+ *
+ * @module
+ */
+import { printText } from "../../src/log.ts";
+import { cleanEnv, stdFlags } from "../fakes/server.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** A process that the bench started, and that listens. */
+export interface Child extends AsyncDisposable {
+  /** Where it listens. */
+  url: string;
+  /** From its start until it said that it listens, in milliseconds. */
+  startMs: number;
+  /** Has it do something and waits for what came of it. */
+  ask(job: object): Promise<unknown>;
+  /** The CPU time that it has used so far, in milliseconds. */
+  cpuMs(): number;
+  /** The memory that it holds now, in kilobytes. */
+  memoryKb(): number;
+  /** Kills it and waits until it is gone. */
+  kill(): Promise<void>;
+}
+
+/** What to start. */
+export interface ChildOptions {
+  /** The program, from the project's folder. */
+  program: string;
+  args?: readonly string[];
+  env?: Record<string, string>;
+  /** Where it runs and what it may write. Default: it may write nothing. */
+  folder?: string;
+}
+
+/** Why CPU and memory can't be had here; nothing where they can. */
+export const whyNoUsage: string | undefined = Deno.build.os === "linux"
+  ? undefined
+  : "CPU and memory of a process are read from /proc, which only Linux has";
+
+/**
+ * Starts a program with the flags of `deno task start` and waits for the line
+ * by which it says where it listens.
+ */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const { program, args = [], env = {}, folder = ROOT } = options;
+  const startedAt = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "--no-prompt", "--allow-net", "--allow-env"],
+      ...[`--allow-read=${ROOT},.,./data`, "--allow-write=./data"],
+      ...stdFlags(),
+      `${ROOT}${program}`,
+      ...args,
+    ],
+    cwd: folder,
+    env: cleanEnv({ PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }),
+    clearEnv: true,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  const lines = readLines(child.stdout);
+  const url = await findUrl(lines, program);
+  const startMs = performance.now() - startedAt;
+  // Nobody asks a server for a line: what it logs is read and dropped.
+  const isServer = program === "main.ts";
+  if (isServer) drop(lines);
+  let hasEnded = false;
+
+  async function kill(): Promise<void> {
+    if (hasEnded) return;
+    hasEnded = true;
+    child.kill("SIGKILL");
+    await child.status;
+    await input.abort().catch(() => {
+      // The pipe has gone with its reader.
+    });
+    if (!isServer) await drop(lines);
+  }
+
+  return {
+    url,
+    startMs,
+    kill,
+    ask: async (job) => {
+      await input.write(new TextEncoder().encode(`${JSON.stringify(job)}\n`));
+      const { value } = await lines.next();
+      if (value === undefined) throw new Error(`${program} ended`);
+      return JSON.parse(value);
+    },
+    cpuMs: () => readCpuMs(child.pid),
+    memoryKb: () => readMemoryKb(child.pid),
+    [Symbol.asyncDispose]: kill,
+  };
+}
+
+/**
+ * Does each job that comes as a line on the input, and answers with a line.
+ * For programs that {@linkcode startChild} starts.
+ */
+export async function readJobs(
+  work: (job: Record<string, unknown>) => Promise<unknown>,
+): Promise<void> {
+  for await (const line of readLines(Deno.stdin.readable)) {
+    printText(JSON.stringify(await work(JSON.parse(line))));
+  }
+  // Whoever gave the jobs is gone.
+  Deno.exit(0);
+}
+
+async function* readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string, void> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+}
+
+async function findUrl(
+  lines: AsyncGenerator<string, void>,
+  program: string,
+): Promise<string> {
+  const before: string[] = [];
+  while (true) {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${program} ended:\n${before.join("\n")}`);
+    before.push(value);
+    const { url, event } = value.startsWith("{") ? JSON.parse(value) : {};
+    if (url === undefined) continue;
+    if (event === undefined || event === "server.listening") return url;
+  }
+}
+
+async function drop(lines: AsyncGenerator<string, void>): Promise<void> {
+  while (!(await lines.next()).done);
+}
+
+/** All its threads' time. Linux counts it in ticks of 10 ms for every reader. */
+function readCpuMs(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The second field is the program's name, which may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+function readMemoryKb(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? NaN);
+}

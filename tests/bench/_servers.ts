@@ -1,0 +1,93 @@
+/**
+ * Parley as its owner starts it, and the bare relay beside it, both asking the
+ * same model.
+ *
+ * @module
+ */
+import { type Child, startChild } from "./_child.ts";
+import { type Job, SECRET, type Times } from "./_load.ts";
+
+/** A vendor's wire. */
+export type Vendor = "ollama" | "gemini";
+
+/** Parley and the relay, each in a process of its own. */
+export interface Servers extends AsyncDisposable {
+  parley: Child;
+  relay: Child;
+}
+
+/** The model and the callers, each in a process of its own. */
+export interface Stage extends AsyncDisposable {
+  model: Child;
+  callers: Child;
+  /** How long the model takes to its first token, and to each one after it. */
+  setPace(firstMs: number, tokenMs: number): Promise<void>;
+  /** Has callers talk to a server until they are done. */
+  talk(to: Child, job: Omit<Job, "url">): Promise<Times>;
+}
+
+/** Starts the model and the callers. */
+export async function startStage(): Promise<Stage> {
+  const model = await startChild({ program: "tests/bench/programs/model.ts" });
+  const callers = await startChild({ program: "tests/bench/programs/load.ts" });
+  return {
+    model,
+    callers,
+    setPace: async (firstMs, tokenMs) => {
+      await model.ask({ firstMs, tokenMs });
+    },
+    talk: async (to, job) =>
+      await callers.ask({ ...job, url: to.url }) as Times,
+    [Symbol.asyncDispose]: async () => {
+      await callers.kill();
+      await model.kill();
+    },
+  };
+}
+
+/** Starts Parley in a folder: files, verification, history, and nothing else set. */
+export function startParley(
+  vendor: Vendor,
+  model: Child,
+  folder: string,
+): Promise<Child> {
+  return startChild({
+    program: "main.ts",
+    folder,
+    env: {
+      LAYERCODE_WEBHOOK_SECRET: SECRET,
+      LLM_PROVIDER: vendor,
+      OLLAMA_HOST: model.url,
+      OLLAMA_MODEL: "bench",
+      GEMINI_BASE_URL: model.url,
+      GOOGLE_GENERATIVE_AI_API_KEY: "bench",
+      // As many callers as a scenario has are let in, and all are waited for.
+      MAX_TURNS: "4000",
+      FIRST_TOKEN_TIMEOUT_MS: "60000",
+      STALL_TIMEOUT_MS: "60000",
+      FILLER_AFTER_MS: "0",
+    },
+  });
+}
+
+/** Starts both. */
+export async function startServers(
+  vendor: Vendor,
+  { model }: Stage,
+): Promise<Servers> {
+  const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
+  const parley = await startParley(vendor, model, folder);
+  const relay = await startChild({
+    program: "tests/bench/programs/relay.ts",
+    args: [vendor, model.url],
+  });
+  return {
+    parley,
+    relay,
+    [Symbol.asyncDispose]: async () => {
+      await parley.kill();
+      await relay.kill();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}

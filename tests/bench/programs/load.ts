@@ -1,0 +1,120 @@
+/**
+ * Callers for the bench: each has a conversation and a connection of its own,
+ * signs its turns as Layercode does, sends one after another and notes when the
+ * first word came and when the answer was whole. Bare sockets, so that as
+ * little as possible of the machine goes into it.
+ *
+ * Takes jobs as lines of JSON on its input, see {@linkcode Job}.
+ *
+ * @module
+ */
+import { createHmac } from "node:crypto";
+import { printText } from "../../../src/log.ts";
+import { readJobs } from "../_child.ts";
+import { type Job, SECRET, type Times } from "../_load.ts";
+import { FIRST, LAST } from "../_words.ts";
+
+const encoder = new TextEncoder();
+
+/** One caller's turns, one after another. */
+async function call(
+  connection: Deno.Conn,
+  job: Job,
+  caller: number,
+  times: Times,
+): Promise<void> {
+  const { callers, turns, spreadMs = 0, firstTurn = 0 } = job;
+  if (spreadMs > 0) await sleep(spreadMs * caller / callers);
+  for (let n = 0; n < turns; n++) {
+    const request = toRequest(job, caller, firstTurn + n);
+    const startedAt = performance.now();
+    let written = 0;
+    while (written < request.length) {
+      written += await connection.write(request.subarray(written));
+    }
+    const firstAt = await readAnswer(connection);
+    times.firstMs.push(firstAt - startedAt);
+    times.totalMs.push(performance.now() - startedAt);
+  }
+}
+
+function toRequest(job: Job, caller: number, turn: number): Uint8Array {
+  const conversation = `${job.name}-${caller}`;
+  const body = JSON.stringify({
+    type: "message",
+    conversation_id: conversation,
+    session_id: `session-${conversation}`,
+    turn_id: `turn-${conversation}-${turn}`,
+    text: `This is question number ${turn}: is there a room for two people?`,
+  });
+  const time = Math.floor(Date.now() / 1000);
+  const signature = createHmac("sha256", SECRET).update(`${time}.${body}`)
+    .digest("hex");
+  return encoder.encode(
+    "POST /agent HTTP/1.1\r\nhost: 127.0.0.1\r\n" +
+      "content-type: application/json\r\n" +
+      `content-length: ${body.length}\r\n` +
+      `layercode-signature: t=${time},v1=${signature}\r\n\r\n${body}`,
+  );
+}
+
+/**
+ * Reads to the end of an answer.
+ *
+ * @returns when its first word was there
+ * @throws {Error} when it isn't a whole answer
+ */
+async function readAnswer(connection: Deno.Conn): Promise<number> {
+  const decoder = new TextDecoder("latin1");
+  const buffer = new Uint8Array(16_384);
+  let text = "";
+  let firstAt = NaN;
+  while (!text.endsWith("\r\n0\r\n\r\n")) {
+    const read = await connection.read(buffer);
+    if (read === null) throw new Error(`The line went dead after: ${text}`);
+    text += decoder.decode(buffer.subarray(0, read));
+    if (Number.isNaN(firstAt) && text.includes(FIRST)) {
+      firstAt = performance.now();
+    }
+    if (text.startsWith("HTTP/1.1 200") || text.length < 12) continue;
+    throw new Error(`Refused: ${text.slice(0, 400)}`);
+  }
+  const isWhole = text.includes(LAST) && text.includes("response.end");
+  if (!isWhole) throw new Error(`Not a whole answer: ${text}`);
+  return firstAt;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function run(job: Job): Promise<Times> {
+  const port = Number(new URL(job.url).port);
+  const connections: Deno.TcpConn[] = [];
+  const times: Times = { firstMs: [], totalMs: [] };
+  try {
+    // A few at a time: a server's queue of new connections is short, and one
+    // that doesn't fit waits a second.
+    while (connections.length < job.callers) {
+      const some = Math.min(50, job.callers - connections.length);
+      connections.push(
+        ...await Promise.all(
+          Array.from(
+            { length: some },
+            () => Deno.connect({ hostname: "127.0.0.1", port }),
+          ),
+        ),
+      );
+    }
+    for (const connection of connections) connection.setNoDelay();
+    await Promise.all(
+      connections.map((connection, n) => call(connection, job, n, times)),
+    );
+    return times;
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+printText('{"url":""}');
+await readJobs((job) => run(job as unknown as Job));
