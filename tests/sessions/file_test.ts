@@ -132,7 +132,7 @@ test("begins anew when the file was deleted", async (folder) => {
 });
 
 test("forgets conversations beyond its cache, and reads them again", async (folder) => {
-  const store = createFileStore({ folder, cached: 2 });
+  const store = createFileStore({ folder, cacheBytes: 4_000 });
   for (const id of ["a", "b", "c", "a"]) {
     await store.update(id, (session) => [
       user(`t${session.turns.length}`, id),
