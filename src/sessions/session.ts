@@ -107,7 +107,8 @@ export class Session {
   /** Whether the very same was noted before. */
   hasNote(name: string, content: unknown): boolean {
     // Compared as it would be kept, which may be less than what was told.
-    const [told] = fitRecord({ type: "note", name, content, at: "" });
+    const at = new Date(0).toISOString();
+    const [told] = fitRecord({ type: "note", name, content, at });
     const key = told?.type === "note" ? JSON.stringify(told.content) : "";
     return this.notes.some((note) =>
       note.name === name && JSON.stringify(note.content) === key
