@@ -97,12 +97,10 @@ export function createKvReader({ run }: KvDatabase, onBadRecord: OnBadRecord) {
     const first = await Array.fromAsync(
       kv.list<Entry>({ prefix }, { limit: FIRST_ENTRIES }),
     );
-    const words = first.flatMap(({ value }) => unpack(value))
-      .find((record) => record?.type === "user");
     return {
       id,
       at: new Date(at).toISOString(),
-      ...toPreview(words?.type === "user" ? words.text : undefined),
+      ...toPreview(first.flatMap(({ value }) => unpack(value))),
     };
   }
 

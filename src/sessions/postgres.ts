@@ -93,14 +93,11 @@ function createPostgresJournal(
       >(LIST, [cursor, limit + 1]);
       const page = rows.slice(0, limit);
       const result: SessionPage = {
-        sessions: page.map(({ id, started_at, first }) => {
-          const words = parseRecord(first ?? "");
-          return {
-            id: JSON.parse(id),
-            at: started_at.toISOString(),
-            ...toPreview(words?.type === "user" ? words.text : undefined),
-          };
-        }),
+        sessions: page.map(({ id, started_at, first }) => ({
+          id: JSON.parse(id),
+          at: started_at.toISOString(),
+          ...toPreview([parseRecord(first ?? "")]),
+        })),
       };
       const last = page.at(-1);
       if (last && rows.length > limit) result.cursor = last.uid;
