@@ -71,7 +71,8 @@ export class JournalLog {
       // engine came back without the last of it, from a copy or a backup.
       found = await this.#read();
     }
-    this.#replace(found);
+    const isStillNone = !found && !this.#position && !this.#isInDoubt;
+    if (!isStillNone) this.#replace(found);
   }
 
   /** Asks `change` what to add, and adds it. */

@@ -78,6 +78,7 @@ test(
   async (store, journal) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     journal.before = () => new Promise((resolve) => setTimeout(resolve, 20));
+    const startedAt = performance.now();
     for (let n = 0; n < 60; n++) {
       writer.add(assistant("t1", `${n} `));
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -85,7 +86,8 @@ test(
     await writer.close();
     const [, ...words] = journal.writes;
     assertEquals(words.reduce((sum, count) => sum + count), 60);
-    assert(words.length <= 5, `${words}`);
+    const mostWrites = (performance.now() - startedAt) / 100 + 1;
+    assert(words.length <= mostWrites, `${words}`);
     assertEquals(journal.atOnce, 1);
   },
 );

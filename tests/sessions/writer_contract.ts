@@ -66,7 +66,12 @@ export function testWriter(
   });
 
   test("open() opens also where there is nothing to add, and shows no conversation for it", async ({ store, reopen }) => {
-    const writer = await store.open("A new one", () => []);
+    const writer = await store.open("A new one", () => [], {
+      onOthers() {
+        throw new Error("There are no others");
+      },
+    });
+    await writer.look();
     assertEquals(writer.session.isEmpty, true);
     assertEquals((await store.list()).sessions, []);
     writer.add(user("t1", "Hello"));
