@@ -60,6 +60,8 @@ export interface Config {
   sessionStore: StoreChoice;
   /** How long a conversation is kept after its last word, in days. 0: for good. */
   sessionTtlDays: number;
+  /** How much memory conversations may take that stay there, in MB. */
+  cacheMb: number;
   /** Whether this runs where no file outlives the process: Deno Deploy. */
   isDeploy: boolean;
   /** Origins, or `*`. */
@@ -267,6 +269,7 @@ export function readConfig(
     stallTimeoutMs: whole("STALL_TIMEOUT_MS", 8_000, 1),
     sessionStore: sessionStore ?? { type: "file" },
     sessionTtlDays: whole("SESSION_TTL_DAYS", 0, 0, 36_500),
+    cacheMb: whole("CACHE_MB", 64, 1),
     isDeploy,
     allowedOrigins,
     ...given("adminToken", text("ADMIN_TOKEN")),

@@ -38,7 +38,8 @@ export async function loadOrMakeSecret(dataDir: string): Promise<string> {
     await tighten(path);
     return kept;
   }
-  await Deno.mkdir(dataDir, { recursive: true });
+  // Callers' words are nobody else's on this machine.
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   await writeFirst(path, `${makeSecret()}\n`);
   const shared = await readSecret(path);
   if (shared === undefined) {

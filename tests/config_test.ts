@@ -61,6 +61,7 @@ Deno.test("readConfig() needs no settings at all", () => {
     stallTimeoutMs: 8_000,
     sessionStore: { type: "file" },
     sessionTtlDays: 0,
+    cacheMb: 64,
     isDeploy: false,
     allowedOrigins: [],
     playground: true,
@@ -210,6 +211,7 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     type: "file",
   }],
   [{ SESSION_TTL_DAYS: "30" }, (c) => c.sessionTtlDays, 30],
+  [{ CACHE_MB: "1" }, (c) => c.cacheMb, 1],
 
   [
     { ALLOWED_ORIGINS: "https://a.example, http://localhost:5173" },
@@ -283,6 +285,7 @@ const NAMES = [
   "STALL_TIMEOUT_MS",
   "SESSION_STORE",
   "SESSION_TTL_DAYS",
+  "CACHE_MB",
   "ALLOWED_ORIGINS",
   "ADMIN_TOKEN",
   "PLAYGROUND",
@@ -367,6 +370,7 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ SESSION_STORE: "postgres://" }, "SESSION_STORE", "postgres://"],
   [{ SESSION_STORE: "postgres:db" }, "SESSION_STORE", "postgres://"],
   [{ SESSION_TTL_DAYS: "-1" }, "SESSION_TTL_DAYS", "whole number"],
+  [{ CACHE_MB: "0" }, "CACHE_MB", "whole number"],
   [{ ALLOWED_ORIGINS: "*,x" }, "ALLOWED_ORIGINS", '"x"'],
   [{ PLAYGROUND: "yes" }, "PLAYGROUND", '"yes"', "on, off"],
   [{ LOG_LEVEL: "loud" }, "LOG_LEVEL", '"loud"', "debug, info, warn, error"],

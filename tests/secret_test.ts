@@ -99,6 +99,12 @@ if (Deno.build.os !== "windows") {
     assertEquals(await modeOf(folder), 0o600);
   });
 
+  test("loadOrMakeSecret() makes a folder that nobody else may look into", async (folder) => {
+    await loadOrMakeSecret(`${folder}/data`);
+    const { mode } = await Deno.stat(`${folder}/data`);
+    assertEquals((mode ?? 0) & 0o777, 0o700);
+  });
+
   test("loadOrMakeSecret() lets nobody else read it on a disk without hard links", async (folder) => {
     await withoutLinks(async () => {
       await loadOrMakeSecret(folder);

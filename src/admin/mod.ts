@@ -11,11 +11,7 @@ import type { Header } from "../header.ts";
 import { HttpError, json } from "../http.ts";
 import { createPage, type PageOptions } from "../page.ts";
 import { toDocument } from "../sessions/document.ts";
-import {
-  PAGE_SIZE,
-  type SessionInfo,
-  type SessionStore,
-} from "../sessions/store.ts";
+import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
 
 /** What the room is made of. */
 export interface AdminParts {
@@ -31,9 +27,6 @@ export interface AdminParts {
 
 /** The most conversations that one answer lists. */
 const MAX_PAGE_SIZE = 200;
-
-/** How much of a caller's first words a list shows, in characters. */
-const PREVIEW_LENGTH = 120;
 
 /** Makes the routes of the room. */
 export function createAdmin(parts: AdminParts): Routes {
@@ -65,19 +58,12 @@ export function createAdmin(parts: AdminParts): Routes {
   async function list(request: Request): Promise<Response> {
     const query = new URL(request.url).searchParams;
     const cursor = query.get("cursor");
-    const { sessions, ...rest } = await store.list({
-      limit: readLimit(query.get("limit")),
-      ...(cursor ? { cursor } : {}),
-    });
-    const rows = await Promise.all(sessions.map(describe));
-    return json({ sessions: rows, ...rest });
-  }
-
-  async function describe({ id, at }: SessionInfo) {
-    const { turns } = await store.load(id);
-    const first = turns.find(({ user }) => user)?.user;
-    const preview = first?.slice(0, PREVIEW_LENGTH);
-    return { id, at, turns: turns.length, ...(preview ? { preview } : {}) };
+    return json(
+      await store.list({
+        limit: readLimit(query.get("limit")),
+        ...(cursor ? { cursor } : {}),
+      }),
+    );
   }
 
   async function show(request: Request): Promise<Response> {

@@ -63,15 +63,12 @@ async function showList() {
 }
 
 /** @param {any} session */
-function toRow({ id, at, turns, preview }) {
+function toRow({ id, at, preview }) {
   const time = element("time", { datetime: at }, [toTime(at)]);
   const link = element("a", { href: `/sessions/${encodeURIComponent(id)}` }, [
     element("span", { class: "words" }, [preview ?? "The caller said nothing"]),
     time,
     element("code", {}, [id]),
-    element("span", { class: "count" }, [
-      turns === 1 ? "1 turn" : `${turns} turns`,
-    ]),
   ]);
   return element("li", {}, [link]);
 }

@@ -30,7 +30,7 @@ export async function checkFolder(
 }
 
 async function writeAndRead(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   const path = `${folder}/.doctor-${crypto.randomUUID()}`;
   // Not zeros, which some disks keep for nothing.
   const bytes = crypto.getRandomValues(new Uint8Array(PROBE_BYTES));

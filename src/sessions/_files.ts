@@ -67,21 +67,23 @@ export async function describeFile(
   folder: string,
   name: string,
 ): Promise<Omit<SessionInfo, "at"> | undefined> {
-  let id = name.includes("~") ? undefined : name.slice(0, -EXTENSION.length);
-  let words: string | undefined;
+  let found: Omit<SessionInfo, "at"> | undefined;
   for (const length of HEAD_BYTES) {
     const head = await ifFound(readHead(`${folder}/${name}`, length));
     // Gone, or opened for a turn that has said nothing yet.
     if (head === undefined || head.length === 0) return undefined;
     const lines = new TextDecoder().decode(head).split("\n").slice(0, -1);
-    for (const line of lines) {
-      const record = parseRecord(line);
-      if (record?.type === "session") id ??= record.id;
-      if (record?.type === "user") words ??= record.text;
+    const records = lines.map(parseRecord);
+    const [first] = records;
+    const id = first?.type === "session"
+      ? first.id
+      : name.slice(0, -EXTENSION.length);
+    if (first?.type === "session" || !name.includes("~")) {
+      found = { id, ...toPreview(records) };
     }
-    if ((id !== undefined && words) || head.length < length) break;
+    if (found?.preview || head.length < length) break;
   }
-  return id === undefined ? undefined : { id, ...toPreview(words) };
+  return found;
 }
 
 /** Enough for most; and, where the first lines are long, for two of the longest records. */

@@ -71,7 +71,8 @@ export class JournalLog {
       // engine came back without the last of it, from a copy or a backup.
       found = await this.#read();
     }
-    this.#replace(found);
+    const isStillNone = !found && !this.#position && !this.#isInDoubt;
+    if (!isStillNone) this.#replace(found);
   }
 
   /** Asks `change` what to add, and adds it. */
@@ -186,21 +187,19 @@ export class JournalLog {
   }
 }
 
-/** How many of these go into one write: a commit of Deno KV may have 800 KiB. */
+/** How many of these go into one write. */
 function countOf(pending: readonly Pending[]): number {
   let bytes = 0;
-  let count = 0;
-  for (const { record } of pending.slice(0, MAX_RECORDS)) {
-    // No letter takes more than three bytes; few records are long.
-    bytes += 3 * JSON.stringify(record).length;
-    if (bytes > MAX_BYTES && count > 0) break;
-    count++;
-  }
-  return count;
+  const count = pending.findIndex(({ record }) => {
+    bytes += encoder.encode(JSON.stringify(record)).length + 1;
+    return bytes > MAX_WRITE_BYTES;
+  });
+  return count === -1 ? pending.length : count;
 }
 
-const MAX_RECORDS = 100;
-const MAX_BYTES = 600_000;
+/** A commit of Deno KV may have 800 KiB; one record always fits. */
+const MAX_WRITE_BYTES = 600_000;
+const encoder = new TextEncoder();
 
 /** Each time one of those who write at once gets its turn. */
 const MAX_ATTEMPTS = 100;

@@ -106,7 +106,8 @@ async function pause(attempt: number): Promise<void> {
 
 async function openKv(path?: string): Promise<Deno.Kv> {
   if (path !== undefined && path !== ":memory:" && !/^https?:/.test(path)) {
-    await Deno.mkdir(dirname(path), { recursive: true }).catch((error) => {
+    const folder = { recursive: true, mode: 0o700 };
+    await Deno.mkdir(dirname(path), folder).catch((error) => {
       // Leave to write the file alone is enough, where its folder is there.
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
     });

@@ -18,16 +18,16 @@ export interface Header {
   at: number;
 }
 
-/** One record, or a batch that is too big for entries of its own. */
+/** Records that were added together. */
 export interface Entry {
-  /** What it was added with. */
+  /** What they were added with. */
   batch: string;
-  /** When it was added, in milliseconds since 1970. */
+  /** When they were added, in milliseconds since 1970. */
   at: number;
-  /** How many records it holds. */
+  /** How many there are. */
   count: number;
-  /** They themselves, JSON Lines in UTF-8; or how many pieces that is cut into. */
-  lines: Uint8Array | number;
+  /** They themselves, JSON Lines in UTF-8. */
+  lines: Uint8Array;
 }
 
 /** The keys, all below one prefix. */
@@ -44,15 +44,12 @@ export const keys = {
     generation: string,
     ...number: [] | [number: number]
   ): Deno.KvKey => ["parley", "record", key, generation, ...number],
-  /** Holds a piece of an entry's lines. */
-  piece: (
-    path: readonly string[],
-    ...number: [] | [number: number]
-  ): Deno.KvKey => ["parley", "piece", ...path, ...number],
-  /** Holds when pieces were begun that no entry counts on yet. */
-  draft: (...path: string[]): Deno.KvKey => ["parley", "draft", ...path],
-  /** There while what lies below that path is being deleted. */
-  gone: (...path: string[]): Deno.KvKey => ["parley", "gone", ...path],
+  /** There while a conversation's records are being deleted. */
+  gone: (...path: [] | [key: string, generation: string]): Deno.KvKey => [
+    "parley",
+    "gone",
+    ...path,
+  ],
   /** Holds nothing of use. */
   probe: (name: string): Deno.KvKey => ["parley", "probe", name],
 };
@@ -80,63 +77,53 @@ export function partsOf(
   return { versionstamp: name.slice(0, end), generation: name.slice(end + 1) };
 }
 
-/** A value may have 64 KiB; what {@linkcode Entry} holds besides takes some 150 bytes. */
-const MAX_VALUE_BYTES = 64_000;
-/** A commit may have 800 KiB, 1,000 changes and, Deno says, 80 KiB of keys. */
-const MAX_COMMIT_BYTES = 640_000;
-/** Keys take some 170 bytes each. */
-const MAX_ENTRIES = 100;
-/** How many pieces one commit holds. */
-export const PIECES_AT_ONCE = MAX_COMMIT_BYTES / MAX_VALUE_BYTES;
-/** How many keys can be read at once. */
-export const KEYS_AT_ONCE = 10;
+/** A value may have 64 KiB; what an {@linkcode Entry} holds besides takes some 150 bytes. */
+const MAX_LINES_BYTES = 64_000;
 
-/**
- * Turns records into entries, one each, that fit into one commit; or, where
- * they don't, into one entry whose lines are pieces, to be written before it.
- */
+/** Puts records into as few entries as they fit into, in order. */
 export function pack(
   records: readonly SessionRecord[],
   batch: string,
   at: number,
-): { entries: Entry[]; pieces: Uint8Array[] } {
-  const each = records.map((record) =>
-    encoder.encode(JSON.stringify(record) + "\n")
-  );
-  const size = each.reduce((sum, { length }) => sum + length, 0);
-  if (
-    each.length <= MAX_ENTRIES && size <= MAX_COMMIT_BYTES &&
-    each.every(({ length }) => length <= MAX_VALUE_BYTES)
-  ) {
-    const entries = each.map((lines) => ({ batch, at, count: 1, lines }));
-    return { entries, pieces: [] };
+): Entry[] {
+  const entries: Entry[] = [];
+  let lines: Uint8Array[] = [];
+  let size = 0;
+  for (const record of records) {
+    const line = encoder.encode(JSON.stringify(record) + "\n");
+    if (size + line.length > MAX_LINES_BYTES) flush();
+    lines.push(line);
+    size += line.length;
   }
-  const all = join(each);
-  const pieces: Uint8Array[] = [];
-  for (let start = 0; start < all.length; start += MAX_VALUE_BYTES) {
-    // A copy: of a view, KV would keep all that lies below it.
-    pieces.push(all.slice(start, start + MAX_VALUE_BYTES));
+  flush();
+  return entries;
+
+  function flush(): void {
+    const count = lines.length;
+    if (count > 0) entries.push({ batch, at, count, lines: join(lines, size) });
+    lines = [];
+    size = 0;
   }
-  const count = records.length;
-  return { entries: [{ batch, at, count, lines: pieces.length }], pieces };
 }
 
-/** Reads an entry's lines back: a record each, or nothing where there is none. */
-export function unpack(lines: Uint8Array): (SessionRecord | undefined)[] {
-  return decoder.decode(lines).trimEnd().split("\n").map(parseRecord);
-}
-
-/** Puts pieces together. */
-export function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(
-    pieces.reduce((sum, { length }) => sum + length, 0),
-  );
+function join(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size);
   let offset = 0;
-  for (const piece of pieces) {
-    all.set(piece, offset);
-    offset += piece.length;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
   }
   return all;
+}
+
+/** Reads an entry's records back; nothing stands for one that can't be read. */
+export function unpack(
+  { count, lines }: Entry,
+): (SessionRecord | undefined)[] {
+  const texts = lines instanceof Uint8Array
+    ? decoder.decode(lines).split("\n")
+    : [];
+  return Array.from({ length: count }, (_, n) => parseRecord(texts[n] ?? ""));
 }
 
 const encoder = new TextEncoder();

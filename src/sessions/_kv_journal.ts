@@ -1,9 +1,8 @@
 /**
- * Conversations in a Deno KV database: an entry for each record, added by one
- * atomic commit that fails where somebody else was first.
+ * Conversations in a Deno KV database: an entry for what was added together,
+ * by one atomic commit that fails where somebody else was first.
  *
- * What is too big for a commit is written before it, in pieces, below a draft;
- * what is deleted vanishes with its header, in one commit, and is cleared away
+ * What is deleted vanishes with its header, in one commit, and is cleared away
  * after it. {@linkcode Journal.sweep} clears away what a process that died in
  * between left behind.
  *
@@ -11,7 +10,6 @@
  * @module
  */
 import type { Journal, Position } from "./_journal.ts";
-import { createKvCleaner } from "./_kv_cleaner.ts";
 import type { KvDatabase } from "./_kv_database.ts";
 import {
   type Entry,
@@ -21,11 +19,10 @@ import {
   nameOf,
   pack,
   partsOf,
-  PIECES_AT_ONCE,
 } from "./_kv_entries.ts";
 import { createKvReader, type OnBadRecord } from "./_kv_reader.ts";
 import type { SessionRecord } from "./record.ts";
-import type { ListOptions, SessionInfo, SessionPage } from "./store.ts";
+import type { ListOptions, SessionPage } from "./store.ts";
 
 /** Makes the engine of the Deno KV store. */
 export function createKvJournal(
@@ -33,8 +30,7 @@ export function createKvJournal(
   onBadRecord: OnBadRecord = () => {},
 ): Journal {
   const { run } = database;
-  const { read, readHeader } = createKvReader(database, onBadRecord);
-  const { clear, clearLeftovers, discard, walk } = createKvCleaner(database);
+  const { describe, read, readHeader } = createKvReader(database, onBadRecord);
 
   async function append(
     id: string,
@@ -48,12 +44,8 @@ export function createKvJournal(
       ? partsOf(after.generation)
       : { generation: batch, versionstamp: null };
     const first = (after?.length ?? 0) + 1;
-    const path = [key, generation, batch];
     const length = first - 1 + records.length;
-    const { entries, pieces } = pack(records, batch, at);
-    const draft = pieces.length > 0
-      ? await writePieces(path, pieces, at)
-      : undefined;
+    const entries = pack(records, batch, at);
     const result = await run((kv) => {
       const commit = kv.atomic()
         .check({ key: keys.session(key), versionstamp })
@@ -66,10 +58,11 @@ export function createKvJournal(
         commit.set(keys.session(key), header);
         commit.set(keys.start(at, key), header);
       }
-      if (draft) commit.check(draft).delete(draft.key);
-      entries.forEach((entry, n) =>
-        commit.set(keys.record(key, generation, first + n), entry)
-      );
+      let number = first;
+      for (const entry of entries) {
+        commit.set(keys.record(key, generation, number), entry);
+        number += entry.count;
+      }
       return commit.commit();
     });
     if (result.ok) {
@@ -83,34 +76,16 @@ export function createKvJournal(
         keys.record(key, generation, first),
       ])
     );
-    if (entry.value?.batch === batch && header.value) {
-      return { generation: nameOf(header), length };
-    }
-    if (draft) await discard(draft, path);
-    return undefined;
-  }
-
-  /** Writes pieces on which no entry counts yet, and a draft that tells so. */
-  async function writePieces(path: string[], pieces: Uint8Array[], at: number) {
-    const key = keys.draft(...path);
-    const first = await run((kv) => kv.set(key, at));
-    for (let start = 0; start < pieces.length; start += PIECES_AT_ONCE) {
-      await run((kv) => {
-        const commit = kv.atomic();
-        pieces.slice(start, start + PIECES_AT_ONCE).forEach((piece, n) =>
-          commit.set(keys.piece(path, start + n), piece)
-        );
-        return commit.commit();
-      });
-    }
-    return { key, versionstamp: first.versionstamp };
+    return entry.value?.batch === batch && header.value
+      ? { generation: nameOf(header), length }
+      : undefined;
   }
 
   async function list(
     { limit, cursor: from }: { limit: number } & ListOptions,
   ): Promise<SessionPage> {
     return await run(async (kv) => {
-      const sessions: SessionInfo[] = [];
+      const headers: Header[] = [];
       let cursor = "";
       const entries = kv.list<Header>({ prefix: keys.start() }, {
         limit: limit + 1,
@@ -118,12 +93,17 @@ export function createKvJournal(
         reverse: true,
         ...(from === undefined ? {} : { cursor: from }),
       });
-      for await (const { value: { id, at } } of entries) {
-        if (sessions.length === limit) return { sessions, cursor };
-        sessions.push({ id, at: new Date(at).toISOString() });
+      let isMore = false;
+      for await (const { value } of entries) {
+        isMore = headers.length === limit;
+        if (isMore) break;
+        headers.push(value);
         cursor = entries.cursor;
       }
-      return { sessions };
+      const sessions = await Promise.all(
+        headers.map((header) => describe(kv, header)),
+      );
+      return { sessions, ...(isMore ? { cursor } : {}) };
     });
   }
 
@@ -162,12 +142,33 @@ export function createKvJournal(
     });
     // Not ok, and yet gone by our own doing: the answer to it was lost.
     if (!ok && (await run((kv) => kv.get(gone))).value !== token) return;
-    await clear([key, generation]);
+    await clear(key, generation);
     return true;
   }
 
+  /** Deletes all records of a conversation that is gone, then the note that it is. */
+  async function clear(key: string, generation: string): Promise<void> {
+    const prefix = keys.record(key, generation);
+    let isMore = true;
+    while (isMore) {
+      isMore = await run(async (kv) => {
+        const limit = KEYS_AT_ONCE;
+        const found = await Array.fromAsync(kv.list({ prefix }, { limit }));
+        const commit = kv.atomic();
+        for (const { key } of found) commit.delete(key);
+        if (found.length > 0) await commit.commit();
+        return found.length === limit;
+      });
+    }
+    await run((kv) => kv.delete(keys.gone(key, generation)));
+  }
+
   async function sweep(before: Date): Promise<number> {
-    await clearLeftovers();
+    // What processes that died have left.
+    for await (const { key } of walk({ prefix: keys.gone() })) {
+      const [, , session, generation] = key.map(String);
+      await clear(session ?? "", generation ?? "");
+    }
     let count = 0;
     // One that began later can't have ended before.
     const began = { prefix: keys.start(), end: keys.start(before.getTime()) };
@@ -185,6 +186,23 @@ export function createKvJournal(
       if (await forget(key, header, end)) count++;
     }
     return count;
+  }
+
+  /** Every entry, a page at a time. */
+  async function* walk<T>(
+    selector: Deno.KvListSelector,
+  ): AsyncGenerator<Deno.KvEntry<T>> {
+    let cursor = "";
+    do {
+      const page = await run(async (kv) => {
+        const limit = KEYS_AT_ONCE;
+        const found = kv.list<T>(selector, { limit, cursor });
+        const entries = await Array.fromAsync(found);
+        return { entries, cursor: entries.length < limit ? "" : found.cursor };
+      });
+      yield* page.entries;
+      cursor = page.cursor;
+    } while (cursor !== "");
   }
 
   async function check(): Promise<void> {
@@ -209,3 +227,6 @@ export function createKvJournal(
     close: database.close,
   };
 }
+
+/** A commit may have 1,000 changes and, Deno says, 80 KiB of keys of some 170 bytes each. */
+const KEYS_AT_ONCE = 100;

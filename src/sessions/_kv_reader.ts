@@ -8,15 +8,15 @@ import type { KvDatabase } from "./_kv_database.ts";
 import {
   type Entry,
   type Header,
-  join,
   keyOf,
   keys,
-  KEYS_AT_ONCE,
   nameOf,
   partsOf,
   unpack,
 } from "./_kv_entries.ts";
+import { toPreview } from "./_page.ts";
 import type { SessionRecord } from "./record.ts";
+import type { SessionInfo } from "./store.ts";
 
 /** Told of each record that can't be read. */
 export type OnBadRecord = (record: { id: string; number: number }) => void;
@@ -79,11 +79,7 @@ export function createKvReader({ run }: KvDatabase, onBadRecord: OnBadRecord) {
     let length = known;
     for (const { key: [, , , , number], value } of entries) {
       if (number !== length + 1) return undefined;
-      const lines = typeof value.lines === "number"
-        ? await readPieces([key, generation, value.batch], value.lines)
-        : value.lines;
-      if (lines === undefined) return undefined;
-      for (const record of unpack(lines)) {
+      for (const record of unpack(value)) {
         length++;
         if (record) records.push(record);
         else onBadRecord({ id, number: length });
@@ -92,20 +88,24 @@ export function createKvReader({ run }: KvDatabase, onBadRecord: OnBadRecord) {
     return length === 0 ? undefined : { records, length };
   }
 
-  async function readPieces(path: string[], count: number) {
-    const pieces: Uint8Array[] = [];
-    while (pieces.length < count) {
-      const some = Array.from(
-        { length: Math.min(KEYS_AT_ONCE, count - pieces.length) },
-        (_, n) => keys.piece(path, pieces.length + n),
-      );
-      for (const { value } of await run((kv) => kv.getMany(some))) {
-        if (!(value instanceof Uint8Array)) return undefined;
-        pieces.push(value);
-      }
-    }
-    return join(pieces);
+  /** What a list tells of a conversation, from its first entries. */
+  async function describe(
+    kv: Deno.Kv,
+    { id, generation, at }: Header,
+  ): Promise<SessionInfo> {
+    const prefix = keys.record(keyOf(id), generation);
+    const first = await Array.fromAsync(
+      kv.list<Entry>({ prefix }, { limit: FIRST_ENTRIES }),
+    );
+    return {
+      id,
+      at: new Date(at).toISOString(),
+      ...toPreview(first.flatMap(({ value }) => unpack(value))),
+    };
   }
 
-  return { read, readHeader };
+  return { describe, read, readHeader };
 }
+
+/** The caller's first words come after the welcome, if not before it. */
+const FIRST_ENTRIES = 8;

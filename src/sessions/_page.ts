@@ -4,6 +4,7 @@
  * @module
  */
 import { head } from "./fit.ts";
+import type { SessionRecord } from "./record.ts";
 import {
   type ListOptions,
   PAGE_SIZE,
@@ -32,7 +33,13 @@ export function toPage(
   };
 }
 
-/** The part of a {@linkcode SessionInfo} that shows the caller's first words, where there are any. */
-export function toPreview(words: string | undefined): { preview?: string } {
-  return words ? { preview: head(words, PREVIEW_LENGTH) } : {};
+/** The part of a {@linkcode SessionInfo} that shows the caller's first words, where they are among these records. */
+export function toPreview(
+  records: readonly (SessionRecord | undefined)[],
+): { preview?: string } {
+  for (const record of records) {
+    if (record?.type !== "user" || record.text === "") continue;
+    return { preview: head(record.text, PREVIEW_LENGTH) };
+  }
+  return {};
 }

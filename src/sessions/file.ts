@@ -91,6 +91,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
   ): Promise<FileWriter> {
     while (true) {
       const file = await lock(id);
+      let letGo = () => file.close();
       try {
         // Nothing of this process comes between from here to the unlocking.
         const log = read(id, file);
@@ -98,6 +99,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
         if (!log.isGone) {
           const records = change(log.session);
           const writer = new FileWriter(log, file, cache, options);
+          letGo = () => writer.letGo();
           cache.keep(id, log);
           for (const record of records) writer.add(record);
           file.unlockSync();
@@ -105,10 +107,10 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
           return writer;
         }
       } catch (error) {
-        file.close();
+        letGo();
         throw error;
       }
-      file.close();
+      letGo();
     }
   }
 

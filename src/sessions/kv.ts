@@ -2,9 +2,6 @@
  * Conversations in Deno KV: in a local file, on a `denokv` server, or in the
  * database of an app on Deno Deploy. Several instances may share one.
  *
- * How long a conversation or a record may be is not limited: what is more than
- * the 64 KiB of a value is split.
- *
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */

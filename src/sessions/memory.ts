@@ -5,6 +5,7 @@
  */
 import { toPage, toPreview } from "./_page.ts";
 import { fitRecord } from "./fit.ts";
+import type { SessionRecord } from "./record.ts";
 import { Session } from "./session.ts";
 import type {
   Change,
@@ -77,7 +78,13 @@ export function createMemoryStore(): SessionStore {
   function list(options?: ListOptions) {
     const newest = [...times].sort(([, a], [, b]) => b.order - a.order);
     const infos = newest.map(([id, { at }]) => {
-      const words = sessions.get(id)?.turns.find(({ user }) => user)?.user;
+      const turns = sessions.get(id)?.turns ?? [];
+      const words = turns.map((turn): SessionRecord => ({
+        type: "user",
+        turnId: turn.id,
+        text: turn.user ?? "",
+        at,
+      }));
       return { id, at, ...toPreview(words) };
     });
     return Promise.resolve(toPage(infos, options));

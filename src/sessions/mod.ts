@@ -6,6 +6,7 @@
  */
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
+import { MB } from "./_cache.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";
 import { createPostgresStore } from "./postgres.ts";
@@ -29,6 +30,7 @@ export async function prepareStore(
 /** Makes the store that the settings name. Nothing is opened until it is used. */
 export function createStore(config: Config, log: Log): SessionStore {
   const choice = config.sessionStore;
+  const cacheBytes = config.cacheMb * MB;
   function onBadRecord(record: { id: string }): void {
     log.warn("session.bad_record", { ...record });
   }
@@ -36,11 +38,12 @@ export function createStore(config: Config, log: Log): SessionStore {
     case "file":
       return createFileStore({
         folder: `${config.dataDir}/sessions`,
+        cacheBytes,
         onBadLine: (line) => log.warn("session.bad_line", { ...line }),
       });
     case "kv":
-      return createKvStore({ ...choice, onBadRecord });
+      return createKvStore({ ...choice, cacheBytes, onBadRecord });
     case "postgres":
-      return createPostgresStore({ ...choice, onBadRecord });
+      return createPostgresStore({ ...choice, cacheBytes, onBadRecord });
   }
 }

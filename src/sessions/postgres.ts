@@ -11,6 +11,7 @@
 import { createHash } from "node:crypto";
 import { createJournalStore, type Journal } from "./_journal.ts";
 import { createPostgres } from "./_postgres.ts";
+import { toPreview } from "./_page.ts";
 import { parseRecord, type SessionRecord } from "./record.ts";
 import type { SessionPage, SessionStore } from "./store.ts";
 
@@ -88,13 +89,14 @@ function createPostgresJournal(
         return { sessions: [] };
       }
       const { rows } = await postgres.query<
-        { uid: string; id: string; started_at: Date }
+        { uid: string; id: string; started_at: Date; first: string | null }
       >(LIST, [cursor, limit + 1]);
       const page = rows.slice(0, limit);
       const result: SessionPage = {
-        sessions: page.map(({ id, started_at }) => ({
+        sessions: page.map(({ id, started_at, first }) => ({
           id: JSON.parse(id),
           at: started_at.toISOString(),
+          ...toPreview([parseRecord(first ?? "")]),
         })),
       };
       const last = page.at(-1);
@@ -174,13 +176,22 @@ select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
 where s.key = $1 and r.seq = $2 and r.batch = $3`;
 
-/** The numbers go up as conversations begin. */
+/** The numbers go up as conversations begin. The caller's first words come after the welcome, if not before it. */
 const LIST = `
-select uid, id, started_at
-from parley_sessions
-where $1::bigint is null or uid < $1::bigint
-order by uid desc
-limit $2`;
+select s.uid, s.id, s.started_at, r.record as first
+from (
+  select uid, id, started_at from parley_sessions
+  where $1::bigint is null or uid < $1::bigint
+  order by uid desc
+  limit $2
+) s
+left join lateral (
+  select record from parley_records
+  where uid = s.uid and seq <= 16 and record like '{"type":"user",%'
+  order by seq
+  limit 1
+) r on true
+order by s.uid desc`;
 
 const DELETE = "delete from parley_sessions where key = $1";
 

@@ -109,7 +109,8 @@ export class Session {
   /** Whether the very same was noted before. */
   hasNote(name: string, content: unknown): boolean {
     // Compared as it would be kept, which may be less than what was told.
-    const [told] = fitRecord({ type: "note", name, content, at: "" });
+    const at = new Date(0).toISOString();
+    const [told] = fitRecord({ type: "note", name, content, at });
     const key = told?.type === "note" ? JSON.stringify(told.content) : "";
     return this.notes.some((note) =>
       note.name === name && JSON.stringify(note.content) === key
@@ -232,7 +233,7 @@ function toStep(
 ): Step {
   const before = steps.reduce((sum, { text }) => sum + text.length, 0);
   return {
-    text: toOneText(assistant.slice(before)),
+    text: assistant.slice(before),
     ...(text === undefined ? {} : { written: text }),
     calls,
     ...(raw ? { raw } : {}),
@@ -245,6 +246,12 @@ function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
   const { status, written, ...details } = rest;
   turn.status = status;
   turn.assistant = toOneText(turn.assistant);
+  let before = 0;
+  for (const step of turn.steps) {
+    // A part of the one text, which takes no memory of its own.
+    const { length } = step.text;
+    step.text = turn.assistant.slice(before, before += length);
+  }
   if (written !== undefined) turn.written = written;
   if (Object.keys(details).length > 0) turn.details = details;
 }

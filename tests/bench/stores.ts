@@ -153,11 +153,13 @@ async function talk(
     took.push(
       await time(async () => {
         await store.load(id);
-        await store.update(id, () => [user(turnId, "What is the weather?")]);
+        const question = user(turnId, "What is the weather?");
+        const writer = await store.open(id, () => [question]);
         for (let piece = 0; piece < PIECES; piece++) {
-          await store.update(id, () => [assistant(turnId, `word${piece} `)]);
+          writer.add(assistant(turnId, `word${piece} `));
         }
-        await store.update(id, () => [end(turnId)]);
+        writer.add(end(turnId));
+        await writer.close();
       }),
     );
   }

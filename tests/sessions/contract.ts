@@ -8,6 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { Turn } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
+import { testWriter } from "./writer_contract.ts";
 
 /** A store under test. */
 export interface StoreUnderTest extends AsyncDisposable {
@@ -20,7 +21,8 @@ export interface StoreUnderTest extends AsyncDisposable {
   reopen?: () => SessionStore;
 }
 
-const AT = "2026-11-21T10:00:00.000Z";
+/** When everything happens. */
+export const AT = "2026-11-21T10:00:00.000Z";
 
 /** The caller's words. */
 export function user(turnId: string, text: string): SessionRecord {
@@ -390,6 +392,24 @@ export function testStore(
       assertEquals((await under.load("kept")).turns.length, 2);
     }
   });
+
+  test("list() shows the caller's first words, and 120 letters at most", async ({ store, reopen }) => {
+    const long = "👩".repeat(100_000);
+    await store.update("welcome", () => [assistant("t0", "Hi."), end("t0")]);
+    await store.update("welcome", () => [user("t1", "Hello"), end("t1")]);
+    await store.update("welcome", () => [user("t2", "Bye")]);
+    await store.update("Long", () => [user("t1", long)]);
+    await store.update("silent", () => [assistant("t0", "Hi."), end("t0")]);
+    for (const under of [store, reopen?.() ?? store]) {
+      const { sessions } = await under.list();
+      assertEquals(
+        Object.fromEntries(sessions.map(({ id, preview }) => [id, preview])),
+        { welcome: "Hello", Long: "👩".repeat(60), silent: undefined },
+      );
+    }
+  });
+
+  testWriter(test);
 
   test("check() resolves while it can be written", async ({ store }) => {
     await store.check();

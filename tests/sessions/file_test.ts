@@ -4,6 +4,7 @@ import {
   assertMatch,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import { pathOf } from "../../src/sessions/_files.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
@@ -132,7 +133,7 @@ test("begins anew when the file was deleted", async (folder) => {
 });
 
 test("forgets conversations beyond its cache, and reads them again", async (folder) => {
-  const store = createFileStore({ folder, cached: 2 });
+  const store = createFileStore({ folder, cacheBytes: 4_000 });
   for (const id of ["a", "b", "c", "a"]) {
     await store.update(id, (session) => [
       user(`t${session.turns.length}`, id),
@@ -165,11 +166,109 @@ test("sweeps beside another process, and keeps what is added to meanwhile", asyn
   assertEquals((await stores[1]?.load("a"))?.turns.length, 1);
 });
 
-test("makes files that others can't read", async (folder) => {
+test("makes files and folders that others can't look into", async (place) => {
+  const folder = `${place}/data/sessions`;
   const store = createFileStore({ folder });
   await store.update("a", () => [assistant("t1", "secret")]);
-  const { mode } = await Deno.stat(pathOf(folder, "a"));
-  if (mode !== null) assertEquals(mode & 0o077, 0);
+  for (const path of [pathOf(folder, "a"), folder, `${place}/data`]) {
+    const { mode } = await Deno.stat(path);
+    if (mode !== null) assertEquals(mode & 0o077, 0, path);
+  }
+  // One that is there is the owner's business.
+  const { mode: before } = await Deno.stat(place);
+  await Deno.chmod(place, 0o755);
+  await createFileStore({ folder: place }).check();
+  if (before !== null) {
+    assertEquals(((await Deno.stat(place)).mode ?? 0) & 0o777, 0o755);
+  }
+});
+
+test("add() has each word in the file when it returns", async (folder) => {
+  const store = createFileStore({ folder });
+  const writer = await store.open("a", () => [user("t1", "?")]);
+  for (let n = 0; n < 10; n++) {
+    writer.add(assistant("t1", `word${n}`));
+    assertMatch(Deno.readTextFileSync(pathOf(folder, "a")), RegExp(`word${n}`));
+  }
+  await writer.close();
+});
+
+test("add() waits for no lock that another process holds", async (folder) => {
+  const store = createFileStore({ folder });
+  const writer = await store.open("a", () => [user("t1", "?")]);
+  using file = await Deno.open(pathOf(folder, "a"), { append: true });
+  await file.lock(true);
+  writer.add(assistant("t1", "Well."));
+  await file.unlock();
+  assertEquals(writer.session.turn("t1")?.assistant, "Well.");
+  await writer.close();
+});
+
+test("add() loses nothing after a line that another process left torn", async (folder) => {
+  const bad: number[] = [];
+  const onBadLine = ({ offset }: { offset: number }) => bad.push(offset);
+  const store = createFileStore({ folder, onBadLine });
+  const writer = await store.open("a", () => [user("t1", "?")]);
+  for (let n = 0; n < 3; n++) {
+    await Deno.writeTextFile(pathOf(folder, "a"), '{"type":"us', {
+      append: true,
+    });
+    writer.add(assistant("t1", `${n}`));
+    writer.add(assistant("t1", "."));
+  }
+  await writer.close();
+  assertEquals(bad.length, 3);
+  for (const under of [store, createFileStore({ folder })]) {
+    const { turns } = await under.load("a");
+    assertEquals(turns.map(({ assistant }) => assistant), ["0.1.2."]);
+  }
+});
+
+test("add() throws when the disk is full, ever after, and loses nothing that was kept", async (folder) => {
+  const full = "/dev/full";
+  if (Deno.build.os !== "linux") {
+    // deno-lint-ignore no-console -- for whoever runs the tests
+    return console.log(`skipped: no ${full} here`);
+  }
+  const store = createFileStore({ folder });
+  await store.update("a", () => [user("t1", "?")]);
+  await Deno.rename(pathOf(folder, "a"), `${folder}/kept`);
+  await Deno.symlink(full, pathOf(folder, "a"));
+  await assertRejects(
+    () => store.open("a", () => [user("t2", "!")]),
+    StoreError,
+    'Cannot write session "a"',
+  );
+  const writer = await store.open("a", () => []);
+  for (let n = 0; n < 2; n++) {
+    assertThrows(() => writer.add(assistant("t1", "Well.")), StoreError);
+  }
+  await assertRejects(() => writer.flush(), StoreError);
+  await assertRejects(() => writer.close(), StoreError);
+  await Deno.remove(pathOf(folder, "a"));
+  await Deno.rename(`${folder}/kept`, pathOf(folder, "a"));
+  await store.update("a", () => [user("t2", "!")]);
+  const { turns } = await createFileStore({ folder }).load("a");
+  assertEquals(turns.map(({ user }) => user), ["?", "!"]);
+});
+
+test("list() reads the beginnings of files, not the whole of them", async (folder) => {
+  const store = createFileStore({ folder });
+  for (const id of ["a", "B"]) {
+    await store.update(id, () => [user("t1", "Hello"), end("t1")]);
+    // What comes later is never looked at, or it would be reported.
+    await Deno.writeTextFile(pathOf(folder, id), `${"x".repeat(9_000)}\n`, {
+      append: true,
+    });
+  }
+  const again = createFileStore({
+    folder,
+    onBadLine: () => {
+      throw new Error("Read");
+    },
+  });
+  const { sessions } = await again.list();
+  assertEquals(sessions.map(({ preview }) => preview), ["Hello", "Hello"]);
 });
 
 test("rejects with a StoreError that says what it tried", async (folder) => {

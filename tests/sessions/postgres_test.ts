@@ -139,7 +139,7 @@ test("takes no id for SQL, and keeps what texts in Postgres can't hold", async (
     "x".repeat(100_000),
   ];
   for (const id of ids) {
-    await under.store.update(id, () => [user(id || "t", `I am ${id}`)]);
+    await under.store.update(id, () => [user("t", `I am ${id}`)]);
   }
   const again = under.reopen();
   for (const id of ids) {

@@ -1,5 +1,10 @@
-import { assertEquals } from "@std/assert";
-import { parseRecord, type SessionRecord } from "../../src/sessions/record.ts";
+import { assert, assertEquals } from "@std/assert";
+import { fitRecord } from "../../src/sessions/fit.ts";
+import {
+  parseRecord,
+  type SessionRecord,
+  toDataKey,
+} from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 
 const at = "2026-11-21T10:00:00.000Z";
@@ -133,6 +138,113 @@ Deno.test("Session.apply() forgets what was said, called and heard when a turn i
   assertEquals(again.memories, ["Likes tea."]);
 });
 
+Deno.test("Session.apply() takes no notice of another attempt's records", () => {
+  const { memories, turns: [turn] } = session(
+    user("t1", "?"),
+    says("t1", "Old. "),
+    { type: "again", turnId: "t1", attempt: 1, at },
+    says("t1", "Old. "),
+    { ...calls("t1", "a"), attempt: 1 } as SessionRecord,
+    calls("t1", "old"),
+    result("t1", "old"),
+    { ...result("t1", "a"), attempt: 1 } as SessionRecord,
+    { type: "again", turnId: "t1", attempt: 2, at },
+    { ...says("t1", "Second. "), attempt: 1 } as SessionRecord,
+    { ...says("t1", "Third."), attempt: 2 } as SessionRecord,
+    { type: "memory", turnId: "t1", text: "Old", attempt: 1, at },
+    { type: "memory", turnId: "t1", text: "New", attempt: 2, at },
+    { type: "end", turnId: "t1", status: "failed", attempt: 1, at },
+  );
+  assertEquals(memories, ["New"]);
+  assertEquals(turn, {
+    id: "t1",
+    at,
+    user: "?",
+    assistant: "Third.",
+    steps: [],
+    memories: ["New"],
+    again: 2,
+    attempt: 2,
+  });
+});
+
+Deno.test("Session.apply() keeps what the model wrote where that isn't what was said", () => {
+  const { turns: [turn] } = session(
+    user("t1", "?"),
+    says("t1", "One."),
+    { ...calls("t1", "a"), text: "**One.**" } as SessionRecord,
+    says("t1", "Two."),
+    {
+      type: "end",
+      turnId: "t1",
+      status: "complete",
+      written: "# Two.",
+      ended: "max-tokens",
+      promptMs: 3,
+      cachedTokens: 4,
+      at,
+    },
+  );
+  assertEquals(turn?.steps.map(({ text, written }) => [text, written]), [
+    ["One.", "**One.**"],
+  ]);
+  assertEquals(turn?.assistant, "One.Two.");
+  assertEquals(turn?.written, "# Two.");
+  assertEquals(turn?.details, {
+    ended: "max-tokens",
+    promptMs: 3,
+    cachedTokens: 4,
+  });
+});
+
+Deno.test("Session.memories gives those of all turns, and each turn its own", () => {
+  const memory = (turnId: string, text: string): SessionRecord => ({
+    type: "memory",
+    turnId,
+    text,
+    at,
+  });
+  const { memories, turns } = session(
+    memory("t1", "Likes tea."),
+    memory("t2", "Has a dog."),
+  );
+  assertEquals(memories, ["Likes tea.", "Has a dog."]);
+  assertEquals(turns.map(({ memories }) => memories), [["Likes tea."], [
+    "Has a dog.",
+  ]]);
+});
+
+Deno.test("Session.hasNote() knows a note that was cut to be kept", () => {
+  const content = { log: "é".repeat(100_000) };
+  const made = session(
+    ...fitRecord({ type: "note", name: "end", content, at }),
+  );
+  assert(made.hasNote("end", content));
+  assert(!made.hasNote("end", { log: "other" }));
+  assert(!made.hasNote("start", content));
+});
+
+Deno.test("Session.replyTo() knows what was sent by its hash, and another turn's apart", () => {
+  const data = { click: 1 };
+  const made = session({
+    type: "data",
+    turnId: "t1",
+    key: toDataKey("t1", data),
+    reply: null,
+    at,
+  });
+  assertEquals(made.replyTo("t1", { click: 1 }), { reply: null });
+  assertEquals(made.replyTo("t1", { click: 2 }), undefined);
+  assertEquals(made.replyTo("t2", data), undefined);
+});
+
+Deno.test("Session.bytes tells about what it takes, and costs nothing a word", () => {
+  const made = session(user("t1", "Hello"));
+  const before = made.bytes;
+  for (let n = 0; n < 1_000; n++) made.apply(says("t1", "0123456789"));
+  assertEquals(made.bytes - before, 10_000);
+});
+
 const RECORDS: SessionRecord[] = [
   { type: "session", version: 1, id: "conv" },
   user("t1", "Hello"),
@@ -151,6 +263,7 @@ const RECORDS: SessionRecord[] = [
   result("t1", "a"),
   { type: "memory", turnId: "t1", text: "Likes tea.", at },
   { type: "again", turnId: "t1", at },
+  { type: "again", turnId: "t1", attempt: 3, at },
   { type: "heard", turnId: "t1", text: "", at },
   { type: "end", turnId: "t1", status: "failed", at },
   {

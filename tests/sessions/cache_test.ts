@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { Cache } from "../../src/sessions/_cache.ts";
+import { Session } from "../../src/sessions/session.ts";
+import { user } from "./contract.ts";
+
+function make(text: string, isOpen = false) {
+  const session = new Session("any");
+  session.apply(user("t1", text));
+  return { session, isOpen };
+}
+
+const { bytes: SMALL } = make("").session;
+
+Deno.test("Cache drops what was used the longest ago, by bytes", () => {
+  const cache = new Cache(3 * SMALL);
+  for (const id of ["a", "b", "c"]) cache.keep(id, make(""));
+  const a = cache.get("a");
+  if (a) cache.keep("a", a);
+  cache.keep("d", make(""));
+  const kept = ["a", "b", "c", "d"].map((id) => cache.get(id) !== undefined);
+  assertEquals(kept, [true, false, true, true]);
+  assertEquals(cache.bytes, 3 * SMALL);
+});
+
+Deno.test("Cache counts what a conversation has grown by", () => {
+  const cache = new Cache(4 * SMALL);
+  const grown = make("");
+  cache.keep("a", make(""));
+  cache.keep("b", grown);
+  grown.session.apply(user("t1", "x".repeat(2 * SMALL)));
+  assertEquals(cache.bytes, 2 * SMALL);
+  cache.keep("b", grown);
+  assertEquals(cache.bytes, 4 * SMALL);
+  cache.keep("c", make(""));
+  assertEquals(cache.get("a"), undefined);
+  assertEquals(cache.get("b"), grown);
+  assertEquals(cache.bytes, 4 * SMALL);
+});
+
+Deno.test("Cache keeps what a turn is at work on, however much it is", () => {
+  const cache = new Cache(SMALL);
+  cache.keep("open", make("x".repeat(10 * SMALL), true));
+  cache.keep("a", make(""));
+  assertEquals(cache.get("open") !== undefined, true);
+  assertEquals(cache.get("a"), undefined);
+});
+
+Deno.test("Cache.delete() forgets the bytes, too", () => {
+  const cache = new Cache();
+  cache.keep("a", make("Hello"));
+  cache.delete("a");
+  cache.delete("a");
+  assertEquals(cache.bytes, 0);
+});

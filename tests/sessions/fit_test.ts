@@ -1,0 +1,131 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { fitRecord, MAX_RECORD_BYTES } from "../../src/sessions/fit.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import { StoreError } from "../../src/sessions/store.ts";
+
+const at = "2026-11-21T10:00:00.000Z";
+
+function bytesOf(record: SessionRecord): number {
+  return new TextEncoder().encode(JSON.stringify(record)).length;
+}
+
+/** Nothing is cut in two that makes no letter without its other half. */
+function assertWhole(records: readonly SessionRecord[]): void {
+  for (const record of records) {
+    assert(bytesOf(record) <= MAX_RECORD_BYTES, `${bytesOf(record)}`);
+    assert(!/\\ud[89a-f]/i.test(JSON.stringify(record)));
+  }
+}
+
+Deno.test("fitRecord() leaves alone what fits", () => {
+  const record: SessionRecord = { type: "user", turnId: "t", text: "Hi", at };
+  assertEquals(fitRecord(record), [record]);
+});
+
+for (const letter of ["a", "é", "日", "👩", '"', "\u0000"]) {
+  Deno.test(`fitRecord() splits a text of ${JSON.stringify(letter)} into as few records as hold it`, () => {
+    for (const type of ["user", "assistant"] as const) {
+      const text = "x" + letter.repeat(100_000);
+      const records = fitRecord({ type, turnId: "t", text, at });
+      assertWhole(records);
+      assertEquals(
+        records.map((record) => record.type === type && record.text).join(""),
+        text,
+      );
+      for (const record of records.slice(0, -1)) {
+        assert(bytesOf(record) > MAX_RECORD_BYTES - 20);
+      }
+    }
+  });
+}
+
+Deno.test("fitRecord() keeps the attempt of each part", () => {
+  const records = fitRecord({
+    type: "assistant",
+    turnId: "t",
+    text: "x".repeat(100_000),
+    attempt: 2,
+    at,
+  });
+  assertEquals(
+    records.map((record) => record.type === "assistant" && record.attempt),
+    [2, 2],
+  );
+});
+
+Deno.test("fitRecord() cuts what can't be several records, and says so in it", () => {
+  const text = "👩".repeat(50_000);
+  const records: SessionRecord[] = [
+    { type: "heard", turnId: "t", text, at },
+    { type: "memory", turnId: "t", text, at },
+    { type: "result", turnId: "t", callId: "c", name: "n", text, at },
+    { type: "note", name: "n", content: { text }, at },
+    { type: "end", turnId: "t", status: "complete", written: text, at },
+  ];
+  for (const record of records) {
+    const fitting = fitRecord(record);
+    assertEquals(fitting.length, 1);
+    assertWhole(fitting);
+    const json = JSON.stringify(fitting);
+    assert(json.includes("[cut off]"), record.type);
+    assert(json.length > MAX_RECORD_BYTES / 3, record.type);
+  }
+});
+
+Deno.test("fitRecord() drops the vendor's form of calls first, then the end of their arguments", () => {
+  const raw = { provider: "gemini", content: "x".repeat(70_000) };
+  const small = { id: "a", name: "find", arguments: { city: "Rome" } };
+  const [one] = fitRecord({
+    type: "calls",
+    turnId: "t",
+    calls: [small],
+    raw,
+    at,
+  });
+  assertEquals(one, { type: "calls", turnId: "t", calls: [small], at });
+
+  const big = {
+    id: "b",
+    name: "find",
+    arguments: { text: "日".repeat(30_000) },
+  };
+  const records = fitRecord({
+    type: "calls",
+    turnId: "t",
+    text: "Well.",
+    calls: [small, big, { ...big, id: "c" }],
+    raw,
+    attempt: 1,
+    at,
+  });
+  assertWhole(records);
+  const [two] = records;
+  assert(two?.type === "calls" && two.attempt === 1 && two.text === "Well.");
+  assertEquals(two.calls[0], small);
+  assertEquals(two.calls.map(({ id }) => id), ["a", "b", "c"]);
+  const cut = two.calls[1]?.arguments as { cut_off: string };
+  assert(JSON.stringify(big.arguments).startsWith(cut.cut_off));
+  assert(bytesOf(two) > MAX_RECORD_BYTES - 20);
+});
+
+Deno.test("fitRecord() keeps no answer to a page that is too long", () => {
+  const reply = "x".repeat(70_000);
+  assertEquals(
+    fitRecord({ type: "data", turnId: "t", key: "k", reply, at }),
+    [],
+  );
+});
+
+Deno.test("fitRecord() throws where the ids alone are too long", () => {
+  const turnId = "t".repeat(70_000);
+  for (
+    const record of [
+      { type: "user", turnId, text: "x", at },
+      { type: "again", turnId, at },
+      { type: "memory", turnId, text: "x", at },
+      { type: "calls", turnId, calls: [], at },
+    ] satisfies SessionRecord[]
+  ) {
+    assertThrows(() => fitRecord(record), StoreError, "use shorter ones");
+  }
+});
