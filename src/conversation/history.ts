@@ -15,6 +15,8 @@ const UNHEARD = "[interrupted before anything was heard]";
 /** From where on a conversation is shown, and what is told of the rest. */
 interface Window {
   start: number;
+  /** What was remembered before, oldest first. */
+  memories: string[];
   note: string | undefined;
 }
 
@@ -53,10 +55,14 @@ export function toHistory(session: Session, budgetTokens: number): Message[] {
 function moveWindow(session: Session, start: number): Window {
   const before = windows.get(session);
   if (before?.start === start) return before;
-  const left = session.turns.slice(0, start);
-  const remarks = toMemoryRemarks(left.flatMap(({ memories }) => memories));
+  const left = session.turns.slice(before?.start ?? 0, start);
+  const memories = [
+    ...before?.memories ?? [],
+    ...left.flatMap(({ memories }) => memories),
+  ];
+  const remarks = toMemoryRemarks(memories);
   const note = remarks.length > 0 ? `[${remarks.join(" ")}]` : undefined;
-  const window = { start, note };
+  const window = { start, memories, note };
   windows.set(session, window);
   return window;
 }
