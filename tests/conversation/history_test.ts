@@ -178,10 +178,10 @@ Deno.test("toHistory() shows the tools of a whole turn, in the model's own form,
     },
     result("a"),
     result("b"),
-    { role: "assistant", text: " One moment.", calls: [call("c")], raw },
+    { role: "assistant", text: "One moment.", calls: [call("c")], raw },
     // Every call needs one, or no vendor takes the conversation.
     missing,
-    { role: "assistant", text: " It is six." },
+    { role: "assistant", text: "It is six." },
     { role: "user", text: "Thanks." },
   ]);
 });

@@ -201,7 +201,7 @@ test("askWithTools() runs a call, and shows the model what came of it", async ()
   ]);
   assertEquals(provider.requests[1]?.messages, [
     ...MESSAGES,
-    { role: "assistant", text: "Rolling. ", calls: [asked], raw },
+    { role: "assistant", text: "Rolling.", calls: [asked], raw },
     { role: "tool", callId: "c1", name: "roll_dice", text },
   ]);
   // What was asked is the caller's, and stays as it was.
@@ -327,6 +327,12 @@ for (
       })],
       call("fail"),
       "the line is busy",
+    ],
+    [
+      "throws what can't be put as text",
+      [make("fail", () => Promise.reject(Object.create(null)))],
+      call("fail"),
+      "failed",
     ],
     [
       "throws what is no error",
