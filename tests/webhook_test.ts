@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createApp } from "../src/app.ts";
 import type { DataHandler } from "../src/conversation/data.ts";
-import { createFloor } from "../src/conversation/floor.ts";
+import { createActiveTurns } from "../src/conversation/active_turns.ts";
 import { json } from "../src/http.ts";
 import { createLog } from "../src/log.ts";
 import type { Provider } from "../src/providers/provider.ts";
@@ -36,10 +36,10 @@ function makeServer(
     format: "json",
     write: (_, line) => lines.push(line),
   });
-  const floor = createFloor();
+  const activeTurns = createActiveTurns();
   const webhook = createWebhook({
     secrets: [SECRET, "another"],
-    floor,
+    activeTurns,
     store,
     provider,
     agent,
@@ -59,7 +59,7 @@ function makeServer(
     log,
     isDraining: () => false,
   });
-  return { handle, store, floor, lines };
+  return { handle, store, activeTurns, lines };
 }
 
 Deno.test("POST /agent answers a message with speech and one end, in order", async () => {
@@ -192,13 +192,13 @@ Deno.test("POST /agent cancels the model when the client leaves, and keeps what 
     request.signal.addEventListener("abort", () => aborted.resolve());
     return stalls("Once upon a time ")(request);
   });
-  const { handle, store, floor } = makeServer(provider);
+  const { handle, store, activeTurns } = makeServer(provider);
   const response = await handle(signedRequest(message("A story")));
   const reader = response.body?.getReader();
   await reader?.read();
   await reader?.cancel();
   await aborted.promise;
-  while (floor.size > 0) await new Promise((go) => setTimeout(go));
+  while (activeTurns.size > 0) await new Promise((go) => setTimeout(go));
   const turn = (await store.load("conv_1")).turn("turn_1");
   assertEquals(turn?.assistant, "Once upon a time");
   assertEquals(turn?.status, "interrupted");
@@ -246,14 +246,14 @@ Deno.test("POST /agent replays a turn that is finished, without asking the model
 
 Deno.test("POST /agent replays an old turn without disturbing the one under way", async () => {
   const provider = createScriptedProvider(says("One."), stalls("Two "));
-  const { handle, floor } = makeServer(provider);
+  const { handle, activeTurns } = makeServer(provider);
   await readEvents(await handle(signedRequest(message("A"))));
   const next = message("B", { turn_id: "turn_2" });
   const running = (await handle(signedRequest(next))).body?.getReader();
   await running?.read();
   const again = await handle(signedRequest(message("A")));
   assertEquals(spoken(await readEvents(again)), "One.");
-  assertEquals(floor.size, 1);
+  assertEquals(activeTurns.size, 1);
   await running?.cancel();
 });
 
@@ -373,7 +373,7 @@ Deno.test("POST /agent begins no turn once the process is about to end, and stor
       return memory.load(id);
     },
   };
-  const { handle, floor } = makeServer(
+  const { handle, activeTurns } = makeServer(
     undefined,
     store,
     undefined,
@@ -382,7 +382,7 @@ Deno.test("POST /agent begins no turn once the process is about to end, and stor
   const response = await handle(signedRequest(message("Hello")));
   assertEquals(response.status, 503);
   assertStringIncludes(await response.text(), "shutting_down");
-  assertEquals(floor.size, 0);
+  assertEquals(activeTurns.size, 0);
   assertEquals((await memory.load("conv_1")).isEmpty, true);
 });
 
@@ -391,6 +391,7 @@ Deno.test("POST /agent speaks even when the conversation can't be read", async (
     ...createMemoryStore(),
     load: () => Promise.reject(new Error("disk gone")),
     update: () => Promise.reject(new Error("disk gone")),
+    open: () => Promise.reject(new Error("disk gone")),
   };
   const { handle } = makeServer(undefined, broken);
   const response = await handle(signedRequest(message("Hello")));

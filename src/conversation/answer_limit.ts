@@ -27,23 +27,49 @@ export function createAnswerLimit(maxTokens: number): AnswerLimit {
   let tokens = 0;
   let before = "";
 
+  /** Where in a word the answer is to end. */
+  function takeWord(word: string): ReturnType<AnswerLimit["take"]> {
+    tokens += tokensOf(word);
+    // Known only when the next word begins.
+    if (isRepetition(word)) return { at: 0, ended: "repetition" };
+    if (tokens > maxTokens) {
+      const at = findSentenceEnd(before, word) ?? findWordEnd(word);
+      if (at !== undefined) return { at, ended: "max-tokens" };
+    }
+    before = (before + word).slice(-TAIL);
+    return undefined;
+  }
+
+  /** Where an answer ends that has no sentences, or not even words. */
+  function findWordEnd(word: string): number | undefined {
+    if (tokens > maxTokens * WITHOUT_WORD) return word.length;
+    const isNew = tokens > maxTokens * WITHOUT_SENTENCE && NEW_WORD.test(word);
+    return isNew ? 0 : undefined;
+  }
+
   return {
     take(words) {
-      tokens += tokensOf(words);
-      if (isRepetition(words)) return { at: words.length, ended: "repetition" };
-      if (tokens > maxTokens) {
-        const at = findSentenceEnd(before, words) ??
-          (tokens > maxTokens * WITHOUT_SENTENCE ? words.length : undefined);
-        if (at !== undefined) return { at, ended: "max-tokens" };
+      // However many come at once, each is looked at.
+      for (const { 0: word, index } of words.matchAll(WORD)) {
+        const end = takeWord(word);
+        if (end) return { ...end, at: index + end.at };
       }
-      before = (before + words).slice(-TAIL);
       return undefined;
     },
   };
 }
 
+const NEW_WORD = /^[\s\u{2e80}-\u{10ffff}]/u;
+
+/** A word with the space before it, or one sign of a script that knows no spaces. */
+const WORD =
+  /\s*(?:[\u{2e80}-\u{10ffff}]|[^\s\u{2e80}-\u{10ffff}]+)[。！？」』”’）]*|\s+/gu;
+
 /** Past the limit by this much, an answer ends without a sentence's end, too. */
 const WITHOUT_SENTENCE = 1.25;
+
+/** And by this much without a word's, too. */
+const WITHOUT_WORD = 1.5;
 
 /** How much of the words before tells whether a sentence ends. */
 const TAIL = 40;

@@ -15,6 +15,8 @@ const UNHEARD = "[interrupted before anything was heard]";
 /** From where on a conversation is shown, and what is told of the rest. */
 interface Window {
   start: number;
+  /** What was remembered before, oldest first. */
+  memories: string[];
   note: string | undefined;
 }
 
@@ -32,15 +34,16 @@ const windows = new WeakMap<Session, Window>();
 export function toHistory(session: Session, budgetTokens: number): Message[] {
   const { turns } = session;
   const newest = turns.length - 1;
-  const before = windows.get(session)?.start ?? 0;
+  const { start: before = 0, note: told = "" } = windows.get(session) ?? {};
+  const room = budgetTokens - estimateTokens(told);
   let used = 0;
   let start = newest;
   let half = newest;
   for (; start >= before; start--) {
     const turn = turns[start];
     if (turn) used += show(turn, start === newest).cost;
-    if (used > budgetTokens && start < newest) break;
-    if (used <= budgetTokens / 2) half = start;
+    if (used > room && start < newest) break;
+    if (used <= room / 2) half = start;
   }
   const isWhole = start < before;
   const { start: first, note } = moveWindow(session, isWhole ? before : half);
@@ -53,10 +56,14 @@ export function toHistory(session: Session, budgetTokens: number): Message[] {
 function moveWindow(session: Session, start: number): Window {
   const before = windows.get(session);
   if (before?.start === start) return before;
-  const left = session.turns.slice(0, start);
-  const remarks = toMemoryRemarks(left.flatMap(({ memories }) => memories));
+  const left = session.turns.slice(before?.start ?? 0, start);
+  const memories = [
+    ...before?.memories ?? [],
+    ...left.flatMap(({ memories }) => memories),
+  ];
+  const remarks = toMemoryRemarks(memories);
   const note = remarks.length > 0 ? `[${remarks.join(" ")}]` : undefined;
-  const window = { start, note };
+  const window = { start, memories, note };
   windows.set(session, window);
   return window;
 }
@@ -133,11 +140,11 @@ function markCut(turn: Turn): string {
   return heard === "" ? UNHEARD : `${heard} ${INTERRUPTED}`;
 }
 
-/** What was said after the last step. */
+/** What was said after the last step, as the model began it: what parts it from what was said before is not the model's. */
 function restOf({ assistant, steps }: Turn): string {
   return assistant.slice(
     steps.reduce((sum, { text }) => sum + text.length, 0),
-  );
+  ).trim();
 }
 
 /**
@@ -150,7 +157,7 @@ function toStep(step: Step, cut: boolean): Message[] {
   return [
     {
       role: "assistant",
-      text: cut ? "" : step.written ?? step.text,
+      text: cut ? "" : step.written ?? step.text.trim(),
       calls,
       ...(raw && !cut ? { raw } : {}),
     },

@@ -61,6 +61,8 @@ interface Filled {
   text: string;
   /** The caller and the metadata in it, by placeholder, as last told. */
   told: Map<string, string>;
+  /** As they are told in a turn that may not be kept. */
+  telling?: { turnId: string; values: Map<string, string> };
 }
 
 const prompts = new WeakMap<Session, Filled>();
@@ -101,20 +103,26 @@ function fillOnce(
  * where the prompt tells it, what was remembered, and the metadata in the prompt.
  *
  * @param session the conversation before the new turn
+ * @param context of the new turn, and its id
  * @returns in square brackets; nothing where nothing has changed
  */
 export function toNote(
   session: Session,
   template: string,
-  context: PromptContext,
+  context: PromptContext & { turnId: string },
   now: Date,
 ): string | undefined {
-  const before = session.turns.at(-1);
-  if (before === undefined) return undefined;
+  const { turns } = session;
+  const [first] = turns;
+  if (first === undefined) return undefined;
+  // The model was told in the caller's last turn; a welcome tells it nothing.
+  const last = turns.findLastIndex(({ user }) => user !== undefined);
+  const since = new Date((turns[last] ?? first).at);
+  const untold = turns.slice(Math.max(last, 0));
   const remarks = [
-    ...toTimeRemarks(template, new Date(before.at), now),
-    ...toMemoryRemarks(before.memories),
-    ...toChanges(fillOnce(session, template, context, now), context),
+    ...toTimeRemarks(template, since, now),
+    ...toMemoryRemarks(untold.flatMap(({ memories }) => memories)),
+    ...toChanges(session, fillOnce(session, template, context, now), context),
   ];
   return remarks.length === 0 ? undefined : `[${remarks.join(" ")}]`;
 }
@@ -134,12 +142,18 @@ export function toMemoryRemarks(memories: readonly string[]): string[] {
   return [`Noted earlier in this call: ${quoted.join("; ")}.`];
 }
 
-function toChanges(filled: Filled, context: PromptContext): string[] {
-  const values = toValues(filled.template, context);
+function toChanges(
+  session: Session,
+  filled: Filled,
+  context: PromptContext & { turnId: string },
+): string[] {
+  const { template, telling } = filled;
+  if (telling && session.turn(telling.turnId)) filled.told = telling.values;
+  const values = toValues(template, context);
   const changed = [...values].filter(([name, value]) =>
     filled.told.get(name) !== value
   );
-  filled.told = values;
+  filled.telling = { turnId: context.turnId, values };
   return changed.map(([name, value]) =>
     `${name} is now ${JSON.stringify(value)}.`
   );

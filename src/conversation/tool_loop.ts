@@ -101,7 +101,12 @@ export async function askWithTools(
     }
     if (calls.length === 0 || isLast) return;
     if (!await take({ type: "calls", calls, ...(raw ? { raw } : {}) })) return;
-    messages.push({ role: "assistant", text, calls, ...(raw ? { raw } : {}) });
+    messages.push({
+      role: "assistant",
+      text: text.trim(),
+      calls,
+      ...(raw ? { raw } : {}),
+    });
     const patience = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
     const results = await runCalls(calls, question, patience, take);
     if (results === undefined) return;
@@ -203,12 +208,21 @@ async function runCall(
     if (context.signal.aborted) return;
     failed = true;
     onFailure(call, error);
-    text = toText({
-      error: error instanceof Error ? error.message : String(error),
-    });
+    text = toText({ error: toReason(error) });
   }
   add({ type: "result", callId: id, name, text });
   tell(failed ? "failed" : "done");
+}
+
+/** What was thrown, in words; tools throw whatever they like. */
+function toReason(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    // An object that can't be put as text.
+    return "It failed";
+  }
 }
 
 /** A result as JSON. Throws where it is none, such as a circle. */

@@ -116,8 +116,10 @@ export function createAnswerStream(options: AnswerOptions): AnswerStream {
   function pass(): void {
     if (!isWanted || waiting === "") return;
     isWanted = false;
-    controller.enqueue(encoder.encode(waiting));
+    const bytes = encoder.encode(waiting);
     waiting = "";
+    // Whoever reads may ask for more before this returns.
+    controller.enqueue(bytes);
     room?.resolve();
     room = undefined;
     if (isOver) controller.close();

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createAdmin } from "../../src/admin/mod.ts";
 import { createApp } from "../../src/app.ts";
-import { createFloor } from "../../src/conversation/floor.ts";
+import { createActiveTurns } from "../../src/conversation/active_turns.ts";
 import { createHeader } from "../../src/header.ts";
 import { json } from "../../src/http.ts";
 import { createMemoryStore } from "../../src/sessions/memory.ts";
@@ -11,7 +11,7 @@ const TOKEN = "a token for tests";
 
 function make(token = TOKEN) {
   const store = createMemoryStore();
-  const floor = createFloor();
+  const activeTurns = createActiveTurns();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const nothing = () => json({});
   const app = createApp({
@@ -20,7 +20,7 @@ function make(token = TOKEN) {
     health: nothing,
     ready: nothing,
     home: nothing,
-    more: createAdmin({ token, store, floor, header: createHeader([]) }),
+    more: createAdmin({ token, store, activeTurns, header: createHeader([]) }),
     log,
     isDraining: () => false,
   });
@@ -29,7 +29,7 @@ function make(token = TOKEN) {
     const url = `http://parley.test${path}`;
     return await app(new Request(url, { ...init, headers }));
   }
-  return { store, floor, ask };
+  return { store, activeTurns, ask };
 }
 
 Deno.test("createAdmin() answers only those who show the token", async () => {
@@ -178,21 +178,23 @@ Deno.test("createAdmin() shows a conversation with its timings and tools", async
 });
 
 Deno.test("createAdmin() deletes a conversation, and ends its turn first", async () => {
-  const { store, floor, ask } = make();
+  const { store, activeTurns, ask } = make();
   await store.update("a", () => [user("t1", "Hello"), end("t1")]);
   let ended = false;
-  const turn = floor.take("a", async function* (signal) {
-    try {
-      yield { type: "speech", text: "Well" };
-      await new Promise((resolve) =>
-        signal.addEventListener("abort", resolve, { once: true })
-      );
-    } finally {
-      await store.update("a", () => [end("t2")]);
-      ended = true;
-    }
+  const spoke = Promise.withResolvers<void>();
+  activeTurns.start("a", async (signal, out) => {
+    const aborted = new Promise((resolve) =>
+      signal.addEventListener("abort", resolve, { once: true })
+    );
+    await out.write({ type: "speech", text: "Well" });
+    await aborted;
+    await store.update("a", () => [end("t2")]);
+    ended = true;
+  }, () => {
+    spoke.resolve();
+    return undefined;
   });
-  await turn.next();
+  await spoke.promise;
   const gone = await ask("/sessions/a", { method: "DELETE" });
   assertEquals(gone.status, 204);
   assertEquals(ended, true);

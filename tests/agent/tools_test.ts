@@ -19,6 +19,7 @@ import {
   ToolArgumentsError,
   type ToolContext,
 } from "../../src/conversation/tools.ts";
+import { createAlarms } from "../../src/providers/alarms.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 
 /** Where a tool runs; what it remembers is kept in `remembered`. */
@@ -47,11 +48,15 @@ async function tell(tool: Tool, args: unknown): Promise<unknown> {
     says("."),
   );
   const { signal, remember } = makeContext();
-  const parts = askWithTools({
+  const told: unknown[] = [];
+  const alarms = createAlarms();
+  await askWithTools({
     provider,
     tools: [tool],
     system: "",
     messages: [],
+    maxTokens: 1_024,
+    alarms,
     context: {
       conversationId: "conv",
       turnId: "t1",
@@ -61,11 +66,12 @@ async function tell(tool: Tool, args: unknown): Promise<unknown> {
     },
     filler: { text: "", afterMs: 0 },
     onFailure: () => {},
+  }, (part) => {
+    if (part.type === "result") told.push(JSON.parse(part.text));
+    return Promise.resolve(true);
   });
-  for await (const part of parts) {
-    if (part.type === "result") return JSON.parse(part.text);
-  }
-  throw new Error("There was no result");
+  assertEquals(told.length, 1);
+  return told[0];
 }
 
 Deno.test("tools all have names, descriptions and described arguments", () => {

@@ -1,35 +1,45 @@
 import { streamResponse } from "@layercode/node-server-sdk";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import {
-  type Answer,
   type AnswerPart,
-  streamAnswer,
+  createAnswerStream,
 } from "../../src/layercode/sse.ts";
 
-/** An answer of these parts, then its end or this error; and what became of it. */
-function script(parts: AnswerPart[], error?: Error) {
-  const calls = { next: 0, stop: 0, errors: [] as unknown[] };
-  const stopped = Promise.withResolvers<void>();
-  const rest = [...parts];
-  const answer: Answer = {
+/** An answer, and how often its client left. */
+function begin(withDetails = false) {
+  const calls = { cancel: 0 };
+  const answer = createAnswerStream({
     turnId: "turn_1",
-    next: () => {
-      calls.next++;
-      const value = rest.shift();
-      if (value !== undefined) return Promise.resolve({ done: false, value });
-      if (error !== undefined) return Promise.reject(error);
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    stop: () => {
-      calls.stop++;
-      stopped.resolve();
-      return Promise.resolve();
-    },
-    onError: (cause) => calls.errors.push(cause),
-  };
-  return { answer, calls, stopped: stopped.promise };
+    withDetails,
+    onCancel: () => calls.cancel++,
+  });
+  return { answer, calls };
 }
+
+/** The response to these parts, all of them written before it is read. */
+function respond(parts: readonly AnswerPart[], withDetails?: boolean) {
+  const { answer } = begin(withDetails);
+  for (const part of parts) answer.write(part);
+  answer.end();
+  return answer.response;
+}
+
+/** The same, each part written when the client asks for more. */
+function respondInTime(parts: readonly AnswerPart[]): Response {
+  const { answer } = begin();
+  (async () => {
+    for (const part of parts) {
+      await sleep();
+      answer.write(part);
+    }
+    await sleep();
+    answer.end();
+  })();
+  return answer.response;
+}
+
+const sleep = (ms = 0) => new Promise<void>((go) => setTimeout(go, ms));
 
 function speech(text: string): AnswerPart {
   return { type: "speech", text };
@@ -64,26 +74,23 @@ async function readEvents(response: Response): Promise<unknown[]> {
 
 const END = { type: "response.end", turn_id: "turn_1" };
 
-Deno.test("streamAnswer() writes each event as one data line and a blank one", async () => {
-  const { answer } = script([
-    speech("Hello there."),
-    data({ chart: [1, 2] }),
-  ]);
-  assertEquals(
-    await streamAnswer(answer).text(),
-    'data: {"type":"response.tts","content":"Hello there.","turn_id":"turn_1"}\n\n' +
-      'data: {"type":"response.data","content":{"chart":[1,2]},"turn_id":"turn_1"}\n\n' +
-      'data: {"type":"response.end","turn_id":"turn_1"}\n\n',
-  );
+Deno.test("createAnswerStream() writes each event as one data line and a blank one", async () => {
+  const parts = [speech("Hello there."), data({ chart: [1, 2] })];
+  for (const response of [respond(parts), respondInTime(parts)]) {
+    assertEquals(
+      await response.text(),
+      'data: {"type":"response.tts","content":"Hello there.","turn_id":"turn_1"}\n\n' +
+        'data: {"type":"response.data","content":{"chart":[1,2]},"turn_id":"turn_1"}\n\n' +
+        'data: {"type":"response.end","turn_id":"turn_1"}\n\n',
+    );
+  }
 });
 
-Deno.test("streamAnswer() writes an empty answer as response.end alone", async () => {
-  const { answer, calls } = script([]);
+Deno.test("createAnswerStream() writes an empty answer as response.end alone", async () => {
   assertEquals(
-    await streamAnswer(answer).text(),
+    await respond([]).text(),
     'data: {"type":"response.end","turn_id":"turn_1"}\n\n',
   );
-  assertEquals(calls, { next: 1, stop: 0, errors: [] });
 });
 
 const ANSWERS: [what: string, parts: AnswerPart[]][] = [
@@ -108,14 +115,14 @@ const ANSWERS: [what: string, parts: AnswerPart[]][] = [
 ];
 
 for (const [what, parts] of ANSWERS) {
-  Deno.test(`streamAnswer() writes the official SDK's bytes for ${what}`, async () => {
-    const ours = await streamAnswer(script(parts).answer).bytes();
+  Deno.test(`createAnswerStream() writes the official SDK's bytes for ${what}`, async () => {
     const official = await officialResponse(parts).bytes();
-    assertEquals(ours, official);
+    assertEquals(await respond(parts).bytes(), official);
+    assertEquals(await respondInTime(parts).bytes(), official);
   });
 
-  Deno.test(`streamAnswer() is understood by a client of the standard: ${what}`, async () => {
-    const events = await readEvents(streamAnswer(script(parts).answer));
+  Deno.test(`createAnswerStream() is understood by a client of the standard: ${what}`, async () => {
+    const events = await readEvents(respond(parts));
     const expected = parts.map((part) => ({
       type: part.type === "speech" ? "response.tts" : "response.data",
       content: part.type === "speech"
@@ -127,37 +134,47 @@ for (const [what, parts] of ANSWERS) {
   });
 }
 
-Deno.test("streamAnswer() tells how the turn went only to those who ask", async () => {
+Deno.test("createAnswerStream() tells how the turn went only to those who ask", async () => {
   const parts: AnswerPart[] = [speech("Hi"), {
     type: "summary",
     status: "complete",
-    details: { provider: "echo", totalMs: 12, outputTokens: 3 },
+    details: {
+      provider: "echo",
+      totalMs: 12,
+      outputTokens: 3,
+      cachedTokens: 2,
+      promptMs: 1,
+      ended: "max-tokens",
+    },
   }];
   const tts = { type: "response.tts", content: "Hi", turn_id: "turn_1" };
-  const { answer } = script(parts);
-  assertEquals(await readEvents(streamAnswer(answer)), [tts, END]);
-  const asked = { ...script(parts).answer, withDetails: true };
-  assertEquals(await readEvents(streamAnswer(asked)), [tts, {
+  assertEquals(await readEvents(respond(parts)), [tts, END]);
+  assertEquals(await readEvents(respond(parts, true)), [tts, {
     type: "parley.turn",
     turn_id: "turn_1",
     status: "complete",
     provider: "echo",
     total_ms: 12,
     output_tokens: 3,
+    prompt_ms: 1,
+    cached_tokens: 2,
+    ended: "max-tokens",
   }, END]);
 });
 
-Deno.test("streamAnswer() repeats whatever turn id it is given", async () => {
+Deno.test("createAnswerStream() repeats whatever turn id it is given", async () => {
   const turnId = 'a"b\nc';
-  const { answer } = script([speech("x")]);
-  assertEquals(await readEvents(streamAnswer({ ...answer, turnId })), [
+  const answer = createAnswerStream({ turnId, onCancel: () => {} });
+  answer.write(speech("x"));
+  answer.end();
+  assertEquals(await readEvents(answer.response), [
     { type: "response.tts", content: "x", turn_id: turnId },
     { type: "response.end", turn_id: turnId },
   ]);
 });
 
-Deno.test("streamAnswer() sends the official SDK's headers", async () => {
-  const ours = streamAnswer(script([]).answer);
+Deno.test("createAnswerStream() sends the official SDK's headers", async () => {
+  const ours = respond([]);
   const official = officialResponse([]);
   assertEquals(ours.status, 200);
   for (const [name, value] of official.headers) {
@@ -168,99 +185,127 @@ Deno.test("streamAnswer() sends the official SDK's headers", async () => {
   await official.body?.cancel();
 });
 
-Deno.test("streamAnswer() asks nginx not to hold the answer back", async () => {
-  const response = streamAnswer(script([]).answer);
+Deno.test("createAnswerStream() asks nginx not to hold the answer back", async () => {
+  const response = respond([]);
   assertEquals(response.headers.get("x-accel-buffering"), "no");
   await response.body?.cancel();
 });
 
-for (const parts of [[], [speech("Let me ")], [speech("a"), data(1)]]) {
-  Deno.test(`streamAnswer() ends an answer that fails after ${parts.length} parts`, async () => {
-    const error = new Error("the model's own words");
-    const { answer, calls } = script(parts, error);
-    const text = await streamAnswer(answer).text();
-    const events = text.split("\n\n").filter((line) => line !== "");
-    assertEquals(events.length, parts.length + 1);
-    assertEquals(events.at(-1), `data: ${JSON.stringify(END)}`);
-    assertEquals(text.split("response.end").length - 1, 1);
-    assertEquals(text.includes("the model's own words"), false);
-    assertEquals(calls, { next: parts.length + 1, stop: 0, errors: [error] });
-  });
-}
-
-Deno.test("streamAnswer() ends an answer whose data can't be written as JSON", async () => {
-  const { answer, calls } = script([data(1n)]);
-  const text = await streamAnswer(answer).text();
-  assertEquals(text, `data: ${JSON.stringify(END)}\n\n`);
-  assertEquals(calls.errors.length, 1);
+Deno.test("createAnswerStream() answers before there is a word", () => {
+  assertEquals(begin().answer.response.status, 200);
 });
 
-Deno.test("streamAnswer() does not stop an answer that was read to its end", async () => {
-  const { answer, calls } = script([speech("a"), speech("b")]);
-  await streamAnswer(answer).text();
-  assertEquals(calls, { next: 3, stop: 0, errors: [] });
-});
-
-Deno.test("streamAnswer() stops the answer once when the client leaves", async () => {
-  const { answer, calls, stopped } = script(
-    Array.from({ length: 50 }, () => speech("word ")),
-  );
-  const reader = streamAnswer(answer).body!.getReader();
-  await reader.read();
-  await reader.cancel();
-  await stopped;
-  await reader.cancel();
-  assertEquals(calls.stop, 1);
-  assertEquals(calls.errors, []);
-});
-
-Deno.test("streamAnswer() stops the answer when the client leaves before a word", async () => {
-  const { answer, calls, stopped } = script([speech("a")]);
-  await streamAnswer(answer).body!.cancel();
-  await stopped;
-  assertEquals(calls.stop, 1);
-});
-
-Deno.test("streamAnswer() stops an answer that is still being waited for", async () => {
-  const { answer, calls, stopped } = script([speech("a")]);
-  const asked = Promise.withResolvers<void>();
-  const late = Promise.withResolvers<IteratorResult<AnswerPart, void>>();
-  const reader = streamAnswer({
-    ...answer,
-    next: () => {
-      asked.resolve();
-      return late.promise;
-    },
-  }).body!.getReader();
-  const read = reader.read();
-  await asked.promise;
-  await reader.cancel();
-  await stopped;
-  assertEquals((await read).done, true);
-  // What arrives now has nowhere to go, which must not be an error.
-  late.resolve({ done: false, value: speech("too late") });
-  await new Promise((resolve) => setTimeout(resolve));
-  assertEquals(calls.stop, 1);
-  assertEquals(calls.errors, []);
-});
-
-Deno.test("streamAnswer() does not run ahead of the client", async () => {
-  const { answer, calls } = script(
-    Array.from({ length: 1000 }, () => speech("word ")),
-  );
-  const reader = streamAnswer(answer).body!.getReader();
-  for (let read = 1; read <= 10; read++) {
-    await reader.read();
-    // Whatever would run ahead has run by then: it waits for nothing.
-    await new Promise((resolve) => setTimeout(resolve));
-    assert(calls.next <= read + 2, `${calls.next} taken for ${read} read`);
+Deno.test("createAnswerStream() sends each piece at once to a client who waits for it", async () => {
+  const { answer } = begin();
+  const reader = answer.response.body!.getReader();
+  for (const word of ["One ", "two ", "three."]) {
+    const read = reader.read();
+    assertEquals(answer.write(speech(word)), undefined);
+    const { value } = await read;
+    assertEquals(
+      new TextDecoder().decode(value),
+      `data: {"type":"response.tts","content":"${word}","turn_id":"turn_1"}\n\n`,
+    );
   }
   await reader.cancel();
 });
 
-Deno.test("streamAnswer() answers before there is a word", () => {
-  const { answer } = script([]);
-  const never = new Promise<never>(() => {});
-  const response = streamAnswer({ ...answer, next: () => never });
-  assertEquals(response.status, 200);
+Deno.test("createAnswerStream() sends what came while the client was busy with the next piece, once", async () => {
+  const { answer } = begin();
+  const reader = answer.response.body!.getReader();
+  const first = reader.read();
+  answer.write(speech("a"));
+  await first;
+  answer.write(speech("b"));
+  answer.write(speech("c"));
+  answer.end();
+  const { value } = await reader.read();
+  const text = new TextDecoder().decode(value);
+  assertEquals(text.match(/"content":"\w"|response.end/g), [
+    '"content":"b"',
+    '"content":"c"',
+    "response.end",
+  ]);
+  assertEquals((await reader.read()).done, true);
+});
+
+Deno.test("createAnswerStream() ends once, and writes nothing after the end", async () => {
+  const { answer, calls } = begin();
+  answer.write(speech("a"));
+  answer.end();
+  answer.end();
+  assertEquals(answer.write(speech("b")), undefined);
+  const events = await readEvents(answer.response);
+  assertEquals(events.length, 2);
+  assertEquals(events.at(-1), END);
+  assertEquals(calls.cancel, 0);
+});
+
+Deno.test("createAnswerStream() tells its writer of data that can't be written as JSON, and goes on", async () => {
+  const { answer } = begin();
+  assertThrows(() => answer.write(data(1n)), TypeError);
+  answer.write(speech("a"));
+  answer.end();
+  const events = await readEvents(answer.response);
+  assertEquals(events.map((event) => (event as { type: string }).type), [
+    "response.tts",
+    "response.end",
+  ]);
+});
+
+Deno.test("createAnswerStream() tells once that the client left, and then takes words without an error", async () => {
+  const { answer, calls } = begin();
+  const reader = answer.response.body!.getReader();
+  const read = reader.read();
+  answer.write(speech("word "));
+  await read;
+  await reader.cancel();
+  await reader.cancel();
+  assertEquals(calls.cancel, 1);
+  assertEquals(answer.write(speech("x".repeat(20_000))), undefined);
+  answer.end();
+  assertEquals(calls.cancel, 1);
+});
+
+Deno.test("createAnswerStream() tells that the client left before a word, also while it waits for one", async () => {
+  const early = begin();
+  await early.answer.response.body!.cancel();
+  assertEquals(early.calls.cancel, 1);
+  const { answer, calls } = begin();
+  const reader = answer.response.body!.getReader();
+  const read = reader.read();
+  await sleep();
+  await reader.cancel();
+  assertEquals((await read).done, true);
+  assertEquals(calls.cancel, 1);
+  assertEquals(answer.write(speech("too late")), undefined);
+  answer.end();
+});
+
+Deno.test("createAnswerStream() has its writer wait for a slow client, until there is room or the client left", async () => {
+  for (const leaves of [false, true]) {
+    const { answer } = begin();
+    const reader = answer.response.body!.getReader();
+    let written = 0;
+    let room: Promise<void> | undefined;
+    while (room === undefined) {
+      room = answer.write(speech("word "));
+      written++;
+      assert(written < 1_000);
+    }
+    let isOpen = true;
+    room.then(() => isOpen = false);
+    await sleep();
+    assertEquals(isOpen, true);
+    if (leaves) {
+      await reader.cancel();
+    } else {
+      const { value } = await reader.read();
+      const events = new TextDecoder().decode(value).split("\n\n");
+      assertEquals(events.length - 1, written);
+    }
+    await room;
+    assertEquals(answer.write(speech("word ")), undefined);
+    await reader.cancel();
+  }
 });
