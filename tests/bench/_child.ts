@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import { cleanEnv, stdFlags } from "../fakes/server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -105,7 +105,7 @@ export async function readJobs(
   work: (job: Record<string, unknown>) => Promise<unknown>,
 ): Promise<void> {
   for await (const line of readLines(Deno.stdin.readable)) {
-    printText(JSON.stringify(await work(JSON.parse(line))));
+    print(JSON.stringify(await work(JSON.parse(line))));
   }
   // Whoever gave the jobs is gone.
   Deno.exit(0);

@@ -6,8 +6,9 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import { type Figure, toTable } from "./_table.ts";
+import { benchCrash } from "./crash.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchHangUp } from "./hangup.ts";
 import { benchSpeech } from "./speech.ts";
@@ -29,6 +30,7 @@ const BENCHES: Record<
   speech: { run: benchSpeech, isQuick: true },
   hangup: { run: benchHangUp, isQuick: true },
   stores: { run: benchStores, isQuick: false },
+  crash: { run: benchCrash, isQuick: false },
 };
 
 const quick = Deno.args.includes("--quick");
@@ -37,10 +39,10 @@ const figures: Figure[] = [];
 for (const [name, { run, isQuick }] of Object.entries(BENCHES)) {
   const isChosen = names.length > 0 ? names.includes(name) : isQuick || !quick;
   if (!isChosen) continue;
-  printText(`${name} …`);
+  print(`${name} …`);
   figures.push(...await run({ quick }));
 }
-printText(`\n${toTable(figures)}`);
+print(`\n${toTable(figures)}`);
 const failed = figures.some(({ holds, isClearMiss }) =>
   quick ? isClearMiss ?? holds === false : holds === false
 );

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import { type Child, whyNoUsage } from "./_child.ts";
 import { type Stage, startServers, startStage } from "./_servers.ts";
 import { compare, type Figure, percentile } from "./_table.ts";
@@ -20,7 +20,7 @@ const DESCRIPTORS = 2 * STREAMS + 200;
 interface Round {
   p50: number;
   p99: number;
-  /** The most that was held at once, over what was held before, by stream. */
+  /** The most that was held at once, by stream. */
   memoryKb: number;
 }
 
@@ -28,7 +28,7 @@ interface Round {
 export async function benchStreams(): Promise<Figure[]> {
   const allowed = await maxDescriptors();
   if (allowed < DESCRIPTORS) {
-    printText(
+    print(
       `  a process may open ${allowed} files here, and ${STREAMS} streams need ` +
         `${DESCRIPTORS} (ulimit -Hn): left out`,
     );
@@ -38,7 +38,7 @@ export async function benchStreams(): Promise<Figure[]> {
   const parley: Round[] = [];
   const relay: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    printText(`  round ${round + 1} …`);
+    print(`  round ${round + 1} …`);
     await using servers = await startServers("ollama", stage);
     parley.push(await measure(servers.parley, stage));
     relay.push(await measure(servers.relay, stage));
@@ -64,8 +64,7 @@ async function measure(server: Child, stage: Stage): Promise<Round> {
   await stage.talk(server, { name: "warm-up", callers: 16, turns: 10 });
   await stage.setPace(150, 50);
   const look = () => whyNoUsage ? NaN : server.memoryKb();
-  const before = look();
-  let most = before;
+  let most = look();
   const looking = setInterval(() => most = Math.max(most, look()), 50);
   try {
     const job = { name: "crowd", callers: STREAMS, turns: 1 };
@@ -73,7 +72,7 @@ async function measure(server: Child, stage: Stage): Promise<Round> {
     return {
       p50: percentile(firstMs, 0.5),
       p99: percentile(firstMs, 0.99),
-      memoryKb: (most - before) / STREAMS,
+      memoryKb: most / STREAMS,
     };
   } finally {
     clearInterval(looking);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import type { Child } from "./_child.ts";
 import { whyNoUsage } from "./_child.ts";
 import {
@@ -77,7 +77,7 @@ export async function benchTurns(
     for (const scenario of SCENARIOS) {
       if (quick && scenario.callers > 50) continue;
       if (vendor !== "ollama" && scenario.cpu === undefined) continue;
-      printText(`  ${vendor}, ${scenario.what} …`);
+      print(`  ${vendor}, ${scenario.what} …`);
       const rounds = await measure(servers, stage, scenario, quick ? 1 : 3);
       figures.push(...toFigures(vendor, scenario, rounds));
     }
