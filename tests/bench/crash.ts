@@ -17,12 +17,15 @@ import type { Figure } from "./_table.ts";
 
 const CALLERS = 30;
 
-/** Runs it. */
-export async function benchCrash(): Promise<Figure[]> {
-  const figures = [await measure("files", crashOnFiles, 1_000)];
+/** Runs it; quickly, with a tenth of the kills. */
+export async function benchCrash(
+  { quick }: { quick: boolean },
+): Promise<Figure[]> {
+  const share = quick ? 0.1 : 1;
+  const figures = [await measure("files", crashOnFiles, 1_000 * share)];
   const why = whyNoPostgres();
   if (why !== undefined) print(`  ${why}: left out`);
-  else figures.push(await measure("Postgres", crashOnPostgres, 100));
+  else figures.push(await measure("Postgres", crashOnPostgres, 100 * share));
   return figures;
 }
 
@@ -35,7 +38,7 @@ async function measure(
   const { turns, cut, words, lost } = await run({
     kills,
     callers: CALLERS,
-    onKill: (n) => n % 100 === 0 && print(`    ${n}`),
+    onKill: (n) => n % (kills / 10) === 0 && print(`    ${n}`),
   });
   for (const what of lost.slice(0, 20)) print(`  lost: ${what}`);
   return {

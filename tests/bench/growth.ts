@@ -50,7 +50,7 @@ async function benchStart(stage: Stage): Promise<Figure> {
   }
   const took = percentile(parley, 0.5);
   return {
-    what: "listening, from deno run",
+    what: "Listening, from deno run",
     value: ms(took),
     other: ms(percentile(relay, 0.5)),
     bound: "at most 100 ms",
@@ -128,7 +128,7 @@ async function benchMany(stage: Stage): Promise<Figure[]> {
       ...(whyNoUsage
         ? []
         : [compare(`CPU a turn, ${what}`, cpu, { ratio: 1.1 })]),
-      compare(`first word, ${what}, p50`, first, { added: 2 }),
+      compare(`First word, ${what}, p50`, first, { added: 2 }),
     ];
   } finally {
     await Deno.remove(full, { recursive: true });

@@ -12,6 +12,7 @@ import { type Stage, startServers, startStage } from "./_servers.ts";
 import { compare, type Figure, percentile } from "./_table.ts";
 
 const STREAMS = 1_000;
+const COUNT = STREAMS.toLocaleString("en");
 const ROUNDS = 3;
 /** A server holds two connections a stream. */
 const DESCRIPTORS = 2 * STREAMS + 200;
@@ -48,15 +49,15 @@ export async function benchStreams(): Promise<Figure[]> {
     other: relay.map((round) => round[key]),
   });
   const figures = [
-    compare(`first word, ${STREAMS} streams, p50`, pair("p50"), { ratio: 1.3 }),
-    compare(`first word, ${STREAMS} streams, p99`, pair("p99"), { ratio: 1.3 }),
+    compare(`First word, ${COUNT} streams, p50`, pair("p50"), { ratio: 1.3 }),
+    compare(`First word, ${COUNT} streams, p99`, pair("p99"), { ratio: 1.3 }),
   ];
   if (whyNoUsage === undefined) {
     const kb = (value: number) => `${value.toFixed(0)} KB`;
-    const what = `memory a stream, ${STREAMS} streams`;
+    const what = `Memory a stream, ${COUNT} streams`;
     figures.push(compare(what, pair("memoryKb"), { ratio: 1.2 }, kb));
   }
-  return figures;
+  return figures.map((figure) => ({ ...figure, isBesideRelay: true }));
 }
 
 async function measure(server: Child, stage: Stage): Promise<Round> {
