@@ -34,6 +34,14 @@ export interface ChildOptions {
   folder?: string;
 }
 
+/** All that run, so that none is left behind. */
+const running = new Set<Deno.ChildProcess>();
+
+/** Ends every process that is still running, as when the bench itself is told to end. */
+export function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** Why CPU and memory can't be had here; nothing where they can. */
 export const whyNoUsage: string | undefined = Deno.build.os === "linux"
   ? undefined
@@ -61,6 +69,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  running.add(child);
+  child.status.then(() => running.delete(child));
   const input = child.stdin.getWriter();
   const lines = readLines(child.stdout);
   const url = await findUrl(lines, program);

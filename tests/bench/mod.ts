@@ -7,6 +7,7 @@
  * @module
  */
 import { print } from "./_print.ts";
+import { killAll } from "./_child.ts";
 import { toSvg } from "./_chart.ts";
 import { type Figure, toTable } from "./_table.ts";
 import { benchCrash } from "./crash.ts";
@@ -34,8 +35,24 @@ const BENCHES: Record<
   crash: { run: benchCrash, isQuick: false },
 };
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+  Deno.addSignalListener(signal, () => {
+    killAll();
+    Deno.exit(1);
+  });
+}
 const quick = Deno.args.includes("--quick");
 const names = Deno.args.filter((arg) => !arg.startsWith("--"));
+const unknown = names.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  print(
+    `No bench ${unknown.join(", ")}: there are ${
+      Object.keys(BENCHES).join(", ")
+    }`,
+  );
+  Deno.exit(1);
+}
 const cores = navigator.hardwareConcurrency;
 const [load = 0] = Deno.loadavg();
 if (load > cores / 2) {
