@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import { cleanEnv, stdFlags } from "../fakes/server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -34,6 +34,14 @@ export interface ChildOptions {
   folder?: string;
 }
 
+/** All that run, so that none is left behind. */
+const running = new Set<Deno.ChildProcess>();
+
+/** Ends every process that is still running, as when the bench itself is told to end. */
+export function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** Why CPU and memory can't be had here; nothing where they can. */
 export const whyNoUsage: string | undefined = Deno.build.os === "linux"
   ? undefined
@@ -61,6 +69,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  running.add(child);
+  child.status.then(() => running.delete(child));
   const input = child.stdin.getWriter();
   const lines = readLines(child.stdout);
   const url = await findUrl(lines, program);
@@ -105,7 +115,7 @@ export async function readJobs(
   work: (job: Record<string, unknown>) => Promise<unknown>,
 ): Promise<void> {
   for await (const line of readLines(Deno.stdin.readable)) {
-    printText(JSON.stringify(await work(JSON.parse(line))));
+    print(JSON.stringify(await work(JSON.parse(line))));
   }
   // Whoever gave the jobs is gone.
   Deno.exit(0);

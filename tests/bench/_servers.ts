@@ -45,11 +45,12 @@ export async function startStage(): Promise<Stage> {
   };
 }
 
-/** Starts Parley in a folder: files, verification, history, and nothing else set. */
+/** Starts Parley in a folder: files, verification, history, unless `more` says else. */
 export function startParley(
   vendor: Vendor,
   model: Child,
   folder: string,
+  more: Record<string, string> = {},
 ): Promise<Child> {
   return startChild({
     program: "main.ts",
@@ -66,6 +67,7 @@ export function startParley(
       FIRST_TOKEN_TIMEOUT_MS: "60000",
       STALL_TIMEOUT_MS: "60000",
       FILLER_AFTER_MS: "0",
+      ...more,
     },
   });
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import { type Child, startChild, whyNoUsage } from "./_child.ts";
 import { type Stage, startParley, startStage } from "./_servers.ts";
 import { compare, type Figure, ms, percentile } from "./_table.ts";
@@ -31,7 +31,7 @@ export async function benchGrowth(
 
 /** From the start of `deno run`, its flags known and its code cached. */
 async function benchStart(stage: Stage): Promise<Figure> {
-  printText(`  ${STARTS} starts …`);
+  print(`  ${STARTS} starts …`);
   const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
   const parley: number[] = [];
   const relay: number[] = [];
@@ -50,12 +50,13 @@ async function benchStart(stage: Stage): Promise<Figure> {
   }
   const took = percentile(parley, 0.5);
   return {
-    what: "listening, from deno run",
+    what: "Listening, from deno run",
     value: ms(took),
     other: ms(percentile(relay, 0.5)),
     bound: "at most 100 ms",
     holds: took <= 100,
-    isClearMiss: took > 200,
+    // A busy machine starts everything late.
+    isClearMiss: took > 4 * percentile(relay, 0.5),
   };
 }
 
@@ -64,7 +65,7 @@ async function benchStart(stage: Stage): Promise<Figure> {
  * ones, in one process: its code is as warm for the one as for the other.
  */
 async function benchLong(stage: Stage): Promise<Figure> {
-  printText(`  ${CONVERSATIONS} conversations of 1,000 turns …`);
+  print(`  ${CONVERSATIONS} conversations of 1,000 turns …`);
   const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
   try {
     await using server = await startParley("ollama", stage.model, folder);
@@ -100,7 +101,7 @@ async function costOf(
 
 /** A server on a full folder in turn with one on an empty folder. */
 async function benchMany(stage: Stage): Promise<Figure[]> {
-  printText(`  beside ${STORED} stored conversations …`);
+  print(`  beside ${STORED} stored conversations …`);
   const full = await Deno.makeTempDir({ prefix: "parley-bench-" });
   const empty = await Deno.makeTempDir({ prefix: "parley-bench-" });
   try {
@@ -127,7 +128,7 @@ async function benchMany(stage: Stage): Promise<Figure[]> {
       ...(whyNoUsage
         ? []
         : [compare(`CPU a turn, ${what}`, cpu, { ratio: 1.1 })]),
-      compare(`first word, ${what}, p50`, first, { added: 2 }),
+      compare(`First word, ${what}, p50`, first, { added: 2 }),
     ];
   } finally {
     await Deno.remove(full, { recursive: true });
@@ -135,7 +136,7 @@ async function benchMany(stage: Stage): Promise<Figure[]> {
   }
 }
 
-/** New conversations, and some of the stored ones that nothing has looked at yet. */
+/** Callers whose conversations are stored already, where any are. */
 async function talkAsCallers(server: Child, stage: Stage, round: number) {
   await stage.setPace(50, 5);
   const job = { callers: 20, turns: 10, spreadMs: 250 };
@@ -147,7 +148,7 @@ function fill(folder: string): void {
   Deno.mkdirSync(folder, { recursive: true });
   const at = "2026-11-21T10:00:00.000Z";
   for (let n = 0; n < STORED; n++) {
-    // Of two numbers, as the callers' names are.
+    // Named as the callers' conversations are: they go on with some of these.
     const id = `stored-${Math.floor(n / 100)}-${n % 100}`;
     const records = [
       { type: "session", version: 1, id },

@@ -65,6 +65,7 @@ async function measure(
     value: `${ms(percentile(samples, 0.5))}, ${ms(worst)}`,
     bound: "under 100 ms",
     holds: worst < 100,
+    isClearMiss: percentile(samples, 0.5) > 100,
   };
 }
 

@@ -1,13 +1,16 @@
 /**
  * `deno task bench`: measures, and shows a table. Exits with 1 when a bound is
  * broken. Names choose: `deno task bench turns stores`; without, all (minutes).
- * `--quick` takes a minute, leaves out what needs longer, and fails on nothing
+ * `--svg` draws the picture of the README. `--quick` takes a minute, leaves out what needs longer, and fails on nothing
  * but a clear miss, so that a busy machine doesn't.
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
+import { killAll } from "./_child.ts";
+import { toSvg } from "./_chart.ts";
 import { type Figure, toTable } from "./_table.ts";
+import { benchCrash } from "./crash.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchHangUp } from "./hangup.ts";
 import { benchSpeech } from "./speech.ts";
@@ -29,18 +32,55 @@ const BENCHES: Record<
   speech: { run: benchSpeech, isQuick: true },
   hangup: { run: benchHangUp, isQuick: true },
   stores: { run: benchStores, isQuick: false },
+  crash: { run: benchCrash, isQuick: false },
 };
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+  Deno.addSignalListener(signal, () => {
+    killAll();
+    Deno.exit(1);
+  });
+}
 const quick = Deno.args.includes("--quick");
 const names = Deno.args.filter((arg) => !arg.startsWith("--"));
+const unknown = names.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  print(
+    `No bench ${unknown.join(", ")}: there are ${
+      Object.keys(BENCHES).join(", ")
+    }`,
+  );
+  Deno.exit(1);
+}
+const cores = navigator.hardwareConcurrency;
+const [load = 0] = Deno.loadavg();
+if (load > cores / 2) {
+  print(
+    `This machine is busy (load ${load.toFixed(1)} on ${cores} processors): ` +
+      "waits will be longer than they should, and ratios rough",
+  );
+}
 const figures: Figure[] = [];
 for (const [name, { run, isQuick }] of Object.entries(BENCHES)) {
   const isChosen = names.length > 0 ? names.includes(name) : isQuick || !quick;
   if (!isChosen) continue;
-  printText(`${name} …`);
+  print(`${name} …`);
   figures.push(...await run({ quick }));
 }
-printText(`\n${toTable(figures)}`);
+print(`\n${toTable(figures)}`);
+if (Deno.args.includes("--svg")) {
+  const today = new Date().toISOString().slice(0, 10);
+  const where = `${Deno.build.os}, ${cores} processors`;
+  Deno.writeTextFileSync(
+    new URL("../../docs/speed.svg", import.meta.url),
+    toSvg(
+      figures,
+      `Medians of three, each in turn, file store, 40 tokens an answer. ` +
+        `Deno ${Deno.version.deno}, ${where}, ${today}.`,
+    ),
+  );
+}
 const failed = figures.some(({ holds, isClearMiss }) =>
   quick ? isClearMiss ?? holds === false : holds === false
 );

@@ -6,12 +6,13 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import { type Child, whyNoUsage } from "./_child.ts";
 import { type Stage, startServers, startStage } from "./_servers.ts";
 import { compare, type Figure, percentile } from "./_table.ts";
 
 const STREAMS = 1_000;
+const COUNT = STREAMS.toLocaleString("en");
 const ROUNDS = 3;
 /** A server holds two connections a stream. */
 const DESCRIPTORS = 2 * STREAMS + 200;
@@ -20,7 +21,7 @@ const DESCRIPTORS = 2 * STREAMS + 200;
 interface Round {
   p50: number;
   p99: number;
-  /** The most that was held at once, over what was held before, by stream. */
+  /** The most that was held at once, by stream. */
   memoryKb: number;
 }
 
@@ -28,7 +29,7 @@ interface Round {
 export async function benchStreams(): Promise<Figure[]> {
   const allowed = await maxDescriptors();
   if (allowed < DESCRIPTORS) {
-    printText(
+    print(
       `  a process may open ${allowed} files here, and ${STREAMS} streams need ` +
         `${DESCRIPTORS} (ulimit -Hn): left out`,
     );
@@ -38,7 +39,7 @@ export async function benchStreams(): Promise<Figure[]> {
   const parley: Round[] = [];
   const relay: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    printText(`  round ${round + 1} …`);
+    print(`  round ${round + 1} …`);
     await using servers = await startServers("ollama", stage);
     parley.push(await measure(servers.parley, stage));
     relay.push(await measure(servers.relay, stage));
@@ -48,15 +49,15 @@ export async function benchStreams(): Promise<Figure[]> {
     other: relay.map((round) => round[key]),
   });
   const figures = [
-    compare(`first word, ${STREAMS} streams, p50`, pair("p50"), { ratio: 1.3 }),
-    compare(`first word, ${STREAMS} streams, p99`, pair("p99"), { ratio: 1.3 }),
+    compare(`First word, ${COUNT} streams, p50`, pair("p50"), { ratio: 1.3 }),
+    compare(`First word, ${COUNT} streams, p99`, pair("p99"), { ratio: 1.3 }),
   ];
   if (whyNoUsage === undefined) {
     const kb = (value: number) => `${value.toFixed(0)} KB`;
-    const what = `memory a stream, ${STREAMS} streams`;
+    const what = `Memory a stream, ${COUNT} streams`;
     figures.push(compare(what, pair("memoryKb"), { ratio: 1.2 }, kb));
   }
-  return figures;
+  return figures.map((figure) => ({ ...figure, isBesideRelay: true }));
 }
 
 async function measure(server: Child, stage: Stage): Promise<Round> {
@@ -64,8 +65,7 @@ async function measure(server: Child, stage: Stage): Promise<Round> {
   await stage.talk(server, { name: "warm-up", callers: 16, turns: 10 });
   await stage.setPace(150, 50);
   const look = () => whyNoUsage ? NaN : server.memoryKb();
-  const before = look();
-  let most = before;
+  let most = look();
   const looking = setInterval(() => most = Math.max(most, look()), 50);
   try {
     const job = { name: "crowd", callers: STREAMS, turns: 1 };
@@ -73,7 +73,7 @@ async function measure(server: Child, stage: Stage): Promise<Round> {
     return {
       p50: percentile(firstMs, 0.5),
       p99: percentile(firstMs, 0.99),
-      memoryKb: (most - before) / STREAMS,
+      memoryKb: most / STREAMS,
     };
   } finally {
     clearInterval(looking);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { print } from "./_print.ts";
 import type { Child } from "./_child.ts";
 import { whyNoUsage } from "./_child.ts";
 import {
@@ -34,13 +34,13 @@ const SCENARIOS: readonly Scenario[] = [
   {
     what: "32 callers, instant model",
     callers: 32,
-    turns: 15,
+    turns: 16,
     firstMs: 0,
     tokenMs: 0,
     cpu: { ollama: 1.5, gemini: 1.8 },
   },
   {
-    what: "50 callers, 150 + 15 ms",
+    what: "50 callers, 150 ms + 15 ms a token",
     callers: 50,
     turns: 8,
     firstMs: 150,
@@ -49,7 +49,7 @@ const SCENARIOS: readonly Scenario[] = [
     first: { p50: 2, p99: 10 },
   },
   {
-    what: "500 callers, 150 + 50 ms",
+    what: "500 callers, 150 ms + 50 ms a token",
     callers: 500,
     turns: 2,
     firstMs: 150,
@@ -58,6 +58,8 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+const NAMES = { ollama: "Ollama", gemini: "Gemini" };
+
 /** What one server took in one round. */
 interface Round {
   cpuMs: number;
@@ -65,7 +67,7 @@ interface Round {
   p99: number;
 }
 
-/** Runs it; quickly, with one round and no crowd. */
+/** Runs it; quickly, with two short rounds, of which the better counts, and no crowd. */
 export async function benchTurns(
   { quick }: { quick: boolean },
 ): Promise<Figure[]> {
@@ -77,12 +79,17 @@ export async function benchTurns(
     for (const scenario of SCENARIOS) {
       if (quick && scenario.callers > 50) continue;
       if (vendor !== "ollama" && scenario.cpu === undefined) continue;
-      printText(`  ${vendor}, ${scenario.what} …`);
-      const rounds = await measure(servers, stage, scenario, quick ? 1 : 3);
+      print(`  ${vendor}, ${scenario.what} …`);
+      const rounds = await measure(
+        servers,
+        stage,
+        quick ? { ...scenario, turns: scenario.turns / 2 } : scenario,
+        quick ? 2 : 3,
+      );
       figures.push(...toFigures(vendor, scenario, rounds));
     }
   }
-  return figures;
+  return figures.map((figure) => ({ ...figure, isBesideRelay: true }));
 }
 
 /** Until the engine has compiled what a turn needs. */
@@ -143,20 +150,20 @@ function toFigures(
   const figures: Figure[] = [];
   const ratio = cpu?.[vendor];
   if (ratio !== undefined && whyNoUsage === undefined) {
-    const name = `CPU a turn, ${vendor}, ${what}`;
+    const name = `CPU a turn, ${NAMES[vendor]}, ${what}`;
     figures.push(compare(name, pair("cpuMs"), { ratio }));
   }
   if (vendor !== "ollama") return figures;
   if (first?.p50 !== undefined) {
-    const name = `first word, ${what}, p50`;
+    const name = `First word, ${what}, p50`;
     figures.push(compare(name, pair("p50"), { added: first.p50 }));
   }
   if (first?.p99 !== undefined) {
-    const name = `first word, ${what}, p99`;
+    const name = `First word, ${what}, p99`;
     figures.push(compare(name, pair("p99"), { added: first.p99 }));
   }
   if (first?.p99Ratio !== undefined) {
-    const name = `first word, ${what}, p99`;
+    const name = `First word, ${what}, p99`;
     figures.push(compare(name, pair("p99"), { ratio: first.p99Ratio }));
   }
   return figures;

@@ -9,7 +9,7 @@
  * @module
  */
 import { createHmac } from "node:crypto";
-import { printText } from "../../../src/log.ts";
+import { print } from "../_print.ts";
 import { readJobs } from "../_child.ts";
 import { type Job, SECRET, type Times } from "../_load.ts";
 import { FIRST, LAST } from "../_words.ts";
@@ -116,5 +116,5 @@ async function run(job: Job): Promise<Times> {
   }
 }
 
-printText('{"url":""}');
+print('{"url":""}');
 await readJobs((job) => run(job as unknown as Job));

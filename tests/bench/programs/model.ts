@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { printText } from "../../../src/log.ts";
+import { print } from "../_print.ts";
 import { readJobs } from "../_child.ts";
 import { TOKENS } from "../_words.ts";
 
@@ -186,7 +186,7 @@ async function serve(connection: Deno.Conn): Promise<void> {
 }
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-printText(`{"url":"http://127.0.0.1:${listener.addr.port}"}`);
+print(`{"url":"http://127.0.0.1:${listener.addr.port}"}`);
 readJobs((job) => Promise.resolve(Object.assign(pace, job)));
 for await (const connection of listener) {
   connection.setNoDelay();

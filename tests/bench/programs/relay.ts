@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { printText } from "../../../src/log.ts";
+import { print } from "../_print.ts";
 
 const [vendor, model] = Deno.args;
 const wires = {
@@ -35,7 +35,7 @@ const { path, ask, read } = wires[vendor as keyof typeof wires];
 Deno.serve({
   port: 0,
   hostname: "127.0.0.1",
-  onListen: ({ port }) => printText(`{"url":"http://127.0.0.1:${port}"}`),
+  onListen: ({ port }) => print(`{"url":"http://127.0.0.1:${port}"}`),
 }, async (request) => {
   const { text, turn_id } = await request.json();
   const answer = await fetch(`${model}${path}`, {
