@@ -38,12 +38,15 @@ Deno.test("readConfig() needs no settings at all", () => {
     layercode: { apiUrl: "https://api.layercode.com" },
     npmRegistry: "https://registry.npmjs.org",
     providers: [],
-    gemini: {
-      // Whichever is current; the next test looks at it.
-      model: readConfig({}).gemini.model,
-      baseUrl: "https://generativelanguage.googleapis.com",
+    vendors: {
+      gemini: {
+        // Whichever is current; the next test looks at it.
+        model: readConfig({}).vendors.gemini.model,
+        baseUrl: "https://generativelanguage.googleapis.com",
+      },
+      ollama: { host: "http://127.0.0.1:11434", keepAlive: "30m" },
+      echo: {},
     },
-    ollama: { host: "http://127.0.0.1:11434", keepAlive: "30m" },
     agent: {
       systemPrompt: SYSTEM_PROMPT,
       welcomeMessage: WELCOME_MESSAGE,
@@ -69,7 +72,7 @@ Deno.test("readConfig() needs no settings at all", () => {
 });
 
 Deno.test("readConfig() has a Gemini model in mind", () => {
-  assert(readConfig({}).gemini.model.startsWith("gemini-"));
+  assert(readConfig({}).vendors.gemini.model.startsWith("gemini-"));
 });
 
 const GEMINI_KEY = { GOOGLE_GENERATIVE_AI_API_KEY: "key" };
@@ -128,28 +131,61 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     "ollama",
   ]],
 
-  [GEMINI_KEY, (c) => c.gemini.apiKey, "key"],
-  [GEMINI_KEY, (c) => c.providers, []],
-  [{ GEMINI_MODEL: "gemini-x" }, (c) => c.gemini.model, "gemini-x"],
+  [GEMINI_KEY, (c) => c.vendors.gemini.apiKey, "key"],
+
+  // Whoever gives a key, a model or a host means that provider, there or not.
+  [{}, (c) => c.providers, []],
+  [GEMINI_KEY, (c) => c.providers, ["gemini"]],
+  [
+    GEMINI_KEY,
+    (c) => c.providersNamedBy,
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+  ],
+  [{ OLLAMA_MODEL: "llama3.2" }, (c) => c.providers, ["ollama"]],
+  [
+    { OLLAMA_HOST: "http://127.0.0.1:11434" },
+    (c) => c.providers,
+    ["ollama"],
+  ],
+  [{ OLLAMA_HOST: "", OLLAMA_MODEL: " " }, (c) => c.providers, []],
+  [{ OLLAMA_KEEP_ALIVE: "2h" }, (c) => c.providers, []],
+  [{ GEMINI_MODEL: "gemini-x" }, (c) => c.providers, []],
+  [
+    { OLLAMA_MODEL: "llama3.2", ...GEMINI_KEY },
+    (c) => c.providers,
+    ["gemini"],
+  ],
+  [
+    { OLLAMA_MODEL: "llama3.2", LLM_PROVIDER: "echo" },
+    (c) => c.providers,
+    ["echo"],
+  ],
+  [{ LLM_PROVIDER: "echo" }, (c) => c.providersNamedBy, "LLM_PROVIDER"],
+
+  [{ GEMINI_MODEL: "gemini-x" }, (c) => c.vendors.gemini.model, "gemini-x"],
   [
     { GEMINI_BASE_URL: "http://127.0.0.1:9200/" },
-    (c) => c.gemini.baseUrl,
+    (c) => c.vendors.gemini.baseUrl,
     "http://127.0.0.1:9200",
   ],
 
   [
     { OLLAMA_HOST: "http://10.0.0.1:11434/" },
-    (c) => c.ollama.host,
+    (c) => c.vendors.ollama.host,
     "http://10.0.0.1:11434",
   ],
-  [{ OLLAMA_HOST: "10.0.0.1" }, (c) => c.ollama.host, "http://10.0.0.1:11434"],
-  [{ OLLAMA_MODEL: "llama3.2" }, (c) => c.ollama.model, "llama3.2"],
-  [{ OLLAMA_KEEP_ALIVE: "2h" }, (c) => c.ollama.keepAlive, "2h"],
-  [{ OLLAMA_KEEP_ALIVE: "1h30m" }, (c) => c.ollama.keepAlive, "1h30m"],
-  [{ OLLAMA_KEEP_ALIVE: "300" }, (c) => c.ollama.keepAlive, "300"],
-  [{ OLLAMA_KEEP_ALIVE: "0" }, (c) => c.ollama.keepAlive, "0"],
-  [{ OLLAMA_KEEP_ALIVE: "-1" }, (c) => c.ollama.keepAlive, "-1"],
-  [{ OLLAMA_KEEP_ALIVE: "-1m" }, (c) => c.ollama.keepAlive, "-1m"],
+  [
+    { OLLAMA_HOST: "10.0.0.1" },
+    (c) => c.vendors.ollama.host,
+    "http://10.0.0.1:11434",
+  ],
+  [{ OLLAMA_MODEL: "llama3.2" }, (c) => c.vendors.ollama.model, "llama3.2"],
+  [{ OLLAMA_KEEP_ALIVE: "2h" }, (c) => c.vendors.ollama.keepAlive, "2h"],
+  [{ OLLAMA_KEEP_ALIVE: "1h30m" }, (c) => c.vendors.ollama.keepAlive, "1h30m"],
+  [{ OLLAMA_KEEP_ALIVE: "300" }, (c) => c.vendors.ollama.keepAlive, "300"],
+  [{ OLLAMA_KEEP_ALIVE: "0" }, (c) => c.vendors.ollama.keepAlive, "0"],
+  [{ OLLAMA_KEEP_ALIVE: "-1" }, (c) => c.vendors.ollama.keepAlive, "-1"],
+  [{ OLLAMA_KEEP_ALIVE: "-1m" }, (c) => c.vendors.ollama.keepAlive, "-1m"],
 
   [{ SYSTEM_PROMPT: "Be brief" }, (c) => c.agent.systemPrompt, "Be brief"],
   [{ WELCOME_MESSAGE: "Hi" }, (c) => c.agent.welcomeMessage, "Hi"],
@@ -339,7 +375,7 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ GEMINI_BASE_URL: "localhost" }, "GEMINI_BASE_URL", "https://"],
   [{ OLLAMA_HOST: "http://" }, "OLLAMA_HOST", "11434"],
   [{ OLLAMA_HOST: "host:port" }, "OLLAMA_HOST", "11434"],
-  [{ OLLAMA_KEEP_ALIVE: "long" }, "OLLAMA_KEEP_ALIVE", '"long"', "30m"],
+  [{ OLLAMA_KEEP_ALIVE: "long" }, "OLLAMA_KEEP_ALIVE", "30m"],
   [{ OLLAMA_KEEP_ALIVE: "30 m" }, "OLLAMA_KEEP_ALIVE"],
   [{ OLLAMA_KEEP_ALIVE: "30d" }, "OLLAMA_KEEP_ALIVE"],
   [{ FILLER_AFTER_MS: "soon" }, "FILLER_AFTER_MS", '"soon"', "0"],

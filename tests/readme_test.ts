@@ -59,7 +59,8 @@ Deno.test("README.md names every setting and every task", async () => {
 });
 
 Deno.test("README.md tells the defaults as they are", () => {
-  const { port, agent, ollama, gemini, ...config } = readConfig({});
+  const { port, agent, vendors, ...config } = readConfig({});
+  const { gemini, ollama } = vendors;
   const defaults = {
     PORT: port,
     CONTEXT_TOKENS: agent.contextTokens,

@@ -24,7 +24,7 @@ export async function checkGemini(
   { config, now }: Patient,
   signal: AbortSignal,
 ): Promise<Result[]> {
-  const { apiKey = "", model, baseUrl } = config.gemini;
+  const { apiKey = "", model, baseUrl } = config.vendors.gemini;
   const wrongShape = judgeKey(apiKey);
   if (wrongShape) return [fail(wrongShape, GET_A_KEY)];
   const end = judgeEnd(model, now());

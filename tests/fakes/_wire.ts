@@ -147,14 +147,16 @@ export function splitAt(body: Uint8Array, ...offsets: number[]): Uint8Array[] {
 }
 
 /**
- * Starts a server on a free loopback port.
+ * Starts a server on a loopback port.
  *
  * @param answer Says what to send for a request.
+ * @param port Any that is free unless told.
  */
 export function startFake<Body>(
   answer: (request: RecordedRequest<Body>) => WireAnswer,
+  port = 0,
 ): Fake<Body> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const closing = new AbortController();
   const requests: RecordedRequest<Body>[] = [];
   const waiting: PromiseWithResolvers<RecordedRequest<Body>>[] = [];

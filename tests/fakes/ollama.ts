@@ -123,6 +123,8 @@ export interface FakeOllamaModel {
 export interface FakeOllamaOptions {
   /** The installed models; unless told three, of which one thinks and two know tools. */
   models?: readonly FakeOllamaModel[];
+  /** Where it listens: any free port unless told. */
+  port?: number;
 }
 
 const MODELS: readonly FakeOllamaModel[] = [
@@ -146,7 +148,7 @@ const MODELS: readonly FakeOllamaModel[] = [
  */
 export function startFakeOllama(
   script: Script<OllamaAnswer, OllamaRequestBody>,
-  { models = MODELS }: FakeOllamaOptions = {},
+  { models = MODELS, port = 0 }: FakeOllamaOptions = {},
 ): Fake<OllamaRequestBody> {
   const next = readScript(script);
   const loaded = new Map<string, Date>();
@@ -201,7 +203,7 @@ export function startFakeOllama(
       contentType: "text/plain",
       pieces: [encode("404 page not found")],
     };
-  });
+  }, port);
 }
 
 function toWire(answer: OllamaAnswer, model: string): WireAnswer {

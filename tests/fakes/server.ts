@@ -12,6 +12,7 @@ const ROOT = new URL("../../", import.meta.url);
 
 /** What a test decides. */
 export interface ServerOptions {
+  /** Unless it says otherwise, the echo answers; with an empty `LLM_PROVIDER`, whoever the server finds. */
   env?: Record<string, string>;
   /** Where it runs, and where `data` is made. Default: a new folder. */
   folder?: string;
@@ -79,6 +80,9 @@ export async function startServer(
   options: ServerOptions = {},
 ): Promise<RealServer> {
   const folder = options.folder ?? await Deno.makeTempDir();
+  // Named, so that a tester's own Ollama stays out of it.
+  const env = cleanEnv({ PORT: "0", LLM_PROVIDER: "echo", ...options.env });
+  if (env.LLM_PROVIDER === "") delete env.LLM_PROVIDER;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -94,12 +98,7 @@ export async function startServer(
       path("main.ts"),
     ],
     cwd: folder,
-    env: cleanEnv({
-      PORT: "0",
-      // Nothing answers there, so that a tester's own Ollama stays out of it.
-      OLLAMA_HOST: "http://127.0.0.1:9",
-      ...options.env,
-    }),
+    env,
     clearEnv: true,
     stdin: "null",
     stdout: "piped",
