@@ -18,6 +18,8 @@ export interface ServerOptions {
   folder?: string;
   /** Permissions instead of those of `deno task start`. */
   flags?: string[];
+  /** Where the sources are, with a slash at the end. Default: this repository. */
+  sources?: string;
 }
 
 /** A server under way. */
@@ -55,7 +57,14 @@ export async function runProgram(
   options: ServerOptions & { input?: string } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", ...stdFlags(), path(program), ...args],
+    args: [
+      "run",
+      "-q",
+      "-A",
+      ...stdFlags(),
+      (options.sources ?? ROOT.pathname) + program,
+      ...args,
+    ],
     cwd: options.folder ?? ROOT.pathname,
     env: cleanEnv(options.env),
     clearEnv: true,
@@ -79,6 +88,7 @@ export async function runProgram(
 export async function startServer(
   options: ServerOptions = {},
 ): Promise<RealServer> {
+  const { sources = ROOT.pathname } = options;
   const folder = options.folder ?? await Deno.makeTempDir();
   // Named, so that a tester's own Ollama stays out of it.
   const env = cleanEnv({ PORT: "0", LLM_PROVIDER: "echo", ...options.env });
@@ -91,11 +101,11 @@ export async function startServer(
       ...options.flags ?? [
         "--allow-net",
         "--allow-env",
-        `--allow-read=${ROOT.pathname},.`,
+        `--allow-read=${sources},.`,
         "--allow-write=./data",
       ],
       ...stdFlags(),
-      path("main.ts"),
+      `${sources}main.ts`,
     ],
     cwd: folder,
     env,
@@ -147,8 +157,4 @@ export async function startServer(
       }
     },
   };
-}
-
-function path(file: string): string {
-  return new URL(file, ROOT).pathname;
 }
