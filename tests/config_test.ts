@@ -363,7 +363,7 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ NPM_CONFIG_REGISTRY: "npm" }, "NPM_CONFIG_REGISTRY", "https://"],
   [{ LLM_PROVIDER: "gpt" }, "LLM_PROVIDER", '"gpt"', "gemini, ollama, echo"],
   [{ LLM_PROVIDER: "echo,gpt" }, "LLM_PROVIDER", '"gpt"'],
-  [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER"],
+  [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER", "comma too many"],
   [{ LLM_PROVIDER: "Echo" }, "LLM_PROVIDER", '"Echo"'],
   [
     { LLM_PROVIDER: "gemini" },
@@ -372,6 +372,16 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
     "https://aistudio.google.com/apikey",
   ],
   [{ LLM_PROVIDER: "echo,gemini" }, "GOOGLE_GENERATIVE_AI_API_KEY"],
+  [
+    { GOOGLE_GENERATIVE_AI_API_KEY: "schlüssel" },
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+    "https://aistudio.google.com/apikey",
+  ],
+  [
+    { GOOGLE_GENERATIVE_AI_API_KEY: "two words" },
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+    "white space",
+  ],
   [{ GEMINI_BASE_URL: "localhost" }, "GEMINI_BASE_URL", "https://"],
   [{ OLLAMA_HOST: "http://" }, "OLLAMA_HOST", "11434"],
   [{ OLLAMA_HOST: "host:port" }, "OLLAMA_HOST", "11434"],

@@ -20,6 +20,10 @@ export const gemini: Vendor<{
       env: "GOOGLE_GENERATIVE_AI_API_KEY",
       needed: "get a key at https://aistudio.google.com/apikey",
       selects: true,
+      parse: toKey,
+      expected:
+        "a key as https://aistudio.google.com/apikey shows it, without " +
+        "white space or letters that no key has",
     },
     model: { env: "GEMINI_MODEL", default: DEFAULT_GEMINI_MODEL },
     baseUrl: {
@@ -34,6 +38,12 @@ export const gemini: Vendor<{
     return createGemini({ ...values, thinking });
   },
 };
+
+/** @throws {TypeError} when it can't be sent as a header, as no key is made */
+function toKey(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text;
+  throw new TypeError("Not a key");
+}
 
 function warnOfEnd(model: string, log: Log): void {
   const end = findEnd(model);

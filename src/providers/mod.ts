@@ -84,8 +84,10 @@ function findNamed(
         continue;
       }
       problems.push(
-        `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
-          "name one of them, several with commas between, or unset it",
+        word === ""
+          ? "LLM_PROVIDER: has an empty entry; remove the comma too many"
+          : `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
+            "name one of them, several with commas between, or unset it",
       );
     }
     return [names, "LLM_PROVIDER"];
