@@ -17,16 +17,13 @@ import { toHttpUrl, toOrigin } from "./addresses.ts";
 import type { Agent } from "./conversation/turn.ts";
 import { readLayercodeConfig } from "./layercode_config.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
-import { DEFAULT_GEMINI_MODEL } from "./providers/gemini.ts";
-import { toOllamaUrl } from "./providers/ollama.ts";
+import {
+  type ProviderName,
+  readProviders,
+  type VendorValues,
+} from "./providers/mod.ts";
 import { THINKING, type Thinking } from "./providers/provider.ts";
 import { readStore, type StoreChoice } from "./sessions/choice.ts";
-
-/** The providers that `LLM_PROVIDER` may name. */
-export const PROVIDERS = ["gemini", "ollama", "echo"] as const;
-
-/** The name of a provider. */
-export type ProviderName = typeof PROVIDERS[number];
 
 /** All that can be set, checked. */
 export interface Config {
@@ -42,12 +39,12 @@ export interface Config {
   layercode: { apiKey?: string; agentId?: string; apiUrl: string };
   /** Where the voice page's SDK is fetched. Deno reads the same variable for packages. */
   npmRegistry: string;
-  /** In order of preference. Empty: chosen at start. */
+  /** In order of preference. Empty: the settings name none. */
   providers: ProviderName[];
-  /** Has the key whenever {@linkcode Config.providers} names `gemini`. */
-  gemini: { apiKey?: string; model: string; baseUrl: string };
-  /** `host` is an address to dial, `keepAlive` as in `30m` or `-1`; without `model`, one is chosen. */
-  ollama: { host: string; model?: string; keepAlive: string };
+  /** The variable that named them. */
+  providersNamedBy?: string;
+  /** Each vendor's own settings. Those that {@linkcode Config.providers} names have all they need. */
+  vendors: VendorValues;
   /** What the agent is and says, and how large its model's window is. */
   agent: Agent;
   /** How much a model thinks before it speaks. */
@@ -149,14 +146,10 @@ export function readConfig(
     );
     return fallback;
   }
-  function url(
-    name: string,
-    fallback: string,
-    parse: (value: string) => string = toHttpUrl,
-  ): string {
+  function url(name: string, fallback: string): string {
     const value = text(name) ?? fallback;
     try {
-      return parse(value);
+      return toHttpUrl(value);
     } catch {
       // Not the value: an address may hold a password.
       problems.push(`${name}: must be an address such as ${fallback}`);
@@ -169,31 +162,6 @@ export function readConfig(
     problems.push(
       "LAYERCODE_WEBHOOK_SECRET: has an empty entry; " +
         "remove the comma too many, or unset it to have a secret made",
-    );
-  }
-
-  const providers: ProviderName[] = [];
-  for (const name of list("LLM_PROVIDER")) {
-    const known = PROVIDERS.find((provider) => provider === name);
-    if (known === undefined) {
-      problems.push(
-        `LLM_PROVIDER: "${name}" is not one of ${PROVIDERS.join(", ")}`,
-      );
-    } else if (!providers.includes(known)) providers.push(known);
-  }
-
-  const apiKey = text("GOOGLE_GENERATIVE_AI_API_KEY");
-  if (providers.includes("gemini") && apiKey === undefined) {
-    problems.push(
-      "GOOGLE_GENERATIVE_AI_API_KEY: is missing, and LLM_PROVIDER names gemini; " +
-        "get a key at https://aistudio.google.com/apikey",
-    );
-  }
-
-  const keepAlive = text("OLLAMA_KEEP_ALIVE") ?? "30m";
-  if (!/^(-?\d+|-?(\d+(\.\d+)?(ms|s|m|h))+)$/.test(keepAlive)) {
-    problems.push(
-      `OLLAMA_KEEP_ALIVE="${keepAlive}": must be a time such as 30m or 2h, or -1 for good`,
     );
   }
 
@@ -232,20 +200,7 @@ export function readConfig(
       apiUrl: url("LAYERCODE_API_URL", "https://api.layercode.com"),
     },
     npmRegistry: url("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org"),
-    providers,
-    gemini: {
-      ...given("apiKey", apiKey),
-      model: text("GEMINI_MODEL") ?? DEFAULT_GEMINI_MODEL,
-      baseUrl: url(
-        "GEMINI_BASE_URL",
-        "https://generativelanguage.googleapis.com",
-      ),
-    },
-    ollama: {
-      host: url("OLLAMA_HOST", "http://127.0.0.1:11434", toOllamaUrl),
-      ...given("model", text("OLLAMA_MODEL")),
-      keepAlive,
-    },
+    ...readProviders(text, problems),
     agent: {
       systemPrompt: text("SYSTEM_PROMPT") ??
         (file.prompt?.trim() || SYSTEM_PROMPT),

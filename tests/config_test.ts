@@ -38,23 +38,27 @@ Deno.test("readConfig() needs no settings at all", () => {
     layercode: { apiUrl: "https://api.layercode.com" },
     npmRegistry: "https://registry.npmjs.org",
     providers: [],
-    gemini: {
-      // Whichever is current; the next test looks at it.
-      model: readConfig({}).gemini.model,
-      baseUrl: "https://generativelanguage.googleapis.com",
+    vendors: {
+      gemini: {
+        // Whichever is current; the next test looks at it.
+        model: readConfig({}).vendors.gemini.model,
+        baseUrl: "https://generativelanguage.googleapis.com",
+      },
+      ollama: { host: "http://127.0.0.1:11434", keepAlive: "30m" },
+      echo: {},
     },
-    ollama: { host: "http://127.0.0.1:11434", keepAlive: "30m" },
     agent: {
       systemPrompt: SYSTEM_PROMPT,
       welcomeMessage: WELCOME_MESSAGE,
       welcomeBackMessage: WELCOME_BACK_MESSAGE,
       errorMessage: ERROR_MESSAGE,
-      fillerMessage: FILLER_MESSAGE,
-      fillerAfterMs: 0,
+      fillerMessages: FILLER_MESSAGE.split("; "),
+      fillerAfterMs: 2_500,
       toolFillerMessage: TOOL_FILLER_MESSAGE,
       toolFillerAfterMs: 800,
       speechCleanup: true,
       contextTokens: 8192,
+      maxAnswerTokens: 1024,
     },
     thinking: "off",
     firstTokenTimeoutMs: 10_000,
@@ -70,7 +74,7 @@ Deno.test("readConfig() needs no settings at all", () => {
 });
 
 Deno.test("readConfig() has a Gemini model in mind", () => {
-  assert(readConfig({}).gemini.model.startsWith("gemini-"));
+  assert(readConfig({}).vendors.gemini.model.startsWith("gemini-"));
 });
 
 const GEMINI_KEY = { GOOGLE_GENERATIVE_AI_API_KEY: "key" };
@@ -129,28 +133,61 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     "ollama",
   ]],
 
-  [GEMINI_KEY, (c) => c.gemini.apiKey, "key"],
-  [GEMINI_KEY, (c) => c.providers, []],
-  [{ GEMINI_MODEL: "gemini-x" }, (c) => c.gemini.model, "gemini-x"],
+  [GEMINI_KEY, (c) => c.vendors.gemini.apiKey, "key"],
+
+  // Whoever gives a key, a model or a host means that provider, there or not.
+  [{}, (c) => c.providers, []],
+  [GEMINI_KEY, (c) => c.providers, ["gemini"]],
+  [
+    GEMINI_KEY,
+    (c) => c.providersNamedBy,
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+  ],
+  [{ OLLAMA_MODEL: "llama3.2" }, (c) => c.providers, ["ollama"]],
+  [
+    { OLLAMA_HOST: "http://127.0.0.1:11434" },
+    (c) => c.providers,
+    ["ollama"],
+  ],
+  [{ OLLAMA_HOST: "", OLLAMA_MODEL: " " }, (c) => c.providers, []],
+  [{ OLLAMA_KEEP_ALIVE: "2h" }, (c) => c.providers, []],
+  [{ GEMINI_MODEL: "gemini-x" }, (c) => c.providers, []],
+  [
+    { OLLAMA_MODEL: "llama3.2", ...GEMINI_KEY },
+    (c) => c.providers,
+    ["gemini"],
+  ],
+  [
+    { OLLAMA_MODEL: "llama3.2", LLM_PROVIDER: "echo" },
+    (c) => c.providers,
+    ["echo"],
+  ],
+  [{ LLM_PROVIDER: "echo" }, (c) => c.providersNamedBy, "LLM_PROVIDER"],
+
+  [{ GEMINI_MODEL: "gemini-x" }, (c) => c.vendors.gemini.model, "gemini-x"],
   [
     { GEMINI_BASE_URL: "http://127.0.0.1:9200/" },
-    (c) => c.gemini.baseUrl,
+    (c) => c.vendors.gemini.baseUrl,
     "http://127.0.0.1:9200",
   ],
 
   [
     { OLLAMA_HOST: "http://10.0.0.1:11434/" },
-    (c) => c.ollama.host,
+    (c) => c.vendors.ollama.host,
     "http://10.0.0.1:11434",
   ],
-  [{ OLLAMA_HOST: "10.0.0.1" }, (c) => c.ollama.host, "http://10.0.0.1:11434"],
-  [{ OLLAMA_MODEL: "llama3.2" }, (c) => c.ollama.model, "llama3.2"],
-  [{ OLLAMA_KEEP_ALIVE: "2h" }, (c) => c.ollama.keepAlive, "2h"],
-  [{ OLLAMA_KEEP_ALIVE: "1h30m" }, (c) => c.ollama.keepAlive, "1h30m"],
-  [{ OLLAMA_KEEP_ALIVE: "300" }, (c) => c.ollama.keepAlive, "300"],
-  [{ OLLAMA_KEEP_ALIVE: "0" }, (c) => c.ollama.keepAlive, "0"],
-  [{ OLLAMA_KEEP_ALIVE: "-1" }, (c) => c.ollama.keepAlive, "-1"],
-  [{ OLLAMA_KEEP_ALIVE: "-1m" }, (c) => c.ollama.keepAlive, "-1m"],
+  [
+    { OLLAMA_HOST: "10.0.0.1" },
+    (c) => c.vendors.ollama.host,
+    "http://10.0.0.1:11434",
+  ],
+  [{ OLLAMA_MODEL: "llama3.2" }, (c) => c.vendors.ollama.model, "llama3.2"],
+  [{ OLLAMA_KEEP_ALIVE: "2h" }, (c) => c.vendors.ollama.keepAlive, "2h"],
+  [{ OLLAMA_KEEP_ALIVE: "1h30m" }, (c) => c.vendors.ollama.keepAlive, "1h30m"],
+  [{ OLLAMA_KEEP_ALIVE: "300" }, (c) => c.vendors.ollama.keepAlive, "300"],
+  [{ OLLAMA_KEEP_ALIVE: "0" }, (c) => c.vendors.ollama.keepAlive, "0"],
+  [{ OLLAMA_KEEP_ALIVE: "-1" }, (c) => c.vendors.ollama.keepAlive, "-1"],
+  [{ OLLAMA_KEEP_ALIVE: "-1m" }, (c) => c.vendors.ollama.keepAlive, "-1m"],
 
   [{ SYSTEM_PROMPT: "Be brief" }, (c) => c.agent.systemPrompt, "Be brief"],
   [{ WELCOME_MESSAGE: "Hi" }, (c) => c.agent.welcomeMessage, "Hi"],
@@ -160,7 +197,12 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
   [{ WELCOME_BACK_MESSAGE: "" }, (c) => c.agent.welcomeBackMessage, ""],
   [{ WELCOME_BACK_MESSAGE: "  " }, (c) => c.agent.welcomeBackMessage, ""],
   [{ ERROR_MESSAGE: "Sorry" }, (c) => c.agent.errorMessage, "Sorry"],
-  [{ FILLER_MESSAGE: "Hm" }, (c) => c.agent.fillerMessage, "Hm"],
+  [{ FILLER_MESSAGE: "Hm" }, (c) => c.agent.fillerMessages, ["Hm"]],
+  [{ FILLER_MESSAGE: " Hm ;; Ah; " }, (c) => c.agent.fillerMessages, [
+    "Hm",
+    "Ah",
+  ]],
+  [{ MAX_ANSWER_TOKENS: "50" }, (c) => c.agent.maxAnswerTokens, 50],
   [{ FILLER_AFTER_MS: "1500" }, (c) => c.agent.fillerAfterMs, 1500],
   [{ FILLER_AFTER_MS: "0" }, (c) => c.agent.fillerAfterMs, 0],
   [{ TOOL_FILLER_MESSAGE: "Hm" }, (c) => c.agent.toolFillerMessage, "Hm"],
@@ -330,7 +372,7 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ NPM_CONFIG_REGISTRY: "npm" }, "NPM_CONFIG_REGISTRY", "https://"],
   [{ LLM_PROVIDER: "gpt" }, "LLM_PROVIDER", '"gpt"', "gemini, ollama, echo"],
   [{ LLM_PROVIDER: "echo,gpt" }, "LLM_PROVIDER", '"gpt"'],
-  [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER"],
+  [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER", "comma too many"],
   [{ LLM_PROVIDER: "Echo" }, "LLM_PROVIDER", '"Echo"'],
   [
     { LLM_PROVIDER: "gemini" },
@@ -339,10 +381,20 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
     "https://aistudio.google.com/apikey",
   ],
   [{ LLM_PROVIDER: "echo,gemini" }, "GOOGLE_GENERATIVE_AI_API_KEY"],
+  [
+    { GOOGLE_GENERATIVE_AI_API_KEY: "schlüssel" },
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+    "https://aistudio.google.com/apikey",
+  ],
+  [
+    { GOOGLE_GENERATIVE_AI_API_KEY: "two words" },
+    "GOOGLE_GENERATIVE_AI_API_KEY",
+    "white space",
+  ],
   [{ GEMINI_BASE_URL: "localhost" }, "GEMINI_BASE_URL", "https://"],
   [{ OLLAMA_HOST: "http://" }, "OLLAMA_HOST", "11434"],
   [{ OLLAMA_HOST: "host:port" }, "OLLAMA_HOST", "11434"],
-  [{ OLLAMA_KEEP_ALIVE: "long" }, "OLLAMA_KEEP_ALIVE", '"long"', "30m"],
+  [{ OLLAMA_KEEP_ALIVE: "long" }, "OLLAMA_KEEP_ALIVE", "30m"],
   [{ OLLAMA_KEEP_ALIVE: "30 m" }, "OLLAMA_KEEP_ALIVE"],
   [{ OLLAMA_KEEP_ALIVE: "30d" }, "OLLAMA_KEEP_ALIVE"],
   [{ FILLER_AFTER_MS: "soon" }, "FILLER_AFTER_MS", '"soon"', "0"],

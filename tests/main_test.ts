@@ -6,14 +6,27 @@ import {
 } from "@std/assert";
 import { sendEvent } from "../src/layercode/client.ts";
 import { message, readEvents, spoken } from "./fakes/layercode.ts";
+import { whyNoOllamaPort } from "./fakes/ports.ts";
 import { runProgram, startServer } from "./fakes/server.ts";
 
 async function secretOf(folder: string): Promise<string> {
   return (await Deno.readTextFile(`${folder}/data/webhook-secret`)).trim();
 }
 
-Deno.test("main.ts starts with nothing configured and answers signed webhooks", async () => {
-  await using server = await startServer();
+const taken = whyNoOllamaPort();
+if (taken) {
+  // deno-lint-ignore no-console -- a test left out must say why
+  console.log(`${taken}; a start with nothing configured was NOT tested`);
+}
+
+Deno.test({
+  name: "main.ts starts with nothing configured and answers signed webhooks",
+  ignore: taken !== undefined,
+  fn: startWithNothing,
+});
+
+async function startWithNothing(): Promise<void> {
+  await using server = await startServer({ env: { LLM_PROVIDER: "" } });
   const listening = server.lines.find(({ event }) =>
     event === "server.listening"
   );
@@ -35,7 +48,7 @@ Deno.test("main.ts starts with nothing configured and answers signed webhooks", 
   assertStringIncludes(spoken(events), "stand-in");
   assertStringIncludes(spoken(events), "Good morning");
   assertEquals(events.at(-1)?.type, "response.end");
-});
+}
 
 Deno.test("main.ts remembers a conversation and its secret across a restart", async () => {
   const folder = await Deno.makeTempDir();

@@ -2,26 +2,13 @@ import { assert, assertEquals } from "@std/assert";
 import deno from "../deno.json" with { type: "json" };
 import { readConfig } from "../src/config.ts";
 import { tools } from "../src/agent/mod.ts";
-
-const readme = await Deno.readTextFile(
-  new URL("../README.md", import.meta.url),
-);
-
-/** The first block of code below a heading. */
-function blockBelow(heading: string): string {
-  const [, after = ""] = readme.split(`\n## ${heading}\n`);
-  const [, indent = "", code = ""] =
-    /\n([ ]*)```\w+\n([\s\S]*?)\n[ ]*```/.exec(after) ?? [];
-  return code.split("\n").map((line) =>
-    line.startsWith(indent) ? line.slice(indent.length) : line
-  ).join("\n");
-}
+import { blocksBelow, readme } from "./_readme.ts";
 
 Deno.test('README.md "Add a tool" shows a tool that runs', async () => {
   const file = await Deno.readTextFile(
     new URL("../src/agent/tools/current_time.ts", import.meta.url),
   );
-  const code = blockBelow("Add a tool");
+  const [code = ""] = blocksBelow("Add a tool");
   assert(code.includes("tool({"), "No tool below the heading");
   assert(file.includes(code), "The README differs from current_time.ts");
   const tool = tools.find(({ declaration }) =>
@@ -59,7 +46,8 @@ Deno.test("README.md names every setting and every task", async () => {
 });
 
 Deno.test("README.md tells the defaults as they are", () => {
-  const { port, agent, ollama, gemini, ...config } = readConfig({});
+  const { port, agent, vendors, ...config } = readConfig({});
+  const { gemini, ollama } = vendors;
   const defaults = {
     PORT: port,
     CONTEXT_TOKENS: agent.contextTokens,

@@ -11,6 +11,7 @@ import { createProgress } from "../doctor/progress.ts";
 import { pull, PullError } from "../doctor/pull.ts";
 import type { Result, Status } from "../doctor/result.ts";
 import { checkSettings } from "../doctor/settings.ts";
+import { PROVIDERS } from "../providers/mod.ts";
 import {
   oneLine,
   print,
@@ -71,7 +72,7 @@ async function main(args: string[]): Promise<boolean> {
     ?.missingModel;
   const { config } = settings;
   if (config && missing && (values.pull || (!json && offer(missing)))) {
-    if (await fetchModel(config.ollama.host, missing)) {
+    if (await fetchModel(config.vendors.ollama.host, missing)) {
       const again = await Array.fromAsync(diagnoseModels(settings, patient));
       if (!json) again.forEach(printResult);
       results = [...results.filter((it) => !isAboutModels(it)), ...again];
@@ -92,7 +93,7 @@ function readUrl(text: string | undefined): URL | undefined {
 }
 
 function isAboutModels({ title }: Result): boolean {
-  return ["language model", "gemini", "ollama"].includes(title);
+  return title === "language model" || title in PROVIDERS;
 }
 
 function printResult({ status, title, detail, mend }: Result): void {

@@ -18,7 +18,7 @@ export async function checkClock(
   { config }: Patient,
   signal: AbortSignal,
 ): Promise<Result[]> {
-  const { layercode, gemini } = config;
+  const { layercode, vendors: { gemini } } = config;
   const urls = [layercode.apiUrl];
   if (gemini.apiKey !== undefined) urls.push(gemini.baseUrl);
   const found = await Promise.any(urls.map(async (url) => {

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Config } from "../config.ts";
 import { explain } from "../log.ts";
+import { vendorSettings } from "../providers/mod.ts";
 import { readKeptSecret } from "../secret.ts";
 import { checkAdminToken } from "./admin_token.ts";
 import { checkClock } from "./clock.ts";
@@ -15,6 +15,7 @@ import { checkModels } from "./model.ts";
 import { isTimeout } from "./net.ts";
 import { checkPort } from "./port.ts";
 import { checkPublicUrl } from "./public_url.ts";
+import { createRedact, passwordsIn } from "./redact.ts";
 import { type Check, findings, type Patient, type Result } from "./result.ts";
 import { checkRuntime } from "./runtime.ts";
 import { checkSecret } from "./secret.ts";
@@ -36,6 +37,8 @@ export interface Entry {
 /** How long a check may take. */
 export const TIMEOUT_MS = 6_000;
 
+const VENDOR_VARIABLES = vendorSettings().map(({ env }) => env);
+
 /** Every check but that of the settings, in the order that they are told of. */
 export const CHECKS: readonly Entry[] = [
   { title: "clock", check: checkClock, needs: /^(LAYERCODE_API_URL|GEMINI_B)/ },
@@ -51,7 +54,9 @@ export const CHECKS: readonly Entry[] = [
   {
     title: "language model",
     check: checkModels,
-    needs: /^(LLM_PROVIDER|GOOGLE|GEMINI|OLLAMA|CONTEXT)/,
+    needs: new RegExp(
+      `^(LLM_PROVIDER|CONTEXT_TOKENS|${VENDOR_VARIABLES.join("|")})$`,
+    ),
   },
   { title: "layercode", check: checkLayercode, needs: /^LAYERCODE_A/ },
   {
@@ -87,11 +92,15 @@ export function diagnoseModels(
 
 /** Runs checks all at once; their findings come in the order of the list. */
 export async function* runChecks(
-  { config, broken }: Pick<Settings, "config" | "broken">,
+  { config, broken, secrets }: Pick<Settings, "config" | "broken" | "secrets">,
   circumstances: Circumstances,
   entries: readonly Entry[],
 ): AsyncGenerator<Result, void> {
-  const redact = await createRedact(config, circumstances.publicUrl);
+  const redact = createRedact([
+    ...secrets,
+    ...passwordsIn(circumstances.publicUrl?.href ?? ""),
+    config && await readKeptSecret(config.dataDir).catch(() => "") || "",
+  ]);
   const runs = entries.map((entry) =>
     runOne(entry, broken, config && { ...circumstances, config })
   );
@@ -131,46 +140,4 @@ function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
-}
-
-/** Shorter ones are part of ordinary words. */
-const SHORTEST_REDACTED = 4;
-
-/** Makes what takes secrets out of findings: others' messages may hold them. */
-async function createRedact(
-  config?: Config,
-  publicUrl?: URL,
-): Promise<(result: Result) => Result> {
-  const secrets = config === undefined ? [] : [
-    ...config.webhookSecrets,
-    config.gemini.apiKey,
-    config.layercode.apiKey,
-    config.adminToken,
-    await readKeptSecret(config.dataDir).catch(() => undefined),
-    ...[config.gemini.baseUrl, config.layercode.apiUrl, config.ollama.host]
-      .flatMap(passwordsIn),
-    // A database's address, say.
-    ...Object.values(config.sessionStore).flatMap(passwordsIn),
-  ];
-  secrets.push(...passwordsIn(publicUrl?.href));
-  const known = secrets.filter((secret) => secret !== undefined)
-    .filter((secret) => secret.length >= SHORTEST_REDACTED);
-  const redact = (text: string) =>
-    known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
-  return ({ detail, mend, ...result }) => ({
-    ...result,
-    detail: redact(detail),
-    ...(mend === undefined ? {} : { mend: redact(mend) }),
-  });
-}
-
-/** The password of an address, as it is written there and as it is meant. */
-function passwordsIn(address: unknown): string[] {
-  if (typeof address !== "string" || !URL.canParse(address)) return [];
-  const { password } = new URL(address);
-  try {
-    return [password, decodeURIComponent(password)];
-  } catch {
-    return [password];
-  }
 }

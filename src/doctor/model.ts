@@ -3,85 +3,70 @@
  *
  * @module
  */
-import type { Config, ProviderName } from "../config.ts";
+import { createLog, explain } from "../log.ts";
+import { choose, createProvider, type ProviderName } from "../providers/mod.ts";
 import { checkGemini } from "./gemini.ts";
-import { ask, shown } from "./net.ts";
 import { checkOllama } from "./ollama.ts";
-import { findings, type Patient, type Result } from "./result.ts";
+import { type Check, findings, type Patient, type Result } from "./result.ts";
 
 const { ok, warn, skipped } = findings("language model");
 
-/** Where Ollama is looked for when nobody says. */
-const USUAL_OLLAMA = "http://127.0.0.1:11434";
+/** Vendors about which more can be said than their own provider does. */
+const CLOSER_LOOKS: Partial<Record<ProviderName, Check>> = {
+  gemini: checkGemini,
+  ollama: checkOllama,
+};
 
-/** Looks at each provider that `LLM_PROVIDER` names, or that would be chosen. */
+/** Looks at each provider that the server would choose. */
 export async function checkModels(
   patient: Patient,
   signal: AbortSignal,
 ): Promise<Result[]> {
-  const { config } = patient;
-  const results: Result[] = [];
-  let names = config.providers;
-  if (names.length === 0) {
-    const [name, result] = await choose(config, signal);
-    names = [name];
-    results.push(result);
-  } else if (names[0] !== "echo") {
-    results.push(ok(`${names.join(", then ")} (LLM_PROVIDER)`));
-  }
-  const found = await Promise.all(
-    names.map((name) => checkOne(name, patient, signal)),
-  );
-  if (config.providers[0] === "echo") {
-    results.push(standIn("LLM_PROVIDER names echo"));
-  }
-  return [...results, ...found.flat()];
-}
-
-/** As the server chooses: see `src/providers/mod.ts`. */
-async function choose(
-  { gemini, ollama }: Config,
-  signal: AbortSignal,
-): Promise<[ProviderName, Result]> {
-  if (gemini.apiKey !== undefined) {
-    return ["gemini", ok("gemini, since its key is set")];
-  }
-  const isThere = await ask(`${ollama.host}/api/version`, { signal })
-    .then(({ status }) => status === 200, () => false);
-  const where = shown(ollama.host);
-  if (isThere) return ["ollama", ok(`ollama, since it answers at ${where}`)];
-  // Whoever names a model or an address means to have it.
-  if (ollama.model !== undefined || ollama.host !== USUAL_OLLAMA) {
-    return ["ollama", ok("ollama, since the settings name its model or host")];
+  const { names, why, isStandIn } = await choose(patient.config);
+  if (names[0] === "echo") {
+    const more = names.length > 1
+      ? await checkEach(names.slice(1), patient, signal)
+      : [];
+    return [
+      warn(
+        `only echo, a stand-in that repeats what it hears: ${why}`,
+        isStandIn
+          ? "start Ollama (ollama serve), which the server finds by itself, or set GOOGLE_GENERATIVE_AI_API_KEY"
+          : "set LLM_PROVIDER to another, or unset it",
+      ),
+      ...more,
+    ];
   }
   return [
-    "echo",
-    standIn(`no Gemini key is set, and no Ollama answers at ${where}`),
+    ok(`${names.join(", then ")}, since ${why}`),
+    ...await checkEach(names, patient, signal),
   ];
 }
 
-function standIn(why: string): Result {
-  return warn(
-    `only echo, a stand-in that repeats what it hears: ${why}`,
-    "set GOOGLE_GENERATIVE_AI_API_KEY, or start Ollama (ollama serve) and leave LLM_PROVIDER unset",
-  );
-}
-
-function checkOne(
-  name: ProviderName,
+async function checkEach(
+  names: readonly ProviderName[],
   patient: Patient,
   signal: AbortSignal,
 ): Promise<Result[]> {
-  switch (name) {
-    case "gemini":
-      return checkGemini(patient, signal);
-    case "ollama":
-      return checkOllama(patient, signal);
-    case "echo":
-      return Promise.resolve(
-        patient.config.providers.length > 1
-          ? [skipped("echo needs nothing")]
-          : [],
-      );
-  }
+  const results = await Promise.all(names.map((name) => {
+    if (name === "echo") return [skipped("echo needs nothing")];
+    const check = CLOSER_LOOKS[name] ?? checkProvider(name);
+    return check(patient, signal);
+  }));
+  return results.flat();
+}
+
+/** What a provider says of itself. */
+function checkProvider(name: ProviderName): Check {
+  const { ok, fail } = findings(name);
+  return async ({ config }, signal) => {
+    const quiet = createLog({ level: "error", format: "json", write() {} });
+    const provider = createProvider(name, config, quiet);
+    try {
+      await provider.check(signal);
+    } catch (error) {
+      return [fail(explain(error), `check the settings of ${name}`)];
+    }
+    return [ok(`${provider.model} answers`)];
+  };
 }

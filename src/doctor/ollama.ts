@@ -18,7 +18,7 @@ export async function checkOllama(
   { config }: Patient,
   signal: AbortSignal,
 ): Promise<Result[]> {
-  const { host } = config.ollama;
+  const { host } = config.vendors.ollama;
   let reply: Reply;
   try {
     reply = await ask(`${host}/api/version`, { signal });
@@ -44,7 +44,7 @@ export async function checkOllama(
   const contextTokens = config.agent.contextTokens;
   // The provider's own way of choosing a model, so that both choose the same.
   const provider = createOllama({
-    ...config.ollama,
+    ...config.vendors.ollama,
     contextTokens,
     thinking: config.thinking,
     log: createLog({ level: "error", format: "json", write() {} }),

@@ -63,6 +63,14 @@ async function compare(
   const here = `Parley ${version} is running here (${provider}, ${model})`;
   const quiet = createLog({ level: "error", format: "json", write() {} });
   const next = await chooseProvider(config, quiet);
+  if (provider === "echo" && config.providers.length === 0) {
+    // The stand-in of a server that found nothing else gives way by itself.
+    return ok(
+      next.name === "echo"
+        ? here
+        : `${here}; ${next.name} is there, and answers from its next turn on`,
+    );
+  }
   // Asking it makes it choose its model, where it has to.
   const answers = await next.check(signal).then(() => true, () => false);
   const same = next.name === provider && (next.model === model || !answers);

@@ -7,6 +7,7 @@
 import { type Config, ConfigError, readConfig } from "../config.ts";
 import { type Environment, readEnvironment } from "../environment.ts";
 import { explain } from "../log.ts";
+import { createRedact, findSecretValues } from "./redact.ts";
 import { findings, type Result } from "./result.ts";
 
 /** The settings as far as they can be used. */
@@ -17,6 +18,8 @@ export interface Settings {
   config?: Config;
   /** The settings that can't be used, and stand at their defaults. */
   broken: ReadonlySet<string>;
+  /** The values that must not be shown. */
+  secrets: readonly string[];
 }
 
 const { ok, fail } = findings("settings");
@@ -30,22 +33,28 @@ export async function checkSettings(
     environment = await readEnvironment(real);
   } catch (error) {
     const mend = ".env and layercode.config.json must be readable files";
-    return { results: [fail(explain(error), mend)], broken: new Set() };
+    return {
+      results: [fail(explain(error), mend)],
+      broken: new Set(),
+      secrets: findSecretValues(real),
+    };
   }
   return readSettings(environment);
 }
 
 /** The settings of an environment. Those that are wrong are left out, to see the rest. */
 export function readSettings({ env, sources }: Environment): Settings {
+  const secrets = findSecretValues(env);
   try {
     const config = readConfig(env, sources);
-    return { results: [ok("can be used")], config, broken: new Set() };
+    const results = [ok("can be used")];
+    return { results, config, broken: new Set(), secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const results = error.problems.map((problem) => {
       const [what = problem, mend] = problem.split(/; (?=\w+ )/);
       return fail(what, mend ?? "change it in .env or in the environment");
-    });
+    }).map(createRedact(secrets));
     const broken = new Set(error.problems.flatMap(namesIn));
     const rest = Object.entries(env).filter(([name]) => !broken.has(name));
     const { layercodeConfig, ...others } = sources;
@@ -56,13 +65,13 @@ export function readSettings({ env, sources }: Environment): Settings {
         ...others,
         ...(isFileGood ? { layercodeConfig } : {}),
       });
-      return { results, config, broken };
+      return { results, config, broken, secrets };
     } catch {
-      return { results, broken };
+      return { results, broken, secrets };
     }
   }
 }
 
 function namesIn(problem: string): string[] {
-  return problem.match(/\b(PORT|HOST|[A-Z]+_[A-Z_]+)\b/g) ?? [];
+  return problem.match(/\b(PORT|HOST|[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b/g) ?? [];
 }

@@ -38,6 +38,8 @@ export function createInfo() {
   function showModel(provider, model) {
     const text = nameModel(provider, model);
     if (byId("model").textContent !== text) byId("model").textContent = text;
+    // A stand-in gives way to Ollama while the page is open.
+    if (provider !== "echo") byId("note").hidden = true;
   }
 
   async function load() {
@@ -57,9 +59,9 @@ export function createInfo() {
     note.hidden = provider !== "echo";
     note.replaceChildren(
       element("strong", {}, ["No model yet. "]),
-      "A stand-in answers and repeats what it hears. For real answers set ",
+      "A stand-in answers and repeats what it hears. For real answers start Ollama, or set ",
       element("code", {}, ["GOOGLE_GENERATIVE_AI_API_KEY"]),
-      " in .env or start Ollama, then start Parley again.",
+      " in .env and start Parley again.",
     );
   }
 

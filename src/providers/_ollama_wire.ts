@@ -22,11 +22,14 @@ export interface Model {
   capabilities: readonly string[] | undefined;
 }
 
-/** Converts a conversation to Ollama's `messages`. */
+/** Converts a conversation to Ollama's `messages`: none where there is nothing to say. */
 export function toLines(
   { system, messages }: Pick<ProviderRequest, "system" | "messages">,
 ): Line[] {
-  return [{ role: "system", content: system }, ...messages.map(toLine)];
+  const lines = messages.map(toLine);
+  return system === ""
+    ? lines
+    : [{ role: "system", content: system }, ...lines];
 }
 
 function toLine(message: Message): Line {

@@ -10,6 +10,10 @@ import type {
   ProviderPart,
   ProviderRequest,
 } from "./provider.ts";
+import type { Vendor } from "./vendor.ts";
+
+/** The stand-in, as a vendor that has no settings. */
+export const echo: Vendor = { settings: {}, create: createEcho };
 
 /** Makes the stand-in provider. */
 export function createEcho(): Provider {

@@ -1,17 +1,104 @@
 /**
- * The providers, by the name that `LLM_PROVIDER` gives them. A new one is a
- * file beside this one, a name in `PROVIDERS` and a line here.
+ * The providers, by the name that `LLM_PROVIDER` gives them, and the choice
+ * between them. A new one is a file beside this one and an entry in
+ * {@linkcode PROVIDERS}.
  *
  * @module
  */
-import type { Config, ProviderName } from "../config.ts";
+import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
-import { createEcho } from "./echo.ts";
+import { gemini } from "./_gemini_vendor.ts";
+import { ollama } from "./_ollama_vendor.ts";
+import { echo } from "./echo.ts";
 import { createFailover } from "./failover.ts";
-import { findEnd } from "./_gemini_wire.ts";
-import { createGemini, DEFAULT_GEMINI_MODEL } from "./gemini.ts";
-import { createOllama } from "./ollama.ts";
 import type { PromptBeginning, Provider } from "./provider.ts";
+import { createStandIn } from "./stand_in.ts";
+import { type Found, readValues, type Setting, type Vendor } from "./vendor.ts";
+
+/** Every vendor, the preferred first: where several are set up, that one is asked. */
+export const PROVIDERS = { gemini, ollama, echo };
+
+/** The name of a provider. */
+export type ProviderName = keyof typeof PROVIDERS;
+
+/** What was found of each vendor's settings. */
+export type VendorValues = {
+  [Name in ProviderName]: Found<typeof PROVIDERS[Name]["settings"]>;
+};
+
+const VENDORS: Record<ProviderName, Vendor> = PROVIDERS;
+const NAMES = Object.keys(PROVIDERS) as ProviderName[];
+
+/** Every setting of every vendor. */
+export function vendorSettings(): Setting[] {
+  return NAMES.flatMap((name) => Object.values(VENDORS[name].settings));
+}
+
+/** What the settings say of providers. */
+export type ProviderConfig = Pick<
+  Config,
+  "providers" | "providersNamedBy" | "vendors"
+>;
+
+/**
+ * Reads which providers are meant, and each vendor's settings.
+ *
+ * @param text a variable's text; `undefined` where it is unset or empty
+ * @param problems takes what is wrong: which variable, and how to mend it
+ */
+export function readProviders(
+  text: (env: string) => string | undefined,
+  problems: string[],
+): ProviderConfig {
+  const [providers, providersNamedBy] = findNamed(text, problems);
+  const why = providersNamedBy === "LLM_PROVIDER"
+    ? (name: string) => `LLM_PROVIDER names ${name}`
+    : () => `${providersNamedBy} is set`;
+  const vendors = Object.fromEntries(
+    NAMES.map((name) => {
+      const wanted = providers.includes(name) ? { wanted: why(name) } : {};
+      const { settings } = VENDORS[name];
+      return [name, readValues(settings, { text, problems, ...wanted })];
+    }),
+  ) as VendorValues;
+  return {
+    providers,
+    ...(providersNamedBy === undefined ? {} : { providersNamedBy }),
+    vendors,
+  };
+}
+
+/** Those that `LLM_PROVIDER` names, else the first that one of its own settings does. */
+function findNamed(
+  text: (env: string) => string | undefined,
+  problems: string[],
+): [names: ProviderName[], by?: string] {
+  const list = text("LLM_PROVIDER");
+  if (list !== undefined) {
+    const words = new Set(list.split(",").map((word) => word.trim()));
+    const names: ProviderName[] = [];
+    for (const word of words) {
+      const name = NAMES.find((name) => name === word);
+      if (name !== undefined) {
+        names.push(name);
+        continue;
+      }
+      problems.push(
+        word === ""
+          ? "LLM_PROVIDER: has an empty entry; remove the comma too many"
+          : `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
+            "name one of them, several with commas between, or unset it",
+      );
+    }
+    return [names, "LLM_PROVIDER"];
+  }
+  for (const name of NAMES) {
+    for (const { env, selects } of Object.values(VENDORS[name].settings)) {
+      if (selects && text(env) !== undefined) return [[name], env];
+    }
+  }
+  return [[]];
+}
 
 /** Makes the provider of this name. */
 export function createProvider(
@@ -19,85 +106,87 @@ export function createProvider(
   config: Config,
   log: Log,
 ): Provider {
-  const { thinking } = config;
-  switch (name) {
-    case "gemini":
-      warnOfEnd(config.gemini.model, log);
-      return createGemini({
-        thinking,
-        apiKey: config.gemini.apiKey ?? "",
-        model: config.gemini.model,
-        baseUrl: config.gemini.baseUrl,
-      });
-    case "ollama":
-      return createOllama({
-        ...config.ollama,
-        contextTokens: config.agent.contextTokens,
-        thinking,
-        log,
-      });
-    case "echo":
-      return createEcho();
-  }
+  const { vendors, thinking, agent: { contextTokens } } = config;
+  return VENDORS[name].create(vendors[name], { contextTokens, thinking, log });
 }
 
-function warnOfEnd(model: string, log: Log): void {
-  const end = findEnd(model);
-  if (end === undefined) return;
-  log.warn("provider.model_ends", {
-    message: `Gemini model "${model}" ${end}: set GEMINI_MODEL to a current ` +
-      `one, such as ${DEFAULT_GEMINI_MODEL}`,
-  });
+/** Which providers answer, and why those. */
+export interface Choice {
+  /** In order of preference. */
+  names: readonly ProviderName[];
+  /** What decided, such as `OLLAMA_MODEL is set`. */
+  why: string;
+  /** Whether nothing else is there, so that the stand-in answers for now. */
+  isStandIn?: boolean;
 }
-
-/** How long Ollama may take to show that it is there. */
-const PROBE_TIMEOUT_MS = 1_000;
 
 /**
- * The providers that the settings name, as one; where they name none, Gemini
- * when its key is set, else Ollama when it answers, else the stand-in.
+ * Chooses, as the server does when it starts: those that the settings name,
+ * present or not; where they name none, one that is there; else the stand-in.
+ */
+export async function choose(config: ProviderConfig): Promise<Choice> {
+  const { providers: names, providersNamedBy } = config;
+  if (names.length > 0) {
+    const why = providersNamedBy === "LLM_PROVIDER" ? "says so" : "is set";
+    return { names, why: `${providersNamedBy} ${why}` };
+  }
+  return await findVendor(config) ?? {
+    names: ["echo"],
+    why: "the settings name no language model, and no Ollama answers at " +
+      config.vendors.ollama.host,
+    isStandIn: true,
+  };
+}
+
+/** How long a vendor may take to show that it is there. A caller may wait for it. */
+const LOOK_TIMEOUT_MS = 500;
+
+async function findVendor(
+  { vendors }: ProviderConfig,
+): Promise<Choice | undefined> {
+  for (const name of NAMES) {
+    const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+    const why = await VENDORS[name].find?.(vendors[name], signal);
+    if (why !== undefined) return { names: [name], why };
+  }
+  return undefined;
+}
+
+/**
+ * Makes the chosen providers, as one. The stand-in gives way as soon as
+ * another is there.
  */
 export async function chooseProvider(
   config: Config,
   log: Log,
 ): Promise<Provider> {
-  const names = config.providers.length > 0
-    ? config.providers
-    : [await findProvider(config, log)];
   const { firstTokenTimeoutMs, stallTimeoutMs } = config;
-  return createFailover(
-    names.map((name) => createProvider(name, config, log)),
-    {
-      log,
-      now: Date.now,
-      firstTokenTimeoutMs,
-      stallTimeoutMs,
-    },
-  );
-}
-
-async function findProvider(config: Config, log: Log): Promise<ProviderName> {
-  if (config.gemini.apiKey !== undefined) return "gemini";
-  if (await answers(config.ollama.host)) return "ollama";
+  const join = (names: readonly ProviderName[]) =>
+    createFailover(
+      names.map((name) => createProvider(name, config, log)),
+      { log, now: Date.now, firstTokenTimeoutMs, stallTimeoutMs },
+    );
+  const { names, why, isStandIn } = await choose(config);
+  if (!isStandIn) return join(names);
   log.warn("provider.stand_in", {
-    message: "No language model: answers come from a stand-in that echoes. " +
-      "Set GOOGLE_GENERATIVE_AI_API_KEY, or start Ollama " +
-      `(looked at ${config.ollama.host}), and start again`,
+    message: "No language model: answers come from a stand-in that echoes, " +
+      `since ${why}. Start Ollama, and it answers from the next turn on; or ` +
+      "set GOOGLE_GENERATIVE_AI_API_KEY, and start again",
   });
-  return "echo";
-}
-
-async function answers(host: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${host}/api/version`, {
-      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
-    });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    // Not there, which is an answer too.
-    return false;
-  }
+  return createStandIn(join(names), {
+    now: Date.now,
+    async find() {
+      const found = await findVendor(config);
+      if (found === undefined) return undefined;
+      const provider = join(found.names);
+      log.info("provider.found", {
+        provider: provider.name,
+        message: `From now on ${provider.name} answers, since ${found.why}`,
+      });
+      prepare(provider, NOTHING_YET, log);
+      return provider;
+    },
+  });
 }
 
 /**
@@ -123,6 +212,9 @@ export async function prepare(
     log.error("provider.not_ready", { provider: name, error });
   }
 }
+
+/** What a model that has only to be loaded reads. */
+const NOTHING_YET: PromptBeginning = { system: "", messages: [] };
 
 /** How long a model may take to load; large ones come from slow disks. */
 const PREPARE_TIMEOUT_MS = 10 * 60_000;

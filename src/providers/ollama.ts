@@ -141,20 +141,22 @@ export function createOllama(options: OllamaOptions): Provider {
     }
   }
 
-  /** Loads the model and has it read the beginning, for which it must say a word. */
+  /** Loads the model and has it read the beginning; its first word says that it has. */
   async function prepare(
     signal: AbortSignal,
     beginning: PromptBeginning,
   ): Promise<void> {
+    using upstream = linkedSignal(signal);
     try {
-      const client = await connect(signal);
+      const client = await connect(upstream.signal, {});
       const model = await findModel(client);
-      await client.chat({
+      const chat: ChatRequest & { stream: true } = {
         ...toRequest(model, { num_predict: 1 }),
         messages: toLines(beginning),
-        stream: false,
+        stream: true,
         ...toTools(beginning, model),
-      });
+      };
+      for await (const _ of await client.chat(chat)) return;
     } catch (error) {
       throw toProviderError(error);
     }

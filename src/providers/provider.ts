@@ -117,12 +117,14 @@ export interface Provider {
    *
    * @throws {ProviderError} when it can't be done
    */
-  prepare?(signal: AbortSignal, beginning: PromptBeginning): Promise<void>;
+  readonly prepare?:
+    | ((signal: AbortSignal, beginning: PromptBeginning) => Promise<void>)
+    | undefined;
   /**
    * Whether the vendor is silent because it still loads the model: it is given
    * its time then. Absent where no model is ever loaded. Never rejects.
    */
-  isLoading?(signal: AbortSignal): Promise<boolean>;
+  readonly isLoading?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** How much a model thinks before it speaks. `off` is as little as it can do. */

@@ -61,6 +61,7 @@ export async function openPlayground(
   const server = stack.use(
     await startServer({
       env: {
+        LLM_PROVIDER: "gemini",
         GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
         GEMINI_BASE_URL: gemini.url,
         STALL_TIMEOUT_MS: "60000",

@@ -43,8 +43,6 @@ Deno.test("checkGemini() sends no key that can't be one", async () => {
   const keys: [string, string][] = [
     ["your-api-key-here", "an example"],
     ['"quoted"', "quotes"],
-    ["two words", "white space"],
-    ["clé", "letters"],
   ];
   for (const [key, says] of keys) {
     const [line = ""] = await check({

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Entry, runChecks } from "../../src/doctor/mod.ts";
+import { findSecretValues } from "../../src/doctor/redact.ts";
 import { findings, type Result } from "../../src/doctor/result.ts";
 import { patient, toLines } from "./_patient.ts";
 
@@ -16,7 +17,8 @@ async function run(
   broken: string[] = [],
 ): Promise<string[]> {
   const { config, ...rest } = patient(env);
-  const settings = { config, broken: new Set(broken) };
+  const secrets = findSecretValues(env);
+  const settings = { config, broken: new Set(broken), secrets };
   return toLines(await Array.fromAsync(runChecks(settings, rest, entries)));
 }
 
@@ -55,7 +57,11 @@ Deno.test("runChecks() leaves out what a broken setting would mislead", async ()
     "skipped a: not looked at, since PORT can't be used",
     "ok a: fine",
   ]);
-  const none = runChecks({ broken: new Set() }, patient(), entries);
+  const none = runChecks(
+    { broken: new Set(), secrets: [] },
+    patient(),
+    entries,
+  );
   assertEquals(toLines(await Array.fromAsync(none)), [
     "skipped a: not looked at, since the settings can't be used",
     "skipped a: not looked at, since the settings can't be used",

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkPort, explainPort } from "../../src/doctor/port.ts";
+import { startFakeOllama } from "../fakes/ollama.ts";
 import { deadUrl, look, patient, serveOn, toLines } from "./_patient.ts";
 
 async function check(env: Record<string, string>): Promise<string> {
@@ -30,10 +31,20 @@ Deno.test("checkPort() finds a Parley that runs here, and one with older setting
     })
   );
   const PORT = server.port;
-  assertEquals(
-    await check({ PORT }),
-    "ok port: Parley 0.1.0 is running here (echo, echo)",
-  );
+  const here = "ok port: Parley 0.1.0 is running here (echo, echo)";
+  assertEquals(await check({ PORT, LLM_PROVIDER: "echo" }), here);
+  // A server that found nothing else and will give way to Ollama by itself.
+  await using ollama = startFakeOllama([]);
+  for (const [host, more] of [[deadUrl(), ""], [ollama.url, "; ollama"]]) {
+    const of = patient({ PORT, OLLAMA_HOST: "" });
+    of.config.vendors.ollama.host = host ?? "";
+    assertMatch(
+      toLines(await look(checkPort, of)).join(),
+      more
+        ? /^ok .*; ollama is there, and answers from its next turn on$/
+        : /^ok [^;]*$/,
+    );
+  }
   const GOOGLE_GENERATIVE_AI_API_KEY = "k";
   assertMatch(
     await check({ PORT, GOOGLE_GENERATIVE_AI_API_KEY }),

@@ -106,6 +106,8 @@ export interface WireAnswer extends Pace {
   pieces: readonly Uint8Array[];
   /** What follows the pieces: `whole` unless told. */
   end?: "whole" | "cut" | "stall";
+  /** The `retry-after` header: none unless told. */
+  retryAfter?: string | undefined;
 }
 
 /** A raw answer in terms of the wire. */
@@ -147,14 +149,16 @@ export function splitAt(body: Uint8Array, ...offsets: number[]): Uint8Array[] {
 }
 
 /**
- * Starts a server on a free loopback port.
+ * Starts a server on a loopback port.
  *
  * @param answer Says what to send for a request.
+ * @param port Any that is free unless told.
  */
 export function startFake<Body>(
   answer: (request: RecordedRequest<Body>) => WireAnswer,
+  port = 0,
 ): Fake<Body> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const closing = new AbortController();
   const requests: RecordedRequest<Body>[] = [];
   const waiting: PromiseWithResolvers<RecordedRequest<Body>>[] = [];
@@ -245,12 +249,12 @@ function closed(): Error {
 /** Sends an answer and tells how that ended. */
 async function send(
   connection: Deno.Conn,
-  { status, contentType, pieces, end = "whole", ...pace }: WireAnswer,
+  { status, contentType, pieces, end = "whole", ...more }: WireAnswer,
   gone: AbortSignal,
 ): Promise<Outcome> {
-  let waitMs = pace.firstChunkAfterMs;
+  let waitMs = more.firstChunkAfterMs;
   try {
-    await pause(pace.headersAfterMs, gone);
+    await pause(more.headersAfterMs, gone);
     await write(
       connection,
       gone,
@@ -258,12 +262,13 @@ async function send(
         `HTTP/1.1 ${status} ${
           STATUS_TEXT[status] ?? "Status"
         }\r\ncontent-type: ${contentType}\r\n` +
+          (more.retryAfter ? `retry-after: ${more.retryAfter}\r\n` : "") +
           "transfer-encoding: chunked\r\nconnection: close\r\n\r\n",
       ),
     );
     for (const piece of pieces) {
       await pause(waitMs, gone);
-      waitMs = pace.delayMs;
+      waitMs = more.delayMs;
       // A chunk of no length would end the body.
       if (piece.length > 0) await write(connection, gone, chunk(piece));
     }

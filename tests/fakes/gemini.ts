@@ -101,6 +101,7 @@ export type GeminiAnswer =
         status: number;
         message?: string;
         retryDelay?: string;
+        retryAfter?: string;
         body?: string;
       }
       /** An error object inside the 200 stream. */
@@ -250,7 +251,7 @@ function toWire(answer: GeminiAnswer, model: string): WireAnswer {
     case "max-tokens":
       return wire([...texts(answer.chunks), say([], "MAX_TOKENS")]);
     case "status": {
-      const { status, body, message, retryDelay } = answer;
+      const { status, body, message, retryDelay, retryAfter } = answer;
       const error = body === undefined
         ? googleError(status, message, { model, retryDelay })
         : {
@@ -258,7 +259,7 @@ function toWire(answer: GeminiAnswer, model: string): WireAnswer {
           contentType: "text/html; charset=UTF-8",
           pieces: [encode(body)],
         };
-      return { ...error, ...paceOf(answer) };
+      return { ...error, retryAfter, ...paceOf(answer) };
     }
     case "error-chunk": {
       const error = errorObject(answer.status ?? 503, answer.message);

@@ -96,7 +96,13 @@ export type OllamaAnswer =
         metrics?: Partial<OllamaMetrics>;
       }
       /** An error status, in Ollama's format unless `body` is given (a proxy's page, say). */
-      | { kind: "status"; status: number; error?: string; body?: string }
+      | {
+        kind: "status";
+        status: number;
+        error?: string;
+        body?: string;
+        retryAfter?: string;
+      }
       /** An error line inside the 200 stream; a 500 if it has no chunks. */
       | { kind: "error-chunk"; chunks: string[]; error?: string }
       /** The connection drops; `midLine`: inside a line. */
@@ -123,6 +129,13 @@ export interface FakeOllamaModel {
 export interface FakeOllamaOptions {
   /** The installed models; unless told three, of which one thinks and two know tools. */
   models?: readonly FakeOllamaModel[];
+  /** Where it listens: any free port unless told. */
+  port?: number;
+  /**
+   * How long a model takes to load: no time unless told. Meanwhile it is listed
+   * as running, as the real server does, and whoever asks for it waits.
+   */
+  loadMs?: number;
 }
 
 const MODELS: readonly FakeOllamaModel[] = [
@@ -136,7 +149,8 @@ const MODELS: readonly FakeOllamaModel[] = [
  *
  * @param script The answers to `/api/chat`, one a request, or a function that
  * makes them. A request more than the list has is answered 500. A request
- * without messages loads the model and takes no answer.
+ * without messages loads the model and takes no answer, nor does one for a
+ * single word.
  *
  * @example
  * ```ts ignore
@@ -146,10 +160,18 @@ const MODELS: readonly FakeOllamaModel[] = [
  */
 export function startFakeOllama(
   script: Script<OllamaAnswer, OllamaRequestBody>,
-  { models = MODELS }: FakeOllamaOptions = {},
+  { models = MODELS, port = 0, loadMs = 0 }: FakeOllamaOptions = {},
 ): Fake<OllamaRequestBody> {
   const next = readScript(script);
   const loaded = new Map<string, Date>();
+  const readyAt = new Map<string, number>();
+  /** Loads a model where that is to be done, and tells how long it takes still. */
+  function load(name: string, expires: Date): number {
+    const since = readyAt.get(name) ?? Date.now() + loadMs;
+    readyAt.set(name, since);
+    loaded.set(name, expires);
+    return Math.max(since - Date.now(), 0);
+  }
   return startFake<OllamaRequestBody>((request) => {
     const body = request.body ?? {};
     const model = find(models, body.model ?? "");
@@ -180,20 +202,36 @@ export function startFakeOllama(
           const done_reason = expires.getTime() <= Date.now()
             ? "unload"
             : "load";
-          loaded.set(model.name, expires);
-          return json(200, {
+          const headersAfterMs = load(model.name, expires);
+          const answer = json(200, {
             ...message(body.model, { content: "" }),
             done: true,
             done_reason,
           });
+          return { ...answer, headersAfterMs };
         }
         const missing = refuseCapability(model, body);
         if (missing) return json(400, { error: missing });
-        loaded.set(model.name, expires);
-        const answer = next(request);
-        return answer
-          ? toWire(answer, body.model ?? "")
-          : json(500, { error: "the stand-in's script has run out" });
+        const loadingMs = load(model.name, expires);
+        // A word is asked for only to have the rest read.
+        const isReadingAhead = body.options?.num_predict === 1;
+        const answer: OllamaAnswer | undefined = isReadingAhead
+          ? { kind: "max-tokens", chunks: ["Hm"] }
+          : next(request);
+        if (!answer) {
+          return json(500, { error: "the stand-in's script has run out" });
+        }
+        const wire = toWire(answer, body.model ?? "");
+        const headersAfterMs = (wire.headersAfterMs ?? 0) + loadingMs;
+        return { ...wire, headersAfterMs };
+      }
+      case "POST /api/generate": {
+        if (!model) return refuseModel(body.model);
+        const headersAfterMs = load(model.name, expiry(body.keep_alive));
+        const created_at = new Date().toISOString();
+        const done = { done: true, done_reason: "load" };
+        const answer = { model: model.name, created_at, response: "", ...done };
+        return { ...json(200, answer), headersAfterMs };
       }
     }
     return {
@@ -201,7 +239,7 @@ export function startFakeOllama(
       contentType: "text/plain",
       pieces: [encode("404 page not found")],
     };
-  });
+  }, port);
 }
 
 function toWire(answer: OllamaAnswer, model: string): WireAnswer {
@@ -256,12 +294,12 @@ function toWire(answer: OllamaAnswer, model: string): WireAnswer {
         done(model, "length", answer.metrics),
       ]);
     case "status": {
-      const { status, body } = answer;
+      const { status, body, retryAfter } = answer;
       const error = answer.error ?? ERRORS[status] ?? "unexpected error";
       const failed = body === undefined
         ? json(status, { error: error.replace("$model", model) })
         : { status, contentType: "text/html", pieces: [encode(body)] };
-      return { ...failed, ...paceOf(answer) };
+      return { ...failed, retryAfter, ...paceOf(answer) };
     }
     case "error-chunk": {
       const {

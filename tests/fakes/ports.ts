@@ -1,8 +1,22 @@
 /**
- * Ports for programs that can't choose one themselves.
+ * Ports for programs that can't choose one themselves, and the one where Ollama
+ * is looked for when nobody says where.
  *
  * @module
  */
+
+/** Ollama's own port. */
+export const OLLAMA_PORT = 11434;
+
+/** Why a test can't have Ollama's own port; nothing where it can. */
+export function whyNoOllamaPort(): string | undefined {
+  try {
+    Deno.listen({ hostname: "127.0.0.1", port: OLLAMA_PORT }).close();
+    return undefined;
+  } catch {
+    return `Port ${OLLAMA_PORT} is in use: stop the Ollama that runs here`;
+  }
+}
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export function freePort(): number {

@@ -12,11 +12,14 @@ const ROOT = new URL("../../", import.meta.url);
 
 /** What a test decides. */
 export interface ServerOptions {
+  /** Unless it says otherwise, the echo answers; with an empty `LLM_PROVIDER`, whoever the server finds. */
   env?: Record<string, string>;
   /** Where it runs, and where `data` is made. Default: a new folder. */
   folder?: string;
   /** Permissions instead of those of `deno task start`. */
   flags?: string[];
+  /** Where the sources are, with a slash at the end. Default: this repository. */
+  sources?: string;
 }
 
 /** A server under way. */
@@ -54,7 +57,14 @@ export async function runProgram(
   options: ServerOptions & { input?: string } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", ...stdFlags(), path(program), ...args],
+    args: [
+      "run",
+      "-q",
+      "-A",
+      ...stdFlags(),
+      (options.sources ?? ROOT.pathname) + program,
+      ...args,
+    ],
     cwd: options.folder ?? ROOT.pathname,
     env: cleanEnv(options.env),
     clearEnv: true,
@@ -78,7 +88,11 @@ export async function runProgram(
 export async function startServer(
   options: ServerOptions = {},
 ): Promise<RealServer> {
+  const { sources = ROOT.pathname } = options;
   const folder = options.folder ?? await Deno.makeTempDir();
+  // Named, so that a tester's own Ollama stays out of it.
+  const env = cleanEnv({ PORT: "0", LLM_PROVIDER: "echo", ...options.env });
+  if (env.LLM_PROVIDER === "") delete env.LLM_PROVIDER;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -87,19 +101,14 @@ export async function startServer(
       ...options.flags ?? [
         "--allow-net",
         "--allow-env",
-        `--allow-read=${ROOT.pathname},.`,
+        `--allow-read=${sources},.`,
         "--allow-write=./data",
       ],
       ...stdFlags(),
-      path("main.ts"),
+      `${sources}main.ts`,
     ],
     cwd: folder,
-    env: cleanEnv({
-      PORT: "0",
-      // Nothing answers there, so that a tester's own Ollama stays out of it.
-      OLLAMA_HOST: "http://127.0.0.1:9",
-      ...options.env,
-    }),
+    env,
     clearEnv: true,
     stdin: "null",
     stdout: "piped",
@@ -148,8 +157,4 @@ export async function startServer(
       }
     },
   };
-}
-
-function path(file: string): string {
-  return new URL(file, ROOT).pathname;
 }

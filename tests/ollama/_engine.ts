@@ -35,11 +35,15 @@ export interface Tap extends AsyncDisposable {
   asked: Asked[];
 }
 
-/** Puts a line between the server and the engine. */
-export function tap(engine: Engine): Tap {
+/**
+ * Puts a line between the server and the engine.
+ *
+ * @param port any that is free unless told
+ */
+export function tap(engine: Engine, port = 0): Tap {
   const asked: Asked[] = [];
   const server = Deno.serve({
-    port: 0,
+    port,
     hostname: "127.0.0.1",
     onListen() {},
   }, async (request) => {

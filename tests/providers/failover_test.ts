@@ -1,4 +1,10 @@
-import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { createLog } from "../../src/log.ts";
 import {
   createFailover,
@@ -18,6 +24,11 @@ import { ask, question } from "./_ask.ts";
 const error = new ProviderError("Cannot ask", {
   provider: "scripted",
   retryable: true,
+});
+
+const hopeless = new ProviderError("Cannot ask", {
+  provider: "scripted",
+  retryable: false,
 });
 
 function named(name: string, ...scripts: Script[]): ScriptedProvider {
@@ -68,7 +79,8 @@ test("goes on to the next when one fails before its first words", async () => {
   const { text, parts } = await ask(failover);
   assertEquals(text, "Hi");
   assertEquals(parts[0]?.type === "response-start" && parts[0].provider, "b");
-  assertEquals(failover.lines.length, 1);
+  // It was asked twice.
+  assertEquals(failover.lines.length, 2);
 });
 
 test("doesn't begin again when one fails in mid-answer", async () => {
@@ -168,25 +180,140 @@ test("ends quietly when it is asked for more after the caller left", async () =>
   await new Promise((go) => setTimeout(go));
 });
 
-test("passes over one that keeps failing, for a while", async () => {
+test("asks one that keeps failing last, for a while", async () => {
   let now = 0;
-  const first = named("a", fails(error));
+  const first = named("a", fails(hopeless));
   const failover = make([first, named("b", says("Hi"))], {
     now: () => now,
-    failuresUntilSkipped: 3,
-    skippedForMs: 1_000,
+    failuresUntilLast: 3,
+    lastForMs: 1_000,
   });
   for (let n = 0; n < 10; n++) assertEquals((await ask(failover)).text, "Hi");
   assertEquals(first.requests.length, 3);
   now = 1_001;
   await ask(failover);
   await ask(failover);
-  // Tried once again, and passed over again.
+  // Tried once again, and asked last again.
   assertEquals(first.requests.length, 4);
 });
 
+test("asks those that come last all the same when nobody else answers", async () => {
+  const first = named("a", fails(hopeless), says("Back"));
+  const second = named("b", says("Hi"), fails(hopeless));
+  const failover = make([first, second], { failuresUntilLast: 1 });
+  assertEquals((await ask(failover)).text, "Hi");
+  assertEquals((await ask(failover)).text, "Back");
+});
+
+/** A failure that may pass, with this status. */
+function passing(status: number, retryAfterMs?: number): ProviderError {
+  return new ProviderError(`Status ${status}`, {
+    provider: "scripted",
+    status,
+    retryable: true,
+    retryAfterMs,
+  });
+}
+
+test("asks again where a failure may pass, before any word was said", async () => {
+  const busy = fails(passing(503));
+  const only = named("a", busy, busy, says("Hi"));
+  const failover = make([only], { firstTokenTimeoutMs: 5_000 });
+  const { text, parts } = await ask(failover);
+  assertEquals(text, "Hi");
+  assertEquals(only.requests.length, 3);
+  assertEquals(parts.filter(({ type }) => type === "response-start").length, 1);
+  assertEquals(failover.lines.length, 2);
+});
+
+test("asks again when the vendor says, not before", async () => {
+  const only = named("a", fails(passing(429, 150)), says("Hi"));
+  const startedAt = performance.now();
+  assertEquals((await ask(make([only]))).text, "Hi");
+  assertGreater(performance.now() - startedAt, 145);
+});
+
+test("doesn't wait longer than the first words may take", async () => {
+  const only = named("a", fails(passing(429, 60_000)), says("Hi"));
+  const startedAt = performance.now();
+  await assertRejects(() => ask(make([only])), ProviderError, "Status 429");
+  assertLess(performance.now() - startedAt, 500);
+  assertEquals(only.requests.length, 1);
+});
+
+test("ends its tries when the first words are due", async () => {
+  const only = named("a", fails(passing(503)));
+  const startedAt = performance.now();
+  await assertRejects(
+    () => ask(make([only], { firstTokenTimeoutMs: 700 })),
+    ProviderError,
+  );
+  assertLess(performance.now() - startedAt, 1_000);
+  assertGreater(only.requests.length, 1);
+});
+
+test("asks another rather than waiting for long", async () => {
+  const first = named("a", fails(passing(429, 3_000)));
+  const failover = make([first, named("b", says("Hi"))], {
+    firstTokenTimeoutMs: 10_000,
+  });
+  const startedAt = performance.now();
+  assertEquals((await ask(failover)).text, "Hi");
+  assertLess(performance.now() - startedAt, 1_000);
+  assertEquals(first.requests.length, 1);
+});
+
+test("doesn't ask again where it can't help, nor after a word", async () => {
+  for (const script of [fails(hopeless), fails(passing(503), "Well, ")]) {
+    const only = named("a", script, says("Hi"));
+    await assertRejects(() => ask(make([only])), ProviderError);
+    assertEquals(only.requests.length, 1);
+  }
+});
+
+test("ends at once when the caller leaves between two tries", async () => {
+  const only = named("a", fails(passing(429, 500)), says("Hi"));
+  const controller = new AbortController();
+  const { signal } = controller;
+  const asked = ask(make([only]), { signal });
+  setTimeout(() => controller.abort(new Error("gone")), 20);
+  const startedAt = performance.now();
+  await assertRejects(() => asked, Error, "gone");
+  assertLess(performance.now() - startedAt, 300);
+  assertEquals(only.requests.length, 1);
+});
+
+test("gives a model its time that is still loading", async () => {
+  let looks = 0;
+  const late: Script = async function* (request) {
+    await new Promise((go) => setTimeout(go, 120));
+    yield* says("Loaded")(request);
+  };
+  const loading: Provider = {
+    ...named("a", late),
+    isLoading: () => Promise.resolve(++looks < 10),
+  };
+  const failover = make([loading, named("b", says("no"))], {
+    firstTokenTimeoutMs: 30,
+  });
+  assertEquals((await ask(failover)).text, "Loaded");
+  assertGreater(looks, 1);
+  assertStringIncludes(failover.lines[0] ?? "", "provider.loading");
+});
+
+test("gives up a model that is loaded and says nothing", async () => {
+  const hung: Provider = {
+    ...named("a", stalls()),
+    isLoading: () => Promise.resolve(false),
+  };
+  const failover = make([hung, named("b", says("Hi"))], {
+    firstTokenTimeoutMs: 20,
+  });
+  assertEquals((await ask(failover)).text, "Hi");
+});
+
 test("forgives failures when one succeeds", async () => {
-  const bad = fails(error);
+  const bad = fails(hopeless);
   const first = named("a", bad, bad, says("Hi"), bad, bad, says("Hi"));
   const failover = make([first, named("b", says("Hi"))]);
   for (let n = 0; n < 6; n++) await ask(failover);
@@ -194,8 +321,8 @@ test("forgives failures when one succeeds", async () => {
 });
 
 test("asks those it would pass over when there is nobody else", async () => {
-  const only = named("a", fails(error));
-  const failover = make([only], { failuresUntilSkipped: 1 });
+  const only = named("a", fails(hopeless));
+  const failover = make([only], { failuresUntilLast: 1 });
   for (let n = 0; n < 3; n++) await assertRejects(() => ask(failover));
   assertEquals(only.requests.length, 3);
 });

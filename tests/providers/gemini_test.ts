@@ -7,6 +7,7 @@ import {
 import * as z from "zod";
 import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import { tool } from "../../src/conversation/tools.ts";
+import { createAlarms } from "../../src/providers/alarms.ts";
 import { createGemini } from "../../src/providers/gemini.ts";
 import {
   type Message,
@@ -208,7 +209,7 @@ test("keeps its own form to itself where nothing was called", async () => {
 test("tells of no tools where there are none", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
-  await ask(gemini, { tools: [], noMoreCalls: true });
+  await ask(gemini, { tools: [], toolChoice: "none" });
   const body = fake.requests[0]?.body ?? {};
   assertEquals(["tools" in body, "toolConfig" in body], [false, false]);
 });
@@ -216,7 +217,7 @@ test("tells of no tools where there are none", async () => {
 test("forbids calls when there were enough, and still tells of the tools", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
-  await ask(gemini, { tools: [weather], noMoreCalls: true });
+  await ask(gemini, { tools: [weather], toolChoice: "none" });
   const body = fake.requests[0]?.body;
   assertEquals(body?.toolConfig, { functionCallingConfig: { mode: "NONE" } });
   // The calls in the history would else be of tools that nobody declared.
@@ -282,25 +283,26 @@ test("calls a tool and answers with what it returned, on every generation", asyn
       run: ({ city }) => `Sunny in ${city}`,
     });
     let text = "";
-    for await (
-      const part of askWithTools({
-        provider: createGemini({ ...options, model }),
-        tools: [real],
-        system: "Be brief.",
-        messages: [{ role: "user", text: "The weather?" }],
-        context: {
-          conversationId: "conv",
-          turnId: "t1",
-          metadata: {},
-          signal: new AbortController().signal,
-          remember: () => Promise.resolve(),
-        },
-        filler: { text: "", afterMs: 0 },
-        onFailure: () => {},
-      })
-    ) {
+    await askWithTools({
+      provider: createGemini({ ...options, model }),
+      tools: [real],
+      system: "Be brief.",
+      messages: [{ role: "user", text: "The weather?" }],
+      context: {
+        conversationId: "conv",
+        turnId: "t1",
+        metadata: {},
+        signal: new AbortController().signal,
+        remember: () => Promise.resolve(),
+      },
+      filler: { text: "", afterMs: 0 },
+      onFailure: () => {},
+      maxTokens: 1_000,
+      alarms: createAlarms(),
+    }, (part) => {
       if (part.type === "text-delta") text += part.text;
-    }
+      return Promise.resolve(true);
+    });
     assertEquals(text, "Let me look. It is sunny.");
     assertEquals(fake.requests.length, 2);
     const contents = fake.requests[1]?.body?.contents ?? [];
@@ -647,4 +649,75 @@ test("can be checked without spending tokens", async () => {
   }
   await fake.close();
   await assertRejects(() => gemini.check(signal), ProviderError);
+});
+
+test("is told where to end, and room to think", async () => {
+  const answers = Array<GeminiAnswer>(5).fill({ kind: "text", chunks: ["Hi"] });
+  const { fake, options } = start(...answers);
+  await using _ = fake;
+  const cases = [
+    ["gemini-2.5-flash-lite", "off", 1_024],
+    ["gemini-2.5-flash-lite", "low", 2_048],
+    ["gemini-3.5-flash-lite", "off", 1_536],
+    ["gemini-3.5-flash-lite", "medium", 9_216],
+  ] as const;
+  for (const [model, thinking, expected] of cases) {
+    const gemini = createGemini({ ...options, model, thinking });
+    await ask(gemini, { maxTokens: 1_024 });
+    const { generationConfig } = fake.requests.at(-1)?.body ?? {};
+    assertEquals(generationConfig?.maxOutputTokens, expected);
+  }
+});
+
+test("says that an answer was as long as it may be", async () => {
+  const { fake, gemini } = start({
+    kind: "max-tokens",
+    chunks: ["Once upon", " a time"],
+  });
+  await using _ = fake;
+  const { parts, text } = await ask(gemini, { maxTokens: 4 });
+  assertEquals(text, "Once upon a time");
+  const last = parts.at(-1);
+  assertEquals(last?.type === "finish" && last.isCut, true);
+});
+
+test("tells when to ask again: as its error says, else as its header does", async () => {
+  const { fake, gemini } = start(
+    { kind: "status", status: 429, retryDelay: "1.5s", retryAfter: "7" },
+    { kind: "status", status: 503, retryAfter: "2" },
+    { kind: "status", status: 503 },
+  );
+  await using _ = fake;
+  for (const expected of [1_500, 2_000, undefined]) {
+    assertEquals((await askInVain(gemini)).error.retryAfterMs, expected);
+  }
+});
+
+test("counts what Gemini had read before", async () => {
+  const usageMetadata = {
+    promptTokenCount: 3_000,
+    cachedContentTokenCount: 2_048,
+    candidatesTokenCount: 2,
+  };
+  const chunk = {
+    candidates: [{
+      content: { parts: [{ text: "Hi" }], role: "model" },
+      finishReason: "STOP",
+    }],
+    usageMetadata,
+  };
+  const { fake, gemini } = start({
+    kind: "raw",
+    bytes: [
+      new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\r\n\r\n`),
+    ],
+  });
+  await using _ = fake;
+  const { parts } = await ask(gemini);
+  const last = parts.at(-1);
+  assertEquals(last?.type === "finish" && last.usage, {
+    inputTokens: 3_000,
+    cachedTokens: 2_048,
+    outputTokens: 2,
+  });
 });

@@ -1,5 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { readConfig } from "../../src/config.ts";
+import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { type Config, readConfig } from "../../src/config.ts";
 import { createLog } from "../../src/log.ts";
 import {
   chooseProvider,
@@ -8,7 +8,10 @@ import {
 } from "../../src/providers/mod.ts";
 import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
+import { freePort } from "../fakes/ports.ts";
 import { ask } from "./_ask.ts";
+
+const BEGINNING = { system: "Be brief.", messages: [] };
 
 /** A log, and what was written to it. */
 function makeLog() {
@@ -27,6 +30,13 @@ async function choose(env: Record<string, string>) {
   return { name: provider.name, lines };
 }
 
+/** Settings that name nothing, where Ollama would be at this address. */
+function unnamed(host: string): Config {
+  const config = readConfig({});
+  config.vendors.ollama.host = host;
+  return config;
+}
+
 Deno.test("chooseProvider() takes the named one", async () => {
   for (const name of ["echo", "ollama", "gemini"]) {
     const env = { LLM_PROVIDER: name, GOOGLE_GENERATIVE_AI_API_KEY: "k" };
@@ -34,16 +44,65 @@ Deno.test("chooseProvider() takes the named one", async () => {
   }
 });
 
-Deno.test("chooseProvider() prefers Gemini with a key, then Ollama that answers, then echo with a warning", async () => {
-  const fake = startFakeOllama([]);
-  const env = { OLLAMA_HOST: fake.url };
-  const key = { GOOGLE_GENERATIVE_AI_API_KEY: "k" };
-  assertEquals((await choose({ ...env, ...key })).name, "gemini");
-  assertEquals((await choose(env)).name, "ollama");
-  await fake.close();
-  const { name, lines } = await choose(env);
-  assertEquals(name, "echo");
-  assertStringIncludes(lines.join(), "stand-in");
+Deno.test("chooseProvider() takes Ollama where its model or host is named, there or not", async () => {
+  const nowhere = `127.0.0.1:${freePort()}`;
+  for (
+    const env of [{ OLLAMA_HOST: nowhere }, { OLLAMA_MODEL: "llama3.2:3b" }]
+  ) {
+    assertEquals(await choose(env), { name: "ollama", lines: [] });
+    const key = { GOOGLE_GENERATIVE_AI_API_KEY: "k" };
+    assertEquals((await choose({ ...env, ...key })).name, "gemini");
+  }
+});
+
+Deno.test("chooseProvider() takes an Ollama that nobody named, where it answers", async () => {
+  await using fake = startFakeOllama([]);
+  const { log, lines } = makeLog();
+  const provider = await chooseProvider(unnamed(fake.url), log);
+  assertEquals([provider.name, lines], ["ollama", []]);
+});
+
+Deno.test("chooseProvider() says aloud that a stand-in answers, and puts Ollama in its place once it is there", async () => {
+  const port = freePort();
+  const config = unnamed(`http://127.0.0.1:${port}`);
+  const { log, lines } = makeLog();
+  const provider = await chooseProvider(config, log);
+  assertEquals(provider.name, "echo");
+  assertEquals(eventsOf(lines), [["warn", "provider.stand_in"]]);
+  for (const mention of ["stand-in", config.vendors.ollama.host]) {
+    assertStringIncludes(lines.join(), mention);
+  }
+  await using fake = startFakeOllama([{ kind: "text", chunks: ["Hi"] }], {
+    port,
+  });
+  assertEquals((await ask(provider)).text, "Hi");
+  assertEquals([provider.name, provider.model], ["ollama", "qwen3.5:4b"]);
+  // The model is loaded as if it had been there from the beginning.
+  while (!lines.some((line) => line.includes("provider.ready"))) {
+    await new Promise((go) => setTimeout(go, 5));
+  }
+  const events = eventsOf(lines).slice(1).filter(([, event]) =>
+    event.startsWith("provider.")
+  );
+  assertEquals(events, [
+    ["info", "provider.found"],
+    ["info", "provider.preparing"],
+    ["info", "provider.ready"],
+  ]);
+  const loads = fake.requests.filter(({ body }) =>
+    body?.messages?.length === 0
+  );
+  assertEquals(loads.length, 1);
+});
+
+Deno.test("chooseProvider() waits half a second at most for an Ollama that hangs", async () => {
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { log } = makeLog();
+  const startedAt = performance.now();
+  const host = `http://127.0.0.1:${mute.addr.port}`;
+  const provider = await chooseProvider(unnamed(host), log);
+  assertEquals(provider.name, "echo");
+  assertLess(performance.now() - startedAt, 1_000);
 });
 
 Deno.test("createProvider() warns of a model that ends, and names a current one", () => {
@@ -60,7 +119,7 @@ Deno.test("createProvider() warns of a model that ends, and names a current one"
       model === undefined ? {} : { GEMINI_MODEL: model },
     );
     const provider = createProvider("gemini", config, log);
-    assertEquals(provider.model, config.gemini.model);
+    assertEquals(provider.model, config.vendors.gemini.model);
     if (end === undefined || model === undefined) {
       assertEquals(lines, []);
       continue;
@@ -68,7 +127,7 @@ Deno.test("createProvider() warns of a model that ends, and names a current one"
     assertEquals(lines.length, 1);
     const { level, event, message } = JSON.parse(lines[0] ?? "{}");
     assertEquals([level, event], ["warn", "provider.model_ends"]);
-    const current = readConfig({}).gemini.model;
+    const current = readConfig({}).vendors.gemini.model;
     for (const mention of [model, end, "GEMINI_MODEL", current]) {
       assertStringIncludes(message, mention);
     }
@@ -105,8 +164,10 @@ Deno.test("prepare() makes the chosen provider ready, and says so", async () => 
   const { log, lines } = makeLog();
   const env = { LLM_PROVIDER: "ollama,echo", OLLAMA_HOST: fake.url };
   const config = readConfig({ ...env, OLLAMA_MODEL: "llama3.2:3b" });
-  await prepare(await chooseProvider(config, log), log);
-  assertEquals(fake.requests.at(-1)?.body?.messages, []);
+  await prepare(await chooseProvider(config, log), BEGINNING, log);
+  assertEquals(fake.requests.at(-1)?.body?.messages, [
+    { role: "system", content: "Be brief." },
+  ]);
   assertEquals(eventsOf(lines), [
     ["info", "provider.preparing"],
     ["info", "provider.ready"],
@@ -125,7 +186,7 @@ Deno.test("prepare() logs what went wrong, and never fails", async () => {
         new ProviderError("Cannot load", { provider: "x", retryable: false }),
       ),
   };
-  await prepare(broken, log);
+  await prepare(broken, BEGINNING, log);
   assertEquals(eventsOf(lines), [
     ["info", "provider.preparing"],
     ["error", "provider.not_ready"],
@@ -135,6 +196,7 @@ Deno.test("prepare() logs what went wrong, and never fails", async () => {
 
 Deno.test("prepare() says nothing where there is nothing to do", async () => {
   const { log, lines } = makeLog();
-  await prepare(createProvider("gemini", readConfig({}), log), log);
+  const gemini = createProvider("gemini", readConfig({}), log);
+  await prepare(gemini, BEGINNING, log);
   assertEquals(lines, []);
 });

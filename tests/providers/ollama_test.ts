@@ -9,6 +9,7 @@ import * as z from "zod";
 import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import { toThink } from "../../src/providers/_ollama_wire.ts";
+import { createAlarms } from "../../src/providers/alarms.ts";
 import { createLog } from "../../src/log.ts";
 import {
   createOllama,
@@ -71,7 +72,7 @@ test("streams text, and counts tokens", async () => {
   assertEquals(text, "Hello");
   assertEquals(parts.at(-1), {
     type: "finish",
-    usage: { inputTokens: 12, outputTokens: 2 },
+    usage: { inputTokens: 12, outputTokens: 2, promptMs: 215 },
   });
 });
 
@@ -216,7 +217,7 @@ test("decodes calls that arrive cut at any byte, as they were recorded", async (
     );
     assertEquals(parts.at(-1), {
       type: "finish",
-      usage: { inputTokens: 211, outputTokens: 44 },
+      usage: { inputTokens: 211, outputTokens: 44, promptMs: 1290 },
     });
   }
 });
@@ -268,25 +269,26 @@ test("calls a tool and answers with what it returned", async () => {
     run: ({ city }) => `Sunny in ${city}`,
   });
   let text = "";
-  for await (
-    const part of askWithTools({
-      provider: ollama,
-      tools: [real],
-      system: "Be brief.",
-      messages: [{ role: "user", text: "The weather?" }],
-      context: {
-        conversationId: "conv",
-        turnId: "t1",
-        metadata: {},
-        signal: new AbortController().signal,
-        remember: () => Promise.resolve(),
-      },
-      filler: { text: "", afterMs: 0 },
-      onFailure: () => {},
-    })
-  ) {
+  await askWithTools({
+    provider: ollama,
+    tools: [real],
+    system: "Be brief.",
+    messages: [{ role: "user", text: "The weather?" }],
+    context: {
+      conversationId: "conv",
+      turnId: "t1",
+      metadata: {},
+      signal: new AbortController().signal,
+      remember: () => Promise.resolve(),
+    },
+    filler: { text: "", afterMs: 0 },
+    onFailure: () => {},
+    maxTokens: 1_000,
+    alarms: createAlarms(),
+  }, (part) => {
     if (part.type === "text-delta") text += part.text;
-  }
+    return Promise.resolve(true);
+  });
   assertEquals(text, "It is sunny.");
   const lines = fake.requests.at(-1)?.body?.messages ?? [];
   assertEquals(lines.map(({ role }) => role), [
@@ -304,7 +306,7 @@ test("calls a tool and answers with what it returned", async () => {
 test("tells of no tools when there were enough calls", async () => {
   const { fake, ollama } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
-  await ask(ollama, { tools: [weather], noMoreCalls: true });
+  await ask(ollama, { tools: [weather], toolChoice: "none" });
   assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
 });
 
@@ -392,17 +394,22 @@ test("loads the model beforehand, just as the first question would", async () =>
     ]);
   };
   assertEquals(await running(), []);
-  await ollama.prepare?.(new AbortController().signal);
+  const { system, messages } = question();
+  const beginning = { system, messages: [], tools: [weather] };
+  await ollama.prepare?.(new AbortController().signal, beginning);
   // Loaded for the 30 minutes of the setting.
   assertEquals(await running(), [[model, 30]]);
   const loading = fake.requests.findLast(({ path }) => path === "/api/chat");
-  await ask(ollama);
+  await ask(ollama, { messages, tools: [weather] });
   const asking = fake.requests.at(-1)?.body;
-  assertEquals(loading?.body?.messages, []);
+  assertEquals(loading?.body?.messages, asking?.messages?.slice(0, 1));
+  assertEquals(loading?.body?.tools, asking?.tools);
+  // It says no more than it must.
+  assertEquals(loading?.body?.options?.num_predict, 1);
   for (const body of [loading?.body, asking]) {
     assertEquals(body?.model, model);
     // Another window would have it loaded anew.
-    assertEquals(body?.options, { num_ctx: 4096 });
+    assertEquals(body?.options?.num_ctx, 4096);
     assertEquals(body?.keep_alive, "30m");
     assertEquals(body?.think, false);
   }
@@ -414,7 +421,7 @@ test("names the command that pulls a model which is to be loaded", async () => {
   const ollama = createOllama({ ...options, model: "x:1b" });
   const prepare = () =>
     assertRejects(
-      () => Promise.resolve(ollama.prepare?.(signal)),
+      () => Promise.resolve(ollama.prepare?.(signal, question())),
       ProviderError,
     );
   assertStringIncludes((await prepare()).message, "`ollama pull x:1b`");
@@ -654,4 +661,72 @@ Deno.test("toOllamaUrl() makes an address that can be dialled", () => {
     assertEquals(toOllamaUrl(value), expected);
   }
   assertThrows(() => toOllamaUrl("http://"), TypeError);
+});
+
+test("is told where to end, and room to think", async () => {
+  const answers = Array<OllamaAnswer>(6).fill({ kind: "text", chunks: ["Hi"] });
+  const { fake, options } = start(...answers);
+  await using _ = fake;
+  const cases = [
+    ["off", "qwen3.5:4b", 1_024],
+    ["low", "qwen3.5:4b", 2_048],
+    ["high", "qwen3.5:4b", 25_600],
+  ] as const;
+  for (const [thinking, model, expected] of cases) {
+    const ollama = createOllama({ ...options, model, thinking });
+    await ask(ollama, { maxTokens: 1_024 });
+    assertEquals(fake.requests.at(-1)?.body?.options?.num_predict, expected);
+    await ask(ollama);
+    const without = fake.requests.at(-1)?.body?.options;
+    assertEquals(without && "num_predict" in without, false);
+  }
+});
+
+test("says that an answer was as long as it may be", async () => {
+  const { fake, ollama } = start({ kind: "max-tokens", chunks: ["Once upon"] });
+  await using _ = fake;
+  const { parts, text } = await ask(ollama, { maxTokens: 2 });
+  assertEquals(text, "Once upon");
+  const last = parts.at(-1);
+  assertEquals(last?.type === "finish" && last.isCut, true);
+});
+
+test("tells when to ask again", async () => {
+  const { fake, ollama } = start(
+    { kind: "status", status: 503, retryAfter: "2" },
+    { kind: "status", status: 503 },
+  );
+  await using _ = fake;
+  assertEquals((await askInVain(ollama)).error.retryAfterMs, 2_000);
+  assertEquals((await askInVain(ollama)).error.retryAfterMs, undefined);
+});
+
+test("knows a model that is still loading from one that is silent", async () => {
+  for (const loadMs of [3_000, 0]) {
+    await using fake = startFakeOllama([{ kind: "stall" }], { loadMs });
+    const options = { host: fake.url, model, keepAlive: "30m" };
+    const ollama = createOllama({
+      ...options,
+      contextTokens: 4096,
+      thinking: "off",
+      log: createLog({ level: "error", format: "json" }),
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    // Nothing was asked yet: it isn't listed.
+    assertEquals(await ollama.isLoading?.(signal), true);
+    const asked = ask(ollama, { signal });
+    asked.catch(() => {});
+    await nextQuestion(fake);
+    assertEquals(await ollama.isLoading?.(signal), loadMs > 0);
+    controller.abort();
+    await assertRejects(() => asked);
+  }
+});
+
+test("is not taken to be loading where it can't be reached", async () => {
+  const { fake, ollama } = start();
+  await fake.close();
+  const { signal } = new AbortController();
+  assertEquals(await ollama.isLoading?.(signal), false);
 });
