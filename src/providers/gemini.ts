@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type {
   EnhancedGenerateContentResponse,
   GenerateContentRequest,
@@ -74,11 +75,12 @@ export function createGemini(options: GeminiOptions): Provider {
       client.generateContentStream(toBody(request, model, thinkingConfig), {
         signal,
       });
+    const seen: { retryAfterMs?: number | undefined } = {};
     try {
-      const result = await ask().catch((error) => {
+      const result = await responses.run(seen, ask).catch((error) => {
         if (!thinkingConfig || !isAboutThinking(error)) throw error;
         thinkingConfig = undefined;
-        return ask();
+        return responses.run(seen, ask);
       });
       // Rejects when the stream is cut or aborted; unheard, that ends the process.
       result.response.catch(() => {});
@@ -91,7 +93,7 @@ export function createGemini(options: GeminiOptions): Provider {
       upstream.release();
     } catch (error) {
       request.signal.throwIfAborted();
-      throw toProviderError(error, retryAfters.get(signal));
+      throw toProviderError(error, seen.retryAfterMs);
     }
   }
 
@@ -149,8 +151,10 @@ export function createGemini(options: GeminiOptions): Provider {
   return { name, model, stream, check };
 }
 
-/** When another try may be made, by the signal of the request that was refused. */
-const retryAfters = new WeakMap<AbortSignal, number>();
+/** What the SDK doesn't tell of the response to the question under way. */
+const responses = new AsyncLocalStorage<
+  { retryAfterMs?: number | undefined }
+>();
 
 /** Keeps what the SDK doesn't tell of a response, and spares it a stream. */
 function prepareResponse(
@@ -158,8 +162,9 @@ function prepareResponse(
   signal: AbortSignal | null | undefined,
 ): Response {
   if (!signal) return response;
-  const retryAfterMs = parseRetryAfter(response.headers.get("retry-after"));
-  if (retryAfterMs !== undefined) retryAfters.set(signal, retryAfterMs);
+  const seen = responses.getStore();
+  const retryAfter = response.headers.get("retry-after");
+  if (seen) seen.retryAfterMs = parseRetryAfter(retryAfter);
   if (!response.ok || response.body === null) return response;
   holdResponse(response, signal);
   const { body } = response;

@@ -10,7 +10,7 @@
  */
 import { attempt } from "./_attempt.ts";
 import { Cache } from "./_cache.ts";
-import { FileLog, type OnBadLine } from "./_file_log.ts";
+import { FileLog } from "./_file_log.ts";
 import {
   describeFile,
   listFiles,
@@ -37,7 +37,7 @@ export interface FileStoreOptions {
   /** Made when it isn't there. */
   folder: string;
   /** Told of each line that could not be read. */
-  onBadLine?: OnBadLine;
+  onBadLine?: (line: { file: string; offset: number }) => void;
   /** How much memory the conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
 }

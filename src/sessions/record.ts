@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import * as v from "@badrap/valita";
+import type { Raw, ToolCall } from "../providers/provider.ts";
 
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -35,29 +36,93 @@ export interface TurnDetails {
 /** Why an answer was ended for the model: it was too long, or said the same over and over. */
 export type TurnEnding = "max-tokens" | "repetition";
 
+/** A part of a turn's answer. */
+export interface OfAttempt {
+  /** Which time it is that the turn is answered. Absent: 0, the first. */
+  attempt?: number | undefined;
+}
+
+/**
+ * One thing that happened in a conversation. A line of its file.
+ *
+ * Two processes may answer the same turn for a moment. So that their words
+ * don't mix, `again` begins an attempt, and each record of it says which one
+ * it belongs to; {@linkcode Session.apply} takes no notice of those of others.
+ */
+export type SessionRecord =
+  /** The file's first line. Written by the store. */
+  | { type: "session"; version: number; id: string }
+  /**
+   * The caller said something; a second one continues the first. `note` is what
+   * the model is told beside it.
+   */
+  | {
+    type: "user";
+    turnId: string;
+    text: string;
+    note?: string | undefined;
+    at: string;
+  }
+  /** The next piece of what the agent said in that turn. */
+  | { type: "assistant"; turnId: string; text: string; at: string } & OfAttempt
+  /**
+   * The model called tools. `text` is what it wrote before, where that isn't
+   * what was said, and `raw` its vendor's own form, where that is needed.
+   */
+  | {
+    type: "calls";
+    turnId: string;
+    calls: ToolCall[];
+    text?: string | undefined;
+    raw?: Raw | undefined;
+    at: string;
+  } & OfAttempt
+  /** What a tool returned, as JSON. */
+  | {
+    type: "result";
+    turnId: string;
+    callId: string;
+    name: string;
+    text: string;
+    at: string;
+  } & OfAttempt
+  /** Something to keep in mind for the rest of the conversation. */
+  | { type: "memory"; turnId: string; text: string; at: string } & OfAttempt
+  /** The turn is over. `written` is what the model wrote since the last calls, where that isn't what was said. */
+  | {
+    type: "end";
+    turnId: string;
+    status: TurnStatus;
+    written?: string | undefined;
+    at: string;
+  }
+    & TurnDetails
+    & OfAttempt
+  /** The turn is answered anew: what was said of it so far reached nobody. */
+  | { type: "again"; turnId: string; at: string } & OfAttempt
+  /** What the caller heard of an interrupted turn. */
+  | { type: "heard"; turnId: string; text: string; at: string }
+  /** The page sent something, told by a {@linkcode toDataKey}, and was answered. */
+  | { type: "data"; turnId: string; key: string; reply?: unknown; at: string }
+  /** The platform told something about the conversation: a recording, its end. */
+  | { type: "note"; name: string; content?: unknown; at: string };
+
+/** Tells what a page sent in a turn from anything else that it may send. */
+export function toDataKey(turnId: string, data: unknown): string {
+  return createHash("sha256").update(JSON.stringify([turnId, data]))
+    .digest("base64url");
+}
+
 const text = v.string();
 const maybeText = text.optional();
 const maybeNumber = v.number().optional();
-/** What every record of a turn has. */
 const ofTurn = { turnId: text, at: text };
-/** What those of its answer have: which time it is that it is answered; absent: 0, the first. */
 const ofAnswer = { ...ofTurn, attempt: maybeNumber };
 
-/**
- * The kinds of records. Two processes may answer the same turn for a moment. So
- * that their words don't mix, `again` begins an attempt, and each record of it
- * says which one it belongs to; `Session.apply` takes no notice of the others.
- */
-const recordSchema = v.union(
-  // A file's first line, written by the store.
+const recordSchema: v.Type<SessionRecord> = v.union(
   v.object({ type: v.literal("session"), version: v.number(), id: text }),
-  // The caller said something; a second one continues the first. `note` is what
-  // the model is told beside it.
   v.object({ type: v.literal("user"), ...ofTurn, text, note: maybeText }),
-  // The next piece of what the agent said in that turn.
   v.object({ type: v.literal("assistant"), ...ofAnswer, text }),
-  // The model called tools. `text` is what it wrote before, where that isn't
-  // what was said, and `raw` its vendor's own form, where that is needed.
   v.object({
     type: v.literal("calls"),
     ...ofAnswer,
@@ -65,7 +130,6 @@ const recordSchema = v.union(
     text: maybeText,
     raw: v.object({ provider: text, content: v.unknown() }).optional(),
   }),
-  // What a tool returned, as JSON.
   v.object({
     type: v.literal("result"),
     ...ofAnswer,
@@ -73,10 +137,7 @@ const recordSchema = v.union(
     name: text,
     text,
   }),
-  // Something to keep in mind for the rest of the conversation.
   v.object({ type: v.literal("memory"), ...ofAnswer, text }),
-  // The turn is over. `written` is what the model wrote since the last calls,
-  // where that isn't what was said.
   v.object({
     type: v.literal("end"),
     ...ofAnswer,
@@ -96,18 +157,14 @@ const recordSchema = v.union(
     cachedTokens: maybeNumber,
     ended: v.union(v.literal("max-tokens"), v.literal("repetition")).optional(),
   }),
-  // The turn is answered anew: what was said of it so far reached nobody.
   v.object({ type: v.literal("again"), ...ofAnswer }),
-  // What the caller heard of an interrupted turn.
   v.object({ type: v.literal("heard"), ...ofTurn, text }),
-  // The page sent something, told by a hash, and was answered.
   v.object({
     type: v.literal("data"),
     ...ofTurn,
     key: text,
     reply: v.unknown().optional(),
   }),
-  // The platform told something about the conversation: a recording, its end.
   v.object({
     type: v.literal("note"),
     name: text,
@@ -115,15 +172,6 @@ const recordSchema = v.union(
     at: text,
   }),
 );
-
-/** One thing that happened in a conversation. A line of its file. */
-export type SessionRecord = v.Infer<typeof recordSchema>;
-
-/** Tells what a page sent in a turn from anything else that it may send. */
-export function toDataKey(turnId: string, data: unknown): string {
-  return createHash("sha256").update(JSON.stringify([turnId, data]))
-    .digest("base64url");
-}
 
 /** Reads one record back, or nothing when it isn't one. */
 export function parseRecord(json: string): SessionRecord | undefined {

@@ -20,6 +20,11 @@ testStore("createFileStore()", async () => {
   };
 });
 
+/** A file as it is at this very moment. */
+function contentOf(path: string): string {
+  return Deno.readTextFileSync(path);
+}
+
 function test(
   what: string,
   body: (folder: string) => Promise<void>,
@@ -188,7 +193,7 @@ test("add() has each word in the file when it returns", async (folder) => {
   const writer = await store.open("a", () => [user("t1", "?")]);
   for (let n = 0; n < 10; n++) {
     writer.add(assistant("t1", `word${n}`));
-    assertMatch(Deno.readTextFileSync(pathOf(folder, "a")), RegExp(`word${n}`));
+    assertMatch(contentOf(pathOf(folder, "a")), RegExp(`word${n}`));
   }
   await writer.close();
 });
