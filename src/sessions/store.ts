@@ -29,7 +29,8 @@ export interface SessionStore {
    * this process.
    *
    * @throws {StoreError} when they can't be written; then none was added, but
-   * for an engine that didn't answer in time, which may add them all later
+   * for an engine that didn't answer in time, which may add them all later, and
+   * for more than 500 KB at once, of which the beginning may be there
    */
   update(id: string, change: Change): Promise<Session>;
   /**
@@ -79,7 +80,7 @@ export interface SessionStore {
 export interface OpenOptions {
   /**
    * Called when another process has added to the conversation (never for what
-   * this one added), and when anybody has deleted it; it is empty then.
+   * this one added), and when anybody has deleted it; what was said is gone then.
    *
    * @returns whether the writer's records are still wanted. Once they aren't,
    * or the conversation was deleted, later ones are dropped in silence
@@ -100,7 +101,8 @@ export interface SessionWriter {
    */
   add(record: SessionRecord): void;
   /**
-   * Resolves when all that was added would survive a power cut.
+   * Resolves when all that was added would survive the death of this process
+   * and, but for words that nothing else came after, a power cut.
    *
    * @throws {StoreError} when some of it can't be written
    */
