@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ActiveTurn, ActiveTurns } from "./conversation/active_turns.ts";
+import type { ActiveTurns } from "./conversation/active_turns.ts";
 import { answer } from "./conversation/answer.ts";
 import { createDataAnswer, type DataHandler } from "./conversation/data.ts";
 import {
@@ -70,9 +70,9 @@ export function createWebhook(
             reason: event.ignored,
           });
         }
-        return await stream(event, answer(event, event, parts), withDetails);
+        return await respond(event, answer(event, event, parts), withDetails);
       case "start":
-        return await stream(event, welcome(event, parts), withDetails);
+        return await respond(event, welcome(event, parts), withDetails);
       case "data":
         return json(dataReply(await answerData(event.data, event)));
       case "note": {
@@ -93,7 +93,7 @@ export function createWebhook(
     }
   }
 
-  async function stream(
+  async function respond(
     id: TurnId,
     run: RunTurn,
     withDetails: boolean,
@@ -103,26 +103,27 @@ export function createWebhook(
       // The turn meets the same fault, and tells the caller in words.
       log.error("session.unreadable", { conversationId, error });
     });
-    const onCancel = () => void activeTurn?.stop();
-    const answer = createAnswerStream({ turnId, withDetails, onCancel });
-    let activeTurn: ActiveTurn | undefined;
+    let stop = () => {};
+    const onCancel = () => stop();
+    const stream = createAnswerStream({ turnId, withDetails, onCancel });
     if (answered) {
       log.info("turn.replayed", { conversationId, turnId });
-      for (const part of toParts(answered)) answer.write(part);
-      answer.end();
-      return answer.response;
+      for (const part of toParts(answered)) stream.write(part);
+      stream.end();
+      return stream.response;
     }
     // Let in before the end was near, and too late to be answered: another may.
     if (parts.isDraining?.()) throw shuttingDown();
-    activeTurn = activeTurns.start(conversationId, run, answer.write);
-    activeTurn.done
+    const turn = activeTurns.start(conversationId, run, stream.write);
+    stop = () => void turn.stop();
+    turn.done
       .catch((error) =>
         log.error("turn.failed", { conversationId, turnId, error })
       )
-      .then(answer.end);
+      .then(stream.end);
     // The status is the receipt: 200 means that the caller's words are kept.
-    await activeTurn.stored;
-    return answer.response;
+    await turn.stored;
+    return stream.response;
   }
 }
 

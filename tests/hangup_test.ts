@@ -100,6 +100,8 @@ for (const vendor of VENDORS) {
         message(STAYS, { conversation_id: "stays" }),
         line,
       ).then(readEvents);
+      // Where something else fails first, that is what should be told.
+      staying.catch(() => {});
       if (stage === "talking") {
         const reader = response.body?.getReader();
         await reader?.read();

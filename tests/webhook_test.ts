@@ -400,3 +400,96 @@ Deno.test("POST /agent speaks even when the conversation can't be read", async (
   assertEquals(spoken(events), "Sorry.");
   assertEquals(events.at(-1)?.type, "response.end");
 });
+
+Deno.test({
+  name:
+    "POST /agent lets a newer turn end one whose client reads nothing, however much there is to say",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    let asked = 0;
+    const provider = createScriptedProvider(async function* (request) {
+      if (++asked > 1) return yield* says("Fine.")(request);
+      for (let n = 0; n < 10_000; n++) {
+        yield { type: "text-delta" as const, text: `${n} ` };
+      }
+    });
+    const { handle, store, activeTurns } = makeServer(provider);
+    const first = await handle(signedRequest(message("A story")));
+    // More than waits for a client is not even taken from the model.
+    await new Promise((go) => setTimeout(go, 20));
+    const kept = (await store.load("conv_1")).turn("turn_1");
+    assertEquals((kept?.assistant.length ?? 0) < 16_384, true);
+    const next = message("Stop", { turn_id: "turn_2" });
+    const events = await readEvents(await handle(signedRequest(next)));
+    assertEquals(spoken(events), "Fine.");
+    const { turns } = await store.load("conv_1");
+    assertEquals(turns[0]?.status, "interrupted");
+    assertEquals(activeTurns.size, 0);
+    await first.body?.cancel();
+  },
+});
+
+Deno.test({
+  name:
+    "POST /agent ends the turn of a client who left before the answer began, and keeps what was said",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const memory = createMemoryStore();
+    const opening = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const store: SessionStore = {
+      ...memory,
+      async open(id, change, options) {
+        opening.resolve();
+        await goOn.promise;
+        return await memory.open(id, change, options);
+      },
+    };
+    const { handle, activeTurns } = makeServer(
+      createScriptedProvider(stalls("Once ")),
+      store,
+    );
+    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    const server = Deno.serve(options, (request) => handle(request));
+    const { port } = server.addr;
+    const request = signedRequest(message("Hello"));
+    const body = await request.text();
+    const socket = await Deno.connect({ port, hostname: "127.0.0.1" });
+    const head = [
+      "POST /agent HTTP/1.1",
+      "host: parley.test",
+      "content-type: application/json",
+      `layercode-signature: ${request.headers.get("layercode-signature")}`,
+      `content-length: ${body.length}`,
+    ].join("\r\n");
+    await socket.write(new TextEncoder().encode(`${head}\r\n\r\n${body}`));
+    await opening.promise;
+    socket.close();
+    await new Promise((go) => setTimeout(go, 20));
+    goOn.resolve();
+    const deadline = performance.now() + 2_000;
+    while (activeTurns.size > 0 && performance.now() < deadline) {
+      await new Promise((go) => setTimeout(go, 5));
+    }
+    const turn = (await memory.load("conv_1")).turn("turn_1");
+    assertEquals([turn?.user, turn?.status], ["Hello", "interrupted"]);
+    await activeTurns.endAll();
+    await server.shutdown();
+  },
+});
+
+Deno.test("POST /agent says the error message to a caller who is to be welcomed when the store fails", async () => {
+  const broken: SessionStore = {
+    ...createMemoryStore(),
+    update: () => Promise.reject(new Error("disk gone")),
+  };
+  const { handle } = makeServer(undefined, broken);
+  const event = { type: "session.start", session_id: "s", turn_id: "t0" };
+  const events = await readEvents(await handle(signedRequest(event)));
+  assertEquals(events, [
+    { type: "response.tts", content: "Sorry.", turn_id: "t0" },
+    { type: "response.end", turn_id: "t0" },
+  ]);
+});

@@ -32,6 +32,7 @@ import {
   toIso,
   toParts,
   type TurnOutput,
+  type TurnPart,
   type TurnParts,
 } from "./turn.ts";
 
@@ -85,6 +86,9 @@ class Answer {
   /** What the model wrote and what was said since it last called tools. */
   #written = "";
   #said = "";
+  /** What the model itself has said since then. */
+  #sentence = "";
+  #isLooking = false;
 
   constructor(
     readonly call: CallContext,
@@ -111,12 +115,13 @@ class Answer {
       await this.#ask();
       await this.#complete();
     } catch (error) {
-      await this.#fail(error);
+      this.#fail(error);
     } finally {
       this.signal.removeEventListener("abort", onAbort);
     }
+    await this.#end();
     this.#report();
-    await this.#summarize();
+    this.#summarize();
   }
 
   /**
@@ -139,15 +144,15 @@ class Answer {
       // store once.
       this.#status = "failed";
       if (!this.signal.aborted) {
-        await this.out.write({ type: "speech", text: agent.errorMessage });
+        this.out.write({ type: "speech", text: agent.errorMessage });
       }
       this.#report();
-      await this.#summarize();
+      this.#summarize();
       return false;
     }
     this.out.stored();
     if (this.#answered === undefined) return true;
-    for (const part of toParts(this.#answered)) await this.out.write(part);
+    for (const part of toParts(this.#answered)) this.out.write(part);
     await this.#writer.close();
     return false;
   }
@@ -221,10 +226,7 @@ class Answer {
       context: {
         ...this.call,
         signal: this.#stop.signal,
-        remember: async (text) => {
-          this.#add({ type: "memory", text });
-          await this.#writer.flush();
-        },
+        remember: (text) => this.#remember(text),
       },
       filler: {
         text: agent.toolFillerMessage,
@@ -244,6 +246,10 @@ class Answer {
       case "text-delta":
         this.#written += part.text;
         await this.#speakAnswer(this.#speech.push(part.text));
+        if (this.#written.length > this.#mostWritten) {
+          this.#isOver = true;
+          this.#ended = "max-tokens";
+        }
         break;
       case "say":
         await this.#interject(part.text);
@@ -253,6 +259,9 @@ class Answer {
         this.#add({ ...part, ...this.#toWritten("text") });
         this.#written = "";
         this.#said = "";
+        this.#sentence = "";
+        // What was cut off before the calls goes on after them.
+        this.#ended = undefined;
         // Kept before they are acted on.
         await this.#writer.flush();
         break;
@@ -261,7 +270,7 @@ class Answer {
         await this.#writer.flush();
         break;
       case "data":
-        await this.out.write(part);
+        await this.#hand(part);
         break;
       case "finish":
         this.#count(part.usage);
@@ -276,7 +285,7 @@ class Answer {
     if (words === "" || this.#isOver) return;
     let text = words;
     if (this.parts.isDraining?.()) {
-      const end = findSentenceEnd(this.#said, words);
+      const end = findSentenceEnd(this.#sentence, words);
       this.#isOver = end !== undefined;
       text = words.slice(0, end);
     }
@@ -287,12 +296,14 @@ class Answer {
       text = text.slice(0, limit.at);
     }
     this.#hasAnswered ||= text.trim() !== "";
+    this.#sentence += text;
     await this.#speak(text);
   }
 
   /** Says words that come whole, from elsewhere than the model. */
   async #interject(text: string): Promise<void> {
     await this.#speakAnswer(this.#speech.flush());
+    if (this.#isOver) return;
     await this.#speak(this.#speech.interject(text));
   }
 
@@ -304,7 +315,28 @@ class Answer {
     this.#said += text;
     this.#silence.onSpeech(text);
     this.#lookLater();
-    await this.out.write({ type: "speech", text });
+    await this.#hand({ type: "speech", text });
+  }
+
+  /** Hands a part on. A listener who is slow, or stopped reading, doesn't keep the turn from being stopped. */
+  async #hand(part: TurnPart): Promise<void> {
+    const room = this.out.write(part);
+    if (room === undefined) return;
+    const { signal } = this.#stop;
+    const stopped = Promise.withResolvers<void>();
+    const onAbort = () => stopped.resolve();
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    await Promise.race([room, stopped.promise]);
+    signal.removeEventListener("abort", onAbort);
+    signal.throwIfAborted();
+  }
+
+  /** Keeps something in mind for a tool, which may have been given up meanwhile. */
+  async #remember(text: string): Promise<void> {
+    this.#stop.signal.throwIfAborted();
+    this.#add({ type: "memory", text });
+    await this.#writer.flush();
   }
 
   /** What the model wrote since it last called tools, where that isn't what was said. */
@@ -312,10 +344,15 @@ class Answer {
     const written = this.#written.trim();
     const isSame = written === this.#said.trim();
     // What a model thought, or meant for a tool, is not shown to it again.
-    const isMore = written.length > 2 * this.#said.length + SOME_MARKUP;
+    const isMore = written.length > 2 * this.#said.length + SOME_MARKUP ||
+      TAG.test(written);
     return (isSame || isMore ? {} : { [key]: written }) as {
       [P in K]?: string;
     };
+  }
+
+  get #mostWritten(): number {
+    return this.parts.agent.maxAnswerTokens * TOKEN_LETTERS;
   }
 
   #count(usage: Usage): void {
@@ -338,37 +375,32 @@ class Answer {
 
   /** The model has said all it wants, or all it may. */
   async #complete(): Promise<void> {
-    await this.#speakAnswer(this.#speech.flush());
     // The process ends, and the sentence under way has.
     const isCutShort = this.#isOver && this.#ended === undefined;
+    await this.#speakAnswer(this.#speech.flush());
     if (!this.#hasAnswered && !isCutShort) {
       throw new Error("The answer held nothing to speak");
     }
     if (!isCutShort) this.#status = "complete";
-    await this.#end();
   }
 
-  /** Tells the caller that something went wrong, and keeps what can be kept. */
-  async #fail(error: unknown): Promise<void> {
+  /** Tells the caller that something went wrong, unless they have moved on. */
+  #fail(error: unknown): void {
     const { log, isDraining } = this.parts;
     const { conversationId, turnId } = this.call;
     if (this.signal.aborted || this.#isSuperseded) {
       // The process ends before the model has a word: better this than silence.
-      if (isDraining?.() && this.#firstWordsAt === undefined) {
-        await this.#apologize();
-      }
+      const isSilent = this.#firstWordsAt === undefined;
+      if (isDraining?.() && isSilent && !this.#isSuperseded) this.#apologize();
     } else {
       this.#status = "failed";
       log.error("turn.failed", { conversationId, turnId, error });
-      await this.#apologize();
+      this.#apologize();
     }
-    // Nothing more can be done for this turn, and the answer must end.
-    await this.#end()
-      .catch((error) => log.error("turn.not_stored", { turnId, error }));
   }
 
   /** Says so even where the store is what failed. */
-  async #apologize(): Promise<void> {
+  #apologize(): void {
     const text = this.#speech.interject(this.parts.agent.errorMessage);
     try {
       this.#add({ type: "assistant", text });
@@ -376,27 +408,41 @@ class Answer {
       // The end of the turn meets the same fault, and the log is told.
     }
     this.#firstWordsAt ??= this.parts.now();
-    await this.out.write({ type: "speech", text });
+    this.out.write({ type: "speech", text });
   }
 
-  /** Keeps how the turn went. */
+  /** Keeps how the turn went. Nothing is added after that, nor said. */
   async #end(): Promise<void> {
+    const { log } = this.parts;
+    const { conversationId, turnId } = this.call;
     this.#alarms.close();
-    const isWhole = this.#status === "complete" && !this.#isOver;
-    this.#add({
-      type: "end",
-      status: this.#status,
-      ...this.#details,
-      ...(isWhole ? this.#toWritten("written") : {}),
-    });
-    await this.#writer.close();
+    this.#stop.abort();
+    try {
+      await this.#close();
+    } catch (error) {
+      // All has been said, and nothing more can be done for this turn.
+      log.error("turn.not_stored", { conversationId, turnId, error });
+    }
   }
 
-  async #summarize(): Promise<void> {
+  async #close(): Promise<void> {
+    const isWhole = this.#status === "complete" && !this.#isOver;
+    try {
+      this.#add({
+        type: "end",
+        status: this.#status,
+        ...this.#details,
+        ...(isWhole ? this.#toWritten("written") : {}),
+      });
+    } finally {
+      await this.#writer.close();
+    }
+  }
+
+  #summarize(): void {
     if (this.signal.aborted || this.#isSuperseded) return;
-    const { out } = this;
     const details = this.#details;
-    await out.write({ type: "summary", status: this.#status, details });
+    this.out.write({ type: "summary", status: this.#status, details });
   }
 
   #report(): void {
@@ -437,10 +483,18 @@ class Answer {
 
   /** Looks for a newer turn elsewhere while nothing is said, which would tell as well. */
   #lookLater(): void {
-    this.#alarms.set("look", LOOK_EVERY_MS, async () => {
-      await this.#writer.look();
-      if (!this.#stop.signal.aborted) this.#lookLater();
+    // Where the store is slow, one look at a time.
+    if (this.#isLooking) return;
+    this.#alarms.set("look", LOOK_EVERY_MS, () => {
+      this.#guard(() => this.#look());
     });
+  }
+
+  async #look(): Promise<void> {
+    this.#isLooking = true;
+    await this.#writer.look();
+    this.#isLooking = false;
+    this.#lookLater();
   }
 
   /** Runs what an alarm begins; what goes wrong there ends the turn. */
@@ -451,6 +505,12 @@ class Answer {
 
 /** How much longer than what was said a text with its markup may be, in letters. */
 const SOME_MARKUP = 200;
+
+/** Reasoning and tool calls that a model writes as text are in such. */
+const TAG = /[<◁][/|｜]?[a-z|｜]/i;
+
+/** More letters than any token has: so much text is no answer, even where little of it is to be spoken. */
+const TOKEN_LETTERS = 16;
 
 /** A record of a turn without what all of them have. */
 type Fields = SessionRecord extends infer R

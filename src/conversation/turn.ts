@@ -167,7 +167,7 @@ export function welcome(call: CallContext, parts: TurnParts): RunTurn {
       text = agent.errorMessage;
     }
     out.stored();
-    if (text !== "") await out.write({ type: "speech", text });
+    if (text !== "") out.write({ type: "speech", text });
     if (session) void readAhead(session, call, parts);
   };
 }

@@ -56,6 +56,50 @@ Deno.test("toHistory() drops whole turns, oldest first, and keeps the newest wha
   }
 });
 
+Deno.test("toHistory() lets the window stand still until it is full again, and cuts it to half at once", () => {
+  const long = session();
+  const starts: string[] = [];
+  for (let n = 0; n < 60; n++) {
+    // A turn takes 108 + 9 tokens.
+    for (const record of turn(`t${n}`, `${n}`.padEnd(300), "a", "complete")) {
+      long.apply(record);
+    }
+    const messages = toHistory(long, 1_200);
+    starts.push(messages[0]?.text.trim() ?? "");
+    assert(messages.length / 2 <= 10, `${messages.length / 2} turns`);
+  }
+  const moves = starts.filter((start, n) => n > 0 && start !== starts[n - 1]);
+  // Ten fit, five are left: it moves at the 11th, the 17th, and so on.
+  assertEquals(moves, ["6", "12", "18", "24", "30", "36", "42", "48", "54"]);
+});
+
+Deno.test("toHistory() tells with the first words what was remembered before them, and leaves room for it", () => {
+  const long = session();
+  for (let n = 0; n < 60; n++) {
+    for (
+      const record of [
+        ...turn(`t${n}`, "x".repeat(100), "a", "complete"),
+        { type: "memory" as const, turnId: `t${n}`, text: `Note ${n}.`, at },
+      ]
+    ) long.apply(record);
+    const messages = toHistory(long, 600);
+    const cost = messages.reduce(
+      (sum, { text }) => sum + estimateTokens(text) + 8,
+      0,
+    );
+    // The newest is shown whatever the notes take.
+    assert(cost <= 600 || messages.length === 2, `${cost} tokens`);
+    const shown = messages.length / 2;
+    const [first] = messages;
+    const told = [...first?.text.matchAll(/"Note (\d+)\."/g) ?? []];
+    assertEquals(told.map(([, n]) => Number(n)), [
+      ...Array(n + 1 - shown).keys(),
+    ]);
+    // Only once, and in the first message.
+    assertEquals(texts(long, 600).slice(1).join().includes("Note"), false);
+  }
+});
+
 Deno.test("toHistory() looks at no more of the past than it shows, once it has seen it", () => {
   const long = session(
     ...Array.from({ length: 1_000 }, (_, n) => turn(`t${n}`, "a", "b")).flat(),

@@ -1,0 +1,97 @@
+/**
+ * What several instances share: stores on the same conversations, each with its
+ * own view of them. What others add is seen at a look, and a moment after one's
+ * own words, as with an engine that is far away.
+ *
+ * @module
+ */
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import { Session } from "../../src/sessions/session.ts";
+import { createMemoryStore } from "../../src/sessions/memory.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
+
+/** Records as they lie in the engine, each with the writer that added it. */
+interface Conversation {
+  records: { record: SessionRecord; by: unknown }[];
+}
+
+/** Makes as many stores as are asked for on the same conversations. */
+export function createSharedStores(count: number): SessionStore[] {
+  const conversations = new Map<string, Conversation>();
+  return Array.from({ length: count }, () => createStore(conversations));
+}
+
+function createStore(conversations: Map<string, Conversation>): SessionStore {
+  function find(id: string): Conversation {
+    const found = conversations.get(id) ?? { records: [] };
+    conversations.set(id, found);
+    return found;
+  }
+
+  function read(id: string): Session {
+    const session = new Session(id);
+    for (const { record } of conversations.get(id)?.records ?? []) {
+      session.apply(record);
+    }
+    return session;
+  }
+
+  const update: SessionStore["update"] = (id, change) => {
+    const records = change(read(id)).map((record) => ({ record, by: {} }));
+    if (records.length > 0) find(id).records.push(...records);
+    return Promise.resolve(read(id));
+  };
+
+  const open: SessionStore["open"] = (id, change, { onOthers } = {}) => {
+    const me = {};
+    const first = change(read(id)).map((record) => ({ record, by: me }));
+    const conversation = find(id);
+    conversation.records.push(...first);
+    let session = read(id);
+    let seen = conversation.records.length;
+    let isWanted = true;
+    let isOpen = true;
+
+    function catchUp(): void {
+      if (!isOpen) return;
+      const isDeleted = conversations.get(id) !== conversation;
+      const news = conversation.records.slice(seen);
+      seen = conversation.records.length;
+      if (!isDeleted && news.every(({ by }) => by === me)) return;
+      session = isDeleted ? new Session(id) : read(id);
+      const isStillWanted = onOthers?.(session) ?? true;
+      isWanted &&= isStillWanted && !isDeleted;
+    }
+
+    return Promise.resolve({
+      get session() {
+        return session;
+      },
+      add(record) {
+        queueMicrotask(catchUp);
+        if (!isWanted || conversations.get(id) !== conversation) return;
+        conversation.records.push({ record, by: me });
+        session.apply(record);
+      },
+      flush: () => Promise.resolve(),
+      look() {
+        catchUp();
+        return Promise.resolve();
+      },
+      close() {
+        catchUp();
+        isOpen = false;
+        return Promise.resolve();
+      },
+    });
+  };
+
+  return {
+    ...createMemoryStore(),
+    name: "shared",
+    load: (id) => Promise.resolve(read(id)),
+    update,
+    open,
+    delete: (id) => Promise.resolve(conversations.delete(id)),
+  };
+}
