@@ -42,7 +42,8 @@ function makeServer(
     activeTurns,
     store,
     provider,
-    agent,
+    // Where an answer ends by itself is not looked at here.
+    agent: { ...agent, maxAnswerTokens: 1_000_000 },
     tools: [],
     onData,
     isDraining,

@@ -12,18 +12,14 @@ import type { Usage } from "../providers/provider.ts";
 import type {
   SessionRecord,
   TurnDetails,
-  TurnEnding,
   TurnStatus,
 } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
-import { createAnswerLimit } from "./answer_limit.ts";
+import { AnswerSpeech } from "./answer_speech.ts";
 import { findInterrupted, type Interruption } from "./history.ts";
 import { toNote } from "./prompt.ts";
 import { toQuestion } from "./question.ts";
-import { findSentenceEnd } from "./sentence.ts";
-import { createSilenceFiller } from "./silence_filler.ts";
-import { createSpeechBuffer } from "./speech_buffer.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
   answeredIn,
@@ -32,7 +28,6 @@ import {
   toIso,
   toParts,
   type TurnOutput,
-  type TurnPart,
   type TurnParts,
 } from "./turn.ts";
 
@@ -62,33 +57,19 @@ const NEARLY_FULL = 0.9;
 /** One turn under way. */
 class Answer {
   readonly #alarms = createAlarms();
-  readonly #limit;
-  readonly #speech;
-  readonly #silence;
   /** Ends what the turn waits for: the caller left, the turn is superseded, or it can't be kept. */
   readonly #stop = new AbortController();
   readonly #startedAt: number;
+  readonly #speech: AnswerSpeech;
   #writer!: SessionWriter;
   /** Which time it is that this turn is answered. */
   #attempt = 0;
   /** The turn as it was answered before, where it only comes again. */
   #answered: Turn | undefined;
   #isSuperseded = false;
-  /** Nothing more of the answer is wanted. */
-  #isOver = false;
   #status: TurnStatus = "interrupted";
-  #ended: TurnEnding | undefined;
   #who: { provider?: string; model?: string } = {};
   #usage: Usage = {};
-  #firstWordsAt: number | undefined;
-  /** The model has said something, not only the fillers. */
-  #hasAnswered = false;
-  /** What the model wrote and what was said since it last called tools. */
-  #written = "";
-  #said = "";
-  /** What the model itself has said since then. */
-  #sentence = "";
-  #isLooking = false;
 
   constructor(
     readonly call: CallContext,
@@ -97,12 +78,13 @@ class Answer {
     readonly signal: AbortSignal,
     readonly out: TurnOutput,
   ) {
-    const { agent, now } = parts;
-    this.#startedAt = now();
-    this.#limit = createAnswerLimit(agent.maxAnswerTokens);
-    this.#speech = createSpeechBuffer(agent.speechCleanup);
-    this.#silence = createSilenceFiller(agent, this.#alarms, (text) => {
-      this.#guard(() => this.#interject(text));
+    this.#startedAt = parts.now();
+    this.#speech = new AnswerSpeech({
+      ...parts,
+      alarms: this.#alarms,
+      stop: this.#stop,
+      out,
+      keep: (text) => this.#add({ type: "assistant", text }),
     });
   }
 
@@ -113,7 +95,7 @@ class Answer {
     if (this.signal.aborted) onAbort();
     try {
       await this.#ask();
-      await this.#complete();
+      this.#complete();
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -214,7 +196,7 @@ class Answer {
   async #ask(): Promise<void> {
     const { provider, agent, log } = this.parts;
     const { conversationId, turnId } = this.call;
-    this.#silence.begin(this.#writer.session.turns.length);
+    this.#speech.begin(this.#writer.session.turns.length);
     this.#lookLater();
     const { session } = this.#writer;
     const question = await toQuestion(session, this.call, this.parts);
@@ -238,98 +220,39 @@ class Answer {
   }
 
   /** Takes what the model and its tools produce. Gives whether the answer goes on. */
-  async #take(part: ToolPart): Promise<boolean> {
+  #take(part: ToolPart): boolean | Promise<boolean> {
+    const room = this.#takePart(part);
+    // Nothing is waited for where there is nothing to wait for.
+    return room ? room.then(() => !this.#speech.isOver) : !this.#speech.isOver;
+  }
+
+  #takePart(part: ToolPart): Promise<void> | undefined {
     switch (part.type) {
       case "response-start":
         this.#who = { provider: part.provider, model: part.model };
-        break;
+        return undefined;
       case "text-delta":
-        this.#written += part.text;
-        await this.#speakAnswer(this.#speech.push(part.text));
-        if (this.#written.length > this.#mostWritten) {
-          this.#isOver = true;
-          this.#ended = "max-tokens";
-        }
-        break;
+        return this.#speech.push(part.text);
       case "say":
-        await this.#interject(part.text);
-        break;
-      case "calls":
-        await this.#speakAnswer(this.#speech.flush());
-        this.#add({ ...part, ...this.#toWritten("text") });
-        this.#written = "";
-        this.#said = "";
-        this.#sentence = "";
-        // What was cut off before the calls goes on after them.
-        this.#ended = undefined;
-        // Kept before they are acted on.
-        await this.#writer.flush();
-        break;
-      case "result":
-        this.#add(part);
-        await this.#writer.flush();
-        break;
+        return this.#speech.interject(part.text);
       case "data":
-        await this.#hand(part);
-        break;
+        return this.#speech.hand(part);
+      case "calls":
+        this.#speech.flush();
+        this.#speech.send();
+        this.#add({ ...part, ...this.#speech.toWritten("text") });
+        this.#speech.endStep();
+        // Kept before they are acted on.
+        return this.#writer.flush();
+      case "result":
+        this.#speech.send();
+        this.#add(part);
+        return this.#writer.flush();
       case "finish":
         this.#count(part.usage);
-        if (part.isCut) this.#ended = "max-tokens";
-        break;
+        if (part.isCut) this.#speech.ended = "max-tokens";
+        return undefined;
     }
-    return !this.#isOver;
-  }
-
-  /** Says words of the model's, as far as they are to be said. */
-  async #speakAnswer(words: string): Promise<void> {
-    if (words === "" || this.#isOver) return;
-    let text = words;
-    if (this.parts.isDraining?.()) {
-      const end = findSentenceEnd(this.#sentence, words);
-      this.#isOver = end !== undefined;
-      text = words.slice(0, end);
-    }
-    const limit = this.#limit.take(text);
-    if (limit) {
-      this.#isOver = true;
-      this.#ended = limit.ended;
-      text = text.slice(0, limit.at);
-    }
-    this.#hasAnswered ||= text.trim() !== "";
-    this.#sentence += text;
-    await this.#speak(text);
-  }
-
-  /** Says words that come whole, from elsewhere than the model. */
-  async #interject(text: string): Promise<void> {
-    await this.#speakAnswer(this.#speech.flush());
-    if (this.#isOver) return;
-    await this.#speak(this.#speech.interject(text));
-  }
-
-  async #speak(text: string): Promise<void> {
-    if (text === "") return;
-    this.#stop.signal.throwIfAborted();
-    this.#add({ type: "assistant", text });
-    this.#firstWordsAt ??= this.parts.now();
-    this.#said += text;
-    this.#silence.onSpeech(text);
-    this.#lookLater();
-    await this.#hand({ type: "speech", text });
-  }
-
-  /** Hands a part on. A listener who is slow, or stopped reading, doesn't keep the turn from being stopped. */
-  async #hand(part: TurnPart): Promise<void> {
-    const room = this.out.write(part);
-    if (room === undefined) return;
-    const { signal } = this.#stop;
-    const stopped = Promise.withResolvers<void>();
-    const onAbort = () => stopped.resolve();
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-    await Promise.race([room, stopped.promise]);
-    signal.removeEventListener("abort", onAbort);
-    signal.throwIfAborted();
   }
 
   /** Keeps something in mind for a tool, which may have been given up meanwhile. */
@@ -337,22 +260,6 @@ class Answer {
     this.#stop.signal.throwIfAborted();
     this.#add({ type: "memory", text });
     await this.#writer.flush();
-  }
-
-  /** What the model wrote since it last called tools, where that isn't what was said. */
-  #toWritten<K extends string>(key: K): { [P in K]?: string } {
-    const written = this.#written.trim();
-    const isSame = written === this.#said.trim();
-    // What a model thought, or meant for a tool, is not shown to it again.
-    const isMore = written.length > 2 * this.#said.length + SOME_MARKUP ||
-      TAG.test(written);
-    return (isSame || isMore ? {} : { [key]: written }) as {
-      [P in K]?: string;
-    };
-  }
-
-  get #mostWritten(): number {
-    return this.parts.agent.maxAnswerTokens * TOKEN_LETTERS;
   }
 
   #count(usage: Usage): void {
@@ -374,13 +281,16 @@ class Answer {
   }
 
   /** The model has said all it wants, or all it may. */
-  async #complete(): Promise<void> {
+  #complete(): void {
+    const speech = this.#speech;
     // The process ends, and the sentence under way has.
-    const isCutShort = this.#isOver && this.#ended === undefined;
-    await this.#speakAnswer(this.#speech.flush());
-    if (!this.#hasAnswered && !isCutShort) {
+    const isCutShort = speech.isOver && speech.ended === undefined;
+    speech.flush();
+    if (!speech.hasAnswered && !isCutShort) {
       throw new Error("The answer held nothing to speak");
     }
+    speech.send();
+    this.#stop.signal.throwIfAborted();
     if (!isCutShort) this.#status = "complete";
   }
 
@@ -390,25 +300,15 @@ class Answer {
     const { conversationId, turnId } = this.call;
     if (this.signal.aborted || this.#isSuperseded) {
       // The process ends before the model has a word: better this than silence.
-      const isSilent = this.#firstWordsAt === undefined;
-      if (isDraining?.() && isSilent && !this.#isSuperseded) this.#apologize();
+      const isSilent = this.#speech.firstWordsAt === undefined;
+      if (isDraining?.() && isSilent && !this.#isSuperseded) {
+        this.#speech.apologize();
+      }
     } else {
       this.#status = "failed";
       log.error("turn.failed", { conversationId, turnId, error });
-      this.#apologize();
+      this.#speech.apologize();
     }
-  }
-
-  /** Says so even where the store is what failed. */
-  #apologize(): void {
-    const text = this.#speech.interject(this.parts.agent.errorMessage);
-    try {
-      this.#add({ type: "assistant", text });
-    } catch {
-      // The end of the turn meets the same fault, and the log is told.
-    }
-    this.#firstWordsAt ??= this.parts.now();
-    this.out.write({ type: "speech", text });
   }
 
   /** Keeps how the turn went. Nothing is added after that, nor said. */
@@ -416,6 +316,7 @@ class Answer {
     const { log } = this.parts;
     const { conversationId, turnId } = this.call;
     this.#alarms.close();
+    this.#speech.close();
     this.#stop.abort();
     try {
       await this.#close();
@@ -426,13 +327,13 @@ class Answer {
   }
 
   async #close(): Promise<void> {
-    const isWhole = this.#status === "complete" && !this.#isOver;
+    const isWhole = this.#status === "complete" && !this.#speech.isOver;
     try {
       this.#add({
         type: "end",
         status: this.#status,
         ...this.#details,
-        ...(isWhole ? this.#toWritten("written") : {}),
+        ...(isWhole ? this.#speech.toWritten("written") : {}),
       });
     } finally {
       await this.#writer.close();
@@ -459,14 +360,15 @@ class Answer {
   get #details(): TurnDetails {
     const { now } = this.parts;
     const startedAt = this.#startedAt;
+    const { firstWordsAt, ended } = this.#speech;
     return {
       ...this.#who,
-      ...(this.#firstWordsAt === undefined
+      ...(firstWordsAt === undefined
         ? {}
-        : { firstWordsMs: this.#firstWordsAt - startedAt }),
+        : { firstWordsMs: firstWordsAt - startedAt }),
       totalMs: now() - startedAt,
       ...this.#usage,
-      ...(this.#ended ? { ended: this.#ended } : {}),
+      ...(ended ? { ended } : {}),
     };
   }
 
@@ -481,36 +383,16 @@ class Answer {
     );
   }
 
-  /** Looks for a newer turn elsewhere while nothing is said, which would tell as well. */
+  /** Looks now and then for a newer turn elsewhere, one look at a time. */
   #lookLater(): void {
-    // Where the store is slow, one look at a time.
-    if (this.#isLooking) return;
     this.#alarms.set("look", LOOK_EVERY_MS, () => {
-      this.#guard(() => this.#look());
+      this.#writer.look().then(
+        () => this.#lookLater(),
+        (error) => this.#stop.abort(error),
+      );
     });
   }
-
-  async #look(): Promise<void> {
-    this.#isLooking = true;
-    await this.#writer.look();
-    this.#isLooking = false;
-    this.#lookLater();
-  }
-
-  /** Runs what an alarm begins; what goes wrong there ends the turn. */
-  #guard(task: () => Promise<void>): void {
-    task().catch((error) => this.#stop.abort(error));
-  }
 }
-
-/** How much longer than what was said a text with its markup may be, in letters. */
-const SOME_MARKUP = 200;
-
-/** Reasoning and tool calls that a model writes as text are in such. */
-const TAG = /[<◁][/|｜]?[a-z|｜]/i;
-
-/** More letters than any token has: so much text is no answer, even where little of it is to be spoken. */
-const TOKEN_LETTERS = 16;
 
 /** A record of a turn without what all of them have. */
 type Fields = SessionRecord extends infer R

@@ -54,7 +54,7 @@ export interface ToolQuestion {
  *
  * @returns whether the answer is to go on
  */
-export type TakePart = (part: ToolPart) => Promise<boolean>;
+export type TakePart = (part: ToolPart) => boolean | Promise<boolean>;
 
 /** How often a model may call tools before it has to answer. */
 const MAX_STEPS = 5;
@@ -96,7 +96,9 @@ export async function askWithTools(
       }
       if (part.type === "text-delta") text += part.text;
       if (part.type === "finish") raw = part.raw;
-      if (!await take(part)) return;
+      const isWanted = take(part);
+      // Every word comes by: none waits where there is nothing to wait for.
+      if (!(isWanted === true || await isWanted)) return;
       signal.throwIfAborted();
     }
     if (calls.length === 0 || isLast) return;

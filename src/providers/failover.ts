@@ -61,54 +61,53 @@ export function createFailover(
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
     const alarms = request.alarms ?? createAlarms();
+    const order = inOrder();
+    let next = 0;
+    let tries = 0;
+    let deadline = 0;
     try {
-      const order = inOrder();
-      for (const record of order) {
-        const isLast = record === order.at(-1);
-        const answer = askOne(record, { ...request, alarms }, isLast);
-        if (yield* answer) return;
+      while (true) {
+        const record = order[next] ?? order[0] as Record;
+        if (tries++ === 0) deadline = performance.now() + firstTokenTimeoutMs;
+        const { provider } = record;
+        const answer = watch(
+          provider,
+          { ...request, alarms },
+          deadline,
+          options,
+        );
+        let spoke = false;
+        try {
+          for await (const part of answer) {
+            if (!spoke && part.type !== "finish") {
+              const { name, model } = provider;
+              yield { type: "response-start", provider: name, model };
+              spoke = true;
+            }
+            yield part;
+          }
+          record.failures = 0;
+          return;
+        } catch (error) {
+          request.signal.throwIfAborted();
+          const isLast = next === order.length - 1;
+          const wait = spoke ? undefined : toWaitMs(error, tries, isLast);
+          const waitMs =
+            wait !== undefined && performance.now() + wait < deadline
+              ? wait
+              : undefined;
+          note(record, error, spoke, waitMs);
+          if (waitMs !== undefined) {
+            await sleep(waitMs, alarms, request.signal);
+            continue;
+          }
+          if (spoke || isLast) throw error;
+        }
+        next++;
+        tries = 0;
       }
     } finally {
       if (request.alarms === undefined) alarms.close();
-    }
-  }
-
-  /**
-   * One provider's answer.
-   *
-   * @returns whether it gave one; else the next is to be asked
-   * @throws its failure, where nobody else may answer
-   */
-  async function* askOne(
-    record: Record,
-    request: ProviderRequest & { alarms: Alarms },
-    isLast: boolean,
-  ): AsyncGenerator<ProviderPart, boolean> {
-    const { provider } = record;
-    const deadline = performance.now() + firstTokenTimeoutMs;
-    for (let tries = 1;; tries++) {
-      let spoke = false;
-      try {
-        for await (const part of watch(provider, request, deadline, options)) {
-          if (!spoke && part.type !== "finish") {
-            const { name, model } = provider;
-            yield { type: "response-start", provider: name, model };
-            spoke = true;
-          }
-          yield part;
-        }
-        record.failures = 0;
-        return true;
-      } catch (error) {
-        request.signal.throwIfAborted();
-        const waitMs = spoke ? undefined : toWaitMs(error, tries, isLast);
-        const isAgain = waitMs !== undefined &&
-          performance.now() + waitMs < deadline;
-        note(record, error, spoke, isAgain ? waitMs : undefined);
-        if (isAgain) await sleep(waitMs, request);
-        else if (spoke || isLast) throw error;
-        else return false;
-      }
     }
   }
 
@@ -199,7 +198,8 @@ const MOMENT_MS = 500;
 
 function sleep(
   ms: number,
-  { alarms, signal }: { alarms: Alarms; signal: AbortSignal },
+  alarms: Alarms,
+  signal: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     function onAbort() {

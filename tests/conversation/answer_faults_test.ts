@@ -195,7 +195,9 @@ test("answer() ends whole where a caller leaves, after each of its parts", async
     });
     isWhole = true;
     let left = after;
+    let said = "";
     for await (const part of turn) {
+      if (part.type === "speech") said += part.text;
       if (left-- > 0 || part.type === "summary") continue;
       isWhole = false;
       controller.abort();
@@ -203,7 +205,9 @@ test("answer() ends whole where a caller leaves, after each of its parts", async
     }
     assertEquals(seen, { opened: 1, closed: 1, ends: 1 });
     const kept = await turnOf(parts);
-    assertEquals(kept?.status, isWhole ? "complete" : "interrupted");
+    // Nobody is waited for to take the last words.
+    const isSaid = said.endsWith("blue.");
+    assertEquals(kept?.status, isSaid ? "complete" : "interrupted");
     assertEquals(JSON.parse(parts.lines.at(-1) ?? "{}").event, "turn.end");
   }
 });
@@ -295,9 +299,10 @@ test("answer() says no filler after its end, though the listener was slow when i
   while (said.length < 2) await sleep(1);
   goOn.resolve();
   await done;
+  const before = said.join("|");
   take();
-  await sleep(1);
-  assertEquals(said.join("|").includes("One moment."), false, said.join("|"));
+  await sleep(20);
+  assertEquals(said.join("|"), before);
   assertEquals(seen, { opened: 1, closed: 1, ends: 1 });
 });
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
 import type { TurnPart } from "../../src/conversation/turn.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
@@ -257,8 +257,7 @@ function createLookedAt() {
 }
 
 Deno.test({
-  name:
-    "answer() looks for a newer turn only while nothing is said, and one look at a time",
+  name: "answer() looks for a newer turn now and then, one look at a time",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
@@ -267,23 +266,16 @@ Deno.test({
     state.answered = answered.promise;
     const model = onDemand();
     const turn = createInstance(store).run(model.script);
-    for (let n = 0; n < 5; n++) {
+    for (let n = 0; n < 7; n++) {
       await turn.next();
       await sleep(150);
       model.say();
     }
-    assertEquals(state.looks, 0);
-    await turn.next();
-    await sleep(500);
-    for (let n = 0; n < 3; n++) {
-      model.say();
-      await turn.next();
-      await sleep(420);
-    }
+    // Whether it speaks or not; and the first look isn't answered yet.
     assertEquals(state.looks, 1);
     answered.resolve();
-    await sleep(450);
-    assertEquals(state.looks, 2);
+    await sleep(600);
+    assertGreater(state.looks, 1);
     await turn.return();
   },
 });

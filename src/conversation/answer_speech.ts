@@ -1,0 +1,232 @@
+/**
+ * What the agent says in one turn: made speakable, watched for its end, kept,
+ * and handed on, in this order. Words that come at once go as one.
+ *
+ * @module
+ */
+import type { Alarms } from "../providers/alarms.ts";
+import type { TurnEnding } from "../sessions/record.ts";
+import { createAnswerLimit } from "./answer_limit.ts";
+import { cancelNextTick, onNextTick } from "./next_tick.ts";
+import { findSentenceEnd } from "./sentence.ts";
+import { createSilenceFiller } from "./silence_filler.ts";
+import { createSpeechBuffer } from "./speech_buffer.ts";
+import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
+
+/** What speaking needs of its turn. */
+export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
+  /** The turn's. */
+  alarms: Alarms;
+  /** Ends the turn; aborted with the reason, where keeping words failed. */
+  stop: AbortController;
+  /** Takes what is handed on. */
+  out: TurnOutput;
+  /** Keeps words, just before they are handed on. */
+  keep: (text: string) => void;
+  /** The time in milliseconds since 1970. */
+  now: () => number;
+}
+
+/** What the agent says in one turn. */
+export class AnswerSpeech {
+  /** Nothing more of the answer is wanted. */
+  isOver = false;
+  /** Why the answer was ended, where the model went on and on. */
+  ended: TurnEnding | undefined;
+  /** The model has said something, not only the fillers. */
+  hasAnswered = false;
+  /** When the first words were said. */
+  firstWordsAt: number | undefined;
+  readonly #parts: SpeechParts;
+  readonly #limit;
+  readonly #buffer;
+  readonly #silence;
+  readonly #mostWritten: number;
+  /** What the model wrote, what was said, and what of that the model said, since it last called tools. */
+  #written = "";
+  #said = "";
+  #sentence = "";
+  /** Words that were said in this tick after the first, which went at once. */
+  #pending = "";
+  #isInTick = false;
+  /** Resolves when a slow listener can take more. */
+  #room: Promise<void> | undefined;
+
+  /** Makes the speech of one turn; nothing was said yet. */
+  constructor(parts: SpeechParts) {
+    const { agent, alarms } = parts;
+    this.#parts = parts;
+    this.#limit = createAnswerLimit(agent.maxAnswerTokens);
+    this.#buffer = createSpeechBuffer(agent.speechCleanup);
+    this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
+    this.#silence = createSilenceFiller(agent, alarms, (text) => {
+      this.#guard(() => void this.interject(text));
+    });
+  }
+
+  /**
+   * Begins to watch the silence.
+   *
+   * @param turnNumber chooses the first filler
+   */
+  begin(turnNumber: number): void {
+    this.#silence.begin(turnNumber);
+  }
+
+  /** Takes what the model writes. Where there is something to wait for, waits for it. */
+  push(text: string): Promise<void> | undefined {
+    this.#written += text;
+    const room = this.#answer(this.#buffer.push(text));
+    if (this.#written.length > this.#mostWritten && !this.isOver) {
+      this.isOver = true;
+      this.ended = "max-tokens";
+    }
+    return room;
+  }
+
+  /** Says what was held back: the model pauses, or has finished. */
+  flush(): Promise<void> | undefined {
+    return this.#answer(this.#buffer.flush());
+  }
+
+  /** Says words that come whole, from elsewhere than the model. */
+  interject(text: string): Promise<void> | undefined {
+    this.flush();
+    if (this.isOver) return undefined;
+    return this.#say(this.#buffer.interject(text));
+  }
+
+  /** Says that there is no answer, even where it can't be kept. */
+  apologize(): void {
+    const { agent, out, keep } = this.#parts;
+    const text = this.#buffer.interject(agent.errorMessage);
+    try {
+      this.send();
+      keep(text);
+    } catch {
+      // The end of the turn meets the same fault, and the log is told.
+    }
+    this.firstWordsAt ??= this.#parts.now();
+    out.write({ type: "speech", text });
+  }
+
+  /** What was said so far belongs to a call of tools. What was cut off before it goes on after it. */
+  endStep(): void {
+    this.#written = "";
+    this.#said = "";
+    this.#sentence = "";
+    this.ended = undefined;
+  }
+
+  /** What the model wrote since it last called tools, where that isn't what was said. */
+  toWritten<K extends string>(key: K): { [P in K]?: string } {
+    const written = this.#written.trim();
+    const isSame = written === this.#said.trim();
+    // What a model thought, or meant for a tool, is not shown to it again.
+    const isMore = written.length > 2 * this.#said.length + SOME_MARKUP ||
+      TAG.test(written);
+    return (isSame || isMore ? {} : { [key]: written }) as {
+      [P in K]?: string;
+    };
+  }
+
+  /** Hands a part on that isn't words, after the words before it. */
+  hand(part: TurnPart): Promise<void> | undefined {
+    this.send();
+    return this.#write(part);
+  }
+
+  /** Keeps and hands on the words that wait for the end of the tick. */
+  send(): Promise<void> | undefined {
+    if (this.#pending === "") return undefined;
+    const text = this.#pending;
+    this.#pending = "";
+    this.#parts.keep(text);
+    return this.#write({ type: "speech", text });
+  }
+
+  /** Nothing is said after this; words that were not handed on never were. */
+  close(): void {
+    this.#pending = "";
+    cancelNextTick(this.#onTick);
+  }
+
+  /** Says words of the model's, as far as they are to be said. */
+  #answer(words: string): Promise<void> | undefined {
+    if (words === "" || this.isOver) return undefined;
+    let text = words;
+    if (this.#parts.isDraining?.()) {
+      const end = findSentenceEnd(this.#sentence, words);
+      this.isOver = end !== undefined;
+      text = words.slice(0, end);
+    }
+    const limit = this.#limit.take(text);
+    if (limit) {
+      this.isOver = true;
+      this.ended = limit.ended;
+      text = text.slice(0, limit.at);
+    }
+    this.hasAnswered ||= text.trim() !== "";
+    this.#sentence += text;
+    return this.#say(text);
+  }
+
+  #say(text: string): Promise<void> | undefined {
+    if (text === "") return undefined;
+    this.#parts.stop.signal.throwIfAborted();
+    this.firstWordsAt ??= this.#parts.now();
+    this.#said += text;
+    this.#silence.onSpeech(text);
+    this.#pending += text;
+    if (this.#isInTick && this.#pending.length < MOST_PENDING) {
+      return this.#room;
+    }
+    if (!this.#isInTick) onNextTick(this.#onTick);
+    this.#isInTick = true;
+    return this.send();
+  }
+
+  readonly #onTick = (): void => {
+    this.#isInTick = false;
+    this.#guard(() => void this.send());
+  };
+
+  /** Does what nobody waits for: what goes wrong there ends the turn. */
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#parts.stop.abort(error);
+    }
+  }
+
+  #write(part: TurnPart): Promise<void> | undefined {
+    const room = this.#parts.out.write(part);
+    if (room) this.#room = this.#wait(room);
+    return this.#room;
+  }
+
+  /** A listener who is slow, or stopped reading, doesn't keep the turn from being stopped. */
+  async #wait(room: Promise<void>): Promise<void> {
+    const { signal } = this.#parts.stop;
+    const stopped = Promise.withResolvers<void>();
+    const onAbort = () => stopped.resolve();
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    await Promise.race([room, stopped.promise]);
+    signal.removeEventListener("abort", onAbort);
+    this.#room = undefined;
+  }
+}
+
+/** How many letters wait for the end of a tick, at most. */
+const MOST_PENDING = 2_000;
+
+/** How much longer than what was said a text with its markup may be, in letters. */
+const SOME_MARKUP = 200;
+
+/** Reasoning and tool calls that a model writes as text are in such. */
+const TAG = /[<◁][/|｜]?[a-z|｜]/i;
+
+/** More letters than any token has: so much text is no answer, even where little of it is to be spoken. */
+const TOKEN_LETTERS = 16;
