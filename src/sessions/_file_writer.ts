@@ -7,7 +7,7 @@ import { toStoreError } from "./_attempt.ts";
 import type { Cache } from "./_cache.ts";
 import type { FileLog } from "./_file_log.ts";
 import type { Watcher } from "./_watchers.ts";
-import { fitRecord } from "./fit.ts";
+import { toLines } from "./fit.ts";
 import type { SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 import type { OpenOptions, SessionWriter, StoreError } from "./store.ts";
@@ -45,7 +45,7 @@ export class FileWriter implements SessionWriter {
     if (this.#watcher.failure) throw this.#watcher.failure;
     if (!this.#watcher.isWanted) return;
     try {
-      this.#log.append(this.#file, fitRecord(record));
+      this.#log.append(this.#file, toLines(record));
     } catch (cause) {
       throw this.#fail(cause);
     }
@@ -56,6 +56,13 @@ export class FileWriter implements SessionWriter {
 
   /** As {@linkcode SessionWriter.flush}. */
   async flush(): Promise<void> {
+    if (!this.#log.isGone) {
+      try {
+        this.#log.catchUp(this.#file);
+      } catch (cause) {
+        throw this.#fail(cause);
+      }
+    }
     if (this.#mustSync) {
       this.#mustSync = false;
       this.#synced = this.#file.syncData().catch((cause) => {

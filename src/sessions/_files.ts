@@ -150,6 +150,16 @@ export function openToAdd(path: string): Deno.FsFile {
   }
 }
 
+/**
+ * Locks a file if nobody else has, without the trip to another thread that
+ * waiting for it takes. Deno 2.5 can't, and says that it didn't.
+ */
+export function tryLock(
+  file: Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean },
+): boolean {
+  return file.tryLockSync?.(true) ?? false;
+}
+
 /** A file's bytes from an offset to its end. */
 export function readFrom(path: string, offset: number): Uint8Array {
   using file = Deno.openSync(path);

@@ -17,6 +17,7 @@ import {
   makeFolder,
   openToAdd,
   pathOf,
+  tryLock,
 } from "./_files.ts";
 import { FileWriter } from "./_file_writer.ts";
 import { toPage } from "./_page.ts";
@@ -119,7 +120,7 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
     return attempt(`write session "${id}"`, async () => {
       const file = openToAdd(pathOf(folder, id));
       try {
-        await file.lock(true);
+        if (!tryLock(file)) await file.lock(true);
         return file;
       } catch (error) {
         file.close();

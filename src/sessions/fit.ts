@@ -10,6 +10,28 @@ import { StoreError } from "./store.ts";
 /** The longest record, as JSON in UTF-8. Deno KV takes 64 KiB with what it adds. */
 export const MAX_RECORD_BYTES = 60_000;
 
+/** A record, and the JSON that is kept of it. */
+export interface Line {
+  /** What it says. */
+  record: SessionRecord;
+  /** The same, as a line without its end. */
+  json: string;
+}
+
+/**
+ * Makes lines of a record, each short enough: one, for all but long texts.
+ *
+ * @throws {StoreError} as {@linkcode fitRecord} does
+ */
+export function toLines(record: SessionRecord): Line[] {
+  const json = JSON.stringify(record);
+  if (isSurelyShort(json)) return [{ record, json }];
+  return fitRecord(record).map((record) => ({
+    record,
+    json: JSON.stringify(record),
+  }));
+}
+
 /**
  * Makes records of one that fit; none of a page's answer that doesn't.
  *
@@ -123,9 +145,13 @@ function longestFit(
 
 function fits(record: SessionRecord): boolean {
   const json = JSON.stringify(record);
-  // No letter takes more than three bytes, so most need not be encoded.
-  return json.length * 3 <= MAX_RECORD_BYTES ||
+  return isSurelyShort(json) ||
     new TextEncoder().encode(json).length <= MAX_RECORD_BYTES;
+}
+
+/** No letter takes more than three bytes, so most texts need not be encoded. */
+function isSurelyShort(json: string): boolean {
+  return json.length * 3 <= MAX_RECORD_BYTES;
 }
 
 /** A text's first letters, no pair of surrogates cut in two. */

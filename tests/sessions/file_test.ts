@@ -219,10 +219,12 @@ test("add() loses nothing after a line that another process left torn", async (f
       append: true,
     });
     writer.add(assistant("t1", `${n}`));
+    // As the turn does now and then.
+    await writer.look();
     writer.add(assistant("t1", "."));
   }
   await writer.close();
-  assertEquals(bad.length, 3);
+  assert(bad.length >= 3);
   for (const under of [store, createFileStore({ folder })]) {
     const { turns } = await under.load("a");
     assertEquals(turns.map(({ assistant }) => assistant), ["0.1.2."]);
