@@ -50,7 +50,7 @@ Deno.test("crash() tells what is missing", async () => {
       open: createMemoryStore,
       promisedMs: 0,
       pace: { firstMs: 5, tokenMs: 3 },
-      livesMs: 100,
+      heardWords: 20,
     });
     assertEquals(lost.length, turns);
   } finally {
