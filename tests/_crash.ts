@@ -9,14 +9,12 @@
  *
  * @module
  */
-import { sign } from "../src/layercode/verify.ts";
 import { createFileStore } from "../src/sessions/file.ts";
 import { createPostgresStore } from "../src/sessions/postgres.ts";
 import type { SessionStore } from "../src/sessions/store.ts";
-import { type Child, startChild } from "./bench/_child.ts";
-import { SECRET } from "./bench/_load.ts";
+import { startChild } from "./bench/_child.ts";
 import { startParley } from "./bench/_servers.ts";
-import { FIRST } from "./bench/_words.ts";
+import { talk, toSpeech, type Turn } from "./_crash_caller.ts";
 import { startPostgres } from "./fakes/postgres.ts";
 
 /** How much of it. */
@@ -40,8 +38,8 @@ export interface CrashOptions extends CrashAmount {
   promisedMs: number;
   /** The model's pace. */
   pace: { firstMs: number; tokenMs: number };
-  /** How long the server lives at most once the first word is out. */
-  livesMs: number;
+  /** How many words a caller hears from one server at most, as a mean. */
+  heardWords: number;
 }
 
 /** What was found. */
@@ -57,22 +55,12 @@ export interface CrashReport {
   lost: string[];
 }
 
-/** One turn, as its caller knows it. */
-interface Turn {
-  conversation: string;
-  id: string;
-  said: string;
-  /** What came from the socket, and how much of it had come when. */
-  raw: string;
-  reads: { at: number; length: number }[];
-}
-
 /** Conversations go on over this many kills, and then new ones begin. */
 const KILLS_A_CONVERSATION = 8;
 
 /** Runs it. */
 export async function crash(options: CrashOptions): Promise<CrashReport> {
-  const { kills, callers, folder, env, pace, livesMs, onKill } = options;
+  const { kills, callers, folder, env, pace, heardWords, onKill } = options;
   const report: CrashReport = {
     kills: 0,
     turns: 0,
@@ -89,7 +77,10 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     await using server = await startParley("ollama", model, folder, env);
     const generation = Math.floor(report.kills / KILLS_A_CONVERSATION);
     const turns: Turn[] = [];
-    const begun = Promise.withResolvers<void>();
+    // Counted in words and not in time, so that a slow machine cuts off no less.
+    let left = Math.random() * callers * heardWords;
+    const enough = Promise.withResolvers<void>();
+    const onWord = () => left-- < 1 && enough.resolve();
     const talks = Array.from({ length: callers }, async (_, n) => {
       const conversation = `crash-${generation}-${n}`;
       while (true) {
@@ -97,12 +88,12 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
         const said = `This is what was said in ${id}`;
         const turn = { conversation, id, said, raw: "", reads: [] };
         turns.push(turn);
-        if (!await talk(server, turn, begun.resolve)) return;
+        if (!await talk(server.url, turn, onWord)) return;
       }
     });
     const ended = Promise.all(talks);
-    await Promise.race([begun.promise, ended]);
-    await sleep(Math.random() * livesMs);
+    await Promise.race([enough.promise, ended]);
+    await sleep(Math.random() * 20);
     const killedAt = performance.now();
     await server.kill();
     await ended;
@@ -124,7 +115,7 @@ export async function crashOnFiles(amount: CrashAmount): Promise<CrashReport> {
         createFileStore({ folder: `${folder}/data/sessions`, onBadLine }),
       promisedMs: 0,
       pace: { firstMs: 5, tokenMs: 3 },
-      livesMs: 250,
+      heardWords: 80,
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -145,66 +136,10 @@ export async function crashOnPostgres(
       open: () => createPostgresStore({ url: postgres.url }),
       promisedMs: 250,
       pace: { firstMs: 20, tokenMs: 20 },
-      livesMs: 1_500,
+      heardWords: 80,
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** Has a turn on a connection of its own; whether it was answered to its end. */
-async function talk(
-  server: Child,
-  turn: Turn,
-  onWord: () => void,
-): Promise<boolean> {
-  const { port, hostname } = new URL(server.url);
-  try {
-    using connection = await Deno.connect({ hostname, port: Number(port) });
-    await writeAll(connection, toRequest(turn));
-    const decoder = new TextDecoder("latin1");
-    const buffer = new Uint8Array(16_384);
-    while (true) {
-      const read = await connection.read(buffer);
-      if (read === null) return false;
-      turn.raw += decoder.decode(buffer.subarray(0, read));
-      turn.reads.push({ at: performance.now(), length: turn.raw.length });
-      if (!turn.raw.startsWith("HTTP/1.1 200".slice(0, turn.raw.length))) {
-        throw new Error(`Refused: ${turn.raw.slice(0, 400)}`);
-      }
-      if (turn.raw.includes(FIRST)) onWord();
-      if (turn.raw.endsWith("\r\n0\r\n\r\n")) return true;
-    }
-  } catch (error) {
-    const isDead = error instanceof Deno.errors.ConnectionRefused ||
-      error instanceof Deno.errors.ConnectionReset ||
-      error instanceof Deno.errors.BrokenPipe;
-    if (isDead) return false;
-    throw error;
-  }
-}
-
-function toRequest({ conversation, id, said }: Turn): Uint8Array {
-  const body = new TextEncoder().encode(JSON.stringify({
-    type: "message",
-    conversation_id: conversation,
-    session_id: "session",
-    turn_id: id,
-    text: said,
-  }));
-  const head = new TextEncoder().encode(
-    "POST /agent HTTP/1.1\r\nhost: 127.0.0.1\r\n" +
-      "content-type: application/json\r\n" +
-      `content-length: ${body.length}\r\n` +
-      `layercode-signature: ${sign(body, SECRET, Date.now() / 1000)}\r\n\r\n`,
-  );
-  return new Uint8Array([...head, ...body]);
-}
-
-async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    written += await to.write(bytes.subarray(written));
   }
 }
 
@@ -238,30 +173,6 @@ async function check(
   } finally {
     await store.close();
   }
-}
-
-/** What an answer says, as far as it came. */
-function toSpeech(raw: string): string {
-  const body = raw.slice(raw.indexOf("\r\n\r\n") + 4);
-  const events = dechunk(body).split("\n\n").slice(0, -1);
-  return events.map((event) => {
-    const { type, content } = JSON.parse(event.slice("data: ".length));
-    return type === "response.tts" ? content : "";
-  }).join("").trimEnd();
-}
-
-/** The body that is in HTTP's chunks; the last may be cut. */
-function dechunk(body: string): string {
-  let text = "";
-  let at = 0;
-  while (at < body.length) {
-    const start = body.indexOf("\r\n", at);
-    if (start < 0) break;
-    const length = Number.parseInt(body.slice(at, start), 16);
-    text += body.slice(start + 2, start + 2 + length);
-    at = start + 2 + length + 2;
-  }
-  return text;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -14,7 +14,7 @@ import {
 } from "./_crash.ts";
 import { whyNoPostgres } from "./fakes/postgres.ts";
 
-const CALLERS = 8;
+const CALLERS = 20;
 
 function assertKept({ kills, turns, cut, lost }: CrashReport): void {
   assertEquals(lost, []);
@@ -23,7 +23,7 @@ function assertKept({ kills, turns, cut, lost }: CrashReport): void {
 }
 
 Deno.test("main.ts loses nothing that it promised when it is killed in mid-turn", async () => {
-  assertKept(await crashOnFiles({ kills: 20, callers: CALLERS }));
+  assertKept(await crashOnFiles({ kills: 10, callers: CALLERS }));
 });
 
 const whyNot = whyNoPostgres();
@@ -35,7 +35,7 @@ Deno.test({
   name: "main.ts loses nothing that it promised when Postgres is its store",
   ignore: whyNot !== undefined,
   fn: async () => {
-    assertKept(await crashOnPostgres({ kills: 5, callers: CALLERS }));
+    assertKept(await crashOnPostgres({ kills: 3, callers: CALLERS }));
   },
 });
 
@@ -50,7 +50,7 @@ Deno.test("crash() tells what is missing", async () => {
       open: createMemoryStore,
       promisedMs: 0,
       pace: { firstMs: 5, tokenMs: 3 },
-      livesMs: 100,
+      heardWords: 20,
     });
     assertEquals(lost.length, turns);
   } finally {

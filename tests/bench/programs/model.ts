@@ -90,7 +90,11 @@ function toWhole(value: unknown): Pieces {
 /** One timer for all answers under way. */
 function schedule(queue: 0 | 1, at: number, go: () => void): void {
   queues[queue]?.push({ at, go });
-  timer ??= setTimeout(tick, at - performance.now());
+  timer ??= wait(at);
+}
+
+function wait(until: number): ReturnType<typeof setTimeout> {
+  return setTimeout(tick, Math.max(until - performance.now(), 1));
 }
 
 function tick(): void {
@@ -102,9 +106,7 @@ function tick(): void {
     for (const { go } of queue.splice(0, due)) go();
     next = Math.min(next, queue[0]?.at ?? Infinity);
   }
-  timer = next === Infinity
-    ? undefined
-    : setTimeout(tick, Math.max(next - performance.now(), 1));
+  timer = next === Infinity ? undefined : wait(next);
 }
 
 /** What a request is answered with; several pieces are paced. */
