@@ -17,12 +17,18 @@ export interface ServerOptions {
   folder?: string;
   /** Permissions instead of those of `deno task start`. */
   flags?: string[];
+  /** Where the program lies, with a slash at the end. Default: here. */
+  root?: string;
+  /** How many files it may have open, connections among them. */
+  openFiles?: number;
 }
 
 /** A server under way. */
 export interface RealServer extends AsyncDisposable {
   url: string;
   folder: string;
+  /** The process. */
+  pid: number;
   /** What it logged so far. */
   lines: Record<string, unknown>[];
   /** Sends a signal and waits for the end. */
@@ -79,19 +85,25 @@ export async function startServer(
   options: ServerOptions = {},
 ): Promise<RealServer> {
   const folder = options.folder ?? await Deno.makeTempDir();
-  const child = new Deno.Command(Deno.execPath(), {
+  const { root = ROOT.pathname, openFiles } = options;
+  const limit = `ulimit -n ${openFiles} && exec "$0" "$@"`;
+  const [command, ...before] = openFiles === undefined
+    ? [Deno.execPath()]
+    : ["sh", "-c", limit, Deno.execPath()];
+  const child = new Deno.Command(command!, {
     args: [
+      ...before,
       "run",
       "-q",
       "--no-prompt",
       ...options.flags ?? [
         "--allow-net",
         "--allow-env",
-        `--allow-read=${ROOT.pathname},.`,
+        `--allow-read=${root},.`,
         "--allow-write=./data",
       ],
       ...stdFlags(),
-      path("main.ts"),
+      `${root}main.ts`,
     ],
     cwd: folder,
     env: cleanEnv({
@@ -139,6 +151,7 @@ export async function startServer(
   return {
     url: await listening.promise,
     folder,
+    pid: child.pid,
     lines,
     stop,
     async [Symbol.asyncDispose]() {
