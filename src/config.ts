@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  CODE_MESSAGE,
   ERROR_MESSAGE,
   FILLER_MESSAGE,
   SYSTEM_PROMPT,
@@ -49,7 +50,10 @@ export interface Config {
   /** `host` is an address to dial, `keepAlive` as in `30m` or `-1`; without `model`, one is chosen. */
   ollama: { host: string; model?: string; keepAlive: string };
   /** What the agent is and says, and how large its model's window is. */
-  agent: Agent;
+  agent: Agent & {
+    /** Said in place of a block of code; empty is silence. */
+    codeMessage: string;
+  };
   /** How much a model thinks before it speaks. */
   thinking: Thinking;
   /** How long a provider may take to its first words, in milliseconds. */
@@ -100,8 +104,9 @@ export interface ConfigSources {
 
 /**
  * Makes the settings of an environment. A variable that is set to nothing
- * counts as unset, except for `WELCOME_MESSAGE` and `WELCOME_BACK_MESSAGE`
- * (and `welcome_message` of `layercode.config.json`), where it means silence.
+ * counts as unset, except for `WELCOME_MESSAGE`, `WELCOME_BACK_MESSAGE` and
+ * `CODE_MESSAGE` (and `welcome_message` of `layercode.config.json`), where it
+ * means silence.
  *
  * @throws {ConfigError} that lists all that is wrong
  */
@@ -257,6 +262,7 @@ export function readConfig(
       fillerAfterMs: whole("FILLER_AFTER_MS", 0, 0),
       toolFillerMessage: text("TOOL_FILLER_MESSAGE") ?? TOOL_FILLER_MESSAGE,
       toolFillerAfterMs: whole("TOOL_FILLER_AFTER_MS", 800, 0),
+      codeMessage: words("CODE_MESSAGE", CODE_MESSAGE),
       speechCleanup: oneOf("SPEECH_CLEANUP", ["on", "off"], "on") === "on",
       contextTokens: whole("CONTEXT_TOKENS", 8_192, 512),
     },
