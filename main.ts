@@ -23,12 +23,14 @@ import { findSecrets } from "./src/secret.ts";
 import { serve } from "./src/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
 import { startRetention } from "./src/sessions/retention.ts";
+import { catchUnhandled, runNamed } from "./src/unhandled.ts";
 import { createWebhook } from "./src/webhook.ts";
 
 async function main(): Promise<void> {
   const { env, sources } = await readEnvironment(Deno.env.toObject());
   const config = readConfig(env, sources);
   const log = createLog(config.log);
+  catchUnhandled(log);
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
   const activeTurns = createActiveTurns();
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
     ...turnParts,
     secrets,
     activeTurns,
-    onData,
+    onData: (data, context) => runNamed("onData", () => onData(data, context)),
   });
   const pages = createPages({
     config,

@@ -76,9 +76,15 @@ export function createApp(parts: AppParts): Handler {
       throw new HttpError(400, "invalid_host", "The Host header is no host");
     }
     const { pathname } = new URL(request.url);
-    const path = pathname.replace(/(?<=.)\/$/, "");
-    const methods = own(routes, path) ??
-      own(routes, path.replace(/[^/]+$/, "*"));
+    if (pathname.length > MAX_PATH) {
+      throw new HttpError(
+        414,
+        "path_too_long",
+        `The path is longer than ${MAX_PATH} characters`,
+      );
+    }
+    const path = withoutLastSlash(pathname);
+    const methods = own(routes, path) ?? own(routes, withAnyEnd(path));
     if (methods === undefined) throw notFound();
     const method = request.method === "HEAD" ? "GET" : request.method;
     const handler = own(methods, method);
@@ -96,6 +102,23 @@ export function createApp(parts: AppParts): Handler {
   }
 }
 
+/** The longest path that is looked at, in characters; it has only ASCII. */
+const MAX_PATH = 2048;
+
+// Without expressions: a stranger writes the path, and one that is tried anew
+// at each of its characters stops everybody for as long as he likes.
+
+function withoutLastSlash(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+}
+
+/** The path with `*` for its last segment; as it is, where that is empty. */
+function withAnyEnd(path: string): string {
+  return path.endsWith("/")
+    ? path
+    : `${path.slice(0, path.lastIndexOf("/") + 1)}*`;
+}
+
 function own<T>(record: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
@@ -111,10 +134,9 @@ export function notFound(): HttpError {
  * @throws {HttpError} 400 when it isn't an encoded text
  */
 export function lastSegment(request: Request): string {
-  const { pathname } = new URL(request.url);
-  const [segment = ""] = pathname.replace(/\/$/, "").split("/").slice(-1);
+  const path = withoutLastSlash(new URL(request.url).pathname);
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
   } catch {
     throw new HttpError(400, "invalid_path", "The path is not encoded right");
   }

@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  CODE_MESSAGE,
   ERROR_MESSAGE,
   FILLER_MESSAGE,
   SYSTEM_PROMPT,
@@ -99,8 +100,9 @@ export interface ConfigSources {
 
 /**
  * Makes the settings of an environment. A variable that is set to nothing
- * counts as unset, except for `WELCOME_MESSAGE` and `WELCOME_BACK_MESSAGE`
- * (and `welcome_message` of `layercode.config.json`), where it means silence.
+ * counts as unset, except for `WELCOME_MESSAGE`, `WELCOME_BACK_MESSAGE` and
+ * `CODE_MESSAGE` (and `welcome_message` of `layercode.config.json`), where it
+ * means silence.
  *
  * @throws {ConfigError} that lists all that is wrong
  */
@@ -216,6 +218,7 @@ export function readConfig(
       toolFillerMessage: text("TOOL_FILLER_MESSAGE") ?? TOOL_FILLER_MESSAGE,
       toolFillerAfterMs: whole("TOOL_FILLER_AFTER_MS", 800, 0),
       maxAnswerTokens: whole("MAX_ANSWER_TOKENS", 1_024, 1, 1_000_000),
+      codeMessage: words("CODE_MESSAGE", CODE_MESSAGE),
       speechCleanup: oneOf("SPEECH_CLEANUP", ["on", "off"], "on") === "on",
       contextTokens: whole("CONTEXT_TOKENS", 8_192, 512),
     },

@@ -7,6 +7,7 @@
 import type { Handler } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ActiveTurns } from "./conversation/active_turns.ts";
+import { listen, type Listening } from "./listen.ts";
 import type { Log } from "./log.ts";
 
 /** What is served, and who must be told when it ends. */
@@ -56,8 +57,8 @@ export async function serve(
   parts: ServeParts,
   onListen: (url: string) => void,
 ): Promise<void> {
-  const { config, app, activeTurns, log } = parts;
-  const server = listen(config, app, onListen);
+  const { activeTurns, log } = parts;
+  const server = start(parts, onListen);
   const stop = Promise.withResolvers<Deno.Signal>();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
@@ -79,21 +80,21 @@ export async function serve(
   log.info("server.stopped");
 }
 
-function listen(
-  { port, hostname }: Config,
-  app: Handler,
+function start(
+  { config, app, log }: ServeParts,
   onListen: (url: string) => void,
-): Deno.HttpServer<Deno.NetAddr> {
+): Listening {
+  const { port, hostname, isDeploy } = config;
   try {
-    return Deno.serve(
-      {
-        port,
-        hostname,
-        onListen: (address) => onListen(toUrl(address)),
-      },
-      (request, { remoteAddr }) =>
+    return listen({
+      port,
+      hostname,
+      isDeploy,
+      log,
+      onListen: (address) => onListen(toUrl(address)),
+      handler: (request, { remoteAddr }) =>
         app(request, { address: remoteAddr.hostname }),
-    );
+    });
   } catch (cause) {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new ListenError(

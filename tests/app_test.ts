@@ -120,6 +120,29 @@ for (const [method, path, allowed] of NOT_ALLOWED) {
   });
 }
 
+Deno.test("createApp() looks at no path of more than 2 KB", async () => {
+  const long = `/${"a".repeat(2047)}`;
+  assertEquals((await setup().send("GET", long)).status, 404);
+  for (const path of [`${long}a`, `/${"a".repeat(60_000)}//`]) {
+    const response = await setup().send("GET", path);
+    assertEquals(response.status, 414);
+    assertEquals(await codeOf(response), "path_too_long");
+  }
+});
+
+Deno.test("createApp() sends what ends in any segment to the route with a star", async () => {
+  const more = { "/things/*": { GET: () => new Response("thing") } };
+  const { send } = setup({ more });
+  for (const path of ["/things/a", "/things/a/", "/things/a%2Fb"]) {
+    assertEquals(await (await send("GET", path)).text(), "thing", path);
+  }
+  for (const path of ["/things", "/things/", "/things//", "/things/a/b"]) {
+    const response = await send("GET", path);
+    assertEquals(response.status, 404, path);
+    await response.body?.cancel();
+  }
+});
+
 Deno.test("createApp() begins nothing while the server shuts down", async () => {
   let draining = false;
   const { send } = setup({ isDraining: () => draining });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parse } from "@std/dotenv";
 import {
+  CODE_MESSAGE,
   ERROR_MESSAGE,
   FILLER_MESSAGE,
   SYSTEM_PROMPT,
@@ -51,6 +52,7 @@ Deno.test("readConfig() needs no settings at all", () => {
       systemPrompt: SYSTEM_PROMPT,
       welcomeMessage: WELCOME_MESSAGE,
       welcomeBackMessage: WELCOME_BACK_MESSAGE,
+      codeMessage: CODE_MESSAGE,
       errorMessage: ERROR_MESSAGE,
       fillerMessages: FILLER_MESSAGE.split("; "),
       fillerAfterMs: 2_500,
@@ -195,6 +197,8 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
   [{ WELCOME_MESSAGE: "  " }, (c) => c.agent.welcomeMessage, ""],
   [{ WELCOME_BACK_MESSAGE: "Hi" }, (c) => c.agent.welcomeBackMessage, "Hi"],
   [{ WELCOME_BACK_MESSAGE: "" }, (c) => c.agent.welcomeBackMessage, ""],
+  [{ CODE_MESSAGE: "Code folgt." }, (c) => c.agent.codeMessage, "Code folgt."],
+  [{ CODE_MESSAGE: "" }, (c) => c.agent.codeMessage, ""],
   [{ WELCOME_BACK_MESSAGE: "  " }, (c) => c.agent.welcomeBackMessage, ""],
   [{ ERROR_MESSAGE: "Sorry" }, (c) => c.agent.errorMessage, "Sorry"],
   [{ FILLER_MESSAGE: "Hm" }, (c) => c.agent.fillerMessages, ["Hm"]],
@@ -343,13 +347,20 @@ for (const value of ["", "  ", undefined]) {
   });
 }
 
+/** Set to nothing, these mean silence. */
+const MAY_BE_EMPTY = [
+  "WELCOME_MESSAGE",
+  "WELCOME_BACK_MESSAGE",
+  "CODE_MESSAGE",
+];
+
 Deno.test("readConfig() takes every line of .env.example, and there is one for each setting", async () => {
   const url = new URL("../.env.example", import.meta.url);
   const example = await Deno.readTextFile(url);
   const env = parse(example.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
   assertEquals(
     Object.keys(env).sort(),
-    [...NAMES, "WELCOME_MESSAGE", "WELCOME_BACK_MESSAGE"].sort(),
+    [...NAMES, ...MAY_BE_EMPTY].sort(),
   );
   // The one line that has a name with nothing to go with it.
   readConfig({ ...env, ...GEMINI_KEY });

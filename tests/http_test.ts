@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   HttpError,
   json,
@@ -6,6 +13,7 @@ import {
   parseJson,
   readBody,
 } from "../src/http.ts";
+import { startServer } from "./fakes/server.ts";
 
 /** A request with this body, declared as JSON unless a test says otherwise. */
 function post(
@@ -156,10 +164,58 @@ Deno.test("readBody() refuses a body that takes too long", async () => {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(bytes("{}")),
     });
-    assertEquals(await refusal(post(body)), [400, "malformed_body"]);
+    assertEquals(await refusal(post(body)), [408, "request_timeout"]);
   } finally {
     globalThis.setTimeout = setTimeout;
   }
+});
+
+/** How much memory a process takes, in bytes. */
+async function memoryOf(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("ps", {
+    args: ["-o", "rss=", "-p", `${pid}`],
+  }).output();
+  return Number(new TextDecoder().decode(stdout)) * 1024;
+}
+
+Deno.test({
+  name:
+    "readBody() takes no more memory than there are bytes, however they come",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using server = await startServer();
+    const { hostname, port } = new URL(server.url);
+    using socket = await Deno.connect({ hostname, port: Number(port) });
+    socket.setNoDelay();
+    await socket.write(bytes(
+      "POST /agent HTTP/1.1\r\nhost: localhost\r\n" +
+        "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+    ));
+    const before = await memoryOf(server.pid);
+    // 48 KB on the wire, of which 8 KB are the body.
+    for (let sent = 0; sent < 8_000; sent += 20) {
+      for (let chunk = 0; chunk < 20; chunk++) {
+        await socket.write(bytes("1\r\na\r\n"));
+      }
+      // Left alone, the server reads these apart from the next.
+      await new Promise((go) => setTimeout(go, 1));
+    }
+    const taken = await memoryOf(server.pid) - before;
+    await socket.write(bytes("0\r\n\r\n"));
+    const answer = new Uint8Array(1024);
+    const length = await socket.read(answer) ?? 0;
+    const status = new TextDecoder().decode(answer.subarray(0, length));
+    assertStringIncludes(status, "HTTP/1.1 401 ");
+    assertLess(taken, 60 * 1024 * 1024);
+  },
+});
+
+Deno.test("readBody() tells who sends too much that the connection ends", async () => {
+  const error = await assertRejects(
+    () => readBody(post(new Uint8Array(MAX_BODY_BYTES + 1))),
+    HttpError,
+  );
+  assertEquals(error.toResponse().headers.get("connection"), "close");
 });
 
 Deno.test({

@@ -34,6 +34,9 @@ export const FILLER_MESSAGE =
 /** Said when a tool takes long, where that is not switched off. */
 export const TOOL_FILLER_MESSAGE = "Let me check.";
 
+/** Said in place of a block of code, which nobody could follow by ear. */
+export const CODE_MESSAGE = "I have some code for that, which I'll leave out.";
+
 /** What a caller hears when no answer can be had. */
 export const ERROR_MESSAGE =
   "Sorry, I can't answer right now. Please try again in a moment.";

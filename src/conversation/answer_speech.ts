@@ -57,7 +57,7 @@ export class AnswerSpeech {
     const { agent, alarms } = parts;
     this.#parts = parts;
     this.#limit = createAnswerLimit(agent.maxAnswerTokens);
-    this.#buffer = createSpeechBuffer(agent.speechCleanup);
+    this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
     this.#silence = createSilenceFiller(agent, alarms, (text) => {
       this.#guard(() => void this.interject(text));

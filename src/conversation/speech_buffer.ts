@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Agent } from "./turn.ts";
 import { createSpeechCleaner, type SpeechCleaner } from "../speech/mod.ts";
 
 /** What the agent says in one turn. */
@@ -20,10 +21,14 @@ export interface SpeechBuffer {
 /**
  * Makes the buffer of one turn.
  *
- * @param cleanup whether markup, reasoning and the like are taken out
+ * @param agent says whether markup, reasoning and the like are taken out
  */
-export function createSpeechBuffer(cleanup: boolean): SpeechBuffer {
-  const make = cleanup ? createSpeechCleaner : createPlain;
+export function createSpeechBuffer(
+  { speechCleanup, codeMessage }: Pick<Agent, "speechCleanup" | "codeMessage">,
+): SpeechBuffer {
+  const make = speechCleanup
+    ? () => createSpeechCleaner({ codeMessage })
+    : createPlain;
   let cleaner = make();
   let last = "";
   let pause = false;

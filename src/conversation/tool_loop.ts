@@ -13,6 +13,7 @@ import type {
   Raw,
   ToolCall,
 } from "../providers/provider.ts";
+import { runNamed } from "../unhandled.ts";
 import { type Tool, ToolArgumentsError, type ToolContext } from "./tools.ts";
 
 /** What happens while a model answers with the help of tools. */
@@ -265,12 +266,14 @@ async function inTime(
     if (open) add(part);
   };
   try {
-    const running = tool.run(args, {
-      ...context,
-      signal: over.signal,
-      say: (text) => during({ type: "say", text }),
-      data: (content) => during({ type: "data", content: copy(content) }),
-    });
+    const { name } = tool.declaration;
+    const running = runNamed(name, () =>
+      tool.run(args, {
+        ...context,
+        signal: over.signal,
+        say: (text) => during({ type: "say", text }),
+        data: (content) => during({ type: "data", content: copy(content) }),
+      }));
     return await Promise.race([running, expired.promise]);
   } finally {
     open = false;

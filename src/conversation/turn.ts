@@ -47,6 +47,8 @@ export interface Agent {
   maxAnswerTokens: number;
   /** Whether the model's text is made fit for speaking. */
   speechCleanup: boolean;
+  /** Said in place of a block of code. Empty: nothing is. */
+  codeMessage: string;
   /** The model's window: system prompt, history and answer. */
   contextTokens: number;
 }

@@ -57,7 +57,9 @@ export function heardAfter(
   const reached = Math.floor(elapsedMs / 1000 * charactersASecond);
   if (reached >= text.length) return text.length;
   // A word that has only begun wasn't heard.
-  return text.slice(0, reached + 1).search(/\S*$/u);
+  let end = reached + 1;
+  while (end > 0 && /\S/u.test(text.charAt(end - 1))) end--;
+  return end;
 }
 
 /**

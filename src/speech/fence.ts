@@ -1,5 +1,5 @@
 /**
- * Blocks of code. They are left out and a phrase stands for them; not even
+ * Blocks of code. They are left out and a message stands for them; not even
  * that, where it is a tool call, and nothing is left out of an answer that is
  * all in one block of Markdown.
  *
@@ -55,7 +55,7 @@ export function readFence(scan: Scan): boolean | undefined {
     scan.spoken.drop("block");
     const doubtful = DOUBTFUL.test(language);
     scan.fence = { marks, doubtful, held: "", inLine: false };
-    if (!doubtful && !CALL.test(language)) sayPhrase(scan);
+    if (!doubtful && !CALL.test(language)) sayMessage(scan);
   }
   return true;
 }
@@ -79,7 +79,7 @@ export function readFenced(scan: Scan, fence: Fence): boolean {
     const mayBeCall = /^(?:[[{<]|$)/.test(fence.held);
     if (!mayBeCall || fence.held.length > MOST_HELD) {
       fence.doubtful = false;
-      sayPhrase(scan);
+      sayMessage(scan);
     }
   }
   return true;
@@ -88,7 +88,7 @@ export function readFenced(scan: Scan, fence: Fence): boolean {
 /** The block is closed, or the answer over. */
 export function endFence(scan: Scan): void {
   const { doubtful, held } = scan.fence ?? { doubtful: false, held: "" };
-  if (doubtful && !holdsCall(held)) sayPhrase(scan);
+  if (doubtful && !holdsCall(held)) sayMessage(scan);
   scan.fence = undefined;
   scan.lineStart = true;
   scan.indent = 0;
@@ -98,7 +98,7 @@ export function endFence(scan: Scan): void {
 }
 
 /** As a sentence of its own. */
-function sayPhrase(scan: Scan): void {
-  speakWords(scan, scan.codePhrase);
+function sayMessage(scan: Scan): void {
+  speakWords(scan, scan.codeMessage);
   scan.spoken.stop();
 }

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { CODE_MESSAGE } from "../agent/prompt.ts";
 import { readAddress } from "./address.ts";
 import { endFence, readFenced } from "./fence.ts";
 import { readJson, readSkipped } from "./hidden.ts";
@@ -17,13 +18,10 @@ import { readInline } from "./inline.ts";
 import { readLineStart } from "./lines.ts";
 import { beginLine, createScan, type Scan, speak } from "./scan.ts";
 
-/** Said in place of a block of code, unless another phrase was given. */
-export const CODE_PHRASE = "I have some code for that, which I'll leave out.";
-
 /** What an owner may change about it. */
 export interface SpeechOptions {
-  /** A sentence to say in place of a block of code. Empty: nothing is said. */
-  codePhrase?: string;
+  /** Said in place of a block of code. Empty: nothing. Default: the agent's built-in words. */
+  codeMessage?: string;
 }
 
 /** Takes out of one answer what can't be spoken. */
@@ -52,9 +50,9 @@ export interface SpeechCleaner {
  * ```
  */
 export function createSpeechCleaner(
-  { codePhrase = CODE_PHRASE }: SpeechOptions = {},
+  { codeMessage = CODE_MESSAGE }: SpeechOptions = {},
 ): SpeechCleaner {
-  const scan = createScan(codePhrase);
+  const scan = createScan(codeMessage);
   /** Half a character, when the text was cut inside one. */
   let half = "";
 

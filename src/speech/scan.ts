@@ -71,11 +71,11 @@ export interface Scan {
   /** Up to here no JSON need be looked for. */
   prose: number;
   /** What stands for a block of code. */
-  codePhrase: string;
+  codeMessage: string;
 }
 
 /** Starts reading. */
-export function createScan(codePhrase: string): Scan {
+export function createScan(codeMessage: string): Scan {
   return {
     text: "",
     at: 0,
@@ -100,7 +100,7 @@ export function createScan(codePhrase: string): Scan {
     wrapped: false,
     json: undefined,
     prose: 0,
-    codePhrase,
+    codeMessage,
   };
 }
 

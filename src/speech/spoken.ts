@@ -50,9 +50,12 @@ const WORDY = /[\p{L}\p{N}\p{M}]/u;
 /** Makes it. */
 export function createSpoken(): Spoken {
   let out = "";
-  /** White space not yet out, and an opening bracket that may have to go. */
+  /** White space not yet out, and opening brackets that may have to go. */
   let gap = "";
+  /** The same once something was taken out in it: what little is needed of it. */
   let tidy = false;
+  let room: "" | " " | "\n" = "";
+  let brackets = 0;
   let apart = false;
   let orphaned = false;
   let next: "" | "cell" = "";
@@ -63,19 +66,17 @@ export function createSpoken(): Spoken {
 
   /** The gap as it is to be spoken, something having been taken out in it. */
   function tidied(text: string): string {
-    const open = gap.indexOf("(");
-    const space = open < 0 ? gap : gap.slice(0, open);
-    const brackets = open < 0 ? "" : gap.slice(open).replace(/\s/g, "");
-    if (last === "") return brackets;
-    if (next === "cell") return (ENDED.test(last) ? " " : comma()) + brackets;
-    if (space.includes("\n")) return `\n${brackets}`;
-    if (space !== "") {
-      const close = orphaned && NO_ROOM_BEFORE.test(text) && brackets === "";
-      return close ? "" : ` ${brackets}`;
+    const opening = "(".repeat(brackets);
+    if (last === "") return opening;
+    if (next === "cell") return (ENDED.test(last) ? " " : comma()) + opening;
+    if (room === "\n") return `\n${opening}`;
+    if (room === " ") {
+      const close = orphaned && NO_ROOM_BEFORE.test(text) && brackets === 0;
+      return close ? "" : ` ${opening}`;
     }
     const touching = apart && WORDY.test(text) &&
       (WORDY.test(last) || ENDED.test(last));
-    return touching && brackets === "" ? " " : brackets;
+    return touching && brackets === 0 ? " " : opening;
   }
 
   function comma(): string {
@@ -86,25 +87,26 @@ export function createSpoken(): Spoken {
   /** Whether the piece is left over from something that is gone. */
   function isOrphan(text: string): boolean {
     if (!orphaned) return false;
-    const open = gap.lastIndexOf("(");
-    if (text === ")" && open >= 0) {
-      gap = gap.slice(0, open);
+    if (text === ")" && brackets > 0) {
+      brackets--;
       return true;
     }
-    return ORPHAN.test(text) && open < 0 &&
-      (last === "" || gap.includes("\n") || ENDED.test(last));
+    return ORPHAN.test(text) && brackets === 0 &&
+      (last === "" || room === "\n" || ENDED.test(last));
   }
 
   function settle(text: string): void {
     out += tidy ? tidied(text) : gap;
-    gap = next = "";
+    gap = next = room = "";
+    brackets = 0;
     tidy = apart = orphaned = false;
   }
 
   return {
     say(text) {
       if (text === "(") {
-        gap += text;
+        if (!tidy) gap += text;
+        brackets++;
         return;
       }
       if (isOrphan(text)) return;
@@ -116,7 +118,10 @@ export function createSpoken(): Spoken {
       last = points.at(-1) ?? "";
     },
     space(text) {
-      gap += text;
+      if (!tidy) gap += text;
+      if (text === "" || brackets > 0) return;
+      if (text.includes("\n")) room = "\n";
+      else if (room === "") room = " ";
     },
     drop(gone) {
       tidy = true;
@@ -138,7 +143,8 @@ export function createSpoken(): Spoken {
       tidy = true;
       if (!begun) return;
       next = "cell";
-      gap = "";
+      gap = room = "";
+      brackets = 0;
     },
     take() {
       const taken = out;
@@ -146,8 +152,7 @@ export function createSpoken(): Spoken {
       return taken;
     },
     finish() {
-      gap = gap.replace(/\n$/, "");
-      out += tidy ? gap.replace(/\s/g, "") : gap;
+      out += tidy ? "(".repeat(brackets) : gap.replace(/\n$/, "");
       gap = "";
     },
   };

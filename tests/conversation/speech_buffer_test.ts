@@ -8,7 +8,10 @@ import {
 function speak(
   ...words: (string | { flush: true } | { say: string })[]
 ): string {
-  const buffer: SpeechBuffer = createSpeechBuffer(false);
+  const buffer: SpeechBuffer = createSpeechBuffer({
+    speechCleanup: false,
+    codeMessage: "",
+  });
   return words.map((word) => {
     if (typeof word === "string") return buffer.push(word);
     return "say" in word ? buffer.interject(word.say) : buffer.flush();
@@ -67,7 +70,10 @@ Deno.test("createSpeechBuffer() begins anew with each voice", () => {
 
 for (const cleanup of [true, false]) {
   Deno.test(`createSpeechBuffer() speaks all of a plain sentence with cleanup ${cleanup ? "on" : "off"}`, () => {
-    const buffer = createSpeechBuffer(cleanup);
+    const buffer = createSpeechBuffer({
+      speechCleanup: cleanup,
+      codeMessage: "",
+    });
     const spoken = [
       ..."Hello there, it is half past four.",
     ].map((letter) => buffer.push(letter)).join("") + buffer.flush();

@@ -1,6 +1,9 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { checkSecret, looksLikeExample } from "../../src/doctor/secret.ts";
+import { HttpError, parseJson } from "../../src/http.ts";
+import { parseEvent } from "../../src/layercode/events.ts";
 import { verify } from "../../src/layercode/verify.ts";
+import { startServer } from "../fakes/server.ts";
 import { inFolder, look, patient, serveOn, toLines } from "./_patient.ts";
 
 const GOOD = "whsec_0123456789abcdef";
@@ -56,13 +59,17 @@ Deno.test("checkSecret() asks the server that runs here", async () => {
       const [version, provider, model] = ["0.1.0", "echo", "echo"];
       return Response.json({ status: "ok", version, provider, model });
     }
+    const body = await request.bytes();
     const refusal = verify({
       signature: request.headers.get("layercode-signature"),
-      body: await request.bytes(),
+      body,
       secrets: [theirs],
       nowSeconds: Date.now() / 1000 + clockOffSeconds,
     });
-    if (refusal === undefined) return Response.json({ status: "ok" });
+    if (refusal === undefined) {
+      const error = assertThrows(() => parseEvent(parseJson(body)), HttpError);
+      return error.toResponse();
+    }
     const message = refusal === "expired" ? "check the clocks" : "no match";
     return Response.json({ error: { message } }, { status: 401 });
   });
@@ -78,4 +85,19 @@ Deno.test("checkSecret() asks the server that runs here", async () => {
   );
   const both = { ...env, LAYERCODE_WEBHOOK_SECRET: `another,${GOOD}` };
   assertMatch(await check(both), /\nok .*no\. 1\nfail .*than no\. 2/);
+});
+
+Deno.test("checkSecret() leaves no warning in the log of the server that it asks", async () => {
+  await using server = await startServer({
+    env: { LAYERCODE_WEBHOOK_SECRET: GOOD, HOST: "127.0.0.1" },
+  });
+  const before = server.lines.length;
+  const PORT = new URL(server.url).port;
+  const found = await check({ PORT, LAYERCODE_WEBHOOK_SECRET: GOOD });
+  assertMatch(found, /\nok .*the running server takes what is/);
+  await server.stop("SIGTERM");
+  assertEquals(
+    server.lines.slice(before).map(({ event }) => event),
+    ["server.stopping", "server.stopped"],
+  );
 });

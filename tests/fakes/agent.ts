@@ -17,5 +17,6 @@ export const agent: Agent = {
   toolFillerAfterMs: 0,
   maxAnswerTokens: 1_024,
   speechCleanup: true,
+  codeMessage: "I leave the code out.",
   contextTokens: 8_192,
 };

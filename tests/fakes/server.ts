@@ -20,12 +20,16 @@ export interface ServerOptions {
   flags?: string[];
   /** Where the sources are, with a slash at the end. Default: this repository. */
   sources?: string;
+  /** How many files it may have open, connections among them. */
+  openFiles?: number;
 }
 
 /** A server under way. */
 export interface RealServer extends AsyncDisposable {
   url: string;
   folder: string;
+  /** The process. */
+  pid: number;
   /** What it logged so far. */
   lines: Record<string, unknown>[];
   /** Sends a signal and waits for the end. */
@@ -93,8 +97,14 @@ export async function startServer(
   // Named, so that a tester's own Ollama stays out of it.
   const env = cleanEnv({ PORT: "0", LLM_PROVIDER: "echo", ...options.env });
   if (env.LLM_PROVIDER === "") delete env.LLM_PROVIDER;
-  const child = new Deno.Command(Deno.execPath(), {
+  const { openFiles } = options;
+  const limit = `ulimit -n ${openFiles} && exec "$0" "$@"`;
+  const [command, ...before] = openFiles === undefined
+    ? [Deno.execPath()]
+    : ["sh", "-c", limit, Deno.execPath()];
+  const child = new Deno.Command(command!, {
     args: [
+      ...before,
       "run",
       "-q",
       "--no-prompt",
@@ -148,6 +158,7 @@ export async function startServer(
   return {
     url: await listening.promise,
     folder,
+    pid: child.pid,
     lines,
     stop,
     async [Symbol.asyncDispose]() {

@@ -1,10 +1,12 @@
+import process from "node:process";
 import {
   assert,
   assertEquals,
   assertLess,
   assertLessOrEqual,
 } from "@std/assert";
-import { CODE_PHRASE, createSpeechCleaner } from "../../src/speech/mod.ts";
+import { CODE_MESSAGE } from "../../src/agent/prompt.ts";
+import { createSpeechCleaner } from "../../src/speech/mod.ts";
 
 /** An answer of a model, and what is to be heard of it. */
 interface Answer {
@@ -157,23 +159,39 @@ Deno.test("createSpeechCleaner() needs time in proportion to the text, whatever 
   ) {
     for (const [length, size] of [[100_000, 100_000], [25_000, 1]] as const) {
       const text = part.repeat(length / part.length);
-      const start = performance.now();
-      clean(cut(text, () => size));
+      const took = timeOf(() => clean(cut(text, () => size)));
       // About 0.4 s at worst; 100 KB to the square would take minutes.
-      assertLess(performance.now() - start, 5_000, JSON.stringify(part));
+      assertLess(took, 5_000, JSON.stringify(part));
     }
+  }
+  for (const part of ["😀 .", "😀\n.", "😀 (", "😀 ()", "<br>.", "| a ,"]) {
+    const [short, long] = [65_536, 262_144].map((length) => {
+      const text = part.repeat(length / part.length);
+      const once = () => timeOf(() => clean([text]));
+      return Math.min(once(), once());
+    });
+    // To the square, it would be sixteen times.
+    assertLess(long!, 8 * Math.max(short!, 20), JSON.stringify(part));
   }
 });
 
+/** How much of the processor's time this takes, in milliseconds. */
+function timeOf(run: () => void): number {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 Deno.test("createSpeechCleaner() says the owner's phrase for code, or nothing", () => {
   const text = "Run this:\n```sh\nls\n```\nDone.";
-  const spoken = [undefined, "Code folgt.", ""].map((codePhrase) => {
-    const options = codePhrase === undefined ? {} : { codePhrase };
+  const spoken = [undefined, "Code folgt.", ""].map((codeMessage) => {
+    const options = codeMessage === undefined ? {} : { codeMessage };
     const cleaner = createSpeechCleaner(options);
     return cleaner.push(text) + cleaner.end();
   });
   assertEquals(spoken, [
-    `Run this:\n${CODE_PHRASE}\nDone.`,
+    `Run this:\n${CODE_MESSAGE}\nDone.`,
     "Run this:\nCode folgt.\nDone.",
     "Run this:\nDone.",
   ]);
@@ -192,7 +210,7 @@ Deno.test("createSpeechCleaner() loses no word of any Markdown and lets no mark 
     const spoken = clean(cut(text, () => 1 + Math.floor(random() * 12)));
     const about = JSON.stringify({ seed, text, spoken });
     assertEquals(spoken.match(/w\d+w/g) ?? [], words, about);
-    const rest = spoken.replaceAll(CODE_PHRASE, "").replace(/w\d+w/g, "");
+    const rest = spoken.replaceAll(CODE_MESSAGE, "").replace(/w\d+w/g, "");
     assert(/^[\s.,:!?]*$/.test(rest), about);
     assert(!/ {2}|\s[.,:!?]|^[-+] |[.,:!?]{2}/m.test(spoken), about);
   }
