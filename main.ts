@@ -12,6 +12,7 @@ import { ConfigError, readConfig } from "./src/config.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import { createFloor } from "./src/conversation/floor.ts";
 import { readEnvironment } from "./src/environment.ts";
+import { makeToken } from "./src/guard.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
 import { createLog, explain, printError, printText } from "./src/log.ts";
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
   const store = createStore(config, log);
   const floor = createFloor();
   const secrets = await findSecrets(config, log);
+  const token = config.playgroundToken ?? makeToken();
 
   const { version } = deno;
   const { agent, allowedOrigins } = config;
@@ -58,6 +60,7 @@ async function main(): Promise<void> {
     config,
     webhook,
     secrets,
+    token,
     provider,
     store,
     floor,
@@ -102,10 +105,21 @@ async function main(): Promise<void> {
       store: store.name,
       dataDir: config.dataDir,
       ownSecret: config.webhookSecrets.length > 0,
-      playground: config.playground,
     };
-    if (config.log.format === "pretty") printText(toBanner(banner));
-    else log.info("server.listening", { ...banner, next: nextSteps(banner) });
+    const { entrance } = pages;
+    const page = (token: string) =>
+      entrance && `${url}${entrance}?token=${token}`;
+    if (config.log.format === "pretty") {
+      const whole = page(encodeURIComponent(token));
+      printText(toBanner({ ...banner, page: whole }));
+      return;
+    }
+    if (entrance) {
+      // Logs are sent on and kept: a token that outlives this start stays out.
+      const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
+      log.info("pages.address", { url: page(shown) });
+    }
+    log.info("server.listening", { ...banner, next: nextSteps(banner) });
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);

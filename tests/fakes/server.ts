@@ -22,6 +22,8 @@ export interface ServerOptions {
 /** A server under way. */
 export interface RealServer extends AsyncDisposable {
   url: string;
+  /** The address of a page with its token, as it was logged. */
+  page: string;
   folder: string;
   /** What it logged so far. */
   lines: Record<string, unknown>[];
@@ -136,8 +138,12 @@ export async function startServer(
     return await ended;
   }
 
+  const url = await listening.promise;
+  const { url: page = "none" } =
+    lines.find(({ event }) => event === "pages.address") ?? {};
   return {
-    url: await listening.promise,
+    url,
+    page: String(page),
     folder,
     lines,
     stop,
