@@ -146,6 +146,7 @@ async function createRedact(
     config.gemini.apiKey,
     config.layercode.apiKey,
     config.adminToken,
+    config.playgroundToken,
     await readKeptSecret(config.dataDir).catch(() => undefined),
     ...[config.gemini.baseUrl, config.layercode.apiUrl, config.ollama.host]
       .flatMap(passwordsIn),
