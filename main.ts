@@ -106,20 +106,16 @@ async function main(): Promise<void> {
       dataDir: config.dataDir,
       ownSecret: config.webhookSecrets.length > 0,
     };
-    const { entrance } = pages;
-    const page = (token: string) =>
-      entrance && `${url}${entrance}?token=${token}`;
+    const entrance = pages.entrance && `${url}${pages.entrance}?token=`;
     if (config.log.format === "pretty") {
-      const whole = page(encodeURIComponent(token));
-      printText(toBanner({ ...banner, page: whole }));
-      return;
-    }
-    if (entrance) {
+      const page = entrance && entrance + encodeURIComponent(token);
+      printText(toBanner({ ...banner, page }));
+    } else {
       // Logs are sent on and kept: a token that outlives this start stays out.
       const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
-      log.info("pages.address", { url: page(shown) });
+      if (entrance) log.info("pages.address", { url: entrance + shown });
+      log.info("server.listening", { ...banner, next: nextSteps(banner) });
     }
-    log.info("server.listening", { ...banner, next: nextSteps(banner) });
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);
