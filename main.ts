@@ -14,6 +14,7 @@ import { toCommonBeginning } from "./src/conversation/question.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
 import { readEnvironment } from "./src/environment.ts";
+import { makeToken } from "./src/guard.ts";
 import { createHealth, createReady } from "./src/health.ts";
 import { createAuthorize } from "./src/layercode/authorize.ts";
 import { createLog, explain, printError, printText } from "./src/log.ts";
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   const store = createStore(config, log);
   const activeTurns = createActiveTurns();
   const secrets = await findSecrets(config, log);
+  const token = config.playgroundToken ?? makeToken();
 
   const { version } = deno;
   const { agent, allowedOrigins } = config;
@@ -65,6 +67,7 @@ async function main(): Promise<void> {
     config,
     webhook,
     secrets,
+    token,
     provider,
     store,
     activeTurns,
@@ -111,10 +114,17 @@ async function main(): Promise<void> {
       store: store.name,
       dataDir: config.dataDir,
       ownSecret: config.webhookSecrets.length > 0,
-      playground: config.playground,
     };
-    if (config.log.format === "pretty") printText(toBanner(banner));
-    else log.info("server.listening", { ...banner, next: nextSteps(banner) });
+    const entrance = pages.entrance && `${url}${pages.entrance}?token=`;
+    if (config.log.format === "pretty") {
+      const page = entrance && entrance + encodeURIComponent(token);
+      printText(toBanner({ ...banner, page }));
+    } else {
+      // Logs are sent on and kept: a token that outlives this start stays out.
+      const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
+      if (entrance) log.info("pages.address", { url: entrance + shown });
+      log.info("server.listening", { ...banner, next: nextSteps(banner) });
+    }
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);

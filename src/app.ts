@@ -145,10 +145,8 @@ export function lastSegment(request: Request): string {
 /**
  * The answer at `/` where there is no page.
  *
- * @param why the page isn't there, where the owner may wonder
+ * @param playground how to get it, where there is one for others
  */
-export function createHome(version: string, why?: string): Handler {
-  const playground = why === undefined ? {} : { playground: why };
-  return () =>
-    json({ name: "parley", version, webhook: "/agent", ...playground });
+export function createHome(version: string, playground?: string): Handler {
+  return () => json({ name: "parley", version, webhook: "/agent", playground });
 }

@@ -21,18 +21,18 @@ export interface BannerParts {
   dataDir: string;
   /** Whether the owner gave a webhook secret, or one was made. */
   ownSecret: boolean;
-  /** Whether there is a page for trying the agent. */
-  playground: boolean;
+  /** The address of the page for trying the agent, if there is one, with its token. */
+  page?: string | undefined;
 }
 
 /** The next steps, one a line. */
 export function nextSteps(parts: BannerParts): string[] {
-  const { url, ownSecret, playground } = parts;
+  const { url, ownSecret, page } = parts;
   const { port } = new URL(url);
   return [
-    ...(playground ? [`Talk to it:         ${url}`] : []),
+    ...(page ? [`Talk to it:         ${page}`] : []),
     `${
-      playground ? "In a terminal:     " : "Talk to it:        "
+      page ? "In a terminal:     " : "Talk to it:        "
     } deno task say "Hello"`,
     `Look for mistakes:  deno task doctor`,
     `Open it to the web: cloudflared tunnel --url http://localhost:${port}`,

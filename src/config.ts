@@ -68,6 +68,8 @@ export interface Config {
   adminToken?: string;
   /** Whether `/` is the page for trying the agent. */
   playground: boolean;
+  /** Lets others than this machine have the pages. Without this, one is made at each start. */
+  playgroundToken?: string;
   /** The least serious level that is written; `json` for machines, `pretty` for people. */
   log: { level: LogLevel; format: "json" | "pretty" };
 }
@@ -190,6 +192,14 @@ export function readConfig(
     );
   }
 
+  const playgroundToken = text("PLAYGROUND_TOKEN");
+  if (playgroundToken && playgroundToken.length < LEAST_TOKEN_LENGTH) {
+    problems.push(
+      `PLAYGROUND_TOKEN: is shorter than ${LEAST_TOKEN_LENGTH} characters and could be guessed; ` +
+        "make one with openssl rand -hex 24, or unset it to have one made at each start",
+    );
+  }
+
   const config: Config = {
     port: whole("PORT", 3000, 0, 65_535),
     hostname: text("HOST") ??
@@ -236,6 +246,7 @@ export function readConfig(
       ["on", "off"],
       webhookSecrets.length > 0 ? "off" : "on",
     ) === "on",
+    ...given("playgroundToken", playgroundToken),
     log: {
       level: oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
       format: oneOf(
@@ -248,6 +259,9 @@ export function readConfig(
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
+
+/** The fewest characters of a token that strangers may try to guess. */
+const LEAST_TOKEN_LENGTH = 16;
 
 /** A timer for longer would ring at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -4,20 +4,16 @@
  *
  * @module
  */
-import type { Sender } from "./app.ts";
-
 /** A page to link to. */
 export interface Place {
   /** Its path; those below it belong to it. */
   href: string;
   /** What the link says. */
   name: string;
-  /** Whether a sender would get it. Without this, all do. */
-  isFor?: (request: Request, sender?: Sender) => boolean;
 }
 
 /** Writes the beginning of a page's header, as HTML. */
-export type Header = (request: Request, sender?: Sender) => string;
+export type Header = (request: Request) => string;
 
 /**
  * Makes the header of all pages.
@@ -25,13 +21,11 @@ export type Header = (request: Request, sender?: Sender) => string;
  * @param places all pages that are switched on, in their order
  */
 export function createHeader(places: readonly Place[]): Header {
-  return (request, sender) => {
+  return (request) => {
     const { pathname } = new URL(request.url);
-    const links = places
-      .filter(({ isFor }) => isFor?.(request, sender) ?? true)
-      .map(({ href, name }) =>
-        `<a href="${href}"${toCurrent(href, pathname)}>${name}</a>`
-      );
+    const links = places.map(({ href, name }) =>
+      `<a href="${href}"${toCurrent(href, pathname)}>${name}</a>`
+    );
     return `${BRAND}\n<nav aria-label="Pages">${links.join("\n")}</nav>`;
   };
 }

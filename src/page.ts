@@ -23,6 +23,8 @@ export interface PageOptions {
   allow?: Record<string, string>;
   /** Written where the file says `<!-- brand and pages -->`. */
   header?: Header;
+  /** HTTP status. Default: 200. */
+  status?: number;
 }
 
 /**
@@ -42,14 +44,15 @@ export function createPage(file: URL, options: PageOptions = {}): Handler {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
   };
-  const { header } = options;
+  const { header, status = 200 } = options;
   if (header === undefined) {
-    return async () => new Response(await Deno.readFile(file), { headers });
+    return async () =>
+      new Response(await Deno.readFile(file), { status, headers });
   }
-  return async (request, sender) => {
+  return async (request) => {
     const html = await Deno.readTextFile(file);
-    const begun = html.replace(PLACE, () => header(request, sender));
-    return new Response(begun, { headers });
+    const begun = html.replace(PLACE, () => header(request));
+    return new Response(begun, { status, headers });
   };
 }
 

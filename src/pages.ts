@@ -5,13 +5,14 @@
  * @module
  */
 import { createAdmin } from "./admin/mod.ts";
-import { createHome, type Handler, type Routes, type Sender } from "./app.ts";
+import { createHome, type Handler, type Routes } from "./app.ts";
 import type { Config } from "./config.ts";
 import type { ActiveTurns } from "./conversation/active_turns.ts";
+import { createGuard } from "./guard.ts";
 import { createHeader } from "./header.ts";
 import type { Log } from "./log.ts";
 import { createPage } from "./page.ts";
-import { createPlayground, isWelcome } from "./playground/mod.ts";
+import { createPlayground } from "./playground/mod.ts";
 import type { Provider } from "./providers/provider.ts";
 import type { SessionStore } from "./sessions/store.ts";
 import { createVoice } from "./voice/mod.ts";
@@ -24,6 +25,8 @@ export interface PagesParts {
   webhook: Handler;
   /** The webhook secrets; the playground signs with the first. */
   secrets: readonly string[];
+  /** Lets others than this machine have the playground and the voice page. */
+  token: string;
   /** Named by the playground. */
   provider: Provider;
   /** Where the kept conversations are. */
@@ -36,52 +39,46 @@ export interface PagesParts {
   log: Log;
 }
 
+/** The pages that are switched on. */
+export interface Pages {
+  /** Answers at `/`. */
+  home: Handler;
+  /** The rest. */
+  routes: Routes;
+  /** The path of the page to begin with that the token opens, if there is one. */
+  entrance?: "/" | "/voice";
+}
+
 /** Makes what answers at `/`, and the routes of every page that is switched on. */
-export function createPages(
-  parts: PagesParts,
-): { home: Handler; routes: Routes } {
-  const { config, webhook, provider, store, activeTurns, version, log } = parts;
+export function createPages(parts: PagesParts): Pages {
+  const { config, webhook, token, provider, store, activeTurns, version, log } =
+    parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
   const [secret] = parts.secrets;
-  const ownSecret = config.webhookSecrets.length > 0;
-  // A tunnel must not hand strangers the owner's model.
-  const isLocalOnly = ownSecret;
-  const otherwise = createHome(
-    version,
-    config.playground
-      ? "not through a proxy or a tunnel" +
-        (isLocalOnly ? ", and beside a secret for its own machine alone" : "")
-      : undefined,
-  );
+  const hasSecret = config.webhookSecrets.length > 0;
 
   const hasPlayground = config.playground && secret !== undefined;
   const hasVoice = apiKey !== undefined && agentId !== undefined;
   const hasAdmin = adminToken !== undefined;
   const header = createHeader([
-    ...hasPlayground
-      ? [{
-        href: "/",
-        name: "Playground",
-        isFor: (request: Request, sender?: Sender) =>
-          isWelcome(request, sender, isLocalOnly),
-      }]
-      : [],
+    ...hasPlayground ? [{ href: "/", name: "Playground" }] : [],
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
+  const guard = createGuard({ token, hasSecret, header });
 
   const playground = hasPlayground
     ? createPlayground({
       webhook,
       secret,
-      isLocalOnly,
-      secretPlace: ownSecret
+      guard,
+      secretPlace: hasSecret
         ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
         : { file: `${config.dataDir}/webhook-secret` },
       version,
       provider,
       header,
-      otherwise,
+      otherwise: createHome(version, "at the address printed at the start"),
     })
     : undefined;
   const voice = hasVoice
@@ -90,6 +87,7 @@ export function createPages(
       apiUrl,
       registry: config.npmRegistry,
       version,
+      guard,
       header,
       log,
     })
@@ -98,7 +96,7 @@ export function createPages(
     ? createAdmin({ token: adminToken, store, activeTurns, header })
     : undefined;
   return {
-    home: playground?.home ?? otherwise,
+    home: playground?.home ?? createHome(version),
     routes: {
       "/page.css": { GET: file("page.css") },
       "/dom.js": { GET: file("dom.js") },
@@ -106,6 +104,11 @@ export function createPages(
       ...voice,
       ...admin,
     },
+    ...hasPlayground
+      ? { entrance: "/" }
+      : hasVoice
+      ? { entrance: "/voice" }
+      : {},
   };
 }
 

@@ -282,6 +282,12 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     true,
   ],
 
+  [
+    { PLAYGROUND_TOKEN: "0123456789abcdef" },
+    (c) => c.playgroundToken,
+    "0123456789abcdef",
+  ],
+
   [{ LOG_LEVEL: "debug" }, (c) => c.log.level, "debug"],
   [{ LOG_LEVEL: "warn" }, (c) => c.log.level, "warn"],
   [{ LOG_LEVEL: "error" }, (c) => c.log.level, "error"],
@@ -335,6 +341,7 @@ const NAMES = [
   "ALLOWED_ORIGINS",
   "ADMIN_TOKEN",
   "PLAYGROUND",
+  "PLAYGROUND_TOKEN",
   "LOG_LEVEL",
   "LOG_FORMAT",
 ];
@@ -368,6 +375,12 @@ Deno.test("readConfig() takes every line of .env.example, and there is one for e
 
 /** Settings that can't be used, and what must be said about each. */
 const INVALID: [env: Env, ...mentions: string[]][] = [
+  [
+    { PLAYGROUND_TOKEN: "fifteen letters" },
+    "PLAYGROUND_TOKEN",
+    "16 characters",
+    "openssl rand",
+  ],
   [{ PORT: "http" }, "PORT", '"http"', "65535"],
   [{ PORT: "-1" }, "PORT", '"-1"'],
   [{ PORT: "65536" }, "PORT", '"65536"'],

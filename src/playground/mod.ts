@@ -5,16 +5,14 @@
  *
  * @module
  */
-import { type Handler, notFound, type Routes } from "../app.ts";
+import type { Handler, Routes } from "../app.ts";
+import type { Guard } from "../guard.ts";
 import { json, readBody } from "../http.ts";
 import { DETAILS_HEADER } from "../layercode/sse.ts";
 import { sign } from "../layercode/verify.ts";
 import type { Header } from "../header.ts";
 import { createPage } from "../page.ts";
 import type { Provider } from "../providers/provider.ts";
-import { isWelcome } from "./guard.ts";
-
-export { isWelcome };
 
 /** What the playground is made of. */
 export interface PlaygroundParts {
@@ -22,8 +20,8 @@ export interface PlaygroundParts {
   webhook: Handler;
   /** The webhook secret to sign with. */
   secret: string;
-  /** Whether only this machine may have it: beside a secret of the owner's. */
-  isLocalOnly: boolean;
+  /** Says who may have it. */
+  guard: Guard;
   /** Where the secret is to be found, for the commands that the page copies. */
   secretPlace: { variable: string } | { file: string };
   /** Parley's own version. */
@@ -32,7 +30,7 @@ export interface PlaygroundParts {
   provider: Provider;
   /** What the page begins with. */
   header: Header;
-  /** Answers at `/` where the playground is not for the sender. */
+  /** Answers programs at `/` that may not have the playground. */
   otherwise: Handler;
 }
 
@@ -40,19 +38,10 @@ export interface PlaygroundParts {
 export function createPlayground(
   parts: PlaygroundParts,
 ): { home: Handler; routes: Routes } {
-  const { webhook, secret, secretPlace, version, provider, header } = parts;
+  const { webhook, secret, guard, secretPlace, version, provider } = parts;
 
-  function guard(handler: Handler, otherwise: Handler): Handler {
-    return (request, sender) =>
-      isWelcome(request, sender, parts.isLocalOnly)
-        ? handler(request, sender)
-        : otherwise(request, sender);
-  }
-  function hidden(): never {
-    throw notFound();
-  }
   function file(name: string): Handler {
-    return guard(createPage(new URL(`./${name}`, import.meta.url)), hidden);
+    return guard.part(createPage(new URL(`./${name}`, import.meta.url)));
   }
 
   async function turn(request: Request): Promise<Response> {
@@ -75,16 +64,18 @@ export function createPlayground(
   }
 
   return {
-    home: guard(
-      createPage(new URL("./page.html", import.meta.url), { header }),
+    home: guard.page(
+      createPage(new URL("./page.html", import.meta.url), {
+        header: parts.header,
+      }),
       parts.otherwise,
     ),
     routes: {
       ...Object.fromEntries(
         FILES.map((name) => [`/playground/${name}`, { GET: file(name) }]),
       ),
-      "/playground/info": { GET: guard(info, hidden) },
-      "/playground/turn": { POST: guard(turn, hidden) },
+      "/playground/info": { GET: guard.part(info) },
+      "/playground/turn": { POST: guard.part(turn) },
     },
   };
 }

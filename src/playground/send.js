@@ -89,7 +89,7 @@ async function toError(response) {
   }
   if (response.status === 404) {
     return new SendError(
-      "Parley has no playground here: it was switched off (PLAYGROUND), or this page came through a proxy or a tunnel.",
+      "Parley has no playground any more: it was switched off (PLAYGROUND).",
       false,
     );
   }

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Handler, Routes } from "../app.ts";
+import type { Guard } from "../guard.ts";
 import type { Header } from "../header.ts";
 import { json } from "../http.ts";
 import type { Log } from "../log.ts";
@@ -22,6 +23,8 @@ export interface VoiceParts {
   registry: string;
   /** Parley's own version. */
   version: string;
+  /** Says who may have the page, which spends the owner's balance. */
+  guard: Guard;
   /** What the page begins with. */
   header: Header;
   /** Told when the SDK can't be had. */
@@ -37,7 +40,7 @@ const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
 /** Makes the voice page and what it asks for. */
 export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, registry, version, header, log } = parts;
+  const { agentId, apiUrl, registry, version, guard, header, log } = parts;
   const socket = toSocketUrl(apiUrl);
   const allow = {
     "connect-src": [
@@ -67,13 +70,13 @@ export function createVoice(parts: VoiceParts): Routes {
     return createPage(new URL(`./${name}`, import.meta.url), options);
   }
   return {
-    "/voice": { GET: file("voice.html", { allow, header }) },
-    "/voice/voice.css": { GET: file("voice.css") },
-    "/voice/voice.js": { GET: file("voice.js") },
-    "/voice/transcript.js": { GET: file("transcript.js") },
-    "/voice/trouble.js": { GET: file("trouble.js") },
-    "/voice/sdk.js": { GET: createSdk({ registry, log }) },
-    "/voice/info": { GET: () => json(info) },
+    "/voice": { GET: guard.page(file("voice.html", { allow, header })) },
+    "/voice/voice.css": { GET: guard.part(file("voice.css")) },
+    "/voice/voice.js": { GET: guard.part(file("voice.js")) },
+    "/voice/transcript.js": { GET: guard.part(file("transcript.js")) },
+    "/voice/trouble.js": { GET: guard.part(file("trouble.js")) },
+    "/voice/sdk.js": { GET: guard.part(createSdk({ registry, log })) },
+    "/voice/info": { GET: guard.part(() => json(info)) },
   };
 }
 

@@ -158,7 +158,7 @@ export function test(
           async () => words.test(await page.locator("#status").innerText()),
           `the status is ${words}`,
         );
-      await page.goto(`${server.url.replace("127.0.0.1", name)}/voice`);
+      await page.goto(server.page.replace("127.0.0.1", name));
       await play({ page, platform, status, log });
     },
   });

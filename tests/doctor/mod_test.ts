@@ -74,6 +74,7 @@ Deno.test("runChecks() takes every secret out of what others say", async () => {
     LAYERCODE_API_KEY: "layercode-key",
     GOOGLE_GENERATIVE_AI_API_KEY: "gemini-key",
     ADMIN_TOKEN: "admin-token-0123456789",
+    PLAYGROUND_TOKEN: "playground-token-01234",
     OLLAMA_HOST: "http://me:passphrase@127.0.0.1:1",
   };
   const said = Object.values(env).join(" ");

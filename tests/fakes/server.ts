@@ -27,6 +27,8 @@ export interface ServerOptions {
 /** A server under way. */
 export interface RealServer extends AsyncDisposable {
   url: string;
+  /** The address of a page with its token, as it was logged. */
+  page: string;
   folder: string;
   /** The process. */
   pid: number;
@@ -155,8 +157,12 @@ export async function startServer(
     return await ended;
   }
 
+  const url = await listening.promise;
+  const { url: page = "none" } =
+    lines.find(({ event }) => event === "pages.address") ?? {};
   return {
-    url: await listening.promise,
+    url,
+    page: String(page),
     folder,
     pid: child.pid,
     lines,

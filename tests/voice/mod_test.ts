@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Handler } from "../../src/app.ts";
+import type { Guard } from "../../src/guard.ts";
 import { createHeader } from "../../src/header.ts";
 import { createLog } from "../../src/log.ts";
 import { createVoice, type VoiceParts } from "../../src/voice/mod.ts";
@@ -7,12 +8,16 @@ import { startServer } from "../fakes/server.ts";
 
 const log = createLog({ level: "error", format: "json", write() {} });
 
+/** Lets everybody in; `tests/guard_test.ts` is about the others. */
+const OPEN: Guard = { page: (handler) => handler, part: (handler) => handler };
+
 function voice(parts: Partial<VoiceParts> = {}) {
   const routes = createVoice({
     agentId: "agent_1",
     apiUrl: "https://api.layercode.com",
     registry: "http://127.0.0.1:9",
     version: "1.2.3",
+    guard: OPEN,
     header: createHeader([]),
     log,
     ...parts,
@@ -53,6 +58,15 @@ Deno.test("createVoice() serves all that the page asks for", async () => {
     assertEquals(response.status, 200, path);
     assertMatch(response.headers.get("content-type") ?? "", /^text\//);
     assert((await response.text()).length > 0, path);
+  }
+});
+
+Deno.test("createVoice() keeps the page and all that it asks for behind the guard", async () => {
+  const closed = () => () => new Response("closed", { status: 403 });
+  const get = voice({ guard: { page: closed, part: closed } });
+  const names = ["voice.css", "voice.js", "transcript.js", "trouble.js"];
+  for (const name of ["", "/info", "/sdk.js", ...names.map((n) => `/${n}`)]) {
+    assertEquals((await get(`/voice${name}`)).status, 403, name);
   }
 });
 
