@@ -5,7 +5,7 @@ ENV DENO_DIR=/deno-dir
 COPY deno.json deno.lock main.ts layercode.config.jso[n] ./
 COPY src ./src
 # All files, because some packages are loaded when they are first needed.
-RUN find main.ts src -name '*.ts' -exec deno cache {} + && mkdir /data
+RUN find main.ts src -name '*.ts' -exec deno cache --frozen {} + && mkdir /data
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=denoland/deno:bin-2.9.6 /deno /bin/deno

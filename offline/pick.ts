@@ -3,6 +3,10 @@
  * `@std`, or nothing when the real packages are cached or can be downloaded:
  *
  *     deno run $(deno task -q std) main.ts
+ *     deno test --lock=tests/deno.lock $(deno task -q std tests) tests
+ *
+ * With `tests` it looks for the packages of the tests, too, which a server does
+ * without, in the versions of the tests' lockfile.
  *
  * `STD_SOURCE` decides: `jsr` never takes the stand-ins, `offline` always does,
  * `auto`, the default, takes them when the registry is out of reach. Nothing
@@ -17,6 +21,7 @@ import map from "../deno.offline.json" with { type: "json" };
 
 const FLAG = "--import-map=deno.offline.json";
 const ADVICE = "STD_SOURCE=offline saves the wait";
+const FOR_TESTS_ALONE = ["@std/assert"];
 
 /** How long the registry may take. */
 export interface Patience {
@@ -29,19 +34,26 @@ export interface Patience {
 /**
  * Looks whether the real packages can be had, downloading what is missing.
  *
+ * @param withTests Whether the packages of the tests are needed, too.
  * @param patience How long to wait for a registry that says nothing, which Deno
  * itself would do for ever.
  * @returns Why they cannot, or `undefined` when they can or when Deno has an
  * error to show that is none of the network's.
  */
 export async function findObstacle(
+  withTests: boolean,
   patience: Patience = { answerMs: 1_000, downloadMs: 30_000 },
 ): Promise<string | undefined> {
   const child = new Deno.Command(Deno.execPath(), {
     // `cache` fetches types as well, which `check` and `test` need. `--frozen`
     // keeps the lockfile's versions and hashes in force and the file untouched:
     // that it lacks the packages is said only when all are downloaded.
-    args: ["cache", "--frozen", ...realPackages()],
+    args: [
+      "cache",
+      "--frozen",
+      ...(withTests ? ["--lock=tests/deno.lock"] : []),
+      ...realPackages(withTests),
+    ],
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -79,12 +91,13 @@ export async function findObstacle(
 }
 
 /** "@std/http/x" in the offline map is `jsr:@std/http@^1/x` in deno.json's. */
-function realPackages(): string[] {
+function realPackages(withTests: boolean): string[] {
   const ranges: Record<string, string> = config.imports;
   return Object.keys(map.imports).flatMap((name) => {
     const [, pkg = "", path = ""] = /^(@std\/[^/]+)(.*)$/.exec(name) ?? [];
     const range = ranges[pkg];
-    return range === undefined ? [] : [range + path];
+    const isNeeded = withTests || !FOR_TESTS_ALONE.includes(pkg);
+    return range === undefined || !isNeeded ? [] : [range + path];
   });
 }
 
@@ -135,7 +148,7 @@ async function main(): Promise<number> {
       reason = "STD_SOURCE=offline";
       break;
     case "auto":
-      reason = await findObstacle();
+      reason = await findObstacle(Deno.args.includes("tests"));
       break;
     default:
       await say(

@@ -1,7 +1,8 @@
 /**
- * The Dockerfile carried out without Docker: its stages in a temporary folder,
- * and its container as a process of a user without rights, in a tree that
- * nobody may write.
+ * The Dockerfile carried out without Docker: its stages in a temporary folder
+ * that holds what it copies and nothing else, and its container as a process of
+ * a user without rights, in a tree that nobody may write. What stands in for
+ * `@std`, where JSR is out of reach, lies in a folder of its own beside them.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import {
   parseDockerfile,
   type Stage,
 } from "./_docker_file.ts";
-import { stdFlags } from "./fakes/server.ts";
+import { networkEnv, stdFlags } from "./fakes/server.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
@@ -40,14 +41,16 @@ export async function buildImage(): Promise<Image> {
   if (stage === undefined) throw new Error("The Dockerfile has no stage");
 
   const folder = await Deno.makeTempDir({ prefix: "parley-image-" });
+  const map = `${folder}/stand-ins/deno.offline.json`;
   async function remove(): Promise<void> {
     await run("chmod", ["-R", "u+w", folder]);
     await Deno.remove(folder, { recursive: true });
   }
   try {
     await Deno.chmod(folder, 0o755);
+    await copyStandIns(map);
     for (const stage of stages) {
-      await build(stage, (name) => `${folder}/${name ?? "last"}`, files);
+      await build(stage, (name) => `${folder}/${name ?? "last"}`, files, map);
     }
     await protect(`${folder}/last`);
   } catch (error) {
@@ -61,7 +64,7 @@ export async function buildImage(): Promise<Image> {
     spawn(command, env = {}) {
       const [program = "", ...args] = command.map((word) => here(word, root));
       return new Deno.Command(program, {
-        args: withStandIns(args, root),
+        args: withStandIns(args, map),
         ...(isRoot() ? { uid: NONROOT, gid: NONROOT } : {}),
         cwd: here(stage.workdir, root),
         clearEnv: true,
@@ -85,6 +88,7 @@ async function build(
   stage: Stage,
   rootOf: (name?: string) => string,
   files: readonly string[],
+  map: string,
 ): Promise<void> {
   const root = rootOf(stage.name);
   const cwd = here(stage.workdir, root);
@@ -92,11 +96,10 @@ async function build(
   await Deno.mkdir(`${root}/bin`);
   for (const step of stage.steps) {
     if (step.type === "run") {
-      if (stdFlags().length > 0) await copyStandIns(cwd);
-      const [command = ""] = withStandIns([here(step.command, root)], root);
+      const [command = ""] = withStandIns([here(step.command, root)], map);
       const path = `${Deno.execPath().replace(/\/[^/]+$/, "")}:/usr/bin:/bin`;
-      const env = { ...envOf(stage, root), PATH: path };
-      await run("sh", ["-ec", command], { cwd, env });
+      const env = { ...networkEnv(), ...envOf(stage, root), PATH: path };
+      await run("sh", ["-ec", command], { cwd, env, clearEnv: true });
       continue;
     }
     const to = step.to.startsWith("/")
@@ -126,22 +129,21 @@ async function protect(root: string): Promise<void> {
   await run("chmod", ["u+w", `${root}/data`]);
 }
 
-/** Where JSR can't be reached: what stands in for it, as in all tests. */
-async function copyStandIns(to: string): Promise<void> {
-  await Deno.copyFile(
-    `${ROOT}deno.offline.json`,
-    `${to}/deno.offline.json`,
-  );
+/** The import map of the stand-ins and what it points to, outside the image. */
+async function copyStandIns(map: string): Promise<void> {
+  const to = map.replace(/\/[^/]+$/, "");
   await Deno.mkdir(`${to}/offline`, { recursive: true });
+  await Deno.copyFile(`${ROOT}deno.offline.json`, map);
   for await (const { name } of Deno.readDir(`${ROOT}offline`)) {
     await Deno.copyFile(`${ROOT}offline/${name}`, `${to}/offline/${name}`);
   }
+  await run("chmod", ["-R", "a+rX", to]);
 }
 
 /** Gives `deno cache` and `deno run` the flag that points to the stand-ins. */
-function withStandIns(words: readonly string[], root: string): string[] {
+function withStandIns(words: readonly string[], map: string): string[] {
   if (stdFlags().length === 0) return [...words];
-  const flag = `--import-map=${root}/app/deno.offline.json`;
+  const flag = `--import-map=${map}`;
   return words.flatMap((word) =>
     word === "run"
       ? [word, flag]

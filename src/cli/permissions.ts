@@ -1,12 +1,11 @@
 /**
- * `deno task permissions`: prints the flags that let the server read this
- * folder and use `DATA_DIR` and the KV file that `SESSION_STORE` may name, and
- * nothing else on the disk.
+ * Prints the flags that let the server read this folder and use `DATA_DIR` and
+ * the KV file that `SESSION_STORE` may name, and nothing else on the disk.
+ * `deno task flags` runs it, once it is known where `@std` comes from.
  *
  * @module
  */
-// Not `@std/dotenv`: this runs before it is known where that comes from.
-import { parse } from "../../offline/dotenv.ts";
+import { readEnvironment } from "../environment.ts";
 
 /**
  * The flags for a data folder and a KV file; where a path is one that no flag
@@ -26,17 +25,14 @@ export function findKvFile(sessionStore: string): string | undefined {
   return path;
 }
 
+/** The server's settings; where they can't be read, the server says why. */
 async function readSettings(): Promise<Record<string, string>> {
   const real = Deno.env.toObject();
   try {
-    const file = parse(await Deno.readTextFile(".env"));
-    for (const [name, value] of Object.entries(file)) {
-      if (!real[name]?.trim()) real[name] = value;
-    }
+    return (await readEnvironment(real)).env;
   } catch {
-    // None, or a broken one: the server says so itself.
+    return real;
   }
-  return real;
 }
 
 if (import.meta.main) {

@@ -217,6 +217,6 @@ Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () =
 
 Deno.test("deno task doctor may write the data folder alone", () => {
   const { doctor } = deno.tasks;
-  assertStringIncludes(doctor, "$(deno task -q permissions)");
+  assertStringIncludes(doctor, "$(deno task -q flags)");
   assert(!/\s-[a-zA-Z]*A|--allow-(all|run|sys|ffi)/.test(doctor));
 });

@@ -7,6 +7,8 @@
  */
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import deno from "../../deno.json" with { type: "json" };
+import { findKvFile, toFlags } from "../../src/cli/permissions.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -46,29 +48,68 @@ export function stdFlags(): string[] {
 }
 
 /** An environment of its own: nothing of the tester's settings gets in. */
-export function cleanEnv(more: Record<string, string> = {}) {
+export function cleanEnv(
+  more: Record<string, string> = {},
+): Record<string, string> {
   const kept = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME", "TMPDIR"];
-  const env: Record<string, string> = { NO_COLOR: "1" };
-  for (const name of kept) {
-    const value = Deno.env.get(name);
-    if (value !== undefined) env[name] = value;
-  }
-  return { ...env, ...more };
+  return { NO_COLOR: "1", ...pickEnv(kept), ...more };
 }
 
-/** Runs one of the project's programs to its end. */
+/** What this machine needs to reach the npm registry, and nothing else. */
+export function networkEnv(): Record<string, string> {
+  const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+  const trust = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT"];
+  return {
+    NO_COLOR: "1",
+    // Deno 2.5 trusts Mozilla's certificates alone unless it is told otherwise.
+    DENO_TLS_CA_STORE: "mozilla,system",
+    // Its .npmrc may name another registry.
+    ...pickEnv(["HOME", "NPM_CONFIG_REGISTRY", ...trust, ...proxies]),
+  };
+}
+
+function pickEnv(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+}
+
+/**
+ * The flags that the project's task gives a program, which a user has as well.
+ * A user's working folder holds the sources, too; a test's doesn't.
+ */
+function flagsOf(
+  program: string,
+  env: Record<string, string>,
+  sources: string,
+): string[] {
+  const line = Object.values(deno.tasks).find((task) =>
+    task.includes(` ${program}`)
+  );
+  const words = line?.split("deno run ").find((part) => part.includes(program));
+  if (words === undefined) throw new Error(`No task runs ${program}`);
+  const folders = words.includes("deno task -q flags")
+    ? toFlags(env.DATA_DIR ?? "./data", findKvFile(env.SESSION_STORE ?? ""))
+    : "";
+  return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${folders}`.split(" ")
+    .filter((word) => /^-q$|^--(frozen|no-prompt|allow-)/.test(word))
+    .map((word) => word.replace("--allow-read=", `--allow-read=${sources},`));
+}
+
+/** Runs one of the project's programs to its end, as its task does. */
 export async function runProgram(
   program: string,
   args: string[],
   options: ServerOptions & { input?: string } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { sources = ROOT.pathname } = options;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      "-q",
-      "-A",
+      ...flagsOf(program, options.env ?? {}, sources),
       ...stdFlags(),
-      (options.sources ?? ROOT.pathname) + program,
+      sources + program,
       ...args,
     ],
     cwd: options.folder ?? ROOT.pathname,
@@ -109,6 +150,7 @@ export async function startServer(
       ...before,
       "run",
       "-q",
+      "--frozen",
       "--no-prompt",
       ...options.flags ?? [
         "--allow-net",

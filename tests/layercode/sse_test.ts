@@ -1,4 +1,5 @@
-import { streamResponse } from "@layercode/node-server-sdk";
+// deno-lint-ignore no-import-prefix -- for tests alone, so not in deno.json
+import { streamResponse } from "npm:@layercode/node-server-sdk@1.2.1";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import {

@@ -1,4 +1,5 @@
-import { verifySignature } from "@layercode/node-server-sdk";
+// deno-lint-ignore no-import-prefix -- for tests alone, so not in deno.json
+import { verifySignature } from "npm:@layercode/node-server-sdk@1.2.1";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   sign,

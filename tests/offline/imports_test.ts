@@ -5,10 +5,12 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import deno from "../../deno.json" with { type: "json" };
 
 const ROOT = new URL("../../", import.meta.url);
-const SOURCES = ["main.ts", "src", "tests", "offline", "bench"];
+const SERVER = ["main.ts", "src"];
+const SOURCES = [...SERVER, "tests", "offline"];
 const SPECIFIER = /\b(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
 
 type Imports = Record<string, string>;
@@ -16,7 +18,7 @@ type Imports = Record<string, string>;
 /** The parts of a lockfile that hold what was resolved. */
 interface Lock {
   specifiers?: Record<string, string>;
-  jsr?: Record<string, unknown>;
+  jsr?: Record<string, { integrity: string }>;
   redirects?: unknown;
   remote?: unknown;
   workspace?: { links?: unknown };
@@ -38,37 +40,49 @@ async function importsOf(name: string): Promise<Imports> {
   return file.imports;
 }
 
-/** The TypeScript files at or below a path; none when it does not exist. */
+/** The files of code at or below a path, those for browsers included. */
 async function* sources(url: URL): AsyncGenerator<URL> {
-  if (url.pathname.endsWith(".ts")) {
+  if (/\.[jt]s$/.test(url.pathname)) {
     yield url;
     return;
   }
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(url)) {
-      if (isDirectory) yield* sources(new URL(`${name}/`, url));
-      else if (name.endsWith(".ts")) yield new URL(name, url);
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  for await (const { name, isDirectory } of Deno.readDir(url)) {
+    if (isDirectory) yield* sources(new URL(`${name}/`, url));
+    else if (/\.[jt]s$/.test(name)) yield new URL(name, url);
   }
 }
 
-/** All that the sources import, as `specifier in file`. */
-async function imported(): Promise<{ specifier: string; file: string }[]> {
-  const found: { specifier: string; file: string }[] = [];
-  for (const source of SOURCES) {
-    const url = new URL(source.endsWith(".ts") ? source : `${source}/`, ROOT);
+/** What a file asks for, and which file it is. */
+interface Import {
+  specifier: string;
+  file: string;
+}
+
+/** All that the files at or below some paths import. */
+async function imported(paths: readonly string[]): Promise<Import[]> {
+  const found: Import[] = [];
+  for (const path of paths) {
+    const url = new URL(/\.[jt]s$/.test(path) ? path : `${path}/`, ROOT);
     for await (const file of sources(url)) {
-      for (const match of (await Deno.readTextFile(file)).matchAll(SPECIFIER)) {
-        found.push({
-          specifier: match[1] ?? "",
-          file: file.href.slice(ROOT.href.length),
-        });
+      for (const specifier of await specifiersIn(file)) {
+        found.push({ specifier, file: file.href.slice(ROOT.href.length) });
       }
     }
   }
   return found;
+}
+
+/** Without the examples in comments, whose lines begin with a star. */
+async function specifiersIn(file: URL): Promise<string[]> {
+  const code = (await Deno.readTextFile(file)).replaceAll(/^\s*\*.*$/gm, "");
+  return [...code.matchAll(SPECIFIER)].map((match) => match[1] ?? "");
+}
+
+/** The name in deno.json that a specifier begins with: "zod" of "zod/mini". */
+function nameOf(specifier: string, imports: Imports): string | undefined {
+  return Object.keys(imports).find((name) =>
+    specifier === name || specifier.startsWith(`${name}/`)
+  );
 }
 
 Deno.test("deno.offline.json has nothing but imports", async () => {
@@ -108,40 +122,89 @@ Deno.test("deno.offline.json has a stand-in of each JSR package, and of no other
 
 Deno.test("the sources import of @std only what has a stand-in", async () => {
   const standIns = await importsOf("deno.offline.json");
-  const without = (await imported()).filter(({ specifier }) =>
+  const without = (await imported(SOURCES)).filter(({ specifier }) =>
     specifier.startsWith("@std/") && !(specifier in standIns)
   );
   assertEquals(without, []);
 });
 
-Deno.test("the sources import packages by their names in deno.json only", async () => {
-  // What only the tests in a browser need is not in deno.json, so that nobody
-  // who only starts Parley downloads it.
-  const direct = (await imported()).filter(({ specifier, file }) =>
+Deno.test("the sources import packages by their names in deno.json, tests alone others", async () => {
+  const imports = await importsOf("deno.json");
+  const reached = await imported(SERVER);
+  const direct = (await imported(SOURCES)).filter(({ specifier, file }) =>
     /^(?:jsr|npm|https?):/.test(specifier) &&
-    file !== "tests/browser/_browser.ts"
+    // Exactly one version, of what no source but a test needs.
+    !(file.startsWith("tests/") && /^npm:.+@\d+\.\d+\.\d+$/.test(specifier))
   );
   assertEquals(direct, []);
+  // What only tests need would be downloaded with a first start.
+  const forTestsAlone = Object.entries(imports).filter(([name, to]) =>
+    to.startsWith("npm:") &&
+    !reached.some(({ specifier }) => nameOf(specifier, imports) === name)
+  );
+  assertEquals(forTestsAlone, [], "name them in the tests, with `npm:`");
 });
 
-Deno.test("deno.lock has nothing but packages", async () => {
-  const lock = await read<Lock>("deno.lock") ?? {};
-  assertEquals(lock.remote, undefined);
-  assertEquals(lock.redirects, undefined);
-  assertEquals(lock.workspace?.links, undefined);
+Deno.test("main.ts and src import nothing from outside but packages and deno.json", async () => {
+  const imports = await importsOf("deno.json");
+  const leaving = (await imported(SERVER)).filter(({ specifier, file }) => {
+    // A page asks the server for it.
+    if (file.endsWith(".js") && specifier.startsWith("/")) return false;
+    if (!/^(?:\.|\/|file:)/.test(specifier)) {
+      return !specifier.startsWith("node:") &&
+        nameOf(specifier, imports) === undefined;
+    }
+    const { href } = new URL(specifier, new URL(file, ROOT));
+    return href !== new URL("deno.json", ROOT).href &&
+      !href.startsWith(new URL("src/", ROOT).href);
+  });
+  assertEquals(leaving, [], "the image holds main.ts, src and deno.json alone");
 });
 
-Deno.test("deno.lock has no JSR packages where only the stand-ins are in use", async () => {
-  // Where JSR is reachable Deno adds them to the file by itself; no test can
-  // forbid it. But hashes taken from a registry that is not JSR must not be
-  // committed: everyone who has the real one would fail to start.
-  if (!import.meta.resolve("@std/assert").startsWith("file:")) return;
-  const lock = await read<Lock>("deno.lock") ?? {};
-  const others = [
-    ...Object.keys(lock.specifiers ?? {}).filter((name) =>
-      !name.startsWith("npm:")
-    ),
-    ...Object.keys(lock.jsr ?? {}),
-  ];
-  assertEquals(others, [], "restore it with `git checkout deno.lock`");
+Deno.test("deno.lock names what main.ts and src reach, and nothing else", async () => {
+  const imports = await importsOf("deno.json");
+  const names = (await imported(SERVER)).flatMap(({ specifier }) =>
+    nameOf(specifier, imports) ?? []
+  );
+  const lock = await read<Lock>("deno.lock");
+  assertEquals(
+    Object.keys(lock?.specifiers ?? {}).map((key) => toRange(key)).sort(),
+    [...new Set(names.map((name) => toRange(imports[name] ?? "")))].sort(),
+    "git checkout deno.lock && deno task lock",
+  );
+});
+
+/** A lockfile's spelling of `npm:a@^1/path` and `jsr:a@^1`, without its caret. */
+function toRange(specifier: string): string {
+  const [, name = "", range = ""] = /^(\w+:@?[^@]+)@([^/]+)/.exec(specifier) ??
+    [];
+  return `${name}@${range.replace(/^[\^~]/, "")}`;
+}
+
+Deno.test("deno.lock and the tests' one hold hashes of @std, the same ones", async () => {
+  const [own, tests] = await Promise.all(
+    ["deno.lock", "tests/deno.lock"].map((name) => read<Lock>(name)),
+  );
+  const packages = Object.entries(own?.jsr ?? {});
+  assert(packages.length > 0);
+  for (const [id, { integrity }] of packages) {
+    assertMatch(integrity, /^[0-9a-f]{64}$/);
+    assertEquals(tests?.jsr?.[id]?.integrity, integrity, id);
+  }
+});
+
+for (const name of ["deno.lock", "tests/deno.lock"]) {
+  Deno.test(`${name} has nothing but packages`, async () => {
+    const lock = await read<Lock>(name) ?? {};
+    assertEquals(lock.remote, undefined);
+    assertEquals(lock.redirects, undefined);
+    assertEquals(lock.workspace?.links, undefined);
+  });
+}
+
+Deno.test("deno.json keeps the lockfile of the server out of every task on tests", () => {
+  for (const [name, task] of Object.entries(deno.tasks)) {
+    const isOnTests = /\btests\b/.test(task.replaceAll(/\$\([^)]*\)/g, ""));
+    assertEquals(isOnTests, task.includes("--lock=tests/deno.lock"), name);
+  }
 });

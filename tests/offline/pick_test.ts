@@ -12,6 +12,7 @@ import {
   assertLess,
   assertStringIncludes,
 } from "@std/assert";
+import { serveRegistry } from "./_registry.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const FLAG = "--import-map=deno.offline.json";
@@ -33,94 +34,7 @@ const real = [http, dotenv, assert].filter((module) => "published" in module);
 await Deno.stdout.write(new TextEncoder().encode(real.length + " of 3 real"));
 `;
 
-// --- the registry
-
-type Answer = (path: string) => Response | Promise<Response> | undefined;
-
-interface Registry extends AsyncDisposable {
-  url: string;
-  /** The paths asked for so far. */
-  requests: string[];
-}
-
-/** Serves tiny `@std` packages. `before` may answer in the registry's place. */
-async function serveRegistry(
-  { text = "", before }: { text?: string; before?: Answer } = {},
-): Promise<Registry> {
-  const requests: string[] = [];
-  const files = await publish(text);
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    async (request) => {
-      const { pathname } = new URL(request.url);
-      requests.push(pathname);
-      const answer = await before?.(pathname);
-      if (answer !== undefined) return answer;
-      const content = files.get(pathname);
-      return content === undefined
-        ? new Response(null, { status: 404 })
-        : new Response(content, {
-          headers: {
-            "content-type": pathname.endsWith(".json")
-              ? "application/json"
-              : "application/typescript",
-          },
-        });
-    },
-  );
-  return {
-    url: `http://127.0.0.1:${server.addr.port}/`,
-    requests,
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
-}
-
-/** All files of the registry by path; `text` makes another edition of them. */
-async function publish(text: string): Promise<Map<string, string>> {
-  const files = new Map<string, string>();
-  const module = `export const published = "${text}";\n`;
-  const manifest = {
-    "/mod.ts": {
-      size: module.length,
-      checksum: `sha256-${await sha256(module)}`,
-    },
-  };
-  for (const [name, version, path] of await packages()) {
-    files.set(
-      `/${name}/meta.json`,
-      JSON.stringify({ latest: version, versions: { [version]: {} } }),
-    );
-    files.set(
-      `/${name}/${version}_meta.json`,
-      JSON.stringify({ manifest, exports: { [path]: "./mod.ts" } }),
-    );
-    files.set(`/${name}/${version}/mod.ts`, module);
-  }
-  return files;
-}
-
-/** Name, a version in deno.json's range, and path of each entry point used. */
-async function packages(): Promise<[string, string, string][]> {
-  const { imports } = JSON.parse(
-    await Deno.readTextFile(new URL("deno.json", ROOT)),
-  );
-  const offline = JSON.parse(
-    await Deno.readTextFile(new URL("deno.offline.json", ROOT)),
-  );
-  return Object.keys(offline.imports).filter((key) => key.startsWith("@std/"))
-    .map((key) => {
-      const [scope, pkg, ...path] = key.split("/");
-      const name = `${scope}/${pkg}`;
-      const range = /\d+(?:\.\d+)*/.exec(imports[name])?.[0] ?? "";
-      const version = [...range.split("."), "0", "0"].slice(0, 3).join(".");
-      return [name, version, [".", ...path].join("/")];
-    });
-}
-
-async function sha256(text: string): Promise<string> {
-  const bytes = new TextEncoder().encode(text);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-}
+// --- the network
 
 interface BlackHole extends AsyncDisposable {
   host: string;
@@ -182,12 +96,14 @@ interface Ran {
 interface Project extends AsyncDisposable {
   /** Runs Deno with an own cache and no npm. */
   deno(args: string[], env: Record<string, string>): Promise<Ran>;
-  /** Runs the picker. */
-  pick(env: Record<string, string>): Promise<Ran>;
+  /** Runs the picker, for the tests' packages or the server's alone. */
+  pick(env: Record<string, string>, args?: string[]): Promise<Ran>;
   /** The lockfile's text, "" without one. */
   lock(): Promise<string>;
   /** Replaces the lockfile. */
   writeLock(text: string): Promise<void>;
+  /** Copies a file of the project's as it is. */
+  copy(name: string): Promise<void>;
   /** Forgets what was downloaded. */
   clearCache(): Promise<void>;
 }
@@ -226,7 +142,7 @@ async function copyProject(): Promise<Project> {
         ms: performance.now() - start,
       };
     },
-    pick: (env) => project.deno(TASK, env),
+    pick: (env, args = ["tests"]) => project.deno([...TASK, ...args], env),
     async lock() {
       try {
         return await Deno.readTextFile(`${dir}/deno.lock`);
@@ -236,6 +152,7 @@ async function copyProject(): Promise<Project> {
       }
     },
     writeLock: (text) => Deno.writeTextFile(`${dir}/deno.lock`, text),
+    copy: (name) => Deno.copyFile(new URL(name, ROOT), `${dir}/${name}`),
     clearCache: () => Deno.remove(cache, { recursive: true }),
     [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
   };
@@ -247,6 +164,7 @@ async function copyInto(dir: string): Promise<void> {
   for (const name of ["deno.json", "deno.offline.json"]) {
     await Deno.copyFile(new URL(name, ROOT), `${dir}/${name}`);
   }
+  await Deno.mkdir(`${dir}/tests`);
   await Deno.mkdir(`${dir}/offline`);
   for await (const { name } of Deno.readDir(new URL("offline/", ROOT))) {
     await Deno.copyFile(
@@ -269,8 +187,17 @@ function expectReal({ code, out, err }: Ran): void {
   assertEquals({ code, out, err }, { code: 0, out: "", err: "" });
 }
 
+/** The version that the tests' lockfile holds. */
+function lockedVersion(name: string): string {
+  const id = Object.keys(testsLock.jsr).find((id) => id.startsWith(`${name}@`));
+  return id?.slice(name.length + 1) ?? "";
+}
+
 // --- the states
 
+const testsLock = JSON.parse(
+  await Deno.readTextFile(new URL("tests/deno.lock", ROOT)),
+);
 const { tasks } = JSON.parse(
   await Deno.readTextFile(new URL("deno.json", ROOT)),
 );
@@ -343,6 +270,38 @@ Deno.test("pick takes the real packages when the registry is there", async () =>
   const ran = await project.deno(["run", "main.ts"], env);
   assertEquals(ran.out, "3 of 3 real", ran.err);
   assertEquals(registry.requests.length, asked, "pick left something out");
+});
+
+Deno.test("pick leaves out what only tests need, unless it is told of tests", async () => {
+  await using project = await copyProject();
+  await using registry = await serveRegistry();
+  expectReal(await project.pick({ JSR_URL: registry.url }, []));
+  const isForTests = (path: string) => path.startsWith("/@std/assert/");
+  assertEquals(registry.requests.filter(isForTests), []);
+  assert(registry.requests.length > 0);
+  expectReal(await project.pick({ JSR_URL: registry.url }));
+  assert(registry.requests.some(isForTests));
+});
+
+Deno.test("pick takes the versions of the tests' lockfile for tests", async () => {
+  await using project = await copyProject();
+  await project.copy("tests/deno.lock");
+  // A newer version is there, and would be taken without a lockfile.
+  await using registry = await serveRegistry({
+    before: (path) =>
+      path === "/@std/assert/meta.json"
+        ? Response.json({
+          latest: "1.99.0",
+          versions: { "1.99.0": {}, [lockedVersion("@std/assert")]: {} },
+        })
+        : undefined,
+  });
+  await project.pick({ JSR_URL: registry.url });
+  const asked = registry.requests.filter((path) => path.endsWith("_meta.json"));
+  assert(
+    asked.includes(`/@std/assert/${lockedVersion("@std/assert")}_meta.json`),
+    asked.join(" "),
+  );
 });
 
 Deno.test("pick does not touch the network when the real packages are cached", async () => {
@@ -459,7 +418,7 @@ Deno.test("findObstacle() gives up on a registry that stops half-way", async () 
   const ran = await project.deno([
     "eval",
     `import { findObstacle } from "./offline/pick.ts";
-    console.log(await findObstacle({ answerMs: 500, downloadMs: 1_000 }));
+    console.log(await findObstacle(true, { answerMs: 500, downloadMs: 1_000 }));
     Deno.exit();`,
   ], { JSR_URL: registry.url });
   stalled.resolve(new Response());
