@@ -9,6 +9,7 @@
  * @module
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { setCookie } from "@std/http/cookie";
 import type { Handler, Sender } from "./app.ts";
 import type { Header } from "./header.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
@@ -129,13 +130,16 @@ function toClean(request: Request, pass?: string): Response {
   if (pass !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
     const isHttps = url.protocol === "https:" || /^https\b/i.test(forwarded);
-    headers.set(
-      "set-cookie",
+    setCookie(headers, {
+      name: cookieName(request),
+      value: pass,
+      secure: isHttps,
+      httpOnly: true,
       // Not "Strict": that would send the cookie neither after a click on the
       // address in a log on another site's page, nor when that is reloaded.
-      `${cookieName(request)}=${pass}; Path=/; HttpOnly; SameSite=Lax` +
-        (isHttps ? "; Secure" : ""),
-    );
+      sameSite: "Lax",
+      path: "/",
+    });
   }
   return new Response(null, { status: 303, headers });
 }
@@ -145,7 +149,11 @@ function cookieName(request: Request): string {
   return `parley_${new URL(request.url).port || "web"}`;
 }
 
-/** Looks at all cookies of the name: one that was set for another path would hide ours. */
+/**
+ * Whether a request bears our cookie. All cookies of its name are looked at, for
+ * one that was set for another path would hide ours: `getCookies` of
+ * `@std/http/cookie` keeps but the last one of a name.
+ */
 function holdsCookie(request: Request, pass: string): boolean {
   const name = `${cookieName(request)}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)

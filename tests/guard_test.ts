@@ -257,7 +257,7 @@ Deno.test({
     assertEquals(entered.headers.get("cache-control"), "no-store");
     assertMatch(
       entered.headers.get("set-cookie") ?? "",
-      /^parley_3000=[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Lax$/,
+      /^parley_3000=[0-9a-f]{64}; HttpOnly; SameSite=Lax; Path=\/$/,
     );
     const cookie = `cookie: ${cookieOf(entered)}`;
     assertEquals(cookie.includes(token), false);
@@ -331,7 +331,7 @@ Deno.test({
       const head = ["host: parley.test", `x-forwarded-proto: ${proto}`];
       const answer = await ask({ line, head });
       const cookie = answer.headers.get("set-cookie") ?? "";
-      assertEquals(/; Secure$/.test(cookie), isSecure, proto);
+      assertEquals(/; Secure(;|$)/.test(cookie), isSecure, proto);
       assertMatch(cookie, /^parley_web=/);
     }
   },

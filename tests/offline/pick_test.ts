@@ -27,7 +27,7 @@ const TASK = [
 
 /** A program that says how many of its packages are the registry's. */
 const MAIN = `
-import * as http from "@std/http/server-sent-event-stream";
+import * as http from "@std/http/cookie";
 import * as dotenv from "@std/dotenv";
 import * as assert from "@std/assert";
 const real = [http, dotenv, assert].filter((module) => "published" in module);

@@ -28,70 +28,88 @@ import {
   fail,
 } from "@std/assert";
 import { parse } from "@std/dotenv";
-import {
-  type ServerSentEventMessage,
-  ServerSentEventStream,
-} from "@std/http/server-sent-event-stream";
+import { type Cookie, setCookie } from "@std/http/cookie";
 
-// --- @std/http/server-sent-event-stream
+// --- @std/http/cookie
 
-async function framed(...messages: ServerSentEventMessage[]): Promise<string> {
-  const body = ReadableStream.from(messages).pipeThrough(
-    new ServerSentEventStream(),
-  );
-  return await new Response(body).text();
+function setCookies(...cookies: Cookie[]): string[] {
+  const headers = new Headers();
+  for (const cookie of cookies) setCookie(headers, cookie);
+  return headers.getSetCookie();
 }
 
-Deno.test("ServerSentEventStream puts no space after the colon", async () => {
-  assertEquals(await framed({ data: "x" }), "data:x\n\n");
-  assertEquals(await framed({ data: " x" }), "data: x\n\n");
-});
-
-Deno.test("ServerSentEventStream writes a data line for each line, whatever ends it", async () => {
+Deno.test("setCookie() orders name, Secure, HttpOnly, SameSite, Path", () => {
   assertEquals(
-    await framed({ data: "a\r\nb\rc\nd" }),
-    "data:a\ndata:b\ndata:c\ndata:d\n\n",
+    setCookies({
+      path: "/",
+      sameSite: "Lax",
+      httpOnly: true,
+      secure: true,
+      value: "1",
+      name: "a",
+    }),
+    ["a=1; Secure; HttpOnly; SameSite=Lax; Path=/"],
   );
-  assertEquals(await framed({ data: "a\n" }), "data:a\ndata:\n\n");
 });
 
-Deno.test("ServerSentEventStream tells empty data from none", async () => {
-  assertEquals(await framed({ data: "" }), "data:\n\n");
-  assertEquals(await framed({}), "\n\n");
-});
-
-Deno.test("ServerSentEventStream orders comment, event, data, id, retry", async () => {
+Deno.test("setCookie() leaves out what is false, empty or not given", () => {
   assertEquals(
-    await framed({ retry: 1, id: 0, data: "d", event: "e", comment: "c" }),
-    ":c\nevent:e\ndata:d\nid:0\nretry:1\n\n",
+    setCookies(
+      { name: "a", value: "" },
+      { name: "b", value: "=", secure: false, httpOnly: false, path: "" },
+    ),
+    ["a=", "b=="],
   );
-  assertEquals(await framed({ comment: "a\nb" }), ":a\n:b\n\n");
 });
 
-Deno.test("ServerSentEventStream encodes as UTF-8, one chunk a message", async () => {
-  const body = ReadableStream.from([{ data: "é" }, { data: "2" }]).pipeThrough(
-    new ServerSentEventStream(),
+Deno.test("setCookie() adds a header to those that are there, none without a name", () => {
+  assertEquals(
+    setCookies(
+      { name: "a", value: "1" },
+      { name: "", value: "2" },
+      { name: "a", value: "3", path: "/x y" },
+    ),
+    ["a=1", "a=3; Path=/x y"],
   );
-  const chunks = await Array.fromAsync(body);
-  assertEquals(chunks, [
-    new TextEncoder().encode("data:é\n\n"),
-    new TextEncoder().encode("data:2\n\n"),
-  ]);
 });
 
-Deno.test("ServerSentEventStream errors on a line break in event or id", async () => {
-  for (const lineBreak of ["\n", "\r", "\r\n"]) {
-    await assertRejects(
-      () => framed({ event: `a${lineBreak}b` }),
-      SyntaxError,
-      "`message.event` cannot contain a newline",
-    );
-    await assertRejects(
-      () => framed({ id: `a${lineBreak}b` }),
-      SyntaxError,
-      "`message.id` cannot contain a newline",
-    );
+/** The characters of which setCookie() refuses one in a cookie's part. */
+function refused(toCookie: (character: string) => Cookie): string {
+  let text = "";
+  for (let code = 0; code <= 0x101; code++) {
+    const character = String.fromCharCode(code);
+    const headers = new Headers();
+    try {
+      setCookie(headers, toCookie(character));
+    } catch (error) {
+      assertInstanceOf(error, SyntaxError);
+      assertEquals(headers.get("set-cookie"), null);
+      text += character;
+    }
   }
+  return text;
+}
+
+/** The characters from one code to another. */
+function range(from: number, to: number): string {
+  const codes = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  return String.fromCharCode(...codes);
+}
+
+Deno.test("setCookie() refuses characters that would end a name, a value or a path", () => {
+  const controls = range(0, 0x1f);
+  assertEquals(
+    refused((character) => ({ name: `a${character}b`, value: "1" })),
+    `${controls} "(),:;<=>?@[\\]{}${range(0x7f, 0x101)}`,
+  );
+  assertEquals(
+    refused((character) => ({ name: "a", value: `1${character}2` })),
+    `${controls} ",;\\\x7f${range(0x81, 0x101)}`,
+  );
+  assertEquals(
+    refused((path) => ({ name: "a", value: "1", path: `/${path}` })),
+    `${controls};${range(0x7f, 0x101)}`,
+  );
 });
 
 // --- @std/dotenv
