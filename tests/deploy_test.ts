@@ -179,6 +179,8 @@ Deno.test("main.ts says one sentence when it ends before the model has a word", 
       GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
       GEMINI_BASE_URL: gemini.url,
       ERROR_MESSAGE: "Please say that again.",
+      // It would be due just when the turn is ended.
+      FILLER_AFTER_MS: "0",
     });
     const line = { url: `${server.url}/agent`, secret: SECRET };
     const response = await sendEvent(message("Hello?"), line);
