@@ -35,7 +35,15 @@ async function converse(
   return words.join(" / ");
 }
 
-Deno.test("Dockerfile makes an image that runs without rights and fetches nothing", async (t) => {
+// Its `deno cache` wants types in the lockfile that the image's Deno does without.
+const isOld = Deno.version.deno.startsWith("2.5.");
+if (isOld) {
+  // deno-lint-ignore no-console -- nobody should take it for a test that ran
+  console.warn("Deno 2.5 is not the image's Deno: the image was NOT tried");
+}
+const test = isOld ? Deno.test.ignore : Deno.test;
+
+test("Dockerfile makes an image that runs without rights and fetches nothing", async (t) => {
   await using image = await buildImage();
   const { stage, root } = image;
   const before = await hashTree(root, ["data"]);
