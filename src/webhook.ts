@@ -99,10 +99,15 @@ export function createWebhook(
     withDetails: boolean,
   ): Promise<Response> {
     const { conversationId, turnId } = id;
-    const answered = await findAnswered(id, store).catch((error) => {
-      // The turn meets the same fault, and tells the caller in words.
-      log.error("session.unreadable", { conversationId, error });
-    });
+    // A turn that only comes again ends none that is under way. Where none is,
+    // the turn itself finds that it was answered.
+    const isBusy = activeTurns.has(conversationId) || parts.isDraining?.();
+    const answered = !isBusy
+      ? undefined
+      : await findAnswered(id, store).catch((error) => {
+        // The turn meets the same fault, and tells the caller in words.
+        log.error("session.unreadable", { conversationId, error });
+      });
     let stop = () => {};
     const onCancel = () => stop();
     const stream = createAnswerStream({ turnId, withDetails, onCancel });

@@ -102,5 +102,5 @@ Deno.test("main.ts lets Ollama answer when Gemini fails before its first words",
   assertEquals(gemini.requests.length, 3);
   const ends = server.lines.filter(({ event }) => event === "turn.end");
   assertEquals(ends.at(-1)?.provider, "ollama");
-  assertStringIncludes(JSON.stringify(server.lines), "skippedForMs");
+  assertStringIncludes(JSON.stringify(server.lines), "lastForMs");
 });

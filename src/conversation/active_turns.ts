@@ -29,6 +29,8 @@ export interface ActiveTurns {
     run: RunTurn,
     write: TurnOutput["write"],
   ): ActiveTurn;
+  /** Whether a conversation's turn is under way. */
+  has(conversationId: string): boolean;
   /** Ends a conversation's turn, if one is under way. */
   end(conversationId: string): Promise<void>;
   /** Ends every turn. */
@@ -85,6 +87,7 @@ export function createActiveTurns(): ActiveTurns {
 
   return {
     start,
+    has: (conversationId) => turns.has(conversationId),
     end,
     endAll,
     get size() {

@@ -134,6 +134,7 @@ class Answer {
     }
     this.out.stored();
     if (this.#answered === undefined) return true;
+    log.info("turn.replayed", { conversationId, turnId });
     for (const part of toParts(this.#answered)) this.out.write(part);
     await this.#writer.close();
     return false;
@@ -299,8 +300,9 @@ class Answer {
     const { log, isDraining } = this.parts;
     const { conversationId, turnId } = this.call;
     if (this.signal.aborted || this.#isSuperseded) {
-      // The process ends before the model has a word: better this than silence.
-      const isSilent = this.#speech.firstWordsAt === undefined;
+      // The process ends before the model has a word: better this than silence,
+      // or a filler and nothing after it.
+      const isSilent = !this.#speech.hasAnswered;
       if (isDraining?.() && isSilent && !this.#isSuperseded) {
         this.#speech.apologize();
       }

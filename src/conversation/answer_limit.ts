@@ -86,49 +86,57 @@ function tokensOf(words: string): number {
 /** From here on, Unicode has scripts in which one sign is a word or a syllable. */
 const FIRST_SIGN = 0x2e80;
 
-/** How many words may be said again and again, at most. */
-const LONGEST_PERIOD = 64;
-
-/** How often, at least, and how many words that must be in all. */
+/** How often the same words come in a row, at least, and how many that must be in all. */
 const REPEATS = 4;
 const REPEATED_WORDS = 30;
 
+/** So many words in a row are taken for the same as when they came before. */
+const SAME_WORDS = 3;
+
 /**
  * Makes a function that tells, word by word, whether the last words are the
- * same few over and over. For each distance, it counts how many words in a row
- * were the same as the word so many words before.
+ * same few over and over: whether the last three words came before, as far back
+ * as the three before them did, and so on, for several times that distance.
  */
 function createRepetitionCheck(): (words: string) => boolean {
-  const recent = new Int32Array(LONGEST_PERIOD);
-  const same = new Int32Array(LONGEST_PERIOD + 1);
+  /** Where the words before came last, by a hash of three in a row. */
+  const places = new Map<number, number>();
+  const last = [0, 0, 0];
   let count = 0;
+  let distance = 0;
+  let repeated = 0;
   let word = 0;
 
   /** Takes a whole word, as a hash. */
   function end(): boolean {
     if (word === 0) return false;
-    let found = false;
-    for (let p = 1; p <= Math.min(count, LONGEST_PERIOD); p++) {
-      const run = recent[(count - p) % LONGEST_PERIOD] === word
-        ? (same[p] ?? 0) + 1
-        : 0;
-      same[p] = run;
-      found ||= run >= p * (REPEATS - 1) && run + p >= REPEATED_WORDS;
-    }
-    recent[count++ % LONGEST_PERIOD] = word;
+    last[count++ % SAME_WORDS] = word;
     word = 0;
-    return found;
+    let three = 0;
+    for (let n = 0; n < SAME_WORDS; n++) {
+      const hash = last[(count + n) % SAME_WORDS] ?? 0;
+      three = Math.imul(three ^ hash, 0x01000193) + 1 | 0;
+    }
+    const back = count - (places.get(three) ?? count);
+    places.set(three, count);
+    if (back === distance) repeated++;
+    else {
+      distance = back;
+      repeated = 1;
+    }
+    const isOften = repeated >= distance * (REPEATS - 1);
+    return distance > 0 && isOften && repeated + distance >= REPEATED_WORDS;
   }
 
   return (words) => {
     let found = false;
-    for (const letter of words.toLowerCase()) {
-      const code = letter.codePointAt(0) ?? 0;
-      if (!isPartOfWord(code)) found = end() || found;
-      else {
+    for (let n = 0; n < words.length; n++) {
+      const code = words.charCodeAt(n);
+      if (isPartOfWord(code)) {
         if (code >= FIRST_SIGN) found = end() || found;
-        word = Math.imul(word ^ code, 0x01000193) | 1;
-      }
+        // Small and capital letters of ASCII differ in this one bit.
+        word = Math.imul(word ^ (code | 0x20), 0x01000193) | 1;
+      } else found = end() || found;
     }
     return found;
   };
@@ -136,6 +144,7 @@ function createRepetitionCheck(): (words: string) => boolean {
 
 /** Letters and digits; all that isn't ASCII counts as such. */
 function isPartOfWord(code: number): boolean {
-  return code > 0x7f || (code >= 0x61 && code <= 0x7a) ||
-    (code >= 0x30 && code <= 0x39);
+  if (code > 0x7f) return true;
+  const small = code | 0x20;
+  return (small >= 0x61 && small <= 0x7a) || (code >= 0x30 && code <= 0x39);
 }

@@ -1,13 +1,14 @@
 /**
  * What the agent says in one turn: made speakable, watched for its end, kept,
- * and handed on, in this order. Words that come at once go as one.
+ * and handed on, in this order. A word goes at once; those that follow within
+ * a moment go together.
  *
  * @module
  */
 import type { Alarms } from "../providers/alarms.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit } from "./answer_limit.ts";
-import { cancelNextTick, onNextTick } from "./next_tick.ts";
+import { cancelNextMoment, onNextMoment } from "./next_moment.ts";
 import { findSentenceEnd } from "./sentence.ts";
 import { createSilenceFiller } from "./silence_filler.ts";
 import { createSpeechBuffer } from "./speech_buffer.ts";
@@ -46,9 +47,9 @@ export class AnswerSpeech {
   #written = "";
   #said = "";
   #sentence = "";
-  /** Words that were said in this tick after the first, which went at once. */
+  /** Words that came within a moment after the first, which went at once. */
   #pending = "";
-  #isInTick = false;
+  #isInMoment = false;
   /** Resolves when a slow listener can take more. */
   #room: Promise<void> | undefined;
 
@@ -136,7 +137,7 @@ export class AnswerSpeech {
     return this.#write(part);
   }
 
-  /** Keeps and hands on the words that wait for the end of the tick. */
+  /** Keeps and hands on the words that wait for the end of the moment. */
   send(): Promise<void> | undefined {
     if (this.#pending === "") return undefined;
     const text = this.#pending;
@@ -148,7 +149,7 @@ export class AnswerSpeech {
   /** Nothing is said after this; words that were not handed on never were. */
   close(): void {
     this.#pending = "";
-    cancelNextTick(this.#onTick);
+    cancelNextMoment(this.#onMoment);
   }
 
   /** Says words of the model's, as far as they are to be said. */
@@ -178,16 +179,16 @@ export class AnswerSpeech {
     this.#said += text;
     this.#silence.onSpeech(text);
     this.#pending += text;
-    if (this.#isInTick && this.#pending.length < MOST_PENDING) {
+    if (this.#isInMoment && this.#pending.length < MOST_PENDING) {
       return this.#room;
     }
-    if (!this.#isInTick) onNextTick(this.#onTick);
-    this.#isInTick = true;
+    if (!this.#isInMoment) onNextMoment(this.#onMoment);
+    this.#isInMoment = true;
     return this.send();
   }
 
-  readonly #onTick = (): void => {
-    this.#isInTick = false;
+  readonly #onMoment = (): void => {
+    this.#isInMoment = false;
     this.#guard(() => void this.send());
   };
 
@@ -219,7 +220,7 @@ export class AnswerSpeech {
   }
 }
 
-/** How many letters wait for the end of a tick, at most. */
+/** How many letters wait for the end of a moment, at most. */
 const MOST_PENDING = 2_000;
 
 /** How much longer than what was said a text with its markup may be, in letters. */

@@ -128,11 +128,17 @@ export function toNote(
 }
 
 function toTimeRemarks(template: string, before: Date, now: Date): string[] {
+  // Formatting a time takes longer than all else here.
+  if (toMinute(before) === toMinute(now)) return [];
   if (!/\{\{\s*(date|time)\s*\}\}/.test(template)) return [];
   if (toDate(before) !== toDate(now)) {
     return [`It is now ${toDate(now)}, ${toTime(now)}.`];
   }
   return toTime(before) === toTime(now) ? [] : [`It is now ${toTime(now)}.`];
+}
+
+function toMinute(date: Date): number {
+  return Math.floor(date.getTime() / 60_000);
 }
 
 /** What was remembered, quoted: it is what somebody said, no instruction. */

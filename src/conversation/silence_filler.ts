@@ -38,31 +38,35 @@ export function createSilenceFiller(
   { fillerMessages, fillerAfterMs }: SilenceOptions,
   alarms: Alarms,
   say: (text: string) => void,
+  now: () => number = () => performance.now(),
 ): SilenceFiller {
   const isOff = fillerAfterMs === 0 || fillerMessages.length === 0;
   let next = 0;
   /** When all that was said will have been heard. */
   let silentFrom = 0;
 
-  function watch(): void {
-    if (isOff) return;
-    const speakingMs = Math.max(silentFrom - performance.now(), 0);
-    alarms.set("filler", speakingMs + fillerAfterMs, () => {
+  function watch(afterMs: number): void {
+    alarms.set("filler", afterMs, () => {
+      // Setting the alarm anew at each word would cost more than a look here.
+      const leftMs = silentFrom + fillerAfterMs - now();
+      if (leftMs > 1) return watch(leftMs);
       const message = fillerMessages[next++ % fillerMessages.length];
-      if (message !== undefined) say(message);
+      if (message === undefined) return;
+      say(message);
+      watch(fillerAfterMs);
     });
   }
 
   return {
     begin(turnNumber) {
       next = turnNumber;
-      silentFrom = performance.now();
-      watch();
+      silentFrom = now();
+      if (!isOff) watch(fillerAfterMs);
     },
     onSpeech(text) {
-      const from = Math.max(silentFrom, performance.now());
+      if (isOff) return;
+      const from = Math.max(silentFrom, now());
       silentFrom = from + text.length * LETTER_MS;
-      watch();
     },
   };
 }

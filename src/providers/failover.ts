@@ -7,7 +7,7 @@
  * @module
  */
 import type { Log } from "../log.ts";
-import { linkedSignal } from "./_link.ts";
+import { type LinkedSignal, linkedSignal } from "./_link.ts";
 import { type Alarms, createAlarms } from "./alarms.ts";
 import {
   type PromptBeginning,
@@ -50,65 +50,18 @@ export function createFailover(
   options: FailoverOptions,
 ): Provider {
   const { log, now, failuresUntilLast = 3, lastForMs = 30_000 } = options;
-  const { firstTokenTimeoutMs } = options;
   const records: Record[] = providers.map((provider) => ({
     provider,
     failures: 0,
     lastUntil: 0,
   }));
 
-  async function* stream(
-    request: ProviderRequest,
-  ): AsyncIterable<ProviderPart> {
+  function stream(request: ProviderRequest): AsyncIterable<ProviderPart> {
     const alarms = request.alarms ?? createAlarms();
+    const close = request.alarms ? () => {} : alarms.close;
     const order = inOrder();
-    let next = 0;
-    let tries = 0;
-    let deadline = 0;
-    try {
-      while (true) {
-        const record = order[next] ?? order[0] as Record;
-        if (tries++ === 0) deadline = performance.now() + firstTokenTimeoutMs;
-        const { provider } = record;
-        const answer = watch(
-          provider,
-          { ...request, alarms },
-          deadline,
-          options,
-        );
-        let spoke = false;
-        try {
-          for await (const part of answer) {
-            if (!spoke && part.type !== "finish") {
-              const { name, model } = provider;
-              yield { type: "response-start", provider: name, model };
-              spoke = true;
-            }
-            yield part;
-          }
-          record.failures = 0;
-          return;
-        } catch (error) {
-          request.signal.throwIfAborted();
-          const isLast = next === order.length - 1;
-          const wait = spoke ? undefined : toWaitMs(error, tries, isLast);
-          const waitMs =
-            wait !== undefined && performance.now() + wait < deadline
-              ? wait
-              : undefined;
-          note(record, error, spoke, waitMs);
-          if (waitMs !== undefined) {
-            await sleep(waitMs, alarms, request.signal);
-            continue;
-          }
-          if (spoke || isLast) throw error;
-        }
-        next++;
-        tries = 0;
-      }
-    } finally {
-      if (request.alarms === undefined) alarms.close();
-    }
+    const answer = new Answer(order, { ...request, alarms }, options, note);
+    return { [Symbol.asyncIterator]: () => answer.read(close) };
   }
 
   /** Those that failed lately come after all others. */
@@ -137,7 +90,10 @@ export function createFailover(
       model: provider.model,
       afterFirstWords,
       ...(retryInMs === undefined
-        ? { failuresInARow: record.failures }
+        ? {
+          failuresInARow: record.failures,
+          ...(record.lastUntil > now() ? { lastForMs } : {}),
+        }
         : { retryInMs: Math.round(retryInMs) }),
       error,
     });
@@ -196,6 +152,227 @@ const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 2_000;
 const MOMENT_MS = 500;
 
+/** How long a model may take to load before the caller is told that it failed. */
+const LOADING_MS = 5 * 60_000;
+
+/** Takes note of a provider's failure: before or after its first words, and when it is asked again. */
+type Note = (
+  record: Record,
+  error: unknown,
+  afterFirstWords: boolean,
+  retryInMs: number | undefined,
+) => void;
+
+/**
+ * One answer, whoever gives it. Every word passes through here, so that it is
+ * an iterator by hand: a word costs one promise and a look at the time.
+ */
+class Answer {
+  #parts: AsyncIterator<ProviderPart> | undefined;
+  #attempt: LinkedSignal | undefined;
+  /** Which of the providers is asked, for the how-many-eth time, and since when. */
+  #next = 0;
+  #tries = 0;
+  #askedAt = 0;
+  #deadline = 0;
+  #hasStarted = false;
+  /** What comes before the next part of the provider's. */
+  #held: ProviderPart | undefined;
+  /** Since when a part is waited for; 0: none is. */
+  #waitingSince = 0;
+  #settle: PromiseWithResolvers<Step> | undefined;
+  #end = (): void => {};
+
+  constructor(
+    readonly order: readonly Record[],
+    readonly request: ProviderRequest & { alarms: Alarms },
+    readonly options: FailoverOptions,
+    readonly note: Note,
+  ) {}
+
+  /** @param close called when the answer is over, however it ends */
+  read(close: () => void): AsyncIterator<ProviderPart, undefined> {
+    const { signal, alarms } = this.request;
+    const onAbort = () => this.#fail(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    this.#end = () => {
+      signal.removeEventListener("abort", onAbort);
+      alarms.clear("model");
+      close();
+    };
+    return {
+      next: () => this.#ask(),
+      return: () => {
+        this.#abandon();
+        this.#end();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  get #record(): Record {
+    return this.order[this.#next] as Record;
+  }
+
+  #ask(): Promise<Step> {
+    const settle = Promise.withResolvers<Step>();
+    const { signal } = this.request;
+    if (signal.aborted) {
+      this.#abandon();
+      this.#end();
+      settle.reject(signal.reason);
+      return settle.promise;
+    }
+    if (this.#held) {
+      settle.resolve({ done: false, value: this.#held });
+      this.#held = undefined;
+      return settle.promise;
+    }
+    this.#settle = settle;
+    try {
+      const parts = this.#parts ??= this.#begin();
+      this.#waitingSince = performance.now();
+      parts.next().then(
+        (step) => this.#take(settle, step),
+        (error) => this.#recover(settle, error),
+      );
+    } catch (error) {
+      this.#recover(settle, error);
+    }
+    return settle.promise;
+  }
+
+  #begin(): AsyncIterator<ProviderPart> {
+    const { request, options: { firstTokenTimeoutMs } } = this;
+    this.#askedAt = performance.now();
+    if (this.#tries++ === 0) {
+      this.#deadline = this.#askedAt + firstTokenTimeoutMs;
+    }
+    const leftMs = this.#deadline - this.#askedAt;
+    request.alarms.set("model", leftMs, () => void this.#onLate());
+    this.#attempt = linkedSignal(request.signal);
+    const { signal } = this.#attempt;
+    return this.#record.provider.stream({ ...request, signal })
+      [Symbol.asyncIterator]();
+  }
+
+  #take(
+    settle: PromiseWithResolvers<Step>,
+    step: IteratorResult<ProviderPart>,
+  ): void {
+    // Who waited was told that it took too long, or has left.
+    if (this.#settle !== settle) return;
+    this.#waitingSince = 0;
+    this.#settle = undefined;
+    if (step.done) {
+      this.#attempt?.release();
+      this.#record.failures = 0;
+      this.#end();
+      settle.resolve({ done: true, value: undefined });
+      return;
+    }
+    if (!this.#hasStarted && step.value.type !== "finish") {
+      this.#hasStarted = true;
+      this.#watchLater(this.options.stallTimeoutMs);
+      const { name: provider, model } = this.#record.provider;
+      this.#held = step.value;
+      const value = { type: "response-start", provider, model } as const;
+      settle.resolve({ done: false, value });
+    } else settle.resolve(step);
+  }
+
+  /** Asks again, or another; fails where nobody is left, or words were said. */
+  async #recover(
+    settle: PromiseWithResolvers<Step>,
+    error: unknown,
+  ): Promise<void> {
+    if (this.#settle !== settle) return;
+    this.#settle = undefined;
+    this.#waitingSince = 0;
+    this.#abandon();
+    const { signal, alarms } = this.request;
+    try {
+      signal.throwIfAborted();
+      const isLast = this.#next === this.order.length - 1;
+      const waitMs = this.#hasStarted
+        ? undefined
+        : toWaitMs(error, this.#tries, isLast);
+      const isAgain = waitMs !== undefined &&
+        performance.now() + waitMs < this.#deadline;
+      const retryInMs = isAgain ? waitMs : undefined;
+      this.note(this.#record, error, this.#hasStarted, retryInMs);
+      if (isAgain) await sleep(waitMs, alarms, signal);
+      else if (this.#hasStarted || isLast) throw error;
+      else {
+        this.#next++;
+        this.#tries = 0;
+      }
+    } catch (error) {
+      this.#end();
+      settle.reject(error);
+      return;
+    }
+    settle.resolve(this.#ask());
+  }
+
+  #watchLater(afterMs: number): void {
+    this.request.alarms.set("model", afterMs, () => void this.#onLate());
+  }
+
+  /** The time may be up: it counts from when the part was asked for that is waited for. */
+  async #onLate(): Promise<void> {
+    const { firstTokenTimeoutMs, stallTimeoutMs } = this.options;
+    const waiting = this.#settle;
+    if (!this.#hasStarted) {
+      if (await this.#isLoading()) {
+        if (waiting === this.#settle) this.#watchLater(firstTokenTimeoutMs);
+        return;
+      }
+      if (waiting !== this.#settle) return;
+      return this.#giveUp(`No first words within ${firstTokenTimeoutMs} ms`);
+    }
+    const waitedMs = waiting === undefined
+      ? 0
+      : performance.now() - this.#waitingSince;
+    const leftMs = stallTimeoutMs - waitedMs;
+    if (leftMs > 1) this.#watchLater(leftMs);
+    else this.#giveUp(`No more words within ${stallTimeoutMs} ms`);
+  }
+
+  #giveUp(message: string): void {
+    const { name: provider } = this.#record.provider;
+    this.#fail(new ProviderError(message, { provider, retryable: true }));
+  }
+
+  async #isLoading(): Promise<boolean> {
+    const waitedMs = performance.now() - this.#askedAt;
+    const { provider } = this.#record;
+    const { signal } = this.#attempt ?? this.request;
+    if (waitedMs > LOADING_MS) return false;
+    if (!await provider.isLoading?.(signal)) return false;
+    const { name, model } = provider;
+    const fields = { provider: name, model, waitedMs: Math.round(waitedMs) };
+    this.options.log.info("provider.loading", fields);
+    return true;
+  }
+
+  /** Fails whoever waits for the next part. */
+  #fail(reason: unknown): void {
+    if (this.#settle) this.#recover(this.#settle, reason);
+  }
+
+  #abandon(): void {
+    this.#attempt?.[Symbol.dispose]();
+    // Not awaited: a provider that ignores its signal would hold the caller up.
+    this.#parts?.return?.().catch(() => {
+      // It was told to stop; how it takes that is of no interest.
+    });
+    this.#parts = undefined;
+  }
+}
+
+type Step = IteratorResult<ProviderPart, undefined>;
+
 function sleep(
   ms: number,
   alarms: Alarms,
@@ -212,95 +389,4 @@ function sleep(
       resolve();
     });
   });
-}
-
-/** How long a model may take to load before the caller is told that it failed. */
-const LOADING_MS = 5 * 60_000;
-
-/**
- * One provider's answer, or its failure to give one in time. An iterator by
- * hand: each word passes through here.
- *
- * @param deadline when the first part must be there, as `performance.now()` tells
- */
-function watch(
-  provider: Provider,
-  request: ProviderRequest & { alarms: Alarms },
-  deadline: number,
-  { log, firstTokenTimeoutMs, stallTimeoutMs }: FailoverOptions,
-): AsyncIterableIterator<ProviderPart> {
-  const { alarms, signal } = request;
-  const attempt = linkedSignal(signal);
-  const parts = provider.stream({ ...request, signal: attempt.signal })
-    [Symbol.asyncIterator]();
-  const startedAt = performance.now();
-  let started = false;
-  let fail = (_reason: unknown): void => {};
-  const onAbort = () => fail(signal.reason);
-  signal.addEventListener("abort", onAbort);
-
-  async function onLate(): Promise<void> {
-    const waiting = fail;
-    if (!started && await isLoading()) {
-      if (waiting === fail) alarms.set("model", firstTokenTimeoutMs, onLate);
-      return;
-    }
-    const message = started
-      ? `No more words within ${stallTimeoutMs} ms`
-      : `No first words within ${firstTokenTimeoutMs} ms`;
-    waiting(
-      new ProviderError(message, { provider: provider.name, retryable: true }),
-    );
-  }
-
-  async function isLoading(): Promise<boolean> {
-    if (performance.now() - startedAt > LOADING_MS) return false;
-    if (!await provider.isLoading?.(attempt.signal)) return false;
-    const waitedMs = Math.round(performance.now() - startedAt);
-    const { name, model } = provider;
-    log.info("provider.loading", { provider: name, model, waitedMs });
-    return true;
-  }
-
-  function release(): void {
-    alarms.clear("model");
-    signal.removeEventListener("abort", onAbort);
-    attempt.release();
-  }
-
-  function abandon(): void {
-    attempt[Symbol.dispose]();
-    release();
-    // Not awaited: a provider that ignores its signal would hold the caller up.
-    parts.return?.().catch(() => {
-      // It was told to stop; how it takes that is of no interest.
-    });
-  }
-
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    next() {
-      return new Promise((resolve, reject) => {
-        fail = (reason) => {
-          abandon();
-          reject(reason);
-        };
-        if (signal.aborted) return fail(signal.reason);
-        const leftMs = deadline - performance.now();
-        alarms.set("model", started ? stallTimeoutMs : leftMs, onLate);
-        parts.next().then((step) => {
-          alarms.clear("model");
-          if (step.done) release();
-          else if (step.value.type !== "finish") started = true;
-          resolve(step);
-        }, fail);
-      });
-    },
-    return() {
-      abandon();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-  };
 }

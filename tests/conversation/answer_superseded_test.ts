@@ -189,7 +189,7 @@ function onDemand() {
 }
 
 test(
-  "says one word at most once a newer turn has begun elsewhere",
+  "falls silent within half a second of a newer turn that has begun elsewhere",
   async (here, there) => {
     const model = onDemand();
     const turn = here.run(model.script);
@@ -199,8 +199,8 @@ test(
     model.say();
     // Words don't wait for the store: the one that tells may be heard.
     assertEquals(["", " word1"].includes(await drain(turn)), true);
-    // The word itself tells, not a look that comes later.
-    assertLess(performance.now() - startedAt, 300);
+    // The next look at the store tells, or the write of the word itself.
+    assertLess(performance.now() - startedAt, 550);
     const first = (await there.store.load("conv")).turn("t1");
     assertEquals(first?.status, "interrupted");
   },
