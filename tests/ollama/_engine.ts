@@ -26,7 +26,7 @@ export function findEngine(): Engine {
 /** A question as it went over the wire. */
 export interface Asked {
   messages: { role: string; content: string }[];
-  options: { num_ctx: number };
+  options: { num_ctx: number; num_predict?: number };
 }
 
 /** A line to the engine that keeps what is asked. */
@@ -51,8 +51,8 @@ export function tap(engine: Engine, port = 0): Tap {
     const body = request.method === "POST" ? await request.text() : null;
     if (pathname === "/api/chat" && body) {
       const question: Asked = JSON.parse(body);
-      // One without messages only loads the model.
-      if (question.messages.length > 0) asked.push(question);
+      // One for a single word only has the model read ahead.
+      if (question.options.num_predict !== 1) asked.push(question);
     }
     const answer = await fetch(engine.host + pathname, {
       method: request.method,
