@@ -141,14 +141,15 @@ export function createOllama(options: OllamaOptions): Provider {
     }
   }
 
-  /** Loads the model and has it read the beginning; its first word says that it has. */
+  /** Loads the model and has it read the beginning, for which it must say a word. */
   async function prepare(
     signal: AbortSignal,
     beginning: PromptBeginning,
   ): Promise<void> {
     using upstream = linkedSignal(signal);
+    const answer: StreamedAnswer = {};
     try {
-      const client = await connect(upstream.signal, {});
+      const client = await connect(upstream.signal, answer);
       const model = await findModel(client);
       const chat: ChatRequest & { stream: true } = {
         ...toRequest(model, { num_predict: 1 }),
@@ -156,7 +157,16 @@ export function createOllama(options: OllamaOptions): Provider {
         stream: true,
         ...toTools(beginning, model),
       };
-      for await (const _ of await client.chat(chat)) return;
+      let words = 0;
+      for await (const chunk of await client.chat(chat)) {
+        // One that says more than it was asked to is left.
+        if (!chunk.done && ++words < 8) continue;
+        if (chunk.done) {
+          upstream.release();
+          void readToEnd(answer.reader);
+        }
+        return;
+      }
     } catch (error) {
       throw toProviderError(error);
     }
@@ -174,8 +184,11 @@ export function createOllama(options: OllamaOptions): Provider {
       const request = toRequest(await findModel(client));
       const { models } = await client.ps();
       isListed = models.some(({ name }) => isSameModel(name, request.model));
-      if (isListed) await client.generate({ ...request, prompt: "" });
-      return !isListed;
+      if (!isListed) return true;
+      const askedAt = performance.now();
+      await client.generate({ ...request, prompt: "" });
+      // It has loaded it just now, and has yet to read the prompt.
+      return performance.now() - askedAt > LOADED_MS;
     } catch {
       return isListed && inTime.aborted && !signal.aborted;
     }
@@ -241,6 +254,9 @@ interface StreamedAnswer {
 
 /** How long Ollama may take to tell whether it is loading a model. */
 const LOOK_MS = 1_000;
+
+/** A model that is loaded answers a request without a prompt sooner. */
+const LOADED_MS = 250;
 
 /** How long the end of a body may take after its last line. */
 const END_MS = 1_000;

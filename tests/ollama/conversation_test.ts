@@ -19,7 +19,8 @@ const SECRET = "a secret for tests only";
 const SYSTEM = "A conversation between a user and a helpful assistant.";
 const WELCOME = "Hello! Who am I speaking to?";
 /** The model counts for minutes when it isn't stopped. */
-const ENDLESS = "Please write the numbers from 1 to 500.";
+const ENDLESS =
+  "Count to five hundred: one, two, three, four, five, six, seven, eight, nine,";
 
 function start(host: string, model: string, folder: string) {
   return startServer({
@@ -33,6 +34,9 @@ function start(host: string, model: string, folder: string) {
       FIRST_TOKEN_TIMEOUT_MS: "60000",
       STALL_TIMEOUT_MS: "60000",
       CONTEXT_TOKENS: "2048",
+      // It is slow here, and what it is shown is looked at.
+      FILLER_AFTER_MS: "0",
+      MAX_ANSWER_TOKENS: "4000",
       LAYERCODE_WEBHOOK_SECRET: SECRET,
       HOST: "127.0.0.1",
       SYSTEM_PROMPT: SYSTEM,

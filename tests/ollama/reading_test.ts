@@ -39,7 +39,7 @@ function start(env: Record<string, string> = {}) {
       STALL_TIMEOUT_MS: "60000",
       CONTEXT_TOKENS: "4096",
       FILLER_AFTER_MS: "0",
-      MAX_ANSWER_TOKENS: "40",
+      MAX_ANSWER_TOKENS: "200",
       LAYERCODE_WEBHOOK_SECRET: SECRET,
       HOST: "127.0.0.1",
       SYSTEM_PROMPT: SYSTEM,
@@ -111,6 +111,7 @@ Deno.test("a real engine reads little more than the newest words in each turn of
 Deno.test("a real model that never stops is ended, and the turn is complete", async () => {
   await using server = await start({
     SYSTEM_PROMPT: "A conversation between a user and a helpful assistant.",
+    MAX_ANSWER_TOKENS: "40",
   });
   const { events, summary } = await turn(
     server,
