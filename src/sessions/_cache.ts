@@ -9,8 +9,8 @@ import type { Session } from "./session.ts";
 export interface Cached {
   /** Tells how much memory it takes. */
   session: Session;
-  /** Whether a turn is at work on it; then it stays. */
-  readonly isOpen: boolean;
+  /** Whether something is at work on it; then it stays. */
+  readonly isBusy: boolean;
 }
 
 /** Keeps what was used last, up to a number of bytes. */
@@ -39,7 +39,7 @@ export class Cache<T extends Cached> {
     this.#bytes += bytes;
     if (this.#bytes <= this.maxBytes) return;
     for (const [id, { value }] of this.#kept) {
-      if (value.isOpen) continue;
+      if (value.isBusy) continue;
       this.delete(id);
       if (this.#bytes <= this.maxBytes) return;
     }

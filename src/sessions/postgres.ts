@@ -9,23 +9,23 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { createJournalStore, type Journal } from "./_journal.ts";
+import {
+  createJournalStore,
+  type Journal,
+  type JournalOptions,
+} from "./_journal.ts";
 import { createPostgres } from "./_postgres.ts";
 import { toPreview } from "./_page.ts";
-import { parseRecord, type SessionRecord } from "./record.ts";
+import { parseRecord } from "./record.ts";
 import type { SessionPage, SessionStore } from "./store.ts";
 
 /** Which Postgres. */
-export interface PostgresStoreOptions {
+export interface PostgresStoreOptions extends JournalOptions {
   /**
    * `postgres://user:password@host:port/database`, with `?sslmode=verify-full`
    * and the like. The tables lie in the first schema of that user's path.
    */
   url: string;
-  /** Told of each record that could not be read. */
-  onBadRecord?: (record: { id: string; seq: number }) => void;
-  /** How much memory the conversations may take that stay there. Default 64 MB. */
-  cacheBytes?: number;
 }
 
 /**
@@ -36,43 +36,34 @@ export interface PostgresStoreOptions {
 export function createPostgresStore(
   options: PostgresStoreOptions,
 ): SessionStore {
-  return createJournalStore(createPostgresJournal(options), options.cacheBytes);
+  return createJournalStore(createPostgresJournal(options.url), options);
 }
 
-function createPostgresJournal(
-  { url, onBadRecord = () => {} }: PostgresStoreOptions,
-): Journal {
+function createPostgresJournal(url: string): Journal {
   const postgres = createPostgres(url);
   return {
     name: "postgres",
 
     async read(id, after) {
       const { rows } = await postgres.query<
-        { uid: string; length: number; seq: number | null; record: string }
+        { uid: string; length: number; record: string | null }
       >(READ, [keyOf(id), after?.generation, after?.length]);
       const [first] = rows;
       if (first === undefined) return undefined;
-      const records: SessionRecord[] = [];
-      for (const { seq, record } of rows) {
-        if (seq === null) continue; // there is nothing new
-        const parsed = parseRecord(record);
-        if (parsed) records.push(parsed);
-        else onBadRecord({ id, seq });
-      }
       return {
         position: { generation: first.uid, length: first.length },
-        records,
+        // One row without a record where there is nothing new.
+        lines: rows.flatMap(({ record }) => record ?? []),
       };
     },
 
-    async append(id, after, records, batch) {
-      const texts = records.map((record) => JSON.stringify(record));
+    async append(id, after, lines, batch) {
       const length = after?.length ?? 0;
       let { rows: [found] } = await postgres.query<{ uid: string }>(
         after ? ADD : BEGIN,
         after
-          ? [after.generation, length, batch, texts]
-          : [keyOf(id), JSON.stringify(id), batch, texts],
+          ? [after.generation, length, batch, lines]
+          : [keyOf(id), JSON.stringify(id), batch, lines],
       );
       if (found === undefined) {
         // Somebody was first: we ourselves, perhaps, and never heard of it.
@@ -80,7 +71,7 @@ function createPostgresJournal(
         ({ rows: [found] } = await postgres.query<{ uid: string }>(OURS, ours));
       }
       return found &&
-        { generation: found.uid, length: length + records.length };
+        { generation: found.uid, length: length + lines.length };
     },
 
     async list({ limit, cursor }) {
@@ -138,7 +129,7 @@ function keyOf(id: string): string {
 
 /** What was added after a position, or one row without a record. */
 const READ = `
-select s.uid, s.length, r.seq, r.record
+select s.uid, s.length, r.record
 from parley_sessions s
 left join parley_records r on r.uid = s.uid
   and r.seq > case when s.uid = $2::bigint then $3::int else 0 end

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Raw, ToolCall } from "../providers/provider.ts";
-import { fitRecord } from "./fit.ts";
+import { toLines } from "./fit.ts";
 import {
   type SessionRecord,
   toDataKey,
@@ -110,7 +110,8 @@ export class Session {
   hasNote(name: string, content: unknown): boolean {
     // Compared as it would be kept, which may be less than what was told.
     const at = new Date(0).toISOString();
-    const [told] = fitRecord({ type: "note", name, content, at });
+    const [line] = toLines({ type: "note", name, content, at });
+    const told = line?.record;
     const key = told?.type === "note" ? JSON.stringify(told.content) : "";
     return this.notes.some((note) =>
       note.name === name && JSON.stringify(note.content) === key

@@ -6,8 +6,7 @@
  */
 import type { Journal } from "../../src/sessions/_journal.ts";
 import { createKvDatabase } from "../../src/sessions/_kv_database.ts";
-import { createKvJournal } from "../../src/sessions/_kv_journal.ts";
-import { createKvStore } from "../../src/sessions/kv.ts";
+import { createKvJournal, createKvStore } from "../../src/sessions/kv.ts";
 
 /** What a test is given: a file, and ways to open it that are closed after it. */
 export interface Place {

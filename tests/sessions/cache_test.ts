@@ -3,10 +3,10 @@ import { Cache } from "../../src/sessions/_cache.ts";
 import { Session } from "../../src/sessions/session.ts";
 import { user } from "./contract.ts";
 
-function make(text: string, isOpen = false) {
+function make(text: string, isBusy = false) {
   const session = new Session("any");
   session.apply(user("t1", text));
-  return { session, isOpen };
+  return { session, isBusy };
 }
 
 const { bytes: SMALL } = make("").session;

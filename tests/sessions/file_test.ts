@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { pathOf } from "../../src/sessions/_files.ts";
+import { pathOf } from "../../src/sessions/file.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { assistant, end, testStore, user } from "./contract.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { fitRecord } from "../../src/sessions/fit.ts";
+import { toLines } from "../../src/sessions/fit.ts";
 import {
   parseRecord,
   type SessionRecord,
@@ -217,7 +217,8 @@ Deno.test("Session.memories gives those of all turns, and each turn its own", ()
 Deno.test("Session.hasNote() knows a note that was cut to be kept", () => {
   const content = { log: "é".repeat(100_000) };
   const made = session(
-    ...fitRecord({ type: "note", name: "end", content, at }),
+    ...toLines({ type: "note", name: "end", content, at })
+      .map(({ record }) => record),
   );
   assert(made.hasNote("end", content));
   assert(!made.hasNote("end", { log: "other" }));
