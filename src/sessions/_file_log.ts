@@ -11,13 +11,11 @@
  */
 import { dirname } from "node:path";
 import { attempt, Log, toStoreError, type Writer } from "./_log.ts";
+import type { FileStoreOptions } from "./file.ts";
 import { type Line, toLines } from "./fit.ts";
 import { parseRecord, type SessionRecord } from "./record.ts";
 import { Session } from "./session.ts";
 import type { Change } from "./store.ts";
-
-/** Told of each line that could not be read. */
-export type OnBadLine = (line: { file: string; offset: number }) => void;
 
 /** A file, and the conversation that its lines add up to. */
 export class FileLog extends Log {
@@ -39,7 +37,7 @@ export class FileLog extends Log {
   constructor(
     id: string,
     readonly path: string,
-    readonly onBadLine: OnBadLine,
+    readonly onBadLine: NonNullable<FileStoreOptions["onBadLine"]>,
   ) {
     super(id);
   }

@@ -10,7 +10,12 @@ import { createStoreOn, type Engine } from "./_store.ts";
 import { type Line, toLines } from "./fit.ts";
 import { parseRecord } from "./record.ts";
 import { Session } from "./session.ts";
-import { type Change, type SessionStore, StoreError } from "./store.ts";
+import {
+  type Change,
+  type SessionStore,
+  StoreError,
+  type StoreOptions,
+} from "./store.ts";
 
 /** How far a conversation is known. */
 export interface Position {
@@ -21,20 +26,20 @@ export interface Position {
 }
 
 /** What is kept of a conversation. */
-export interface Found {
+export interface Found<P extends Position> {
   /** Where it ends. */
-  position: Position;
+  position: P;
   /** Its lines, or those that are news. */
   lines: string[];
 }
 
 /** An engine that keeps lists. It may throw what it likes; nothing is lost by that. */
-export interface Journal extends Engine {
+export interface Journal<P extends Position = Position> extends Engine {
   /**
    * Reads what was added after a position; from the start where there is none,
    * or where the generation is another. Nothing for an unknown conversation.
    */
-  read(id: string, after?: Position): Promise<Found | undefined>;
+  read(id: string, after?: P): Promise<Found<P> | undefined>;
   /**
    * Adds lines, all or none, durably, if the conversation still ends at the
    * position; without one, if it doesn't exist.
@@ -45,26 +50,18 @@ export interface Journal extends Engine {
    */
   append(
     id: string,
-    after: Position | undefined,
+    after: P | undefined,
     lines: readonly string[],
     batch: string,
-  ): Promise<Position | undefined>;
+  ): Promise<P | undefined>;
   /** As {@linkcode SessionStore.delete}. */
   delete(id: string): Promise<boolean>;
 }
 
-/** How to use an engine. */
-export interface JournalOptions {
-  /** Told of each record that can't be read; the number counts from 1. */
-  onBadRecord?: (record: { id: string; number: number }) => void;
-  /** How much memory the conversations may take that stay there. Default 64 MB. */
-  cacheBytes?: number;
-}
-
 /** Makes a store of an engine. */
-export function createJournalStore(
-  journal: Journal,
-  { onBadRecord = () => {}, cacheBytes }: JournalOptions = {},
+export function createJournalStore<P extends Position>(
+  journal: Journal<P>,
+  { onBadRecord = () => {}, cacheBytes }: StoreOptions = {},
 ): SessionStore {
   return createStoreOn(
     journal,
@@ -89,9 +86,9 @@ interface Pending extends Line {
 }
 
 /** A conversation, and what is to be added to it. */
-class JournalLog extends Log {
+class JournalLog<P extends Position> extends Log {
   /** Absent: there is none, or nothing was read yet. */
-  #position: Position | undefined;
+  #position: P | undefined;
   /** Whether all of it must be read again: at first, and after a fault. */
   #isInDoubt = true;
   #pending: Pending[] = [];
@@ -99,8 +96,8 @@ class JournalLog extends Log {
 
   constructor(
     id: string,
-    readonly journal: Journal,
-    readonly onBadRecord: NonNullable<JournalOptions["onBadRecord"]>,
+    readonly journal: Journal<P>,
+    readonly onBadRecord: NonNullable<StoreOptions["onBadRecord"]>,
   ) {
     super(id);
   }
@@ -218,13 +215,13 @@ class JournalLog extends Log {
     return position !== undefined;
   }
 
-  #read(after?: Position): Promise<Found | undefined> {
+  #read(after?: P): Promise<Found<P> | undefined> {
     const { id, journal } = this;
     return attempt(`read session "${id}"`, () => journal.read(id, after));
   }
 
   /** Begins again with what the journal holds; what is on its way and still wanted comes after it. */
-  #replace(found: Found | undefined): void {
+  #replace(found: Found<P> | undefined): void {
     const before = this.#position;
     const isDeleted = before !== undefined &&
       before.generation !== found?.position.generation;
@@ -239,7 +236,7 @@ class JournalLog extends Log {
     for (const { record } of this.#pending) this.session.apply(record);
   }
 
-  #take({ position, lines }: Found, start: number): void {
+  #take({ position, lines }: Found<P>, start: number): void {
     for (const [n, line] of lines.entries()) {
       const record = parseRecord(line);
       if (record) this.session.apply(record);

@@ -9,7 +9,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { FileLog, makeFolder, type OnBadLine } from "./_file_log.ts";
+import { FileLog, makeFolder } from "./_file_log.ts";
 import { toPage, toPreview } from "./_page.ts";
 import { createStoreOn } from "./_store.ts";
 import { parseRecord } from "./record.ts";
@@ -20,7 +20,7 @@ export interface FileStoreOptions {
   /** Made when it isn't there. */
   folder: string;
   /** Told of each line that could not be read. */
-  onBadLine?: OnBadLine;
+  onBadLine?: (line: { file: string; offset: number }) => void;
   /** How much memory the conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
 }

@@ -9,18 +9,14 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import {
-  createJournalStore,
-  type Journal,
-  type JournalOptions,
-} from "./_journal.ts";
+import { createJournalStore, type Journal } from "./_journal.ts";
 import { createPostgres } from "./_postgres.ts";
 import { toPreview } from "./_page.ts";
 import { parseRecord } from "./record.ts";
-import type { SessionPage, SessionStore } from "./store.ts";
+import type { SessionPage, SessionStore, StoreOptions } from "./store.ts";
 
 /** Which Postgres. */
-export interface PostgresStoreOptions extends JournalOptions {
+export interface PostgresStoreOptions extends StoreOptions {
   /**
    * `postgres://user:password@host:port/database`, with `?sslmode=verify-full`
    * and the like. The tables lie in the first schema of that user's path.

@@ -76,6 +76,14 @@ export interface SessionStore {
   close(): Promise<void>;
 }
 
+/** How a store is to be used. */
+export interface StoreOptions {
+  /** Told of each record that can't be read; the number counts from 1. */
+  onBadRecord?: (record: { id: string; number: number }) => void;
+  /** How much memory the conversations may take that stay there. Default 64 MB. */
+  cacheBytes?: number;
+}
+
 /** How to open a conversation. */
 export interface OpenOptions {
   /**
