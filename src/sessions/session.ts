@@ -29,9 +29,9 @@ export interface Turn {
   /** What the model wrote after the last step; absent: what was said then. */
   written?: string;
   /** The tools that were called on the way to it, if any. */
-  steps: Step[];
+  steps: readonly Step[];
   /** What tools were told to keep in mind, oldest first. */
-  memories: string[];
+  memories: readonly string[];
   /** What the caller heard of it; absent: all, as far as is known. */
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
@@ -76,8 +76,7 @@ export class Session {
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
   #isEmpty = true;
   #bytes = EMPTY_BYTES;
-  readonly #turns = new Map<string, Turn>();
-  readonly #replies = new Map<string, unknown>();
+  #replies: Map<string, unknown> | undefined;
 
   /**
    * Makes a conversation without a turn; {@linkcode apply} fills it.
@@ -103,7 +102,8 @@ export class Session {
 
   /** The turn with this id, if it is known. */
   turn(id: string): Turn | undefined {
-    return this.#turns.get(id);
+    // Nearly always the last.
+    return this.turns.findLast((turn) => turn.id === id);
   }
 
   /** Whether the very same was noted before. */
@@ -121,7 +121,7 @@ export class Session {
   /** What the page was answered when it sent the very same in the same turn. */
   replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
     const key = toDataKey(turnId, data);
-    return this.#replies.has(key)
+    return this.#replies?.has(key)
       ? { reply: this.#replies.get(key) }
       : undefined;
   }
@@ -133,7 +133,7 @@ export class Session {
       case "session":
         return;
       case "data":
-        this.#replies.set(record.key, record.reply);
+        (this.#replies ??= new Map()).set(record.key, record.reply);
         this.#bytes += RECORD_BYTES + sizeOf(record.reply);
         return;
       case "note": {
@@ -154,45 +154,45 @@ export class Session {
       case "user":
         turn.user = (turn.user ?? "") + record.text;
         if (record.note !== undefined) turn.note = record.note;
-        this.#bytes += record.text.length;
+        this.#bytes += sizeOf(record.text, record.note);
         break;
       case "assistant":
         turn.assistant += record.text;
-        this.#bytes += record.text.length;
+        this.#bytes += sizeOf(record.text);
         break;
       case "calls":
-        turn.steps.push(toStep(record, turn));
-        this.#bytes += RECORD_BYTES + sizeOf([record.calls, record.raw]);
+        turn.steps = [...turn.steps, toStep(record, turn)];
+        this.#bytes += RECORD_BYTES +
+          sizeOf(record.calls, record.raw, record.text);
         break;
       case "result": {
         const { callId, name, text } = record;
         turn.steps.at(-1)?.results.push({ callId, name, text });
-        this.#bytes += RECORD_BYTES + text.length;
+        this.#bytes += RECORD_BYTES + sizeOf(text);
         break;
       }
       case "memory":
-        turn.memories.push(record.text);
-        this.#bytes += record.text.length;
+        turn.memories = [...turn.memories, record.text];
+        this.#bytes += sizeOf(record.text);
         break;
       case "end":
         end(turn, record);
-        this.#bytes += RECORD_BYTES + (record.written?.length ?? 0);
+        this.#bytes += sizeOf(record.written);
         break;
       case "again":
         beginAgain(turn, record.attempt);
         break;
       case "heard":
         turn.heard = record.text;
-        this.#bytes += record.text.length;
+        this.#bytes += sizeOf(record.text);
         break;
     }
   }
 
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
-    let turn = this.#turns.get(turnId);
+    let turn = this.turn(turnId);
     if (turn === undefined) {
-      turn = { id: turnId, at, assistant: "", steps: [], memories: [] };
-      this.#turns.set(turnId, turn);
+      turn = { id: turnId, at, assistant: "", steps: NONE, memories: NONE };
       this.turns.push(turn);
       this.#bytes += TURN_BYTES;
     }
@@ -206,15 +206,30 @@ type TurnRecord = Exclude<
   { type: "session" | "data" | "note" }
 >;
 
-/** What objects take besides their texts, as measured on V8. */
-const EMPTY_BYTES = 1_000;
-const TURN_BYTES = 600;
-const RECORD_BYTES = 250;
+/** Most turns have neither steps nor memories. */
+const NONE: readonly never[] = Object.freeze([]);
 
-/** About what a value takes that came from JSON. */
-function sizeOf(value: unknown): number {
-  return value === undefined ? 0 : 2 * JSON.stringify(value).length;
+/** What objects take besides their texts, as measured on V8: a conversation with what its store holds of it, a turn, and anything else. */
+const EMPTY_BYTES = 1_700;
+const TURN_BYTES = 300;
+const RECORD_BYTES = 200;
+
+/** About what values take that came from JSON. */
+function sizeOf(...values: unknown[]): number {
+  let bytes = 0;
+  for (const value of values) {
+    if (value === undefined) continue;
+    const isText = typeof value === "string";
+    const text = isText ? value : JSON.stringify(value);
+    // V8 keeps a letter in two bytes where any of its text is not Latin.
+    const isWide = !isText || WIDE.test(text);
+    bytes += isWide ? 2 * text.length : text.length;
+  }
+  return bytes;
 }
+
+// deno-lint-ignore no-control-regex -- these are letters like any other
+const WIDE = /[^\x00-\xff]/;
 
 /** Whether a record is of the attempt that counts; `again` begins one, and callers have none. */
 function isOfAttempt(record: TurnRecord, turn: Turn): boolean {
@@ -260,7 +275,7 @@ function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
 function beginAgain(turn: Turn, attempt: number | undefined): void {
   turn.again = (turn.again ?? 0) + 1;
   turn.assistant = "";
-  turn.steps = [];
+  turn.steps = NONE;
   delete turn.attempt;
   if (attempt) turn.attempt = attempt;
   delete turn.written;
