@@ -166,8 +166,7 @@ export class FileLog extends Log {
     if (size === this.#size && !this.#isInDoubt) return;
     // Lines of ours may come after some of others.
     if (written.length > 0 || this.#isInDoubt) this.#forget();
-    const bytes = Deno.readFileSync(this.path)
-      .subarray(this.#size - this.#torn);
+    const bytes = readRange(this.path, this.#size - this.#torn, size);
     this.#take(bytes);
     this.tell();
     if (written.length > 0) this.#repeat(written, bytes);
@@ -271,4 +270,17 @@ function tryLock(
   file: Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean },
 ): boolean {
   return file.tryLockSync?.(true) ?? false;
+}
+
+function readRange(path: string, start: number, end: number): Uint8Array {
+  using file = Deno.openSync(path);
+  file.seekSync(start, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(end - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { attempt, Log, toStoreError, type Writer } from "./_log.ts";
+import { pause } from "./_retry.ts";
 import { createStoreOn, type Engine } from "./_store.ts";
 import { type Line, toLines } from "./fit.ts";
 import { parseRecord } from "./record.ts";
@@ -74,7 +75,7 @@ export function createJournalStore<P extends Position>(
 const WORDS_WAIT_MS = 100;
 
 /** Each time one of those who write at once gets its turn. */
-const MAX_ATTEMPTS = 100;
+const MAX_MISSES = 100;
 
 /** A value of Deno KV may have 64 KiB; one line always fits. */
 const MAX_WRITE_BYTES = 64_000;
@@ -92,6 +93,8 @@ class JournalLog<P extends Position> extends Log {
   /** Whether all of it must be read again: at first, and after a fault. */
   #isInDoubt = true;
   #pending: Pending[] = [];
+  /** How often others were first, one time after another. */
+  #misses = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -138,32 +141,29 @@ class JournalLog<P extends Position> extends Log {
 
   async update(change: Change): Promise<void> {
     await this.flush();
-    for (let misses = 0; misses < MAX_ATTEMPTS; misses++) {
-      const isFresh = this.#isInDoubt || misses > 0;
-      if (isFresh) await this.refresh();
+    let isFresh = this.#isInDoubt;
+    if (isFresh) await this.refresh();
+    while (true) {
       const lines = change(this.session).flatMap(toLines);
-      if (lines.length > 0 ? await this.#begin(lines) : isFresh) return;
-      // What was known is old: another instance has added something.
-      await pause(misses);
+      if (lines.length > 0) {
+        if (await this.#begin(lines)) return;
+      } else if (isFresh) return;
+      else await this.refresh();
+      isFresh = true;
     }
-    throw this.#crowded();
   }
 
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const last = this.#pending.at(-1);
+    if (!last) return;
     try {
-      if (last && this.#isInDoubt) await this.refresh();
-      for (let misses = 0; last && this.#pending.includes(last);) {
-        const batch = this.#pending.slice(0, countOf(this.#pending));
-        if (await this.#append(batch)) {
-          this.#pending.splice(0, batch.length);
-          continue;
-        }
-        if (misses === MAX_ATTEMPTS) throw this.#crowded();
-        await this.refresh();
-        await pause(misses++);
+      if (this.#isInDoubt) await this.refresh();
+      while (this.#pending.includes(last)) {
+        const count = countOf(this.#pending);
+        const isKept = await this.#append(this.#pending.slice(0, count));
+        if (isKept) this.#pending.splice(0, count);
       }
     } catch (cause) {
       const error = toStoreError(`write session "${this.id}"`, cause);
@@ -183,10 +183,7 @@ class JournalLog<P extends Position> extends Log {
       `delete session "${id}"`,
       () => journal.delete(id),
     );
-    this.#position = undefined;
-    this.#pending = [];
-    this.session = new Session(id);
-    this.tell(true);
+    this.#replace(undefined);
     return wasThere;
   }
 
@@ -200,6 +197,7 @@ class JournalLog<P extends Position> extends Log {
     return true;
   }
 
+  /** Adds lines if nobody else was first; else reads what they have added. */
   async #append(lines: Line[]): Promise<boolean> {
     const { id, journal } = this;
     const texts = lines.map(({ json }) => json);
@@ -211,8 +209,19 @@ class JournalLog<P extends Position> extends Log {
       this.#isInDoubt = true;
       throw error;
     });
-    this.#position = position ?? this.#position;
-    return position !== undefined;
+    if (position !== undefined) {
+      this.#position = position;
+      this.#misses = 0;
+      return true;
+    }
+    if (++this.#misses > MAX_MISSES) {
+      throw new StoreError(
+        `Cannot write session "${id}": too many write to it at once`,
+      );
+    }
+    await pause(this.#misses);
+    await this.refresh();
+    return false;
   }
 
   #read(after?: P): Promise<Found<P> | undefined> {
@@ -244,12 +253,6 @@ class JournalLog<P extends Position> extends Log {
     }
     this.#position = position;
   }
-
-  #crowded(): StoreError {
-    return new StoreError(
-      `Cannot write session "${this.id}": too many write to it at once`,
-    );
-  }
 }
 
 /** How many of these go into one write. */
@@ -260,11 +263,4 @@ function countOf(lines: readonly Line[]): number {
     return bytes > MAX_WRITE_BYTES;
   });
   return count === -1 ? lines.length : count;
-}
-
-/** A moment of a random length, so that two don't meet again; none at first. */
-async function pause(misses: number): Promise<void> {
-  if (misses === 0) return;
-  const ms = Math.random() * Math.min(5 * misses, 50);
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

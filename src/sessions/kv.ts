@@ -9,6 +9,7 @@
 import { dirname } from "node:path";
 import { createJournalStore } from "./_journal.ts";
 import { createKvJournal } from "./_kv_journal.ts";
+import { retry } from "./_retry.ts";
 import type { SessionStore, StoreOptions } from "./store.ts";
 
 /** Which database, and how to use it. */
@@ -63,16 +64,8 @@ export function createKvDatabase(
     return current;
   }
 
-  async function run<T>(step: (kv: Deno.Kv) => Promise<T>): Promise<T> {
-    const end = performance.now() + timeoutMs;
-    for (let attempt = 0;; attempt++) {
-      try {
-        return await before(end, connect().then(step));
-      } catch (error) {
-        if (!isPassing(error) || performance.now() >= end) throw error;
-      }
-      await pause(attempt);
-    }
+  function run<T>(step: (kv: Deno.Kv) => Promise<T>): Promise<T> {
+    return before(retry(() => connect().then(step), isPassing, timeoutMs));
   }
 
   /**
@@ -80,13 +73,11 @@ export function createKvDatabase(
    * can't be stopped (denoland/deno issue 21263): the same connection works
    * again when the server is back, and what was given up may be written then.
    */
-  async function before<T>(end: number, answer: Promise<T>): Promise<T> {
+  async function before<T>(answer: Promise<T>): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no answer within ${timeoutMs} ms`)),
-        Math.max(end - performance.now(), 0),
-      );
+      const error = new Error(`no answer within ${timeoutMs} ms`);
+      timer = setTimeout(() => reject(error), timeoutMs);
     });
     try {
       return await Promise.race([answer, late]);
@@ -102,7 +93,7 @@ export function createKvDatabase(
       const closing = opened.then((kv) => kv.close());
       opened = undefined;
       // What can't be reached needs no closing.
-      await before(performance.now() + timeoutMs, closing).catch(() => {});
+      await before(closing).catch(() => {});
     },
   };
 }
@@ -115,12 +106,6 @@ function isPassing(error: unknown): boolean {
 /** As Deno 2.5 and 2.9 say it; the classes of these errors tell nothing. */
 const PASSING =
   /database is locked|failed to connect|KV Connect failed to read|status 5\d\d/;
-
-/** A moment of a random length, so that two don't meet again, and longer each time. */
-async function pause(attempt: number): Promise<void> {
-  const ms = Math.random() * Math.min(5 * 2 ** attempt, 200);
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 async function openKv(path?: string): Promise<Deno.Kv> {
   if (path !== undefined && path !== ":memory:" && !/^https?:/.test(path)) {

@@ -41,7 +41,7 @@ function createPostgresJournal(url: string): Journal {
     name: "postgres",
 
     async read(id, after) {
-      const { rows } = await postgres.query<
+      const rows = await postgres.query<
         { uid: string; length: number; record: string | null }
       >(READ, [keyOf(id), after?.generation, after?.length]);
       const [first] = rows;
@@ -55,7 +55,7 @@ function createPostgresJournal(url: string): Journal {
 
     async append(id, after, lines, batch) {
       const length = after?.length ?? 0;
-      let { rows: [found] } = await postgres.query<{ uid: string }>(
+      let [found] = await postgres.query<{ uid: string }>(
         after ? ADD : BEGIN,
         after
           ? [after.generation, length, batch, lines]
@@ -64,7 +64,7 @@ function createPostgresJournal(url: string): Journal {
       if (found === undefined) {
         // Somebody was first: we ourselves, perhaps, and never heard of it.
         const ours = [keyOf(id), length + 1, batch];
-        ({ rows: [found] } = await postgres.query<{ uid: string }>(OURS, ours));
+        [found] = await postgres.query<{ uid: string }>(OURS, ours);
       }
       return found &&
         { generation: found.uid, length: length + lines.length };
@@ -75,7 +75,7 @@ function createPostgresJournal(url: string): Journal {
       if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
         return { sessions: [] };
       }
-      const { rows } = await postgres.query<
+      const rows = await postgres.query<
         { uid: string; id: string; started_at: Date; first: string | null }
       >(LIST, [cursor, limit + 1]);
       const page = rows.slice(0, limit);
@@ -92,20 +92,18 @@ function createPostgresJournal(url: string): Journal {
     },
 
     async delete(id) {
-      return (await postgres.query(DELETE, [keyOf(id)])).rowCount === 1;
+      return (await postgres.query(DELETE, [keyOf(id)])).length === 1;
     },
 
     async sweep(before) {
       let count = 0;
-      while (true) {
+      let found: unknown[];
+      do {
         // A few at a time, so that none takes too long.
-        const { rowCount } = await postgres.query(SWEEP, [
-          before.toISOString(),
-          100,
-        ]);
-        if (!rowCount) return count;
-        count += rowCount;
-      }
+        found = await postgres.query(SWEEP, [before.toISOString(), 100]);
+        count += found.length;
+      } while (found.length > 0);
+      return count;
     },
 
     async check() {
@@ -180,14 +178,15 @@ left join lateral (
 ) r on true
 order by s.uid desc`;
 
-const DELETE = "delete from parley_sessions where key = $1";
+const DELETE = "delete from parley_sessions where key = $1 returning uid";
 
 /** The time is asked twice: something may be added while this waits for the row. */
 const SWEEP = `
 delete from parley_sessions
 where at < $1::timestamptz and uid in (
   select uid from parley_sessions where at < $1::timestamptz limit $2
-)`;
+)
+returning uid`;
 
 /** Changes nothing, but only where it could: with all rights, and not on a standby. */
 const CHECK = `
