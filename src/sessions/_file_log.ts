@@ -13,7 +13,7 @@ import { dirname } from "node:path";
 import { attempt, Log, toStoreError, type Writer } from "./_log.ts";
 import type { FileStoreOptions } from "./file.ts";
 import { type Line, toLines } from "./fit.ts";
-import { parseRecord, type SessionRecord } from "./record.ts";
+import { parseRecord } from "./record.ts";
 import { Session } from "./session.ts";
 import type { Change } from "./store.ts";
 
@@ -112,7 +112,15 @@ export class FileLog extends Log {
 
   #open(): Deno.FsFile {
     if (this.#file) return this.#file;
-    this.#file = openToAdd(this.path);
+    if (this.#born === undefined) makeFolder(dirname(this.path));
+    this.#file = Deno.openSync(this.path, {
+      append: true,
+      // Windows locks nothing that is opened for adding alone.
+      read: true,
+      create: true,
+      // Callers' words are nobody else's on this machine.
+      mode: 0o600,
+    });
     this.#born ??= bornOf(this.#file.statSync());
     return this.#file;
   }
@@ -121,17 +129,13 @@ export class FileLog extends Log {
   #write(lines: readonly Line[]): void {
     let text = "";
     if (this.#size === 0) {
-      const header: SessionRecord = {
-        type: "session",
-        version: 1,
-        id: this.id,
-      };
-      text = `${JSON.stringify(header)}\n`;
+      const { id } = this;
+      text = `${JSON.stringify({ type: "session", version: 1, id })}\n`;
     }
     // Close a torn line first, or the new one would be lost with it.
     if (this.#torn > 0) text = "\n";
     for (const { json } of lines) text += `${json}\n`;
-    const bytes = encoder.encode(text);
+    const bytes = encode(text);
     try {
       // One call may take only a part.
       for (let done = 0; done < bytes.length;) {
@@ -222,7 +226,15 @@ export class FileLog extends Log {
 
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
+/** One for all short texts: to make one costs more than to fill it. */
+const BUFFER = new Uint8Array(16_384);
 const decoder = new TextDecoder();
+
+/** A text's bytes, until the next text is encoded. */
+function encode(text: string): Uint8Array {
+  if (text.length * 3 > BUFFER.length) return encoder.encode(text);
+  return BUFFER.subarray(0, encoder.encodeInto(text, BUFFER).written);
+}
 
 function statOf(path: string): Deno.FileInfo | undefined {
   try {
@@ -236,25 +248,6 @@ function statOf(path: string): Deno.FileInfo | undefined {
 /** Tells a file from another that has its name. */
 function bornOf({ ino, birthtime }: Deno.FileInfo): string {
   return `${ino} ${birthtime?.getTime()}`;
-}
-
-/** Opens a file for adding to its end; makes it, and its folder, where they aren't there. */
-function openToAdd(path: string): Deno.FsFile {
-  const options: Deno.OpenOptions = {
-    append: true,
-    // Windows locks nothing that is opened for adding alone.
-    read: true,
-    create: true,
-    // Callers' words are nobody else's on this machine.
-    mode: 0o600,
-  };
-  try {
-    return Deno.openSync(path, options);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    makeFolder(dirname(path));
-    return Deno.openSync(path, options);
-  }
 }
 
 /** Makes a folder that nobody else on this machine may look into; one that is there stays as it is. */

@@ -30,7 +30,7 @@ export interface SessionStore {
    *
    * @throws {StoreError} when they can't be written; then none was added, but
    * for an engine that didn't answer in time, which may add them all later, and
-   * for more than 500 KB at once, of which the beginning may be there
+   * for more than 60 KB at once, of which the beginning may be there
    */
   update(id: string, change: Change): Promise<Session>;
   /**
