@@ -129,63 +129,24 @@ export class Session {
   /** Takes in the next record. */
   apply(record: SessionRecord): void {
     this.#isEmpty = false;
+    // Words become one text; all else takes about what its JSON does, on V8.
+    const kept = record.type === "assistant"
+      ? record.text
+      : JSON.stringify(record);
+    this.#bytes += WIDE.test(kept) ? 2 * kept.length : kept.length;
     switch (record.type) {
       case "session":
         return;
       case "data":
         (this.#replies ??= new Map()).set(record.key, record.reply);
-        this.#bytes += RECORD_BYTES + sizeOf(record.reply);
         return;
       case "note": {
         const { name, content, at } = record;
         this.notes.push({ name, content, at });
-        this.#bytes += RECORD_BYTES + sizeOf(content);
         return;
       }
       default:
-        this.#applyToTurn(record);
-    }
-  }
-
-  #applyToTurn(record: TurnRecord): void {
-    const turn = this.#open(record);
-    if (!isOfAttempt(record, turn)) return;
-    switch (record.type) {
-      case "user":
-        turn.user = (turn.user ?? "") + record.text;
-        if (record.note !== undefined) turn.note = record.note;
-        this.#bytes += sizeOf(record.text, record.note);
-        break;
-      case "assistant":
-        turn.assistant += record.text;
-        this.#bytes += sizeOf(record.text);
-        break;
-      case "calls":
-        turn.steps = [...turn.steps, toStep(record, turn)];
-        this.#bytes += RECORD_BYTES +
-          sizeOf(record.calls, record.raw, record.text);
-        break;
-      case "result": {
-        const { callId, name, text } = record;
-        turn.steps.at(-1)?.results.push({ callId, name, text });
-        this.#bytes += RECORD_BYTES + sizeOf(text);
-        break;
-      }
-      case "memory":
-        turn.memories = [...turn.memories, record.text];
-        this.#bytes += sizeOf(record.text);
-        break;
-      case "end":
-        end(turn, record);
-        this.#bytes += sizeOf(record.written);
-        break;
-      case "again":
-        beginAgain(turn, record.attempt);
-        break;
-      case "heard":
-        turn.heard = record.text;
-        this.#bytes += sizeOf(record.text);
-        break;
+        applyToTurn(this.#open(record), record);
     }
   }
 
@@ -194,7 +155,6 @@ export class Session {
     if (turn === undefined) {
       turn = { id: turnId, at, assistant: "", steps: NONE, memories: NONE };
       this.turns.push(turn);
-      this.#bytes += TURN_BYTES;
     }
     return turn;
   }
@@ -209,27 +169,45 @@ type TurnRecord = Exclude<
 /** Most turns have neither steps nor memories. */
 const NONE: readonly never[] = Object.freeze([]);
 
-/** What objects take besides their texts, as measured on V8: a conversation with what its store holds of it, a turn, and anything else. */
+/** A conversation without a turn, with what its store holds of it: measured on V8. */
 const EMPTY_BYTES = 1_700;
-const TURN_BYTES = 300;
-const RECORD_BYTES = 200;
 
-/** About what values take that came from JSON. */
-function sizeOf(...values: unknown[]): number {
-  let bytes = 0;
-  for (const value of values) {
-    if (value === undefined) continue;
-    const isText = typeof value === "string";
-    const text = isText ? value : JSON.stringify(value);
-    // V8 keeps a letter in two bytes where any of its text is not Latin.
-    const isWide = !isText || WIDE.test(text);
-    bytes += isWide ? 2 * text.length : text.length;
-  }
-  return bytes;
-}
-
+/** V8 keeps all letters of a text in two bytes where one of them is not Latin. */
 // deno-lint-ignore no-control-regex -- these are letters like any other
 const WIDE = /[^\x00-\xff]/;
+
+function applyToTurn(turn: Turn, record: TurnRecord): void {
+  if (!isOfAttempt(record, turn)) return;
+  switch (record.type) {
+    case "user":
+      turn.user = (turn.user ?? "") + record.text;
+      if (record.note !== undefined) turn.note = record.note;
+      break;
+    case "assistant":
+      turn.assistant += record.text;
+      break;
+    case "calls":
+      turn.steps = [...turn.steps, toStep(record, turn)];
+      break;
+    case "result": {
+      const { callId, name, text } = record;
+      turn.steps.at(-1)?.results.push({ callId, name, text });
+      break;
+    }
+    case "memory":
+      turn.memories = [...turn.memories, record.text];
+      break;
+    case "end":
+      end(turn, record);
+      break;
+    case "again":
+      beginAgain(turn, record.attempt);
+      break;
+    case "heard":
+      turn.heard = record.text;
+      break;
+  }
+}
 
 /** Whether a record is of the attempt that counts; `again` begins one, and callers have none. */
 function isOfAttempt(record: TurnRecord, turn: Turn): boolean {
@@ -276,13 +254,17 @@ function beginAgain(turn: Turn, attempt: number | undefined): void {
   turn.again = (turn.again ?? 0) + 1;
   turn.assistant = "";
   turn.steps = NONE;
-  delete turn.attempt;
+  for (const key of OF_ATTEMPT) delete turn[key];
   if (attempt) turn.attempt = attempt;
-  delete turn.written;
-  delete turn.status;
-  delete turn.details;
-  delete turn.heard;
 }
+
+const OF_ATTEMPT = [
+  "attempt",
+  "written",
+  "status",
+  "details",
+  "heard",
+] as const;
 
 /** A text that was put together from many pieces holds on to all of them, until it is copied. */
 function toOneText(text: string): string {

@@ -27,14 +27,15 @@ Deno.test("Cache counts what a conversation has grown by", () => {
   const grown = make("");
   cache.keep("a", make(""));
   cache.keep("b", grown);
-  grown.session.apply(user("t1", "x".repeat(2 * SMALL)));
+  grown.session.apply(user("t1", "x".repeat(SMALL)));
+  const { bytes } = grown.session;
   assertEquals(cache.bytes, 2 * SMALL);
   cache.keep("b", grown);
-  assertEquals(cache.bytes, 4 * SMALL);
+  assertEquals(cache.bytes, SMALL + bytes);
   cache.keep("c", make(""));
   assertEquals(cache.get("a"), undefined);
   assertEquals(cache.get("b"), grown);
-  assertEquals(cache.bytes, 4 * SMALL);
+  assertEquals(cache.bytes, SMALL + bytes);
 });
 
 Deno.test("Cache keeps what a turn is at work on, however much it is", () => {
