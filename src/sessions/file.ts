@@ -10,6 +10,7 @@
  */
 import { createHash } from "node:crypto";
 import { FileLog, makeFolder } from "./_file_log.ts";
+import { attempt } from "./_log.ts";
 import { toPage, toPreview } from "./_page.ts";
 import { createStoreOn } from "./_store.ts";
 import { parseRecord } from "./record.ts";
@@ -47,12 +48,13 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
         }
         return count;
       },
-      async check() {
-        makeFolder(folder);
-        const probe = `${folder}/.probe-${crypto.randomUUID()}`;
-        await Deno.writeTextFile(probe, "ok");
-        await Deno.remove(probe);
-      },
+      check: () =>
+        attempt("write to the session folder", async () => {
+          makeFolder(folder);
+          const probe = `${folder}/.probe-${crypto.randomUUID()}`;
+          await Deno.writeTextFile(probe, "ok");
+          await Deno.remove(probe);
+        }),
       close: () => Promise.resolve(),
     },
     (id) => new FileLog(id, pathOf(folder, id), onBadLine),
