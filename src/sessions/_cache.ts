@@ -21,12 +21,10 @@ export class Cache<T extends Cached> {
   /** Makes an empty one. Default 64 MB. */
   constructor(readonly maxBytes = 64 * MB) {}
 
-  /** About how much memory all of it takes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** What is kept under an id. */
   get(id: string): T | undefined {
     return this.#kept.get(id)?.value;
   }
@@ -45,7 +43,6 @@ export class Cache<T extends Cached> {
     }
   }
 
-  /** Drops one. */
   delete(id: string): void {
     this.#bytes -= this.#kept.get(id)?.bytes ?? 0;
     this.#kept.delete(id);

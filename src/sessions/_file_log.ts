@@ -33,7 +33,6 @@ export class FileLog extends Log {
   #isInDoubt = false;
   #mustSync = false;
 
-  /** Makes one of which nothing was read yet. */
   constructor(
     id: string,
     readonly path: string,
@@ -65,7 +64,7 @@ export class FileLog extends Log {
       this.#catchUp();
       if (!this.#mustSync) return;
       this.#mustSync = false;
-      await this.#file?.syncData();
+      await this.#open().syncData();
     } catch (cause) {
       this.#isInDoubt = true;
       const error = toStoreError(`write session "${this.id}"`, cause);

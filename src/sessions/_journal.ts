@@ -55,7 +55,6 @@ export interface Journal<P extends Position = Position> extends Engine {
     lines: readonly string[],
     batch: string,
   ): Promise<P | undefined>;
-  /** As {@linkcode SessionStore.delete}. */
   delete(id: string): Promise<boolean>;
 }
 

@@ -23,7 +23,6 @@ export abstract class Log {
   #last: Promise<unknown> = Promise.resolve();
   #tasks = 0;
 
-  /** Makes one of which nothing was read yet. */
   constructor(readonly id: string) {
     this.session = new Session(id);
   }
@@ -40,10 +39,8 @@ export abstract class Log {
   /** Resolves when all that was taken is kept. A fault is told to the turns that it is of, too. */
   abstract flush(): Promise<void>;
 
-  /** Deletes it. */
   abstract delete(): Promise<boolean>;
 
-  /** Looks whether others have added something. */
   look(): Promise<void> {
     return this.refresh();
   }
@@ -68,14 +65,12 @@ export abstract class Log {
     return result;
   }
 
-  /** Lets a turn's writer in. */
   join({ onOthers = () => true }: OpenOptions = {}): Writer {
     const writer = new Writer(this, onOthers);
     this.#writers.add(writer);
     return writer;
   }
 
-  /** Nothing is told to that one any more. */
   leave(writer: Writer): void {
     this.#writers.delete(writer);
     this.#settle();
@@ -110,7 +105,6 @@ export class Writer implements SessionWriter {
   failure: StoreError | undefined;
   #closed: Promise<void> | undefined;
 
-  /** {@linkcode Log.join} makes them. */
   constructor(
     readonly log: Log,
     readonly onOthers: (session: Session) => boolean,

@@ -115,7 +115,10 @@ export interface SessionWriter {
    * @throws {StoreError} when some of it can't be written
    */
   flush(): Promise<void>;
-  /** Looks whether others have added something. A store that fails is left to the next write to tell of. */
+  /**
+   * Looks whether others have added something, which {@linkcode add} alone may
+   * not notice. A store that fails is left to the next write to tell of.
+   */
   look(): Promise<void>;
   /**
    * As {@linkcode flush}, and lets go of the conversation whatever happens. May
