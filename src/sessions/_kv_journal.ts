@@ -149,15 +149,15 @@ export function createKvJournal(
     async append(id, after, lines, batch) {
       const key = shorten(id);
       const lastAt = Date.now();
-      const before = after?.header ??
-        { id, generation: batch, at: lastAt, length: 0 };
-      const { generation, at } = before;
+      const before: Header = after?.header ??
+        { id, generation: batch, at: lastAt, lastAt, length: 0 };
+      const { generation, at, preview } = before;
       const length = before.length + lines.length;
       const header: Header = {
-        ...toPreview(lines.values().map(parseRecord)),
         ...before,
         lastAt,
         length,
+        ...(preview ? {} : toPreview(lines.values().map(parseRecord))),
       };
       const entry: Entry = {
         batch,
