@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { createMemoryStore } from "../src/sessions/memory.ts";
+import { createMemoryStore } from "./fakes/memory_store.ts";
 import {
   crash,
   crashOnFiles,

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHealth, createReady, type HealthParts } from "../src/health.ts";
 import { createLog } from "../src/log.ts";
 import { createEcho } from "../src/providers/echo.ts";
-import { createMemoryStore } from "../src/sessions/memory.ts";
+import { createMemoryStore } from "./fakes/memory_store.ts";
 
 /** Parts that can be asked, broken and mended, at a time that a test sets. */
 function setup() {

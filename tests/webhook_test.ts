@@ -5,7 +5,7 @@ import { createActiveTurns } from "../src/conversation/active_turns.ts";
 import { json } from "../src/http.ts";
 import { createLog } from "../src/log.ts";
 import type { Provider } from "../src/providers/provider.ts";
-import { createMemoryStore } from "../src/sessions/memory.ts";
+import { createMemoryStore } from "./fakes/memory_store.ts";
 import type { SessionStore } from "../src/sessions/store.ts";
 import { createWebhook } from "../src/webhook.ts";
 import { agent } from "./fakes/agent.ts";

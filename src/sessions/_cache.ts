@@ -9,8 +9,8 @@ import type { Session } from "./session.ts";
 export interface Cached {
   /** Tells how much memory it takes. */
   session: Session;
-  /** Whether a turn is at work on it; then it stays. */
-  readonly isOpen: boolean;
+  /** Whether something is at work on it; then it stays. */
+  readonly isBusy: boolean;
 }
 
 /** Keeps what was used last, up to a number of bytes. */
@@ -21,12 +21,10 @@ export class Cache<T extends Cached> {
   /** Makes an empty one. Default 64 MB. */
   constructor(readonly maxBytes = 64 * MB) {}
 
-  /** About how much memory all of it takes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** What is kept under an id. */
   get(id: string): T | undefined {
     return this.#kept.get(id)?.value;
   }
@@ -39,13 +37,12 @@ export class Cache<T extends Cached> {
     this.#bytes += bytes;
     if (this.#bytes <= this.maxBytes) return;
     for (const [id, { value }] of this.#kept) {
-      if (value.isOpen) continue;
+      if (value.isBusy) continue;
       this.delete(id);
       if (this.#bytes <= this.maxBytes) return;
     }
   }
 
-  /** Drops one. */
   delete(id: string): void {
     this.#bytes -= this.#kept.get(id)?.bytes ?? 0;
     this.#kept.delete(id);

@@ -1,49 +1,48 @@
 /**
  * A store on an engine that several instances share. The engine keeps lists of
- * records and adds to a list only for who knows its end; this file keeps what
- * was read in memory, and begins again where another instance was first.
+ * lines and adds to a list only for who knows its end. What was read stays in
+ * memory; where another instance was first, it is read and decided again.
  *
  * @module
  */
-import { attempt } from "./_attempt.ts";
-import { Cache } from "./_cache.ts";
-import { JournalLog } from "./_journal_log.ts";
-import { JournalWriter } from "./_journal_writer.ts";
-import { createSerial } from "./_serial.ts";
-import type { SessionRecord } from "./record.ts";
-import type { Session } from "./session.ts";
+import { attempt, Log, toStoreError, type Writer } from "./_log.ts";
+import { pause } from "./_retry.ts";
+import { createStoreOn, type Engine } from "./_store.ts";
+import { type Line, toLines } from "./fit.ts";
+import { parseRecord } from "./record.ts";
+import { Session } from "./session.ts";
 import {
   type Change,
-  type ListOptions,
-  type OpenOptions,
-  PAGE_SIZE,
-  type SessionPage,
   type SessionStore,
-  type SessionWriter,
+  StoreError,
+  type StoreOptions,
 } from "./store.ts";
 
 /** How far a conversation is known. */
 export interface Position {
   /** Another one after it was deleted and began anew. */
   generation: string;
-  /** How many records there are. */
+  /** How many lines there are. */
   length: number;
 }
 
-/** What an engine must do. It may throw what it likes; nothing is lost by that. */
-export interface Journal {
-  /** As `SESSION_STORE` spells it. */
-  readonly name: string;
+/** What is kept of a conversation. */
+export interface Found<P extends Position> {
+  /** Where it ends. */
+  position: P;
+  /** Its lines, or those that are news. */
+  lines: string[];
+}
+
+/** An engine that keeps lists. It may throw what it likes; nothing is lost by that. */
+export interface Journal<P extends Position = Position> extends Engine {
   /**
    * Reads what was added after a position; from the start where there is none,
    * or where the generation is another. Nothing for an unknown conversation.
    */
-  read(
-    id: string,
-    after?: Position,
-  ): Promise<{ position: Position; records: SessionRecord[] } | undefined>;
+  read(id: string, after?: P): Promise<Found<P> | undefined>;
   /**
-   * Adds records, all or none, durably, if the conversation still ends at the
+   * Adds lines, all or none, durably, if the conversation still ends at the
    * position; without one, if it doesn't exist.
    *
    * @param batch unlike any other: adding the very same batch again, after a
@@ -52,98 +51,215 @@ export interface Journal {
    */
   append(
     id: string,
-    after: Position | undefined,
-    records: readonly SessionRecord[],
+    after: P | undefined,
+    lines: readonly string[],
     batch: string,
-  ): Promise<Position | undefined>;
-  /** As {@linkcode SessionStore.list}. */
-  list(options: Required<Pick<ListOptions, "limit">> & ListOptions): Promise<
-    SessionPage
-  >;
-  /** As {@linkcode SessionStore.delete}. */
+  ): Promise<P | undefined>;
   delete(id: string): Promise<boolean>;
-  /** As {@linkcode SessionStore.sweep}. */
-  sweep(before: Date): Promise<number>;
-  /** As {@linkcode SessionStore.check}. */
-  check(): Promise<void>;
-  /** As {@linkcode SessionStore.close}. */
-  close(): Promise<void>;
 }
 
 /** Makes a store of an engine. */
-export function createJournalStore(
-  journal: Journal,
-  cacheBytes?: number,
+export function createJournalStore<P extends Position>(
+  journal: Journal<P>,
+  { onBadRecord = () => {}, cacheBytes }: StoreOptions = {},
 ): SessionStore {
-  const serial = createSerial();
-  const cache = new Cache<JournalLog>(cacheBytes);
+  return createStoreOn(
+    journal,
+    (id) => new JournalLog(id, journal, onBadRecord),
+    cacheBytes,
+  );
+}
 
-  /** Does one thing at a time on a conversation, which is kept in memory after. */
-  function use<T>(
+/** How long a word waits for company: a write of each would keep the engine busy. */
+const WORDS_WAIT_MS = 100;
+
+/** Each time one of those who write at once gets its turn. */
+const MAX_MISSES = 100;
+
+/** A value of Deno KV may have 64 KiB; one line always fits. */
+const MAX_WRITE_BYTES = 64_000;
+
+/** A line that isn't in the journal yet. */
+interface Pending extends Line {
+  /** The turn that it is of; absent: it is wanted whatever others add. */
+  writer?: Writer;
+}
+
+/** A conversation, and what is to be added to it. */
+class JournalLog<P extends Position> extends Log {
+  /** Absent: there is none, or nothing was read yet. */
+  #position: P | undefined;
+  /** Whether all of it must be read again: at first, and after a fault. */
+  #isInDoubt = true;
+  #pending: Pending[] = [];
+  /** How often others were first, one time after another. */
+  #misses = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
     id: string,
-    task: (log: JournalLog) => Promise<T>,
-  ): Promise<T> {
-    return serial(id, async () => {
-      const log = cache.get(id) ?? new JournalLog(journal, id);
-      const result = await task(log);
-      cache.keep(id, log);
-      return result;
-    });
+    readonly journal: Journal<P>,
+    readonly onBadRecord: NonNullable<StoreOptions["onBadRecord"]>,
+  ) {
+    super(id);
   }
 
-  function load(id: string): Promise<Session> {
-    return use(id, async (log) => {
-      await log.refresh();
-      return log.session;
-    });
+  add(lines: readonly Line[], writer: Writer): void {
+    for (const line of lines) {
+      this.#pending.push({ ...line, writer });
+      this.session.apply(line.record);
+    }
+    const write = () => void this.run(() => this.flush()).catch(() => {});
+    const isWord = lines.at(-1)?.record.type === "assistant";
+    if (isWord) this.#timer ??= setTimeout(write, WORDS_WAIT_MS);
+    else write();
   }
 
-  function update(id: string, change: Change): Promise<Session> {
-    return use(id, async (log) => {
-      await log.update(change);
-      return log.session;
-    });
+  /** By the answer of a write where one is due. */
+  override look(): Promise<void> {
+    return this.#pending.length > 0 ? this.flush() : this.refresh();
   }
 
-  function open(
-    id: string,
-    change: Change,
-    options?: OpenOptions,
-  ): Promise<SessionWriter> {
-    return use(id, async (log) => {
-      await log.update(change);
-      return new JournalWriter(
-        log,
-        (task) => serial(id, task),
-        () => cache.get(id) === log && cache.keep(id, log),
-        options,
+  async refresh(): Promise<void> {
+    const known = this.#isInDoubt ? undefined : this.#position;
+    let found = await this.#read(known);
+    if (known && found?.position.generation === known.generation) {
+      if (found.position.length === known.length) return;
+      const isLonger = found.position.length > known.length;
+      if (isLonger && this.#pending.length === 0) {
+        this.#take(found, known.length);
+        return this.tell();
+      }
+      // What is in memory holds words that come after those of others; or the
+      // engine came back without the last of it, from a copy or a backup.
+      found = await this.#read();
+    }
+    const isStillNone = !found && !this.#position && !this.#isInDoubt;
+    if (!isStillNone) this.#replace(found);
+  }
+
+  async update(change: Change): Promise<void> {
+    await this.flush();
+    let isFresh = this.#isInDoubt;
+    if (isFresh) await this.refresh();
+    while (true) {
+      const lines = change(this.session).flatMap(toLines);
+      if (lines.length > 0) {
+        if (await this.#begin(lines)) return;
+      } else if (isFresh) return;
+      else await this.refresh();
+      isFresh = true;
+    }
+  }
+
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const last = this.#pending.at(-1);
+    if (!last) return;
+    try {
+      if (this.#isInDoubt) await this.refresh();
+      while (this.#pending.includes(last)) {
+        const count = countOf(this.#pending);
+        const isKept = await this.#append(this.#pending.slice(0, count));
+        if (isKept) this.#pending.splice(0, count);
+      }
+    } catch (cause) {
+      const error = toStoreError(`write session "${this.id}"`, cause);
+      for (const { writer } of this.#pending) {
+        if (writer) writer.failure ??= error;
+      }
+      this.#pending = [];
+      this.#isInDoubt = true;
+      throw error;
+    }
+  }
+
+  async delete(): Promise<boolean> {
+    const { id, journal } = this;
+    this.#isInDoubt = true;
+    const wasThere = await attempt(
+      `delete session "${id}"`,
+      () => journal.delete(id),
+    );
+    this.#replace(undefined);
+    return wasThere;
+  }
+
+  /** Adds an update's lines: all or none, where they are no more than one batch. */
+  async #begin(lines: Line[]): Promise<boolean> {
+    const count = countOf(lines);
+    if (!await this.#append(lines.slice(0, count))) return false;
+    for (const { record } of lines) this.session.apply(record);
+    this.#pending.unshift(...lines.slice(count));
+    await this.flush();
+    return true;
+  }
+
+  /** Adds lines if nobody else was first; else reads what they have added. */
+  async #append(lines: Line[]): Promise<boolean> {
+    const { id, journal } = this;
+    const texts = lines.map(({ json }) => json);
+    const position = await attempt(
+      `write session "${id}"`,
+      () => journal.append(id, this.#position, texts, crypto.randomUUID()),
+    ).catch((error) => {
+      // It may have been written all the same: read it afresh next time.
+      this.#isInDoubt = true;
+      throw error;
+    });
+    if (position !== undefined) {
+      this.#position = position;
+      this.#misses = 0;
+      return true;
+    }
+    if (++this.#misses > MAX_MISSES) {
+      throw new StoreError(
+        `Cannot write session "${id}": too many write to it at once`,
       );
-    });
+    }
+    await pause(this.#misses);
+    await this.refresh();
+    return false;
   }
 
-  function remove(id: string): Promise<boolean> {
-    return serial(id, async () => {
-      const log = cache.get(id) ?? new JournalLog(journal, id);
-      const wasThere = await log.delete();
-      cache.delete(id);
-      return wasThere;
-    });
+  #read(after?: P): Promise<Found<P> | undefined> {
+    const { id, journal } = this;
+    return attempt(`read session "${id}"`, () => journal.read(id, after));
   }
 
-  return {
-    name: journal.name,
-    load,
-    update,
-    open,
-    list: (options: ListOptions = {}) =>
-      attempt(
-        "list the sessions",
-        () => journal.list({ ...options, limit: options.limit ?? PAGE_SIZE }),
-      ),
-    delete: remove,
-    sweep: (before) =>
-      attempt("delete old sessions", () => journal.sweep(before)),
-    check: () => attempt(`reach the ${journal.name} store`, journal.check),
-    close: () => journal.close(),
-  };
+  /** Begins again with what the journal holds; what is on its way and still wanted comes after it. */
+  #replace(found: Found<P> | undefined): void {
+    const before = this.#position;
+    const isDeleted = before !== undefined &&
+      before.generation !== found?.position.generation;
+    this.session = new Session(this.id);
+    this.#position = undefined;
+    this.#isInDoubt = false;
+    if (found) this.#take(found, 0);
+    this.tell(isDeleted);
+    this.#pending = this.#pending.filter(({ writer }) =>
+      writer ? writer.isWanted : !isDeleted
+    );
+    for (const { record } of this.#pending) this.session.apply(record);
+  }
+
+  #take({ position, lines }: Found<P>, start: number): void {
+    for (const [n, line] of lines.entries()) {
+      const record = parseRecord(line);
+      if (record) this.session.apply(record);
+      else this.onBadRecord({ id: this.id, number: start + n + 1 });
+    }
+    this.#position = position;
+  }
+}
+
+/** How many of these go into one write. */
+function countOf(lines: readonly Line[]): number {
+  let bytes = 0;
+  const count = lines.findIndex(({ json }) => {
+    bytes += new TextEncoder().encode(json).length + 1;
+    return bytes > MAX_WRITE_BYTES;
+  });
+  return count === -1 ? lines.length : count;
 }

@@ -33,10 +33,10 @@ export function toPage(
   };
 }
 
-/** The part of a {@linkcode SessionInfo} that shows the caller's first words, where they are among these records. */
+/** The caller's first words, where they are among these records. */
 export function toPreview(
-  records: readonly (SessionRecord | undefined)[],
-): { preview?: string } {
+  records: Iterable<SessionRecord | undefined>,
+): Pick<SessionInfo, "preview"> {
   for (const record of records) {
     if (record?.type !== "user" || record.text === "") continue;
     return { preview: head(record.text, PREVIEW_LENGTH) };

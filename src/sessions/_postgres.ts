@@ -9,32 +9,28 @@
  *
  * @module
  */
+import { retry } from "./_retry.ts";
 import { StoreError } from "./store.ts";
 
 /** What is used of the driver, which brings no types. */
 interface Pool {
-  query(text: string, values?: readonly unknown[]): Promise<unknown>;
+  query(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ rows: unknown[] }>;
   on(event: "error" | "connect" | "remove", listener: () => void): unknown;
   end(): Promise<void>;
-}
-
-/** What Postgres answered. */
-export interface Answer<Row> {
-  /** What it found. */
-  rows: Row[];
-  /** How many rows were found or changed. */
-  rowCount: number | null;
 }
 
 /** Asks Postgres. */
 export interface Postgres {
   /**
-   * Runs one statement. It may run twice, when the connection breaks before
-   * the answer.
+   * Runs one statement, and gives the rows it found. It may run twice, when
+   * the connection breaks before the answer.
    *
    * @throws the driver's error; its message has no password in it
    */
-  query<Row>(text: string, values: readonly unknown[]): Promise<Answer<Row>>;
+  query<Row>(text: string, values: readonly unknown[]): Promise<Row[]>;
   /** Lets go of the connections. */
   close(): Promise<void>;
 }
@@ -72,28 +68,23 @@ export function createPostgres(url: string): Postgres {
 
   async function ask<Row>(
     text: string,
-    values: readonly unknown[] = [],
-  ): Promise<Answer<Row>> {
-    const deadline = performance.now() + RETRY_MS;
-    for (let pauseMs = 25;; pauseMs = Math.min(2 * pauseMs, 400)) {
-      try {
+    values?: readonly unknown[],
+  ): Promise<Row[]> {
+    try {
+      const { rows } = await retry(
         // Without values it is sent so that it may be several statements.
-        const answer = await (await (pool ??= connect())).query(
-          text,
-          values.length > 0 ? values : undefined,
-        );
-        return answer as Answer<Row>;
-      } catch (error) {
-        if (!isPassing(error) || performance.now() + pauseMs > deadline) {
-          throw plain(error);
-        }
-        await pause(pauseMs);
-      }
+        async () => await (await (pool ??= connect())).query(text, values),
+        isPassing,
+        RETRY_MS,
+      );
+      return rows as Row[];
+    } catch (error) {
+      throw plain(error);
     }
   }
 
   async function makeTables(): Promise<void> {
-    const { rows: [found] } = await ask<{ ready: boolean; role: string }>(
+    const [found] = await ask<{ ready: boolean; role: string }>(
       "select to_regclass('parley_sessions') is not null and " +
         "to_regclass('parley_records') is not null as ready, " +
         "current_user as role",
@@ -223,8 +214,4 @@ function plain(error: unknown): unknown {
   return error instanceof Error && error.message
     ? error
     : new Error(messageOf(error), { cause: error });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

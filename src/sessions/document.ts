@@ -18,41 +18,31 @@ export interface SessionDocument {
   notes: { name: string; content?: unknown; at: string }[];
 }
 
-/** One turn of it. */
-export interface TurnDocument {
-  /** The platform's id. */
+/** One turn of it; what isn't known is absent. */
+export type TurnDocument = {
   turn_id: string;
   /** When it began, ISO 8601. */
   at: string;
-  /** What the caller said; absent where the agent spoke first. */
+  /** Absent where the agent spoke first. */
   user?: string;
-  /** What the agent said. */
   assistant: string;
   /** What the caller heard of it, where that was less. */
   heard?: string;
   /** `complete`, `interrupted`, `failed`; `unfinished` while under way, and for good when the process died in it. */
   status: string;
-  /** The vendor that answered. */
   provider?: string;
-  /** Its model. */
   model?: string;
-  /** From the caller's words to the first of the agent's. */
   first_words_ms?: number;
-  /** From the caller's words to the end. */
   total_ms?: number;
-  /** What the model was shown. */
   input_tokens?: number;
-  /** What the model answered. */
   output_tokens?: number;
-  /** How long the model took to read its prompt. */
+  /** How long the model took to read its prompt, and how much of it it had read before. */
   prompt_ms?: number;
-  /** How many of the input tokens it had read before. */
   cached_tokens?: number;
   /** `max-tokens` or `repetition`, where the answer had to be ended for the model. */
   ended?: string;
-  /** The tools that were called; absent where none was. */
   tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
-}
+};
 
 /** Makes the document of a conversation. */
 export function toDocument(session: Session): SessionDocument {

@@ -8,30 +8,13 @@
  *
  * @module
  */
-import { attempt } from "./_attempt.ts";
-import { Cache } from "./_cache.ts";
-import { FileLog } from "./_file_log.ts";
-import {
-  describeFile,
-  listFiles,
-  makeFolder,
-  openToAdd,
-  pathOf,
-  tryLock,
-} from "./_files.ts";
-import { FileWriter } from "./_file_writer.ts";
-import { toPage } from "./_page.ts";
-import { createSerial } from "./_serial.ts";
-import type { Session } from "./session.ts";
-import type {
-  Change,
-  ListOptions,
-  OpenOptions,
-  SessionInfo,
-  SessionPage,
-  SessionStore,
-  SessionWriter,
-} from "./store.ts";
+import { createHash } from "node:crypto";
+import { FileLog, makeFolder } from "./_file_log.ts";
+import { attempt } from "./_log.ts";
+import { toPage, toPreview } from "./_page.ts";
+import { createStoreOn } from "./_store.ts";
+import { parseRecord } from "./record.ts";
+import type { SessionInfo, SessionStore } from "./store.ts";
 
 /** Where the files lie. */
 export interface FileStoreOptions {
@@ -45,165 +28,135 @@ export interface FileStoreOptions {
 
 /** Makes a store on a folder. Touches nothing until it is used. */
 export function createFileStore(options: FileStoreOptions): SessionStore {
-  const { folder, onBadLine = () => {} } = options;
-  const serial = createSerial();
-  const cache = new Cache<FileLog>(options.cacheBytes);
-
-  function load(id: string): Promise<Session> {
-    return attempt(`read session "${id}"`, () => read(id).session);
-  }
-
-  /** Brings what is in memory up to the file, which may be open. */
-  function read(id: string, file?: Deno.FsFile): FileLog {
-    const make = () => new FileLog(id, pathOf(folder, id), onBadLine);
-    let log = cache.get(id) ?? make();
-    log.catchUp(file);
-    if (log.isGone) {
-      log = make();
-      log.catchUp(file);
-    }
-    cache.keep(id, log);
-    return log;
-  }
-
-  function update(id: string, change: Change): Promise<Session> {
-    return serial(id, async () => {
-      const before = await load(id);
-      if (change(before).length === 0) return before;
-      const writer = await put(id, change);
-      writer.letGo();
-      return writer.session;
-    });
-  }
-
-  function open(
-    id: string,
-    change: Change,
-    options?: OpenOptions,
-  ): Promise<SessionWriter> {
-    return serial(id, () => put(id, change, options));
-  }
-
-  /** Adds to a conversation, and leaves its file open. */
-  async function put(
-    id: string,
-    change: Change,
-    options?: OpenOptions,
-  ): Promise<FileWriter> {
-    while (true) {
-      const file = await lock(id);
-      let letGo = () => file.close();
-      try {
-        // Nothing of this process comes between from here to the unlocking.
-        const log = read(id, file);
-        // Else deleted while we waited: what is written now would be lost.
-        if (!log.isGone) {
-          const records = change(log.session);
-          const writer = new FileWriter(log, file, cache, options);
-          letGo = () => writer.letGo();
-          cache.keep(id, log);
-          for (const record of records) writer.add(record);
-          file.unlockSync();
-          await writer.flush();
-          return writer;
+  const { folder, onBadLine = () => {}, cacheBytes } = options;
+  return createStoreOn(
+    {
+      name: "file",
+      async list(options) {
+        // Names first, and one page's files after.
+        const { sessions, ...rest } = toPage(await listFiles(folder), options);
+        const infos = await Promise.all(
+          sessions.map((info) => describe(folder, info)),
+        );
+        return { sessions: infos.flat(), ...rest };
+      },
+      async sweep(before) {
+        let count = 0;
+        for (const { id: name, at } of await listFiles(folder)) {
+          if (at >= before.toISOString()) continue;
+          if (await removeOld(`${folder}/${name}`, before)) count++;
         }
-      } catch (error) {
-        letGo();
-        throw error;
-      }
-      letGo();
-    }
-  }
-
-  /** Opens a conversation's file, to which no other process decides to add until it is closed or unlocked. */
-  function lock(id: string): Promise<Deno.FsFile> {
-    return attempt(`write session "${id}"`, async () => {
-      const file = openToAdd(pathOf(folder, id));
-      try {
-        if (!tryLock(file)) await file.lock(true);
-        return file;
-      } catch (error) {
-        file.close();
-        throw error;
-      }
-    });
-  }
-
-  async function list(options?: ListOptions): Promise<SessionPage> {
-    return await attempt("list the sessions", async () => {
-      // Names first, and one page's files after.
-      const { sessions, ...rest } = toPage(await listFiles(folder), options);
-      const infos = await Promise.all(
-        sessions.map(async ({ id: name, at }): Promise<SessionInfo[]> => {
-          const found = await describeFile(folder, name);
-          return found ? [{ ...found, at }] : [];
+        return count;
+      },
+      check: () =>
+        attempt("write to the session folder", async () => {
+          makeFolder(folder);
+          const probe = `${folder}/.probe-${crypto.randomUUID()}`;
+          await Deno.writeTextFile(probe, "ok");
+          await Deno.remove(probe);
         }),
-      );
-      return { sessions: infos.flat(), ...rest };
-    });
-  }
+      close: () => Promise.resolve(),
+    },
+    (id) => new FileLog(id, pathOf(folder, id), onBadLine),
+    cacheBytes,
+  );
+}
 
-  function remove(id: string): Promise<boolean> {
-    return serial(id, () =>
-      attempt(`delete session "${id}"`, async () => {
-        try {
-          await Deno.remove(pathOf(folder, id));
-          return true;
-        } catch (error) {
-          if (error instanceof Deno.errors.NotFound) return false;
-          throw error;
-        } finally {
-          cache.get(id)?.end();
-          cache.delete(id);
-        }
-      }));
-  }
+/**
+ * The file of a conversation. Ids come from outside, so they are never paths:
+ * one that isn't plainly safe on every file system becomes a hash. Capitals
+ * aren't safe, because some file systems take `A` and `a` for one name.
+ */
+export function pathOf(folder: string, id: string): string {
+  const isSafe = /^[a-z0-9][a-z0-9_-]{0,99}$/.test(id) && !RESERVED.test(id);
+  return `${folder}/${isSafe ? id : hashedName(id)}${EXTENSION}`;
+}
 
-  function sweep(before: Date): Promise<number> {
-    return attempt("delete old sessions", async () => {
-      let count = 0;
-      for (const { id: name, at } of await listFiles(folder)) {
-        if (at >= before.toISOString()) continue;
-        if (await removeOld(`${folder}/${name}`, before)) count++;
-      }
-      return count;
-    });
-  }
+/** A readable beginning and a hash; `~` keeps it apart from every safe id. */
+function hashedName(id: string): string {
+  const hash = createHash("sha256").update(id).digest("hex").slice(0, 32);
+  const hint = id.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").slice(0, 40);
+  return `${hint}~${hash}`;
+}
 
-  /** Deletes a file, unless it was added to since it was listed; nobody decides to meanwhile. */
-  async function removeOld(path: string, before: Date): Promise<boolean> {
-    try {
-      using file = await Deno.open(path, { read: true, append: true });
-      await file.lock(true);
-      const { mtime, nlink } = await file.stat();
-      if (nlink === 0 || !mtime || mtime >= before) return false;
-      await Deno.remove(path);
-      return true;
-    } catch (error) {
-      // Another instance sweeps, too.
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  }
+/** Names that Windows keeps for devices. */
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/;
+const EXTENSION = ".jsonl";
+const STATS_AT_ONCE = 200;
 
-  async function check(): Promise<void> {
-    await attempt("write to the session folder", async () => {
-      makeFolder(folder);
-      const probe = `${folder}/.probe-${crypto.randomUUID()}`;
-      await Deno.writeTextFile(probe, "ok");
-      await Deno.remove(probe);
-    });
+/** The files of a folder by name, the last written first. */
+async function listFiles(folder: string): Promise<SessionInfo[]> {
+  const entries = await ifFound(Array.fromAsync(Deno.readDir(folder))) ?? [];
+  const names = entries.map(({ name }) => name)
+    .filter((name) => name.endsWith(EXTENSION));
+  const found: { id: string; at: string; ms: number }[] = [];
+  for (let start = 0; start < names.length; start += STATS_AT_ONCE) {
+    await Promise.all(
+      names.slice(start, start + STATS_AT_ONCE).map(async (id) => {
+        const { mtime } = await ifFound(Deno.stat(`${folder}/${id}`)) ?? {};
+        // Gone since the folder was read.
+        if (!mtime) return;
+        found.push({ id, at: mtime.toISOString(), ms: mtime.getTime() });
+      }),
+    );
   }
+  return found.sort((a, b) => b.ms - a.ms || (a.id < b.id ? 1 : -1))
+    .map(({ id, at }) => ({ id, at }));
+}
 
-  return {
-    name: "file",
-    load,
-    update,
-    open,
-    list,
-    delete: remove,
-    sweep,
-    check,
-    close: () => Promise.resolve(),
-  };
+/**
+ * What a list tells of a file, from the file's own beginning. Nothing when it
+ * is gone, nothing was said yet, or its first line is torn.
+ */
+async function describe(
+  folder: string,
+  { id: name, at }: SessionInfo,
+): Promise<SessionInfo[]> {
+  const head = await ifFound(readHead(`${folder}/${name}`)) ?? "";
+  const lines = head.split("\n").slice(0, -1);
+  const first = parseRecord(lines[0] ?? "");
+  const isNamed = first?.type === "session";
+  if (lines.length === 0 || (!isNamed && name.includes("~"))) return [];
+  const id = isNamed ? first.id : name.slice(0, -EXTENSION.length);
+  return [{ id, at, ...toPreview(lines.values().map(parseRecord)) }];
+}
+
+/** Enough for two of the longest records. */
+const HEAD_BYTES = 131_072;
+
+async function readHead(path: string): Promise<string> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(HEAD_BYTES);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, filled));
+}
+
+/** Deletes a file, unless it was added to since it was listed; nobody decides to meanwhile. */
+async function removeOld(path: string, before: Date): Promise<boolean> {
+  try {
+    using file = await Deno.open(path, { read: true, append: true });
+    await file.lock(true);
+    const { mtime, nlink } = await file.stat();
+    if (nlink === 0 || !mtime || mtime >= before) return false;
+    await Deno.remove(path);
+    return true;
+  } catch (error) {
+    // Another instance sweeps, too.
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function ifFound<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }

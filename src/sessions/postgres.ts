@@ -12,20 +12,16 @@ import { createHash } from "node:crypto";
 import { createJournalStore, type Journal } from "./_journal.ts";
 import { createPostgres } from "./_postgres.ts";
 import { toPreview } from "./_page.ts";
-import { parseRecord, type SessionRecord } from "./record.ts";
-import type { SessionPage, SessionStore } from "./store.ts";
+import { parseRecord } from "./record.ts";
+import type { SessionPage, SessionStore, StoreOptions } from "./store.ts";
 
 /** Which Postgres. */
-export interface PostgresStoreOptions {
+export interface PostgresStoreOptions extends StoreOptions {
   /**
    * `postgres://user:password@host:port/database`, with `?sslmode=verify-full`
    * and the like. The tables lie in the first schema of that user's path.
    */
   url: string;
-  /** Told of each record that could not be read. */
-  onBadRecord?: (record: { id: string; seq: number }) => void;
-  /** How much memory the conversations may take that stay there. Default 64 MB. */
-  cacheBytes?: number;
 }
 
 /**
@@ -36,51 +32,42 @@ export interface PostgresStoreOptions {
 export function createPostgresStore(
   options: PostgresStoreOptions,
 ): SessionStore {
-  return createJournalStore(createPostgresJournal(options), options.cacheBytes);
+  return createJournalStore(createPostgresJournal(options.url), options);
 }
 
-function createPostgresJournal(
-  { url, onBadRecord = () => {} }: PostgresStoreOptions,
-): Journal {
+function createPostgresJournal(url: string): Journal {
   const postgres = createPostgres(url);
   return {
     name: "postgres",
 
     async read(id, after) {
-      const { rows } = await postgres.query<
-        { uid: string; length: number; seq: number | null; record: string }
+      const rows = await postgres.query<
+        { uid: string; length: number; record: string | null }
       >(READ, [keyOf(id), after?.generation, after?.length]);
       const [first] = rows;
       if (first === undefined) return undefined;
-      const records: SessionRecord[] = [];
-      for (const { seq, record } of rows) {
-        if (seq === null) continue; // there is nothing new
-        const parsed = parseRecord(record);
-        if (parsed) records.push(parsed);
-        else onBadRecord({ id, seq });
-      }
       return {
         position: { generation: first.uid, length: first.length },
-        records,
+        // One row without a record where there is nothing new.
+        lines: rows.flatMap(({ record }) => record ?? []),
       };
     },
 
-    async append(id, after, records, batch) {
-      const texts = records.map((record) => JSON.stringify(record));
+    async append(id, after, lines, batch) {
       const length = after?.length ?? 0;
-      let { rows: [found] } = await postgres.query<{ uid: string }>(
+      let [found] = await postgres.query<{ uid: string }>(
         after ? ADD : BEGIN,
         after
-          ? [after.generation, length, batch, texts]
-          : [keyOf(id), JSON.stringify(id), batch, texts],
+          ? [after.generation, length, batch, lines]
+          : [keyOf(id), JSON.stringify(id), batch, lines],
       );
       if (found === undefined) {
         // Somebody was first: we ourselves, perhaps, and never heard of it.
         const ours = [keyOf(id), length + 1, batch];
-        ({ rows: [found] } = await postgres.query<{ uid: string }>(OURS, ours));
+        [found] = await postgres.query<{ uid: string }>(OURS, ours);
       }
       return found &&
-        { generation: found.uid, length: length + records.length };
+        { generation: found.uid, length: length + lines.length };
     },
 
     async list({ limit, cursor }) {
@@ -88,7 +75,7 @@ function createPostgresJournal(
       if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
         return { sessions: [] };
       }
-      const { rows } = await postgres.query<
+      const rows = await postgres.query<
         { uid: string; id: string; started_at: Date; first: string | null }
       >(LIST, [cursor, limit + 1]);
       const page = rows.slice(0, limit);
@@ -105,20 +92,18 @@ function createPostgresJournal(
     },
 
     async delete(id) {
-      return (await postgres.query(DELETE, [keyOf(id)])).rowCount === 1;
+      return (await postgres.query(DELETE, [keyOf(id)])).length === 1;
     },
 
     async sweep(before) {
       let count = 0;
-      while (true) {
+      let found: unknown[];
+      do {
         // A few at a time, so that none takes too long.
-        const { rowCount } = await postgres.query(SWEEP, [
-          before.toISOString(),
-          100,
-        ]);
-        if (!rowCount) return count;
-        count += rowCount;
-      }
+        found = await postgres.query(SWEEP, [before.toISOString(), 100]);
+        count += found.length;
+      } while (found.length > 0);
+      return count;
     },
 
     async check() {
@@ -138,7 +123,7 @@ function keyOf(id: string): string {
 
 /** What was added after a position, or one row without a record. */
 const READ = `
-select s.uid, s.length, r.seq, r.record
+select s.uid, s.length, r.record
 from parley_sessions s
 left join parley_records r on r.uid = s.uid
   and r.seq > case when s.uid = $2::bigint then $3::int else 0 end
@@ -193,14 +178,15 @@ left join lateral (
 ) r on true
 order by s.uid desc`;
 
-const DELETE = "delete from parley_sessions where key = $1";
+const DELETE = "delete from parley_sessions where key = $1 returning uid";
 
 /** The time is asked twice: something may be added while this waits for the row. */
 const SWEEP = `
 delete from parley_sessions
 where at < $1::timestamptz and uid in (
   select uid from parley_sessions where at < $1::timestamptz limit $2
-)`;
+)
+returning uid`;
 
 /** Changes nothing, but only where it could: with all rights, and not on a standby. */
 const CHECK = `

@@ -36,11 +36,16 @@ export interface TurnDetails {
 /** Why an answer was ended for the model: it was too long, or said the same over and over. */
 export type TurnEnding = "max-tokens" | "repetition";
 
-/** A part of a turn's answer. */
-export interface OfAttempt {
-  /** Which time it is that the turn is answered. Absent: 0, the first. */
-  attempt?: number | undefined;
-}
+/** What all records of a turn have. */
+export type OfTurn = {
+  /** The platform's id of the turn. */
+  turnId: string;
+  /** When it happened, ISO 8601. */
+  at: string;
+};
+
+/** What those of an answer have: which time it is that the turn is answered. Absent: 0, the first. */
+export type OfAttempt = OfTurn & { attempt?: number | undefined };
 
 /**
  * One thing that happened in a conversation. A line of its file.
@@ -52,58 +57,33 @@ export interface OfAttempt {
 export type SessionRecord =
   /** The file's first line. Written by the store. */
   | { type: "session"; version: number; id: string }
-  /**
-   * The caller said something; a second one continues the first. `note` is what
-   * the model is told beside it.
-   */
-  | {
-    type: "user";
-    turnId: string;
-    text: string;
-    note?: string | undefined;
-    at: string;
-  }
+  /** The caller said something; a second one continues the first. `note` is what the model is told beside it. */
+  | OfTurn & { type: "user"; text: string; note?: string | undefined }
   /** The next piece of what the agent said in that turn. */
-  | { type: "assistant"; turnId: string; text: string; at: string } & OfAttempt
-  /**
-   * The model called tools. `text` is what it wrote before, where that isn't
-   * what was said, and `raw` its vendor's own form, where that is needed.
-   */
-  | {
+  | OfAttempt & { type: "assistant"; text: string }
+  /** The model called tools. `text` is what it wrote before, where that isn't what was said, and `raw` its vendor's own form, where that is needed. */
+  | OfAttempt & {
     type: "calls";
-    turnId: string;
     calls: ToolCall[];
     text?: string | undefined;
     raw?: Raw | undefined;
-    at: string;
-  } & OfAttempt
+  }
   /** What a tool returned, as JSON. */
-  | {
-    type: "result";
-    turnId: string;
-    callId: string;
-    name: string;
-    text: string;
-    at: string;
-  } & OfAttempt
+  | OfAttempt & { type: "result"; callId: string; name: string; text: string }
   /** Something to keep in mind for the rest of the conversation. */
-  | { type: "memory"; turnId: string; text: string; at: string } & OfAttempt
+  | OfAttempt & { type: "memory"; text: string }
   /** The turn is over. `written` is what the model wrote since the last calls, where that isn't what was said. */
-  | {
+  | OfAttempt & TurnDetails & {
     type: "end";
-    turnId: string;
     status: TurnStatus;
     written?: string | undefined;
-    at: string;
   }
-    & TurnDetails
-    & OfAttempt
   /** The turn is answered anew: what was said of it so far reached nobody. */
-  | { type: "again"; turnId: string; at: string } & OfAttempt
+  | OfAttempt & { type: "again" }
   /** What the caller heard of an interrupted turn. */
-  | { type: "heard"; turnId: string; text: string; at: string }
+  | OfTurn & { type: "heard"; text: string }
   /** The page sent something, told by a {@linkcode toDataKey}, and was answered. */
-  | { type: "data"; turnId: string; key: string; reply?: unknown; at: string }
+  | OfTurn & { type: "data"; key: string; reply?: unknown }
   /** The platform told something about the conversation: a recording, its end. */
   | { type: "note"; name: string; content?: unknown; at: string };
 

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Raw, ToolCall } from "../providers/provider.ts";
-import { fitRecord } from "./fit.ts";
+import { toLines } from "./fit.ts";
 import {
   type SessionRecord,
   toDataKey,
@@ -29,9 +29,9 @@ export interface Turn {
   /** What the model wrote after the last step; absent: what was said then. */
   written?: string;
   /** The tools that were called on the way to it, if any. */
-  steps: Step[];
+  steps: readonly Step[];
   /** What tools were told to keep in mind, oldest first. */
-  memories: string[];
+  memories: readonly string[];
   /** What the caller heard of it; absent: all, as far as is known. */
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
@@ -76,8 +76,7 @@ export class Session {
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
   #isEmpty = true;
   #bytes = EMPTY_BYTES;
-  readonly #turns = new Map<string, Turn>();
-  readonly #replies = new Map<string, unknown>();
+  #replies: Map<string, unknown> | undefined;
 
   /**
    * Makes a conversation without a turn; {@linkcode apply} fills it.
@@ -103,14 +102,16 @@ export class Session {
 
   /** The turn with this id, if it is known. */
   turn(id: string): Turn | undefined {
-    return this.#turns.get(id);
+    // Nearly always the last.
+    return this.turns.findLast((turn) => turn.id === id);
   }
 
   /** Whether the very same was noted before. */
   hasNote(name: string, content: unknown): boolean {
     // Compared as it would be kept, which may be less than what was told.
     const at = new Date(0).toISOString();
-    const [told] = fitRecord({ type: "note", name, content, at });
+    const [line] = toLines({ type: "note", name, content, at });
+    const told = line?.record;
     const key = told?.type === "note" ? JSON.stringify(told.content) : "";
     return this.notes.some((note) =>
       note.name === name && JSON.stringify(note.content) === key
@@ -120,7 +121,7 @@ export class Session {
   /** What the page was answered when it sent the very same in the same turn. */
   replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
     const key = toDataKey(turnId, data);
-    return this.#replies.has(key)
+    return this.#replies?.has(key)
       ? { reply: this.#replies.get(key) }
       : undefined;
   }
@@ -128,72 +129,32 @@ export class Session {
   /** Takes in the next record. */
   apply(record: SessionRecord): void {
     this.#isEmpty = false;
+    // Words become one text; all else takes about what its JSON does, on V8.
+    const kept = record.type === "assistant"
+      ? record.text
+      : JSON.stringify(record);
+    this.#bytes += WIDE.test(kept) ? 2 * kept.length : kept.length;
     switch (record.type) {
       case "session":
         return;
       case "data":
-        this.#replies.set(record.key, record.reply);
-        this.#bytes += RECORD_BYTES + sizeOf(record.reply);
+        (this.#replies ??= new Map()).set(record.key, record.reply);
         return;
       case "note": {
         const { name, content, at } = record;
         this.notes.push({ name, content, at });
-        this.#bytes += RECORD_BYTES + sizeOf(content);
         return;
       }
       default:
-        this.#applyToTurn(record);
-    }
-  }
-
-  #applyToTurn(record: TurnRecord): void {
-    const turn = this.#open(record);
-    if (!isOfAttempt(record, turn)) return;
-    switch (record.type) {
-      case "user":
-        turn.user = (turn.user ?? "") + record.text;
-        if (record.note !== undefined) turn.note = record.note;
-        this.#bytes += record.text.length;
-        break;
-      case "assistant":
-        turn.assistant += record.text;
-        this.#bytes += record.text.length;
-        break;
-      case "calls":
-        turn.steps.push(toStep(record, turn));
-        this.#bytes += RECORD_BYTES + sizeOf([record.calls, record.raw]);
-        break;
-      case "result": {
-        const { callId, name, text } = record;
-        turn.steps.at(-1)?.results.push({ callId, name, text });
-        this.#bytes += RECORD_BYTES + text.length;
-        break;
-      }
-      case "memory":
-        turn.memories.push(record.text);
-        this.#bytes += record.text.length;
-        break;
-      case "end":
-        end(turn, record);
-        this.#bytes += RECORD_BYTES + (record.written?.length ?? 0);
-        break;
-      case "again":
-        beginAgain(turn, record.attempt);
-        break;
-      case "heard":
-        turn.heard = record.text;
-        this.#bytes += record.text.length;
-        break;
+        applyToTurn(this.#open(record), record);
     }
   }
 
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
-    let turn = this.#turns.get(turnId);
+    let turn = this.turn(turnId);
     if (turn === undefined) {
-      turn = { id: turnId, at, assistant: "", steps: [], memories: [] };
-      this.#turns.set(turnId, turn);
+      turn = { id: turnId, at, assistant: "", steps: NONE, memories: NONE };
       this.turns.push(turn);
-      this.#bytes += TURN_BYTES;
     }
     return turn;
   }
@@ -205,14 +166,47 @@ type TurnRecord = Exclude<
   { type: "session" | "data" | "note" }
 >;
 
-/** What objects take besides their texts, as measured on V8. */
-const EMPTY_BYTES = 1_000;
-const TURN_BYTES = 600;
-const RECORD_BYTES = 250;
+/** Most turns have neither steps nor memories. */
+const NONE: readonly never[] = Object.freeze([]);
 
-/** About what a value takes that came from JSON. */
-function sizeOf(value: unknown): number {
-  return value === undefined ? 0 : 2 * JSON.stringify(value).length;
+/** A conversation without a turn, with what its store holds of it: measured on V8. */
+const EMPTY_BYTES = 1_700;
+
+/** V8 keeps all letters of a text in two bytes where one of them is not Latin. */
+// deno-lint-ignore no-control-regex -- these are letters like any other
+const WIDE = /[^\x00-\xff]/;
+
+function applyToTurn(turn: Turn, record: TurnRecord): void {
+  if (!isOfAttempt(record, turn)) return;
+  switch (record.type) {
+    case "user":
+      turn.user = (turn.user ?? "") + record.text;
+      if (record.note !== undefined) turn.note = record.note;
+      break;
+    case "assistant":
+      turn.assistant += record.text;
+      break;
+    case "calls":
+      turn.steps = [...turn.steps, toStep(record, turn)];
+      break;
+    case "result": {
+      const { callId, name, text } = record;
+      turn.steps.at(-1)?.results.push({ callId, name, text });
+      break;
+    }
+    case "memory":
+      turn.memories = [...turn.memories, record.text];
+      break;
+    case "end":
+      end(turn, record);
+      break;
+    case "again":
+      beginAgain(turn, record.attempt);
+      break;
+    case "heard":
+      turn.heard = record.text;
+      break;
+  }
 }
 
 /** Whether a record is of the attempt that counts; `again` begins one, and callers have none. */
@@ -259,14 +253,18 @@ function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
 function beginAgain(turn: Turn, attempt: number | undefined): void {
   turn.again = (turn.again ?? 0) + 1;
   turn.assistant = "";
-  turn.steps = [];
-  delete turn.attempt;
+  turn.steps = NONE;
+  for (const key of OF_ATTEMPT) delete turn[key];
   if (attempt) turn.attempt = attempt;
-  delete turn.written;
-  delete turn.status;
-  delete turn.details;
-  delete turn.heard;
 }
+
+const OF_ATTEMPT = [
+  "attempt",
+  "written",
+  "status",
+  "details",
+  "heard",
+] as const;
 
 /** A text that was put together from many pieces holds on to all of them, until it is copied. */
 function toOneText(text: string): string {

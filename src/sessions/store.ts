@@ -30,7 +30,7 @@ export interface SessionStore {
    *
    * @throws {StoreError} when they can't be written; then none was added, but
    * for an engine that didn't answer in time, which may add them all later, and
-   * for more than 500 KB at once, of which the beginning may be there
+   * for more than 60 KB at once, of which the beginning may be there
    */
   update(id: string, change: Change): Promise<Session>;
   /**
@@ -76,6 +76,14 @@ export interface SessionStore {
   close(): Promise<void>;
 }
 
+/** How a store is to be used. */
+export interface StoreOptions {
+  /** Told of each record that can't be read; the number counts from 1. */
+  onBadRecord?: (record: { id: string; number: number }) => void;
+  /** How much memory the conversations may take that stay there. Default 64 MB. */
+  cacheBytes?: number;
+}
+
 /** How to open a conversation. */
 export interface OpenOptions {
   /**
@@ -107,7 +115,10 @@ export interface SessionWriter {
    * @throws {StoreError} when some of it can't be written
    */
   flush(): Promise<void>;
-  /** Looks whether others have added something. A store that fails is left to the next write to tell of. */
+  /**
+   * Looks whether others have added something, which {@linkcode add} alone may
+   * not notice. A store that fails is left to the next write to tell of.
+   */
   look(): Promise<void>;
   /**
    * As {@linkcode flush}, and lets go of the conversation whatever happens. May

@@ -4,7 +4,7 @@ import { createApp } from "../../src/app.ts";
 import { createActiveTurns } from "../../src/conversation/active_turns.ts";
 import { createHeader } from "../../src/header.ts";
 import { json } from "../../src/http.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 import { assistant, end, user } from "../sessions/contract.ts";
 
 const TOKEN = "a token for tests";

@@ -17,7 +17,7 @@ import type {
 } from "../../src/conversation/turn.ts";
 import { createLog } from "../../src/log.ts";
 import type { Provider } from "../../src/providers/provider.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import { play } from "../fakes/turn.ts";

@@ -22,7 +22,7 @@ import {
 } from "../../src/conversation/turn.ts";
 import { createFailover } from "../../src/providers/failover.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";

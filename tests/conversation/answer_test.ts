@@ -3,7 +3,7 @@ import { answer } from "../../src/conversation/answer.ts";
 import { NOTES_NOTE } from "../../src/conversation/prompt.ts";
 import { findAnswered, welcome } from "../../src/conversation/turn.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import {

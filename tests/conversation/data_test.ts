@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createDataAnswer } from "../../src/conversation/data.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 
 const context = { conversationId: "conv", turnId: "t1", metadata: {} };
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkStore, tryStore } from "../../src/doctor/store.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { inFolder, look, patient, toLines } from "./_patient.ts";
 

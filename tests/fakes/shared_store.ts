@@ -7,7 +7,7 @@
  */
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "./memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
 /** Records as they lie in the engine, each with the writer that added it. */

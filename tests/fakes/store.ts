@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "./memory_store.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { Change, SessionStore } from "../../src/sessions/store.ts";
 

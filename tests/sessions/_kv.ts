@@ -4,10 +4,8 @@
  *
  * @module
  */
-import type { Journal } from "../../src/sessions/_journal.ts";
-import { createKvDatabase } from "../../src/sessions/_kv_database.ts";
 import { createKvJournal } from "../../src/sessions/_kv_journal.ts";
-import { createKvStore } from "../../src/sessions/kv.ts";
+import { createKvDatabase, createKvStore } from "../../src/sessions/kv.ts";
 
 /** What a test is given: a file, and ways to open it that are closed after it. */
 export interface Place {
@@ -16,7 +14,9 @@ export interface Place {
   kv: Deno.Kv;
   open: typeof createKvStore;
   /** A journal on the database, or on what is made of it. */
-  journal(wrap?: (kv: Deno.Kv) => Deno.Kv): Journal;
+  journal(
+    wrap?: (kv: Deno.Kv) => Deno.Kv,
+  ): ReturnType<typeof createKvJournal>;
 }
 
 /** Registers a test on a file of its own. */
@@ -42,9 +42,9 @@ export function test(
           kv: keep(await Deno.openKv(path)),
           open: (options) => keep(createKvStore({ path, ...options })),
           journal: (wrap = (kv) => kv) =>
-            keep(createKvJournal(createKvDatabase({
-              open: async () => wrap(await Deno.openKv(path)),
-            }))),
+            keep(createKvJournal(createKvDatabase(
+              async () => wrap(await Deno.openKv(path)),
+            ))),
         });
       } finally {
         for (const it of opened) await it.close();

@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { pathOf } from "../../src/sessions/_files.ts";
+import { pathOf } from "../../src/sessions/file.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { assistant, end, testStore, user } from "./contract.ts";
@@ -196,6 +196,47 @@ test("add() has each word in the file when it returns", async (folder) => {
     assertMatch(contentOf(pathOf(folder, "a")), RegExp(`word${n}`));
   }
   await writer.close();
+});
+
+/** Counts the calls of some methods until the test ends. */
+function count<T extends object>(
+  on: T,
+  names: readonly (keyof T & string)[],
+  counts: Record<string, number>,
+): Disposable {
+  const originals = names.map((name) => [name, on[name]] as const);
+  for (const [name, original] of originals) {
+    counts[name] = 0;
+    on[name] = function (this: T, ...given: unknown[]) {
+      counts[name] = (counts[name] ?? 0) + 1;
+      return (original as (...given: unknown[]) => unknown).apply(this, given);
+    } as T[typeof name];
+  }
+  return {
+    [Symbol.dispose]() {
+      for (const [name, original] of originals) on[name] = original;
+    },
+  };
+}
+
+test("add() asks for nothing but one write a word, and a turn for two syncs and no other thread's lock", async (folder) => {
+  const counts: Record<string, number> = {};
+  const { prototype } = Deno.FsFile;
+  const names = ["writeSync", "statSync", "syncData", "lock"] as const;
+  using _onFiles = count(prototype, names, counts);
+  using _onDeno = count(Deno, ["statSync", "openSync"], counts);
+  const store = createFileStore({ folder });
+  const writer = await store.open("a", () => [user("t1", "?")]);
+  const { writeSync: before = 0, statSync: stats } = counts;
+  for (let n = 0; n < 40; n++) writer.add(assistant("t1", `word${n}`));
+  assertEquals(counts.writeSync, before + 40);
+  assertEquals(counts.statSync, stats);
+  writer.add(end("t1"));
+  await writer.close();
+  assertEquals(counts.syncData, 2);
+  assertEquals(counts.openSync, 1);
+  // Deno 2.5 can't but wait for a lock on another thread.
+  assertEquals(counts.lock, "tryLockSync" in prototype ? 0 : 1);
 });
 
 test("add() waits for no lock that another process holds", async (folder) => {

@@ -17,22 +17,22 @@ class FakeJournal implements Journal {
   reads = 0;
   /** What a write waits for. */
   before: () => Promise<void> = () => Promise.resolve();
-  readonly #kept = new Map<string, { born: string; records: string[] }>();
+  readonly #kept = new Map<string, { born: string; lines: string[] }>();
   #underWay = 0;
 
   read: Journal["read"] = (id, after) => {
     this.reads++;
     const found = this.#kept.get(id);
     if (!found) return Promise.resolve(undefined);
-    const { born, records } = found;
+    const { born, lines } = found;
     const start = after?.generation === born ? after.length : 0;
     return Promise.resolve({
-      position: { generation: born, length: records.length },
-      records: records.slice(start).map((json) => JSON.parse(json)),
+      position: { generation: born, length: lines.length },
+      lines: lines.slice(start),
     });
   };
 
-  append: Journal["append"] = async (id, after, records, batch) => {
+  append: Journal["append"] = async (id, after, lines, batch) => {
     this.atOnce = Math.max(this.atOnce, ++this.#underWay);
     try {
       await this.before();
@@ -42,13 +42,13 @@ class FakeJournal implements Journal {
     const found = this.#kept.get(id);
     if (
       found?.born !== after?.generation ||
-      found?.records.length !== after?.length
+      found?.lines.length !== after?.length
     ) return undefined;
-    const kept = found ?? { born: batch, records: [] };
-    kept.records.push(...records.map((record) => JSON.stringify(record)));
+    const kept = found ?? { born: batch, lines: [] };
+    kept.lines.push(...lines);
     this.#kept.set(id, kept);
-    this.writes.push(records.length);
-    return { generation: kept.born, length: kept.records.length };
+    this.writes.push(lines.length);
+    return { generation: kept.born, length: kept.lines.length };
   };
 
   list: Journal["list"] = () => Promise.resolve({ sessions: [] });

@@ -4,6 +4,10 @@ import { StoreError } from "../../src/sessions/store.ts";
 import { census, failing, meanwhile, test } from "./_kv.ts";
 import { user } from "./contract.ts";
 
+function line(turnId: string, text: string): string {
+  return JSON.stringify(user(turnId, text));
+}
+
 test("keeps none of what fits into a commit where it fails, and else no more than its beginning", async ({ open, journal, kv }) => {
   await open().update("a", () => [user("t1", "One")]);
   const dying = createJournalStore(
@@ -26,13 +30,16 @@ test("keeps none of what fits into a commit where it fails, and else no more tha
 test("adds the very same batch once", async ({ journal, open }) => {
   const { append } = journal();
   for (
-    const records of [[user("t1", "One")], [user("t1", "x".repeat(50_000))]]
+    const records of [
+      [line("t1", "One")],
+      [line("t1", "x".repeat(50_000))],
+    ]
   ) {
-    const id = `${JSON.stringify(records).length}`;
+    const id = `${records[0]?.length}`;
     const first = await append(id, undefined, records, "batch 1");
     assertEquals(first?.length, 1);
     assertEquals(await append(id, undefined, records, "batch 1"), first);
-    const more = [user("t2", "Two"), user("t3", "Three")];
+    const more = [line("t2", "Two"), line("t3", "Three")];
     const second = await append(id, first, more, "batch 2");
     assertEquals(await append(id, first, more, "batch 2"), second);
     assertEquals((await open().load(id)).turns.length, 3);
@@ -60,10 +67,10 @@ test("adds and deletes once when the answer is lost", async ({ journal, open, kv
 
 test("adds nothing, and leaves nothing, where somebody else was first", async ({ journal, kv }) => {
   const { append } = journal();
-  const one = await append("a", undefined, [user("t1", "One")], "1");
-  const big = user("t2", "x".repeat(50_000));
+  const one = await append("a", undefined, [line("t1", "One")], "1");
+  const big = line("t2", "x".repeat(50_000));
   assertEquals(await append("a", undefined, [big], "2"), undefined);
-  await append("a", one, [user("t3", "Three")], "3");
+  await append("a", one, [line("t3", "Three")], "3");
   assertEquals(await append("a", one, [big], "4"), undefined);
   assertEquals(await append("b", one, [big], "5"), undefined);
   assertEquals(await census(kv), { session: 1, start: 1, record: 2 });

@@ -172,7 +172,7 @@ test("reports records that it can't read, and skips them", async () => {
     onBadRecord: (record) => bad.push(record),
   });
   assertEquals((await store.load("a")).turns.map(({ id }) => id), ["t2"]);
-  assertEquals(bad, [{ id: "a", seq: 1 }]);
+  assertEquals(bad, [{ id: "a", number: 1 }]);
   await store.close();
 });
 

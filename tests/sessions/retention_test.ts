@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createMemoryStore } from "../../src/sessions/memory.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
 import { startRetention } from "../../src/sessions/retention.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { user } from "./contract.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { fitRecord } from "../../src/sessions/fit.ts";
+import { toLines } from "../../src/sessions/fit.ts";
 import {
   parseRecord,
   type SessionRecord,
@@ -217,7 +217,8 @@ Deno.test("Session.memories gives those of all turns, and each turn its own", ()
 Deno.test("Session.hasNote() knows a note that was cut to be kept", () => {
   const content = { log: "é".repeat(100_000) };
   const made = session(
-    ...fitRecord({ type: "note", name: "end", content, at }),
+    ...toLines({ type: "note", name: "end", content, at })
+      .map(({ record }) => record),
   );
   assert(made.hasNote("end", content));
   assert(!made.hasNote("end", { log: "other" }));
@@ -243,6 +244,40 @@ Deno.test("Session.bytes tells about what it takes, and costs nothing a word", (
   const before = made.bytes;
   for (let n = 0; n < 1_000; n++) made.apply(says("t1", "0123456789"));
   assertEquals(made.bytes - before, 10_000);
+  made.apply(says("t1", "日本"));
+  assertEquals(made.bytes - before, 10_004);
+});
+
+Deno.test("Session.bytes is near what V8 takes, which is far less than a kilobyte a turn", () => {
+  const { gc } = globalThis as { gc?: () => void };
+  // deno-lint-ignore no-console -- for whoever runs the tests
+  if (!gc) return console.log("skipped: V8 runs without --expose-gc");
+  const heap = () => {
+    gc();
+    return Deno.memoryUsage().heapUsed;
+  };
+  const before = heap();
+  const made = Array.from({ length: 50 }, () => new Session("conv"));
+  for (const session of made) {
+    for (let n = 0; n < 100; n++) {
+      const turnId = `turn_${n}`;
+      session.apply(user(turnId, `What is the weather in town ${n}?`));
+      for (let word = 0; word < 20; word++) {
+        session.apply(says(turnId, `word${word} `));
+      }
+      session.apply({
+        type: "end",
+        turnId,
+        status: "complete",
+        model: `model ${n}`,
+        totalMs: n,
+        at: `at ${n}`,
+      });
+    }
+  }
+  const takes = (heap() - before) / made.length;
+  const told = made[0]?.bytes ?? 0;
+  assert(takes / told > 0.6 && takes / told < 1.4, `${takes}, not ${told}`);
 });
 
 const RECORDS: SessionRecord[] = [

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { toPage, toPreview } from "./_page.ts";
-import { fitRecord } from "./fit.ts";
-import type { SessionRecord } from "./record.ts";
-import { Session } from "./session.ts";
+import { toPage, toPreview } from "../../src/sessions/_page.ts";
+import { toLines } from "../../src/sessions/fit.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import { Session } from "../../src/sessions/session.ts";
 import type {
   Change,
   ListOptions,
   OpenOptions,
   SessionStore,
   SessionWriter,
-} from "./store.ts";
+} from "../../src/sessions/store.ts";
 
 /** Makes a store that forgets. */
 export function createMemoryStore(): SessionStore {
@@ -33,7 +33,9 @@ export function createMemoryStore(): SessionStore {
   }
 
   function add(session: Session, change: Change): Session {
-    const records = change(session).flatMap(fitRecord);
+    const records = change(session).flatMap(toLines).map(({ record }) =>
+      record
+    );
     for (const record of records) session.apply(record);
     if (records.length > 0) {
       sessions.set(session.id, session);

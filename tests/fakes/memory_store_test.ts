@@ -1,5 +1,5 @@
-import { createMemoryStore } from "../../src/sessions/memory.ts";
-import { testStore } from "./contract.ts";
+import { createMemoryStore } from "./memory_store.ts";
+import { testStore } from "../sessions/contract.ts";
 
 testStore("createMemoryStore()", () =>
   Promise.resolve({
