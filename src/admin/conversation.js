@@ -7,6 +7,7 @@
  * @module
  */
 import { byId, drawing, element } from "../dom.js";
+import { formatCount, toEnding, toUsage } from "../figures.js";
 
 /**
  * Shows a conversation.
@@ -61,7 +62,7 @@ function toFacts(turns) {
         ? `${firsts[Math.floor(firsts.length / 2)]} ms`
         : undefined,
     ],
-    ["Tokens said", tokens > 0 ? `${tokens}` : undefined],
+    ["Tokens said", tokens > 0 ? formatCount(tokens) : undefined],
     ["Model", [...models].join(", ") || undefined],
   ];
   return facts.flatMap(([name, value]) =>
@@ -117,15 +118,17 @@ function toHeard({ assistant, heard }) {
 }
 
 /** @param {any} turn */
-function toTimings({ first_words_ms, total_ms, output_tokens, model }) {
+function toTimings(turn) {
+  const { first_words_ms, total_ms, model } = turn;
   return element("span", {}, [
     [
       ...(first_words_ms === undefined
         ? []
         : [`first word ${first_words_ms} ms`]),
       `total ${total_ms} ms`,
-      ...(output_tokens === undefined ? [] : [`${output_tokens} tokens`]),
+      ...toUsage(turn),
       ...(model === undefined ? [] : [model]),
+      ...toEnding(turn),
     ].join(" · "),
   ]);
 }
