@@ -100,7 +100,7 @@ function toTurn(turn, longest) {
     caption.append(element("span", { class: name }, [turn.status]));
   }
   if (turn.total_ms !== undefined) {
-    caption.append(toBar(turn, longest), toTimings(turn));
+    caption.append(toBar(turn, longest), ...toFigures(turn));
   }
   const time = new Date(turn.at).toLocaleTimeString();
   caption.append(element("time", { datetime: turn.at }, [time]));
@@ -117,20 +117,17 @@ function toHeard({ assistant, heard }) {
   return [heard, element("del", {}, [assistant.slice(heard.length)])];
 }
 
-/** @param {any} turn */
-function toTimings(turn) {
+/** The figures of a turn, so that each is on one line where it fits. @param {any} turn */
+function toFigures(turn) {
   const { first_words_ms, total_ms, model } = turn;
-  return element("span", {}, [
-    [
-      ...(first_words_ms === undefined
-        ? []
-        : [`first word ${first_words_ms} ms`]),
-      `total ${total_ms} ms`,
-      ...toUsage(turn),
-      ...(model === undefined ? [] : [model]),
-      ...toEnding(turn),
-    ].join(" · "),
-  ]);
+  const figures = [
+    ...first_words_ms === undefined ? [] : [`first word ${first_words_ms} ms`],
+    `total ${total_ms} ms`,
+    ...toUsage(turn),
+    ...model === undefined ? [] : [model],
+    ...toEnding(turn),
+  ];
+  return figures.flatMap((text) => [element("span", {}, [text]), " "]);
 }
 
 /** @param {any} turn @param {number} longest */
