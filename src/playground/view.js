@@ -236,16 +236,14 @@ export function toCaption(summary) {
   const { provider, model, input_tokens, output_tokens } = summary;
   const { prompt_ms, cached_tokens } = summary;
   const who = model && model !== provider ? `${provider} · ${model}` : provider;
-  const cached = cached_tokens ? ` (${formatCount(cached_tokens)} cached)` : "";
   const tokens = [
-    input_tokens === undefined
-      ? ""
-      : `${formatCount(input_tokens)} in${cached}`,
+    input_tokens === undefined ? "" : `${formatCount(input_tokens)} in`,
     output_tokens === undefined ? "" : `${formatCount(output_tokens)} out`,
   ].filter(Boolean).join(", ");
   return [
     who ?? "",
     ...tokens === "" ? [] : [`tokens: ${tokens}`],
+    ...cached_tokens ? [`${formatCount(cached_tokens)} cached`] : [],
     ...prompt_ms === undefined ? [] : [`prompt read in ${formatMs(prompt_ms)}`],
   ];
 }

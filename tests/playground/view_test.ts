@@ -11,7 +11,8 @@ Deno.test("toCaption() says who answered and what it took, as far as it is known
   const gemini = { status, provider: "gemini", model: "flash" };
   assertEquals(toCaption({ ...gemini, ...tokens, cached_tokens: 2_048 }), [
     "gemini · flash",
-    "tokens: 2,690 in (2,048 cached), 42 out",
+    "tokens: 2,690 in, 42 out",
+    "2,048 cached",
   ]);
   assertEquals(toCaption({ ...gemini, ...tokens, cached_tokens: 0 }), [
     "gemini · flash",
