@@ -100,6 +100,7 @@ export function createPages(parts: PagesParts): Pages {
     routes: {
       "/page.css": { GET: file("page.css") },
       "/dom.js": { GET: file("dom.js") },
+      "/figures.js": { GET: file("figures.js") },
       ...playground?.routes,
       ...voice,
       ...admin,

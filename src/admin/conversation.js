@@ -7,6 +7,7 @@
  * @module
  */
 import { byId, drawing, element } from "../dom.js";
+import { formatCount, toEnding, toUsage } from "../figures.js";
 
 /**
  * Shows a conversation.
@@ -61,7 +62,7 @@ function toFacts(turns) {
         ? `${firsts[Math.floor(firsts.length / 2)]} ms`
         : undefined,
     ],
-    ["Tokens said", tokens > 0 ? `${tokens}` : undefined],
+    ["Tokens said", tokens > 0 ? formatCount(tokens) : undefined],
     ["Model", [...models].join(", ") || undefined],
   ];
   return facts.flatMap(([name, value]) =>
@@ -99,7 +100,7 @@ function toTurn(turn, longest) {
     caption.append(element("span", { class: name }, [turn.status]));
   }
   if (turn.total_ms !== undefined) {
-    caption.append(toBar(turn, longest), toTimings(turn));
+    caption.append(toBar(turn, longest), ...toFigures(turn));
   }
   const time = new Date(turn.at).toLocaleTimeString();
   caption.append(element("time", { datetime: turn.at }, [time]));
@@ -116,18 +117,17 @@ function toHeard({ assistant, heard }) {
   return [heard, element("del", {}, [assistant.slice(heard.length)])];
 }
 
-/** @param {any} turn */
-function toTimings({ first_words_ms, total_ms, output_tokens, model }) {
-  return element("span", {}, [
-    [
-      ...(first_words_ms === undefined
-        ? []
-        : [`first word ${first_words_ms} ms`]),
-      `total ${total_ms} ms`,
-      ...(output_tokens === undefined ? [] : [`${output_tokens} tokens`]),
-      ...(model === undefined ? [] : [model]),
-    ].join(" · "),
-  ]);
+/** The figures of a turn, so that each is on one line where it fits. @param {any} turn */
+function toFigures(turn) {
+  const { first_words_ms, total_ms, model } = turn;
+  const figures = [
+    ...first_words_ms === undefined ? [] : [`first word ${first_words_ms} ms`],
+    `total ${total_ms} ms`,
+    ...toUsage(turn),
+    ...model === undefined ? [] : [model],
+    ...toEnding(turn),
+  ];
+  return figures.flatMap((text) => [element("span", {}, [text]), " "]);
 }
 
 /** @param {any} turn @param {number} longest */

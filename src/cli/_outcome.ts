@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { toEnding, toUsage } from "../figures.js";
 import { readAnswer } from "../layercode/client.ts";
 import { oneLine, printable, printableJson } from "./_terminal.ts";
 
@@ -23,6 +24,12 @@ export interface Outcome {
   model?: string | undefined;
   input_tokens?: number | undefined;
   output_tokens?: number | undefined;
+  /** How long the model took to read its prompt. */
+  prompt_ms?: number | undefined;
+  /** How much of the prompt it had read before. */
+  cached_tokens?: number | undefined;
+  /** `max-tokens` or `repetition`, where the answer was ended for the model. */
+  ended?: string | undefined;
 }
 
 /** How long the next sign of an answer may take: models and tools are slow, too. */
@@ -98,6 +105,9 @@ export async function follow(
           outcome.model = event.model;
           outcome.input_tokens = event.input_tokens;
           outcome.output_tokens = event.output_tokens;
+          outcome.prompt_ms = event.prompt_ms;
+          outcome.cached_tokens = event.cached_tokens;
+          outcome.ended = event.ended;
           break;
         case "response.end":
           outcome.status = status;
@@ -116,14 +126,15 @@ export async function follow(
 
 /** An outcome in one line. */
 export function toCaption(outcome: Outcome): string {
-  const { first_word_ms, provider, model, output_tokens } = outcome;
+  const { first_word_ms, provider, model } = outcome;
   const who = provider === model ? provider : `${provider} ${model}`;
   return oneLine([
     first_word_ms === undefined ? "no words" : `first word ${first_word_ms} ms`,
     `total ${outcome.total_ms} ms`,
-    ...(output_tokens === undefined ? [] : [`${output_tokens} tokens`]),
+    ...toUsage(outcome),
     ...(provider === undefined ? [] : [who]),
     ...(outcome.status === "complete" ? [] : [outcome.status]),
+    ...toEnding(outcome),
     `conversation ${outcome.conversation_id}`,
   ].join(", "));
 }

@@ -6,6 +6,7 @@
  */
 import { readConfig } from "../config.ts";
 import { readEnvironment } from "../environment.ts";
+import { toEnding, toUsage } from "../figures.js";
 import { createLog, printError } from "../log.ts";
 import {
   type SessionDocument,
@@ -148,7 +149,6 @@ function indent(text: string): string {
 
 function toCaption(turn: TurnDocument): string {
   const { status, provider, model, first_words_ms, total_ms } = turn;
-  const tokens = turn.output_tokens;
   return oneLine([
     status,
     ...(provider
@@ -158,7 +158,8 @@ function toCaption(turn: TurnDocument): string {
       ? []
       : [`first word ${first_words_ms} ms`]),
     ...(total_ms === undefined ? [] : [`total ${total_ms} ms`]),
-    ...(tokens === undefined ? [] : [`${tokens} tokens`]),
+    ...toUsage(turn),
+    ...toEnding(turn),
   ].join(", "));
 }
 

@@ -17,6 +17,9 @@
  * @property {number} [total_ms]
  * @property {number} [input_tokens]
  * @property {number} [output_tokens]
+ * @property {number} [prompt_ms]
+ * @property {number} [cached_tokens]
+ * @property {string} [ended]
  */
 
 /**

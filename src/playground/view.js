@@ -7,6 +7,7 @@
  */
 import { describe, drawTurn, formatMs } from "./chart.js";
 import { element } from "../dom.js";
+import { formatCount, toEnding } from "../figures.js";
 
 /** @typedef {import("./turn.js").Turn} Turn */
 /** @typedef {ReturnType<typeof createTurnView>} TurnView */
@@ -156,8 +157,13 @@ function showState(view, turn) {
   if (view.textContent !== words) view.textContent = words;
 }
 
-/** @param {Turn} turn */
-function toState({ state, trouble, text, heard, isSpoken, request }) {
+/**
+ * What there is to say of a turn beneath its words.
+ *
+ * @param {Turn} turn
+ */
+export function toState(turn) {
+  const { state, trouble, text, heard, isSpoken, request, summary } = turn;
   if (state === "interrupted") {
     if (text === "") return "Interrupted before the first word";
     if (!isSpoken) return "Interrupted";
@@ -169,9 +175,12 @@ function toState({ state, trouble, text, heard, isSpoken, request }) {
   if (state === "failed") {
     return "This turn failed. The cause is in Parley's log.";
   }
-  return state === "complete" && text === "" && request.type !== "message"
-    ? "The agent waits for you to speak first"
-    : "";
+  if (state !== "complete") return "";
+  if (text === "" && request.type !== "message") {
+    return "The agent waits for you to speak first";
+  }
+  const [why = ""] = toEnding(summary ?? {});
+  return why.charAt(0).toUpperCase() + why.slice(1);
 }
 
 /**
@@ -218,12 +227,23 @@ function showNotes(view, turn, scaleMs) {
   }
 }
 
-/** @param {import("./turn.js").Summary} summary */
-function toCaption({ provider, model, input_tokens, output_tokens }) {
+/**
+ * Who answered and what it took, one thing each.
+ *
+ * @param {import("./turn.js").Summary} summary
+ */
+export function toCaption(summary) {
+  const { provider, model, input_tokens, output_tokens } = summary;
+  const { prompt_ms, cached_tokens } = summary;
   const who = model && model !== provider ? `${provider} · ${model}` : provider;
   const tokens = [
-    input_tokens === undefined ? "" : `${input_tokens} in`,
-    output_tokens === undefined ? "" : `${output_tokens} out`,
+    input_tokens === undefined ? "" : `${formatCount(input_tokens)} in`,
+    output_tokens === undefined ? "" : `${formatCount(output_tokens)} out`,
   ].filter(Boolean).join(", ");
-  return [who ?? "", ...tokens === "" ? [] : [`tokens: ${tokens}`]];
+  return [
+    who ?? "",
+    ...tokens === "" ? [] : [`tokens: ${tokens}`],
+    ...cached_tokens ? [`${formatCount(cached_tokens)} cached`] : [],
+    ...prompt_ms === undefined ? [] : [`prompt read in ${formatMs(prompt_ms)}`],
+  ];
 }

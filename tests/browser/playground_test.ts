@@ -11,6 +11,7 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { startFakeOllama } from "../fakes/ollama.ts";
 import { cleanEnv, startServer } from "../fakes/server.ts";
 import { newPage, openBrowser, until } from "./_browser.ts";
 import {
@@ -68,6 +69,27 @@ Deno.test("the playground says that a stand-in answers", async () => {
   );
   await type(open.page, "Hello");
   await waitForWords(open.page, 2, /You said: Hello/);
+});
+
+Deno.test("the playground tells how long the prompt was read, and what ended the answer", async () => {
+  await using ollama = startFakeOllama(() => ({
+    kind: "max-tokens",
+    chunks: ["And so on."],
+    metrics: { prompt_eval_count: 2_690, prompt_eval_duration: 1_240_000_000 },
+  }));
+  await using open = await openPlayground({
+    env: { LLM_PROVIDER: "ollama", OLLAMA_HOST: ollama.url },
+  });
+  const { page } = open;
+  await type(page, "Go on");
+  assertEquals(await waitForEnd(page, 2), "complete");
+  const turn = page.locator(".turn:nth-child(2)");
+  const caption = await turn.locator(".caption").innerText();
+  assertMatch(caption, /tokens: 2,690 in, \d+ out\s+prompt read in 1\.2 s/);
+  assertEquals(
+    await turn.locator(".state").innerText(),
+    "Ended at MAX_ANSWER_TOKENS",
+  );
 });
 
 for (const way of ["Escape", "the button", "typing"] as const) {

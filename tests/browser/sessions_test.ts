@@ -63,6 +63,10 @@ async function fill(folder: string): Promise<void> {
       firstWordsMs: 190,
       totalMs: 640,
       outputTokens: 6,
+      inputTokens: 2_690,
+      promptMs: 172,
+      cachedTokens: 2_048,
+      ended: "max-tokens",
       at,
     },
     { type: "note", name: "session.end", content: { duration: 9_000 }, at },
@@ -125,7 +129,15 @@ Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t
       );
       const text = await page.locator("main").innerText();
       for (
-        const words of ["first word 310 ms", "Wants the cheaper room", "9000"]
+        const words of [
+          "first word 310 ms",
+          "6 tokens",
+          "prompt read in 172 ms",
+          "2,048 cached",
+          "ended at MAX_ANSWER_TOKENS",
+          "Wants the cheaper room",
+          "9000",
+        ]
       ) {
         assertStringIncludes(text, words);
       }

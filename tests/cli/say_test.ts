@@ -4,6 +4,8 @@ import {
   assertObjectMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { startFakeGemini } from "../fakes/gemini.ts";
+import { startFakeOllama } from "../fakes/ollama.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
 
 const SAY = "src/cli/say.ts";
@@ -45,6 +47,62 @@ Deno.test("say.ts talks to a running server with the secret it made", async () =
     assertEquals(code, 0);
     assertStringIncludes(stdout, '{"status":"ok"}');
   }
+});
+
+Deno.test("say.ts tells how long the prompt was read, and what ended the answer", async () => {
+  const metrics = { prompt_eval_duration: 172_400_000, eval_count: 1_024 };
+  await using ollama = startFakeOllama(() => ({
+    kind: "max-tokens",
+    chunks: ["And so on."],
+    metrics,
+  }));
+  await using server = await startServer({
+    env: { LLM_PROVIDER: "ollama", OLLAMA_HOST: ollama.url },
+  });
+  const { folder } = server;
+  const env = { PORT: new URL(server.url).port };
+  const { stdout } = await runProgram(SAY, ["Hello"], { folder, env });
+  assertStringIncludes(
+    stdout,
+    "1,024 tokens, prompt read in 172 ms, ollama qwen3.5:4b, " +
+      "ended at MAX_ANSWER_TOKENS, conversation conv_",
+  );
+  const json = await runProgram(SAY, ["--json", "Hello"], { folder, env });
+  assertObjectMatch(JSON.parse(json.stdout), {
+    prompt_ms: 172,
+    ended: "max-tokens",
+  });
+});
+
+Deno.test("say.ts tells how much of the prompt was read before", async () => {
+  const chunk = {
+    candidates: [{
+      content: { parts: [{ text: "Hi" }], role: "model" },
+      finishReason: "STOP",
+    }],
+    usageMetadata: {
+      promptTokenCount: 2_690,
+      cachedContentTokenCount: 2_048,
+      candidatesTokenCount: 2,
+    },
+  };
+  const bytes = [
+    new TextEncoder().encode(`data: ${JSON.stringify(chunk)}\r\n\r\n`),
+  ];
+  await using gemini = startFakeGemini(() => ({ kind: "raw", bytes }));
+  await using server = await startServer({
+    env: {
+      LLM_PROVIDER: "gemini",
+      GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
+      GEMINI_BASE_URL: gemini.url,
+    },
+  });
+  const { folder } = server;
+  const env = { PORT: new URL(server.url).port };
+  const { stdout } = await runProgram(SAY, ["Hello"], { folder, env });
+  assertStringIncludes(stdout, "2 tokens, 2,048 cached, gemini gemini-");
+  const json = await runProgram(SAY, ["--json", "Hello"], { folder, env });
+  assertObjectMatch(JSON.parse(json.stdout), { cached_tokens: 2_048 });
 });
 
 Deno.test("say.ts exits with 1 and says what to mend", async () => {

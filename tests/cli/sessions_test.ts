@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createFileStore } from "../../src/sessions/file.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
 import { runProgram } from "../fakes/server.ts";
 import { assistant, end, user } from "../sessions/contract.ts";
 
@@ -37,6 +38,23 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
     assertStringIncludes(shown.stdout, "Agent:  I keep 8 signs.");
     assertMatch(shown.stdout, /2026-11-21 10:00:00\s+complete/);
     assertEquals(shown.stdout.includes("\x1b"), false);
+
+    await store.update("long", () => [
+      user("t1", "And?"),
+      assistant("t1", "And so on."),
+      {
+        ...end("t1"),
+        outputTokens: 1_024,
+        promptMs: 172,
+        cachedTokens: 2_048,
+        ended: "max-tokens",
+      } as SessionRecord,
+    ]);
+    assertStringIncludes(
+      (await sessions("show", "long")).stdout,
+      "1,024 tokens, prompt read in 172 ms, 2,048 cached, " +
+        "ended at MAX_ANSWER_TOKENS",
+    );
 
     // Models choose words, names of tools and what is kept in mind.
     await store.update("odd", () => [
