@@ -108,6 +108,7 @@ Deno.test("a real engine reads little more than the newest words in each turn of
     message("Room 101?", { conversation_id: "conv_3" }),
   );
   const coldMs = summary?.prompt_ms ?? 0;
+  // deno-lint-ignore no-console -- the figures that the test is about
   console.log(`      read in ${readMs.join(", ")} ms; cold in ${coldMs} ms`);
   for (const ms of readMs) assertLess(ms, coldMs / 4);
 });

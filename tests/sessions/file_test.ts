@@ -4,7 +4,6 @@ import {
   assertMatch,
   assertRejects,
   assertStringIncludes,
-  assertThrows,
 } from "@std/assert";
 import { pathOf } from "../../src/sessions/file.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
@@ -270,34 +269,6 @@ test("add() loses nothing after a line that another process left torn", async (f
     const { turns } = await under.load("a");
     assertEquals(turns.map(({ assistant }) => assistant), ["0.1.2."]);
   }
-});
-
-test("add() throws when the disk is full, ever after, and loses nothing that was kept", async (folder) => {
-  const full = "/dev/full";
-  if (Deno.build.os !== "linux") {
-    // deno-lint-ignore no-console -- for whoever runs the tests
-    return console.log(`skipped: no ${full} here`);
-  }
-  const store = createFileStore({ folder });
-  await store.update("a", () => [user("t1", "?")]);
-  await Deno.rename(pathOf(folder, "a"), `${folder}/kept`);
-  await Deno.symlink(full, pathOf(folder, "a"));
-  await assertRejects(
-    () => store.open("a", () => [user("t2", "!")]),
-    StoreError,
-    'Cannot write session "a"',
-  );
-  const writer = await store.open("a", () => []);
-  for (let n = 0; n < 2; n++) {
-    assertThrows(() => writer.add(assistant("t1", "Well.")), StoreError);
-  }
-  await assertRejects(() => writer.flush(), StoreError);
-  await assertRejects(() => writer.close(), StoreError);
-  await Deno.remove(pathOf(folder, "a"));
-  await Deno.rename(`${folder}/kept`, pathOf(folder, "a"));
-  await store.update("a", () => [user("t2", "!")]);
-  const { turns } = await createFileStore({ folder }).load("a");
-  assertEquals(turns.map(({ user }) => user), ["?", "!"]);
 });
 
 test("list() reads the beginnings of files, not the whole of them", async (folder) => {

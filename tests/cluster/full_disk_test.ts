@@ -1,0 +1,35 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createFileStore, pathOf } from "../../src/sessions/file.ts";
+import { StoreError } from "../../src/sessions/store.ts";
+import { assistant, user } from "../sessions/contract.ts";
+
+// Deno opens a device for nobody but those who may do everything.
+Deno.test("createFileStore() add() throws when the disk is full, ever after, and loses nothing that was kept", async () => {
+  const full = "/dev/full";
+  if (Deno.build.os !== "linux") {
+    // deno-lint-ignore no-console -- for whoever runs the tests
+    return console.log(`skipped: no ${full} here`);
+  }
+  const folder = await Deno.makeTempDir();
+  const store = createFileStore({ folder });
+  await store.update("a", () => [user("t1", "?")]);
+  await Deno.rename(pathOf(folder, "a"), `${folder}/kept`);
+  await Deno.symlink(full, pathOf(folder, "a"));
+  await assertRejects(
+    () => store.open("a", () => [user("t2", "!")]),
+    StoreError,
+    'Cannot write session "a"',
+  );
+  const writer = await store.open("a", () => []);
+  for (let n = 0; n < 2; n++) {
+    assertThrows(() => writer.add(assistant("t1", "Well.")), StoreError);
+  }
+  await assertRejects(() => writer.flush(), StoreError);
+  await assertRejects(() => writer.close(), StoreError);
+  await Deno.remove(pathOf(folder, "a"));
+  await Deno.rename(`${folder}/kept`, pathOf(folder, "a"));
+  await store.update("a", () => [user("t2", "!")]);
+  const { turns } = await createFileStore({ folder }).load("a");
+  assertEquals(turns.map(({ user }) => user), ["?", "!"]);
+  await Deno.remove(folder, { recursive: true });
+});
