@@ -432,9 +432,13 @@ const STATUS_TEXT: Record<number, string> = {
 export async function nextQuestion(fake: Fake): Promise<RecordedRequest> {
   while (true) {
     const request = await fake.nextRequest();
-    const { messages } = (request.body ?? {}) as { messages?: unknown[] };
-    // Ollama loads a model when it is asked without messages.
-    if (messages?.length === 0) continue;
+    const { messages, options } = (request.body ?? {}) as {
+      messages?: unknown[];
+      options?: { num_predict?: number };
+    };
+    // Ollama loads a model when it is asked without messages, and reads ahead
+    // when it is asked for a single word.
+    if (messages?.length === 0 || options?.num_predict === 1) continue;
     if (/\/api\/chat$|:streamGenerateContent$/.test(request.path)) {
       return request;
     }
