@@ -131,8 +131,10 @@ function toFinish(chunk: ChatResponse): ProviderPart {
     usage: {
       inputTokens: prompt_eval_count,
       outputTokens: eval_count,
-      // Nanoseconds. Absent where nothing had to be read.
-      promptMs: Math.round((prompt_eval_duration ?? 0) / 1e6),
+      // Nanoseconds.
+      ...(prompt_eval_duration === undefined
+        ? {}
+        : { promptMs: Math.round(prompt_eval_duration / 1e6) }),
     },
     ...(chunk.done_reason === "length" ? { isCut: true } : {}),
   };

@@ -17,7 +17,7 @@ Deno.test("compare() compares medians, and tells a miss from a clear one", () =>
   };
   assertEquals(judge(3), [true, false]);
   assertEquals(judge(3.8), [false, false]);
-  assertEquals(judge(5), [false, true]);
+  assertEquals(judge(6), [false, true]);
 });
 
 Deno.test("compare() holds where no more than the limit is added", () => {
