@@ -148,3 +148,34 @@ Deno.test("a real model that is still loading gets its time", async () => {
   assertEquals(summary?.status, "complete");
   assert(spoken(events).startsWith("Just a second."));
 });
+
+Deno.test("a real model is asked again when its engine is busy", async () => {
+  const engine = findEngine();
+  let refused = 0;
+  // As Ollama answers where its queue is full.
+  await using line = Deno.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    onListen() {},
+  }, async (request) => {
+    const { pathname } = new URL(request.url);
+    const body = request.method === "POST" ? await request.text() : null;
+    const isQuestion = pathname === "/api/chat" &&
+      !body?.includes('"num_predict":1,');
+    if (pathname === "/api/chat" && isQuestion && refused++ < 2) {
+      return Response.json({ error: "server busy, please try again" }, {
+        status: 503,
+      });
+    }
+    const { method, signal } = request;
+    return await fetch(engine.host + pathname, { method, body, signal });
+  });
+  await using server = await start({
+    OLLAMA_HOST: `http://127.0.0.1:${line.addr.port}`,
+    SYSTEM_PROMPT: "A conversation between a user and a helpful assistant.",
+  });
+  const { events, summary } = await turn(server, message("Hello!"));
+  assertEquals(summary?.status, "complete");
+  assert(spoken(events) !== "");
+  assert(refused >= 2);
+});
