@@ -21,11 +21,15 @@ import type {
 } from "./provider.ts";
 
 /** How long to wait for whom. */
-export interface FailoverOptions extends Waits {
+export interface FailoverOptions {
   /** Told of every failure, also where the next provider made up for it. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
+  /** How long each may take to its first words, in milliseconds, all its tries together. */
+  firstTokenTimeoutMs: number;
+  /** How long it may be silent after that. */
+  stallTimeoutMs: number;
   /** After so many failed turns in a row a provider comes last. Default 3. */
   failuresUntilLast?: number;
   /** For how long. Default 30,000. */
