@@ -7,11 +7,7 @@
  * @module
  */
 import type { Log } from "../log.ts";
-import {
-  type Candidate,
-  FailoverAnswer,
-  type Waits,
-} from "./_failover_answer.ts";
+import { type Candidate, FailoverAnswer } from "./_failover_answer.ts";
 import { createAlarms } from "./alarms.ts";
 import type {
   PromptBeginning,
