@@ -84,8 +84,10 @@ const MESSAGE_TOKENS = 8;
  * about four bytes of UTF-8 a token, other scripts about three.
  */
 export function estimateTokens(text: string): number {
-  return Math.ceil(new TextEncoder().encode(text).length / 3);
+  return Math.ceil(encoder.encode(text).length / 3);
 }
+
+const encoder = new TextEncoder();
 
 function costOf(message: Message): number {
   const calls = message.role === "assistant" && message.calls

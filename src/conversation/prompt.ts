@@ -170,14 +170,17 @@ function toValues(
   template: string,
   context: PromptContext,
 ): Map<string, string> {
-  const names = [...template.matchAll(PLACEHOLDER)].map(([, name]) =>
-    name ?? ""
-  );
-  return new Map(
-    names.filter((name) => name !== "date" && name !== "time")
-      .map((name) => [name, lookUp(name, context)]),
-  );
+  if (template !== named.template) {
+    const found = [...template.matchAll(PLACEHOLDER)]
+      .map(([, name]) => name ?? "")
+      .filter((name) => name !== "date" && name !== "time");
+    named = { template, names: found };
+  }
+  return new Map(named.names.map((name) => [name, lookUp(name, context)]));
 }
+
+/** The placeholders of the prompt that was asked for last: there is one agent. */
+let named: { template: string; names: string[] } = { template: "", names: [] };
 
 /** `caller`, or a path such as `metadata.user.name`. */
 function lookUp(
