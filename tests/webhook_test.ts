@@ -6,7 +6,7 @@ import { json } from "../src/http.ts";
 import { createLog } from "../src/log.ts";
 import type { Provider } from "../src/providers/provider.ts";
 import { createMemoryStore } from "./fakes/memory_store.ts";
-import type { SessionStore } from "../src/sessions/store.ts";
+import { type SessionStore, StoreError } from "../src/sessions/store.ts";
 import { createWebhook } from "../src/webhook.ts";
 import { agent } from "./fakes/agent.ts";
 import {
@@ -485,4 +485,72 @@ Deno.test("POST /agent says the error message to a caller who is to be welcomed 
     { type: "response.tts", content: "Sorry.", turn_id: "t0" },
     { type: "response.end", turn_id: "t0" },
   ]);
+});
+
+/** A store whose first sync of a turn ends as the test says. */
+function createSyncingStore(synced: Promise<void>): SessionStore {
+  const memory = createMemoryStore();
+  return {
+    ...memory,
+    async open(id, change, options) {
+      assertEquals(options?.isSyncedLater, true);
+      const writer = await memory.open(id, change, options);
+      let first = true;
+      return {
+        get session() {
+          return writer.session;
+        },
+        add: writer.add,
+        look: writer.look,
+        close: writer.close,
+        flush() {
+          const flushed = first ? synced : writer.flush();
+          first = false;
+          return flushed;
+        },
+      };
+    },
+  };
+}
+
+Deno.test({
+  name:
+    "POST /agent asks the model while the caller's words are being synced, and answers 200 only after",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const synced = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const provider = createScriptedProvider(async function* () {
+      asked.resolve();
+      yield { type: "text-delta", text: "Hi." };
+      await synced.promise;
+      yield { type: "finish", usage: {} };
+    });
+    const store = createSyncingStore(synced.promise);
+    const { handle } = makeServer(provider, store);
+    let isAnswered = false;
+    const response = handle(signedRequest(message("Hello")));
+    response.then(() => isAnswered = true);
+    await asked.promise;
+    await new Promise((go) => setTimeout(go, 20));
+    assertEquals(isAnswered, false);
+    synced.resolve();
+    assertEquals(spoken(await readEvents(await response)), "Hi.");
+  },
+});
+
+Deno.test({
+  name: "POST /agent apologises where the caller's words can't be synced",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const failed = Promise.reject(new StoreError("Cannot sync"));
+    failed.catch(() => {});
+    const provider = createScriptedProvider(stalls());
+    const { handle, lines } = makeServer(provider, createSyncingStore(failed));
+    const response = await handle(signedRequest(message("Hello")));
+    assertEquals(spoken(await readEvents(response)), "Sorry.");
+    assertStringIncludes(lines.join("\n"), "Cannot sync");
+  },
 });

@@ -118,7 +118,10 @@ class Answer {
       this.#writer = await store.open(
         conversationId,
         (session) => this.#opening(session, toIso(now())),
-        { onOthers: (session) => this.#onOthers(session) },
+        {
+          onOthers: (session) => this.#onOthers(session),
+          isSyncedLater: true,
+        },
       );
     } catch (error) {
       log.error("turn.failed", { conversationId, turnId, error });
@@ -132,8 +135,15 @@ class Answer {
       this.#summarize();
       return false;
     }
+    if (this.#answered === undefined) {
+      // The model is asked meanwhile; nobody is told before that all is well.
+      this.#writer.flush().then(
+        () => this.out.stored(),
+        (error) => this.#stop.abort(error),
+      );
+      return true;
+    }
     this.out.stored();
-    if (this.#answered === undefined) return true;
     log.info("turn.replayed", { conversationId, turnId });
     for (const part of toParts(this.#answered)) this.out.write(part);
     await this.#writer.close();

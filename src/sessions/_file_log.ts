@@ -73,6 +73,10 @@ export class FileLog extends Log {
     }
   }
 
+  override sync(): Promise<void> {
+    return this.flush();
+  }
+
   delete(): Promise<boolean> {
     return attempt(`delete session "${this.id}"`, () => {
       const wasThere = statOf(this.path) !== undefined;
@@ -99,7 +103,6 @@ export class FileLog extends Log {
         if (isCurrent) this.#write(lines);
         else this.rest();
         this.#file?.unlockSync();
-        if (isCurrent) await this.flush();
         return isCurrent;
       } catch (error) {
         // Unlocks it, too; the next word opens it again.

@@ -30,8 +30,13 @@ export abstract class Log {
   /** Brings what is in memory up to what is kept, and tells the turns at work of it. */
   abstract refresh(): Promise<void>;
 
-  /** Adds what a change decides, for good. */
+  /** Adds what a change decides. */
   abstract update(change: Change): Promise<void>;
+
+  /** Resolves when what was added would survive a power cut: here at once. */
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
 
   /** Takes a turn's lines at once. */
   abstract add(lines: readonly Line[], writer: Writer): void;

@@ -51,11 +51,13 @@ export function createStoreOn(
     update: (id, change) =>
       use(id, async (log) => {
         await log.update(change);
+        await log.sync();
         return log.session;
       }),
     open: (id, change, options) =>
       use(id, async (log) => {
         await log.update(change);
+        if (!options?.isSyncedLater) await log.sync();
         return log.join(options);
       }),
     delete: (id) => use(id, (log) => log.delete()),

@@ -94,6 +94,11 @@ export interface OpenOptions {
    * or the conversation was deleted, later ones are dropped in silence
    */
   onOthers?: (session: Session) => boolean;
+  /**
+   * Whether to resolve before what `change` adds would survive a power cut, where
+   * that takes a moment; {@linkcode SessionWriter.flush} then tells. Default: no.
+   */
+  isSyncedLater?: boolean;
 }
 
 /** A conversation that is open for the records of one turn. */
