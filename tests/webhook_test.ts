@@ -530,7 +530,7 @@ Deno.test({
     const store = createSyncingStore(synced.promise);
     const { handle } = makeServer(provider, store);
     let isAnswered = false;
-    const response = handle(signedRequest(message("Hello")));
+    const response = Promise.resolve(handle(signedRequest(message("Hello"))));
     response.then(() => isAnswered = true);
     await asked.promise;
     await new Promise((go) => setTimeout(go, 20));
@@ -545,7 +545,9 @@ Deno.test({
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
-    const failed = Promise.reject(new StoreError("Cannot sync"));
+    const failed: Promise<void> = Promise.reject(
+      new StoreError("Cannot sync"),
+    );
     failed.catch(() => {});
     const provider = createScriptedProvider(stalls());
     const { handle, lines } = makeServer(provider, createSyncingStore(failed));
