@@ -161,10 +161,11 @@ function prepareResponse(
   response: Response,
   signal: AbortSignal | null | undefined,
 ): Response {
-  if (!signal) return response;
   const seen = responses.getStore();
+  // Whatever else is asked of this address gets the response as it is.
+  if (!signal || !seen) return response;
   const retryAfter = response.headers.get("retry-after");
-  if (seen) seen.retryAfterMs = parseRetryAfter(retryAfter);
+  seen.retryAfterMs = parseRetryAfter(retryAfter);
   if (!response.ok || response.body === null) return response;
   holdResponse(response, signal);
   const { body } = response;

@@ -721,3 +721,12 @@ test("counts what Gemini had read before", async () => {
     outputTokens: 2,
   });
 });
+
+test("is ready after a question as before it", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  const { signal } = new AbortController();
+  await gemini.check(signal);
+  await ask(gemini);
+  await gemini.check(signal);
+});
