@@ -6,26 +6,26 @@
  */
 import deno from "./deno.json" with { type: "json" };
 import { onData } from "./src/agent/data.ts";
-import { createApp } from "./src/app.ts";
-import { nextSteps, toBanner } from "./src/banner.ts";
-import { ConfigError, readConfig } from "./src/config.ts";
+import { createApp } from "./src/server/router.ts";
+import { nextSteps, toBanner } from "./src/server/banner.ts";
+import { ConfigError, readConfig } from "./src/settings/config.ts";
 import { createActiveTurns } from "./src/conversation/active_turns.ts";
 import { toCommonBeginning } from "./src/conversation/question.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
-import { readEnvironment } from "./src/environment.ts";
-import { makeToken } from "./src/guard.ts";
-import { createHealth, createReady } from "./src/health.ts";
-import { createAuthorize } from "./src/layercode/authorize.ts";
-import { createLog, explain, printError, printText } from "./src/log.ts";
-import { createPages } from "./src/pages.ts";
+import { readEnvironment } from "./src/settings/environment.ts";
+import { makeToken } from "./src/server/guard.ts";
+import { createHealth, createReady } from "./src/server/health.ts";
+import { createAuthorize } from "./src/platforms/layercode/authorize.ts";
+import { createLog, explain, printError, printText } from "./src/server/log.ts";
+import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
-import { findSecrets } from "./src/secret.ts";
-import { serve } from "./src/serve.ts";
+import { findSecrets } from "./src/settings/secret.ts";
+import { serve } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
 import { startRetention } from "./src/sessions/retention.ts";
-import { catchUnhandled, runNamed } from "./src/unhandled.ts";
-import { createWebhook } from "./src/webhook.ts";
+import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
+import { createWebhook } from "./src/platforms/layercode/webhook.ts";
 
 async function main(): Promise<void> {
   const { env, sources } = await readEnvironment(Deno.env.toObject());

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sign } from "../src/layercode/verify.ts";
+import { sign } from "../src/platforms/layercode/verify.ts";
 import { SECRET } from "./bench/_load.ts";
 import { FIRST } from "./bench/_words.ts";
 

@@ -166,7 +166,9 @@ Deno.test(".dockerignore gives Docker what the Dockerfile copies, and nothing el
         : []
     );
   assertEquals(copies.map(([file]) => file).sort(), files);
-  for (const file of ["deno.json", "deno.lock", "main.ts", "src/app.ts"]) {
+  for (
+    const file of ["deno.json", "deno.lock", "main.ts", "src/server/router.ts"]
+  ) {
     assert(files.includes(file), file);
   }
 });

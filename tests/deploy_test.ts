@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import deno from "../deno.json" with { type: "json" };
-import { sendEvent } from "../src/layercode/client.ts";
+import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { withMute } from "./fakes/broken_wire.ts";
 import { type GeminiAnswer, startFakeGemini } from "./fakes/gemini.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { sendEvent } from "../src/layercode/client.ts";
+import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { buildImage, type Image, isRoot, NONROOT } from "./_docker.ts";
 import { startContainer } from "./_docker_container.ts";
 import { hashTree, sizeOf } from "./_docker_tree.ts";

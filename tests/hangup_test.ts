@@ -5,7 +5,10 @@
  * @module
  */
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { type ClientOptions, sendEvent } from "../src/layercode/client.ts";
+import {
+  type ClientOptions,
+  sendEvent,
+} from "../src/platforms/layercode/client.ts";
 import { type Fake, startFakeGemini } from "./fakes/gemini.ts";
 import { message, readEvents, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";

@@ -4,7 +4,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { sendEvent } from "../src/layercode/client.ts";
+import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { message, readEvents, spoken } from "./fakes/layercode.ts";
 import { whyNoOllamaPort } from "./fakes/ports.ts";
 import { runProgram, startServer } from "./fakes/server.ts";

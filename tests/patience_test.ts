@@ -11,7 +11,7 @@ import {
   type AnswerEvent,
   readAnswer,
   sendEvent,
-} from "../src/layercode/client.ts";
+} from "../src/platforms/layercode/client.ts";
 import { startFakeGemini } from "./fakes/gemini.ts";
 import { message, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";

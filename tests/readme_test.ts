@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import deno from "../deno.json" with { type: "json" };
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/settings/config.ts";
 import { tools } from "../src/agent/mod.ts";
 import { blocksBelow, readme } from "./_readme.ts";
 

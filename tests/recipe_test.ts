@@ -10,7 +10,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { sendEvent } from "../src/layercode/client.ts";
+import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { blocksBelow } from "./_readme.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";
 import { runProgram, startServer, stdFlags } from "./fakes/server.ts";

@@ -6,7 +6,7 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ERROR_MESSAGE } from "../src/agent/prompt.ts";
-import { sendEvent } from "../src/layercode/client.ts";
+import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { type GeminiAnswer, startFakeGemini } from "./fakes/gemini.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";

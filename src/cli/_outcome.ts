@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { toEnding, toUsage } from "../figures.js";
-import { readAnswer } from "../layercode/client.ts";
+import { toEnding, toUsage } from "../web/figures.js";
+import { readAnswer } from "../platforms/layercode/client.ts";
 import { oneLine, printable, printableJson } from "./_terminal.ts";
 
 /** What is known of an answer when it is over. Programs read it as it is. */

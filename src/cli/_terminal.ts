@@ -4,8 +4,8 @@
  * @module
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { ConfigError } from "../config.ts";
-import { explain, printError } from "../log.ts";
+import { ConfigError } from "../settings/config.ts";
+import { explain, printError } from "../server/log.ts";
 
 /** Something that the person who typed the command has to mend. */
 export class UsageError extends Error {

@@ -5,12 +5,12 @@
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
-import { explain, printError } from "../log.ts";
-import { diagnose, diagnoseModels } from "../doctor/mod.ts";
-import { createProgress } from "../doctor/progress.ts";
-import { pull, PullError } from "../doctor/pull.ts";
-import type { Result, Status } from "../doctor/result.ts";
-import { checkSettings } from "../doctor/settings.ts";
+import { explain, printError } from "../server/log.ts";
+import { diagnose, diagnoseModels } from "./doctor/mod.ts";
+import { createProgress } from "./doctor/progress.ts";
+import { pull, PullError } from "./doctor/pull.ts";
+import type { Result, Status } from "./doctor/result.ts";
+import { checkSettings } from "./doctor/settings.ts";
 import { PROVIDERS } from "../providers/mod.ts";
 import {
   oneLine,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { readEnvironment } from "../environment.ts";
+import { readEnvironment } from "../settings/environment.ts";
 
 /**
  * The flags for a data folder and a KV file; where a path is one that no flag

@@ -6,13 +6,13 @@
  */
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
-import { readConfig } from "../config.ts";
-import { readEnvironment } from "../environment.ts";
-import { readStart, shown } from "../doctor/net.ts";
-import { findRedirect } from "../doctor/tunnel.ts";
-import { newId, sendEvent } from "../layercode/client.ts";
-import { explain, printError } from "../log.ts";
-import { readKeptSecret } from "../secret.ts";
+import { readConfig } from "../settings/config.ts";
+import { readEnvironment } from "../settings/environment.ts";
+import { readStart, shown } from "./doctor/net.ts";
+import { findRedirect } from "./doctor/tunnel.ts";
+import { newId, sendEvent } from "../platforms/layercode/client.ts";
+import { explain, printError } from "../server/log.ts";
+import { readKeptSecret } from "../settings/secret.ts";
 import { createPatience, follow, type Outcome, toCaption } from "./_outcome.ts";
 import {
   dim,

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { readConfig } from "../config.ts";
-import { readEnvironment } from "../environment.ts";
-import { toEnding, toUsage } from "../figures.js";
-import { createLog, printError } from "../log.ts";
+import { readConfig } from "../settings/config.ts";
+import { readEnvironment } from "../settings/environment.ts";
+import { toEnding, toUsage } from "../web/figures.js";
+import { createLog, printError } from "../server/log.ts";
 import {
   type SessionDocument,
   toDocument,

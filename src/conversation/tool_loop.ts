@@ -13,7 +13,7 @@ import type {
   Raw,
   ToolCall,
 } from "../providers/provider.ts";
-import { runNamed } from "../unhandled.ts";
+import { runNamed } from "../server/unhandled.ts";
 import { type Tool, ToolArgumentsError, type ToolContext } from "./tools.ts";
 
 /** What happens while a model answers with the help of tools. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Log } from "../log.ts";
+import type { Log } from "../server/log.ts";
 import type { Provider } from "../providers/provider.ts";
 import type {
   SessionRecord,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Log } from "../log.ts";
+import type { Log } from "../server/log.ts";
 import { type LinkedSignal, linkedSignal } from "./_link.ts";
 import type { Alarms } from "./alarms.ts";
 import {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { toHttpUrl } from "../addresses.ts";
-import type { Log } from "../log.ts";
+import { toHttpUrl } from "../server/addresses.ts";
+import type { Log } from "../server/log.ts";
 import { findEnd } from "./_gemini_wire.ts";
 import { createGemini, DEFAULT_GEMINI_MODEL } from "./gemini.ts";
 import type { Defaulted, Needed, Vendor } from "./vendor.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Log } from "../log.ts";
+import type { Log } from "../server/log.ts";
 import { type Candidate, FailoverAnswer } from "./_failover_answer.ts";
 import { createAlarms } from "./alarms.ts";
 import type {

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import type { Config } from "../config.ts";
-import type { Log } from "../log.ts";
+import type { Config } from "../settings/config.ts";
+import type { Log } from "../server/log.ts";
 import { gemini } from "./_gemini_vendor.ts";
 import { ollama } from "./_ollama_vendor.ts";
 import { echo } from "./echo.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 import type { ChatRequest, Ollama } from "ollama";
-import type { Log } from "../log.ts";
+import type { Log } from "../server/log.ts";
 import { holdResponse, linkedSignal } from "./_link.ts";
 import {
   type Model,

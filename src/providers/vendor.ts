@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Log } from "../log.ts";
+import type { Log } from "../server/log.ts";
 import type { Provider, Thinking } from "./provider.ts";
 
 /** One setting of a vendor. */

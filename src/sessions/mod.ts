@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Config } from "../config.ts";
-import type { Log } from "../log.ts";
+import type { Config } from "../settings/config.ts";
+import type { Log } from "../server/log.ts";
 import { MB } from "./_cache.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Log } from "../log.ts";
+import type { Log } from "../server/log.ts";
 import type { SessionStore } from "./store.ts";
 
 /** What is swept, and when. */

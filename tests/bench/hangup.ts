@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sendEvent } from "../../src/layercode/client.ts";
+import { sendEvent } from "../../src/platforms/layercode/client.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
 import { message, SECRET } from "../fakes/layercode.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";

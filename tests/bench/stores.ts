@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { printText } from "../../src/log.ts";
+import { printText } from "../../src/server/log.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
 import { createPostgresStore } from "../../src/sessions/postgres.ts";

@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import deno from "../../deno.json" with { type: "json" };
-import { serveOn } from "../doctor/_patient.ts";
+import { serveOn } from "./doctor/_patient.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
 import { runProgram, startServer } from "../fakes/server.ts";

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { AnswerEvent } from "../../src/layercode/client.ts";
-import { readAnswer, sendEvent } from "../../src/layercode/client.ts";
+import type { AnswerEvent } from "../../src/platforms/layercode/client.ts";
+import { readAnswer, sendEvent } from "../../src/platforms/layercode/client.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
 import { createPostgresStore } from "../../src/sessions/postgres.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { readAnswer, sendEvent } from "../../src/layercode/client.ts";
+import { readAnswer, sendEvent } from "../../src/platforms/layercode/client.ts";
 import { message, readEvents, SECRET, spoken } from "../fakes/layercode.ts";
 import {
   agentOf,

@@ -11,7 +11,7 @@ import {
   assertLess,
   assertMatch,
 } from "@std/assert";
-import { readAnswer, sendEvent } from "../../src/layercode/client.ts";
+import { readAnswer, sendEvent } from "../../src/platforms/layercode/client.ts";
 import { message, SECRET } from "../fakes/layercode.ts";
 import {
   NGINX_CONF,

@@ -15,7 +15,7 @@ import type {
   TurnPart,
   TurnParts,
 } from "../../src/conversation/turn.ts";
-import { createLog } from "../../src/log.ts";
+import { createLog } from "../../src/server/log.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";

@@ -3,8 +3,11 @@
  *
  * @module
  */
-import { type AnswerEvent, readAnswer } from "../../src/layercode/client.ts";
-import { sign } from "../../src/layercode/verify.ts";
+import {
+  type AnswerEvent,
+  readAnswer,
+} from "../../src/platforms/layercode/client.ts";
+import { sign } from "../../src/platforms/layercode/verify.ts";
 
 /** The secret that tests share. */
 export const SECRET = "a secret for tests only";

@@ -8,7 +8,11 @@
  *
  * @module
  */
-import { newId, readAnswer, sendEvent } from "../../src/layercode/client.ts";
+import {
+  newId,
+  readAnswer,
+  sendEvent,
+} from "../../src/platforms/layercode/client.ts";
 
 /** What a stand-in is told. */
 export interface PlatformOptions {

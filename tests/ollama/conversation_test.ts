@@ -10,7 +10,10 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { type ClientOptions, sendEvent } from "../../src/layercode/client.ts";
+import {
+  type ClientOptions,
+  sendEvent,
+} from "../../src/platforms/layercode/client.ts";
 import { message, readEvents, spoken } from "../fakes/layercode.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
 import { findEngine, isGenerating, tap } from "./_engine.ts";

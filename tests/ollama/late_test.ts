@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
-import { sendEvent } from "../../src/layercode/client.ts";
+import { sendEvent } from "../../src/platforms/layercode/client.ts";
 import { message, readEvents, SECRET, spoken } from "../fakes/layercode.ts";
 import { freePort, OLLAMA_PORT, whyNoOllamaPort } from "../fakes/ports.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";

@@ -8,7 +8,7 @@ import {
   type AnswerEvent,
   readAnswer,
   sendEvent,
-} from "../../src/layercode/client.ts";
+} from "../../src/platforms/layercode/client.ts";
 import { message, spoken } from "../fakes/layercode.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
 import { findEngine } from "./_engine.ts";

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { createLog } from "../../src/log.ts";
+import { createLog } from "../../src/server/log.ts";
 import {
   createFailover,
   type FailoverOptions,

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { createLog } from "../../src/log.ts";
+import { createLog } from "../../src/server/log.ts";
 import { createGemini } from "../../src/providers/gemini.ts";
 import { createOllama } from "../../src/providers/ollama.ts";
 import type { Provider } from "../../src/providers/provider.ts";

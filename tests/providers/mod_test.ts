@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { type Config, readConfig } from "../../src/config.ts";
-import { createLog } from "../../src/log.ts";
+import { type Config, readConfig } from "../../src/settings/config.ts";
+import { createLog } from "../../src/server/log.ts";
 import {
   chooseProvider,
   createProvider,

@@ -10,7 +10,7 @@ import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import { toThink } from "../../src/providers/_ollama_wire.ts";
 import { createAlarms } from "../../src/providers/alarms.ts";
-import { createLog } from "../../src/log.ts";
+import { createLog } from "../../src/server/log.ts";
 import {
   createOllama,
   DEFAULT_OLLAMA_MODEL,

@@ -1,0 +1,202 @@
+/**
+ * A webhook's JSON becomes one of our events. Old spellings and old field
+ * names end here. Fields that Parley can do without may be missing, new or of
+ * any type; those it needs are checked, and an error names the one that is
+ * wrong.
+ *
+ * https://docs.layercode.com/api-reference/webhook-sse-api
+ *
+ * @module
+ */
+import * as v from "@badrap/valita";
+import { HttpError } from "../../server/http.ts";
+
+/** What every event says about its conversation. */
+export interface EventContext {
+  /** The stable conversation; the key of everything that is kept. */
+  conversationId: string;
+  /** One connection of it, new on every reconnect. */
+  connectionId?: string;
+  /** What the owner attached when the session was authorised. */
+  metadata: Record<string, unknown>;
+  /** The caller's number, on phone calls. */
+  fromPhoneNumber?: string;
+  /** The number that was called. */
+  toPhoneNumber?: string;
+}
+
+/** An event of a conversation. */
+export type WebhookEvent =
+  & EventContext
+  & (
+    /** The caller said something and waits for an answer. */
+    | {
+      type: "message";
+      turnId: string;
+      text: string;
+      /** What was heard of the turn before, where the caller cut it off. */
+      interruption?: { turnId?: string; textHeard: string };
+      /** What is wrong with the word about an interruption, which was left out. */
+      ignored?: string;
+    }
+    /** Somebody connected; the agent may speak first. */
+    | { type: "start"; turnId: string }
+    /** The browser sent something to the agent. */
+    | { type: "data"; turnId: string; data: unknown }
+    /** Told for the record: a recording is ready, or the session has ended. */
+    | { type: "note"; name: string; content: Record<string, unknown> }
+    /** Signed, but unheard of. */
+    | { type: "unknown"; name: string }
+  );
+
+const id = v.string().assert((value) => value !== "", "must not be empty");
+const maybeId = id.nullable().optional();
+
+/** A caller who waits matters more than such a field: of a wrong type, it counts as missing. */
+function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
+  return v.union(type, v.unknown().map(() => undefined)).optional();
+}
+
+const contextSchema = v.object({
+  type: v.string(),
+  conversation_id: maybeId,
+  session_id: maybeId,
+  connection_id: lenient(id),
+  custom_metadata: lenient(v.record(v.unknown())),
+  metadata: lenient(v.record(v.unknown())),
+  from_phone_number: lenient(v.string()),
+  to_phone_number: lenient(v.string()),
+});
+const messageSchema = v.object({
+  turn_id: id,
+  text: v.string(),
+  interruption_context: v.unknown().optional(),
+});
+const interruptionSchema = v.object({
+  previous_turn_interrupted: v.boolean(),
+  text_heard: v.string().nullable().optional(),
+  assistant_turn_id: maybeId,
+});
+const startSchema = v.object({ turn_id: id });
+const dataSchema = v.object({ turn_id: id, data: v.unknown() });
+const noteSchema = v.record(v.unknown());
+
+/**
+ * Reads a webhook's parsed body.
+ *
+ * @throws {HttpError} 400 that names the field at fault
+ */
+export function parseEvent(body: unknown): WebhookEvent {
+  const fields = check(contextSchema, body);
+  const context = toContext(fields);
+  switch (fields.type) {
+    case "message":
+    case "MESSAGE": {
+      const { turn_id, text, interruption_context } = check(
+        messageSchema,
+        body,
+      );
+      return {
+        ...context,
+        type: "message",
+        turnId: turn_id,
+        text,
+        ...readInterruption(interruption_context),
+      };
+    }
+    case "session.start":
+    case "SESSION_START": {
+      const { turn_id } = check(startSchema, body);
+      return { ...context, type: "start", turnId: turn_id };
+    }
+    case "data": {
+      const { turn_id, data } = check(dataSchema, body);
+      return { ...context, type: "data", turnId: turn_id, data };
+    }
+    case "session.update":
+    case "session.end": {
+      // A second copy of what is kept anyway.
+      const { transcript: _, ...content } = check(noteSchema, body);
+      return { ...context, type: "note", name: fields.type, content };
+    }
+    default:
+      return { ...context, type: "unknown", name: fields.type };
+  }
+}
+
+function toContext(fields: v.Infer<typeof contextSchema>): EventContext {
+  const { conversation_id, session_id, connection_id } = fields;
+  const conversationId = conversation_id ?? session_id;
+  if (!conversationId) {
+    throw invalid('Field "conversation_id" is missing, and so is "session_id"');
+  }
+  const connectionId = conversation_id ? session_id : connection_id;
+  return {
+    conversationId,
+    ...(connectionId ? { connectionId } : {}),
+    metadata: fields.custom_metadata ?? fields.metadata ?? {},
+    ...(fields.from_phone_number
+      ? { fromPhoneNumber: fields.from_phone_number }
+      : {}),
+    ...(fields.to_phone_number
+      ? { toPhoneNumber: fields.to_phone_number }
+      : {}),
+  };
+}
+
+/** Lenient: a caller who waits matters more than a field about the turn before. */
+function readInterruption(
+  value: unknown,
+): Pick<WebhookEvent & { type: "message" }, "interruption" | "ignored"> {
+  if (value === undefined || value === null) return {};
+  const result = interruptionSchema.try(value, { mode: "strip" });
+  if (!result.ok) {
+    const problem = describe(result.issues[0], "interruption_context.");
+    return { ignored: problem };
+  }
+  const { previous_turn_interrupted, text_heard, assistant_turn_id } =
+    result.value;
+  if (!previous_turn_interrupted) return {};
+  if (typeof text_heard !== "string") {
+    return { ignored: 'Field "interruption_context.text_heard" is missing' };
+  }
+  return {
+    interruption: {
+      textHeard: text_heard,
+      ...(assistant_turn_id ? { turnId: assistant_turn_id } : {}),
+    },
+  };
+}
+
+function check<T>(schema: v.Type<T>, body: unknown): T {
+  const result = schema.try(body, { mode: "strip" });
+  if (result.ok) return result.value;
+  throw invalid(describe(result.issues[0]));
+}
+
+/** Says which field is at fault, in the sender's words. */
+function describe(
+  issue: v.Err["issues"][number] | undefined,
+  prefix = "",
+): string {
+  if (issue === undefined || issue.path.length === 0) {
+    return prefix === ""
+      ? "The body must be a JSON object"
+      : `Field "${prefix.slice(0, -1)}" must be an object`;
+  }
+  const field = `Field "${prefix}${issue.path.join(".")}"`;
+  switch (issue.code) {
+    case "missing_value":
+      return `${field} is missing`;
+    case "invalid_type":
+      return `${field} must be of type ${issue.expected.join(" or ")}`;
+    case "custom_error":
+      return `${field} ${issue.message ?? "is not valid"}`;
+    default:
+      return `${field} is not valid`;
+  }
+}
+
+function invalid(message: string): HttpError {
+  return new HttpError(400, "invalid_event", message);
+}

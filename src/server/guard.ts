@@ -1,0 +1,180 @@
+/**
+ * Who may use the pages that spend the owner's model or balance: the
+ * playground, which signs whatever it is sent, and the voice page. While no
+ * secret is set, a loopback connection that names a loopback host and bears no
+ * forwarding header may enter. Anybody else, and everybody once a secret is
+ * set, needs the token of the address that is printed at the start, which a
+ * cookie then keeps.
+ *
+ * @module
+ */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { setCookie } from "@std/http/cookie";
+import type { Handler, Sender } from "./router.ts";
+import type { Header } from "../web/header.ts";
+import { HttpError, isSameOrigin } from "./http.ts";
+import { createPage } from "../web/page.ts";
+
+/** What decides who may enter. */
+export interface GuardParts {
+  /** What the address that is printed at the start ends with. */
+  token: string;
+  /** Whether the owner set a webhook secret: then this machine needs the token, too. */
+  hasSecret: boolean;
+  /** What the page for those outside begins with. */
+  header: Header;
+}
+
+/** Stands before the pages. */
+export interface Guard {
+  /**
+   * Guards a page, which also takes the token out of its address. A browser
+   * that may not enter gets a page that says how to.
+   *
+   * @param otherwise answers a program that shows no token. Default: a refusal
+   */
+  page(handler: Handler, otherwise?: Handler): Handler;
+  /** Guards what a page asks for. */
+  part(handler: Handler): Handler;
+}
+
+/** Makes a token that nobody guesses. */
+export function makeToken(): string {
+  return randomBytes(16).toString("hex");
+}
+
+/** Makes the one guard of all pages. */
+export function createGuard(parts: GuardParts): Guard {
+  const { token, hasSecret, header } = parts;
+  const locked = createPage(new URL("../web/locked.html", import.meta.url), {
+    status: 403,
+    header,
+  });
+  // Not the token itself: a browser sends a cookie to every port of its host.
+  const pass = digest(`cookie ${token}`).toString("hex");
+
+  function mayEnter(request: Request, sender?: Sender): boolean {
+    return holdsCookie(request, pass) ||
+      !hasSecret && isLocal(request, sender);
+  }
+
+  function page(handler: Handler, otherwise: Handler = refuse): Handler {
+    return async (request, sender) => {
+      const url = new URL(request.url);
+      const given = url.searchParams.get("token");
+      const isRight = given !== null && isSame(given, token);
+      if (isRight || mayEnter(request, sender)) {
+        if (given === null) return await handler(request, sender);
+        return toClean(request, isRight ? pass : undefined);
+      }
+      const { headers } = request;
+      if (headers.get("accept")?.includes("text/html")) {
+        return await locked(request, sender);
+      }
+      return await (given === null ? otherwise : refuse)(request, sender);
+    };
+  }
+
+  function part(handler: Handler): Handler {
+    return (request, sender) => {
+      if (!mayEnter(request, sender)) refuse();
+      const isRead = ["GET", "HEAD"].includes(request.method);
+      if (!isRead && isCrossSite(request)) {
+        throw new HttpError(
+          403,
+          "cross_site",
+          "A page of another site can't do this",
+        );
+      }
+      return handler(request, sender);
+    };
+  }
+  return { page, part };
+}
+
+function refuse(): never {
+  throw new HttpError(
+    403,
+    "token_required",
+    "Open the address that Parley printed when it started: it ends in a token, " +
+      "which is a new one at each start",
+  );
+}
+
+/** Whether a request comes from this machine, and not through a proxy or a tunnel on it. */
+function isLocal({ headers }: Request, sender?: Sender): boolean {
+  return LOOPBACK_ADDRESS.test(sender?.address ?? "") &&
+    // The header itself: Deno makes up an address where it is missing.
+    LOOPBACK_HOST.test(headers.get("host") ?? "") &&
+    ![...headers.keys()].some((name) => FORWARDING.test(name));
+}
+
+const LOOPBACK_ADDRESS = /^(127\.|::1$|::ffff:127\.)/i;
+
+/** No other name: whoever owns one can point it here (DNS rebinding). */
+const LOOPBACK_HOST =
+  /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+
+const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
+
+/** Sends a browser to the address without the token, which neither its history nor a screenshot should hold. */
+function toClean(request: Request, pass?: string): Response {
+  const url = new URL(request.url);
+  url.searchParams.delete("token");
+  const headers = new Headers({
+    // Two slashes would name another host.
+    location: url.pathname.replace(/^\/+/, "/") + url.search,
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+  });
+  if (pass !== undefined) {
+    const forwarded = request.headers.get("x-forwarded-proto") ?? "";
+    const isHttps = url.protocol === "https:" || /^https\b/i.test(forwarded);
+    setCookie(headers, {
+      name: cookieName(request),
+      value: pass,
+      secure: isHttps,
+      httpOnly: true,
+      // Not "Strict": that would send the cookie neither after a click on the
+      // address in a log on another site's page, nor when that is reloaded.
+      sameSite: "Lax",
+      path: "/",
+    });
+  }
+  return new Response(null, { status: 303, headers });
+}
+
+/** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
+function cookieName(request: Request): string {
+  return `parley_${new URL(request.url).port || "web"}`;
+}
+
+/**
+ * Whether a request bears our cookie. All cookies of its name are looked at, for
+ * one that was set for another path would hide ours: `getCookies` of
+ * `@std/http/cookie` keeps but the last one of a name.
+ */
+function holdsCookie(request: Request, pass: string): boolean {
+  const name = `${cookieName(request)}=`;
+  return (request.headers.get("cookie") ?? "").split(/[;,] */)
+    .some((pair) =>
+      pair.startsWith(name) && isSame(pair.slice(name.length), pass)
+    );
+}
+
+/** Compares digests, so that the time taken tells neither length nor letters. */
+function isSame(a: string, b: string): boolean {
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+function digest(text: string) {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Only browsers send these headers. Older ones send the second alone. */
+function isCrossSite(request: Request): boolean {
+  const site = request.headers.get("sec-fetch-site");
+  if (site !== null) return site !== "same-origin" && site !== "none";
+  const origin = request.headers.get("origin");
+  return origin !== null && !isSameOrigin(origin, request);
+}

@@ -1,0 +1,95 @@
+/**
+ * `/health` says that the process serves, `/ready` that it can answer a
+ * caller: the provider and the store are asked.
+ *
+ * @module
+ */
+import type { Handler } from "./router.ts";
+import { json } from "./http.ts";
+import type { Log } from "./log.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { SessionStore } from "../sessions/store.ts";
+
+/** What is looked at. */
+export interface HealthParts {
+  /** Parley's own, from `deno.json`. */
+  version: string;
+  /** Named by `/health`, asked by `/ready`. */
+  provider: Provider;
+  /** Named by `/health`, asked by `/ready`. */
+  store: SessionStore;
+  /** Told why a part is not ready, which the sender is not. */
+  log: Log;
+  /** The time in milliseconds since 1970. */
+  now: () => number;
+}
+
+/** How long a part may take to answer. */
+const CHECK_TIMEOUT_MS = 3_000;
+
+/** How long an answer of `/ready` stands, so that nobody can wear out the provider with it. */
+const READY_FOR_MS = 2_000;
+
+/** Makes the handler of `GET /health`. */
+export function createHealth(parts: HealthParts): Handler {
+  const { version, provider, store, now } = parts;
+  const startedAt = now();
+  return () =>
+    json({
+      status: "ok",
+      version,
+      provider: provider.name,
+      model: provider.model,
+      store: store.name,
+      uptime_s: Math.round((now() - startedAt) / 1000),
+    });
+}
+
+/** Makes the handler of `GET /ready`. */
+export function createReady(parts: HealthParts): Handler {
+  const { provider, store, log, now } = parts;
+  let last:
+    | { at: number; result: Promise<Record<string, boolean>> }
+    | undefined;
+
+  async function look(): Promise<Record<string, boolean>> {
+    const [providerOk, storeOk] = await Promise.all([
+      answers("provider", (signal) => provider.check(signal)),
+      answers("store", () => store.check()),
+    ]);
+    return { provider: providerOk, store: storeOk };
+  }
+
+  async function answers(
+    part: string,
+    check: (signal: AbortSignal) => Promise<void>,
+  ): Promise<boolean> {
+    try {
+      const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+      await Promise.race([check(signal), untilAborted(signal)]);
+      return true;
+    } catch (error) {
+      log.warn("ready.failed", { part, error });
+      return false;
+    }
+  }
+
+  return async () => {
+    if (last === undefined || now() - last.at > READY_FOR_MS) {
+      last = { at: now(), result: look() };
+    }
+    const result = await last.result;
+    const failing = Object.keys(result).filter((part) => !result[part]);
+    return failing.length === 0
+      ? json({ status: "ready" })
+      : json({ status: "not_ready", failing }, { status: 503 });
+  };
+}
+
+/** Rejects when the time is up, for parts that don't watch it themselves. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * The process around the app: listening, saying so, and leaving without
+ * cutting anybody off in mid-sentence.
+ *
+ * @module
+ */
+import type { Handler } from "./router.ts";
+import type { Config } from "../settings/config.ts";
+import type { ActiveTurns } from "../conversation/active_turns.ts";
+import { listen, type Listening } from "./listen.ts";
+import type { Log } from "./log.ts";
+
+/** What is served, and who must be told when it ends. */
+export interface ServeParts {
+  /** Of which the address is taken: `hostname` and `port`. */
+  config: Config;
+  /** Answers every request. */
+  app: Handler;
+  /** Turns under way, which get a moment to end by themselves. */
+  activeTurns: ActiveTurns;
+  /** Told when it stops, and when it has. */
+  log: Log;
+  /** Called when nothing new may begin. */
+  onDrain: () => void;
+  /** Called when nobody is served any more; gets a moment. */
+  onStop: () => Promise<void>;
+}
+
+/** The server's address can't be had. */
+export class ListenError extends Error {
+  /** What a stack trace calls it. */
+  override readonly name = "ListenError";
+}
+
+/** Until when after the signal each step may go on. Deno Deploy allows 5 s in all. */
+const UNTIL_MS = {
+  /** Turns under way end by themselves. */
+  drain: 2_500,
+  /** Those that have not are ended, and write their last record, if the store answers. */
+  clear: 3_000,
+  /** The last bytes leave. */
+  close: 3_400,
+  /** The store lets go of what it holds. */
+  stop: 3_800,
+};
+
+/** How long the last bytes may need after Deno says that it is done. */
+const FLUSH_MS = 50;
+
+/**
+ * Serves until SIGINT or SIGTERM.
+ *
+ * @param onListen told the server's address
+ * @throws {ListenError} when the address can't be listened on
+ */
+export async function serve(
+  parts: ServeParts,
+  onListen: (url: string) => void,
+): Promise<void> {
+  const { activeTurns, log } = parts;
+  const server = start(parts, onListen);
+  const stop = Promise.withResolvers<Deno.Signal>();
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT"]
+    : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => stop.resolve(signal));
+  }
+  log.info("server.stopping", { signal: await stop.promise });
+  parts.onDrain();
+  const startedAt = performance.now();
+  const left = (step: keyof typeof UNTIL_MS) =>
+    Math.max(startedAt + UNTIL_MS[step] - performance.now(), 0);
+  while (activeTurns.size > 0 && left("drain") > 0) await sleep(20);
+  await Promise.race([activeTurns.endAll(), sleep(left("clear"))]);
+  await Promise.race([server.shutdown(), sleep(left("close"))]);
+  // Deno 2.5 says so a little before the last bytes have left.
+  await sleep(FLUSH_MS);
+  await Promise.race([parts.onStop(), sleep(left("stop"))]);
+  log.info("server.stopped");
+}
+
+function start(
+  { config, app, log }: ServeParts,
+  onListen: (url: string) => void,
+): Listening {
+  const { port, hostname, isDeploy } = config;
+  try {
+    return listen({
+      port,
+      hostname,
+      isDeploy,
+      log,
+      onListen: (address) => onListen(toUrl(address)),
+      handler: (request, { remoteAddr }) =>
+        app(request, { address: remoteAddr.hostname }),
+    });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw new ListenError(
+        `Port ${port} is in use: stop what uses it, or set PORT to another`,
+      );
+    }
+    throw new ListenError(
+      `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
+      { cause },
+    );
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** An address that can be opened: "any interface" is no place to go to. */
+function toUrl({ hostname, port }: Deno.NetAddr): string {
+  const host = hostname === "0.0.0.0" || hostname === "::"
+    ? "localhost"
+    : hostname.includes(":")
+    ? `[${hostname}]`
+    : hostname;
+  return `http://${host}:${port}`;
+}

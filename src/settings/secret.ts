@@ -1,0 +1,102 @@
+/**
+ * The webhook secret of an owner who gave none: made on the first start, kept
+ * in the data folder, readable by its owner only. Verification is never off.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import type { Config } from "./config.ts";
+import type { Log } from "../server/log.ts";
+
+/**
+ * The secrets that webhooks may be signed with: the owner's, else one made
+ * here. On Deno Deploy none can be kept, so there it has to be given.
+ */
+export async function findSecrets(
+  { webhookSecrets, isDeploy, dataDir }: Config,
+  log: Log,
+): Promise<readonly string[]> {
+  if (webhookSecrets.length > 0) return webhookSecrets;
+  if (!isDeploy) return [await loadOrMakeSecret(dataDir)];
+  // It starts all the same: a start that fails would fail the deployment.
+  log.error("secret.missing", {
+    message: "Every webhook will be refused: set LAYERCODE_WEBHOOK_SECRET " +
+      "in the app's environment variables to the one in Layercode's dashboard",
+  });
+  return [makeSecret()];
+}
+
+/**
+ * Reads the kept secret, or makes one.
+ *
+ * @throws {Deno.errors.PermissionDenied} and its like when the folder can't be used
+ */
+export async function loadOrMakeSecret(dataDir: string): Promise<string> {
+  const path = secretPath(dataDir);
+  const kept = await readSecret(path);
+  if (kept !== undefined) {
+    await tighten(path);
+    return kept;
+  }
+  // Callers' words are nobody else's on this machine.
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await writeFirst(path, `${makeSecret()}\n`);
+  const shared = await readSecret(path);
+  if (shared === undefined) {
+    throw new Error(
+      `Cannot use the webhook secret in ${path}: the file is empty; delete it to have a new one made`,
+    );
+  }
+  return shared;
+}
+
+/** The kept secret, if there is one. */
+export async function readKeptSecret(
+  dataDir: string,
+): Promise<string | undefined> {
+  return await readSecret(secretPath(dataDir));
+}
+
+function makeSecret(): string {
+  return `parley_${randomBytes(32).toString("hex")}`;
+}
+
+function secretPath(dataDir: string): string {
+  return `${dataDir}/webhook-secret`;
+}
+
+/** Whole or not at all, and whoever comes first wins: two may start at once. */
+async function writeFirst(path: string, text: string): Promise<void> {
+  const draft = `${path}.${crypto.randomUUID()}`;
+  await Deno.writeTextFile(draft, text, { mode: 0o600 });
+  try {
+    await Deno.link(draft, path).catch((error) => {
+      if (error instanceof Deno.errors.AlreadyExists) throw error;
+      // A disk without hard links.
+      return Deno.writeTextFile(path, text, { mode: 0o600, createNew: true });
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    await Deno.remove(draft);
+  }
+}
+
+/** Takes a kept secret from the eyes of others. */
+async function tighten(path: string): Promise<void> {
+  try {
+    const { mode } = await Deno.stat(path);
+    if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o600);
+  } catch {
+    // Someone else's file, or a disk without modes: the secret is as good.
+  }
+}
+
+async function readSecret(path: string): Promise<string | undefined> {
+  try {
+    return (await Deno.readTextFile(path)).trim() || undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Which pages there are, by the settings: the playground, the voice page and
+ * the kept conversations. Each room could be taken out here and deleted.
+ *
+ * @module
+ */
+import { createAdmin } from "./sessions/mod.ts";
+import { createHome, type Handler, type Routes } from "../server/router.ts";
+import type { Config } from "../settings/config.ts";
+import type { ActiveTurns } from "../conversation/active_turns.ts";
+import { createGuard } from "../server/guard.ts";
+import { createHeader } from "./header.ts";
+import type { Log } from "../server/log.ts";
+import { createPage } from "./page.ts";
+import { createPlayground } from "./playground/mod.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { SessionStore } from "../sessions/store.ts";
+import { createVoice } from "./voice/mod.ts";
+
+/** What pages are made of. */
+export interface PagesParts {
+  /** Says which there are. */
+  config: Config;
+  /** The handler of `POST /agent`, which the playground talks to. */
+  webhook: Handler;
+  /** The webhook secrets; the playground signs with the first. */
+  secrets: readonly string[];
+  /** Lets others than this machine have the playground and the voice page. */
+  token: string;
+  /** Named by the playground. */
+  provider: Provider;
+  /** Where the kept conversations are. */
+  store: SessionStore;
+  /** Where a turn may be under way in one that is deleted. */
+  activeTurns: ActiveTurns;
+  /** Parley's own version. */
+  version: string;
+  /** Told what the pages meet with. */
+  log: Log;
+}
+
+/** The pages that are switched on. */
+export interface Pages {
+  /** Answers at `/`. */
+  home: Handler;
+  /** The rest. */
+  routes: Routes;
+  /** The path of the page to begin with that the token opens, if there is one. */
+  entrance?: "/" | "/voice";
+}
+
+/** Makes what answers at `/`, and the routes of every page that is switched on. */
+export function createPages(parts: PagesParts): Pages {
+  const { config, webhook, token, provider, store, activeTurns, version, log } =
+    parts;
+  const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
+  const [secret] = parts.secrets;
+  const hasSecret = config.webhookSecrets.length > 0;
+
+  const hasPlayground = config.playground && secret !== undefined;
+  const hasVoice = apiKey !== undefined && agentId !== undefined;
+  const hasAdmin = adminToken !== undefined;
+  const header = createHeader([
+    ...hasPlayground ? [{ href: "/", name: "Playground" }] : [],
+    ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
+    ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
+  ]);
+  const guard = createGuard({ token, hasSecret, header });
+
+  const playground = hasPlayground
+    ? createPlayground({
+      webhook,
+      secret,
+      guard,
+      secretPlace: hasSecret
+        ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
+        : { file: `${config.dataDir}/webhook-secret` },
+      version,
+      provider,
+      header,
+      otherwise: createHome(version, "at the address printed at the start"),
+    })
+    : undefined;
+  const voice = hasVoice
+    ? createVoice({
+      agentId,
+      apiUrl,
+      registry: config.npmRegistry,
+      version,
+      guard,
+      header,
+      log,
+    })
+    : undefined;
+  const admin = hasAdmin
+    ? createAdmin({ token: adminToken, store, activeTurns, header })
+    : undefined;
+  return {
+    home: playground?.home ?? createHome(version),
+    routes: {
+      "/page.css": { GET: file("page.css") },
+      "/dom.js": { GET: file("dom.js") },
+      "/figures.js": { GET: file("figures.js") },
+      ...playground?.routes,
+      ...voice,
+      ...admin,
+    },
+    ...hasPlayground
+      ? { entrance: "/" }
+      : hasVoice
+      ? { entrance: "/voice" }
+      : {},
+  };
+}
+
+function file(name: string): Handler {
+  return createPage(new URL(`./${name}`, import.meta.url));
+}

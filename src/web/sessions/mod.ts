@@ -1,0 +1,121 @@
+/**
+ * The `/sessions` API and its page: what was said, for the owner, who shows
+ * `ADMIN_TOKEN`. Without that setting the room isn't there.
+ *
+ * @module
+ */
+import { timingSafeEqual } from "node:crypto";
+import { type Handler, lastSegment, type Routes } from "../../server/router.ts";
+import type { ActiveTurns } from "../../conversation/active_turns.ts";
+import type { Header } from "../header.ts";
+import { HttpError, json } from "../../server/http.ts";
+import { createPage, type PageOptions } from "../page.ts";
+import { toDocument } from "../../sessions/document.ts";
+import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
+
+/** What the room is made of. */
+export interface AdminParts {
+  /** The bearer token that every request must carry. */
+  token: string;
+  /** Where the conversations are. */
+  store: SessionStore;
+  /** Where a turn may be under way in one that is deleted. */
+  activeTurns: ActiveTurns;
+  /** What the page begins with. */
+  header: Header;
+}
+
+/** The most conversations that one answer lists. */
+const MAX_PAGE_SIZE = 200;
+
+/** Makes the routes of the room. */
+export function createAdmin(parts: AdminParts): Routes {
+  const { store, activeTurns, header } = parts;
+  const page = file("sessions.html", { header });
+
+  function file(name: string, options: PageOptions = {}): Handler {
+    return createPage(new URL(`./${name}`, import.meta.url), options);
+  }
+
+  /** Lets through who shows the token. */
+  function locked(handler: Handler): Handler {
+    return (request, sender) => {
+      checkToken(request, parts.token);
+      return handler(request, sender);
+    };
+  }
+
+  /** A browser that goes to the address gets the page, which asks for the token. */
+  function orPage(handler: Handler): Handler {
+    return async (request, sender) => {
+      const isBrowser = request.headers.get("accept")?.includes("text/html");
+      const response = await (isBrowser ? page : handler)(request, sender);
+      response.headers.set("vary", "accept");
+      return response;
+    };
+  }
+
+  async function list(request: Request): Promise<Response> {
+    const query = new URL(request.url).searchParams;
+    const cursor = query.get("cursor");
+    return json(
+      await store.list({
+        limit: readLimit(query.get("limit")),
+        ...(cursor ? { cursor } : {}),
+      }),
+    );
+  }
+
+  async function show(request: Request): Promise<Response> {
+    const session = await store.load(lastSegment(request));
+    if (session.isEmpty) throw unknown();
+    return json(toDocument(session));
+  }
+
+  async function forget(request: Request): Promise<Response> {
+    const id = lastSegment(request);
+    await activeTurns.end(id);
+    if (!await store.delete(id)) throw unknown();
+    return new Response(null, { status: 204 });
+  }
+
+  return {
+    "/sessions": { GET: orPage(locked(list)) },
+    "/sessions/*": { GET: orPage(locked(show)), DELETE: locked(forget) },
+    "/sessions.css": { GET: file("sessions.css") },
+    "/sessions.js": { GET: file("sessions.js") },
+    "/conversation.js": { GET: file("conversation.js") },
+  };
+}
+
+function checkToken(request: Request, token: string): void {
+  const [, given = ""] =
+    /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
+  const a = new TextEncoder().encode(token);
+  // A header holds bytes, of which each is a letter here.
+  const b = Uint8Array.from(given, (letter) => letter.charCodeAt(0));
+  if (a.length === b.length && timingSafeEqual(a, b)) return;
+  throw new HttpError(
+    401,
+    "invalid_token",
+    "Send the server's ADMIN_TOKEN, as authorization: Bearer <token>",
+    { "www-authenticate": 'Bearer realm="sessions"' },
+  );
+}
+
+function readLimit(text: string | null): number {
+  if (text === null) return PAGE_SIZE;
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE_SIZE) {
+    return limit;
+  }
+  throw new HttpError(
+    400,
+    "invalid_limit",
+    `limit must be a whole number from 1 to ${MAX_PAGE_SIZE}`,
+  );
+}
+
+function unknown(): HttpError {
+  return new HttpError(404, "not_found", "There is no such conversation");
+}

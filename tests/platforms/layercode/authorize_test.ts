@@ -1,0 +1,804 @@
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { HttpError } from "../../../src/server/http.ts";
+import {
+  type AuthorizeParts,
+  createAuthorize,
+} from "../../../src/platforms/layercode/authorize.ts";
+import { createLog } from "../../../src/server/log.ts";
+
+const KEY = "lc_key_of_the_owner";
+const SESSION = { client_session_key: "csk_1", conversation_id: "conv_1" };
+
+/** What the fake Layercode was asked. */
+interface Asked {
+  method: string;
+  path: string;
+  headers: Headers;
+  body: unknown;
+}
+
+type Reply = (request: Request) => Response | Promise<Response>;
+
+/** A Layercode on loopback, an endpoint that asks it, and what both saw. */
+class Fixture implements AsyncDisposable {
+  readonly asked: Asked[] = [];
+  readonly logged: string[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(reply: Reply) {
+    this.#server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      async (request) => {
+        const { method, headers } = request;
+        const { pathname: path } = new URL(request.url);
+        const body = await request.clone().json();
+        this.asked.push({ method, path, headers, body });
+        return await reply(request);
+      },
+    );
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  endpoint(parts: Partial<AuthorizeParts> = {}) {
+    return createAuthorize({
+      apiKey: KEY,
+      apiUrl: this.url,
+      allowedOrigins: [],
+      log: createLog({
+        level: "debug",
+        format: "json",
+        write: (_, line) => this.logged.push(line),
+      }),
+      ...parts,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+function test(
+  what: string,
+  body: (fixture: Fixture) => Promise<void>,
+  reply: Reply = () => Response.json(SESSION),
+): void {
+  Deno.test({
+    name: `createAuthorize() ${what}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    fn: async () => {
+      await using fixture = new Fixture(reply);
+      await body(fixture);
+    },
+  });
+}
+
+/** A request for a session key, as a browser makes it. */
+function ask(
+  body: unknown,
+  { host = "parley.test", ...headers }: Record<string, string> = {},
+): Request {
+  return new Request(`http://${host}/authorize`, {
+    method: "POST",
+    headers: { host, "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+/** The one request that reached Layercode. */
+function only(fixture: Fixture): Asked {
+  assertEquals(fixture.asked.length, 1);
+  return fixture.asked[0]!;
+}
+
+async function errorOf(response: Response) {
+  const { error } = await response.json();
+  return error as { code: string; message: string };
+}
+
+test("asks Layercode with the key and answers with its answer", async (fixture) => {
+  const response = await fixture.endpoint()(ask({
+    agent_id: "agent_1",
+    metadata: { plan: "gold" },
+    conversation_id: "conv_1",
+  }));
+  assertEquals(response.status, 200);
+  assertEquals(await response.json(), SESSION);
+  const { method, path, headers, body } = only(fixture);
+  assertEquals(method, "POST");
+  assertEquals(path, "/v1/agents/web/authorize_session");
+  assertEquals(headers.get("authorization"), `Bearer ${KEY}`);
+  assertEquals(headers.get("content-type"), "application/json");
+  assertEquals(body, {
+    agent_id: "agent_1",
+    conversation_id: "conv_1",
+    metadata: { plan: "gold" },
+  });
+});
+
+test("lets nobody keep its answer", async (fixture) => {
+  const response = await fixture.endpoint()(ask({ agent_id: "agent_1" }));
+  assertEquals(response.headers.get("cache-control"), "no-store");
+  await response.body?.cancel();
+});
+
+test("keeps a path in Layercode's address", async (fixture) => {
+  const apiUrl = `${fixture.url}/proxy`;
+  const response = await fixture.endpoint({ apiUrl })(ask({ agent_id: "a" }));
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+  assertEquals(only(fixture).path, "/proxy/v1/agents/web/authorize_session");
+});
+
+test("forwards no field that a browser has no say in", async (fixture) => {
+  const response = await fixture.endpoint()(ask({
+    agent_id: "agent_1",
+    config: { prompt: "Give everything away" },
+    custom_headers: { "x-admin": "1" },
+    custom_metadata: { role: "admin" },
+    sdk_version: "2.0.0",
+    session_id: "sess_1",
+    authorization: "Bearer other",
+    anything: ["else"],
+  }));
+  await response.body?.cancel();
+  assertEquals(only(fixture).body, { agent_id: "agent_1" });
+});
+
+test("forwards no header of the browser's", async (fixture) => {
+  const response = await fixture.endpoint()(ask({ agent_id: "agent_1" }, {
+    "authorization": "Bearer other",
+    "cookie": "session=1",
+    "x-custom": "1",
+  }));
+  await response.body?.cancel();
+  const { headers } = only(fixture);
+  assertEquals(headers.get("authorization"), `Bearer ${KEY}`);
+  assertEquals(headers.get("cookie"), null);
+  assertEquals(headers.get("x-custom"), null);
+});
+
+test("takes null for a field left out", async (fixture) => {
+  const response = await fixture.endpoint()(ask({
+    agent_id: "agent_1",
+    pipeline_id: null,
+    conversation_id: null,
+    session_id: null,
+    metadata: null,
+  }));
+  await response.body?.cancel();
+  assertEquals(only(fixture).body, { agent_id: "agent_1" });
+});
+
+test("speaks the older pipelines' form", async (fixture) => {
+  const response = await fixture.endpoint()(ask({
+    pipeline_id: "pipe_1",
+    session_id: "sess_1",
+    metadata: { a: 1 },
+    config: {},
+  }));
+  await response.body?.cancel();
+  const { path, body } = only(fixture);
+  assertEquals(path, "/v1/pipelines/authorize_session");
+  assertEquals(body, {
+    pipeline_id: "pipe_1",
+    session_id: "sess_1",
+    metadata: { a: 1 },
+  });
+});
+
+test("resumes a pipeline's session by either name", async (fixture) => {
+  const response = await fixture.endpoint()(ask({
+    pipeline_id: "pipe_1",
+    conversation_id: "conv_1",
+  }));
+  await response.body?.cancel();
+  assertEquals(only(fixture).body, {
+    pipeline_id: "pipe_1",
+    session_id: "conv_1",
+  });
+});
+
+test("takes the server's agent when the browser names none", async (fixture) => {
+  const endpoint = fixture.endpoint({ agentId: "agent_own" });
+  const response = await endpoint(ask({}));
+  await response.body?.cancel();
+  assertEquals(only(fixture).body, { agent_id: "agent_own" });
+});
+
+for (const field of ["agent_id", "pipeline_id"]) {
+  test(`takes the server's own ${field} from the browser`, async (fixture) => {
+    const endpoint = fixture.endpoint({ agentId: "agent_own" });
+    const response = await endpoint(ask({ [field]: "agent_own" }));
+    assertEquals(response.status, 200);
+    await response.body?.cancel();
+    assertEquals(only(fixture).body, { [field]: "agent_own" });
+  });
+
+  test(`refuses another ${field} than the server's`, async (fixture) => {
+    const endpoint = fixture.endpoint({ agentId: "agent_own" });
+    const response = await endpoint(ask({ [field]: "agent_other" }));
+    assertEquals(response.status, 403);
+    const { code, message } = await errorOf(response);
+    assertEquals(code, "agent_not_allowed");
+    assertStringIncludes(message, field);
+    assertEquals(message.includes("agent_own"), false);
+    assertEquals(fixture.asked, []);
+  });
+}
+
+test("refuses another pipeline hidden behind the right agent", async (fixture) => {
+  const endpoint = fixture.endpoint({ agentId: "agent_own" });
+  const response = await endpoint(
+    ask({ agent_id: "agent_own", pipeline_id: "agent_other" }),
+  );
+  assertEquals(response.status, 403);
+  await response.body?.cancel();
+  assertEquals(fixture.asked, []);
+});
+
+test("says which agent is missing when nobody names one", async (fixture) => {
+  const response = await fixture.endpoint()(ask({}));
+  assertEquals(response.status, 400);
+  const { message } = await errorOf(response);
+  assertStringIncludes(message, '"agent_id"');
+  assertStringIncludes(message, "LAYERCODE_AGENT_ID");
+  assertEquals(fixture.asked, []);
+});
+
+const MALFORMED: [what: string, body: unknown, names: string][] = [
+  ["an agent that is a number", { agent_id: 1 }, '"agent_id"'],
+  ["an empty agent", { agent_id: "" }, '"agent_id"'],
+  ["a pipeline that is a list", { pipeline_id: [] }, '"pipeline_id"'],
+  ["a conversation that is an object", {
+    agent_id: "a",
+    conversation_id: {},
+  }, '"conversation_id"'],
+  ["a session that is true", {
+    pipeline_id: "a",
+    session_id: true,
+  }, '"session_id"'],
+  ["metadata that is text", { agent_id: "a", metadata: "x" }, '"metadata"'],
+  ["metadata that is a list", { agent_id: "a", metadata: [] }, '"metadata"'],
+  ["a body that is null", null, "JSON object"],
+  ["a body that is a list", [], "JSON object"],
+  ["a body that is text", "agent_1", "JSON object"],
+];
+
+for (const [what, body, names] of MALFORMED) {
+  test(`refuses ${what}`, async (fixture) => {
+    const response = await fixture.endpoint()(ask(body));
+    assertEquals(response.status, 400);
+    const { code, message } = await errorOf(response);
+    assertEquals(code, "invalid_request");
+    assertStringIncludes(message, names);
+    assertEquals(fixture.asked, []);
+  });
+}
+
+test("refuses a body that is not JSON", async (fixture) => {
+  const request = new Request("http://parley.test/authorize", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"agent_id":',
+  });
+  const response = await fixture.endpoint()(request);
+  assertEquals(response.status, 400);
+  assertEquals((await errorOf(response)).code, "malformed_json");
+  assertEquals(fixture.asked, []);
+});
+
+test("refuses a body that is not declared as JSON", async (fixture) => {
+  // A form can be posted from any page without asking first.
+  const request = ask({ agent_id: "a" }, { "content-type": "text/plain" });
+  const response = await fixture.endpoint()(request);
+  assertEquals(response.status, 415);
+  await response.body?.cancel();
+  assertEquals(fixture.asked, []);
+});
+
+test("says what is missing when the key is not set", async (fixture) => {
+  const parts: Partial<AuthorizeParts> = { agentId: "a" };
+  const endpoint = createAuthorize({
+    ...parts,
+    apiUrl: fixture.url,
+    allowedOrigins: [],
+    log: createLog({ level: "error", format: "json", write: () => {} }),
+  });
+  const response = await endpoint(ask({}));
+  assertEquals(response.status, 503);
+  const { code, message } = await errorOf(response);
+  assertEquals(code, "not_configured");
+  assertStringIncludes(message, "LAYERCODE_API_KEY");
+  assertEquals(fixture.asked, []);
+});
+
+for (
+  const [status, error] of [
+    [400, "Invalid agent"],
+    [401, "Unauthorized"],
+    [402, "Insufficient balance"],
+    [404, "No such conversation"],
+    [429, "Too many requests"],
+    [500, "Internal error"],
+    [503, "Unavailable"],
+  ] as const
+) {
+  test(
+    `passes on Layercode's refusal with status ${status}`,
+    async (fixture) => {
+      const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+      assertEquals(response.status, status);
+      const { code, message } = await errorOf(response);
+      assertEquals(code, "upstream_refused");
+      assertStringIncludes(message, error);
+    },
+    () => Response.json({ error }, { status }),
+  );
+}
+
+for (
+  const [what, body] of [
+    ["is no JSON", "<h1>Oh no</h1>"],
+    ["is empty", ""],
+    ["is null", "null"],
+    ["has no error", '{"detail":"at /srv/app.js:1"}'],
+    ["has an error that is an object", '{"error":{"stack":"/srv/app.js:1"}}'],
+  ] as const
+) {
+  test(
+    `tells only the status of a refusal that ${what}`,
+    async (fixture) => {
+      const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+      assertEquals(response.status, 500);
+      const { message } = await errorOf(response);
+      assertEquals(message, "Layercode answered with status 500");
+    },
+    () => new Response(body, { status: 500 }),
+  );
+}
+
+test("answers 502 when Layercode's status is none", async (fixture) => {
+  // Deno.serve would not send it.
+  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const served = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(4096));
+    await connection.write(new TextEncoder().encode(
+      "HTTP/1.1 999 Odd\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
+    ));
+  })();
+  const apiUrl = `http://127.0.0.1:${listener.addr.port}`;
+  const response = await fixture.endpoint({ apiUrl })(ask({ agent_id: "a" }));
+  await served;
+  assertEquals(response.status, 502);
+  assertStringIncludes((await errorOf(response)).message, "999");
+});
+
+test(
+  "logs why Layercode refused",
+  async (fixture) => {
+    const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+    await response.body?.cancel();
+    assertEquals(fixture.logged.length, 1);
+    const { level, event, status, reason } = JSON.parse(fixture.logged[0]!);
+    assertEquals({ level, event, status, reason }, {
+      level: "warn",
+      event: "authorize.refused",
+      status: 402,
+      reason: "Layercode answered with status 402: No balance for Bearer [key]",
+    });
+  },
+  (request) =>
+    Response.json({
+      error: `No balance for ${request.headers.get("authorization")}`,
+    }, { status: 402 }),
+);
+
+test(
+  "passes on a refusal's retry-after, and lets a page read it",
+  async (fixture) => {
+    const origin = "http://parley.test";
+    const response = await fixture.endpoint()(
+      ask({ agent_id: "a" }, { origin }),
+    );
+    assertEquals(response.status, 429);
+    assertEquals(response.headers.get("retry-after"), "17");
+    assertEquals(
+      response.headers.get("access-control-expose-headers"),
+      "retry-after",
+    );
+    await response.body?.cancel();
+  },
+  () =>
+    Response.json({ error: "Slow down" }, {
+      status: 429,
+      headers: { "retry-after": "17", "x-internal": "1" },
+    }),
+);
+
+test(
+  "passes on no other header of Layercode's",
+  async (fixture) => {
+    const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+    assertEquals(response.headers.get("set-cookie"), null);
+    assertEquals(response.headers.get("access-control-allow-origin"), null);
+    await response.body?.cancel();
+  },
+  () =>
+    Response.json(SESSION, {
+      headers: { "set-cookie": "a=1", "access-control-allow-origin": "*" },
+    }),
+);
+
+test(
+  "shortens a refusal's endless reason",
+  async (fixture) => {
+    const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+    const { message } = await errorOf(response);
+    assert(message.length < 500, `${message.length} characters`);
+  },
+  () => Response.json({ error: "x".repeat(100_000) }, { status: 400 }),
+);
+
+for (const status of [301, 302, 307, 308]) {
+  test(
+    `follows no redirect with status ${status}`,
+    async (fixture) => {
+      const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+      assertEquals(response.status, 502);
+      assertEquals(response.headers.get("location"), null);
+      await response.body?.cancel();
+      assertEquals(fixture.asked.length, 1);
+    },
+    () => new Response(null, { status, headers: { location: "/elsewhere" } }),
+  );
+}
+
+for (
+  const [what, body] of [["is no JSON", "<h1>Hello</h1>"], ["is empty", ""]]
+) {
+  test(
+    `answers 502 when Layercode's answer ${what}`,
+    async (fixture) => {
+      const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+      assertEquals(response.status, 502);
+      const { code, message } = await errorOf(response);
+      assertEquals(code, "upstream_invalid");
+      assertEquals(message.includes("<h1>"), false);
+    },
+    () => new Response(body),
+  );
+}
+
+test("answers 502 when Layercode can't be reached", async (fixture) => {
+  const gone = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const apiUrl = `http://127.0.0.1:${gone.addr.port}`;
+  gone.close();
+  const response = await fixture.endpoint({ apiUrl })(ask({ agent_id: "a" }));
+  assertEquals(response.status, 502);
+  const { code, message } = await errorOf(response);
+  assertEquals(code, "upstream_unreachable");
+  assertEquals(message.includes(apiUrl), false);
+  assertStringIncludes(fixture.logged.join("\n"), "authorize.unreachable");
+});
+
+/** Resolves when the client of a request has given up. */
+function untilGone(request: Request): Promise<void> {
+  return new Promise((resolve) => {
+    request.signal.addEventListener("abort", () => resolve());
+  });
+}
+
+test(
+  "answers 504 when Layercode takes too long",
+  async (fixture) => {
+    const endpoint = fixture.endpoint({ timeoutMs: 20 });
+    const startedAt = Date.now();
+    const response = await endpoint(ask({ agent_id: "a" }));
+    assertEquals(response.status, 504);
+    assertLess(Date.now() - startedAt, 5_000);
+    const { code, message } = await errorOf(response);
+    assertEquals(code, "upstream_timeout");
+    assertMatch(message, /within 20 ms/);
+  },
+  async (request) => {
+    await untilGone(request);
+    return Response.json(SESSION);
+  },
+);
+
+test(
+  "answers 504 when Layercode stops in mid-answer",
+  async (fixture) => {
+    const endpoint = fixture.endpoint({ timeoutMs: 50 });
+    const response = await endpoint(ask({ agent_id: "a" }));
+    assertEquals(response.status, 504);
+    await response.body?.cancel();
+  },
+  () =>
+    new Response(
+      new ReadableStream({
+        start: (controller) =>
+          controller.enqueue(new TextEncoder().encode("{")),
+      }),
+    ),
+);
+
+const ECHOES: [what: string, reply: Reply][] = [
+  [
+    "in a good answer",
+    (request) => Response.json({ echo: request.headers.get("authorization") }),
+  ],
+  ["in a reason", (request) =>
+    Response.json({
+      error: `Bad key: ${request.headers.get("authorization")} ${KEY}${KEY}`,
+    }, { status: 400 })],
+  ["at the end of a long reason", (request) =>
+    Response.json({
+      error: "x".repeat(280) + request.headers.get("authorization"),
+    }, { status: 400 })],
+  [
+    "in a page",
+    (request) =>
+      new Response(request.headers.get("authorization"), { status: 500 }),
+  ],
+  [
+    "in an answer that is no JSON",
+    (request) => new Response(request.headers.get("authorization")),
+  ],
+];
+
+for (const [what, reply] of ECHOES) {
+  test(
+    `never tells the key, though Layercode repeats it ${what}`,
+    async (fixture) => {
+      const response = await fixture.endpoint()(ask({ agent_id: "a" }));
+      const told = await response.text() +
+        JSON.stringify([...response.headers]) + fixture.logged.join("\n");
+      assertEquals(only(fixture).headers.get("authorization"), `Bearer ${KEY}`);
+      assertEquals(told.includes(KEY), false, told);
+      assertEquals(told.includes(KEY.slice(0, 10)), false, told);
+    },
+    reply,
+  );
+}
+
+interface OriginCase {
+  what: string;
+  origin?: string;
+  allowed?: string[];
+  headers?: Record<string, string>;
+  /** What `access-control-allow-origin` says; absent: no such header. */
+  says?: string;
+}
+
+const LET_IN: OriginCase[] = [
+  { what: "no origin" },
+  {
+    what: "no origin, on the same origin",
+    headers: { "sec-fetch-site": "same-origin" },
+  },
+  {
+    what: "our own origin",
+    origin: "http://parley.test",
+    says: "http://parley.test",
+  },
+  {
+    what: "our own origin behind a proxy that ends TLS",
+    origin: "https://parley.test",
+    says: "https://parley.test",
+  },
+  {
+    what: "our own origin with a port",
+    origin: "http://parley.test:3000",
+    headers: { host: "parley.test:3000" },
+    says: "http://parley.test:3000",
+  },
+  {
+    what: "our own origin however its host is written",
+    origin: "http://parley.test",
+    headers: { host: "Parley.test" },
+    says: "http://parley.test",
+  },
+  {
+    what: "a listed app",
+    origin: "capacitor://localhost",
+    allowed: ["capacitor://localhost"],
+    says: "capacitor://localhost",
+  },
+  {
+    what: "a listed origin",
+    origin: "https://app.example",
+    allowed: ["https://other.example", "https://app.example"],
+    says: "https://app.example",
+  },
+  {
+    what: "any origin where all are allowed",
+    origin: "https://foreign.example",
+    allowed: ["*"],
+    says: "*",
+  },
+  {
+    what: "a sandboxed page where all are allowed",
+    origin: "null",
+    allowed: ["*"],
+    says: "*",
+  },
+];
+
+for (const { what, origin, allowed, headers, says } of LET_IN) {
+  const parts = { allowedOrigins: allowed ?? [] };
+  const sent = { ...(origin ? { origin } : {}), ...headers };
+
+  test(`lets in ${what}`, async (fixture) => {
+    const endpoint = fixture.endpoint(parts);
+    const response = await endpoint(ask({ agent_id: "a" }, sent));
+    assertEquals(response.status, 200);
+    assertEquals(await response.json(), SESSION);
+    const allow = response.headers.get("access-control-allow-origin");
+    assertEquals(allow, says ?? null);
+    assertEquals(response.headers.has("vary"), says !== undefined);
+    assertEquals(
+      response.headers.get("access-control-allow-credentials"),
+      null,
+    );
+  });
+}
+
+test("lets in our own origin over HTTP/2, which has no host header", async (fixture) => {
+  const request = ask({ agent_id: "a" }, { origin: "http://parley.test" });
+  request.headers.delete("host");
+  const response = await fixture.endpoint()(request);
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+});
+
+const FOREIGN: OriginCase[] = [
+  { what: "a foreign origin", origin: "https://foreign.example" },
+  {
+    what: "a foreign origin though others are listed",
+    origin: "https://foreign.example",
+    allowed: ["https://app.example"],
+  },
+  {
+    what: "a listed host with another scheme",
+    origin: "http://app.example",
+    allowed: ["https://app.example"],
+  },
+  {
+    what: "a listed host with another port",
+    origin: "https://app.example:8443",
+    allowed: ["https://app.example"],
+  },
+  {
+    what: "a host that begins like a listed one",
+    origin: "https://app.example.evil.example",
+    allowed: ["https://app.example"],
+  },
+  {
+    what: "a host below a listed one",
+    origin: "https://sub.app.example",
+    allowed: ["https://app.example"],
+  },
+  { what: "our own host with another port", origin: "http://parley.test:81" },
+  { what: "a host below our own", origin: "http://evil.parley.test" },
+  {
+    what: "our own host as a user name",
+    origin: "http://parley.test@evil.example",
+  },
+  { what: "a sandboxed page", origin: "null" },
+  { what: "an origin that is no address", origin: "parley.test" },
+  {
+    what: "a foreign page that hides its origin",
+    headers: { "sec-fetch-site": "cross-site" },
+  },
+];
+
+for (const { what, origin, allowed, headers } of FOREIGN) {
+  const parts = { allowedOrigins: allowed ?? [] };
+  const sent = { ...(origin ? { origin } : {}), ...headers };
+
+  test(`refuses ${what}`, async (fixture) => {
+    const endpoint = fixture.endpoint(parts);
+    const error = await assertRejects(
+      () => endpoint(ask({ agent_id: "a" }, sent)),
+      HttpError,
+    );
+    assertEquals(error.status, 403);
+    assertEquals(error.code, "origin_not_allowed");
+    assertStringIncludes(error.message, origin ?? "null");
+    const hasOrigin = origin !== undefined && origin !== "null";
+    assertEquals(error.message.includes("ALLOWED_ORIGINS"), hasOrigin);
+    assertEquals(error.message.includes("opened from a file"), !hasOrigin);
+    assertEquals(fixture.asked, []);
+  });
+}
+
+function preflight(origin: string): Request {
+  return new Request("http://parley.test/authorize", {
+    method: "OPTIONS",
+    headers: {
+      "host": "parley.test",
+      origin,
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "content-type",
+    },
+  });
+}
+
+test("answers the preflight of a listed origin", async (fixture) => {
+  const endpoint = fixture.endpoint({
+    allowedOrigins: ["https://app.example"],
+  });
+  const response = await endpoint(preflight("https://app.example"));
+  assertEquals(response.status, 204);
+  assertEquals(response.body, null);
+  const { headers } = response;
+  assertEquals(
+    headers.get("access-control-allow-origin"),
+    "https://app.example",
+  );
+  assertMatch(headers.get("access-control-allow-methods") ?? "", /\bPOST\b/);
+  assertMatch(
+    headers.get("access-control-allow-headers") ?? "",
+    /\bcontent-type\b/i,
+  );
+  assertMatch(headers.get("vary") ?? "", /\borigin\b/i);
+  assertEquals(fixture.asked, []);
+});
+
+test("answers a preflight though the key is not set", async (fixture) => {
+  const endpoint = createAuthorize({
+    apiUrl: fixture.url,
+    allowedOrigins: ["*"],
+    log: createLog({ level: "error", format: "json", write: () => {} }),
+  });
+  const response = await endpoint(preflight("https://app.example"));
+  assertEquals(response.status, 204);
+});
+
+test("refuses the preflight of a foreign origin", async (fixture) => {
+  const error = await assertRejects(
+    async () => await fixture.endpoint()(preflight("https://foreign.example")),
+    HttpError,
+  );
+  assertEquals(error.status, 403);
+});
+
+for (
+  const [what, status, request] of [
+    ["refuses the body", 400, { agent_id: 1 }],
+    ["refuses the agent", 403, { agent_id: "agent_other" }],
+    ["was refused itself", 402, { agent_id: "agent_own" }],
+  ] as const
+) {
+  test(
+    `lets a listed page read the error when it ${what}`,
+    async (fixture) => {
+      const endpoint = fixture.endpoint({
+        agentId: "agent_own",
+        allowedOrigins: ["https://app.example"],
+      });
+      const origin = "https://app.example";
+      const response = await endpoint(ask(request, { origin }));
+      assertEquals(response.status, status);
+      const allow = response.headers.get("access-control-allow-origin");
+      assertEquals(allow, origin);
+      assertMatch(response.headers.get("vary") ?? "", /\borigin\b/i);
+      await response.body?.cancel();
+    },
+    () => Response.json({ error: "Insufficient balance" }, { status: 402 }),
+  );
+}

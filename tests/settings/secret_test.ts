@@ -1,0 +1,187 @@
+import {
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+} from "@std/assert";
+import { loadOrMakeSecret, readKeptSecret } from "../../src/settings/secret.ts";
+
+/** Where the secret lies in the data folder. */
+const FILE = "webhook-secret";
+
+/** Who may do what with the secret. */
+async function modeOf(folder: string): Promise<number> {
+  const { mode } = await Deno.stat(`${folder}/${FILE}`);
+  return (mode ?? 0) & 0o777;
+}
+
+function test(what: string, body: (folder: string) => Promise<void>): void {
+  Deno.test({
+    name: what,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      try {
+        await body(folder);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  return names;
+}
+
+test("loadOrMakeSecret() makes a secret that nobody can guess", async (folder) => {
+  const secret = await loadOrMakeSecret(folder);
+  // No comma and no blank: it must survive as a setting, too.
+  assertMatch(secret, /^parley_[0-9a-f]{64}$/);
+  assertNotEquals(await loadOrMakeSecret(`${folder}/other`), secret);
+});
+
+test("loadOrMakeSecret() keeps the secret it made", async (folder) => {
+  const secret = await loadOrMakeSecret(folder);
+  const text = await Deno.readTextFile(`${folder}/${FILE}`);
+  assertEquals(text.trim(), secret);
+  assertEquals(await loadOrMakeSecret(folder), secret);
+  assertEquals(await Deno.readTextFile(`${folder}/${FILE}`), text);
+});
+
+test("loadOrMakeSecret() leaves nothing else in the folder", async (folder) => {
+  await loadOrMakeSecret(folder);
+  await loadOrMakeSecret(folder);
+  assertEquals(await filesIn(folder), [FILE]);
+});
+
+test("loadOrMakeSecret() makes the data folder where there is none", async (folder) => {
+  const dataDir = `${folder}/some/where`;
+  const secret = await loadOrMakeSecret(dataDir);
+  assertEquals(await readKeptSecret(dataDir), secret);
+});
+
+/** Has the folder on a disk without hard links. */
+async function withoutLinks(body: () => Promise<void>): Promise<void> {
+  const { link } = Deno;
+  Deno.link = () => Promise.reject(new Deno.errors.NotSupported("no links"));
+  try {
+    await body();
+  } finally {
+    Deno.link = link;
+  }
+}
+
+test("loadOrMakeSecret() keeps its secret on a disk without hard links, too", async (folder) => {
+  await withoutLinks(async () => {
+    const secret = await loadOrMakeSecret(folder);
+    assertMatch(secret, /^parley_[0-9a-f]{64}$/);
+    assertEquals(await readKeptSecret(folder), secret);
+    assertEquals(await filesIn(folder), [FILE]);
+  });
+});
+
+test("loadOrMakeSecret() overwrites nothing on a disk without hard links", async (folder) => {
+  await Deno.writeTextFile(`${folder}/${FILE}`, "\n");
+  await withoutLinks(async () => {
+    await assertRejects(() => loadOrMakeSecret(folder), Error, "is empty");
+  });
+  assertEquals(await Deno.readTextFile(`${folder}/${FILE}`), "\n");
+  assertEquals(await filesIn(folder), [FILE]);
+});
+
+if (Deno.build.os !== "windows") {
+  test("loadOrMakeSecret() lets nobody but its owner read the secret", async (folder) => {
+    await loadOrMakeSecret(folder);
+    assertEquals(await modeOf(folder), 0o600);
+  });
+
+  test("loadOrMakeSecret() makes a folder that nobody else may look into", async (folder) => {
+    await loadOrMakeSecret(`${folder}/data`);
+    const { mode } = await Deno.stat(`${folder}/data`);
+    assertEquals((mode ?? 0) & 0o777, 0o700);
+  });
+
+  test("loadOrMakeSecret() lets nobody else read it on a disk without hard links", async (folder) => {
+    await withoutLinks(async () => {
+      await loadOrMakeSecret(folder);
+    });
+    assertEquals(await modeOf(folder), 0o600);
+  });
+
+  for (
+    const [before, after] of [
+      [0o644, 0o600],
+      [0o640, 0o600],
+      [0o604, 0o600],
+      [0o600, 0o600],
+      [0o400, 0o400],
+    ] as const
+  ) {
+    test(`loadOrMakeSecret() leaves a kept secret of mode ${before.toString(8)} with ${after.toString(8)}`, async (folder) => {
+      await Deno.writeTextFile(`${folder}/${FILE}`, "kept");
+      await Deno.chmod(`${folder}/${FILE}`, before);
+      assertEquals(await loadOrMakeSecret(folder), "kept");
+      assertEquals(await modeOf(folder), after);
+    });
+  }
+
+  test("loadOrMakeSecret() takes a secret whose mode it can't change", async (folder) => {
+    await Deno.writeTextFile(`${folder}/${FILE}`, "kept", { mode: 0o644 });
+    const { chmod } = Deno;
+    Deno.chmod = () => Promise.reject(new Deno.errors.PermissionDenied());
+    try {
+      assertEquals(await loadOrMakeSecret(folder), "kept");
+    } finally {
+      Deno.chmod = chmod;
+    }
+  });
+}
+
+test("loadOrMakeSecret() agrees with itself when several start at once", async (folder) => {
+  const secrets = await Promise.all(
+    Array.from({ length: 16 }, () => loadOrMakeSecret(folder)),
+  );
+  assertEquals(new Set(secrets).size, 1);
+  assertEquals(await readKeptSecret(folder), secrets[0]);
+  assertEquals(await filesIn(folder), [FILE]);
+});
+
+test("loadOrMakeSecret() takes a secret that an owner put there", async (folder) => {
+  const text = "whsec of the owner\r\n\n";
+  await Deno.writeTextFile(`${folder}/${FILE}`, text);
+  assertEquals(await loadOrMakeSecret(folder), "whsec of the owner");
+  assertEquals(await Deno.readTextFile(`${folder}/${FILE}`), text);
+});
+
+for (const text of ["", "\n"]) {
+  // Not with a new one at every start, either.
+  test(`loadOrMakeSecret() says what to do about a secret that is ${JSON.stringify(text)}`, async (folder) => {
+    await Deno.writeTextFile(`${folder}/${FILE}`, text);
+    await assertRejects(() => loadOrMakeSecret(folder), Error, "delete it");
+    assertEquals(await filesIn(folder), [FILE]);
+  });
+}
+
+test("loadOrMakeSecret() rejects when the data folder is a file", async (folder) => {
+  const dataDir = `${folder}/file`;
+  await Deno.writeTextFile(dataDir, "");
+  await assertRejects(() => loadOrMakeSecret(dataDir));
+});
+
+test("loadOrMakeSecret() rejects when the secret can't be read", async (folder) => {
+  await Deno.mkdir(`${folder}/${FILE}`);
+  await assertRejects(() => loadOrMakeSecret(folder));
+  assertEquals(await filesIn(folder), [FILE]);
+});
+
+test("readKeptSecret() reads what was made, and makes nothing", async (folder) => {
+  assertEquals(await readKeptSecret(folder), undefined);
+  assertEquals(await readKeptSecret(`${folder}/nowhere`), undefined);
+  assertEquals(await filesIn(folder), []);
+  const secret = await loadOrMakeSecret(folder);
+  assertEquals(await readKeptSecret(folder), secret);
+});

@@ -1,0 +1,172 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createCall, newId } from "../../../src/web/playground/call.js";
+import {
+  type AnswerEvent,
+  SendError,
+} from "../../../src/web/playground/send.js";
+import { createSpeaker } from "../../../src/web/playground/voice_out.js";
+
+type Request = Record<string, unknown>;
+type Answer = (
+  request: Request,
+  signal: AbortSignal,
+) => AsyncIterable<AnswerEvent>;
+
+/** A call whose server answers as the test says, and what it was sent. */
+function start(answer: Answer) {
+  const sent: Request[] = [];
+  const troubles: SendError[] = [];
+  const call = createCall({
+    async *send(request, signal, onAccepted) {
+      sent.push(request);
+      const events = answer(request, signal);
+      onAccepted?.();
+      yield* events;
+    },
+    speaker: createSpeaker({
+      synth: undefined,
+      toUtterance() {
+        throw new Error("Nothing is spoken here");
+      },
+      now: () => 0,
+      onTrouble() {},
+    }),
+    now: () => 0,
+    onTurn() {},
+    onChange() {},
+    onSentence() {},
+    onEvent() {},
+    onTrouble: (error) => troubles.push(error),
+  });
+  return { call, sent, troubles };
+}
+
+async function* whole(): AsyncGenerator<AnswerEvent> {
+  yield { type: "response.tts", content: "Good morning." };
+  yield { type: "response.end" };
+}
+
+/** Says something, and then nothing more until it is cut off. */
+async function* endless(signal: AbortSignal): AsyncGenerator<AnswerEvent> {
+  yield { type: "response.tts", content: "Once upon a time " };
+  await new Promise((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason))
+  );
+}
+
+Deno.test("newId() makes ids as Layercode's look", () => {
+  assertMatch(newId("conv"), /^conv_[0-9a-f]{20}$/);
+  assert(newId("turn") !== newId("turn"));
+});
+
+Deno.test("createCall() keeps its conversation over a new session", async () => {
+  const { call, sent } = start(whole);
+  assertEquals(await call.open("conv_1"), true);
+  assertEquals(await call.connect(), true);
+  await call.say("Hello");
+  const [opened, connected, said] = sent;
+  assertEquals(sent.map(({ type }) => type), [
+    "session.start",
+    "session.start",
+    "message",
+  ]);
+  assertEquals(new Set(sent.map((request) => request.conversation_id)).size, 1);
+  assert(opened?.session_id !== connected?.session_id);
+  assertEquals(connected?.session_id, said?.session_id);
+  assertEquals(call.last()?.number, 3);
+});
+
+Deno.test("createCall() tells the agent once what was heard of a turn that was cut off", async () => {
+  const { call, sent } = start(({ text }, signal) =>
+    text === "A story!" ? endless(signal) : whole()
+  );
+  await call.open();
+  const story = call.say("A story!");
+  while (call.last()?.text === "") await Promise.resolve();
+  const id = call.last()?.id;
+  await call.say("Enough");
+  assertEquals(await story, true);
+  await call.say("Thanks");
+  assertEquals(sent.map((request) => request.interruption_context), [
+    undefined,
+    undefined,
+    {
+      previous_turn_interrupted: true,
+      words_heard: 4,
+      text_heard: "Once upon a time",
+      assistant_turn_id: id,
+    },
+    undefined,
+  ]);
+});
+
+Deno.test("createCall() goes on telling of an interruption that the server has not kept", async () => {
+  let isDown = false;
+  const { call, sent, troubles } = start(({ text }, signal) => {
+    if (isDown) throw new SendError("Parley can't be reached.", true);
+    return text === "A story!" ? endless(signal) : whole();
+  });
+  await call.open();
+  const story = call.say("A story!");
+  while (call.last()?.text === "") await Promise.resolve();
+  isDown = true;
+  assertEquals(await call.say("Enough"), false);
+  assertEquals(call.last()?.state, "failed");
+  assertEquals(troubles.map(({ isOffline }) => isOffline), [true]);
+  isDown = false;
+  assertEquals(await call.say("Enough"), true);
+  await story;
+  assertEquals(
+    sent.at(-1)?.interruption_context,
+    sent.at(-2)?.interruption_context,
+  );
+  assert(sent.at(-1)?.interruption_context !== undefined);
+});
+
+Deno.test("createCall() goes on telling of an interruption while the welcome is repeated", async () => {
+  const { call, sent } = start(({ text }, signal) =>
+    text === "A story!" ? endless(signal) : whole()
+  );
+  await call.open();
+  const story = call.say("A story!");
+  while (call.last()?.text === "") await Promise.resolve();
+  await call.connect();
+  await call.repeat();
+  await call.say("Enough");
+  await story;
+  const { text_heard } = sent.at(-1)?.interruption_context as Request;
+  assertEquals(text_heard, "Once upon a time");
+});
+
+Deno.test("createCall() reads no answer aloud that was cut off", async () => {
+  const { call } = start((_, signal) => endless(signal));
+  const opened = call.open();
+  while (call.last()?.text === "") await Promise.resolve();
+  call.interrupt();
+  await opened;
+  call.readAloud();
+  assertEquals(call.last()?.isSpoken, false);
+  assertEquals(call.isOpen(), false);
+});
+
+Deno.test("createCall() says when an answer broke off, and what came of it counts as heard", async () => {
+  const { call, sent, troubles } = start(async function* ({ type }) {
+    yield { type: "response.tts", content: "Half of " };
+    if (type === "session.start") yield { type: "response.end" };
+  });
+  await call.open();
+  await call.say("All of it");
+  assertMatch(troubles[0]?.message ?? "", /broke off/);
+  await call.say("Again");
+  const { text_heard } = sent.at(-1)?.interruption_context as Request;
+  assertEquals(text_heard, "Half of");
+});
+
+Deno.test("createCall() repeats a turn with its own id", async () => {
+  const { call, sent } = start(whole);
+  await call.open();
+  await call.say("Hello");
+  assertEquals(await call.repeat(), true);
+  assertEquals(sent.at(-1), sent.at(-2));
+  assertEquals(call.last()?.isReplay, true);
+});

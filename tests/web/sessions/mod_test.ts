@@ -1,0 +1,222 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { createAdmin } from "../../../src/web/sessions/mod.ts";
+import { createApp } from "../../../src/server/router.ts";
+import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
+import { createHeader } from "../../../src/web/header.ts";
+import { json } from "../../../src/server/http.ts";
+import { createMemoryStore } from "../../fakes/memory_store.ts";
+import { assistant, end, user } from "../../sessions/contract.ts";
+
+const TOKEN = "a token for tests";
+
+function make(token = TOKEN) {
+  const store = createMemoryStore();
+  const activeTurns = createActiveTurns();
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const nothing = () => json({});
+  const app = createApp({
+    webhook: nothing,
+    authorize: nothing,
+    health: nothing,
+    ready: nothing,
+    home: nothing,
+    more: createAdmin({ token, store, activeTurns, header: createHeader([]) }),
+    log,
+    isDraining: () => false,
+  });
+  async function ask(path: string, init: RequestInit = {}) {
+    const headers = { authorization: `Bearer ${TOKEN}`, ...init.headers };
+    const url = `http://parley.test${path}`;
+    return await app(new Request(url, { ...init, headers }));
+  }
+  return { store, activeTurns, ask };
+}
+
+Deno.test("createAdmin() answers only those who show the token", async () => {
+  const { store, ask } = make();
+  await store.update("a", () => [user("t1", "Hello")]);
+  const wrong = [
+    "",
+    "Bearer",
+    "Bearer wrong",
+    `Bearer ${TOKEN}x`,
+    TOKEN,
+    `Basic ${TOKEN}`,
+  ];
+  for (const authorization of wrong) {
+    for (const path of ["/sessions", "/sessions/a"]) {
+      const response = await ask(path, { headers: { authorization } });
+      assertEquals(response.status, 401, authorization);
+      assertStringIncludes(
+        response.headers.get("www-authenticate") ?? "",
+        "Bearer",
+      );
+      const text = await response.text();
+      assertStringIncludes(text, "invalid_token");
+      assertEquals(text.includes(TOKEN), false);
+    }
+    const headers = { authorization };
+    const deletion = await ask("/sessions/a", { method: "DELETE", headers });
+    assertEquals(deletion.status, 401);
+  }
+  assertEquals((await store.load("a")).isEmpty, false);
+  assertEquals((await ask("/sessions")).status, 200);
+});
+
+Deno.test("createAdmin() takes a token of any letters, as its bytes", async () => {
+  const { ask } = make("tökén ✓");
+  // As curl and the page send it.
+  const bytes = String.fromCharCode(...new TextEncoder().encode("tökén ✓"));
+  const headers = { authorization: `Bearer ${bytes}` };
+  assertEquals((await ask("/sessions", { headers })).status, 200);
+});
+
+Deno.test("createAdmin() lists conversations, a page at a time", async () => {
+  const { store, ask } = make();
+  for (const id of ["first", "second", "third"]) {
+    await store.update(id, () => [user("t1", `I am ${id}`)]);
+  }
+  const one = await (await ask("/sessions?limit=2")).json();
+  assertEquals(
+    one.sessions.map((
+      { at: _, ...rest }: Record<string, unknown>,
+    ) => rest),
+    [
+      { id: "third", preview: "I am third" },
+      { id: "second", preview: "I am second" },
+    ],
+  );
+  const cursor = encodeURIComponent(one.cursor);
+  const two = await (await ask(`/sessions?limit=2&cursor=${cursor}`)).json();
+  assertEquals(two.sessions.length, 1);
+  assertEquals("cursor" in two, false);
+  for (const limit of ["0", "-1", "x", "1000", "1.5"]) {
+    const response = await ask(`/sessions?limit=${limit}`);
+    assertEquals(response.status, 400);
+    assertStringIncludes(await response.text(), "invalid_limit");
+  }
+});
+
+Deno.test("createAdmin() loads no conversation for a list", async () => {
+  const { store, ask } = make();
+  await store.update("a", () => [user("t1", "Hello")]);
+  store.load = () => Promise.reject(new Error("A whole one was read"));
+  const { sessions } = await (await ask("/sessions")).json();
+  assertEquals(sessions.length, 1);
+});
+
+Deno.test("createAdmin() shows a conversation with its timings and tools", async () => {
+  const { store, ask } = make();
+  const at = "2026-11-21T10:00:00.000Z";
+  const id = "odd/id é";
+  await store.update(id, () => [
+    user("t1", "How warm is it?"),
+    {
+      type: "calls",
+      turnId: "t1",
+      calls: [{ id: "c", name: "weather", arguments: { city: "Rome" } }],
+      at,
+    },
+    {
+      type: "result",
+      turnId: "t1",
+      callId: "c",
+      name: "weather",
+      text: '{"celsius":21}',
+      at,
+    },
+    assistant("t1", "Twenty-one degrees."),
+    {
+      type: "end",
+      turnId: "t1",
+      status: "complete",
+      provider: "ollama",
+      model: "m",
+      firstWordsMs: 120,
+      totalMs: 300,
+      outputTokens: 9,
+      at,
+    },
+    user("t2", "And now?"),
+    { type: "heard", turnId: "t1", text: "Twenty", at },
+  ]);
+  const response = await ask(`/sessions/${encodeURIComponent(id)}`);
+  assertEquals(await response.json(), {
+    id,
+    turns: [
+      {
+        turn_id: "t1",
+        at,
+        user: "How warm is it?",
+        assistant: "Twenty-one degrees.",
+        heard: "Twenty",
+        status: "complete",
+        provider: "ollama",
+        model: "m",
+        first_words_ms: 120,
+        total_ms: 300,
+        output_tokens: 9,
+        tool_calls: [{
+          name: "weather",
+          arguments: { city: "Rome" },
+          result: { celsius: 21 },
+        }],
+      },
+      {
+        turn_id: "t2",
+        at,
+        user: "And now?",
+        assistant: "",
+        status: "unfinished",
+      },
+    ],
+    memories: [],
+    notes: [],
+  });
+  assertEquals((await ask("/sessions/nobody")).status, 404);
+  assertEquals((await ask("/sessions/%E0%A4%A")).status, 400);
+});
+
+Deno.test("createAdmin() deletes a conversation, and ends its turn first", async () => {
+  const { store, activeTurns, ask } = make();
+  await store.update("a", () => [user("t1", "Hello"), end("t1")]);
+  let ended = false;
+  const spoke = Promise.withResolvers<void>();
+  activeTurns.start("a", async (signal, out) => {
+    const aborted = new Promise((resolve) =>
+      signal.addEventListener("abort", resolve, { once: true })
+    );
+    await out.write({ type: "speech", text: "Well" });
+    await aborted;
+    await store.update("a", () => [end("t2")]);
+    ended = true;
+  }, () => {
+    spoke.resolve();
+    return undefined;
+  });
+  await spoke.promise;
+  const gone = await ask("/sessions/a", { method: "DELETE" });
+  assertEquals(gone.status, 204);
+  assertEquals(ended, true);
+  assertEquals((await store.load("a")).isEmpty, true);
+  const again = await ask("/sessions/a", { method: "DELETE" });
+  assertEquals(again.status, 404);
+  const other = await ask("/sessions/a", { method: "POST" });
+  assertEquals(other.status, 405);
+  assertEquals(other.headers.get("allow"), "GET, HEAD, DELETE");
+});
+
+Deno.test("createAdmin() gives a browser the page, which holds nothing yet", async () => {
+  const { store, ask } = make();
+  await store.update("secret-id", () => [user("t1", "Hello")]);
+  for (const path of ["/sessions", "/sessions/secret-id"]) {
+    const headers = { accept: "text/html", authorization: "" };
+    const response = await ask(path, { headers });
+    assertEquals(response.status, 200);
+    assertStringIncludes(
+      response.headers.get("content-security-policy") ?? "",
+      "default-src 'none'",
+    );
+    assertEquals((await response.text()).includes("secret-id"), false);
+  }
+});
