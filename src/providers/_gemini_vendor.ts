@@ -7,7 +7,8 @@ import { toHttpUrl } from "../server/addresses.ts";
 import type { Log } from "../server/log.ts";
 import { findEnd } from "./_gemini_wire.ts";
 import { createGemini, DEFAULT_GEMINI_MODEL } from "./gemini.ts";
-import type { Defaulted, Needed, Vendor } from "./vendor.ts";
+import type { Defaulted, Needed } from "../settings/setting.ts";
+import type { Vendor } from "./vendor.ts";
 
 /** Google Gemini. */
 export const gemini: Vendor<{

@@ -7,7 +7,8 @@
  * @module
  */
 import { createOllama, toOllamaUrl } from "./ollama.ts";
-import type { Defaulted, Setting, Vendor } from "./vendor.ts";
+import type { Defaulted, Setting } from "../settings/setting.ts";
+import type { Vendor } from "./vendor.ts";
 
 /** Ollama, on the owner's own machine. */
 export const ollama: Vendor<{

@@ -13,7 +13,8 @@ import { echo } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import type { PromptBeginning, Provider } from "./provider.ts";
 import { createStandIn } from "./stand_in.ts";
-import { type Found, readValues, type Setting, type Vendor } from "./vendor.ts";
+import { type Found, readValues, type Setting } from "../settings/setting.ts";
+import type { Vendor } from "./vendor.ts";
 
 /** Every vendor, the preferred first: where several are set up, that one is asked. */
 export const PROVIDERS = { gemini, ollama, echo };
