@@ -22,6 +22,7 @@ import {
   toThinkingTokens,
   toTools,
 } from "./_gemini_wire.ts";
+import { type BodyReader, readBody } from "./_body.ts";
 import { holdResponse, hookResponses, linkedSignal } from "./_link.ts";
 import {
   isRetryableStatus,
@@ -174,12 +175,12 @@ function prepareResponse(
   return {
     ok: true,
     body: {
-      pipeThrough: () => ({ getReader: () => decode(body.getReader()) }),
+      pipeThrough: () => ({ getReader: () => decode(readBody(body)) }),
     },
   } as unknown as Response;
 }
 
-function decode(reader: ReadableStreamDefaultReader<Uint8Array>) {
+function decode(reader: BodyReader) {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   return {
     async read() {

@@ -11,6 +11,7 @@
  */
 import type { ChatRequest, Ollama } from "ollama";
 import type { Log } from "../server/log.ts";
+import { type BodyReader, readBody } from "./_body.ts";
 import { holdResponse, linkedSignal } from "./_link.ts";
 import {
   type Model,
@@ -74,7 +75,7 @@ export function createOllama(options: OllamaOptions): Provider {
         answer.retryAfterMs = parseRetryAfter(retryAfter);
         if (!response.ok || response.body === null) return response;
         holdResponse(response, signal);
-        const reader = response.body.getReader();
+        const reader = readBody(response.body);
         answer.reader = reader;
         // All that the SDK asks of it. It stops reading at the last line, and
         // the reader is needed to read on to the end.
@@ -247,7 +248,7 @@ export function createOllama(options: OllamaOptions): Provider {
 /** What the SDK doesn't tell of an answer. */
 interface StreamedAnswer {
   /** Its body, once it began well. */
-  reader?: ReadableStreamDefaultReader<Uint8Array>;
+  reader?: BodyReader;
   /** What was said of another try, where it didn't. */
   retryAfterMs?: number | undefined;
 }
@@ -263,7 +264,7 @@ const END_MS = 1_000;
 
 /** Reads what follows the last line, so that the connection serves again. */
 async function readToEnd(
-  reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
+  reader: BodyReader | undefined,
 ): Promise<void> {
   if (reader === undefined) return;
   const timer = setTimeout(() => reader.cancel().catch(() => {}), END_MS);
