@@ -8,7 +8,7 @@
 import type { Alarms } from "../providers/alarms.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit } from "./answer_limit.ts";
-import { cancelNextMoment, onNextMoment } from "./next_moment.ts";
+import { createTicker, type Ticker } from "./ticker.ts";
 import { findSentenceEnd } from "./sentence.ts";
 import { createSilenceFiller } from "./silence_filler.ts";
 import { createSpeechBuffer } from "./speech_buffer.ts";
@@ -47,9 +47,12 @@ export class AnswerSpeech {
   #written = "";
   #said = "";
   #sentence = "";
-  /** Words that came within a moment after the first, which went at once. */
+  /** Words that go with the next tick. */
   #pending = "";
-  #isInMoment = false;
+  /** Whose tick the words wait for; absent: words go at once. */
+  #ticker: Ticker | undefined;
+  /** The first sentence is whole: the voice has begun, or is about to. */
+  #isVoiced = false;
   /** Resolves when a slow listener can take more. */
   #room: Promise<void> | undefined;
 
@@ -149,7 +152,7 @@ export class AnswerSpeech {
   /** Nothing is said after this; words that were not handed on never were. */
   close(): void {
     this.#pending = "";
-    cancelNextMoment(this.#onMoment);
+    this.#ticker?.cancel(this.#onTick);
   }
 
   /** Says words of the model's, as far as they are to be said. */
@@ -179,17 +182,30 @@ export class AnswerSpeech {
     this.#said += text;
     this.#silence.onSpeech(text);
     this.#pending += text;
-    if (this.#isInMoment && this.#pending.length < MOST_PENDING) {
+    const isSentenceEnd = SENTENCE_MARK.test(text);
+    const mayWait = this.#isVoiced && !isSentenceEnd || this.#ticker === BURST;
+    this.#isVoiced ||= isSentenceEnd;
+    if (this.#ticker && mayWait && this.#pending.length < MOST_PENDING) {
       return this.#room;
     }
-    if (!this.#isInMoment) onNextMoment(this.#onMoment);
-    this.#isInMoment = true;
+    this.#wait();
     return this.send();
   }
 
-  readonly #onMoment = (): void => {
-    this.#isInMoment = false;
-    this.#guard(() => void this.send());
+  /** From now on words wait for the next tick. */
+  #wait(): void {
+    this.#ticker?.cancel(this.#onTick);
+    this.#ticker = this.#isVoiced ? FLOW : BURST;
+    this.#ticker.add(this.#onTick);
+  }
+
+  readonly #onTick = (): void => {
+    this.#ticker = undefined;
+    if (this.#pending === "") return;
+    this.#guard(() => {
+      this.#wait();
+      void this.send();
+    });
   };
 
   /** Does what nobody waits for: what goes wrong there ends the turn. */
@@ -203,12 +219,12 @@ export class AnswerSpeech {
 
   #write(part: TurnPart): Promise<void> | undefined {
     const room = this.#parts.out.write(part);
-    if (room) this.#room = this.#wait(room);
+    if (room) this.#room = this.#waitForRoom(room);
     return this.#room;
   }
 
   /** A listener who is slow, or stopped reading, doesn't keep the turn from being stopped. */
-  async #wait(room: Promise<void>): Promise<void> {
+  async #waitForRoom(room: Promise<void>): Promise<void> {
     const { signal } = this.#parts.stop;
     const stopped = Promise.withResolvers<void>();
     const onAbort = () => stopped.resolve();
@@ -220,7 +236,16 @@ export class AnswerSpeech {
   }
 }
 
-/** How many letters wait for the end of a moment, at most. */
+/** Until the voice has begun, only words that come in one burst go together. */
+const BURST = createTicker(10);
+
+/** After that it is ahead of nobody: a word takes longer to speak than these words wait. */
+const FLOW = createTicker(100);
+
+/** What ends a sentence, and is not waited with: the voice may be waiting for it. */
+const SENTENCE_MARK = /[.!?…。！？]/;
+
+/** How many letters wait for a tick, at most. */
 const MOST_PENDING = 2_000;
 
 /** How much longer than what was said a text with its markup may be, in letters. */
