@@ -183,29 +183,27 @@ export class AnswerSpeech {
     this.#silence.onSpeech(text);
     this.#pending += text;
     const isSentenceEnd = SENTENCE_MARK.test(text);
-    const mayWait = this.#isVoiced && !isSentenceEnd || this.#ticker === BURST;
     this.#isVoiced ||= isSentenceEnd;
-    if (this.#ticker && mayWait && this.#pending.length < MOST_PENDING) {
-      return this.#room;
-    }
-    this.#wait();
+    const mayWait = this.#ticker && this.#pending.length < MOST_PENDING;
+    if (mayWait && isSentenceEnd) this.#waitFor(BURST);
+    if (mayWait) return this.#room;
+    this.#waitFor(this.#isVoiced ? FLOW : BURST);
     return this.send();
   }
 
-  /** From now on words wait for the next tick. */
-  #wait(): void {
+  /** Has the words that come from now on wait for a tick. */
+  #waitFor(ticker: Ticker): void {
+    if (this.#ticker === ticker) return;
     this.#ticker?.cancel(this.#onTick);
-    this.#ticker = this.#isVoiced ? FLOW : BURST;
-    this.#ticker.add(this.#onTick);
+    this.#ticker = ticker;
+    ticker.add(this.#onTick);
   }
 
   readonly #onTick = (): void => {
     this.#ticker = undefined;
     if (this.#pending === "") return;
-    this.#guard(() => {
-      this.#wait();
-      void this.send();
-    });
+    this.#waitFor(this.#isVoiced ? FLOW : BURST);
+    this.#guard(() => void this.send());
   };
 
   /** Does what nobody waits for: what goes wrong there ends the turn. */

@@ -11,7 +11,7 @@
 /** What is asked of a body's reader. */
 export type BodyReader = Pick<
   ReadableStreamDefaultReader<Uint8Array>,
-  "read" | "cancel"
+  "read" | "cancel" | "releaseLock"
 >;
 
 /** How much is read at once, in bytes. */
@@ -37,5 +37,6 @@ export function readBody(
       return { done, value };
     },
     cancel: (reason) => reader.cancel(reason),
+    releaseLock: () => reader.releaseLock(),
   };
 }
