@@ -7,11 +7,11 @@
  */
 import type { Alarms } from "../providers/alarms.ts";
 import type { TurnEnding } from "../sessions/record.ts";
-import { createAnswerLimit } from "./answer_limit.ts";
+import { createAnswerLimit } from "../speech/answer_limit.ts";
 import { createTicker, type Ticker } from "./ticker.ts";
-import { findSentenceEnd } from "./sentence.ts";
+import { findSentenceEnd } from "../speech/sentence.ts";
 import { createSilenceFiller } from "./silence_filler.ts";
-import { createSpeechBuffer } from "./speech_buffer.ts";
+import { createSpeechBuffer } from "../speech/speech_buffer.ts";
 import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
 
 /** What speaking needs of its turn. */

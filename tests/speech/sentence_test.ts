@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findSentenceEnd } from "../../src/conversation/sentence.ts";
+import { findSentenceEnd } from "../../src/speech/sentence.ts";
 
 const CASES: [before: string, words: string, kept: string | undefined][] = [
   ["", "It is warm. But", "It is warm."],

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import type { Agent } from "./turn.ts";
-import { createSpeechCleaner, type SpeechCleaner } from "../speech/mod.ts";
+import { createSpeechCleaner, type SpeechCleaner } from "./mod.ts";
 
 /** What the agent says in one turn. */
 export interface SpeechBuffer {
@@ -18,13 +17,17 @@ export interface SpeechBuffer {
   interject(text: string): string;
 }
 
-/**
- * Makes the buffer of one turn.
- *
- * @param agent says whether markup, reasoning and the like are taken out
- */
+/** What an owner decides about it. */
+export interface SpeechBufferOptions {
+  /** Whether markup, reasoning and the like are taken out. */
+  speechCleanup: boolean;
+  /** Said in place of a block of code. Empty: nothing is. */
+  codeMessage: string;
+}
+
+/** Makes the buffer of one turn. */
 export function createSpeechBuffer(
-  { speechCleanup, codeMessage }: Pick<Agent, "speechCleanup" | "codeMessage">,
+  { speechCleanup, codeMessage }: SpeechBufferOptions,
 ): SpeechBuffer {
   const make = speechCleanup
     ? () => createSpeechCleaner({ codeMessage })

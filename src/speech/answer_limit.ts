@@ -4,8 +4,10 @@
  *
  * @module
  */
-import type { TurnEnding } from "../sessions/record.ts";
 import { findSentenceEnd } from "./sentence.ts";
+
+/** Why an answer was ended early. */
+export type AnswerEnding = "max-tokens" | "repetition";
 
 /** Watches one answer. */
 export interface AnswerLimit {
@@ -14,7 +16,7 @@ export interface AnswerLimit {
    *
    * @returns where in them the answer is to end, and why; nothing while it may go on
    */
-  take(words: string): { at: number; ended: TurnEnding } | undefined;
+  take(words: string): { at: number; ended: AnswerEnding } | undefined;
 }
 
 /**
@@ -90,42 +92,23 @@ const FIRST_SIGN = 0x2e80;
 const REPEATS = 4;
 const REPEATED_WORDS = 30;
 
-/** So many words in a row are taken for the same as when they came before. */
-const SAME_WORDS = 3;
+/** The most words that are repeated together. */
+const MAX_PERIOD = 64;
 
-/**
- * Makes a function that tells, word by word, whether the last words are the
- * same few over and over: whether the last three words came before, as far back
- * as the three before them did, and so on, for several times that distance.
- */
+/** Makes a function that takes an answer's words and tells whether its last ones are the same few over and over. */
 function createRepetitionCheck(): (words: string) => boolean {
-  /** Where the words before came last, by a hash of three in a row. */
-  const places = new Map<number, number>();
-  const last = [0, 0, 0];
-  let count = 0;
-  let distance = 0;
-  let repeated = 0;
-  let word = 0;
+  /** Each word as a hash, the newest last. */
+  let hashes: number[] = [];
+  let hash = 0;
 
-  /** Takes a whole word, as a hash. */
-  function end(): boolean {
-    if (word === 0) return false;
-    last[count++ % SAME_WORDS] = word;
-    word = 0;
-    let three = 0;
-    for (let n = 0; n < SAME_WORDS; n++) {
-      const hash = last[(count + n) % SAME_WORDS] ?? 0;
-      three = Math.imul(three ^ hash, 0x01000193) + 1 | 0;
+  function endWord(): boolean {
+    if (hash === 0) return false;
+    hashes.push(hash);
+    hash = 0;
+    if (hashes.length > 4 * REPEATS * MAX_PERIOD) {
+      hashes = hashes.slice(-REPEATS * MAX_PERIOD);
     }
-    const back = count - (places.get(three) ?? count);
-    places.set(three, count);
-    if (back === distance) repeated++;
-    else {
-      distance = back;
-      repeated = 1;
-    }
-    const isOften = repeated >= distance * (REPEATS - 1);
-    return distance > 0 && isOften && repeated + distance >= REPEATED_WORDS;
+    return isRepeated(hashes);
   }
 
   return (words) => {
@@ -133,13 +116,25 @@ function createRepetitionCheck(): (words: string) => boolean {
     for (let n = 0; n < words.length; n++) {
       const code = words.charCodeAt(n);
       if (isPartOfWord(code)) {
-        if (code >= FIRST_SIGN) found = end() || found;
+        if (code >= FIRST_SIGN) found = endWord() || found;
         // Small and capital letters of ASCII differ in this one bit.
-        word = Math.imul(word ^ (code | 0x20), 0x01000193) | 1;
-      } else found = end() || found;
+        hash = Math.imul(hash ^ (code | 0x20), 0x01000193) | 1;
+      } else found = endWord() || found;
     }
     return found;
   };
+}
+
+function isRepeated(words: readonly number[]): boolean {
+  for (let period = 1; period <= MAX_PERIOD; period++) {
+    const length = Math.max(REPEATS * period, REPEATED_WORDS);
+    if (words.length < length) return false;
+    const first = words.length - length + period;
+    let n = words.length - 1;
+    while (n >= first && words[n] === words[n - period]) n--;
+    if (n < first) return true;
+  }
+  return false;
 }
 
 /** Letters and digits; all that isn't ASCII counts as such. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { createAnswerLimit } from "../../src/conversation/answer_limit.ts";
+import { createAnswerLimit } from "../../src/speech/answer_limit.ts";
 
 /** What is said of a text that comes in pieces of this many letters, and why it ended. */
 function say(

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import {
   createSpeechBuffer,
   type SpeechBuffer,
-} from "../../src/conversation/speech_buffer.ts";
+} from "../../src/speech/speech_buffer.ts";
 
 /** What becomes of these words of the model, and of what comes in between. */
 function speak(
