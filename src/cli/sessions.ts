@@ -6,7 +6,6 @@
  */
 import { readConfig } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
-import { toEnding, toUsage } from "../web/figures.js";
 import { createLog, printError } from "../server/log.ts";
 import {
   type SessionDocument,
@@ -15,6 +14,7 @@ import {
 } from "../sessions/document.ts";
 import { createStore } from "../sessions/mod.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
+import { toCaption } from "./_caption.ts";
 import {
   oneLine,
   print,
@@ -131,7 +131,8 @@ function toText({ id, turns, memories }: SessionDocument): string {
 }
 
 function toParagraph(turn: TurnDocument): string {
-  const lines = [`${toTime(turn.at)}  ${toCaption(turn)}`];
+  const caption = oneLine([turn.status, ...toCaption(turn)].join(", "));
+  const lines = [`${toTime(turn.at)}  ${caption}`];
   if (turn.user !== undefined) lines.push(`  Caller: ${indent(turn.user)}`);
   for (const { name, arguments: given, result } of turn.tool_calls ?? []) {
     const outcome = result === undefined ? "" : ` → ${printableJson(result)}`;
@@ -145,22 +146,6 @@ function toParagraph(turn: TurnDocument): string {
 /** Words of several lines, none of which passes for another's. */
 function indent(text: string): string {
   return printable(text).replaceAll("\n", "\n          ");
-}
-
-function toCaption(turn: TurnDocument): string {
-  const { status, provider, model, first_words_ms, total_ms } = turn;
-  return oneLine([
-    status,
-    ...(provider
-      ? [provider === model ? provider : `${provider} ${model}`]
-      : []),
-    ...(first_words_ms === undefined
-      ? []
-      : [`first word ${first_words_ms} ms`]),
-    ...(total_ms === undefined ? [] : [`total ${total_ms} ms`]),
-    ...toUsage(turn),
-    ...toEnding(turn),
-  ].join(", "));
 }
 
 function toTime(iso: string): string {

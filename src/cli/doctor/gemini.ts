@@ -8,9 +8,14 @@
  */
 import { DEFAULT_GEMINI_MODEL } from "../../providers/gemini.ts";
 import { findEnd } from "../../providers/_gemini_wire.ts";
-import { ask, type Reply, shown, whyUnreachable } from "./net.ts";
-import { findings, type Patient, type Result } from "./result.ts";
-import { looksLikeExample } from "./secret.ts";
+import {
+  ask,
+  looksLikeExample,
+  type Reply,
+  shown,
+  whyUnreachable,
+} from "./net.ts";
+import { type Context, findings, type Result } from "./result.ts";
 
 const { ok, warn, fail } = findings("gemini");
 
@@ -21,7 +26,7 @@ const GET_A_MODEL =
 
 /** Looks at the key, the model and how long there will be that model. */
 export async function checkGemini(
-  { config, now }: Patient,
+  { config, now }: Context,
   signal: AbortSignal,
 ): Promise<Result[]> {
   const { apiKey = "", model, baseUrl } = config.vendors.gemini;

@@ -9,13 +9,13 @@ import { createLog, explain } from "../../server/log.ts";
 import { createOllama, DEFAULT_OLLAMA_MODEL } from "../../providers/ollama.ts";
 import { ProviderError } from "../../providers/provider.ts";
 import { ask, type Reply, shown, toObject, whyUnreachable } from "./net.ts";
-import { findings, type Patient, type Result } from "./result.ts";
+import { type Context, findings, type Result } from "./result.ts";
 
 const { ok, warn, fail } = findings("ollama");
 
 /** Looks at the server, then at the model. */
 export async function checkOllama(
-  { config }: Patient,
+  { config }: Context,
   signal: AbortSignal,
 ): Promise<Result[]> {
   const { host } = config.vendors.ollama;
@@ -65,10 +65,10 @@ function explainModel(error: unknown, model: string): Result {
   if (!isMissing) {
     return fail(explain(error), "look at Ollama's own log");
   }
-  const mend = `ollama pull ${model}, or deno task doctor --pull` +
+  const fix = `ollama pull ${model}, or deno task doctor --pull` +
     (model === DEFAULT_OLLAMA_MODEL ? "" : "; or check OLLAMA_MODEL");
   return {
-    ...fail(`model "${model}" is not pulled`, mend),
+    ...fail(`model "${model}" is not pulled`, fix),
     missingModel: model,
   };
 }
