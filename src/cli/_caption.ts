@@ -3,29 +3,22 @@
  *
  * @module
  */
+import type { AnswerEvent } from "../platforms/layercode/client.ts";
 import { toEnding, toUsage } from "../web/figures.js";
 
 /** Who answered a turn, and what it took, where that is known. */
-export interface Figures {
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  provider?: string | undefined;
-  /** As the vendor spells it. */
-  model?: string | undefined;
-  /** Until the first word. */
-  first_words_ms?: number | undefined;
-  /** Until the end. */
-  total_ms?: number | undefined;
-  /** What the model was shown. */
-  input_tokens?: number | undefined;
-  /** What the model answered. */
-  output_tokens?: number | undefined;
-  /** How long the model took to read its prompt. */
-  prompt_ms?: number | undefined;
-  /** How much of the prompt it had read before. */
-  cached_tokens?: number | undefined;
-  /** `max-tokens` or `repetition`, where the answer was ended for the model. */
-  ended?: string | undefined;
-}
+export type Figures = Pick<
+  AnswerEvent,
+  | "provider"
+  | "model"
+  | "first_words_ms"
+  | "total_ms"
+  | "input_tokens"
+  | "output_tokens"
+  | "prompt_ms"
+  | "cached_tokens"
+  | "ended"
+>;
 
 /** The figures in words. */
 export function toCaption(figures: Figures): string[] {

@@ -56,19 +56,19 @@ interface Connection {
   json: boolean;
 }
 
-/** What came of a turn, as `--json` prints it. */
+/** What came of a turn, as `--json` prints it besides ids and {@linkcode Figures}. */
 interface Outcome extends Figures {
-  conversation_id: string;
-  turn_id: string;
   /** All that was said. */
   text: string;
   /** Every `response.data`. */
   data: unknown[];
   /** As measured here, the network included. */
-  first_word_ms?: number;
+  first_word_ms?: number | undefined;
   total_ms: number;
   /** `complete`, `failed`; `broken` when the answer had no end. */
   status: string;
+  /** Why it is `broken`. */
+  reason?: string;
 }
 
 async function main(args: string[]): Promise<boolean> {
@@ -181,20 +181,13 @@ async function send(
   if (!type.startsWith("text/event-stream")) {
     return await printPlain(response, url);
   }
-  const outcome: Outcome = {
-    conversation_id: conversationId,
-    turn_id: String(fields.turn_id),
-    text: "",
-    data: [],
-    total_ms: 0,
-    status: "broken",
-  };
   const show = json ? () => {} : print;
-  const error = await follow(response, outcome, startedAt, show);
-  if (json) print(`${printableJson(outcome)}\n`);
-  else print(`\n${dim(`(${toLine(outcome)})`)}\n`);
-  if (outcome.status === "broken") {
-    printError(`The answer broke off: ${oneLine(explain(error))}`);
+  const outcome = await follow(response, startedAt, show);
+  const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
+  if (json) print(`${printableJson({ ...ids, ...outcome })}\n`);
+  else print(`\n${dim(`(${toLine(outcome, conversationId)})`)}\n`);
+  if (outcome.reason !== undefined) {
+    printError(`The answer broke off: ${oneLine(outcome.reason)}`);
   }
   return outcome.status === "complete";
 }
@@ -203,61 +196,55 @@ async function send(
  * Reads an answer to its end.
  *
  * @param show takes what a person is to see, as it comes
- * @returns what ended the answer early, where the outcome is `broken`
  */
 async function follow(
   response: Response,
-  outcome: Outcome,
   startedAt: number,
   show: (text: string) => void,
-): Promise<unknown> {
+): Promise<Outcome> {
   const elapsed = () => Math.round(performance.now() - startedAt);
-  let status = "complete";
-  let cause: unknown = "no response.end came";
+  const outcome: Outcome = { text: "", data: [], total_ms: 0, status: "" };
+  let reason: string | undefined = "no response.end came";
   try {
-    for await (const event of readAnswer(response)) {
-      switch (event.type) {
+    for await (const { type, content, ...details } of readAnswer(response)) {
+      switch (type) {
         case "response.tts":
           outcome.first_word_ms ??= elapsed();
-          outcome.text += event.content;
-          show(printable(String(event.content)));
+          outcome.text += content;
+          show(printable(String(content)));
           break;
         case "response.data":
-          outcome.data.push(event.content);
-          show(`\n[data] ${printableJson(event.content)}\n`);
+          outcome.data.push(content);
+          show(`\n[data] ${printableJson(content)}\n`);
           break;
         case "parley.turn":
-          status = event.status ?? status;
-          outcome.provider = event.provider;
-          outcome.model = event.model;
-          outcome.input_tokens = event.input_tokens;
-          outcome.output_tokens = event.output_tokens;
-          outcome.prompt_ms = event.prompt_ms;
-          outcome.cached_tokens = event.cached_tokens;
-          outcome.ended = event.ended;
+          // Times are told as they were measured here.
+          Object.assign(outcome, details, { first_words_ms: undefined });
           break;
         case "response.end":
-          outcome.status = status;
           outcome.total_ms = elapsed();
+          reason = undefined;
           break;
       }
     }
   } catch (error) {
     // After response.end, what happens to the connection matters to nobody.
-    cause = error;
+    if (reason !== undefined) reason = explain(error);
   }
-  if (outcome.status === "broken") outcome.total_ms = elapsed();
-  return cause;
+  if (reason === undefined) {
+    return { ...outcome, status: outcome.status || "complete" };
+  }
+  return { ...outcome, total_ms: elapsed(), status: "broken", reason };
 }
 
 /** An outcome in one line. */
-function toLine(outcome: Outcome): string {
-  const { status, first_word_ms, conversation_id } = outcome;
+function toLine(outcome: Outcome, conversationId: string): string {
+  const { status, first_word_ms } = outcome;
   return oneLine([
     ...(first_word_ms === undefined ? ["no words"] : []),
     ...toCaption({ ...outcome, first_words_ms: first_word_ms }),
     ...(status === "complete" ? [] : [status]),
-    `conversation ${conversation_id}`,
+    `conversation ${conversationId}`,
   ].join(", "));
 }
 

@@ -27,7 +27,7 @@ import {
 
 const USAGE = `The conversations that Parley keeps.
 
-  deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE}), --all
+  deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE})
   deno task sessions show ID      what was said, with timings
   deno task sessions export ID    one JSON document
   deno task sessions delete ID    forgets it
@@ -35,7 +35,6 @@ const USAGE = `The conversations that Parley keeps.
 
 const OPTIONS = {
   limit: { type: "string" },
-  all: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -53,7 +52,7 @@ async function main(args: string[]): Promise<boolean> {
   if (rest.length > 0) throw new UsageError(`Too many words\n\n${USAGE}`);
   switch (command) {
     case "list":
-      await list(store, values.all ? Infinity : toLimit(values.limit));
+      await list(store, toLimit(values.limit));
       break;
     case "show":
       print(toText(await find(store, id)));
@@ -79,8 +78,8 @@ function toLimit(text = `${PAGE_SIZE}`): number {
   throw new UsageError(`--limit ${text}: must be a whole number from 1`);
 }
 
-async function list(store: SessionStore, most: number): Promise<void> {
-  let left = most;
+async function list(store: SessionStore, limit: number): Promise<void> {
+  let left = limit;
   let cursor: string | undefined;
   do {
     const page = await store.list({
@@ -93,8 +92,10 @@ async function list(store: SessionStore, most: number): Promise<void> {
     left -= page.sessions.length;
     cursor = page.cursor;
   } while (cursor !== undefined && left > 0);
-  if (left === most) printError("No conversation is kept yet");
-  else if (cursor !== undefined) printError("… and more: --all shows them");
+  if (left === limit) printError("No conversation is kept yet");
+  else if (cursor !== undefined) {
+    printError("… and more: --limit N shows N of them");
+  }
 }
 
 async function find(
