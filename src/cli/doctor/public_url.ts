@@ -6,6 +6,7 @@
  * @module
  */
 import {
+  type AnswerEvent,
   newId,
   readAnswer,
   sendEvent,
@@ -50,11 +51,33 @@ export async function checkPublicUrl(
     const text = await response.text().catch(explain);
     return [fail(...explainRefusal(response, text, url))];
   }
-  return await judgeAnswer(response, startedAt);
+  const events: TimedEvent[] = [];
+  const elapsed = () => Math.round(performance.now() - startedAt);
+  try {
+    for await (const event of readAnswer(response)) {
+      events.push({ event, atMs: elapsed() });
+    }
+  } catch (error) {
+    return [brokenOff(elapsed(), explain(error))];
+  }
+  return judgeAnswer(events);
+}
+
+/** An event of the answer, and how long after the turn's beginning it came. */
+interface TimedEvent {
+  event: AnswerEvent;
+  atMs: number;
 }
 
 function fail(detail: string, fix: string): Finding {
   return { status: "fail", title: TITLE, detail, fix };
+}
+
+function brokenOff(afterMs: number, reason: string): Finding {
+  return fail(
+    `the answer broke off after ${afterMs} ms: ${reason}`,
+    "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
+  );
 }
 
 /** An answer must take this long for the times of its pieces to tell something. */
@@ -63,53 +86,34 @@ const TELLING_MS = 1_000;
 /** Pieces this close together came at once. */
 const AT_ONCE_MS = 50;
 
-/** Reads the answer to the turn, and says how it came. */
-async function judgeAnswer(
-  response: Response,
-  startedAt: number,
-): Promise<Finding[]> {
-  const heardMs: number[] = [];
-  let who = "";
-  let hasFailed = false;
-  let isWhole = false;
-  let reason = "no response.end came";
-  const elapsed = () => Math.round(performance.now() - startedAt);
-  try {
-    for await (const event of readAnswer(response)) {
-      if (event.type === "response.tts") heardMs.push(elapsed());
-      if (event.type === "response.end") isWhole = true;
-      if (event.type === "parley.turn") {
-        hasFailed = event.status === "failed";
-        who = ` by ${event.provider}, ${event.model}`;
-      }
-    }
-  } catch (error) {
-    reason = explain(error);
+/** Says how the turn went, and whether its answer came piece by piece. */
+function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
+  const ofType = (type: string) =>
+    events.filter(({ event }) => event.type === type);
+  const [end] = ofType("response.end");
+  if (end === undefined) {
+    return [brokenOff(events.at(-1)?.atMs ?? 0, "no response.end came")];
   }
-  if (!isWhole) {
-    return [fail(
-      `the answer broke off after ${elapsed()} ms: ${reason}`,
-      "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
-    )];
-  }
-  if (hasFailed) {
+  const turn = ofType("parley.turn")[0]?.event;
+  if (turn?.status === "failed") {
     return [fail(
       "the turn was answered with ERROR_MESSAGE: the model there fails",
       "see the language model above, and the server's log",
     )];
   }
-  const totalMs = elapsed();
-  const [firstMs = totalMs] = heardMs;
+  const words = ofType("response.tts");
+  const firstMs = words[0]?.atMs ?? end.atMs;
+  const who = turn ? ` by ${turn.provider}, ${turn.model}` : "";
   const findings: Finding[] = [{
     status: "ok",
     title: TITLE,
     detail:
       `a signed turn was answered${who}: first word after ${firstMs} ms, ` +
-      `all of it after ${totalMs} ms`,
+      `all of it after ${end.atMs} ms`,
   }];
   // Of one or two pieces it can't be told.
-  const isCollected = totalMs > TELLING_MS && heardMs.length > 2 &&
-    (heardMs.at(-1) ?? 0) - firstMs < AT_ONCE_MS;
+  const isCollected = end.atMs > TELLING_MS && words.length > 2 &&
+    words.every(({ atMs }) => atMs - firstMs < AT_ONCE_MS);
   if (isCollected) {
     findings.push({
       status: "warn",
