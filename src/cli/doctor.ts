@@ -40,9 +40,6 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-/** A vendor's finding; that a model is missing tells which one can be pulled. */
-type ModelFinding = Finding & { missingModel?: string };
-
 async function main(args: string[]): Promise<boolean> {
   const { values } = readArguments(args, OPTIONS, USAGE);
   if (values.help) {
@@ -55,7 +52,7 @@ async function main(args: string[]): Promise<boolean> {
     Deno.env.toObject(),
   );
   const redact = createRedact([...secrets, ...passwordsIn(url?.href ?? "")]);
-  const found = new Map<string, ModelFinding[]>();
+  const found = new Map<string, Finding[]>();
 
   async function look(checks: readonly Check[]): Promise<void> {
     for await (const [title, findings] of runChecks(checks)) {

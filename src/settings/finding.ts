@@ -17,4 +17,6 @@ export interface Finding {
   detail: string;
   /** How to fix it. */
   fix?: string;
+  /** The Ollama model whose absence this tells of; it can be pulled. */
+  missingModel?: string;
 }

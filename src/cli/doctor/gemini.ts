@@ -15,7 +15,8 @@ import {
   shown,
   whyUnreachable,
 } from "./net.ts";
-import { type Context, findings, type Result } from "./result.ts";
+import type { Finding } from "../../settings/finding.ts";
+import { type Context, findings } from "./result.ts";
 
 const { ok, warn, fail } = findings("gemini");
 
@@ -28,7 +29,7 @@ const GET_A_MODEL =
 export async function checkGemini(
   { config, now }: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const { apiKey = "", model, baseUrl } = config.vendors.gemini;
   const wrongShape = judgeKey(apiKey);
   if (wrongShape) return [fail(wrongShape, GET_A_KEY)];
@@ -62,7 +63,7 @@ function judgeKey(key: string): string | undefined {
 }
 
 /** Whether the model is gone or will be: a failure once it is. */
-function judgeEnd(model: string, now: number): Result[] {
+function judgeEnd(model: string, now: number): Finding[] {
   const end = findEnd(model);
   if (end === undefined) return [];
   const [date] = /\d{4}-\d\d-\d\d/.exec(end) ?? [];
@@ -74,7 +75,7 @@ function judgeEnd(model: string, now: number): Result[] {
 function explainRefusal(
   { status, json, text }: Reply,
   model: string,
-): Result {
+): Finding {
   const said = messageOf(json);
   if (text.includes("API_KEY_INVALID") || status === 401) {
     return fail("the API key is not valid", GET_A_KEY);
@@ -125,7 +126,7 @@ function judgeModel(
   >,
   model: string,
   contextTokens: number,
-): Result {
+): Finding {
   if (name === undefined) {
     return fail("what answers is not Gemini", "check GEMINI_BASE_URL");
   }

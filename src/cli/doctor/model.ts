@@ -11,7 +11,8 @@ import {
 } from "../../providers/mod.ts";
 import { checkGemini } from "./gemini.ts";
 import { checkOllama } from "./ollama.ts";
-import { type Check, type Context, findings, type Result } from "./result.ts";
+import type { Finding } from "../../settings/finding.ts";
+import { type Check, type Context, findings } from "./result.ts";
 
 const { ok, warn, skipped } = findings("language model");
 
@@ -25,7 +26,7 @@ const CLOSER_LOOKS: Partial<Record<ProviderName, Check>> = {
 export async function checkModels(
   context: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const { names, why, isStandIn } = await choose(context.config);
   if (names[0] === "echo") {
     const more = names.length > 1
@@ -51,7 +52,7 @@ async function checkEach(
   names: readonly ProviderName[],
   context: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const results = await Promise.all(names.map((name) => {
     if (name === "echo") return [skipped("echo needs nothing")];
     const check = CLOSER_LOOKS[name] ?? checkProvider(name);

@@ -6,12 +6,6 @@
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 
-/** One finding. */
-export interface Result extends Finding {
-  /** The Ollama model whose absence this tells of; it can be pulled. */
-  missingModel?: string;
-}
-
 /** What checks look at. */
 export interface Context {
   /** The settings. */
@@ -24,14 +18,14 @@ export interface Context {
 export type Check = (
   context: Context,
   signal: AbortSignal,
-) => Promise<Result[]>;
+) => Promise<Finding[]>;
 
 /** Makes the findings of one check, which share their title. */
 export function findings(title: string): {
-  ok: (detail: string) => Result;
-  warn: (detail: string, fix: string) => Result;
-  fail: (detail: string, fix: string) => Result;
-  skipped: (detail: string) => Result;
+  ok: (detail: string) => Finding;
+  warn: (detail: string, fix: string) => Finding;
+  fail: (detail: string, fix: string) => Finding;
+  skipped: (detail: string) => Finding;
 } {
   return {
     ok: (detail) => ({ status: "ok", title, detail }),

@@ -4,7 +4,8 @@
  * @module
  */
 import { readConfig } from "../../../src/settings/config.ts";
-import type { Check, Context, Result } from "../../../src/cli/doctor/result.ts";
+import type { Check, Context } from "../../../src/cli/doctor/result.ts";
+import type { Finding } from "../../../src/settings/finding.ts";
 import { deadUrl } from "../../fakes/loopback.ts";
 
 /** What there is to look at, with these settings. Nothing of it is on the network. */
@@ -24,6 +25,6 @@ export function context(
 }
 
 /** Runs a check. */
-export function look(check: Check, of: Context): Promise<Result[]> {
+export function look(check: Check, of: Context): Promise<Finding[]> {
   return check(of, AbortSignal.timeout(20_000));
 }
