@@ -7,7 +7,7 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { ConfigError } from "../settings/config.ts";
 import { explain, printError } from "../server/log.ts";
 
-/** Something that the person who typed the command has to mend. */
+/** Something that the person who typed the command has to fix. */
 export class UsageError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "UsageError";
@@ -44,6 +44,22 @@ export function readArguments<
   } catch (error) {
     throw new UsageError(`${explain(error)}\n\n${usage}`);
   }
+}
+
+/**
+ * Reads the address of a server; without a path, its webhook's is added.
+ *
+ * @throws {UsageError} when it isn't one of http(s)
+ */
+export function readWebhookUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new UsageError(
+      `--url "${text}": not a URL that begins with https:// or http://`,
+    );
+  }
+  if (url.pathname === "/") url.pathname = "/agent";
+  return url;
 }
 
 /** Writes text as it is, without a line's end. */

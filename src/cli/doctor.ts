@@ -1,30 +1,30 @@
 /**
  * `deno task doctor`: looks at everything that a caller's answer depends on,
- * and says how to mend what is wrong.
+ * and says how to fix what is wrong.
  *
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
 import { explain, printError } from "../server/log.ts";
-import { diagnose, diagnoseModels } from "./doctor/mod.ts";
+import type { Finding } from "../settings/finding.ts";
+import { checkDeno } from "./doctor/machine.ts";
+import { type Check, listChecks, MODELS, runChecks } from "./doctor/mod.ts";
 import { createProgress } from "./doctor/progress.ts";
-import { pull, PullError } from "./doctor/pull.ts";
-import type { Result, Status } from "./doctor/result.ts";
+import { pull } from "./doctor/pull.ts";
+import { createRedact, passwordsIn } from "./doctor/redact.ts";
 import { checkSettings } from "./doctor/settings.ts";
-import { PROVIDERS } from "../providers/mod.ts";
 import {
   oneLine,
   print,
-  printable,
   printableJson,
   readArguments,
+  readWebhookUrl,
   run,
-  UsageError,
 } from "./_terminal.ts";
 
 const USAGE =
-  `Looks at the settings, the clock, the disk, the port, the language model and
-Layercode, and says how to mend what is wrong. Exits with 1 if anything is.
+  `Looks at the settings, the conversations' store, the port, the language model
+and Layercode, and says how to fix what is wrong. Exits with 1 if anything is.
 
   deno task doctor
 
@@ -33,100 +33,99 @@ Layercode, and says how to mend what is wrong. Exits with 1 if anything is.
   --json        one JSON document instead of text
 `;
 
+const OPTIONS = {
+  url: { type: "string" },
+  pull: { type: "boolean" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+async function main(args: string[]): Promise<boolean> {
+  const { values } = readArguments(args, OPTIONS, USAGE);
+  if (values.help) {
+    print(USAGE);
+    return true;
+  }
+  const { json = false } = values;
+  const url = values.url === undefined ? undefined : readWebhookUrl(values.url);
+  const { results, config, secrets } = await checkSettings(
+    Deno.env.toObject(),
+  );
+  const redact = createRedact([...secrets, ...passwordsIn(url?.href ?? "")]);
+  const found = new Map<string, Finding[]>();
+
+  async function look(checks: readonly Check[]): Promise<void> {
+    for await (const [title, findings] of runChecks(checks)) {
+      found.set(title, findings);
+      if (!json) findings.map(redact).forEach(printFinding);
+    }
+  }
+
+  if (!json) print(`Parley ${deno.version}\n\n`);
+  const canBeUsed = results.every(({ status }) => status !== "fail");
+  const basics = [checkDeno(Deno.version.deno), ...results];
+  if (!canBeUsed) basics.push(NOT_LOOKED_AT);
+  const checks = config && canBeUsed ? listChecks(config, url) : [];
+  await look([
+    { title: "settings", look: () => Promise.resolve(basics) },
+    ...checks,
+  ]);
+
+  const missing = [...found.values()].flat()
+    .find(({ missingModel }) => missingModel)?.missingModel;
+  if (config && missing && (values.pull || (!json && offer(missing)))) {
+    if (await pullModel(config.vendors.ollama.host, missing)) {
+      await look(checks.filter(({ title }) => title === MODELS));
+    }
+  }
+  return sumUp([...found.values()].flat().map(redact), json);
+}
+
+const NOT_LOOKED_AT: Finding = {
+  status: "skipped",
+  title: "all else",
+  detail: "not looked at, since settings can't be used",
+};
+
 /** Marks, and the colours of a terminal. */
-const MARKS: Record<Status, [string, number]> = {
+const MARKS: Record<Finding["status"], [mark: string, colour: number]> = {
   ok: ["✓", 32],
   warn: ["!", 33],
   fail: ["✗", 31],
   skipped: ["–", 2],
 };
 
-async function main(args: string[]): Promise<boolean> {
-  const { values } = readArguments(args, {
-    url: { type: "string" },
-    pull: { type: "boolean" },
-    json: { type: "boolean" },
-    help: { type: "boolean", short: "h" },
-  }, USAGE);
-  if (values.help) {
-    print(USAGE);
-    return true;
-  }
-  const { json = false } = values;
-  const { version } = deno;
-  const url = readUrl(values.url);
-  const patient = {
-    version,
-    now: Date.now,
-    ...(url ? { publicUrl: url } : {}),
-  };
-  const settings = await checkSettings(Deno.env.toObject());
-  if (!json) print(`Parley ${version}\n\n`);
-  let results: Result[] = [];
-  for await (const result of diagnose(settings, patient)) {
-    results.push(result);
-    if (!json) printResult(result);
-  }
-
-  const missing = results.find(({ missingModel }) => missingModel)
-    ?.missingModel;
-  const { config } = settings;
-  if (config && missing && (values.pull || (!json && offer(missing)))) {
-    if (await fetchModel(config.vendors.ollama.host, missing)) {
-      const again = await Array.fromAsync(diagnoseModels(settings, patient));
-      if (!json) again.forEach(printResult);
-      results = [...results.filter((it) => !isAboutModels(it)), ...again];
-    }
-  }
-  sumUp(results, version, json);
-  return results.every(({ status }) => status !== "fail");
-}
-
-function readUrl(text: string | undefined): URL | undefined {
-  if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(`--url "${text}": must begin with https://`);
-  }
-  if (url.pathname === "/") url.pathname = "/agent";
-  return url;
-}
-
-function isAboutModels({ title }: Result): boolean {
-  return title === "language model" || title in PROVIDERS;
-}
-
-function printResult({ status, title, detail, mend }: Result): void {
+function printFinding({ status, title, detail, fix }: Finding): void {
   const [mark, colour] = MARKS[status];
-  print(`${paint(mark, colour)} ${title}: ${brief(detail)}\n`);
-  if (mend !== undefined) print(`    → ${brief(mend)}\n`);
+  const painted = Deno.stdout.isTerminal() && !Deno.noColor
+    ? `\x1b[${colour}m${mark}\x1b[0m`
+    : mark;
+  print(`${painted} ${title}: ${brief(detail)}\n`);
+  if (fix !== undefined) print(`    → ${brief(fix)}\n`);
 }
 
-/** Part of it may come from elsewhere: no orders to the terminal, no novels. */
+/** Part of a text may come from elsewhere: it gives no orders to the terminal, and has an end. */
 function brief(text: string): string {
   return oneLine(text).slice(0, 500);
 }
 
-function paint(text: string, colour: number): string {
-  return Deno.stdout.isTerminal() && !Deno.noColor
-    ? `\x1b[${colour}m${text}\x1b[0m`
-    : text;
-}
-
-function sumUp(results: Result[], version: string, json: boolean): void {
+/** Prints what it comes to. Returns whether nothing is to be fixed. */
+function sumUp(findings: Finding[], json: boolean): boolean {
   const counts = { ok: 0, warn: 0, fail: 0, skipped: 0 };
-  for (const { status } of results) counts[status]++;
+  for (const { status } of findings) counts[status]++;
+  const ok = counts.fail === 0;
   if (json) {
-    const document = { ok: counts.fail === 0, version, counts, results };
-    return print(`${printableJson(document, 2)}\n`);
+    const { version } = deno;
+    const document = { ok, version, counts, results: findings };
+    print(`${printableJson(document, 2)}\n`);
+    return ok;
   }
-  const warnings = counts.warn === 0 ? "" : `, ${counts.warn} to think about`;
-  const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} not checked`;
   print(
-    counts.fail === 0
-      ? `\nNothing to mend${warnings}${skipped}\n`
-      : `\n${counts.fail} to mend${warnings}${skipped}\n`,
+    `\n${ok ? "Nothing" : counts.fail} to fix` +
+      (counts.warn === 0 ? "" : `, ${counts.warn} to think about`) +
+      (counts.skipped === 0 ? "" : `, ${counts.skipped} not checked`) + "\n",
   );
+  return ok;
 }
 
 /** Asks, where there is somebody to ask. */
@@ -135,42 +134,20 @@ function offer(model: string): boolean {
   return /^y(es)?$/i.test(prompt(`\nPull ${model} now (y/N)?`) ?? "");
 }
 
-/** Pulls a model, until it is there or Ctrl+C. Progress is no result: it goes to stderr. */
-async function fetchModel(host: string, model: string): Promise<boolean> {
-  const isTerminal = Deno.stderr.isTerminal();
-  const encoder = new TextEncoder();
-  const progress = createProgress({
-    isTerminal,
-    // A terminal that doesn't know its size says 0.
-    columns: isTerminal && Deno.consoleSize().columns || 80,
-    write: (text) => Deno.stderr.writeSync(encoder.encode(text)),
-    now: () => performance.now(),
-  });
-  const leave = new AbortController();
-  const stop = () => leave.abort(new PullError(STOPPED));
-  Deno.addSignalListener("SIGINT", stop);
+/** Pulls a model. What was fetched before Ctrl+C is not fetched again the next time. */
+async function pullModel(host: string, model: string): Promise<boolean> {
   printError(`\nPulling ${model}; Ctrl+C stops`);
+  const showProgress = createProgress();
   try {
-    for await (const step of pull(host, model, leave.signal)) {
-      progress.draw({ ...step, status: printable(step.status) });
-    }
-    progress.end();
+    const { signal } = new AbortController();
+    for await (const step of pull(host, model, signal)) showProgress(step);
+    printError("");
     return true;
   } catch (error) {
-    progress.end();
-    printError(`Not pulled: ${brief(explainTop(error))}`);
+    const why = error instanceof Error ? error.message : explain(error);
+    printError(`\nNot pulled: ${brief(why)}`);
     return false;
-  } finally {
-    Deno.removeSignalListener("SIGINT", stop);
   }
-}
-
-const STOPPED =
-  "stopped. What was fetched is kept: pulling again goes on there";
-
-/** A cause would say the same again, in others' words. */
-function explainTop(error: unknown): string {
-  return error instanceof PullError ? error.message : explain(error);
 }
 
 if (import.meta.main) await run(main);

@@ -6,14 +6,12 @@
  */
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
+import { newId, readAnswer, sendEvent } from "../platforms/layercode/client.ts";
+import { explain, printError } from "../server/log.ts";
 import { readConfig } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
-import { readStart, shown } from "./doctor/net.ts";
-import { findRedirect } from "./doctor/tunnel.ts";
-import { newId, sendEvent } from "../platforms/layercode/client.ts";
-import { explain, printError } from "../server/log.ts";
 import { readKeptSecret } from "../settings/secret.ts";
-import { createPatience, follow, type Outcome, toCaption } from "./_outcome.ts";
+import { type Figures, toCaption } from "./_caption.ts";
 import {
   dim,
   oneLine,
@@ -21,6 +19,7 @@ import {
   printable,
   printableJson,
   readArguments,
+  readWebhookUrl,
   run,
   UsageError,
 } from "./_terminal.ts";
@@ -48,7 +47,7 @@ const OPTIONS = {
 } as const;
 
 /** What one run talks to. */
-interface Line {
+interface Connection {
   url: string;
   secret: string;
   conversationId: string;
@@ -57,13 +56,28 @@ interface Line {
   json: boolean;
 }
 
+/** What came of a turn, as `--json` prints it besides ids and {@linkcode Figures}. */
+interface Outcome extends Figures {
+  /** All that was said. */
+  text: string;
+  /** Every `response.data`. */
+  data: unknown[];
+  /** As measured here, the network included. */
+  first_word_ms?: number | undefined;
+  total_ms: number;
+  /** `complete`, `failed`; `broken` when the answer had no end. */
+  status: string;
+  /** Why it is `broken`. */
+  reason?: string;
+}
+
 async function main(args: string[]): Promise<boolean> {
   const { values, positionals } = readArguments(args, OPTIONS, USAGE);
   if (values.help) {
     print(USAGE);
     return true;
   }
-  const line: Line = {
+  const connection: Connection = {
     ...await findServer(values),
     conversationId: values.conversation ?? newId("conv"),
     sessionId: newId("sess"),
@@ -72,12 +86,12 @@ async function main(args: string[]): Promise<boolean> {
   const text = positionals.join(" ");
   const event = values.event ?? "message";
   if (event === "message" && positionals.length === 0) {
-    return await converse(line);
+    return await converse(connection);
   }
   if (event === "message" && text.trim() === "") {
     throw new UsageError("There are no words in the text");
   }
-  return await send(line, makeEvent(event, text));
+  return await send(connection, makeEvent(event, text));
 }
 
 async function findServer(
@@ -92,32 +106,21 @@ async function findServer(
       "No webhook secret: start the server first (deno task start), or give --secret",
     );
   }
-  const text = given.url ?? `http://127.0.0.1:${config.port}`;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(
-      `--url "${text}": not a URL that begins with http:// or https://`,
-    );
-  }
-  if (url.pathname === "/") url.pathname = "/agent";
+  const url = readWebhookUrl(given.url ?? `http://127.0.0.1:${config.port}`);
   return { url: url.href, secret };
 }
 
-function makeEvent(event: string, text: string): Record<string, unknown> {
+function makeEvent(type: string, text: string): Record<string, unknown> {
   const turn_id = newId("turn");
-  switch (event) {
-    case "message":
-      return { type: event, turn_id, text };
-    case "session.start":
-      return { type: event, turn_id };
+  switch (type) {
     case "data":
-      return { type: event, turn_id, data: parseData(text) };
+      return { type, turn_id, data: parseData(text) };
     case "session.update":
-      return { type: event, recording_status: "completed" };
+      return { type, recording_status: "completed" };
     case "session.end":
-      return { type: event, duration: null, transcript: [] };
+      return { type, duration: null, transcript: [] };
     default:
-      return { type: event, turn_id, text };
+      return { type, turn_id, text };
   }
 }
 
@@ -129,21 +132,26 @@ function parseData(text: string): unknown {
   }
 }
 
-/** One turn after another, welcome first. */
-async function converse(line: Line): Promise<boolean> {
-  const prompt = line.json || !Deno.stdin.isTerminal() ? "" : "> ";
-  let fine = await send(line, makeEvent("session.start", ""));
-  if (!fine) return false;
+/** Takes one turn after another, the welcome first. */
+async function converse(connection: Connection): Promise<boolean> {
+  const { json } = connection;
+  const prompt = json || !Deno.stdin.isTerminal() ? "" : "> ";
+  let isComplete = await send(connection, makeEvent("session.start", ""));
+  if (!isComplete) return false;
   print(prompt);
   for await (const text of createInterface({ input: stdin })) {
     if (text.trim() !== "") {
-      fine = await send(line, makeEvent("message", text.trim())) && fine;
+      const event = makeEvent("message", text.trim());
+      isComplete = await send(connection, event) && isComplete;
     }
     print(prompt);
   }
-  if (!line.json) print("\n");
-  return fine;
+  if (!json) print("\n");
+  return isComplete;
 }
+
+/** How long an answer may take in all: a large model on a small machine is slow. */
+const TIMEOUT_MS = 600_000;
 
 /**
  * Sends one event and prints the answer as it comes.
@@ -151,69 +159,111 @@ async function converse(line: Line): Promise<boolean> {
  * @returns whether it was answered whole
  */
 async function send(
-  line: Line,
+  connection: Connection,
   fields: Record<string, unknown>,
 ): Promise<boolean> {
   const startedAt = performance.now();
+  const { url, conversationId, sessionId, json } = connection;
   const event = {
-    session_id: line.sessionId,
-    conversation_id: line.conversationId,
+    session_id: sessionId,
+    conversation_id: conversationId,
     ...fields,
   };
-  using patience = createPatience();
-  const client = { ...line, withDetails: true };
-  const response = await sendEvent(event, client, patience.signal)
-    .catch((error) => {
-      throw new UsageError(
-        `Cannot reach ${shown(line.url)}: ${
-          explain(error)
-        }\nIs the server running? deno task start`,
-      );
-    });
+  const client = { ...connection, withDetails: true };
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const response = await sendEvent(event, client, signal).catch((error) => {
+    throw new UsageError(
+      `Cannot reach ${url}: ${explain(error)}\n` +
+        "Is the server running? deno task start",
+    );
+  });
   const type = response.headers.get("content-type") ?? "";
   if (!type.startsWith("text/event-stream")) {
-    return await printPlain(response, line.url);
+    return await printPlain(response, url);
   }
-  const outcome: Outcome = {
-    conversation_id: line.conversationId,
-    turn_id: String(fields.turn_id),
-    text: "",
-    data: [],
-    total_ms: 0,
-    status: "broken",
-  };
-  const show = line.json ? () => {} : print;
-  const error = await follow(response, outcome, { startedAt, patience, show });
-  if (line.json) print(`${printableJson(outcome)}\n`);
-  else print(`\n${dim(`(${toCaption(outcome)})`)}\n`);
-  if (outcome.status === "broken") {
-    const why = error === undefined ? "no response.end came" : explain(error);
-    printError(`The answer broke off: ${oneLine(why)}`);
+  const show = json ? () => {} : print;
+  const outcome = await follow(response, startedAt, show);
+  const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
+  if (json) print(`${printableJson({ ...ids, ...outcome })}\n`);
+  else print(`\n${dim(`(${toLine(outcome, conversationId)})`)}\n`);
+  if (outcome.reason !== undefined) {
+    printError(`The answer broke off: ${oneLine(outcome.reason)}`);
   }
   return outcome.status === "complete";
+}
+
+/**
+ * Reads an answer to its end.
+ *
+ * @param show takes what a person is to see, as it comes
+ */
+async function follow(
+  response: Response,
+  startedAt: number,
+  show: (text: string) => void,
+): Promise<Outcome> {
+  const elapsed = () => Math.round(performance.now() - startedAt);
+  const outcome: Outcome = { text: "", data: [], total_ms: 0, status: "" };
+  let reason: string | undefined = "no response.end came";
+  try {
+    for await (const { type, content, ...details } of readAnswer(response)) {
+      switch (type) {
+        case "response.tts":
+          outcome.first_word_ms ??= elapsed();
+          outcome.text += content;
+          show(printable(String(content)));
+          break;
+        case "response.data":
+          outcome.data.push(content);
+          show(`\n[data] ${printableJson(content)}\n`);
+          break;
+        case "parley.turn":
+          // Times are told as they were measured here.
+          Object.assign(outcome, details, { first_words_ms: undefined });
+          break;
+        case "response.end":
+          outcome.total_ms = elapsed();
+          reason = undefined;
+          break;
+      }
+    }
+  } catch (error) {
+    // After response.end, what happens to the connection matters to nobody.
+    if (reason !== undefined) reason = explain(error);
+  }
+  if (reason === undefined) {
+    return { ...outcome, status: outcome.status || "complete" };
+  }
+  return { ...outcome, total_ms: elapsed(), status: "broken", reason };
+}
+
+/** An outcome in one line. */
+function toLine(outcome: Outcome, conversationId: string): string {
+  const { status, first_word_ms } = outcome;
+  return oneLine([
+    ...(first_word_ms === undefined ? ["no words"] : []),
+    ...toCaption({ ...outcome, first_words_ms: first_word_ms }),
+    ...(status === "complete" ? [] : [status]),
+    `conversation ${conversationId}`,
+  ].join(", "));
 }
 
 /** Prints what isn't a stream: Parley's JSON, or whatever else answers there. */
 async function printPlain(response: Response, url: string): Promise<boolean> {
   const { status, headers, ok } = response;
-  const text = printable((await readStart(response)).trim());
-  const redirect = findRedirect({ status, headers, text }, new URL(url));
-  if (redirect) {
-    printError(`${oneLine(redirect.detail)}. Give --url that address`);
-    return false;
+  const text = printable((await response.text()).trim());
+  if (/^application\/json\b/.test(headers.get("content-type") ?? "")) {
+    print(`${text}\n`);
+    return ok;
   }
-  const isJson = /^application\/json\b/.test(headers.get("content-type") ?? "");
-  if (isJson) print(`${text}\n`);
-  else {
-    printError(
-      `${
-        shown(url)
-      } is not Parley's webhook: it answered with status ${status}${
-        text && `: ${oneLine(text).slice(0, 300)}`
-      }`,
-    );
-  }
-  return ok && isJson;
+  const location = headers.get("location");
+  printError(oneLine(
+    location !== null
+      ? `${url} redirects (${status}) to ${location}: give --url that address`
+      : `${url} is not Parley's webhook: it answered with status ${status}` +
+        (text && `: ${text.slice(0, 300)}`),
+  ));
+  return false;
 }
 
 if (import.meta.main) await run(main);

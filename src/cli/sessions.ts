@@ -6,7 +6,6 @@
  */
 import { readConfig } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
-import { toEnding, toUsage } from "../web/figures.js";
 import { createLog, printError } from "../server/log.ts";
 import {
   type SessionDocument,
@@ -15,6 +14,7 @@ import {
 } from "../sessions/document.ts";
 import { createStore } from "../sessions/mod.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
+import { toCaption } from "./_caption.ts";
 import {
   oneLine,
   print,
@@ -27,7 +27,7 @@ import {
 
 const USAGE = `The conversations that Parley keeps.
 
-  deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE}), --all
+  deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE})
   deno task sessions show ID      what was said, with timings
   deno task sessions export ID    one JSON document
   deno task sessions delete ID    forgets it
@@ -35,7 +35,6 @@ const USAGE = `The conversations that Parley keeps.
 
 const OPTIONS = {
   limit: { type: "string" },
-  all: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -53,7 +52,7 @@ async function main(args: string[]): Promise<boolean> {
   if (rest.length > 0) throw new UsageError(`Too many words\n\n${USAGE}`);
   switch (command) {
     case "list":
-      await list(store, values.all ? Infinity : toLimit(values.limit));
+      await list(store, toLimit(values.limit));
       break;
     case "show":
       print(toText(await find(store, id)));
@@ -79,8 +78,8 @@ function toLimit(text = `${PAGE_SIZE}`): number {
   throw new UsageError(`--limit ${text}: must be a whole number from 1`);
 }
 
-async function list(store: SessionStore, most: number): Promise<void> {
-  let left = most;
+async function list(store: SessionStore, limit: number): Promise<void> {
+  let left = limit;
   let cursor: string | undefined;
   do {
     const page = await store.list({
@@ -93,8 +92,10 @@ async function list(store: SessionStore, most: number): Promise<void> {
     left -= page.sessions.length;
     cursor = page.cursor;
   } while (cursor !== undefined && left > 0);
-  if (left === most) printError("No conversation is kept yet");
-  else if (cursor !== undefined) printError("… and more: --all shows them");
+  if (left === limit) printError("No conversation is kept yet");
+  else if (cursor !== undefined) {
+    printError("… and more: --limit N shows N of them");
+  }
 }
 
 async function find(
@@ -131,7 +132,8 @@ function toText({ id, turns, memories }: SessionDocument): string {
 }
 
 function toParagraph(turn: TurnDocument): string {
-  const lines = [`${toTime(turn.at)}  ${toCaption(turn)}`];
+  const caption = oneLine([turn.status, ...toCaption(turn)].join(", "));
+  const lines = [`${toTime(turn.at)}  ${caption}`];
   if (turn.user !== undefined) lines.push(`  Caller: ${indent(turn.user)}`);
   for (const { name, arguments: given, result } of turn.tool_calls ?? []) {
     const outcome = result === undefined ? "" : ` → ${printableJson(result)}`;
@@ -145,22 +147,6 @@ function toParagraph(turn: TurnDocument): string {
 /** Words of several lines, none of which passes for another's. */
 function indent(text: string): string {
   return printable(text).replaceAll("\n", "\n          ");
-}
-
-function toCaption(turn: TurnDocument): string {
-  const { status, provider, model, first_words_ms, total_ms } = turn;
-  return oneLine([
-    status,
-    ...(provider
-      ? [provider === model ? provider : `${provider} ${model}`]
-      : []),
-    ...(first_words_ms === undefined
-      ? []
-      : [`first word ${first_words_ms} ms`]),
-    ...(total_ms === undefined ? [] : [`total ${total_ms} ms`]),
-    ...toUsage(turn),
-    ...toEnding(turn),
-  ].join(", "));
 }
 
 function toTime(iso: string): string {

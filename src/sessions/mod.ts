@@ -5,7 +5,8 @@
  * @module
  */
 import type { Config } from "../settings/config.ts";
-import type { Log } from "../server/log.ts";
+import { explain, type Log } from "../server/log.ts";
+import type { Finding } from "../settings/finding.ts";
 import { MB } from "./_cache.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";
@@ -46,4 +47,27 @@ export function createStore(config: Config, log: Log): SessionStore {
     case "postgres":
       return createPostgresStore({ ...choice, cacheBytes, onBadRecord });
   }
+}
+
+/** What `deno task doctor` says of a store: whether it can be written. */
+export async function diagnoseStore(store: SessionStore): Promise<Finding> {
+  const title = "session store";
+  try {
+    await store.check();
+    return { status: "ok", title, detail: `${store.name} can be written` };
+  } catch (error) {
+    const detail = explain(error);
+    return { status: "fail", title, detail, fix: toFix(store.name, detail) };
+  } finally {
+    await store.close();
+  }
+}
+
+function toFix(name: string, detail: string): string {
+  if (name !== "file") {
+    return "check SESSION_STORE: is the database running, and may it be written with this address?";
+  }
+  return /no space|disk full|not enough space|quota/i.test(detail)
+    ? "make room (df -h shows how full the disk is), or set DATA_DIR to a folder on another disk"
+    : "set DATA_DIR to a folder that the user who runs Parley may write; in Docker, a volume of theirs, without :ro";
 }

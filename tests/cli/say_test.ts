@@ -105,7 +105,7 @@ Deno.test("say.ts tells how much of the prompt was read before", async () => {
   assertObjectMatch(JSON.parse(json.stdout), { cached_tokens: 2_048 });
 });
 
-Deno.test("say.ts exits with 1 and says what to mend", async () => {
+Deno.test("say.ts exits with 1 and says what to fix", async () => {
   await using server = await startServer();
   const folder = await Deno.makeTempDir();
   try {

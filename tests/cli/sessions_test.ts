@@ -31,7 +31,7 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
     assertEquals(list.stdout.includes("\x1b"), false);
     const two = await sessions("list", "--limit", "2");
     assertEquals(two.stdout.trim().split("\n").length, 2);
-    assertStringIncludes(two.stderr, "--all");
+    assertStringIncludes(two.stderr, "--limit N shows");
 
     const shown = await sessions("show", "Odd id/é");
     assertStringIncludes(shown.stdout, "Caller: Hello");
@@ -97,7 +97,7 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
   }
 });
 
-Deno.test("sessions.ts exits with 1 and says what to mend", async () => {
+Deno.test("sessions.ts exits with 1 and says what to fix", async () => {
   const folder = await Deno.makeTempDir();
   const cases: [string[], string][] = [
     [["show"], "Which one?"],

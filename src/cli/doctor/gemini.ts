@@ -8,9 +8,15 @@
  */
 import { DEFAULT_GEMINI_MODEL } from "../../providers/gemini.ts";
 import { findEnd } from "../../providers/_gemini_wire.ts";
-import { ask, type Reply, shown, whyUnreachable } from "./net.ts";
-import { findings, type Patient, type Result } from "./result.ts";
-import { looksLikeExample } from "./secret.ts";
+import {
+  ask,
+  looksLikeExample,
+  type Reply,
+  shown,
+  whyUnreachable,
+} from "./net.ts";
+import type { Finding } from "../../settings/finding.ts";
+import { type Context, findings } from "./result.ts";
 
 const { ok, warn, fail } = findings("gemini");
 
@@ -21,9 +27,9 @@ const GET_A_MODEL =
 
 /** Looks at the key, the model and how long there will be that model. */
 export async function checkGemini(
-  { config, now }: Patient,
+  { config, now }: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const { apiKey = "", model, baseUrl } = config.vendors.gemini;
   const wrongShape = judgeKey(apiKey);
   if (wrongShape) return [fail(wrongShape, GET_A_KEY)];
@@ -57,7 +63,7 @@ function judgeKey(key: string): string | undefined {
 }
 
 /** Whether the model is gone or will be: a failure once it is. */
-function judgeEnd(model: string, now: number): Result[] {
+function judgeEnd(model: string, now: number): Finding[] {
   const end = findEnd(model);
   if (end === undefined) return [];
   const [date] = /\d{4}-\d\d-\d\d/.exec(end) ?? [];
@@ -69,7 +75,7 @@ function judgeEnd(model: string, now: number): Result[] {
 function explainRefusal(
   { status, json, text }: Reply,
   model: string,
-): Result {
+): Finding {
   const said = messageOf(json);
   if (text.includes("API_KEY_INVALID") || status === 401) {
     return fail("the API key is not valid", GET_A_KEY);
@@ -120,7 +126,7 @@ function judgeModel(
   >,
   model: string,
   contextTokens: number,
-): Result {
+): Finding {
   if (name === undefined) {
     return fail("what answers is not Gemini", "check GEMINI_BASE_URL");
   }

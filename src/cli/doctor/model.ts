@@ -11,7 +11,8 @@ import {
 } from "../../providers/mod.ts";
 import { checkGemini } from "./gemini.ts";
 import { checkOllama } from "./ollama.ts";
-import { type Check, findings, type Patient, type Result } from "./result.ts";
+import type { Finding } from "../../settings/finding.ts";
+import { type Check, type Context, findings } from "./result.ts";
 
 const { ok, warn, skipped } = findings("language model");
 
@@ -23,13 +24,13 @@ const CLOSER_LOOKS: Partial<Record<ProviderName, Check>> = {
 
 /** Looks at each provider that the server would choose. */
 export async function checkModels(
-  patient: Patient,
+  context: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
-  const { names, why, isStandIn } = await choose(patient.config);
+): Promise<Finding[]> {
+  const { names, why, isStandIn } = await choose(context.config);
   if (names[0] === "echo") {
     const more = names.length > 1
-      ? await checkEach(names.slice(1), patient, signal)
+      ? await checkEach(names.slice(1), context, signal)
       : [];
     return [
       warn(
@@ -43,19 +44,19 @@ export async function checkModels(
   }
   return [
     ok(`${names.join(", then ")}, since ${why}`),
-    ...await checkEach(names, patient, signal),
+    ...await checkEach(names, context, signal),
   ];
 }
 
 async function checkEach(
   names: readonly ProviderName[],
-  patient: Patient,
+  context: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const results = await Promise.all(names.map((name) => {
     if (name === "echo") return [skipped("echo needs nothing")];
     const check = CLOSER_LOOKS[name] ?? checkProvider(name);
-    return check(patient, signal);
+    return check(context, signal);
   }));
   return results.flat();
 }

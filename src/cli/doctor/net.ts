@@ -16,10 +16,6 @@ export interface Reply {
   text: string;
   /** The body as JSON; an empty object where it is none. */
   json: Record<string, unknown>;
-  /** When the question was sent, in milliseconds since 1970. */
-  sentAt: number;
-  /** When the headers had come. */
-  receivedAt: number;
 }
 
 /** The most of a body that is read. */
@@ -35,12 +31,10 @@ export async function ask(
   url: string | URL,
   init: RequestInit & { signal: AbortSignal },
 ): Promise<Reply> {
-  const sentAt = Date.now();
   const response = await fetch(url, { ...init, redirect: "manual" });
-  const receivedAt = Date.now();
   const text = await readStart(response);
   const { status, headers } = response;
-  return { status, headers, text, json: toObject(text), sentAt, receivedAt };
+  return { status, headers, text, json: toObject(text) };
 }
 
 /** The beginning of a body; whoever answers may go on for ever. */
@@ -108,24 +102,8 @@ export function shown(address: string | URL): string {
   return url.href.replace(/\/$/, "");
 }
 
-/** How far a clock is off, by the `date` of an answer: positive when ours is ahead. */
-export interface ClockDifference {
-  /** In seconds. */
-  seconds: number;
-  /** Half of the question's way there and back, and of the second that `date` is rounded to. */
-  uncertaintySeconds: number;
-}
-
-/** Compares our clock with an answer's `date`; `undefined` where it has none. */
-export function compareClocks(reply: Reply): ClockDifference | undefined {
-  const date = Date.parse(reply.headers.get("date") ?? "");
-  if (Number.isNaN(date)) return undefined;
-  // A cache's answer is as old as it says.
-  const age = Number(reply.headers.get("age") ?? 0) * 1000 || 0;
-  const theirs = date + age + 500;
-  const ours = (reply.sentAt + reply.receivedAt) / 2;
-  return {
-    seconds: (ours - theirs) / 1000,
-    uncertaintySeconds: (reply.receivedAt - reply.sentAt) / 2000 + 0.5,
-  };
+/** Whether a value is what examples put where a secret belongs. */
+export function looksLikeExample(value: string): boolean {
+  return /^(your|my|change|replace|insert|example|placeholder|todo|secret$|x{3}|\.{3}|…|<)/i
+    .test(value);
 }

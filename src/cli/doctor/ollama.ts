@@ -9,15 +9,16 @@ import { createLog, explain } from "../../server/log.ts";
 import { createOllama, DEFAULT_OLLAMA_MODEL } from "../../providers/ollama.ts";
 import { ProviderError } from "../../providers/provider.ts";
 import { ask, type Reply, shown, toObject, whyUnreachable } from "./net.ts";
-import { findings, type Patient, type Result } from "./result.ts";
+import type { Finding } from "../../settings/finding.ts";
+import { type Context, findings } from "./result.ts";
 
 const { ok, warn, fail } = findings("ollama");
 
 /** Looks at the server, then at the model. */
 export async function checkOllama(
-  { config }: Patient,
+  { config }: Context,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const { host } = config.vendors.ollama;
   let reply: Reply;
   try {
@@ -58,17 +59,17 @@ export async function checkOllama(
   return [server, ...await checkModel(host, model, contextTokens, signal)];
 }
 
-function explainModel(error: unknown, model: string): Result {
+function explainModel(error: unknown, model: string): Finding {
   const known = error instanceof ProviderError ? error : undefined;
   const isMissing = known?.status === 404 ||
     (known?.status === undefined && known?.retryable === false);
   if (!isMissing) {
     return fail(explain(error), "look at Ollama's own log");
   }
-  const mend = `ollama pull ${model}, or deno task doctor --pull` +
+  const fix = `ollama pull ${model}, or deno task doctor --pull` +
     (model === DEFAULT_OLLAMA_MODEL ? "" : "; or check OLLAMA_MODEL");
   return {
-    ...fail(`model "${model}" is not pulled`, mend),
+    ...fail(`model "${model}" is not pulled`, fix),
     missingModel: model,
   };
 }
@@ -79,7 +80,7 @@ async function checkModel(
   model: string,
   contextTokens: number,
   signal: AbortSignal,
-): Promise<Result[]> {
+): Promise<Finding[]> {
   const [{ json: about }, { json: memory }] = await Promise.all([
     ask(`${host}/api/show`, {
       method: "POST",
@@ -99,7 +100,7 @@ async function checkModel(
       ),
     ];
   }
-  const results: Result[] = [];
+  const results: Finding[] = [];
   if (about.remote_host || about.remote_model) {
     results.push(warn(
       `model "${model}" runs in Ollama's cloud: what callers say leaves this machine`,
@@ -127,7 +128,7 @@ async function checkModel(
 function describeMemory(
   model: string,
   { models }: Record<string, unknown>,
-): Result {
+): Finding {
   const list: unknown[] = Array.isArray(models) ? models : [];
   const entry = list.map((item) => toObject(JSON.stringify(item)))
     .find(({ name }) => name === model || name === `${model}:latest`);

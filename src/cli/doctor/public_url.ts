@@ -1,210 +1,198 @@
 /**
- * Whether Layercode would reach this server at its public address: asks who
- * answers there, then has a turn, signed as Layercode signs.
+ * Has a turn with the server at its public address, signed as Layercode signs,
+ * and says what stands in the way: a tunnel that is gone, a proxy that
+ * redirects or collects the answer, another secret.
  *
  * @module
  */
 import {
+  type AnswerEvent,
   newId,
   readAnswer,
   sendEvent,
 } from "../../platforms/layercode/client.ts";
-import { readKeptSecret } from "../../settings/secret.ts";
-import { judgeClock } from "./clock.ts";
-import {
-  ask,
-  compareClocks,
-  isTimeout,
-  readStart,
-  type Reply,
-  shown,
-  whyUnreachable,
-} from "./net.ts";
-import { findings, type Patient, type Result } from "./result.ts";
-import { findRunning, toRunning } from "./running.ts";
-import { explainRefusal, findRedirect, findTunnelPage } from "./tunnel.ts";
+import { explain } from "../../server/log.ts";
+import type { Finding } from "../../settings/finding.ts";
 
-const { ok, warn, fail, skipped } = findings("public URL");
+const TITLE = "public URL";
 
-/** How long an answer must take for its pieces' times to tell something. */
-const TELLING_MS = 1_000;
-
-/** Pieces this close together came at once. */
-const AT_ONCE_MS = 50;
-
-/** Tries the public address, where one was given. */
+/**
+ * Tries the public address.
+ *
+ * @param secret to sign with; the server at the address must know it
+ * @param signal ends the turn; a model may take its time
+ */
 export async function checkPublicUrl(
-  patient: Patient,
-  signal: AbortSignal,
-): Promise<Result[]> {
-  const { publicUrl: url, config } = patient;
-  if (url === undefined) {
-    return [skipped("--url https://… sends a turn through your tunnel")];
-  }
-  const results = judgeScheme(url);
-  let health: Reply;
-  try {
-    health = await ask(healthOf(url), { signal });
-  } catch (error) {
-    return [...results, explainUnreachable(error, url)];
-  }
-  const obstacle = findRedirect(health, healthOf(url)) ??
-    findTunnelPage(health);
-  if (obstacle) return [...results, fail(obstacle.detail, obstacle.mend)];
-  results.push(...await identify(health, patient, signal));
-  const difference = compareClocks(health);
-  const clock = difference && judgeClock(difference, url.host);
-  if (clock && clock.status !== "ok") results.push(clock);
-
-  const secret = config.webhookSecrets[0] ??
-    await readKeptSecret(config.dataDir);
-  if (secret === undefined) {
-    return [
-      ...results,
-      fail(
-        "no turn was sent: there is no webhook secret to sign it with",
-        "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
-      ),
-    ];
-  }
-  return [...results, ...await takeTurn(url, secret, patient, signal)];
-}
-
-function judgeScheme(url: URL): Result[] {
-  const isLocal = /^(localhost|127\.|\[::1\])/.test(url.hostname);
-  if (url.protocol === "https:" || isLocal) return [];
-  return [
-    warn(
-      `${shown(url)} is not encrypted: what callers say can be read on the way`,
-      "use https://",
-    ),
-  ];
-}
-
-/** `/health` beside the webhook. */
-function healthOf(url: URL): URL {
-  return new URL(
-    url.pathname.replace(/(\/api)?\/[^/]*\/?$/, "") + "/health",
-    url,
-  );
-}
-
-function explainUnreachable(error: unknown, url: URL): Result {
-  const why = whyUnreachable(error);
-  const mend = /name/.test(why)
-    ? "check the spelling; a tunnel's name is gone when the tunnel ends, and a new one needs some seconds"
-    : /certificate/.test(why)
-    ? "give the server a certificate that is trusted (Let's Encrypt), or let a tunnel or proxy speak https for it"
-    : "start the server and the tunnel, and check the firewall";
-  return fail(`cannot reach ${shown(url)}: ${why}`, mend);
-}
-
-/** Whether it is Parley that answers, and the one that runs here. */
-async function identify(
-  health: Reply,
-  { config }: Patient,
-  signal: AbortSignal,
-): Promise<Result[]> {
-  const there = toRunning("", health.json);
-  if (there === undefined) {
-    return [
-      warn(
-        `/health there is not Parley's (status ${health.status})`,
-        "point the tunnel to Parley's PORT; if only the webhook's path is public, all is well",
-      ),
-    ];
-  }
-  const here = await findRunning(config, signal);
-  const name = `Parley ${there.version} answers there`;
-  if (here === undefined) return [ok(`${name}; none runs here`)];
-  const isSame = here.version === there.version &&
-    here.model === there.model &&
-    Math.abs(here.uptimeSeconds - there.uptimeSeconds) <= 2;
-  return [
-    isSame ? ok(`${name}, the one that runs here`) : warn(
-      `${name}, but another than the one that runs here`,
-      "point the tunnel to this one's PORT, if it is meant to be this one",
-    ),
-  ];
-}
-
-/** Sends a real turn and reads its answer. */
-async function takeTurn(
   url: URL,
   secret: string,
-  { config }: Patient,
   signal: AbortSignal,
-): Promise<Result[]> {
-  const conversationId = newId("conv_doctor");
+): Promise<Finding[]> {
   const event = {
     type: "message",
-    conversation_id: conversationId,
+    conversation_id: newId("conv_doctor"),
     session_id: newId("sess"),
     turn_id: newId("turn"),
     text: "Hello, can you hear me?",
   };
   const startedAt = performance.now();
-  const elapsed = () => performance.now() - startedAt;
-  const heard: number[] = [];
-  let said = "";
-  let ended = false;
+  let response: Response;
   try {
-    const response = await sendEvent(event, { url: url.href, secret }, signal);
-    const type = response.headers.get("content-type") ?? "";
-    if (response.status !== 200 || !type.startsWith("text/event-stream")) {
-      const { status, headers } = response;
-      const answer = { status, headers, text: await readStart(response) };
-      const { detail, mend } = explainRefusal(answer, url);
-      return [fail(detail, mend)];
-    }
-    for await (const { type, content } of readAnswer(response)) {
-      if (type === "response.tts") {
-        heard.push(elapsed());
-        said += String(content);
-      } else if (type === "response.end") ended = true;
+    const client = { url: url.href, secret, withDetails: true };
+    response = await sendEvent(event, client, signal);
+  } catch (error) {
+    return [fail(
+      `cannot reach ${url.href}: ${explain(error)}`,
+      "start the server and the tunnel, and check the address; a tunnel's name is " +
+        "gone when the tunnel ends, and a new one needs some seconds",
+    )];
+  }
+  const type = response.headers.get("content-type") ?? "";
+  if (response.status !== 200 || !type.startsWith("text/event-stream")) {
+    const text = await response.text().catch(explain);
+    return [fail(...explainRefusal(response, text, url))];
+  }
+  const events: TimedEvent[] = [];
+  const elapsed = () => Math.round(performance.now() - startedAt);
+  try {
+    for await (const event of readAnswer(response)) {
+      events.push({ event, atMs: elapsed() });
     }
   } catch (error) {
-    if (!isTimeout(error)) return [brokenOff(whyUnreachable(error))];
-    return [brokenOff(`no end after ${Math.round(elapsed() / 1000)} s`)];
+    return [brokenOff(elapsed(), explain(error))];
   }
-  if (!ended) return [brokenOff("no response.end came")];
-  const total = elapsed();
-  const [first] = heard;
-  if (said.trim() === config.agent.errorMessage.trim()) {
-    return [
-      fail(
-        "a turn was answered with ERROR_MESSAGE: the model there fails",
-        "see the language model above, and the server's log",
-      ),
-    ];
-  }
-  const results = [
-    ok(
-      `a signed turn was answered: first word after ${
-        first === undefined ? "none" : `${Math.round(first)} ms`
-      }, all of it after ${
-        Math.round(total)
-      } ms (conversation ${conversationId})`,
-    ),
-  ];
-  if (total > TELLING_MS && isBuffered(heard)) {
-    results.push(warn(
-      "all of the answer came at once, at its end: a proxy seems to collect it first",
-      "switch off buffering there (nginx: proxy_buffering off); callers wait for the whole answer otherwise",
-    ));
-  }
-  return results;
+  return judgeAnswer(events);
 }
 
-/** Of one or two pieces it can't be told. */
-function isBuffered(heard: number[]): boolean {
-  const [first = 0] = heard;
-  return heard.length > 2 && (heard.at(-1) ?? 0) - first < AT_ONCE_MS;
+/** An event of the answer, and how long after the turn's beginning it came. */
+interface TimedEvent {
+  event: AnswerEvent;
+  atMs: number;
 }
 
-function brokenOff(why: string): Result {
+function fail(detail: string, fix: string): Finding {
+  return { status: "fail", title: TITLE, detail, fix };
+}
+
+function brokenOff(afterMs: number, reason: string): Finding {
   return fail(
-    `the answer broke off: ${why}`,
+    `the answer broke off after ${afterMs} ms: ${reason}`,
     "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
   );
+}
+
+/** An answer must take this long for the times of its pieces to tell something. */
+const TELLING_MS = 1_000;
+
+/** Pieces this close together came at once. */
+const AT_ONCE_MS = 50;
+
+/** Says how the turn went, and whether its answer came piece by piece. */
+function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
+  const ofType = (type: string) =>
+    events.filter(({ event }) => event.type === type);
+  const [end] = ofType("response.end");
+  if (end === undefined) {
+    return [brokenOff(events.at(-1)?.atMs ?? 0, "no response.end came")];
+  }
+  const turn = ofType("parley.turn")[0]?.event;
+  if (turn?.status === "failed") {
+    return [fail(
+      "the turn was answered with ERROR_MESSAGE: the model there fails",
+      "see the language model above, and the server's log",
+    )];
+  }
+  const words = ofType("response.tts");
+  const firstMs = words[0]?.atMs ?? end.atMs;
+  const who = turn ? ` by ${turn.provider}, ${turn.model}` : "";
+  const findings: Finding[] = [{
+    status: "ok",
+    title: TITLE,
+    detail:
+      `a signed turn was answered${who}: first word after ${firstMs} ms, ` +
+      `all of it after ${end.atMs} ms`,
+  }];
+  // Of one or two pieces it can't be told.
+  const isCollected = end.atMs > TELLING_MS && words.length > 2 &&
+    words.every(({ atMs }) => atMs - firstMs < AT_ONCE_MS);
+  if (isCollected) {
+    findings.push({
+      status: "warn",
+      title: TITLE,
+      detail:
+        "all of the answer came at once, at its end: a proxy seems to collect it first",
+      fix:
+        "switch off buffering there (nginx: proxy_buffering off); callers wait for the whole answer otherwise",
+    });
+  }
+  return findings;
+}
+
+/** Says why a signed turn was not answered with a stream, and how to fix that. */
+function explainRefusal(
+  { status, headers }: Response,
+  text: string,
+  url: URL,
+): [detail: string, fix: string] {
+  const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
+  const because = said ? `: ${said}` : "";
+  if (status >= 300 && status <= 399) {
+    return [
+      `${url.href} redirects (${status}) to ${
+        headers.get("location")
+      }: what is posted gets lost`,
+      "give Layercode the address that it redirects to",
+    ];
+  }
+  const [ngrok] = /ERR_NGROK_\d+/.exec(
+    `${headers.get("ngrok-error-code")} ${text}`,
+  ) ?? [];
+  if (ngrok) {
+    return [
+      `ngrok can't reach the server (${ngrok})`,
+      "start the server, and the tunnel to its PORT: ngrok http 3000",
+    ];
+  }
+  if (status === 530) {
+    return [
+      "the tunnel is gone (530 from Cloudflare)",
+      "start it again (cloudflared tunnel --url http://localhost:3000); its address " +
+      "is a new one each time, so enter that in Layercode's dashboard",
+    ];
+  }
+  if (/^(50[24]|52\d)$/.test(`${status}`)) {
+    return [
+      `a tunnel or proxy can't reach the server behind it (${status})`,
+      "start the server, and point the tunnel or proxy to its HOST and PORT",
+    ];
+  }
+  switch (status) {
+    case 401:
+      return /clocks/.test(text)
+        ? [
+          "the server refuses the signature's time: the clocks differ",
+          "have both machines' clocks set by the network",
+        ]
+        : [
+          `the server refuses our signature (401)${because}`,
+          "both need the same LAYERCODE_WEBHOOK_SECRET; start the server again after changing it",
+        ];
+    case 403:
+      return [
+        `something before the server refuses strangers (403)${because}`,
+        "let Layercode's POST through at the proxy or firewall; it brings its signature",
+      ];
+    case 404:
+    case 405:
+      return [
+        `${url.pathname} is not the webhook's path (${status})`,
+        `try ${new URL("/agent", url)}`,
+      ];
+    default:
+      return [
+        `the turn was answered with status ${status}${because}`,
+        status === 200
+          ? "the address must be Parley's, with /agent at its end"
+          : "look at the server's log",
+      ];
+  }
 }

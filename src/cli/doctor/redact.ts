@@ -7,7 +7,7 @@
  * @module
  */
 import { PROVIDERS, vendorSettings } from "../../providers/mod.ts";
-import type { Result } from "./result.ts";
+import type { Finding } from "../../settings/finding.ts";
 
 /** Variables that hold a secret, as programs of all kinds call theirs. `CONTEXT_TOKENS` is none. */
 const SECRET_NAME = /(KEYS?|TOKEN|SECRETS?|PASS|PASSWORDS?|CREDENTIALS?)$/i;
@@ -52,7 +52,7 @@ export function passwordsIn(text: string): string[] {
 /** Makes what takes these secrets out of a finding. */
 export function createRedact(
   secrets: readonly string[],
-): (result: Result) => Result {
+): (finding: Finding) => Finding {
   const known = [...new Set(secrets)]
     // `OPENAI_API_KEY=ollama` is no secret, and the word is needed.
     .filter((it) => it.length >= SHORTEST_SECRET && !(it in PROVIDERS))
@@ -60,9 +60,9 @@ export function createRedact(
     .sort((a, b) => b.length - a.length);
   const redact = (text: string) =>
     known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
-  return ({ detail, mend, ...result }) => ({
-    ...result,
+  return ({ detail, fix, ...rest }) => ({
+    ...rest,
     detail: redact(detail),
-    ...(mend === undefined ? {} : { mend: redact(mend) }),
+    ...(fix === undefined ? {} : { fix: redact(fix) }),
   });
 }

@@ -9,14 +9,14 @@ import {
   type Environment,
   readEnvironment,
 } from "../../settings/environment.ts";
+import type { Finding } from "../../settings/finding.ts";
 import { explain } from "../../server/log.ts";
 import { createRedact, findSecretValues } from "./redact.ts";
-import { findings, type Result } from "./result.ts";
 
 /** The settings as far as they can be used. */
 export interface Settings {
   /** What there is to say of them. */
-  results: Result[];
+  results: Finding[];
   /** Absent where not even the rest of them can be used. */
   config?: Config;
   /** The settings that can't be used, and stand at their defaults. */
@@ -25,7 +25,11 @@ export interface Settings {
   secrets: readonly string[];
 }
 
-const { ok, fail } = findings("settings");
+const title = "settings";
+
+function fail(detail: string, fix: string): Finding {
+  return { status: "fail", title, detail, fix };
+}
 
 /** Reads the settings, from `.env` and the process's environment. */
 export async function checkSettings(
@@ -35,9 +39,9 @@ export async function checkSettings(
   try {
     environment = await readEnvironment(real);
   } catch (error) {
-    const mend = ".env and layercode.config.json must be readable files";
+    const fix = ".env and layercode.config.json must be readable files";
     return {
-      results: [fail(explain(error), mend)],
+      results: [fail(explain(error), fix)],
       broken: new Set(),
       secrets: findSecretValues(real),
     };
@@ -50,13 +54,17 @@ export function readSettings({ env, sources }: Environment): Settings {
   const secrets = findSecretValues(env);
   try {
     const config = readConfig(env, sources);
-    const results = [ok("can be used")];
+    const results: Finding[] = [{
+      status: "ok",
+      title,
+      detail: "can be used",
+    }];
     return { results, config, broken: new Set(), secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const results = error.problems.map((problem) => {
-      const [what = problem, mend] = problem.split(/; (?=\w+ )/);
-      return fail(what, mend ?? "change it in .env or in the environment");
+      const [what = problem, fix] = problem.split(/; (?=\w+ )/);
+      return fail(what, fix ?? "change it in .env or in the environment");
     }).map(createRedact(secrets));
     const broken = new Set(error.problems.flatMap(namesIn));
     const rest = Object.entries(env).filter(([name]) => !broken.has(name));

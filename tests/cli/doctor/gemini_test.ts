@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { checkGemini } from "../../../src/cli/doctor/gemini.ts";
 import { startFakeGemini } from "../../fakes/gemini.ts";
-import { deadUrl, look, patient, serveOn, toLines } from "./_patient.ts";
+import { deadUrl, serveOn } from "../../fakes/loopback.ts";
+import { toLines } from "../../fakes/findings.ts";
+import { context, look } from "./_context.ts";
 
 const KEY = "test-key";
 
@@ -9,7 +11,7 @@ async function check(
   env: Record<string, string>,
   now = Date.parse("2026-11-21"),
 ): Promise<string[]> {
-  const of = patient({ GOOGLE_GENERATIVE_AI_API_KEY: KEY, ...env }, {
+  const of = context({ GOOGLE_GENERATIVE_AI_API_KEY: KEY, ...env }, {
     now: () => now,
   });
   return toLines(await look(checkGemini, of));

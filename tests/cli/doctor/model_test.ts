@@ -2,15 +2,17 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { checkModels } from "../../../src/cli/doctor/model.ts";
 import { startFakeGemini } from "../../fakes/gemini.ts";
 import { startFakeOllama } from "../../fakes/ollama.ts";
-import { deadUrl, look, patient, toLines } from "./_patient.ts";
+import { deadUrl } from "../../fakes/loopback.ts";
+import { toLines } from "../../fakes/findings.ts";
+import { context, look } from "./_context.ts";
 
 async function check(env: Record<string, string>): Promise<string> {
-  return toLines(await look(checkModels, patient(env))).join("\n");
+  return toLines(await look(checkModels, context(env))).join("\n");
 }
 
 /** What is said where the settings name nothing, and Ollama would be here. */
 async function checkUnnamed(host: string): Promise<string> {
-  const of = patient({ OLLAMA_HOST: "" });
+  const of = context({ OLLAMA_HOST: "" });
   of.config.vendors.ollama.host = host;
   return toLines(await look(checkModels, of)).join("\n");
 }

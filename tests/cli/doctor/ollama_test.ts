@@ -1,10 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkOllama } from "../../../src/cli/doctor/ollama.ts";
 import { type FakeOllamaModel, startFakeOllama } from "../../fakes/ollama.ts";
-import { deadUrl, look, patient, serveOn, toLines } from "./_patient.ts";
+import { deadUrl, serveOn } from "../../fakes/loopback.ts";
+import { toLines } from "../../fakes/findings.ts";
+import { context, look } from "./_context.ts";
 
 async function check(env: Record<string, string>): Promise<string[]> {
-  return toLines(await look(checkOllama, patient(env)));
+  return toLines(await look(checkOllama, context(env)));
 }
 
 /** What is said of the one model that a stand-in has. */
@@ -60,7 +62,7 @@ Deno.test("checkOllama() finds a model that is not loaded, and one that is", asy
 Deno.test("checkOllama() tells which model is to be pulled", async () => {
   await using ollama = startFakeOllama([]);
   const OLLAMA_HOST = ollama.url;
-  const of = patient({ OLLAMA_HOST, OLLAMA_MODEL: "nope:1b" });
+  const of = context({ OLLAMA_HOST, OLLAMA_MODEL: "nope:1b" });
   const results = await look(checkOllama, of);
   assertEquals(results.at(-1)?.missingModel, "nope:1b");
   assertMatch(
@@ -68,7 +70,7 @@ Deno.test("checkOllama() tells which model is to be pulled", async () => {
     /^fail .*"nope:1b" is not pulled → ollama pull nope:1b, or .*--pull; or check/,
   );
   await using empty = startFakeOllama([], { models: [] });
-  const none = await look(checkOllama, patient({ OLLAMA_HOST: empty.url }));
+  const none = await look(checkOllama, context({ OLLAMA_HOST: empty.url }));
   assertEquals(none.at(-1)?.missingModel, "qwen3.5:4b");
 });
 

@@ -3,14 +3,13 @@ import {
   createRedact,
   findSecretValues,
 } from "../../../src/cli/doctor/redact.ts";
-import { findings } from "../../../src/cli/doctor/result.ts";
 
 /** What is left of a text where these variables are set. */
 function redact(env: Record<string, string>, text: string): string {
-  const { detail, mend } = createRedact(findSecretValues(env))(
-    findings("a").fail(text, text),
+  const { detail, fix } = createRedact(findSecretValues(env))(
+    { status: "fail", title: "a", detail: text, fix: text },
   );
-  assertEquals(mend, detail);
+  assertEquals(fix, detail);
   return detail;
 }
 

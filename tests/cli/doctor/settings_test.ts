@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readSettings } from "../../../src/cli/doctor/settings.ts";
-import { toLines } from "./_patient.ts";
+import { toLines } from "../../fakes/findings.ts";
 
 Deno.test("readSettings() tells each problem, and keeps what is right", () => {
   const { results, config, broken } = readSettings({

@@ -1,0 +1,232 @@
+/**
+ * What `deno task doctor` says of Layercode: whether the webhook secret looks
+ * like one, whether the clock is right enough for signatures, and whether
+ * Layercode takes the API key and knows the agent. Asking costs nothing.
+ *
+ * https://docs.layercode.com/api-reference/rest-api
+ *
+ * @module
+ */
+import * as v from "@badrap/valita";
+import { explain } from "../../server/log.ts";
+import type { Finding } from "../../settings/finding.ts";
+import { TOLERANCE_SECONDS } from "./verify.ts";
+
+/** What is looked at. */
+export interface DiagnosisOptions {
+  /** Those that the owner gave; empty where the server uses one of its own. */
+  webhookSecrets: readonly string[];
+  /** Without it Layercode is asked for the time alone. */
+  apiKey?: string;
+  /** The agent that the key is for. */
+  agentId?: string;
+  /** Where Layercode's API is. */
+  apiUrl: string;
+  /** The address that the agent's webhook should have. */
+  publicUrl?: URL;
+}
+
+/** Looks at everything that Layercode needs. */
+export async function diagnose(
+  options: DiagnosisOptions,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  return [
+    ...judgeSecrets(options.webhookSecrets),
+    ...await askLayercode(options, signal),
+  ];
+}
+
+/** Shorter secrets can be guessed. */
+const SHORTEST_SECRET = 16;
+
+function judgeSecrets(secrets: readonly string[]): Finding[] {
+  const title = "webhook secret";
+  if (secrets.length === 0) {
+    const detail = "not set: the server makes its own on its first start. " +
+      "Layercode's belongs in LAYERCODE_WEBHOOK_SECRET";
+    return [{ status: "ok", title, detail }];
+  }
+  return secrets.map((secret, index): Finding => {
+    const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
+    // A container's env file keeps the quotes around a value.
+    const fault = /\s|["'`]/.test(secret)
+      ? "has white space or quotes in it"
+      : secret.length < SHORTEST_SECRET
+      ? `has only ${secret.length} characters`
+      : undefined;
+    if (fault === undefined) {
+      return { status: "ok", title, detail: `${which}is set` };
+    }
+    return {
+      status: "warn",
+      title,
+      detail: `${which}${fault}`,
+      fix: "copy it again from Layercode's dashboard (your agent, “Connect " +
+        "your backend”) into LAYERCODE_WEBHOOK_SECRET",
+    };
+  });
+}
+
+async function askLayercode(
+  options: DiagnosisOptions,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const { apiKey, agentId, apiUrl } = options;
+  let response: Response;
+  let reply: Reply;
+  try {
+    const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
+    response = await fetch(`${apiUrl}/v1/agents${path}`, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      // A redirect would carry the key elsewhere.
+      redirect: "manual",
+      signal,
+    });
+    reply = parseReply(await response.text());
+  } catch (error) {
+    const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
+    const clock = "not compared with anybody's: Layercode can't be reached";
+    return [
+      { status: "skipped", title: "clock", detail: clock },
+      apiKey === undefined ? NO_KEY : {
+        status: "fail",
+        title: TITLE,
+        detail,
+        fix:
+          "check the network and LAYERCODE_API_URL; Layercode itself may be down",
+      },
+    ];
+  }
+  const clock = judgeClock(response.headers.get("date"));
+  if (apiKey === undefined) return [clock, NO_KEY];
+  if (response.status !== 200) {
+    return [clock, explainRefusal(response.status, reply, agentId)];
+  }
+  const knows = agentId ? `, and knows agent ${agentId}` : "";
+  return [
+    clock,
+    { status: "ok", title: TITLE, detail: `takes the API key${knows}` },
+    ...agentId ? judgeWebhook(reply, options.publicUrl) : [],
+  ];
+}
+
+const TITLE = "layercode";
+
+const NO_KEY: Finding = {
+  status: "skipped",
+  title: TITLE,
+  detail: "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
+};
+
+/** How far the clock may be off, so that a signature has time left to travel. */
+const ALLOWED_SECONDS = 60;
+
+/** Compares the clock with a `date` header. A signature carries its time. */
+export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
+  const title = "clock";
+  const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
+  if (Number.isNaN(seconds)) {
+    const detail = "not compared with anybody's: Layercode told no time";
+    return { status: "skipped", title, detail };
+  }
+  const off = Math.abs(seconds);
+  if (off <= ALLOWED_SECONDS) {
+    return {
+      status: "ok",
+      title,
+      detail: `within ${off + 1} s of Layercode's`,
+    };
+  }
+  return {
+    status: "fail",
+    title,
+    detail: `${off} s ${seconds > 0 ? "ahead of" : "behind"} Layercode's; ` +
+      `webhooks are refused when it is off by ${TOLERANCE_SECONDS} s`,
+    fix: "have it set by the network, e.g. sudo timedatectl set-ntp true",
+  };
+}
+
+function explainRefusal(
+  status: number,
+  { error }: Reply,
+  agentId: string | undefined,
+): Finding {
+  const said = error ? `: ${error}` : "";
+  if (status === 404 && agentId !== undefined) {
+    return {
+      status: "fail",
+      title: TITLE,
+      detail: `there is no agent ${agentId}${said}`,
+      fix:
+        "copy its id again from Layercode's dashboard into LAYERCODE_AGENT_ID",
+    };
+  }
+  if ([400, 401, 403].includes(status)) {
+    return {
+      status: "fail",
+      title: TITLE,
+      detail: `the API key is refused (${status})${said}`,
+      fix: "copy it again from the settings of Layercode's dashboard into " +
+        "LAYERCODE_API_KEY",
+    };
+  }
+  return {
+    status: "warn",
+    title: TITLE,
+    detail: `could not tell whether the key is good: status ${status}${said}`,
+    fix: "try again later; Layercode may be down",
+  };
+}
+
+/** Compares the address that Layercode sends the agent's webhooks to with `--url`. */
+function judgeWebhook(
+  { webhook_url, config }: Reply,
+  publicUrl: URL | undefined,
+): Finding[] {
+  const plugin = config?.plugins?.find(({ use }) => use === "agent.webhook");
+  const webhook = webhook_url ?? plugin?.options?.url;
+  if (webhook === undefined) return [];
+  const title = TITLE;
+  if (publicUrl === undefined) {
+    const detail =
+      `the agent's webhook is ${webhook}; --url ${webhook} tries it`;
+    return [{ status: "ok", title, detail }];
+  }
+  if (URL.parse(webhook)?.href === publicUrl.href) {
+    return [{
+      status: "ok",
+      title,
+      detail: "the agent's webhook is this --url",
+    }];
+  }
+  return [{
+    status: "warn",
+    title,
+    detail: `the agent's webhook is ${webhook}, not ${publicUrl.href}`,
+    fix: "change it in Layercode's dashboard",
+  }];
+}
+
+/** What is read of a description of an agent, or of a refusal. */
+const replySchema = v.object({
+  error: v.string().optional(),
+  webhook_url: v.string().optional(),
+  config: v.object({
+    plugins: v.array(v.object({
+      use: v.string(),
+      options: v.object({ url: v.string().optional() }).optional(),
+    })).optional(),
+  }).optional(),
+});
+
+type Reply = v.Infer<typeof replySchema>;
+
+function parseReply(text: string): Reply {
+  try {
+    return replySchema.parse(JSON.parse(text), { mode: "strip" });
+  } catch {
+    // Whatever has another shape tells nothing; the status does.
+    return {};
+  }
+}

@@ -1,0 +1,61 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { checkDeno, checkPort } from "../../../src/cli/doctor/machine.ts";
+import { toLines } from "../../fakes/findings.ts";
+import { serveOn } from "../../fakes/loopback.ts";
+import { freePort } from "../../fakes/ports.ts";
+
+Deno.test("checkDeno() wants Deno 2.5 or newer", () => {
+  for (const good of ["2.5.0", "2.9.6", "2.10.0", "3.0.0"]) {
+    assertEquals(toLines([checkDeno(good)]), [`ok Deno: ${good}`]);
+  }
+  for (const old of ["1.46.3", "2.4.5"]) {
+    assertEquals(toLines([checkDeno(old)]), [
+      `fail Deno: ${old} is too old: Parley needs 2.5 or newer → ` +
+      "deno upgrade, or npx -y deno instead of deno",
+    ]);
+  }
+});
+
+/** What is said of a port, where the settings name these providers. */
+async function check(
+  port: number | string,
+  { hostname = "127.0.0.1", providers = [] as string[] } = {},
+): Promise<string> {
+  const config = { port: Number(port), hostname, providers };
+  return toLines([await checkPort(config)]).join();
+}
+
+Deno.test("checkPort() finds a free port, and one that is taken", async () => {
+  assertEquals(await check(0), "ok port: any that is free");
+  const port = freePort();
+  assertEquals(await check(port), `ok port: ${port} is free`);
+  await using other = serveOn(() => Response.json({ status: "ok" }));
+  const taken =
+    /^fail port: \d+ is taken by something that is not Parley → set PORT .*(lsof|netstat)/;
+  assertMatch(await check(other.port), taken);
+  // What listens and says nothing at all.
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assertMatch(await check(mute.addr.port), taken);
+});
+
+Deno.test("checkPort() finds a Parley that runs here, and one with older settings", async () => {
+  const health = { version: "0.1.0", provider: "echo", model: "echo" };
+  await using server = serveOn(() => Response.json(health));
+  const here = "ok port: Parley 0.1.0 is running here (echo, echo)";
+  const hostname = "0.0.0.0";
+  assertEquals(await check(server.port, { hostname }), here);
+  const current = { hostname, providers: ["gemini", "echo"] };
+  assertEquals(await check(server.port, current), here);
+  assertMatch(
+    await check(server.port, { providers: ["gemini"] }),
+    /^warn .*running here \(echo, echo\), but the settings are for gemini → start the server again/,
+  );
+});
+
+Deno.test("checkPort() finds a HOST that is not this machine's", async () => {
+  // An address that is for documentation only, RFC 5737.
+  assertMatch(
+    await check(freePort(), { hostname: "192.0.2.1" }),
+    /^fail port: cannot listen on 192\.0\.2\.1:\d+: .* → HOST must be an address/,
+  );
+});
