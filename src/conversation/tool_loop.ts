@@ -110,8 +110,8 @@ export async function askWithTools(
       calls,
       ...(raw ? { raw } : {}),
     });
-    const patience = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
-    const results = await runCalls(calls, question, patience, take);
+    const toolFiller = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
+    const results = await runCalls(calls, question, toolFiller, take);
     if (results === undefined) return;
     messages.push(...results);
   }
@@ -132,56 +132,41 @@ async function runCalls(
   const { context, alarms } = question;
   const { signal } = context;
   signal.throwIfAborted();
-  const queue: ToolPart[] = [];
-  let wake = Promise.withResolvers<void>();
+  // Also ends the tools when nobody wants their results any more.
+  const over = new AbortController();
   let spoke = false;
+  /** Parts are taken one after another. */
+  let wanted: Promise<boolean> = Promise.resolve(true);
   function add(part: ToolPart): void {
     spoke ||= part.type === "say";
-    queue.push(part);
-    wake.resolve();
+    wanted = wanted.then(async (isWanted) => {
+      signal.throwIfAborted();
+      if (isWanted && await take(part)) return true;
+      over.abort();
+      return false;
+    });
+    wanted.catch((error) => over.abort(error));
   }
   if (filler.afterMs > 0 && filler.text !== "") {
     alarms.set("tool filler", filler.afterMs, () => {
       if (!spoke) add({ type: "say", text: filler.text });
     });
   }
-  // The tools' own, as they must also stop when only this loop is left.
-  const over = new AbortController();
-  const watched = { ...question, context: { ...context, signal: over.signal } };
-  let running = calls.length;
-  for (const call of calls) {
-    runCall(call, watched, add).finally(() => {
-      running--;
-      wake.resolve();
-    });
-  }
-  const onAbort = () => {
-    over.abort(signal.reason);
-    wake.resolve();
-  };
-  signal.addEventListener("abort", onAbort);
-  const results = new Map<string, Message>();
   try {
-    while (true) {
-      for (const part of queue.splice(0)) {
-        signal.throwIfAborted();
-        if (!await take(part)) return undefined;
-        if (part.type !== "result") continue;
-        const { callId, name, text } = part;
-        results.set(callId, { role: "tool", callId, name, text });
-      }
-      signal.throwIfAborted();
-      if (queue.length > 0) continue;
-      if (running === 0) break;
-      await wake.promise;
-      wake = Promise.withResolvers();
-    }
+    const tools = {
+      ...question,
+      context: { ...context, signal: AbortSignal.any([signal, over.signal]) },
+    };
+    const results = await Promise.all(
+      calls.map((call) => runCall(call, tools, add)),
+    );
+    if (!await wanted) return undefined;
+    signal.throwIfAborted();
+    return results;
   } finally {
     alarms.clear("tool filler");
-    signal.removeEventListener("abort", onAbort);
     over.abort();
   }
-  return calls.flatMap(({ id }) => results.get(id) ?? []);
 }
 
 /** Runs one call. Its failure is its result. */
@@ -189,11 +174,11 @@ async function runCall(
   call: ToolCall,
   question: ToolQuestion,
   add: (part: ToolPart) => void,
-): Promise<void> {
-  const { id, name } = call;
+): Promise<Message> {
+  const { id: callId, name } = call;
   const { tools, context, onFailure } = question;
   const tell = (status: "running" | "done" | "failed") =>
-    add({ type: "data", content: { tool: name, call_id: id, status } });
+    add({ type: "data", content: { tool: name, call_id: callId, status } });
   tell("running");
   let text: string;
   let failed = false;
@@ -206,15 +191,17 @@ async function runCall(
         }`,
       );
     }
-    text = toText(await inTime(tool, call.arguments, context, add));
+    text = toText(await runInTime(tool, call.arguments, context, add));
   } catch (error) {
-    if (context.signal.aborted) return;
     failed = true;
-    onFailure(call, error);
     text = toText({ error: toReason(error) });
+    if (!context.signal.aborted) onFailure(call, error);
   }
-  add({ type: "result", callId: id, name, text });
-  tell(failed ? "failed" : "done");
+  if (!context.signal.aborted) {
+    add({ type: "result", callId, name, text });
+    tell(failed ? "failed" : "done");
+  }
+  return { role: "tool", callId, name, text };
 }
 
 /** What was thrown, in words; tools throw whatever they like. */
@@ -242,43 +229,38 @@ function copy(content: unknown): unknown {
   return JSON.parse(JSON.stringify(content ?? null) ?? "null");
 }
 
-async function inTime(
+async function runInTime(
   tool: Tool,
   args: unknown,
   context: ToolQuestion["context"],
   add: (part: ToolPart) => void,
 ): Promise<unknown> {
+  const { timeoutMs, declaration: { name } } = tool;
   const over = new AbortController();
-  const expired = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const error = new Error(`No result within ${tool.timeoutMs} ms`);
-    over.abort(error);
-    expired.reject(error);
-  }, tool.timeoutMs);
-  const onAbort = () => {
-    over.abort(context.signal.reason);
-    expired.reject(context.signal.reason);
-  };
-  context.signal.addEventListener("abort", onAbort);
-  let open = true;
+  const timer = setTimeout(
+    () => over.abort(new Error(`No result within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  const ended = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => ended.reject(signal.reason));
+  if (signal.aborted) ended.reject(signal.reason);
+  // What a tool says after its time is nobody's business any more.
   const during = (part: ToolPart) => {
-    // What a tool says after its time is nobody's business any more.
-    if (open) add(part);
+    if (!signal.aborted) add(part);
+  };
+  const toolContext = {
+    ...context,
+    signal,
+    say: (text: string) => during({ type: "say", text }),
+    data: (content: unknown) =>
+      during({ type: "data", content: copy(content) }),
   };
   try {
-    const { name } = tool.declaration;
-    const running = runNamed(name, () =>
-      tool.run(args, {
-        ...context,
-        signal: over.signal,
-        say: (text) => during({ type: "say", text }),
-        data: (content) => during({ type: "data", content: copy(content) }),
-      }));
-    return await Promise.race([running, expired.promise]);
+    const running = runNamed(name, () => tool.run(args, toolContext));
+    return await Promise.race([running, ended.promise]);
   } finally {
-    open = false;
     clearTimeout(timer);
-    context.signal.removeEventListener("abort", onAbort);
     over.abort();
   }
 }

@@ -37,12 +37,11 @@ export interface Limit {
 }
 
 /**
- * The bounds are where this is going; ratios of 1.7 to 2.4 were measured in place
- * of 1.5, and strayed by up to a fifth from run to run on a busy machine. What is
+ * Ratios stray by up to a fifth from run to run on a busy machine. What is
  * further off than this has fallen back. Waits stray by far more: where a time
  * may be added, no miss is a clear one.
  */
-const CLEAR_MISS = 1.9;
+const CLEAR_MISS = 1.4;
 
 /** A line that compares medians. */
 export function compare(
