@@ -60,7 +60,7 @@ async function main(args: string[]): Promise<boolean> {
     now: Date.now,
     ...(url ? { publicUrl: url } : {}),
   };
-  const settings = await checkSettings(Deno.env.toObject());
+  const settings = await checkSettings(Deno.env);
   if (!json) print(`Parley ${version}\n\n`);
   let results: Result[] = [];
   for await (const result of diagnose(settings, patient)) {

@@ -6,8 +6,7 @@
  */
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
-import { readConfig } from "../settings/config.ts";
-import { readEnvironment } from "../settings/environment.ts";
+import { loadConfig } from "../settings/config.ts";
 import { readStart, shown } from "./doctor/net.ts";
 import { findRedirect } from "./doctor/tunnel.ts";
 import { newId, sendEvent } from "../platforms/layercode/client.ts";
@@ -83,8 +82,7 @@ async function main(args: string[]): Promise<boolean> {
 async function findServer(
   given: { url?: string; secret?: string },
 ): Promise<{ url: string; secret: string }> {
-  const { env, sources } = await readEnvironment(Deno.env.toObject());
-  const config = readConfig(env, sources);
+  const config = await loadConfig(Deno.env);
   const secret = given.secret ?? config.webhookSecrets[0] ??
     await readKeptSecret(config.dataDir);
   if (secret === undefined) {

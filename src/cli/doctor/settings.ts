@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { type Config, ConfigError, readConfig } from "../../settings/config.ts";
+import {
+  type Config,
+  ConfigError,
+  readConfig,
+  SETTINGS,
+} from "../../settings/config.ts";
 import {
   type Environment,
   readEnvironment,
@@ -27,31 +32,25 @@ export interface Settings {
 
 const { ok, fail } = findings("settings");
 
-/** Reads the settings, from `.env` and the process's environment. */
+/** Reads the settings of this process and of the files. */
 export async function checkSettings(
-  real: Record<string, string>,
+  real: Pick<Deno.Env, "get">,
 ): Promise<Settings> {
-  let environment: Environment;
   try {
-    environment = await readEnvironment(real);
+    return readSettings(await readEnvironment(real, SETTINGS));
   } catch (error) {
     const mend = ".env and layercode.config.json must be readable files";
-    return {
-      results: [fail(explain(error), mend)],
-      broken: new Set(),
-      secrets: findSecretValues(real),
-    };
+    const results = [fail(explain(error), mend)];
+    return { results, broken: new Set(), secrets: [] };
   }
-  return readSettings(environment);
 }
 
 /** The settings of an environment. Those that are wrong are left out, to see the rest. */
-export function readSettings({ env, sources }: Environment): Settings {
+export function readSettings({ env, problems }: Environment): Settings {
   const secrets = findSecretValues(env);
   try {
-    const config = readConfig(env, sources);
-    const results = [ok("can be used")];
-    return { results, config, broken: new Set(), secrets };
+    const config = readConfig(env, { problems });
+    return { results: [ok("can be used")], config, broken: new Set(), secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const results = error.problems.map((problem) => {
@@ -60,14 +59,8 @@ export function readSettings({ env, sources }: Environment): Settings {
     }).map(createRedact(secrets));
     const broken = new Set(error.problems.flatMap(namesIn));
     const rest = Object.entries(env).filter(([name]) => !broken.has(name));
-    const { layercodeConfig, ...others } = sources;
-    const isFileGood = layercodeConfig !== undefined &&
-      !error.problems.some((problem) => problem.startsWith("layercode.config"));
     try {
-      const config = readConfig(Object.fromEntries(rest), {
-        ...others,
-        ...(isFileGood ? { layercodeConfig } : {}),
-      });
+      const config = readConfig(Object.fromEntries(rest));
       return { results, config, broken, secrets };
     } catch {
       return { results, broken, secrets };
@@ -76,5 +69,6 @@ export function readSettings({ env, sources }: Environment): Settings {
 }
 
 function namesIn(problem: string): string[] {
-  return problem.match(/\b(PORT|HOST|[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b/g) ?? [];
+  return SETTINGS.map(({ env }) => env)
+    .filter((name) => new RegExp(`\\b${name}\\b`).test(problem));
 }

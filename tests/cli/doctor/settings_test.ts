@@ -10,7 +10,7 @@ Deno.test("readSettings() tells each problem, and keeps what is right", () => {
       DATA_DIR: "./elsewhere",
       LOG_LEVEL: "loud",
     },
-    sources: { layercodeConfig: "{" },
+    problems: ["layercode.config.json: is not valid JSON"],
   });
   const text = toLines(results).join("\n");
   assertEquals(results.every(({ status }) => status === "fail"), true);
@@ -26,7 +26,7 @@ Deno.test("readSettings() tells each problem, and keeps what is right", () => {
 });
 
 Deno.test("readSettings() has nothing against no settings at all", () => {
-  const { results, broken } = readSettings({ env: {}, sources: {} });
+  const { results, broken } = readSettings({ env: {}, problems: [] });
   assertEquals(toLines(results), ["ok settings: can be used"]);
   assertEquals(broken.size, 0);
 });
