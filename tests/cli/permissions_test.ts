@@ -8,6 +8,8 @@ import { startFakeOllama } from "../fakes/ollama.ts";
 import { startPostgres, whyNoPostgres } from "../fakes/postgres.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
 
+const ROOT = new URL("../../", import.meta.url).pathname;
+
 /** The flags for what is on the disk. */
 function folders(env: Record<string, string>): string[] {
   return toFlags({ env }).split(" ").filter((flag) =>
@@ -102,9 +104,11 @@ Deno.test("deno.json gives every command that an owner runs a named list of perm
 });
 
 Deno.test("main.ts can't start with a data folder that it may not write", async () => {
-  const flags = toFlags({ env: {} }).split(" ");
   const failed = await startServer({
-    flags: ["--allow-net", ...flags],
+    flags: [
+      ...["--allow-net", "--allow-env", `--allow-read=${ROOT},.`],
+      "--allow-write=./data",
+    ],
     env: { DATA_DIR: "./elsewhere" },
   }).then((server) => server.stop("SIGKILL").then(() => ""), String);
   assertStringIncludes(failed, "Cannot start");
@@ -122,15 +126,10 @@ Deno.test("main.ts refuses a data folder that no flag can name, along with all e
 Deno.test("main.ts reads a .env that refers to a variable of the real environment", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const dotenv = 'WELCOME_MESSAGE="Hello, $CALLER"\n';
+    const dotenv = "WELCOME_MESSAGE=Hello, $CALLER\n";
     await Deno.writeTextFile(`${folder}/.env`, dotenv);
-    const flags = toFlags({ env: {}, dotenv }).replace(
-      "--allow-read=",
-      `--allow-read=${new URL("../../", import.meta.url).pathname},`,
-    );
     await using server = await startServer({
       folder,
-      flags: ["--allow-net", ...flags.split(" ")],
       env: { CALLER: "Ada", LAYERCODE_WEBHOOK_SECRET: SECRET },
     });
     assertEquals(
@@ -171,7 +170,7 @@ Deno.test("main.ts works with every store and provider under the flags of deno t
         const provider of [
           {
             LLM_PROVIDER: "gemini",
-            GOOGLE_GENERATIVE_AI_API_KEY: "key",
+            GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
             GEMINI_BASE_URL: gemini.url,
           },
           {
@@ -191,7 +190,9 @@ Deno.test("main.ts works with every store and provider under the flags of deno t
               PGUSER: "postgres",
             },
           });
-          assertEquals(await ask(server.url), "All well.");
+          const conversation_id = crypto.randomUUID();
+          const answer = await ask(server.url, { conversation_id });
+          assertEquals(answer, "All well.", JSON.stringify(server.lines));
           const ready = await fetch(`${server.url}/ready`);
           assertEquals(ready.status, 200, await ready.text());
           assertEquals((await server.stop("SIGTERM")).code, 0);

@@ -34,7 +34,7 @@ Deno.test("toExample() and toPage() tell of a setting all that it declares", () 
   }];
   assertStringIncludes(
     toExample(groups),
-    `# ── Tea ${"─".repeat(73)}
+    `# ── Tea ${"─".repeat(71)}
 # Good with milk.
 # The kind:
 # - green

@@ -81,8 +81,7 @@ function pickEnv(names: readonly string[]): Record<string, string> {
  */
 async function flagsOf(
   program: string,
-  env: Record<string, string>,
-  sources: string,
+  { env = {}, folder = ROOT.pathname, sources = ROOT.pathname }: ServerOptions,
 ): Promise<string[]> {
   const line = Object.values(deno.tasks).find((task) =>
     task.includes(` ${program}`)
@@ -90,8 +89,9 @@ async function flagsOf(
   const words = line?.split("deno run ").find((part) => part.includes(program));
   if (words === undefined) throw new Error(`No task runs ${program}`);
   const isReadOnly = words.includes("--read-only");
+  const dotenv = await Deno.readTextFile(`${folder}/.env`).catch(() => "");
   const flags = sources === ROOT.pathname
-    ? toFlags({ env, isReadOnly })
+    ? toFlags({ env, dotenv, isReadOnly })
     : await flagsOfCopy(sources, env);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
     .filter((word) => /^-q$|^--(frozen|no-prompt|allow-)/.test(word))
@@ -126,7 +126,7 @@ export async function runProgram(
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      ...await flagsOf(program, options.env ?? {}, sources),
+      ...await flagsOf(program, options),
       ...stdFlags(),
       sources + program,
       ...args,
@@ -168,7 +168,8 @@ export async function startServer(
     args: [
       ...before,
       ...["run", "-q", "--frozen", "--no-prompt"],
-      ...options.flags ?? await flagsOf("main.ts", env, sources),
+      ...options.flags ??
+        await flagsOf("main.ts", { env, folder, sources }),
       ...stdFlags(),
       `${sources}main.ts`,
     ],
