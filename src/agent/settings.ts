@@ -5,7 +5,6 @@
  * @module
  */
 import { wholeNumber } from "../settings/kinds.ts";
-import type { SettingGroup } from "../settings/setting.ts";
 import {
   CODE_MESSAGE,
   ERROR_MESSAGE,
@@ -23,14 +22,17 @@ export const agentSettings = {
     default: SYSTEM_PROMPT,
     example: "You are the front desk of a small hotel. Answer in one or two " +
       "short sentences.",
-    help: "Who the agent is and how it speaks.",
+    help: "Who the agent is and how it speaks. `prompt` in " +
+      "`layercode.config.json` says it, too.",
     defaultNote: "the one in `src/agent/prompt.ts`",
   },
   welcomeMessage: {
     env: "WELCOME_MESSAGE",
     default: WELCOME_MESSAGE,
     mayBeEmpty: true,
-    help: "Its first words. Set to nothing, it waits for the caller to speak.",
+    help:
+      "Its first words. Set to nothing, it waits for the caller to speak. " +
+      "`welcome_message` in `layercode.config.json` says it, too.",
   },
   welcomeBackMessage: {
     env: "WELCOME_BACK_MESSAGE",
@@ -83,14 +85,6 @@ export const agentSettings = {
     help: "What a caller hears when no answer can be had.",
   },
 } as const;
-
-/** How owners are shown these settings. */
-export const agentGroup: SettingGroup = {
-  heading: "What the agent says",
-  introduction: "These texts may also stand in `src/agent/prompt.ts`, the " +
-    "first two in `layercode.config.json` as `prompt` and `welcome_message`.",
-  settings: Object.values(agentSettings),
-};
 
 function toMessages(text: string): string[] {
   return text.split(";").map((message) => message.trim())

@@ -4,7 +4,6 @@
  * @module
  */
 import { onOrOff, wholeNumber } from "../settings/kinds.ts";
-import type { SettingGroup } from "../settings/setting.ts";
 
 /** How much is read and said. */
 export const conversationSettings = {
@@ -37,9 +36,3 @@ export const conversationSettings = {
     ...onOrOff,
   },
 } as const;
-
-/** How owners are shown these settings. */
-export const conversationGroup: SettingGroup = {
-  heading: "The conversation",
-  settings: Object.values(conversationSettings),
-};

@@ -5,9 +5,8 @@
  * @module
  */
 import { oneOf, wholeNumber } from "../settings/kinds.ts";
-import type { Found, Setting, SettingGroup } from "../settings/setting.ts";
+import type { Found, Setting } from "../settings/setting.ts";
 import { THINKING } from "./provider.ts";
-import type { Vendor } from "./vendor.ts";
 
 /** How models are asked. */
 export const providerSettings = {
@@ -45,44 +44,21 @@ export const providerSettings = {
 export type ProviderSettings = Found<typeof providerSettings>;
 
 /**
- * How owners are shown these settings, and those of each vendor.
+ * Which vendors are asked: `LLM_PROVIDER`, which is read together with what
+ * selects each of them.
  *
- * @param vendors by the name that `LLM_PROVIDER` gives them, the preferred first
+ * @param names what it may name, the preferred first
  */
-export function toProviderGroup(
-  vendors: Readonly<Record<string, Vendor>>,
-): SettingGroup {
-  return {
-    heading: "The language model",
-    settings: [
-      toChoice(vendors),
-      ...Object.values(vendors).flatMap(({ settings }) =>
-        Object.values(settings)
-      ),
-      ...Object.values(providerSettings),
-    ],
-  };
-}
-
-/** Which vendors are asked: `LLM_PROVIDER`, which is read together with what selects each of them. */
-function toChoice(vendors: Readonly<Record<string, Vendor>>): Setting {
-  const entries = Object.entries(vendors);
-  const selected = entries.flatMap(([name, { settings }]) => {
-    const by = Object.values(settings).filter(({ selects }) => selects)
-      .map(({ env }) => `\`${env}\``);
-    return by.length > 0 ? [`\`${name}\` when ${by.join(" or ")} is set`] : [];
-  });
-  const found = entries.filter(([, { find }]) => find)
-    .map(([name]) => `\`${name}\` when it answers`);
+export function toChoice(names: readonly string[]): Setting {
   return {
     env: "LLM_PROVIDER",
+    help: `Who answers: ${names.map((name) => `\`${name}\``).join(", ")}. ` +
+      "`echo` is a stand-in that repeats what it hears. Several, with commas " +
+      "between them: where one fails, the next is asked.",
     secret: false,
-    help: "Who answers: " +
-      entries.map(([name]) => `\`${name}\``).join(", ") +
-      " (a stand-in that repeats what it hears). Several, with commas between " +
-      "them: where one fails, the next is asked.",
-    defaultNote: [...selected, ...found, "`echo` until it does"]
-      .join(", else "),
-    example: entries[0]?.[0] ?? "echo",
+    defaultNote:
+      "the first whose key is set, else `ollama` when its model or " +
+      "address is set or it answers, else `echo` until Ollama is there",
+    example: names[0] ?? "",
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { oneOf, toPath, wholeNumber } from "../settings/kinds.ts";
-import type { Found, SettingGroup } from "../settings/setting.ts";
+import type { Found } from "../settings/setting.ts";
 import { LOG_LEVELS } from "./log.ts";
 
 /** Where the server listens and writes. */
@@ -59,9 +59,3 @@ export const logSettings = {
 
 /** The values of {@linkcode serverSettings}. */
 export type ServerSettings = Found<typeof serverSettings>;
-
-/** How owners are shown these settings. */
-export const serverGroup: SettingGroup = {
-  heading: "The server and its log",
-  settings: [...Object.values(serverSettings), ...Object.values(logSettings)],
-};

@@ -4,7 +4,7 @@
  * @module
  */
 import { toPath, wholeNumber } from "../settings/kinds.ts";
-import type { Found, Setting, SettingGroup } from "../settings/setting.ts";
+import type { Found, Setting } from "../settings/setting.ts";
 
 /** What `SESSION_STORE` says. */
 export type StoreChoice =
@@ -50,31 +50,21 @@ export const sessionSettings = {
 /** The values of {@linkcode sessionSettings}. */
 export type SessionSettings = Found<typeof sessionSettings>;
 
-/** What Deno reads for itself when it opens a database on a denokv server. */
-const DENO_KV: Setting = {
-  env: "DENO_KV_ACCESS_TOKEN",
-  secret: true,
-  belongsTo: "Deno",
-};
-
 /**
- * What `pg` reads for itself where the address in `SESSION_STORE` doesn't say
- * it, and `pgpass` where the server wants a password that nobody gave. Both
- * fail unless they may look, set or not.
+ * What the stores' engines read for themselves, and fail where they may not:
+ * Deno for a denokv server, `pg` for what the address in `SESSION_STORE` doesn't
+ * say, `pgpass` where Postgres wants a password that nobody gave.
  */
-const POSTGRES: Setting[] = [
-  ...["PGAPPNAME", "PGBINARY", "PGCLIENT_ENCODING", "PGCONNECT_TIMEOUT"],
-  ...["PGDATABASE", "PGHOST", "PGOPTIONS", "PGPASSFILE", "PGPASSWORD"],
-  ...["PGPASS_NO_DEESCAPE", "PGPORT", "PGREPLICATION", "PGSSLMODE"],
-  ...["PGSSLNEGOTIATION", "PGUSER", "NODE_PG_FORCE_NATIVE"],
-  ...["HOME", "USER", "APPDATA", "USERNAME"],
-].map((env) => ({ env, secret: env === "PGPASSWORD", belongsTo: "pg" }));
-
-/** How owners are shown these settings. */
-export const sessionGroup: SettingGroup = {
-  heading: "Where conversations are kept",
-  settings: [...Object.values(sessionSettings), DENO_KV, ...POSTGRES],
-};
+export const engineSettings: readonly Setting[] = [
+  { env: "DENO_KV_ACCESS_TOKEN", secret: true, belongsTo: "Deno" },
+  ...[
+    ...["PGAPPNAME", "PGBINARY", "PGCLIENT_ENCODING", "PGCONNECT_TIMEOUT"],
+    ...["PGDATABASE", "PGHOST", "PGOPTIONS", "PGPASSFILE", "PGPASSWORD"],
+    ...["PGPASS_NO_DEESCAPE", "PGPORT", "PGREPLICATION", "PGSSLMODE"],
+    ...["PGSSLNEGOTIATION", "PGUSER", "NODE_PG_FORCE_NATIVE"],
+    ...["HOME", "USER", "APPDATA", "USERNAME"],
+  ].map((env) => ({ env, secret: env === "PGPASSWORD", belongsTo: "pg" })),
+];
 
 /** @throws {TypeError} when it names no store */
 function toStoreChoice(text: string, env: string): StoreChoice {
@@ -82,14 +72,11 @@ function toStoreChoice(text: string, env: string): StoreChoice {
   if (scheme === "file" && rest === undefined) return { type: "file" };
   if (scheme === "kv") {
     if (rest === undefined) return { type: "kv" };
-    return { type: "kv", path: isHttp(rest) ? rest : toPath(rest, env) };
+    const isAddress = /^https?:/.test(rest);
+    return { type: "kv", path: isAddress ? rest : toPath(rest, env) };
   }
   if (/^postgres(ql)?$/.test(scheme ?? "") && new URL(text).host) {
     return { type: "postgres", url: text };
   }
   throw new TypeError("Not a store");
-}
-
-function isHttp(text: string): boolean {
-  return /^https?:/.test(text);
 }

@@ -5,14 +5,10 @@
  *
  * @module
  */
-import { agentGroup, agentSettings } from "../agent/settings.ts";
-import {
-  conversationGroup,
-  conversationSettings,
-} from "../conversation/settings.ts";
+import { agentSettings } from "../agent/settings.ts";
+import { conversationSettings } from "../conversation/settings.ts";
 import type { Agent } from "../conversation/turn.ts";
 import {
-  layercodeGroup,
   type LayercodeSettings,
   layercodeSettings,
   webhookSettings,
@@ -21,49 +17,55 @@ import {
   type ProviderParts,
   PROVIDERS,
   readProviders,
+  vendorSettings,
 } from "../providers/mod.ts";
-import { providerSettings, toProviderGroup } from "../providers/settings.ts";
+import { providerSettings, toChoice } from "../providers/settings.ts";
 import type { LogOptions } from "../server/log.ts";
 import {
   logSettings,
-  serverGroup,
   type ServerSettings,
   serverSettings,
 } from "../server/settings.ts";
 import {
-  sessionGroup,
+  engineSettings,
   type SessionSettings,
   sessionSettings,
 } from "../sessions/settings.ts";
+import { type WebSettings, webSettings } from "../web/settings.ts";
 import { readEnvironment } from "./environment.ts";
-import { webGroup, type WebSettings, webSettings } from "../web/settings.ts";
 import {
   type Found,
   readValues,
   type Setting,
-  type SettingGroup,
   type Settings,
 } from "./setting.ts";
 
-/** Every setting, as owners are shown them. */
-export const GROUPS: readonly SettingGroup[] = [
-  serverGroup,
-  layercodeGroup,
-  toProviderGroup(PROVIDERS),
-  conversationGroup,
-  agentGroup,
-  sessionGroup,
-  webGroup,
-];
+/** Every setting, under the headings that owners are shown them. */
+export const GROUPS: Readonly<Record<string, readonly Setting<unknown>[]>> = {
+  "The server and its log": list(serverSettings, logSettings),
+  "Layercode": list(webhookSettings, layercodeSettings),
+  "The language model": [
+    toChoice(Object.keys(PROVIDERS)),
+    ...vendorSettings(),
+    ...list(providerSettings),
+  ],
+  "The conversation": list(conversationSettings),
+  "What the agent says": list(agentSettings),
+  "Kept conversations": [...list(sessionSettings), ...engineSettings],
+  "The pages": list(webSettings),
+};
 
 /** Every setting. */
-export const SETTINGS: readonly Setting<unknown>[] = GROUPS.flatMap((
-  { settings },
-) => settings);
+export const SETTINGS: readonly Setting<unknown>[] = Object.values(GROUPS)
+  .flat();
 
 const MAY_BE_EMPTY = new Set(
   SETTINGS.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ env }) => env),
 );
+
+function list(...rooms: Settings[]): Setting<unknown>[] {
+  return rooms.flatMap((settings) => Object.values(settings));
+}
 
 /** All that can be set, checked. */
 export interface Config
@@ -123,8 +125,7 @@ export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
 }
 
 /**
- * Reads the settings. A variable that is set to nothing counts as unset, unless
- * its declaration says that nothing means something.
+ * Reads the settings.
  *
  * @throws {ConfigError} that lists all that is wrong
  */
@@ -132,6 +133,20 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   circumstances: Circumstances = {},
 ): Config {
+  const { config, problems } = inspectConfig(env, circumstances);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/**
+ * Reads the settings; those that can't be used stand at their defaults. A
+ * variable that is set to nothing counts as unset, unless its declaration says
+ * that nothing means something.
+ */
+export function inspectConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  circumstances: Circumstances = {},
+): { config: Config; problems: string[] } {
   const problems = [...circumstances.problems ?? []];
   function text(name: string): string | undefined {
     const value = env[name]?.trim();
@@ -152,11 +167,10 @@ export function readConfig(
   const sessions = read(sessionSettings);
   const web = read(webSettings);
   const log = read(logSettings);
-  if (problems.length > 0) throw new ConfigError(problems);
 
   const hasSecret = webhookSecrets.length > 0;
   const isDeploy = (server.deployed ?? server.deploymentId) !== undefined;
-  return {
+  const config: Config = {
     ...server,
     hostname: server.hostname ??
       (hasSecret || isDeploy ? "0.0.0.0" : "127.0.0.1"),
@@ -173,4 +187,5 @@ export function readConfig(
       format: log.format ?? (circumstances.isTerminal ? "pretty" : "json"),
     },
   };
+  return { config, problems };
 }

@@ -6,24 +6,18 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Log } from "../server/log.ts";
+import type { Config } from "./config.ts";
 import { readIfThere } from "./environment.ts";
-
-/** What says which secrets there are. */
-export interface SecretSettings {
-  /** The owner's. */
-  webhookSecrets: readonly string[];
-  /** Where one that is made is kept. */
-  dataDir: string;
-  /** Whether this runs on Deno Deploy, where none can be kept. */
-  isDeploy: boolean;
-}
 
 /**
  * The secrets that webhooks may be signed with: the owner's, else one made
  * here. On Deno Deploy none can be kept, so there it has to be given.
  */
 export async function findSecrets(
-  { webhookSecrets, isDeploy, dataDir }: SecretSettings,
+  { webhookSecrets, isDeploy, dataDir }: Pick<
+    Config,
+    "webhookSecrets" | "isDeploy" | "dataDir"
+  >,
   log: Log,
 ): Promise<readonly string[]> {
   if (webhookSecrets.length > 0) return webhookSecrets;

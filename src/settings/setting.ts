@@ -38,16 +38,6 @@ export interface Setting<T = string> {
 /** Settings of a room or a vendor, by the names that its own code has for them. */
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
-/** Settings under one heading of `.env.example` and of the page. */
-export interface SettingGroup {
-  /** The heading. */
-  readonly heading: string;
-  /** What holds for all of them. */
-  readonly introduction?: string;
-  /** In the order that they are shown. */
-  readonly settings: readonly Setting<unknown>[];
-}
-
 /** A setting that has a value even where nobody sets it. */
 export type Defaulted = Setting & { readonly default: string };
 
@@ -110,29 +100,30 @@ export function isSecret(setting: Setting<unknown>): boolean {
   return setting.secret ?? setting.default === undefined;
 }
 
-/** Reads settings. One that can't be used has no value, and the start is to be given up. */
+/** Reads settings. One that can't be used stands at its default. */
 export function readValues<S extends Settings>(
   settings: S,
   { text, wanted, problems }: Sources,
 ): Found<S> {
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const { env, needed, parse = (it) => it } = setting;
-    const value = text(env) ?? setting.default;
-    if (value === undefined) {
-      if (needed === undefined || wanted === undefined) continue;
+    const { env, needed, expected = "another value" } = setting;
+    const { parse = (it) => it, default: standard } = setting;
+    const given = text(env);
+    if (given !== undefined) {
+      try {
+        values[name] = parse(given, env);
+        continue;
+      } catch (error) {
+        const isTold = error instanceof SettingError;
+        problems.push(
+          ...isTold ? error.problems : [`${env}: must be ${expected}`],
+        );
+      }
+    } else if (needed !== undefined && wanted !== undefined) {
       problems.push(`${env}: is missing, and ${wanted}; ${needed}`);
-      continue;
     }
-    try {
-      values[name] = parse(value, env);
-    } catch (error) {
-      problems.push(
-        ...error instanceof SettingError
-          ? error.problems
-          : [`${env}: must be ${setting.expected ?? "another value"}`],
-      );
-    }
+    if (standard !== undefined) values[name] = parse(standard, env);
   }
   // Each value is what its own declaration's `parse` returned.
   return values as Found<S>;

@@ -4,11 +4,7 @@
  * @module
  */
 import { httpUrl, onOrOff } from "../settings/kinds.ts";
-import {
-  type Found,
-  SettingError,
-  type SettingGroup,
-} from "../settings/setting.ts";
+import { type Found, SettingError } from "../settings/setting.ts";
 
 /** The fewest characters of a token that strangers may try to guess. */
 const LEAST_TOKEN_LENGTH = 16;
@@ -55,12 +51,6 @@ export const webSettings = {
 
 /** The values of {@linkcode webSettings}. */
 export type WebSettings = Found<typeof webSettings>;
-
-/** How owners are shown these settings. */
-export const webGroup: SettingGroup = {
-  heading: "The pages",
-  settings: Object.values(webSettings),
-};
 
 function toLongToken(text: string, env: string): string {
   if (text.length >= LEAST_TOKEN_LENGTH) return text;

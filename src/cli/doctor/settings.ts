@@ -4,12 +4,7 @@
  *
  * @module
  */
-import {
-  type Config,
-  ConfigError,
-  readConfig,
-  SETTINGS,
-} from "../../settings/config.ts";
+import { type Config, inspectConfig, SETTINGS } from "../../settings/config.ts";
 import {
   type Environment,
   readEnvironment,
@@ -22,7 +17,7 @@ import { findings, type Result } from "./result.ts";
 export interface Settings {
   /** What there is to say of them. */
   results: Result[];
-  /** Absent where not even the rest of them can be used. */
+  /** Absent where they can't even be read. */
   config?: Config;
   /** The settings that can't be used, and stand at their defaults. */
   broken: ReadonlySet<string>;
@@ -45,27 +40,19 @@ export async function checkSettings(
   }
 }
 
-/** The settings of an environment. Those that are wrong are left out, to see the rest. */
-export function readSettings({ env, problems }: Environment): Settings {
+/** The settings of an environment. */
+export function readSettings({ env, problems: known }: Environment): Settings {
+  const { config, problems } = inspectConfig(env, { problems: known });
   const secrets = findSecretValues(env);
-  try {
-    const config = readConfig(env, { problems });
-    return { results: [ok("can be used")], config, broken: new Set(), secrets };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const results = error.problems.map((problem) => {
-      const [what = problem, mend] = problem.split(/; (?=\w+ )/);
-      return fail(what, mend ?? "change it in .env or in the environment");
-    }).map(createRedact(secrets));
-    const broken = new Set(error.problems.flatMap(namesIn));
-    const rest = Object.entries(env).filter(([name]) => !broken.has(name));
-    try {
-      const config = readConfig(Object.fromEntries(rest));
-      return { results, config, broken, secrets };
-    } catch {
-      return { results, broken, secrets };
-    }
+  const broken = new Set(problems.flatMap(namesIn));
+  if (problems.length === 0) {
+    return { results: [ok("can be used")], config, broken, secrets };
   }
+  const results = problems.map((problem) => {
+    const [what = problem, mend] = problem.split(/; (?=\w+ )/);
+    return fail(what, mend ?? "change it in .env or in the environment");
+  }).map(createRedact(secrets));
+  return { results, config, broken, secrets };
 }
 
 function namesIn(problem: string): string[] {

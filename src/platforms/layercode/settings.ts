@@ -4,11 +4,7 @@
  * @module
  */
 import { httpUrl, toList } from "../../settings/kinds.ts";
-import {
-  type Found,
-  SettingError,
-  type SettingGroup,
-} from "../../settings/setting.ts";
+import { type Found, SettingError } from "../../settings/setting.ts";
 
 /** What webhooks are signed with. */
 export const webhookSettings = {
@@ -58,15 +54,6 @@ export const layercodeSettings = {
 
 /** The values of {@linkcode layercodeSettings}. */
 export type LayercodeSettings = Found<typeof layercodeSettings>;
-
-/** How owners are shown these settings. */
-export const layercodeGroup: SettingGroup = {
-  heading: "Layercode",
-  settings: [
-    ...Object.values(webhookSettings),
-    ...Object.values(layercodeSettings),
-  ],
-};
 
 function toSecrets(text: string, env: string): string[] {
   const secrets = toList(text);

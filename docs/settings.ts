@@ -5,38 +5,38 @@
  *
  * @module
  */
-import { GROUPS } from "../settings/config.ts";
-import type { Setting, SettingGroup } from "../settings/setting.ts";
-import { VARIABLES } from "./permissions.ts";
+import { VARIABLES } from "../src/cli/permissions.ts";
+import { GROUPS } from "../src/settings/config.ts";
+import type { Setting } from "../src/settings/setting.ts";
 
 /** The width of `.env.example`. */
 const WIDTH = 80;
 
 /** The text of `.env.example`. */
-export function toExample(groups: readonly SettingGroup[] = GROUPS): string {
+export function toExample(groups = GROUPS): string {
   const introduction = comment(
     "Parley's settings. Nothing here is needed to start: copy this file to " +
       '.env and take away the "#" of the lines that you want to change. A ' +
       "variable of the real environment wins over this file, unless it is " +
       "empty. Made by deno task settings.",
   );
-  return [introduction, ...groups.map(toExampleGroup)].join("\n\n") + "\n";
+  const sections = Object.entries(groups).map(([heading, settings]) =>
+    [
+      `# ── ${heading} `.padEnd(WIDTH, "─"),
+      ...settings.filter(isOurs).flatMap(toLines),
+    ].join("\n")
+  );
+  return [introduction, ...sections].join("\n\n") + "\n";
 }
 
-function toExampleGroup({ heading, introduction, settings }: SettingGroup) {
-  return [
-    `# ── ${heading} `.padEnd(WIDTH, "─"),
-    ...introduction ? [comment(introduction)] : [],
-    ...settings.filter(isOurs).flatMap((setting) => {
-      const { env, help = "", defaultNote, example = setting.default ?? "" } =
-        setting;
-      const value = example.includes(" ") ? `"${example}"` : example;
-      const standard = defaultNote ? `Default: ${defaultNote}.` : "";
-      const text = [help, standard].filter((it) => it !== "")
-        .join(help.includes("\n") ? "\n" : " ");
-      return [...text ? [comment(text)] : [], `#${env}=${value}`];
-    }),
-  ].join("\n");
+function toLines(setting: Setting<unknown>): string[] {
+  const { env, help = "", defaultNote, example = setting.default ?? "" } =
+    setting;
+  const note = defaultNote ? `Default: ${defaultNote}.` : "";
+  const text = [help, note].filter((it) => it !== "")
+    .join(help.includes("\n") ? "\n" : " ");
+  const value = example.includes(" ") ? `"${example}"` : example;
+  return [...text ? [comment(text)] : [], `#${env}=${value}`];
 }
 
 /** Markdown as the comment of a settings file, a paragraph or an item of a list a line or more. */
@@ -53,8 +53,8 @@ function comment(markdown: string): string {
 }
 
 /** The text of `docs/settings.md`. */
-export function toPage(groups: readonly SettingGroup[] = GROUPS): string {
-  const foreign = groups.flatMap(({ settings }) => settings)
+export function toPage(groups = GROUPS): string {
+  const foreign = Object.values(groups).flat()
     .filter((setting) => !isOurs(setting));
   const others = [...new Set(foreign.map(({ belongsTo }) => belongsTo))].map(
     (other) =>
@@ -62,6 +62,14 @@ export function toPage(groups: readonly SettingGroup[] = GROUPS): string {
         foreign.filter(({ belongsTo }) => belongsTo === other)
           .map(({ env }) => `\`${env}\``).join(", ")
       }`,
+  );
+  const sections = Object.entries(groups).map(([heading, settings]) =>
+    [
+      `## ${heading}\n`,
+      "| setting | default | meaning |",
+      "| ------- | ------- | ------- |",
+      ...settings.filter(isOurs).map(toRow),
+    ].join("\n")
   );
   return `<!-- deno-fmt-ignore-file -->
 <!-- Made by \`deno task settings\` from the declarations in src. -->
@@ -73,7 +81,7 @@ From \`.env\` and the environment, which wins; nothing has to be set. Copy
 be used stops the start with one message that lists everything that is wrong. A
 variable that is set to nothing counts as unset, except where it says otherwise.
 
-${groups.map(toPageGroup).join("\n\n")}
+${sections.join("\n\n")}
 
 ## Read by others
 
@@ -85,20 +93,12 @@ ${others.join("\n")}
 `;
 }
 
-function toPageGroup({ heading, introduction, settings }: SettingGroup) {
-  return [
-    `## ${heading}\n`,
-    ...introduction ? [`${introduction}\n`] : [],
-    "| setting | default | meaning |",
-    "| ------- | ------- | ------- |",
-    ...settings.filter(isOurs).map((setting) => {
-      const { env, help = "", defaultNote } = setting;
-      const standard = defaultNote ??
-        (setting.default === undefined ? "–" : `\`${setting.default}\``);
-      const cell = help.replaceAll(/\n+/g, "<br>").replaceAll("|", "\\|");
-      return `| \`${env}\` | ${standard} | ${cell} |`;
-    }),
-  ].join("\n");
+function toRow(setting: Setting<unknown>): string {
+  const { env, help = "", defaultNote } = setting;
+  const standard = defaultNote ??
+    (setting.default === undefined ? "–" : `\`${setting.default}\``);
+  const cell = help.replaceAll(/\n+/g, "<br>").replaceAll("|", "\\|");
+  return `| \`${env}\` | ${standard} | ${cell} |`;
 }
 
 function isOurs({ belongsTo }: Setting<unknown>): boolean {
@@ -112,7 +112,7 @@ export function toDockerfile(dockerfile: string): string {
 
 /** The files that are made, and their texts as they should be. */
 export async function makeFiles(
-  root = new URL("../../", import.meta.url),
+  root = new URL("../", import.meta.url),
 ): Promise<[file: URL, text: string][]> {
   const dockerfile = new URL("Dockerfile", root);
   return [

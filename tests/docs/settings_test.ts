@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { makeFiles, toExample, toPage } from "../../src/cli/settings.ts";
+import { makeFiles, toExample, toPage } from "../../docs/settings.ts";
 import { GROUPS, SETTINGS } from "../../src/settings/config.ts";
 import { runProgram, stdFlags } from "../fakes/server.ts";
 
@@ -18,10 +18,8 @@ Deno.test("SETTINGS have each a variable of their own", () => {
 });
 
 Deno.test("toExample() and toPage() tell of a setting all that it declares", () => {
-  const groups = [{
-    heading: "Tea",
-    introduction: "Good with `milk`.",
-    settings: [
+  const groups = {
+    Tea: [
       { env: "TEA", default: "black", help: "The kind:\n- `green`\n- `black`" },
       {
         env: "SUGAR",
@@ -31,11 +29,10 @@ Deno.test("toExample() and toPage() tell of a setting all that it declares", () 
       },
       { env: "KETTLE", belongsTo: "the kitchen" },
     ],
-  }];
+  };
   assertStringIncludes(
     toExample(groups),
     `# ── Tea ${"─".repeat(71)}
-# Good with milk.
 # The kind:
 # - green
 # - black
@@ -84,8 +81,9 @@ Deno.test("deno task settings and all else follow when one file declares one set
   const tree = `${await Deno.makeTempDir()}/`;
   try {
     const made = [".env.example", "docs/settings.md", "Dockerfile"];
+    const sources = ["deno.json", "deno.lock", "main.ts", "src"];
     await Deno.mkdir(`${tree}docs`);
-    for (const name of ["deno.json", "deno.lock", "main.ts", "src", ...made]) {
+    for (const name of [...sources, "docs/settings.ts", ...made]) {
       await copy(ROOT + name, tree + name);
     }
     const file = `${tree}src/server/settings.ts`;
@@ -115,7 +113,7 @@ Deno.test("deno task settings and all else follow when one file declares one set
       "7 undefined",
     );
     const rights = ["--allow-read=.", `--allow-write=${made}`];
-    await run(tree, "run", ...rights, ...stdFlags(), "src/cli/settings.ts");
+    await run(tree, "run", ...rights, ...stdFlags(), "docs/settings.ts");
     for (const name of made) {
       const text = await Deno.readTextFile(tree + name);
       assertStringIncludes(text, "MAX_TURNS");
