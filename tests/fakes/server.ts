@@ -90,7 +90,9 @@ async function flagsOf(
   if (words === undefined) throw new Error(`No task runs ${program}`);
   const isReadOnly = words.includes("--read-only");
   const dotenv = await Deno.readTextFile(`${folder}/.env`).catch(() => "");
-  const flags = sources === ROOT.pathname
+  const flags = !words.includes("deno task -q flags")
+    ? ""
+    : sources === ROOT.pathname
     ? toFlags({ env, dotenv, isReadOnly })
     : await flagsOfCopy(sources, env);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
@@ -167,9 +169,10 @@ export async function startServer(
   const child = new Deno.Command(command!, {
     args: [
       ...before,
-      ...["run", "-q", "--frozen", "--no-prompt"],
-      ...options.flags ??
-        await flagsOf("main.ts", { env, folder, sources }),
+      ...["run", "-q"],
+      ...options.flags
+        ? ["--frozen", "--no-prompt", ...options.flags]
+        : await flagsOf("main.ts", { env, folder, sources }),
       ...stdFlags(),
       `${sources}main.ts`,
     ],
