@@ -7,6 +7,7 @@ import { message, readEvents, SECRET, spoken } from "../fakes/layercode.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
 import { startPostgres, whyNoPostgres } from "../fakes/postgres.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
+import { findDenokv, startDenokv } from "../sessions/_denokv.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -158,53 +159,48 @@ Deno.test("main.ts works with every store and provider under the flags of deno t
   const chunks = ["All ", "well."];
   await using gemini = startFakeGemini(() => ({ kind: "text", chunks }));
   await using ollama = startFakeOllama(() => ({ kind: "text", chunks }));
-  const postgres = whyNoPostgres() ? undefined : await startPostgres();
+  const providers = [
+    {
+      LLM_PROVIDER: "gemini",
+      GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
+      GEMINI_BASE_URL: gemini.url,
+    },
+    {
+      LLM_PROVIDER: "ollama",
+      OLLAMA_HOST: ollama.url,
+      OLLAMA_MODEL: "llama3.2:3b",
+    },
+  ];
+  await using others = new AsyncDisposableStack();
   const stores = ["file", "kv", "kv:./other.kv"];
-  if (postgres) {
+  if (whyNoPostgres() === undefined) {
+    const postgres = others.use(await startPostgres());
     const { host } = new URL(postgres.url);
     stores.push(postgres.url, `postgres://${host}/postgres`);
   }
-  try {
-    for (const SESSION_STORE of stores) {
-      for (
-        const provider of [
-          {
-            LLM_PROVIDER: "gemini",
-            GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
-            GEMINI_BASE_URL: gemini.url,
-          },
-          {
-            LLM_PROVIDER: "ollama",
-            OLLAMA_HOST: ollama.url,
-            OLLAMA_MODEL: "llama3.2:3b",
-          },
-        ]
-      ) {
-        await t.step(`${provider.LLM_PROVIDER}, ${SESSION_STORE}`, async () => {
-          await using server = await startServer({
-            env: {
-              ...provider,
-              SESSION_STORE,
-              LAYERCODE_WEBHOOK_SECRET: SECRET,
-              // For the address that names no user.
-              PGUSER: "postgres",
-            },
-          });
-          const conversation_id = crypto.randomUUID();
-          const answer = await ask(server.url, { conversation_id });
-          assertEquals(answer, "All well.", JSON.stringify(server.lines));
-          const ready = await fetch(`${server.url}/ready`);
-          assertEquals(ready.status, 200, await ready.text());
-          assertEquals((await server.stop("SIGTERM")).code, 0);
-          assertEquals(
-            JSON.stringify(server.lines).includes("env access"),
-            false,
-          );
-        });
-      }
-    }
-  } finally {
-    await postgres?.[Symbol.asyncDispose]();
+  const denokv = findDenokv();
+  if (denokv) stores.push(`kv:${others.use(await startDenokv(denokv)).url}`);
+
+  for (const [n, SESSION_STORE] of stores.entries()) {
+    await t.step(SESSION_STORE, async () => {
+      await using server = await startServer({
+        env: {
+          ...providers[n % providers.length],
+          SESSION_STORE,
+          LAYERCODE_WEBHOOK_SECRET: SECRET,
+          // For the address that names no user, and for denokv.
+          PGUSER: "postgres",
+          DENO_KV_ACCESS_TOKEN: "a token for tests",
+        },
+      });
+      const conversation_id = crypto.randomUUID();
+      const answer = await ask(server.url, { conversation_id });
+      assertEquals(answer, "All well.", JSON.stringify(server.lines));
+      const ready = await fetch(`${server.url}/ready`);
+      assertEquals(ready.status, 200, await ready.text());
+      const log = JSON.stringify(server.lines);
+      assertEquals(log.includes("env access"), false, log);
+    });
   }
 });
 
