@@ -56,9 +56,8 @@ export function toChoice(names: readonly string[]): Setting {
       "`echo` is a stand-in that repeats what it hears. Several, with commas " +
       "between them: where one fails, the next is asked.",
     secret: false,
-    defaultNote:
-      "the first whose key is set, else `ollama` when its model or " +
-      "address is set or it answers, else `echo` until Ollama is there",
+    defaultNote: "the first that has a key or, for `ollama`, a model or an " +
+      "address; else `ollama` if it answers, else `echo` until Ollama is there",
     example: names[0] ?? "",
   };
 }
