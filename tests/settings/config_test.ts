@@ -528,22 +528,3 @@ Deno.test("readConfig() does not change the environment it is given", () => {
   const env = Object.freeze({ PORT: "1", LLM_PROVIDER: "echo" });
   assertEquals(readConfig(env).port, 1);
 });
-
-Deno.test("readConfig() is called by main.ts and commands alone: no room knows all settings", async () => {
-  const rooms = ["agent", "conversation", "platforms", "providers"];
-  rooms.push("server", "sessions", "speech", "web");
-  let files = 0;
-  async function look(folder: URL): Promise<void> {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      if (isDirectory) await look(new URL(`${name}/`, folder));
-      if (!name.endsWith(".ts")) continue;
-      const text = await Deno.readTextFile(new URL(name, folder));
-      assertEquals(text.includes("settings/config.ts"), false, name);
-      files++;
-    }
-  }
-  for (const room of rooms) {
-    await look(new URL(`../../src/${room}/`, import.meta.url));
-  }
-  assert(files > 60);
-});
