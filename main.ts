@@ -8,12 +8,11 @@ import deno from "./deno.json" with { type: "json" };
 import { onData } from "./src/agent/data.ts";
 import { createApp } from "./src/server/router.ts";
 import { nextSteps, toBanner } from "./src/server/banner.ts";
-import { ConfigError, readConfig } from "./src/settings/config.ts";
+import { ConfigError, loadConfig } from "./src/settings/config.ts";
 import { createActiveTurns } from "./src/conversation/active_turns.ts";
 import { toCommonBeginning } from "./src/conversation/question.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
-import { readEnvironment } from "./src/settings/environment.ts";
 import { makeToken } from "./src/server/guard.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createAuthorize } from "./src/platforms/layercode/authorize.ts";
@@ -28,8 +27,7 @@ import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 import { createWebhook } from "./src/platforms/layercode/webhook.ts";
 
 async function main(): Promise<void> {
-  const { env, sources } = await readEnvironment(Deno.env.toObject());
-  const config = readConfig(env, sources);
+  const config = await loadConfig(Deno.env);
   const log = createLog(config.log);
   catchUnhandled(log);
   const provider = await chooseProvider(config, log);
@@ -39,7 +37,7 @@ async function main(): Promise<void> {
   const token = config.playgroundToken ?? makeToken();
 
   const { version } = deno;
-  const { agent, allowedOrigins } = config;
+  const { agent } = config;
   const now = Date.now;
   // Loaded once the server listens: checking arguments (zod) takes half as long
   // to load as all the rest.
@@ -76,7 +74,7 @@ async function main(): Promise<void> {
   });
   const app = createApp({
     webhook,
-    authorize: createAuthorize({ ...config.layercode, allowedOrigins, log }),
+    authorize: createAuthorize({ ...config.layercode, log }),
     health: createHealth(health),
     ready: createReady(health),
     home: pages.home,

@@ -5,12 +5,12 @@
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
+import { pull } from "../providers/ollama_pull.ts";
 import { explain, printError } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import { checkDeno } from "./doctor/machine.ts";
 import { type Check, listChecks, MODELS, runChecks } from "./doctor/mod.ts";
 import { createProgress } from "./doctor/progress.ts";
-import { pull } from "./doctor/pull.ts";
 import { createRedact, passwordsIn } from "./doctor/redact.ts";
 import { checkSettings } from "./doctor/settings.ts";
 import {
@@ -48,9 +48,7 @@ async function main(args: string[]): Promise<boolean> {
   }
   const { json = false } = values;
   const url = values.url === undefined ? undefined : readWebhookUrl(values.url);
-  const { results, config, secrets } = await checkSettings(
-    Deno.env.toObject(),
-  );
+  const { results, config, secrets } = await checkSettings(Deno.env);
   const redact = createRedact([...secrets, ...passwordsIn(url?.href ?? "")]);
   const found = new Map<string, Finding[]>();
 
@@ -62,10 +60,9 @@ async function main(args: string[]): Promise<boolean> {
   }
 
   if (!json) print(`Parley ${deno.version}\n\n`);
-  const canBeUsed = results.every(({ status }) => status !== "fail");
   const basics = [checkDeno(Deno.version.deno), ...results];
-  if (!canBeUsed) basics.push(NOT_LOOKED_AT);
-  const checks = config && canBeUsed ? listChecks(config, url) : [];
+  if (config === undefined) basics.push(NOT_LOOKED_AT);
+  const checks = config ? listChecks(config, url) : [];
   await look([
     { title: "settings", look: () => Promise.resolve(basics) },
     ...checks,

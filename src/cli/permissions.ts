@@ -1,45 +1,69 @@
 /**
- * Prints the flags that let the server read this folder and use `DATA_DIR` and
- * the KV file that `SESSION_STORE` may name, and nothing else on the disk.
+ * Prints the flags that let a command read this folder, write `DATA_DIR` and
+ * the KV file that `SESSION_STORE` may name, and see the variables that are
+ * declared as settings; nothing else on the disk or in the environment.
  * `deno task flags` runs it, once it is known where `@std` comes from.
  *
  * @module
  */
-import { readEnvironment } from "../settings/environment.ts";
+import { serverSettings } from "../server/settings.ts";
+import { sessionSettings } from "../sessions/settings.ts";
+import { SETTINGS } from "../settings/config.ts";
+import { readEnvironment, readIfThere } from "../settings/environment.ts";
+import { readValues } from "../settings/setting.ts";
+
+/** The names for `--allow-env`. */
+export const VARIABLES: readonly string[] = [
+  ...new Set(SETTINGS.map(({ env }) => env)),
+].sort();
+
+/** What the flags depend on. */
+export interface FlagSources {
+  /** The settings' variables. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** The text of `.env`, which may refer to other variables. */
+  dotenv?: string;
+  /** Whether the command writes nothing. Default: it may. */
+  isReadOnly?: boolean;
+}
 
 /**
- * The flags for a data folder and a KV file; where a path is one that no flag
- * can name, all folders.
+ * The flags, with blanks between them. A path that can't be used is left out:
+ * the command itself refuses it, along with all else that is wrong.
  */
-export function toFlags(dataDir: string, kvFile?: string): string {
-  const paths = [dataDir, ...(kvFile ? [kvFile] : [])];
-  // The shell splits at white space, Deno at commas.
-  return paths.some((path) => /[\s,]/.test(path))
-    ? "--allow-read --allow-write"
-    : `--allow-read=.,${paths} --allow-write=${paths}`;
+export function toFlags({ env, dotenv = "", isReadOnly }: FlagSources): string {
+  const { dataDir = serverSettings.dataDir.default, sessionStore } = readValues(
+    {
+      dataDir: serverSettings.dataDir,
+      sessionStore: sessionSettings.sessionStore,
+    },
+    { text: (name) => env[name]?.trim() || undefined, problems: [] },
+  );
+  const paths = [dataDir];
+  if (sessionStore?.type === "kv" && sessionStore.path !== undefined) {
+    if (!sessionStore.path.startsWith("http")) paths.push(sessionStore.path);
+  }
+  const references = [...dotenv.matchAll(/\$\{?([A-Za-z_]\w*)/g)]
+    .map(([, name]) => name);
+  return [
+    `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
+    `--allow-read=.,${paths}`,
+    ...isReadOnly ? [] : [`--allow-write=${paths}`],
+  ].join(" ");
 }
 
-/** The file that `SESSION_STORE=kv:<file>` names. */
-export function findKvFile(sessionStore: string): string | undefined {
-  const [, path] = /^kv:(?!https?:)(.+)$/s.exec(sessionStore) ?? [];
-  return path;
-}
-
-/** The server's settings; where they can't be read, the server says why. */
-async function readSettings(): Promise<Record<string, string>> {
-  const real = Deno.env.toObject();
+/** The sources of this process; where they can't be read, the command says why. */
+async function findSources(): Promise<FlagSources> {
   try {
-    return (await readEnvironment(real)).env;
+    const { env } = await readEnvironment(Deno.env, SETTINGS);
+    return { env, dotenv: await readIfThere(".env") ?? "" };
   } catch {
-    return real;
+    return { env: {} };
   }
 }
 
 if (import.meta.main) {
-  const { DATA_DIR = "", SESSION_STORE = "" } = await readSettings();
-  const flags = toFlags(
-    DATA_DIR.trim() || "./data",
-    findKvFile(SESSION_STORE.trim()),
-  );
+  const isReadOnly = Deno.args.includes("--read-only");
+  const flags = toFlags({ ...await findSources(), isReadOnly });
   await Deno.stdout.write(new TextEncoder().encode(`${flags}\n`));
 }

@@ -8,8 +8,7 @@ import { stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { newId, readAnswer, sendEvent } from "../platforms/layercode/client.ts";
 import { explain, printError } from "../server/log.ts";
-import { readConfig } from "../settings/config.ts";
-import { readEnvironment } from "../settings/environment.ts";
+import { loadConfig } from "../settings/config.ts";
 import { readKeptSecret } from "../settings/secret.ts";
 import { type Figures, toCaption } from "./_caption.ts";
 import {
@@ -97,8 +96,7 @@ async function main(args: string[]): Promise<boolean> {
 async function findServer(
   given: { url?: string; secret?: string },
 ): Promise<{ url: string; secret: string }> {
-  const { env, sources } = await readEnvironment(Deno.env.toObject());
-  const config = readConfig(env, sources);
+  const config = await loadConfig(Deno.env);
   const secret = given.secret ?? config.webhookSecrets[0] ??
     await readKeptSecret(config.dataDir);
   if (secret === undefined) {

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { readConfig } from "../settings/config.ts";
-import { readEnvironment } from "../settings/environment.ts";
+import { loadConfig } from "../settings/config.ts";
 import { createLog, printError } from "../server/log.ts";
 import {
   type SessionDocument,
@@ -45,8 +44,7 @@ async function main(args: string[]): Promise<boolean> {
     print(USAGE);
     return values.help ?? false;
   }
-  const { env, sources } = await readEnvironment(Deno.env.toObject());
-  const config = readConfig(env, sources);
+  const config = await loadConfig(Deno.env);
   const log = createLog({ level: "warn", format: "pretty" });
   const store = createStore(config, log);
   if (rest.length > 0) throw new UsageError(`Too many words\n\n${USAGE}`);

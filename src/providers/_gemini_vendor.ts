@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toHttpUrl } from "../server/addresses.ts";
+import { toHttpUrl } from "../settings/kinds.ts";
 import type { Log } from "../server/log.ts";
 import { findEnd } from "./_gemini_wire.ts";
 import { createGemini, DEFAULT_GEMINI_MODEL } from "./gemini.ts";

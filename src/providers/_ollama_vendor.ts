@@ -24,7 +24,7 @@ export const ollama: Vendor<{
       parse: toOllamaUrl,
       expected: "an address such as http://127.0.0.1:11434",
     },
-    model: { env: "OLLAMA_MODEL", selects: true, isPublic: true },
+    model: { env: "OLLAMA_MODEL", selects: true, secret: false },
     keepAlive: {
       env: "OLLAMA_KEEP_ALIVE",
       default: "30m",

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import type { Config } from "../settings/config.ts";
 import type { Log } from "../server/log.ts";
 import { gemini } from "./_gemini_vendor.ts";
 import { ollama } from "./_ollama_vendor.ts";
@@ -14,6 +13,7 @@ import { createFailover } from "./failover.ts";
 import type { PromptBeginning, Provider } from "./provider.ts";
 import { createStandIn } from "./stand_in.ts";
 import { type Found, readValues, type Setting } from "../settings/setting.ts";
+import type { ProviderSettings } from "./settings.ts";
 import type { Vendor } from "./vendor.ts";
 
 /** Every vendor, the preferred first: where several are set up, that one is asked. */
@@ -31,15 +31,25 @@ const VENDORS: Record<ProviderName, Vendor> = PROVIDERS;
 const NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
 /** Every setting of every vendor. */
-export function vendorSettings(): Setting[] {
+export function vendorSettings(): Setting<unknown>[] {
   return NAMES.flatMap((name) => Object.values(VENDORS[name].settings));
 }
 
 /** What the settings say of providers. */
-export type ProviderConfig = Pick<
-  Config,
-  "providers" | "providersNamedBy" | "vendors"
->;
+export interface ProviderConfig {
+  /** In order of preference. Empty: the settings name none. */
+  providers: ProviderName[];
+  /** The variable that named them. */
+  providersNamedBy?: string;
+  /** Each vendor's own settings. Those that {@linkcode ProviderConfig.providers} names have all they need. */
+  vendors: VendorValues;
+}
+
+/** What providers are made of. */
+export interface ProviderParts extends ProviderConfig, ProviderSettings {
+  /** How large the model's window is. */
+  agent: { contextTokens: number };
+}
 
 /**
  * Reads which providers are meant, and each vendor's settings.
@@ -104,7 +114,7 @@ function findNamed(
 /** Makes the provider of this name. */
 export function createProvider(
   name: ProviderName,
-  config: Config,
+  config: ProviderParts,
   log: Log,
 ): Provider {
   const { vendors, thinking, agent: { contextTokens } } = config;
@@ -158,7 +168,7 @@ async function findVendor(
  * another is there.
  */
 export async function chooseProvider(
-  config: Config,
+  config: ProviderParts,
   log: Log,
 ): Promise<Provider> {
   const { firstTokenTimeoutMs, stallTimeoutMs } = config;

@@ -5,15 +5,14 @@
  * @module
  */
 import type { Handler } from "./router.ts";
-import type { Config } from "../settings/config.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
-import { listen, type Listening } from "./listen.ts";
+import { listen, type Listening, type ListenOptions } from "./listen.ts";
 import type { Log } from "./log.ts";
 
 /** What is served, and who must be told when it ends. */
 export interface ServeParts {
-  /** Of which the address is taken: `hostname` and `port`. */
-  config: Config;
+  /** Where to listen. */
+  config: Pick<ListenOptions, "hostname" | "port" | "isDeploy">;
   /** Answers every request. */
   app: Handler;
   /** Turns under way, which get a moment to end by themselves. */

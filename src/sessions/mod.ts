@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { Config } from "../settings/config.ts";
 import { explain, type Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import { MB } from "./_cache.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";
 import { createPostgresStore } from "./postgres.ts";
+import type { SessionSettings, StoreChoice } from "./settings.ts";
 import type { SessionStore } from "./store.ts";
 
 /**
@@ -28,9 +28,19 @@ export async function prepareStore(
   }
 }
 
+/** What a store is made of. */
+export interface StoreParts extends SessionSettings {
+  /** The folder of what has no place of its own. */
+  dataDir: string;
+  /** Whether this runs on Deno Deploy, where no file lasts. */
+  isDeploy: boolean;
+}
+
 /** Makes the store that the settings name. Nothing is opened until it is used. */
-export function createStore(config: Config, log: Log): SessionStore {
-  const choice = config.sessionStore;
+export function createStore(config: StoreParts, log: Log): SessionStore {
+  const { dataDir, isDeploy } = config;
+  const choice: StoreChoice = config.sessionStore ??
+    { type: isDeploy ? "kv" : "file" };
   const cacheBytes = config.cacheMb * MB;
   function onBadRecord(record: { id: string }): void {
     log.warn("session.bad_record", { ...record });
@@ -38,12 +48,19 @@ export function createStore(config: Config, log: Log): SessionStore {
   switch (choice.type) {
     case "file":
       return createFileStore({
-        folder: `${config.dataDir}/sessions`,
+        folder: `${dataDir}/sessions`,
         cacheBytes,
         onBadLine: (line) => log.warn("session.bad_line", { ...line }),
       });
-    case "kv":
-      return createKvStore({ ...choice, cacheBytes, onBadRecord });
+    case "kv": {
+      const path = choice.path ??
+        (isDeploy ? undefined : `${dataDir}/sessions.kv`);
+      return createKvStore({
+        ...(path === undefined ? {} : { path }),
+        cacheBytes,
+        onBadRecord,
+      });
+    }
     case "postgres":
       return createPostgresStore({ ...choice, cacheBytes, onBadRecord });
   }

@@ -1,73 +1,78 @@
 /**
- * Where settings come from: `.env` in the working folder, overruled by the
- * real environment, and `layercode.config.json` beside `main.ts`.
+ * Where settings come from: the real environment first, then `.env` in the
+ * working folder, then `layercode.config.json` beside `main.ts`. Only what is
+ * declared is looked at, which is also all that the process may read.
  *
  * @module
  */
 import { parse } from "@std/dotenv";
-import type { ConfigSources } from "./config.ts";
+import { readLayercodeConfig } from "./layercode_config.ts";
+import type { Setting } from "./setting.ts";
 
 /** The settings as they were found, unchecked. */
 export interface Environment {
-  /** Variables by name: those of `.env` and of the real environment, merged. */
+  /** Variables by name. */
   env: Record<string, string>;
-  /** What was found besides variables. */
-  sources: ConfigSources;
+  /** What is wrong with the files. */
+  problems: string[];
 }
 
+/** The files. */
+const FILES = {
+  dotenv: ".env",
+  layercodeConfig: new URL("../../layercode.config.json", import.meta.url),
+};
+
 /**
- * Collects the settings.
+ * Collects the settings. A variable that is set to nothing, as Compose may set
+ * it, leaves the word to the next place, unless nothing means something there.
  *
  * @param real the process's environment
  * @throws {SyntaxError} when `.env` can't be made sense of
  */
 export async function readEnvironment(
-  real: Record<string, string>,
+  real: Pick<Deno.Env, "get">,
+  settings: readonly Setting<unknown>[],
+  files: { dotenv: string | URL; layercodeConfig: string | URL } = FILES,
 ): Promise<Environment> {
-  const dotenv = await readIfThere(".env");
-  const layercodeConfig = await readIfThere(
-    new URL("../../layercode.config.json", import.meta.url),
-  );
-  return {
-    env: merge(dotenv === undefined ? {} : parseDotenv(dotenv), real),
-    sources: {
-      ...(layercodeConfig === undefined ? {} : { layercodeConfig }),
-      isTerminal: Deno.stdout.isTerminal(),
-    },
-  };
+  const problems: string[] = [];
+  const dotenv = await readDotenv(files.dotenv);
+  const config = await readIfThere(files.layercodeConfig);
+  const fields = config === undefined
+    ? {}
+    : readLayercodeConfig(config, problems);
+  const env: Record<string, string> = {};
+  for (const { env: name, mayBeEmpty, belongsTo } of settings) {
+    const value = [
+      real.get(name),
+      ...belongsTo === undefined ? [dotenv[name], fields[name]] : [],
+    ].find((value) => mayBeEmpty ? value !== undefined : value?.trim());
+    if (value !== undefined) env[name] = value;
+  }
+  return { env, problems };
 }
 
 /**
- * @throws {SyntaxError} when a variable refers to itself, over which `parse`
- * would never end (@std/dotenv 0.225)
+ * Reads the variables of `.env`.
+ *
+ * @throws {SyntaxError} when one refers to itself, over which `parse` would
+ * never end (@std/dotenv 0.225)
  */
-function parseDotenv(text: string): Record<string, string> {
+async function readDotenv(path: string | URL): Promise<Record<string, string>> {
+  const text = await readIfThere(path) ?? "";
   const loop = /^\s*(?:export\s+)?(\w+)\s*=[^'"\n]*\$\{?\1\b/m.exec(text);
-  if (loop) {
-    throw new SyntaxError(
-      `.env: ${
-        loop[1]
-      } refers to itself; write its value out, or in single quotes`,
-    );
-  }
-  return parse(text);
-}
-
-/** Those that are meant when they are set to nothing: the agent is silent then. */
-const MEANT_WHEN_EMPTY = ["WELCOME_MESSAGE", "WELCOME_BACK_MESSAGE"];
-
-/** The real environment wins, unless it sets to nothing what `.env` gives, as Compose may. */
-function merge(
-  dotenv: Record<string, string>,
-  real: Record<string, string>,
-): Record<string, string> {
-  const meant = Object.entries(real).filter(([name, value]) =>
-    value.trim() !== "" || !(name in dotenv) || MEANT_WHEN_EMPTY.includes(name)
+  if (loop === null) return parse(text);
+  throw new SyntaxError(
+    `.env: ${
+      loop[1]
+    } refers to itself; write its value out, or in single quotes`,
   );
-  return { ...dotenv, ...Object.fromEntries(meant) };
 }
 
-async function readIfThere(path: string | URL): Promise<string | undefined> {
+/** A file's text, if there is one. */
+export async function readIfThere(
+  path: string | URL,
+): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {

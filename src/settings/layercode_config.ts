@@ -5,43 +5,37 @@
  * @module
  */
 
-/** The two fields of `layercode.config.json` that Layercode's examples use. */
-export interface LayercodeConfig {
-  /** What the agent is told. */
-  prompt?: string;
-  /** Its first words. */
-  welcome_message?: string;
-}
+/** The fields that Layercode's examples use, and the settings that they are here. */
+const FIELDS = { prompt: "SYSTEM_PROMPT", welcome_message: "WELCOME_MESSAGE" };
 
 /**
- * Reads the file.
+ * Reads the file, as if its fields were variables.
  *
- * @param source its text; absent where there is none
+ * @param source its text
  * @param problems takes what is wrong with it
  */
 export function readLayercodeConfig(
-  source: string | undefined,
+  source: string,
   problems: string[],
-): LayercodeConfig {
-  if (source === undefined) return {};
-  let value: unknown;
+): Record<string, string> {
+  let file: unknown;
   try {
-    value = JSON.parse(source.replace(/^\uFEFF/, ""));
+    file = JSON.parse(source.replace(/^\uFEFF/, ""));
   } catch {
     problems.push("layercode.config.json: is not valid JSON");
     return {};
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (typeof file !== "object" || file === null || Array.isArray(file)) {
     problems.push("layercode.config.json: must be a JSON object");
     return {};
   }
-  const config: LayercodeConfig = {};
-  for (const key of ["prompt", "welcome_message"] as const) {
-    const field = (value as Record<string, unknown>)[key];
-    if (typeof field === "string") config[key] = field;
-    else if (field !== undefined && field !== null) {
+  const env: Record<string, string> = {};
+  for (const [key, value] of Object.entries<unknown>({ ...file })) {
+    if (key !== "prompt" && key !== "welcome_message") continue;
+    if (typeof value === "string") env[FIELDS[key]] = value;
+    else if (value !== null) {
       problems.push(`layercode.config.json: "${key}" must be a string`);
     }
   }
-  return config;
+  return env;
 }

@@ -5,15 +5,19 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import type { Config } from "./config.ts";
 import type { Log } from "../server/log.ts";
+import type { Config } from "./config.ts";
+import { readIfThere } from "./environment.ts";
 
 /**
  * The secrets that webhooks may be signed with: the owner's, else one made
  * here. On Deno Deploy none can be kept, so there it has to be given.
  */
 export async function findSecrets(
-  { webhookSecrets, isDeploy, dataDir }: Config,
+  { webhookSecrets, isDeploy, dataDir }: Pick<
+    Config,
+    "webhookSecrets" | "isDeploy" | "dataDir"
+  >,
   log: Log,
 ): Promise<readonly string[]> {
   if (webhookSecrets.length > 0) return webhookSecrets;
@@ -32,40 +36,38 @@ export async function findSecrets(
  * @throws {Deno.errors.PermissionDenied} and its like when the folder can't be used
  */
 export async function loadOrMakeSecret(dataDir: string): Promise<string> {
-  const path = secretPath(dataDir);
-  const kept = await readSecret(path);
+  const path = toSecretPath(dataDir);
+  const kept = await readKeptSecret(dataDir);
   if (kept !== undefined) {
-    await tighten(path);
+    await hideFromOthers(path);
     return kept;
   }
-  // Callers' words are nobody else's on this machine.
+  // What callers say is for nobody else on this machine.
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   await writeFirst(path, `${makeSecret()}\n`);
-  const shared = await readSecret(path);
-  if (shared === undefined) {
-    throw new Error(
-      `Cannot use the webhook secret in ${path}: the file is empty; delete it to have a new one made`,
-    );
-  }
-  return shared;
+  const secret = await readKeptSecret(dataDir);
+  if (secret !== undefined) return secret;
+  throw new Error(
+    `Cannot use the webhook secret in ${path}: the file is empty; delete it to have a new one made`,
+  );
 }
 
 /** The kept secret, if there is one. */
 export async function readKeptSecret(
   dataDir: string,
 ): Promise<string | undefined> {
-  return await readSecret(secretPath(dataDir));
+  return (await readIfThere(toSecretPath(dataDir)))?.trim() || undefined;
 }
 
 function makeSecret(): string {
   return `parley_${randomBytes(32).toString("hex")}`;
 }
 
-function secretPath(dataDir: string): string {
+function toSecretPath(dataDir: string): string {
   return `${dataDir}/webhook-secret`;
 }
 
-/** Whole or not at all, and whoever comes first wins: two may start at once. */
+/** Writes a file whole or not at all, unless it is there: two servers may start at once. */
 async function writeFirst(path: string, text: string): Promise<void> {
   const draft = `${path}.${crypto.randomUUID()}`;
   await Deno.writeTextFile(draft, text, { mode: 0o600 });
@@ -82,21 +84,12 @@ async function writeFirst(path: string, text: string): Promise<void> {
   }
 }
 
-/** Takes a kept secret from the eyes of others. */
-async function tighten(path: string): Promise<void> {
+/** Lets nobody but its owner read a file. */
+async function hideFromOthers(path: string): Promise<void> {
   try {
     const { mode } = await Deno.stat(path);
     if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o600);
   } catch {
     // Someone else's file, or a disk without modes: the secret is as good.
-  }
-}
-
-async function readSecret(path: string): Promise<string | undefined> {
-  try {
-    return (await Deno.readTextFile(path)).trim() || undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

@@ -1,30 +1,42 @@
 /**
  * What a room declares of a setting: its variable, its default, whether it is
- * secret, what it is for. `.env.example`, the table of settings, what `doctor`
- * hides and what the process may read of its environment follow from it.
+ * secret, what it is for. The values that the room works with, `.env.example`,
+ * the page of settings, what `doctor` hides and what the process may read of
+ * its environment all follow from it: a new setting is one declaration.
  *
  * @module
  */
 
 /** One setting, declared by the room that uses it. */
-export interface Setting {
+export interface Setting<T = string> {
   /** The environment variable that holds it. */
   readonly env: string;
-  /** What it is for, and what becomes of it where nobody sets it; whole sentences, for an owner. */
+  /** What it is for: whole sentences in Markdown, for an owner. */
   readonly help?: string;
   /** Its value where nobody sets it. */
   readonly default?: string;
+  /** What owners are told in place of a default that is long or depends on something, in Markdown, without a full stop. */
+  readonly defaultNote?: string;
+  /** The value that `.env.example` shows. Default: the setting's default. */
+  readonly example?: string;
+  /** Whether `doctor` hides its value. Default: unless it has a default, since only keys and tokens must be brought. */
+  readonly secret?: boolean;
+  /** Whether it means something when it is set to nothing. Default: it then counts as unset. */
+  readonly mayBeEmpty?: boolean;
+  /** Whose variable it is, where not ours: it is read from the real environment alone, and `.env.example` lacks it. */
+  readonly belongsTo?: string;
   /** The vendor can't be asked without it. Says how to get it, such as `get a key at https://…`. */
   readonly needed?: string;
   /** Whoever sets it means this vendor, and need not name it in `LLM_PROVIDER`. */
   readonly selects?: boolean;
-  /** Whether anybody may see it. Default: only where it has a default; `doctor` hides the others' values. */
-  readonly isPublic?: boolean;
-  /** Makes of the variable's text what the vendor uses. Throws where it can't. */
-  readonly parse?: (text: string) => string;
+  /** Makes of the variable's text what the room uses. Throws where it can't. Default: the text as it is. */
+  readonly parse?: (text: string, env: string) => T;
   /** What it has to be, said where `parse` throws. The value isn't repeated: it may hold a password. */
   readonly expected?: string;
 }
+
+/** Settings of a room or a vendor, by the names that its own code has for them. */
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
 /** A setting that has a value even where nobody sets it. */
 export type Defaulted = Setting & { readonly default: string };
@@ -32,23 +44,35 @@ export type Defaulted = Setting & { readonly default: string };
 /** A setting without which the vendor can't be asked. */
 export type Needed = Setting & { readonly needed: string };
 
-/** A vendor's settings, by the names that its own code has for them. */
-export type Settings = Readonly<Record<string, Setting>>;
+/** What a setting's `parse` makes of its text. */
+export type ValueOf<S> = S extends
+  { readonly parse?: (...args: never[]) => infer T }
+  ? unknown extends T ? string : T
+  : string;
 
 /** Values of settings: those that are certain to have one, and those that may. */
 export type Sure<S extends Settings, Certain> =
-  & { -readonly [K in keyof S as S[K] extends Certain ? K : never]: string }
-  & { -readonly [K in keyof S as S[K] extends Certain ? never : K]?: string };
+  & {
+    -readonly [K in keyof S as S[K] extends Certain ? K : never]: ValueOf<S[K]>;
+  }
+  & {
+    -readonly [K in keyof S as S[K] extends Certain ? never : K]?: ValueOf<
+      S[K]
+    >;
+  };
 
 /** The settings' values as they were found. */
-export type Found<S extends Settings> = Sure<S, Defaulted>;
+export type Found<S extends Settings> = Sure<S, { readonly default: string }>;
 
 /** The settings' values where the vendor is to be asked: what is needed is there. */
-export type Values<S extends Settings> = Sure<S, Defaulted | Needed>;
+export type Values<S extends Settings> = Sure<
+  S,
+  { readonly default: string } | { readonly needed: string }
+>;
 
 /** Where values come from, and where it is told what is wrong with them. */
 export interface Sources {
-  /** The text of a variable; `undefined` where it is unset or empty. */
+  /** The text of a variable; `undefined` where it counts as unset. */
   text(env: string): string | undefined;
   /** Why the vendor is to be asked, such as `LLM_PROVIDER names gemini`. Absent: it isn't. */
   wanted?: string;
@@ -56,27 +80,51 @@ export interface Sources {
   problems: string[];
 }
 
-/** Reads a vendor's settings. */
-export function readValues(
-  settings: Settings,
-  { text, wanted, problems }: Sources,
-): Record<string, string> {
-  const values: Record<string, string> = {};
-  for (const [name, setting] of Object.entries(settings)) {
-    const { env, needed, parse = (it: string) => it } = setting;
-    const value = text(env) ?? setting.default;
-    if (value === undefined) {
-      if (needed === undefined || wanted === undefined) continue;
-      problems.push(`${env}: is missing, and ${wanted}; ${needed}`);
-      continue;
-    }
-    try {
-      values[name] = parse(value);
-    } catch {
-      problems.push(`${env}: must be ${setting.expected ?? "another value"}`);
-      // The rest is read as if it were right, to tell all that is wrong at once.
-      values[name] = setting.default ?? value;
-    }
+/** A `parse` throws it to say in its own words what is wrong. */
+export class SettingError extends Error {
+  /** What a stack trace calls it. */
+  override readonly name = "SettingError";
+
+  /**
+   * Keeps the problems apart, since there may be several with one variable.
+   *
+   * @param problems each names the variable, and says how to mend it
+   */
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join("\n"));
   }
-  return values;
+}
+
+/** Whether `doctor` must not show a setting's value. */
+export function isSecret(setting: Setting<unknown>): boolean {
+  return setting.secret ?? setting.default === undefined;
+}
+
+/** Reads settings. One that can't be used stands at its default. */
+export function readValues<S extends Settings>(
+  settings: S,
+  { text, wanted, problems }: Sources,
+): Found<S> {
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const { env, needed, expected = "another value" } = setting;
+    const { parse = (it) => it, default: standard } = setting;
+    const given = text(env);
+    if (given !== undefined) {
+      try {
+        values[name] = parse(given, env);
+        continue;
+      } catch (error) {
+        const isTold = error instanceof SettingError;
+        problems.push(
+          ...isTold ? error.problems : [`${env}: must be ${expected}`],
+        );
+      }
+    } else if (needed !== undefined && wanted !== undefined) {
+      problems.push(`${env}: is missing, and ${wanted}; ${needed}`);
+    }
+    if (standard !== undefined) values[name] = parse(standard, env);
+  }
+  // Each value is what its own declaration's `parse` returned.
+  return values as Found<S>;
 }

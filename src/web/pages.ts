@@ -6,7 +6,7 @@
  */
 import { createAdmin } from "./sessions/mod.ts";
 import { createHome, type Handler, type Routes } from "../server/router.ts";
-import type { Config } from "../settings/config.ts";
+import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHeader } from "./header.ts";
@@ -15,12 +15,25 @@ import { createPage } from "./page.ts";
 import { createPlayground } from "./playground/mod.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import type { WebSettings } from "./settings.ts";
 import { createVoice } from "./voice/mod.ts";
+
+/** What says which pages there are. */
+export interface PagesSettings extends WebSettings {
+  /** Whether `/` is the playground. */
+  playground: boolean;
+  /** The webhook secrets that the owner gave. */
+  webhookSecrets: readonly string[];
+  /** For the voice page. */
+  layercode: LayercodeSettings;
+  /** Where the made secret is kept. */
+  dataDir: string;
+}
 
 /** What pages are made of. */
 export interface PagesParts {
   /** Says which there are. */
-  config: Config;
+  config: PagesSettings;
   /** The handler of `POST /agent`, which the playground talks to. */
   webhook: Handler;
   /** The webhook secrets; the playground signs with the first. */

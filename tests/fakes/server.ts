@@ -8,7 +8,7 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import deno from "../../deno.json" with { type: "json" };
-import { findKvFile, toFlags } from "../../src/cli/permissions.ts";
+import { toFlags } from "../../src/cli/permissions.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -79,22 +79,43 @@ function pickEnv(names: readonly string[]): Record<string, string> {
  * The flags that the project's task gives a program, which a user has as well.
  * A user's working folder holds the sources, too; a test's doesn't.
  */
-function flagsOf(
+async function flagsOf(
   program: string,
-  env: Record<string, string>,
-  sources: string,
-): string[] {
+  { env = {}, folder = ROOT.pathname, sources = ROOT.pathname }: ServerOptions,
+): Promise<string[]> {
   const line = Object.values(deno.tasks).find((task) =>
     task.includes(` ${program}`)
   );
   const words = line?.split("deno run ").find((part) => part.includes(program));
   if (words === undefined) throw new Error(`No task runs ${program}`);
-  const folders = words.includes("deno task -q flags")
-    ? toFlags(env.DATA_DIR ?? "./data", findKvFile(env.SESSION_STORE ?? ""))
-    : "";
-  return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${folders}`.split(" ")
+  const isReadOnly = words.includes("--read-only");
+  const dotenv = await Deno.readTextFile(`${folder}/.env`).catch(() => "");
+  const flags = !words.includes("deno task -q flags")
+    ? ""
+    : sources === ROOT.pathname
+    ? toFlags({ env, dotenv, isReadOnly })
+    : await flagsOfCopy(sources, env);
+  return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
     .filter((word) => /^-q$|^--(frozen|no-prompt|allow-)/.test(word))
     .map((word) => word.replace("--allow-read=", `--allow-read=${sources},`));
+}
+
+/** What `deno task flags` prints in a copy of the sources, which may declare other settings. */
+async function flagsOfCopy(
+  sources: string,
+  env: Record<string, string>,
+): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "--frozen", "--allow-env", `--allow-read=${sources},.`],
+      ...stdFlags(),
+      `${sources}src/cli/permissions.ts`,
+    ],
+    cwd: sources,
+    env: cleanEnv(env),
+    clearEnv: true,
+  }).output();
+  return new TextDecoder().decode(stdout).trim();
 }
 
 /** Runs one of the project's programs to its end, as its task does. */
@@ -107,7 +128,7 @@ export async function runProgram(
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      ...flagsOf(program, options.env ?? {}, sources),
+      ...await flagsOf(program, options),
       ...stdFlags(),
       sources + program,
       ...args,
@@ -148,16 +169,10 @@ export async function startServer(
   const child = new Deno.Command(command!, {
     args: [
       ...before,
-      "run",
-      "-q",
-      "--frozen",
-      "--no-prompt",
-      ...options.flags ?? [
-        "--allow-net",
-        "--allow-env",
-        `--allow-read=${sources},.`,
-        "--allow-write=./data",
-      ],
+      ...["run", "-q"],
+      ...options.flags
+        ? ["--frozen", "--no-prompt", ...options.flags]
+        : await flagsOf("main.ts", { env, folder, sources }),
       ...stdFlags(),
       `${sources}main.ts`,
     ],

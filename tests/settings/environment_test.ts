@@ -1,114 +1,86 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Environment } from "../../src/settings/environment.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  type Config,
+  ConfigError,
+  readConfig,
+  SETTINGS,
+} from "../../src/settings/config.ts";
+import {
+  type Environment,
+  readEnvironment,
+} from "../../src/settings/environment.ts";
 
-/**
- * A project of its own: `src/settings/environment.ts` as it is, in a folder that a test
- * can put files into, and a program beside it that prints what it reads.
- */
-class Project implements AsyncDisposable {
-  private constructor(readonly folder: string) {}
+/** What is found, besides the real environment. */
+interface Files {
+  dotenv?: string;
+  layercodeConfig?: string;
+}
 
-  static async create(): Promise<Project> {
-    const folder = await Deno.makeTempDir();
-    const source = new URL(
-      "../../src/settings/environment.ts",
-      import.meta.url,
-    );
-    const imports = { "@std/dotenv": import.meta.resolve("@std/dotenv") };
-    await Deno.mkdir(`${folder}/src/settings`, { recursive: true });
-    await Deno.mkdir(`${folder}/cwd`);
-    await Deno.copyFile(source, `${folder}/src/settings/environment.ts`);
-    await Deno.writeTextFile(
-      `${folder}/deno.json`,
-      JSON.stringify({ imports, lock: false }),
-    );
-    await Deno.writeTextFile(
-      `${folder}/print.ts`,
-      `import { readEnvironment } from "./src/settings/environment.ts";
-      const real = JSON.parse(Deno.args[0]);
-      console.log(JSON.stringify(await readEnvironment(real)));`,
-    );
-    return new Project(folder);
-  }
-
-  /** Writes into the working folder. */
-  dotenv(text: string): Promise<void> {
-    return Deno.writeTextFile(`${this.folder}/cwd/.env`, text);
-  }
-
-  /** Writes beside where `main.ts` would be. */
-  layercodeConfig(text: string): Promise<void> {
-    return Deno.writeTextFile(`${this.folder}/layercode.config.json`, text);
-  }
-
-  /** What `readEnvironment(real)` finds in the working folder. */
-  async read(real: Record<string, string> = {}): Promise<Environment> {
-    const { success, stdout, stderr } = await this.#run(real);
-    assert(success, stderr);
-    return JSON.parse(stdout);
-  }
-
-  /** What `readEnvironment(real)` says when it can't. */
-  async readFailing(real: Record<string, string> = {}): Promise<string> {
-    const { success, stderr } = await this.#run(real);
-    assertEquals(success, false);
-    return stderr;
-  }
-
-  async #run(real: Record<string, string>) {
-    const command = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--allow-read",
-        "--allow-env",
-        `--config=${this.folder}/deno.json`,
-        `${this.folder}/print.ts`,
-        JSON.stringify(real),
-      ],
-      cwd: `${this.folder}/cwd`,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-    });
-    const { success, stdout, stderr } = await command.output();
-    const decoder = new TextDecoder();
-    return {
-      success,
-      stdout: decoder.decode(stdout),
-      stderr: decoder.decode(stderr),
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
+/** Reads an environment and files in a folder of their own. */
+async function read(
+  real: Record<string, string>,
+  { dotenv, layercodeConfig }: Files = {},
+): Promise<Environment> {
+  const folder = await Deno.makeTempDir();
+  const files = {
+    dotenv: `${folder}/.env`,
+    layercodeConfig: `${folder}/layercode.config.json`,
+  };
+  try {
+    if (dotenv !== undefined) await Deno.writeTextFile(files.dotenv, dotenv);
+    if (layercodeConfig !== undefined) {
+      await Deno.writeTextFile(files.layercodeConfig, layercodeConfig);
+    }
+    const get = (name: string) => real[name];
+    return await readEnvironment({ get }, SETTINGS, files);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
-function test(what: string, body: (project: Project) => Promise<void>): void {
-  Deno.test({
-    name: `readEnvironment() ${what}`,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    fn: async () => {
-      await using project = await Project.create();
-      await body(project);
-    },
+/** The settings that come of it. */
+async function toConfig(
+  real: Record<string, string>,
+  files: Files,
+): Promise<Config> {
+  const { env, problems } = await read(real, files);
+  return readConfig(env, { problems });
+}
+
+Deno.test("readEnvironment() finds the declared variables of the real environment, and no others", async () => {
+  assertEquals(await read({ PORT: "4000", PATH: "/bin" }), {
+    env: { PORT: "4000" },
+    problems: [],
   });
-}
-
-test("finds only the real environment where there are no files", async (project) => {
-  const { env, sources } = await project.read({ PORT: "4000" });
-  assertEquals(env, { PORT: "4000" });
-  assertEquals(sources, { isTerminal: false });
 });
 
-test("reads .env of the working folder", async (project) => {
-  await project.dotenv(
-    "# A comment\n\nPORT=4000\nexport HOST=::1\n" +
+Deno.test("readEnvironment() reads .env and layercode.config.json where a server does", async () => {
+  const asked: string[] = [];
+  const { readTextFile } = Deno;
+  Deno.readTextFile = (path) => {
+    asked.push(String(path));
+    return Promise.reject(new Deno.errors.NotFound());
+  };
+  try {
+    await readEnvironment({ get: () => undefined }, SETTINGS);
+  } finally {
+    Deno.readTextFile = readTextFile;
+  }
+  const root = new URL("../../", import.meta.url);
+  assertEquals(asked, [".env", `${root}layercode.config.json`]);
+});
+
+Deno.test("readEnvironment() reads .env", async () => {
+  const { env } = await read({}, {
+    dotenv: "# A comment\n\nPORT=4000\nexport HOST=::1\n" +
       "WELCOME_MESSAGE=\"Hi,\\nyou\"\nSYSTEM_PROMPT='Be $brief'\n",
-  );
-  assertEquals((await project.read()).env, {
+  });
+  assertEquals(env, {
     PORT: "4000",
     HOST: "::1",
     WELCOME_MESSAGE: "Hi,\nyou",
@@ -116,73 +88,140 @@ test("reads .env of the working folder", async (project) => {
   });
 });
 
-test("lets the real environment win over .env", async (project) => {
-  await project.dotenv("PORT=4000\nHOST=::1\nWELCOME_MESSAGE=Hi");
-  const { env } = await project.read({ PORT: "5000", WELCOME_MESSAGE: "" });
-  assertEquals(env, { PORT: "5000", HOST: "::1", WELCOME_MESSAGE: "" });
-});
-
-test("lets nothing in the real environment hide a value of .env", async (project) => {
-  await project.dotenv("PORT=4000\nHOST=::1\nLOG_LEVEL=");
-  const { env } = await project.read({
-    PORT: "",
-    HOST: " ",
-    LOG_LEVEL: "",
-    LOG_FORMAT: "",
-  });
-  assertEquals(env, {
+Deno.test("readEnvironment() reads a .env from Windows", async () => {
+  const dotenv = "\uFEFFPORT=4000\r\nHOST=::1\r\n";
+  assertEquals((await read({}, { dotenv })).env, {
     PORT: "4000",
     HOST: "::1",
-    LOG_LEVEL: "",
-    LOG_FORMAT: "",
   });
 });
 
-test("lets the real environment silence both welcomes of .env", async (project) => {
-  await project.dotenv("WELCOME_MESSAGE=Hi\nWELCOME_BACK_MESSAGE=Hi again");
-  const silence = { WELCOME_MESSAGE: "", WELCOME_BACK_MESSAGE: "" };
-  assertEquals((await project.read(silence)).env, silence);
+Deno.test("readEnvironment() lets the real environment win over .env, and .env over layercode.config.json", async () => {
+  const { env } = await read({ PORT: "5000" }, {
+    dotenv: "PORT=4000\nSYSTEM_PROMPT=Be brief",
+    layercodeConfig: '{"prompt":"Be long","welcome_message":"Hi"}',
+  });
+  assertEquals(env, {
+    PORT: "5000",
+    SYSTEM_PROMPT: "Be brief",
+    WELCOME_MESSAGE: "Hi",
+  });
 });
 
-test("keeps what is set to nothing in .env", async (project) => {
-  await project.dotenv("WELCOME_MESSAGE=\nPORT=\n");
-  assertEquals((await project.read()).env, { WELCOME_MESSAGE: "", PORT: "" });
+Deno.test("readEnvironment() lets nothing in the real environment hide a value of .env", async () => {
+  const { env } = await read({ PORT: "", HOST: " " }, {
+    dotenv: "PORT=4000\nHOST=::1\n",
+  });
+  assertEquals(env, { PORT: "4000", HOST: "::1" });
 });
 
-test("reads a .env from Windows", async (project) => {
-  await project.dotenv("\uFEFFPORT=4000\r\nHOST=::1\r\n");
-  assertEquals((await project.read()).env, { PORT: "4000", HOST: "::1" });
+Deno.test("readEnvironment() lets nothing mean silence", async () => {
+  const silence = {
+    WELCOME_MESSAGE: "",
+    WELCOME_BACK_MESSAGE: "",
+    CODE_MESSAGE: "",
+  };
+  const dotenv =
+    "WELCOME_MESSAGE=Hi\nWELCOME_BACK_MESSAGE=Hi again\nCODE_MESSAGE=Code\n";
+  assertEquals((await read(silence, { dotenv })).env, silence);
+  assertEquals((await read({}, { dotenv: "WELCOME_MESSAGE=\n" })).env, {
+    WELCOME_MESSAGE: "",
+  });
 });
 
-test("hands on layercode.config.json from beside main.ts", async (project) => {
-  await project.layercodeConfig('{"prompt":"Be brief"}');
-  const { sources } = await project.read();
-  assertEquals(sources.layercodeConfig, '{"prompt":"Be brief"}');
+Deno.test("readEnvironment() takes what belongs to Deno and packages from the real environment alone", async () => {
+  const files = { dotenv: "PGUSER=me\nDENO_DEPLOY=1\nPORT=4000\n" };
+  assertEquals((await read({}, files)).env, { PORT: "4000" });
+  assertEquals((await read({ PGUSER: "you" }, files)).env, {
+    PGUSER: "you",
+    PORT: "4000",
+  });
 });
 
-test("hands on a broken layercode.config.json for readConfig to refuse", async (project) => {
-  await project.layercodeConfig("{");
-  assertEquals((await project.read()).sources.layercodeConfig, "{");
+Deno.test("readEnvironment() rejects when .env is there and can't be read", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const files = { dotenv: folder, layercodeConfig: `${folder}/none` };
+    const get = () => undefined;
+    await assertRejects(() => readEnvironment({ get }, SETTINGS, files));
+  } finally {
+    await Deno.remove(folder);
+  }
 });
 
-test("takes layercode.config.json from no other folder", async (project) => {
-  const path = `${project.folder}/cwd/layercode.config.json`;
-  await Deno.writeTextFile(path, "{}");
-  assertEquals((await project.read()).sources, { isTerminal: false });
+Deno.test("readEnvironment() refuses a variable that refers to itself, over which the parser would never end", async () => {
+  const dotenv = "PORT=4000\nPATH=$PATH:/opt/bin\n";
+  await assertRejects(
+    () => read({}, { dotenv }),
+    SyntaxError,
+    "PATH refers to itself",
+  );
 });
 
-test("fails when .env is there and can't be read", async (project) => {
-  await Deno.mkdir(`${project.folder}/cwd/.env`);
-  assertStringIncludes(await project.readFailing(), "directory");
+Deno.test("readEnvironment() takes references to other variables", async () => {
+  const dotenv = 'NAME=Ada\nSYSTEM_PROMPT=For $NAME\nX="$X"\n';
+  const { env } = await read({}, { dotenv });
+  assertEquals(env, { SYSTEM_PROMPT: "For Ada" });
 });
 
-test("refuses a variable that refers to itself, over which the parser would never end", async (project) => {
-  await project.dotenv("PORT=4000\nPATH=$PATH:/opt/bin\n");
-  assertStringIncludes(await project.readFailing(), "PATH refers to itself");
+Deno.test("readEnvironment() takes both messages from layercode.config.json", async () => {
+  const { agent } = await toConfig({}, {
+    layercodeConfig: '\uFEFF{"prompt":"Be brief","welcome_message":"Hi"}',
+  });
+  assertEquals(agent, {
+    ...readConfig({}).agent,
+    systemPrompt: "Be brief",
+    welcomeMessage: "Hi",
+  });
 });
 
-test("takes references to other variables", async (project) => {
-  await project.dotenv('NAME=Ada\nSYSTEM_PROMPT=For $NAME\nX="$X"\n');
-  const { env } = await project.read();
-  assertEquals(env.SYSTEM_PROMPT, "For Ada");
+Deno.test("readEnvironment() takes silence from layercode.config.json, and silences its welcome", async () => {
+  for (
+    const [real, file] of [
+      [{}, '{"welcome_message":""}'],
+      [{ WELCOME_MESSAGE: "" }, '{"welcome_message":"Hi"}'],
+    ] as const
+  ) {
+    const { agent } = await toConfig(real, { layercodeConfig: file });
+    assertEquals(agent.welcomeMessage, "");
+  }
 });
+
+for (
+  const layercodeConfig of [
+    "{}",
+    '{"prompt":null,"welcome_message":null}',
+    '{"prompt":""}',
+    '{"prompt":" \\n"}',
+    '{"agent_id":"a","prompts":["x"],"config":{"prompt":"x"}}',
+  ]
+) {
+  Deno.test(`readEnvironment() finds nothing to take in ${layercodeConfig}`, async () => {
+    assertEquals(await toConfig({}, { layercodeConfig }), readConfig({}));
+  });
+}
+
+for (
+  const [layercodeConfig, ...mentions] of [
+    ["", "JSON"],
+    ["{", "JSON"],
+    ["prompt: Be brief", "JSON"],
+    ["[]", "JSON object"],
+    ["null", "JSON object"],
+    ['"Be brief"', "JSON object"],
+    ['{"prompt":1}', '"prompt"', "string"],
+    ['{"welcome_message":["Hi"]}', '"welcome_message"', "string"],
+  ] as const
+) {
+  Deno.test(`readEnvironment() says what is wrong with layercode.config.json where it is ${layercodeConfig || "empty"}`, async () => {
+    const { env, problems } = await read({}, { layercodeConfig });
+    const error = assertThrows(
+      () => readConfig(env, { problems }),
+      ConfigError,
+    );
+    assertEquals(error.problems.length, 1);
+    for (const mention of ["layercode.config.json", ...mentions]) {
+      assertStringIncludes(error.problems[0] ?? "", mention);
+    }
+  });
+}

@@ -5,13 +5,13 @@
  * @module
  */
 import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnosis.ts";
+import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
 import { checkPort } from "./machine.ts";
-import { checkModels } from "./model.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
 /** Something to look at. */
@@ -48,7 +48,11 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
     { title: "port", look: async () => [await checkPort(config)] },
     {
       title: MODELS,
-      look: (signal) => checkModels({ config, now: Date.now }, signal),
+      look: async (signal) => {
+        const { tools } = await import("../../agent/mod.ts");
+        const context = { toolCount: tools.length, now: Date.now, signal };
+        return await diagnoseProviders(config, context);
+      },
     },
     {
       title: "layercode",

@@ -5,7 +5,7 @@
  * @module
  */
 import { oneLine } from "../_terminal.ts";
-import type { Progress } from "./pull.ts";
+import type { Progress } from "../../providers/ollama_pull.ts";
 
 /** Where progress is written. */
 export interface ProgressOptions {

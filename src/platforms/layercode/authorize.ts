@@ -28,8 +28,8 @@ export interface AuthorizeParts {
   agentId?: string;
   /** `https://api.layercode.com`, or a stand-in's address. */
   apiUrl: string;
-  /** Origins besides our own that may ask; `*` for any. */
-  allowedOrigins: readonly string[];
+  /** Origins besides our own that may ask; `*` for any. Absent: none. */
+  allowedOrigins?: readonly string[];
   /** Told of refusals and failures, never the key. */
   log: Log;
   /** How long Layercode may take. Default 10,000. */
@@ -241,7 +241,7 @@ function toRefusal(
  */
 function allowOrigin(
   request: Request,
-  allowedOrigins: readonly string[],
+  allowedOrigins: readonly string[] = [],
 ): Record<string, string> {
   const origin = request.headers.get("origin");
   if (origin === null) {

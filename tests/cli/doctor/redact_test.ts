@@ -1,8 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   createRedact,
   findSecretValues,
 } from "../../../src/cli/doctor/redact.ts";
+import { SETTINGS } from "../../../src/settings/config.ts";
+import { isSecret } from "../../../src/settings/setting.ts";
 
 /** What is left of a text where these variables are set. */
 function redact(env: Record<string, string>, text: string): string {
@@ -13,23 +15,42 @@ function redact(env: Record<string, string>, text: string): string {
   return detail;
 }
 
-Deno.test("findSecretValues() knows a secret by its variable's name, whoever reads it", () => {
+Deno.test("findSecretValues() knows exactly the settings that are declared secret", () => {
+  const hidden = SETTINGS.map(({ env }) => env).filter((name) =>
+    redact({ [name]: "hush-hush" }, "hush-hush") === "[secret]"
+  );
   for (
     const name of [
-      "NEXT_API_KEY",
-      "API_KEYS",
-      "TWILIO_AUTH_TOKEN",
-      "RETELL_SECRET",
+      "LAYERCODE_WEBHOOK_SECRET",
+      "LAYERCODE_API_KEY",
+      "GOOGLE_GENERATIVE_AI_API_KEY",
+      "ADMIN_TOKEN",
+      "PLAYGROUND_TOKEN",
+      "DENO_KV_ACCESS_TOKEN",
       "PGPASSWORD",
-      "GOOGLE_APPLICATION_CREDENTIALS",
     ]
   ) {
-    assertEquals(redact({ [name]: "hush-hush" }, "hush-hush"), "[secret]");
+    assert(hidden.includes(name), name);
   }
+  assertEquals(
+    hidden,
+    SETTINGS.filter(isSecret).map(({ env }) => env),
+  );
+});
+
+Deno.test("isSecret() takes a value for one where nobody declared that it may be seen", () => {
+  assertEquals(isSecret({ env: "X" }), true);
+  assertEquals(isSecret({ env: "X", default: "1" }), false);
+  assertEquals(isSecret({ env: "X", secret: false }), false);
+  assertEquals(isSecret({ env: "X", default: "1", secret: true }), true);
 });
 
 Deno.test("findSecretValues() leaves alone what no secret is", () => {
   const env = {
+    HOST: "127.0.0.1",
+    LAYERCODE_AGENT_ID: "agent-one",
+    ALLOWED_ORIGINS: "https://a.example",
+    PGUSER: "postgres",
     CONTEXT_TOKENS: "8192",
     FIRST_TOKEN_TIMEOUT_MS: "10000",
     OLLAMA_MODEL: "llama3.2:3b",
@@ -39,7 +60,7 @@ Deno.test("findSecretValues() leaves alone what no secret is", () => {
   const text = Object.values(env).join(" ");
   assertEquals(redact(env, text), text);
   // What others put where a key is asked for and none is needed.
-  assertEquals(redact({ OPENAI_API_KEY: "ollama" }, "ollama"), "ollama");
+  assertEquals(redact({ LAYERCODE_API_KEY: "ollama" }, "ollama"), "ollama");
 });
 
 Deno.test("findSecretValues() knows passwords in addresses, and each of several secrets", () => {
@@ -51,12 +72,15 @@ Deno.test("findSecretValues() knows passwords in addresses, and each of several 
     ]
   ) {
     assertEquals(
-      redact({ ANY_ADDRESS: address }, "pass%2Fword pass/word"),
+      redact({ SESSION_STORE: address }, "pass%2Fword pass/word"),
       "[secret] [secret]",
     );
   }
   assertEquals(
-    redact({ API_KEYS: "one-key, one-key-more" }, "one-key one-key-more"),
+    redact(
+      { LAYERCODE_WEBHOOK_SECRET: "one-key, one-key-more" },
+      "one-key one-key-more",
+    ),
     "[secret] [secret]",
   );
 });

@@ -1,0 +1,91 @@
+/**
+ * What an owner may set of Layercode.
+ *
+ * @module
+ */
+import { httpUrl, toList } from "../../settings/kinds.ts";
+import { type Found, SettingError } from "../../settings/setting.ts";
+
+/** What webhooks are signed with. */
+export const webhookSettings = {
+  webhookSecrets: {
+    env: "LAYERCODE_WEBHOOK_SECRET",
+    secret: true,
+    help: "The webhook secret, from the dashboard: your agent, “Connect your " +
+      "backend”. Several, with commas between them, while you change it or " +
+      "for several agents. Verification can't be turned off.",
+    defaultNote: "one that is made on the first start and kept in " +
+      "`DATA_DIR/webhook-secret`",
+    parse: toSecrets,
+  },
+} as const;
+
+/** What is needed to ask Layercode, and who may have it asked. */
+export const layercodeSettings = {
+  apiKey: {
+    env: "LAYERCODE_API_KEY",
+    secret: true,
+    help: "The API key, from the dashboard's settings. Needed for " +
+      "`/authorize` only, by which a web page gets its session key. It never " +
+      "leaves this server.",
+  },
+  agentId: {
+    env: "LAYERCODE_AGENT_ID",
+    secret: false,
+    help: "The agent that pages may talk to.",
+    defaultNote: "the one that the page names",
+  },
+  apiUrl: {
+    env: "LAYERCODE_API_URL",
+    help: "Layercode's own address. Change it for a stand-in or a proxy.",
+    ...httpUrl("https://api.layercode.com"),
+  },
+  allowedOrigins: {
+    env: "ALLOWED_ORIGINS",
+    secret: false,
+    example: "https://example.com,http://localhost:5173",
+    help: "Origins of pages, besides this server's own, that may call " +
+      "`/authorize`; with commas between them, no slash at the end. Apps have " +
+      "origins, too, such as `capacitor://localhost`. `*` lets any page spend " +
+      "your balance.",
+    parse: toOrigins,
+  },
+} as const;
+
+/** The values of {@linkcode layercodeSettings}. */
+export type LayercodeSettings = Found<typeof layercodeSettings>;
+
+function toSecrets(text: string, env: string): string[] {
+  const secrets = toList(text);
+  if (!secrets.includes("")) return secrets;
+  throw new SettingError([
+    `${env}: has an empty entry; remove the comma too many, or unset it to ` +
+    "have a secret made",
+  ]);
+}
+
+function toOrigins(text: string, env: string): string[] {
+  const origins = toList(text);
+  const problems = origins.flatMap((origin) => {
+    const right = origin === "*" ? origin : toOrigin(origin);
+    if (origin === right) return [];
+    const problem = `${env}: "${origin}" is not an origin`;
+    return right === undefined ? [`${problem} such as https://example.com`] : [
+      `${problem} (small letters, no path, no slash at the end); ` +
+      `did you mean ${right}`,
+    ];
+  });
+  if (problems.length > 0) throw new SettingError(problems);
+  return origins;
+}
+
+/** The origin of an address as a browser spells it, if it has one. */
+function toOrigin(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const { origin, protocol, host } = new URL(text);
+  // It would be compared letter by letter and let nobody in.
+  if (host.includes("*")) return undefined;
+  if (origin !== "null") return origin;
+  // Apps and extensions have schemes of their own, of which URL knows no origin.
+  return host === "" ? undefined : `${protocol}//${host}`.toLowerCase();
+}

@@ -1,0 +1,63 @@
+/**
+ * What an owner may set of language models, whichever is asked. What one
+ * vendor alone needs is declared in that vendor's file.
+ *
+ * @module
+ */
+import { oneOf, wholeNumber } from "../settings/kinds.ts";
+import type { Found, Setting } from "../settings/setting.ts";
+import { THINKING } from "./provider.ts";
+
+/** How models are asked. */
+export const providerSettings = {
+  thinking: {
+    env: "LLM_THINKING",
+    default: "off",
+    help:
+      "How much the model thinks before it speaks: `off`, `low`, `medium` " +
+      "or `high`. The caller waits in silence meanwhile, so `off` (as little " +
+      "as the model can do) suits most calls; raise it where hard questions " +
+      "are answered wrongly. Models that can't think take no notice.",
+    ...oneOf(THINKING),
+  },
+  firstTokenTimeoutMs: {
+    env: "FIRST_TOKEN_TIMEOUT_MS",
+    default: "10000",
+    help: "How long the model may take to its first words, in milliseconds, " +
+      "tries that fail included. A model that Ollama is still loading gets " +
+      "more. After that the next of `LLM_PROVIDER` is asked; where there is " +
+      "none, the caller hears `ERROR_MESSAGE`. Raise it for a large model on " +
+      "a slow machine.",
+    ...wholeNumber(1),
+  },
+  stallTimeoutMs: {
+    env: "STALL_TIMEOUT_MS",
+    default: "8000",
+    help: "How long it may then pause in the middle of an answer, in " +
+      "milliseconds. After that the answer is given up, and the caller hears " +
+      "`ERROR_MESSAGE`.",
+    ...wholeNumber(1),
+  },
+} as const;
+
+/** The values of {@linkcode providerSettings}. */
+export type ProviderSettings = Found<typeof providerSettings>;
+
+/**
+ * Which vendors are asked: `LLM_PROVIDER`, which is read together with what
+ * selects each of them.
+ *
+ * @param names what it may name, the preferred first
+ */
+export function toChoice(names: readonly string[]): Setting {
+  return {
+    env: "LLM_PROVIDER",
+    help: `Who answers: ${names.map((name) => `\`${name}\``).join(", ")}. ` +
+      "`echo` is a stand-in that repeats what it hears. Several, with commas " +
+      "between them: where one fails, the next is asked.",
+    secret: false,
+    defaultNote: "the first that has a key or, for `ollama`, a model or an " +
+      "address; else `ollama` if it answers, else `echo` until Ollama is there",
+    example: names[0] ?? "",
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What an owner may set of serving and of the log.
+ *
+ * @module
+ */
+import { oneOf, toPath, wholeNumber } from "../settings/kinds.ts";
+import type { Found } from "../settings/setting.ts";
+import { LOG_LEVELS } from "./log.ts";
+
+/** Where the server listens and writes. */
+export const serverSettings = {
+  port: {
+    env: "PORT",
+    default: "3000",
+    help: "The port. 3000 is also what Layercode's own tunnel expects.",
+    ...wholeNumber(0, 65_535),
+  },
+  hostname: {
+    env: "HOST",
+    secret: false,
+    help: "The address.",
+    defaultNote: "`127.0.0.1` (this machine alone) while " +
+      "`LAYERCODE_WEBHOOK_SECRET` is unset, else `0.0.0.0` (every interface)",
+    example: "0.0.0.0",
+  },
+  dataDir: {
+    env: "DATA_DIR",
+    default: "./data",
+    help: "The only folder that is written: conversations and the made " +
+      "secret. Without white space and commas in its path.",
+    parse: toPath,
+  },
+  deployed: { env: "DENO_DEPLOY", secret: false, belongsTo: "Deno Deploy" },
+  deploymentId: {
+    env: "DENO_DEPLOYMENT_ID",
+    secret: false,
+    belongsTo: "Deno Deploy",
+  },
+} as const;
+
+/** What is written to the log, and how. */
+export const logSettings = {
+  level: {
+    env: "LOG_LEVEL",
+    default: "info",
+    help: "The least serious that is logged: `debug`, `info`, `warn` or " +
+      "`error`.",
+    ...oneOf(LOG_LEVELS),
+  },
+  format: {
+    env: "LOG_FORMAT",
+    secret: false,
+    help: "`pretty` (for people) or `json` (one object a line).",
+    defaultNote: "`pretty` on a terminal, else `json`",
+    example: "json",
+    ...oneOf(["json", "pretty"]),
+  },
+} as const;
+
+/** The values of {@linkcode serverSettings}. */
+export type ServerSettings = Found<typeof serverSettings>;
