@@ -8,7 +8,7 @@ import deno from "../../deno.json" with { type: "json" };
 import { explain, printError } from "../server/log.ts";
 import { diagnose, diagnoseModels } from "./doctor/mod.ts";
 import { createProgress } from "./doctor/progress.ts";
-import { pull, PullError } from "./doctor/pull.ts";
+import { pull, PullError } from "../providers/ollama_pull.ts";
 import type { Result, Status } from "./doctor/result.ts";
 import { checkSettings } from "./doctor/settings.ts";
 import { PROVIDERS } from "../providers/mod.ts";

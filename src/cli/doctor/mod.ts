@@ -5,13 +5,12 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
-import { vendorSettings } from "../../providers/mod.ts";
+import { diagnoseProviders, vendorSettings } from "../../providers/mod.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
 import { checkAdminToken } from "./admin_token.ts";
 import { checkClock } from "./clock.ts";
 import { checkFolder } from "./folder.ts";
 import { checkLayercode } from "./layercode.ts";
-import { checkModels } from "./model.ts";
 import { isTimeout } from "./net.ts";
 import { checkPort } from "./port.ts";
 import { checkPublicUrl } from "./public_url.ts";
@@ -70,6 +69,20 @@ export const CHECKS: readonly Entry[] = [
 
 /** What there is besides the settings. */
 export type Circumstances = Omit<Patient, "config">;
+
+/** Looks at each provider that the server would choose. */
+export async function checkModels(
+  { config, now }: Patient,
+  signal: AbortSignal,
+): Promise<Result[]> {
+  const { tools } = await import("../../agent/mod.ts");
+  const context = { toolCount: tools.length, now, signal };
+  const findings = await diagnoseProviders(config, context);
+  return findings.map(({ fix, ...finding }) => ({
+    ...finding,
+    ...(fix === undefined ? {} : { mend: fix }),
+  }));
+}
 
 /** Looks at everything: this Deno, the settings, and what the settings name. */
 export async function* diagnose(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Progress } from "./pull.ts";
+import type { Progress } from "../../providers/ollama_pull.ts";
 
 /** How to tell. */
 export interface ProgressOptions {

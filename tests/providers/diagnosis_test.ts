@@ -1,23 +1,22 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { checkModels } from "../../../src/cli/doctor/model.ts";
-import { startFakeGemini } from "../../fakes/gemini.ts";
-import { startFakeOllama } from "../../fakes/ollama.ts";
-import { deadUrl, look, patient, toLines } from "./_patient.ts";
+import { startFakeGemini } from "../fakes/gemini.ts";
+import { startFakeOllama } from "../fakes/ollama.ts";
+import { deadUrl, diagnose, settings, toLines } from "./_diagnose.ts";
 
 async function check(env: Record<string, string>): Promise<string> {
-  return toLines(await look(checkModels, patient(env))).join("\n");
+  return toLines(await diagnose(env)).join("\n");
 }
 
 /** What is said where the settings name nothing, and Ollama would be here. */
 async function checkUnnamed(host: string): Promise<string> {
-  const of = patient({ OLLAMA_HOST: "" });
-  of.config.vendors.ollama.host = host;
-  return toLines(await look(checkModels, of)).join("\n");
+  const config = settings({ OLLAMA_HOST: "" });
+  config.vendors.ollama.host = host;
+  return toLines(await diagnose({}, { config })).join("\n");
 }
 
 const KEY = { GOOGLE_GENERATIVE_AI_API_KEY: "test-key" };
 
-Deno.test("checkModels() chooses as the server does", async () => {
+Deno.test("diagnoseProviders() chooses as the server does", async () => {
   await using gemini = startFakeGemini([]);
   await using ollama = startFakeOllama([]);
   const env = { GEMINI_BASE_URL: gemini.url, OLLAMA_HOST: ollama.url };
@@ -39,7 +38,7 @@ Deno.test("checkModels() chooses as the server does", async () => {
   );
 });
 
-Deno.test("checkModels() warns of a stand-in, and of no Ollama where one is meant", async () => {
+Deno.test("diagnoseProviders() warns of a stand-in, and of no Ollama where one is meant", async () => {
   const standIn =
     /^warn language model: only echo, .*LLM_PROVIDER says so → set LLM_PROVIDER/;
   assertMatch(await check({ LLM_PROVIDER: "echo" }), standIn);
@@ -53,7 +52,7 @@ Deno.test("checkModels() warns of a stand-in, and of no Ollama where one is mean
   );
   assertMatch(
     await check({ LLM_PROVIDER: "ollama,echo" }),
-    /fail ollama: cannot reach .*\nskipped language model: echo needs nothing/,
+    /^ok language model: ollama, then echo, .*\nfail ollama: cannot reach [^\n]*$/,
   );
   assertEquals((await check({ LLM_PROVIDER: "echo" })).includes("\n"), false);
 });

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { explain } from "../../server/log.ts";
-import { whyUnreachable } from "./net.ts";
+import { explain } from "../server/log.ts";
+import { whyUnreachable } from "./_diagnosis.ts";
+import { toLines } from "./_stream.ts";
 
 /** How far a pull is. */
 export interface Progress {
@@ -18,7 +19,7 @@ export interface Progress {
   total: number;
 }
 
-/** A model could not be pulled; the message says why and how to mend it. */
+/** A model could not be pulled; the message says why and how to fix it. */
 export class PullError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "PullError";
@@ -35,48 +36,42 @@ export async function* pull(
   model: string,
   signal: AbortSignal,
 ): AsyncGenerator<Progress, void> {
-  const { Ollama } = await import("ollama");
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const client = new Ollama({
-    host,
-    fetch: async (url, init) => {
-      const response = await fetch(url, { ...init, signal: either });
-      // The SDK stops reading where it likes; through a pipe, the rest of the
-      // body is let go with the signal.
-      return new Response(
-        response.body?.pipeThrough(new TransformStream(), { signal: either }),
-        response,
-      );
-    },
-  });
   const layers = new Map<string, { completed: number; total: number }>();
-  let succeeded = false;
+  let isWhole = false;
   try {
-    const steps = await client.pull({ model, stream: true });
-    for await (const { status, digest, completed = 0, total } of steps) {
+    const body = JSON.stringify({ model, stream: true });
+    const request = { method: "POST", body, signal };
+    const response = await fetch(`${host}/api/pull`, request);
+    for await (const line of readLines(response)) {
+      const { status, digest, completed = 0, total, error } = JSON.parse(line);
+      if (error !== undefined) throw new Error(error);
       if (digest && total) layers.set(digest, { completed, total });
-      succeeded ||= status === "success";
-      yield { status, ...sum(layers.values()) };
+      isWhole ||= status === "success";
+      const all = { completed: 0, total: 0 };
+      for (const { completed, total } of layers.values()) {
+        all.completed += completed;
+        all.total += total;
+      }
+      yield { status, ...all };
     }
   } catch (error) {
     signal.throwIfAborted();
     throw new PullError(explainPull(error, model), { cause: error });
-  } finally {
-    done.abort();
   }
-  if (!succeeded) throw new PullError(BROKEN_OFF);
+  if (!isWhole) throw new PullError(BROKEN_OFF);
 }
 
-function sum(
-  layers: Iterable<{ completed: number; total: number }>,
-): { completed: number; total: number } {
-  const all = { completed: 0, total: 0 };
-  for (const { completed, total } of layers) {
-    all.completed += completed;
-    all.total += total;
+/** The lines of a body. Whoever leaves the loop ends the download. */
+async function* readLines(response: Response): AsyncGenerator<string, void> {
+  const lines: string[] = [];
+  const feed = toLines((line) => lines.push(line));
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) {
+    feed(decoder.decode(bytes, { stream: true }));
+    yield* lines.splice(0);
   }
-  return all;
+  feed("\n");
+  yield* lines;
 }
 
 const BROKEN_OFF = "the pull broke off: try again, and it goes on from there";
@@ -95,7 +90,7 @@ function explainPull(error: unknown, model: string): string {
   if (/dial tcp|lookup|i\/o timeout|no such host/i.test(text)) {
     return `Ollama can't reach its library (${text}): check its network`;
   }
-  if (/did not receive done|error reading a body/i.test(text)) {
+  if (/error reading a body/i.test(text)) {
     return BROKEN_OFF;
   }
   return `Ollama could not pull ${model}: ${

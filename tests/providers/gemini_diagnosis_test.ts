@@ -1,21 +1,13 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { checkGemini } from "../../../src/cli/doctor/gemini.ts";
-import { startFakeGemini } from "../../fakes/gemini.ts";
-import { deadUrl, look, patient, serveOn, toLines } from "./_patient.ts";
+import { startFakeGemini } from "../fakes/gemini.ts";
+import { deadUrl, diagnoseOne, serveOn } from "./_diagnose.ts";
 
-const KEY = "test-key";
-
-async function check(
-  env: Record<string, string>,
-  now = Date.parse("2026-11-21"),
-): Promise<string[]> {
-  const of = patient({ GOOGLE_GENERATIVE_AI_API_KEY: KEY, ...env }, {
-    now: () => now,
-  });
-  return toLines(await look(checkGemini, of));
+function check(env: Record<string, string>, now?: number): Promise<string[]> {
+  const key = { GOOGLE_GENERATIVE_AI_API_KEY: "test-key" };
+  return diagnoseOne({ ...key, ...env }, now === undefined ? {} : { now });
 }
 
-Deno.test("checkGemini() finds a good key and model, and spends no tokens", async () => {
+Deno.test("gemini.diagnose() finds a good key and model, and spends no tokens", async () => {
   await using gemini = startFakeGemini([]);
   assertEquals(await check({ GEMINI_BASE_URL: gemini.url }), [
     "ok gemini: gemini-3.5-flash-lite is there, and the key is valid",
@@ -23,40 +15,22 @@ Deno.test("checkGemini() finds a good key and model, and spends no tokens", asyn
   assertEquals(gemini.requests.map(({ method }) => method), ["GET"]);
 });
 
-Deno.test("checkGemini() finds a wrong key and an unknown model", async () => {
+Deno.test("gemini.diagnose() finds a wrong key and an unknown model", async () => {
   await using gemini = startFakeGemini([]);
   const GEMINI_BASE_URL = gemini.url;
   const wrong = "AIza-of-somebody-else";
   assertMatch(
     (await check({ GEMINI_BASE_URL, GOOGLE_GENERATIVE_AI_API_KEY: wrong }))
       .join(),
-    /^fail gemini: the API key is not valid → get a key at https:/,
+    /^fail gemini: the API key is not valid.* → get a key at https:/,
   );
   assertMatch(
     (await check({ GEMINI_BASE_URL, GEMINI_MODEL: "gemini-9" })).join(),
-    /^fail gemini: there is no model "gemini-9" \(404\) → set GEMINI_MODEL to/,
+    /^fail gemini: there is no model "gemini-9" \(404\).* → set GEMINI_MODEL to/,
   );
 });
 
-Deno.test("checkGemini() sends no key that can't be one", async () => {
-  await using gemini = startFakeGemini([]);
-  const keys: [string, string][] = [
-    ["your-api-key-here", "an example"],
-    ['"quoted"', "quotes"],
-  ];
-  for (const [key, says] of keys) {
-    const [line = ""] = await check({
-      GEMINI_BASE_URL: gemini.url,
-      GOOGLE_GENERATIVE_AI_API_KEY: key,
-    });
-    assertMatch(line, /^fail gemini: GOOGLE_GENERATIVE_AI_API_KEY .* → get a/);
-    assertStringIncludes(line, says);
-    assertEquals(line.includes(key), false);
-  }
-  assertEquals(gemini.requests.length, 0);
-});
-
-Deno.test("checkGemini() knows when a model ends, and that it has", async () => {
+Deno.test("gemini.diagnose() knows when a model ends, and that it has", async () => {
   await using gemini = startFakeGemini([]);
   const env = {
     GEMINI_BASE_URL: gemini.url,
@@ -72,7 +46,7 @@ Deno.test("checkGemini() knows when a model ends, and that it has", async () => 
   assertMatch(gone.join("\n"), /^fail .* was retired .*\nfail .* no model/);
 });
 
-Deno.test("checkGemini() tells its other refusals apart", async () => {
+Deno.test("gemini.diagnose() tells its other refusals apart", async () => {
   const cases: [number, unknown, RegExp][] = [
     [401, {}, /not valid/],
     [403, { error: { message: "SERVICE_DISABLED" } }, /may not.*DISABLED/],
@@ -104,7 +78,7 @@ Deno.test("checkGemini() tells its other refusals apart", async () => {
   assertMatch(line, /^warn .* takes 1000 tokens, and CONTEXT_TOKENS is 8192/);
 });
 
-Deno.test("checkGemini() says when nobody is there", async () => {
+Deno.test("gemini.diagnose() says when nobody is there", async () => {
   const [line = ""] = await check({ GEMINI_BASE_URL: deadUrl() });
   assertMatch(line, /^fail gemini: cannot reach http.*: nothing listens there/);
   const [unknown = ""] = await check({ GEMINI_BASE_URL: "http://no.invalid" });

@@ -1,11 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { checkOllama } from "../../../src/cli/doctor/ollama.ts";
-import { type FakeOllamaModel, startFakeOllama } from "../../fakes/ollama.ts";
-import { deadUrl, look, patient, serveOn, toLines } from "./_patient.ts";
+import { type FakeOllamaModel, startFakeOllama } from "../fakes/ollama.ts";
+import {
+  deadUrl,
+  diagnose,
+  diagnoseOne,
+  serveOn,
+  toLines,
+} from "./_diagnose.ts";
 
-async function check(env: Record<string, string>): Promise<string[]> {
-  return toLines(await look(checkOllama, patient(env)));
-}
+const check = (env: Record<string, string>) => diagnoseOne(env);
 
 /** What is said of the one model that a stand-in has. */
 async function checkModel(
@@ -22,7 +25,7 @@ async function checkModel(
   return lines.join("\n");
 }
 
-Deno.test("checkOllama() says how to start it where it isn't there", async () => {
+Deno.test("ollama.diagnose() says how to start it where it isn't there", async () => {
   const [line = ""] = await check({ OLLAMA_HOST: deadUrl() });
   assertMatch(
     line,
@@ -35,13 +38,13 @@ Deno.test("checkOllama() says how to start it where it isn't there", async () =>
   );
 });
 
-Deno.test("checkOllama() knows what isn't Ollama", async () => {
+Deno.test("ollama.diagnose() knows what isn't Ollama", async () => {
   await using other = serveOn(() => new Response("<html>", { status: 404 }));
   const [line = ""] = await check({ OLLAMA_HOST: other.url });
   assertMatch(line, /^fail .*is not Ollama \(status 404\) → check OLLAMA_HOST/);
 });
 
-Deno.test("checkOllama() finds a model that is not loaded, and one that is", async () => {
+Deno.test("ollama.diagnose() finds a model that is not loaded, and one that is", async () => {
   await using ollama = startFakeOllama([]);
   const OLLAMA_HOST = ollama.url;
   const load = (keep_alive: string | number) =>
@@ -57,22 +60,21 @@ Deno.test("checkOllama() finds a model that is not loaded, and one that is", asy
   assertMatch(await check1(), /^ok .* is loaded, 3\.4 GB, for good/);
 });
 
-Deno.test("checkOllama() tells which model is to be pulled", async () => {
+Deno.test("ollama.diagnose() tells which model is to be pulled", async () => {
   await using ollama = startFakeOllama([]);
   const OLLAMA_HOST = ollama.url;
-  const of = patient({ OLLAMA_HOST, OLLAMA_MODEL: "nope:1b" });
-  const results = await look(checkOllama, of);
+  const results = await diagnose({ OLLAMA_HOST, OLLAMA_MODEL: "nope:1b" });
   assertEquals(results.at(-1)?.missingModel, "nope:1b");
   assertMatch(
     toLines(results).at(-1) ?? "",
     /^fail .*"nope:1b" is not pulled → ollama pull nope:1b, or .*--pull; or check/,
   );
   await using empty = startFakeOllama([], { models: [] });
-  const none = await look(checkOllama, patient({ OLLAMA_HOST: empty.url }));
+  const none = await diagnose({ OLLAMA_HOST: empty.url });
   assertEquals(none.at(-1)?.missingModel, "qwen3.5:4b");
 });
 
-Deno.test("checkOllama() finds models that can't do what is asked", async () => {
+Deno.test("ollama.diagnose() finds models that can't do what is asked", async () => {
   const completion = ["completion", "tools"];
   assertMatch(
     await checkModel({ name: "nomic:1", capabilities: ["embedding"] }),
@@ -90,7 +92,7 @@ Deno.test("checkOllama() finds models that can't do what is asked", async () => 
   );
 });
 
-Deno.test("checkOllama() warns of a model in the cloud", async () => {
+Deno.test("ollama.diagnose() warns of a model in the cloud", async () => {
   await using ollama = serveOn((request) => {
     const { pathname } = new URL(request.url);
     return Response.json(
@@ -110,7 +112,7 @@ Deno.test("checkOllama() warns of a model in the cloud", async () => {
   assertMatch(lines[1] ?? "", /^warn .*cloud: what callers say leaves this/);
 });
 
-Deno.test("checkOllama() shows what Ollama itself says is wrong", async () => {
+Deno.test("ollama.diagnose() shows what Ollama itself says is wrong", async () => {
   await using ollama = serveOn((request) =>
     request.url.endsWith("/api/version")
       ? Response.json({ version: "0.24.0" })
