@@ -8,6 +8,8 @@ import { assertEquals } from "@std/assert";
 import { createGemini } from "../../src/providers/gemini.ts";
 import { createOllama } from "../../src/providers/ollama.ts";
 import type { Provider } from "../../src/providers/provider.ts";
+import { createOpenAi } from "../../src/providers/openai.ts";
+import { startFakeOpenAi } from "../fakes/openai.ts";
 import { type Fake, startFakeGemini } from "../fakes/gemini.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
 import { nextQuestion } from "../fakes/_wire.ts";
@@ -70,6 +72,22 @@ Deno.test("createOllama() is cancelled although garbage was collected", async ()
       host: fake.url,
       model: "llama3.2:3b",
       keepAlive: "1m",
+    }, CONTEXT),
+    fake,
+  );
+});
+
+Deno.test("createOpenAi() is cancelled although garbage was collected", async () => {
+  await using fake = startFakeOpenAi(() => ({
+    kind: "text",
+    chunks: CHUNKS,
+    delayMs: 5,
+  }));
+  await cancels(
+    createOpenAi({
+      apiKey: "test-key",
+      model: "gpt-6-luna",
+      baseUrl: `${fake.url}/v1`,
     }, CONTEXT),
     fake,
   );

@@ -489,6 +489,23 @@ test("names the command that pulls a missing model", async () => {
   assertStringIncludes(error.message, "`ollama pull x:1b`");
 });
 
+test("doesn't take a server for Ollama that is none", async () => {
+  const page = "<html>Not found</html>";
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response(page, { status: 404 }),
+  );
+  const host = `http://127.0.0.1:${server.addr.port}`;
+  for (const named of [{ model: "x:1b" }, {}]) {
+    const settings = { host, keepAlive: "1m", ...named };
+    const { error } = await askInVain(createOllama(settings, CONTEXT));
+    assertEquals(
+      error.message,
+      `What answers at ${host} is not Ollama (status 404): check OLLAMA_HOST`,
+    );
+  }
+});
+
 test("says where it looked when nothing listens", async () => {
   const { fake, options } = start();
   await fake.close();
@@ -593,7 +610,9 @@ test("logs which model it has chosen and why, once, and nothing when one is name
       ...(named ? { model: named } : {}),
       keepAlive: "1m",
     }, { ...CONTEXT, log });
-    await ask(ollama);
+    const { signal } = new AbortController();
+    const preparing = ollama.prepare?.(signal, question());
+    await Promise.all([preparing, ask(ollama), ask(ollama)]);
     await ask(ollama);
     assertEquals(lines.length, chosen ? 1 : 0);
     if (!chosen) continue;
