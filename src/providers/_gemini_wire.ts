@@ -213,27 +213,11 @@ export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
  *
  * Source: https://ai.google.dev/api/caching#Schema
  */
-const KEYWORDS = [
-  "type",
-  "title",
-  "description",
-  "nullable",
-  "enum",
-  "format",
-  "pattern",
-  "minLength",
-  "maxLength",
-  "minimum",
-  "maximum",
-  "items",
-  "minItems",
-  "maxItems",
-  "properties",
-  "required",
-  "minProperties",
-  "maxProperties",
-  "anyOf",
-];
+const KEYWORDS = new Set(
+  ("type title description nullable enum format pattern minLength maxLength " +
+    "minimum maximum items minItems maxItems properties required " +
+    "minProperties maxProperties anyOf").split(" "),
+);
 
 /** What is left out here is still checked when the tool is called. */
 function toSchema(schema: unknown): unknown {
@@ -261,7 +245,7 @@ function isKnown(key: string, value: unknown): boolean {
   if (key === "enum" && Array.isArray(value)) {
     return value.every((item) => typeof item === "string");
   }
-  return KEYWORDS.includes(key);
+  return KEYWORDS.has(key);
 }
 
 /** How much a model is to think: a number of tokens, or a level of newer models. */

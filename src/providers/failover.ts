@@ -24,11 +24,11 @@ export interface FailoverOptions {
   firstTokenTimeoutMs: number;
   /** How long it may be silent after that, in milliseconds. */
   stallTimeoutMs: number;
-  /** After so many failed turns in a row a provider comes last. Default 3. */
-  failuresUntilLast?: number;
-  /** For how long, in milliseconds. Default 30,000. */
-  lastForMs?: number;
 }
+
+/** After so many failed turns in a row a provider comes last, for so long. */
+const FAILURES_UNTIL_LAST = 3;
+const LAST_FOR_MS = 30_000;
 
 /** How a provider has been doing. */
 interface Candidate {
@@ -47,7 +47,7 @@ export function createFailover(
   providers: readonly Provider[],
   options: FailoverOptions,
 ): Provider {
-  const { log, now, failuresUntilLast = 3, lastForMs = 30_000 } = options;
+  const { log, now } = options;
   const candidates = providers.map((provider): Candidate => ({
     provider,
     failures: 0,
@@ -111,13 +111,10 @@ export function createFailover(
       return log.warn("provider.failed", { ...fields, ...retried });
     }
     const failuresInARow = ++candidate.failures;
-    const isLast = failuresInARow >= failuresUntilLast;
-    if (isLast) candidate.lastUntil = now() + lastForMs;
-    log.warn("provider.failed", {
-      ...fields,
-      failuresInARow,
-      ...(isLast ? { lastForMs } : {}),
-    });
+    const isLast = failuresInARow >= FAILURES_UNTIL_LAST;
+    if (isLast) candidate.lastUntil = now() + LAST_FOR_MS;
+    const lastForMs = isLast ? { lastForMs: LAST_FOR_MS } : {};
+    log.warn("provider.failed", { ...fields, failuresInARow, ...lastForMs });
   }
 
   return {
