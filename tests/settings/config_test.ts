@@ -403,7 +403,12 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ LAYERCODE_API_URL: "api.example" }, "LAYERCODE_API_URL", "https://"],
   [{ LAYERCODE_API_URL: "ftp://api.example" }, "LAYERCODE_API_URL", "https://"],
   [{ NPM_CONFIG_REGISTRY: "npm" }, "NPM_CONFIG_REGISTRY", "https://"],
-  [{ LLM_PROVIDER: "gpt" }, "LLM_PROVIDER", '"gpt"', "gemini, ollama, openai, echo"],
+  [
+    { LLM_PROVIDER: "gpt" },
+    "LLM_PROVIDER",
+    '"gpt"',
+    "gemini, ollama, openai, echo",
+  ],
   [{ LLM_PROVIDER: "echo,gpt" }, "LLM_PROVIDER", '"gpt"'],
   [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER", "comma too many"],
   [{ LLM_PROVIDER: "Echo" }, "LLM_PROVIDER", '"Echo"'],
