@@ -39,7 +39,12 @@ const KEY_PAGE = "https://aistudio.google.com/apikey";
 const GET_A_KEY =
   `get a key at ${KEY_PAGE} and set GOOGLE_GENERATIVE_AI_API_KEY`;
 
-type GeminiSettings = { apiKey: Needed; model: Defaulted; baseUrl: Defaulted };
+/** Gemini's settings. */
+export type GeminiSettings = {
+  apiKey: Needed;
+  model: Defaulted;
+  baseUrl: Defaulted;
+};
 
 /** Google Gemini. */
 export const gemini: Vendor<GeminiSettings> = {

@@ -42,7 +42,8 @@ import {
 } from "./provider.ts";
 import type { DiagnosisContext, Vendor, VendorContext } from "./vendor.ts";
 
-type OllamaSettings = {
+/** Ollama's settings. */
+export type OllamaSettings = {
   host: Defaulted;
   model: Setting;
   keepAlive: Defaulted;

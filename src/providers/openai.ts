@@ -37,7 +37,12 @@ const DEFAULT_MODEL = "gpt-6-luna";
 const GET_A_KEY =
   "get a key at https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL";
 
-type OpenAiSettings = { apiKey: Setting; baseUrl: Defaulted; model: Setting };
+/** The settings of such a server. */
+export type OpenAiSettings = {
+  apiKey: Setting;
+  baseUrl: Defaulted;
+  model: Setting;
+};
 
 /** Any server that speaks OpenAI's chat completions. */
 export const openai: Vendor<OpenAiSettings> = {

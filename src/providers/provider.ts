@@ -168,7 +168,7 @@ export class ProviderError extends Error {
   /** See {@linkcode ProviderErrorOptions.retryAfterMs}. */
   readonly retryAfterMs: number | undefined;
 
-  /** @param message for the log: what was attempted, then what came of it */
+  /** The message is for the log: what was attempted, then what came of it. */
   constructor(message: string, options: ProviderErrorOptions) {
     super(message, { cause: options.cause });
     this.provider = options.provider;
