@@ -218,6 +218,7 @@ interface OpenCall {
 export function createChunkReader(
   answer: Answer,
   dialect: Dialect,
+  toolChoice?: "none",
 ): (data: string) => void {
   const calls: OpenCall[] = [];
 
@@ -240,6 +241,8 @@ export function createChunkReader(
 
   function finish(reason: string | undefined): void {
     for (const { id, name, text } of calls.splice(0)) {
+      // Not every server keeps its model from calling what it must not.
+      if (toolChoice === "none") continue;
       answer.addCall({ id, name, arguments: toArguments(text) });
     }
     if (reason === "length") answer.end = "cut";

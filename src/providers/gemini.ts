@@ -30,7 +30,12 @@ import {
   ProviderError,
   type ProviderRequest,
 } from "./provider.ts";
-import type { DiagnosisContext, Vendor, VendorContext } from "./vendor.ts";
+import {
+  type DiagnosisContext,
+  toKey,
+  type Vendor,
+  type VendorContext,
+} from "./vendor.ts";
 
 const DEFAULT_MODEL = "gemini-3.5-flash-lite";
 const GET_A_MODEL =
@@ -74,12 +79,6 @@ export const gemini: Vendor<GeminiSettings> = {
   create: createGemini,
   diagnose,
 };
-
-/** @throws {TypeError} when it can't be sent as a header, as no key is made */
-function toKey(text: string): string {
-  if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
-  throw new TypeError("Not a key");
-}
 
 /** Makes a provider that asks Gemini. The SDK is loaded on the first question. */
 export function createGemini(

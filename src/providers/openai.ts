@@ -30,7 +30,12 @@ import {
   ProviderError,
   type ProviderRequest,
 } from "./provider.ts";
-import type { DiagnosisContext, Vendor, VendorContext } from "./vendor.ts";
+import {
+  type DiagnosisContext,
+  toKey,
+  type Vendor,
+  type VendorContext,
+} from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
@@ -81,12 +86,6 @@ export const openai: Vendor<OpenAiSettings> = {
       : undefined,
   diagnose,
 };
-
-/** @throws {TypeError} when it can't be sent as a header, as no key is made */
-function toKey(text: string): string {
-  if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
-  throw new TypeError("Not a key");
-}
 
 /** Examples often show the address that questions go to; we need the one above. */
 function toBaseUrl(text: string): string {
@@ -162,7 +161,7 @@ export function createOpenAi(
         format: "sse",
         signal: request.signal,
         send: (signal) => send(request, signal),
-        read: createChunkReader(answer, dialect),
+        read: createChunkReader(answer, dialect, request.toolChoice),
         toError,
       });
     },
@@ -198,7 +197,14 @@ async function findOnlyModel(
   headers: HeadersInit,
   signal: AbortSignal,
 ): Promise<string> {
-  const { json } = await ask(`${baseUrl}/models`, { headers, signal });
+  const { status, text, json } = await ask(`${baseUrl}/models`, {
+    headers,
+    signal,
+  });
+  if (status === 401 || status === 403) {
+    const refusal = { status, headers: new Headers() };
+    throw toStatusError(refusal, toReason(text), undefined);
+  }
   const models = toModels(json);
   const [only] = models;
   if (only !== undefined && models.length === 1) return only.id;
@@ -230,7 +236,7 @@ function toModels(json: { data?: unknown }): ListedModel[] {
 }
 
 function toStatusError(
-  { status, headers }: Response,
+  { status, headers }: Pick<Response, "status" | "headers">,
   reason: string,
   model: string | undefined,
 ): ProviderError {

@@ -56,3 +56,13 @@ export interface Vendor<S extends Settings = Settings> {
    */
   diagnose?(values: Found<S>, context: DiagnosisContext): Promise<Finding[]>;
 }
+
+/**
+ * Reads an API key.
+ *
+ * @throws {TypeError} when it can't be sent as a header, as no key is made
+ */
+export function toKey(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
+  throw new TypeError("Not a key");
+}

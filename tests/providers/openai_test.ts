@@ -340,6 +340,18 @@ test("forbids calls when there were enough, and still tells of the tools", async
   assertEquals([tools?.length, tool_choice], [1, "none"]);
 });
 
+test("takes no call that it forbade: silence is no answer", async () => {
+  const { fake, openai } = start([
+    { kind: "tool-calls", calls: [{ name: "get_weather", arguments: "{}" }] },
+  ]);
+  await using _ = fake;
+  await assertRejects(
+    () => ask(openai, { tools: [weather], toolChoice: "none" }),
+    ProviderError,
+    "empty",
+  );
+});
+
 /** What servers refuse, in their own words, and what they are asked then. */
 const REFUSALS: {
   what: string;
