@@ -64,7 +64,6 @@ export function createFailover(
     const order = candidates.toSorted((a, b) => isLast(a) - isLast(b));
     for (const candidate of order) {
       const { provider } = candidate;
-      const { name, model } = provider;
       const isOnlyLeft = candidate === order.at(-1);
       const deadline = performance.now() + options.firstTokenTimeoutMs;
       for (let tries = 1;; tries++) {
@@ -75,6 +74,8 @@ export function createFailover(
           for (let step; !(step = await attempt.next()).done;) {
             if (!hasBegun && step.value.type !== "finish") {
               hasBegun = true;
+              // Only now is it sure which model it is.
+              const { name, model } = provider;
               yield { type: "response-start", provider: name, model };
             }
             yield step.value;

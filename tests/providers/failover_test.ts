@@ -74,6 +74,22 @@ test("lets the first answer, and says who it is", async () => {
   assertEquals(second.requests.length, 0);
 });
 
+test("names the model that a provider chose while it was asked", async () => {
+  let model = "default";
+  const choosing: Provider = {
+    ...named("a", async function* (request) {
+      await Promise.resolve();
+      model = "chosen";
+      yield* says("Hi")(request);
+    }),
+    get model() {
+      return model;
+    },
+  };
+  const { parts } = await ask(make([choosing]));
+  assertEquals(parts[0]?.type === "response-start" && parts[0].model, "chosen");
+});
+
 test("goes on to the next when one fails before its first words", async () => {
   const failover = make([named("a", fails(error)), named("b", says("Hi"))]);
   const { text, parts } = await ask(failover);
