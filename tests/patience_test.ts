@@ -1,5 +1,5 @@
 /**
- * What a caller hears of a vendor's bad day, on both vendors' wires through the
+ * What a caller hears of a vendor's bad day, on each vendor's wire through the
  * real server: another try, a filler while the model is silent, and an end to an
  * answer that has none.
  *
@@ -15,9 +15,10 @@ import {
 import { startFakeGemini } from "./fakes/gemini.ts";
 import { message, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";
+import { startFakeOpenAi } from "./fakes/openai.ts";
 import { type RealServer, startServer } from "./fakes/server.ts";
 
-/** What a vendor does, in words that both wires have. */
+/** What a vendor does, in words that all wires have. */
 type Step =
   | { kind: "text"; chunks: string[]; headersAfterMs?: number }
   | { kind: "max-tokens"; chunks: string[] }
@@ -31,6 +32,16 @@ const VENDORS = {
       LLM_PROVIDER: "gemini",
       GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
       GEMINI_BASE_URL: fake.url,
+    };
+    return { fake, env };
+  },
+  openai(steps: Step[]) {
+    const fake = startFakeOpenAi(steps);
+    const env = {
+      LLM_PROVIDER: "openai",
+      OPENAI_API_KEY: "test-key",
+      OPENAI_BASE_URL: `${fake.url}/v1`,
+      OPENAI_MODEL: "gpt-6-luna",
     };
     return { fake, env };
   },

@@ -10,6 +10,7 @@ import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { type GeminiAnswer, startFakeGemini } from "./fakes/gemini.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";
+import { type OpenAiAnswer, startFakeOpenAi } from "./fakes/openai.ts";
 import { type RealServer, startServer } from "./fakes/server.ts";
 
 /** What Gemini does, and what it has said by then. */
@@ -103,4 +104,54 @@ Deno.test("main.ts lets Ollama answer when Gemini fails before its first words",
   const ends = server.lines.filter(({ event }) => event === "turn.end");
   assertEquals(ends.at(-1)?.provider, "ollama");
   assertStringIncludes(JSON.stringify(server.lines), "lastForMs");
+});
+
+/** What a server of OpenAI's wire does, and what it has said by then. */
+const OPENAI_FAULTS: { what: string; answer: OpenAiAnswer; said?: string }[] = [
+  { what: "filtered", answer: { kind: "filtered" } },
+  { what: "empty", answer: { kind: "empty" } },
+  { what: "token-capped", answer: { kind: "max-tokens" } },
+  ...[400, 403, 429, 500].map((status) => ({
+    what: `${status}`,
+    answer: { kind: "status" as const, status },
+  })),
+  { what: "silent", answer: { kind: "stall" } },
+  {
+    what: "failed in mid-stream",
+    answer: { kind: "error-chunk", chunks: ["Well"] },
+    said: "Well",
+  },
+  {
+    what: "cut in mid-stream",
+    answer: { kind: "cut", chunks: ["Well"] },
+    said: "Well",
+  },
+  {
+    what: "stalled in mid-stream",
+    answer: { kind: "stall", chunks: ["Well"] },
+    said: "Well",
+  },
+];
+
+Deno.test("main.ts says one sentence for every fault of an OpenAI-compatible server, and goes on", async () => {
+  let next: OpenAiAnswer = { kind: "empty" };
+  await using openai = startFakeOpenAi(() => next);
+  await using server = await startServer({
+    env: {
+      ...env(openai.url),
+      LLM_PROVIDER: "openai",
+      OPENAI_API_KEY: "test-key",
+      OPENAI_BASE_URL: `${openai.url}/v1`,
+      OPENAI_MODEL: "gpt-6-luna",
+    },
+  });
+  for (const { what, answer, said } of OPENAI_FAULTS) {
+    next = answer;
+    const expected = said ? `${said} ${ERROR_MESSAGE}` : ERROR_MESSAGE;
+    assertEquals(await ask(server, what), expected);
+  }
+  next = { kind: "text", chunks: ["All is well."] };
+  assertEquals(await ask(server, "well"), "All is well.");
+  await openai.close();
+  assertEquals(await ask(server, "refused"), ERROR_MESSAGE);
 });

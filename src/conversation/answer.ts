@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { createAlarms } from "../providers/alarms.ts";
+import { createTimers } from "./timers.ts";
 import type { Usage } from "../providers/provider.ts";
 import type {
   SessionRecord,
@@ -56,7 +56,7 @@ const NEARLY_FULL = 0.9;
 
 /** One turn under way. */
 class Answer {
-  readonly #alarms = createAlarms();
+  readonly #timers = createTimers();
   /** Ends what the turn waits for: the caller left, the turn is superseded, or it can't be kept. */
   readonly #stop = new AbortController();
   readonly #startedAt: number;
@@ -81,7 +81,7 @@ class Answer {
     this.#startedAt = parts.now();
     this.#speech = new AnswerSpeech({
       ...parts,
-      alarms: this.#alarms,
+      timers: this.#timers,
       stop: this.#stop,
       out,
       keep: (text) => this.#add({ type: "assistant", text }),
@@ -215,7 +215,7 @@ class Answer {
       ...question,
       provider,
       maxTokens: agent.maxAnswerTokens,
-      alarms: this.#alarms,
+      timers: this.#timers,
       context: {
         ...this.call,
         signal: this.#stop.signal,
@@ -248,13 +248,17 @@ class Answer {
         return this.#speech.interject(part.text);
       case "data":
         return this.#speech.hand(part);
-      case "calls":
+      case "calls": {
         this.#speech.flush();
         this.#speech.send();
-        this.#add({ ...part, ...this.#speech.toWritten("text") });
+        // The name that the metadata has in records.
+        const { providerMetadata: raw, ...calls } = part;
+        const text = this.#speech.toWritten("text");
+        this.#add({ ...calls, ...(raw ? { raw } : {}), ...text });
         this.#speech.endStep();
         // Kept before they are acted on.
         return this.#writer.flush();
+      }
       case "result":
         this.#speech.send();
         this.#add(part);
@@ -327,7 +331,7 @@ class Answer {
   async #end(): Promise<void> {
     const { log } = this.parts;
     const { conversationId, turnId } = this.call;
-    this.#alarms.close();
+    this.#timers.close();
     this.#speech.close();
     this.#stop.abort();
     try {
@@ -397,7 +401,7 @@ class Answer {
 
   /** Looks now and then for a newer turn elsewhere, one look at a time. */
   #lookLater(): void {
-    this.#alarms.set("look", LOOK_EVERY_MS, () => {
+    this.#timers.set("look", LOOK_EVERY_MS, () => {
       this.#writer.look().then(
         () => this.#lookLater(),
         (error) => this.#stop.abort(error),

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Alarms } from "../providers/alarms.ts";
+import type { Timers } from "./timers.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit } from "../speech/answer_limit.ts";
 import { createTicker, type Ticker } from "./ticker.ts";
@@ -17,7 +17,7 @@ import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
 /** What speaking needs of its turn. */
 export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
   /** The turn's. */
-  alarms: Alarms;
+  timers: Timers;
   /** Ends the turn; aborted with the reason, where keeping words failed. */
   stop: AbortController;
   /** Takes what is handed on. */
@@ -58,12 +58,12 @@ export class AnswerSpeech {
 
   /** Makes the speech of one turn; nothing was said yet. */
   constructor(parts: SpeechParts) {
-    const { agent, alarms } = parts;
+    const { agent, timers } = parts;
     this.#parts = parts;
     this.#limit = createAnswerLimit(agent.maxAnswerTokens);
     this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
-    this.#silence = createSilenceFiller(agent, alarms, (text) => {
+    this.#silence = createSilenceFiller(agent, timers, (text) => {
       this.#guard(() => void this.interject(text));
     });
   }

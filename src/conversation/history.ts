@@ -161,7 +161,7 @@ function toStep(step: Step, cut: boolean): Message[] {
       role: "assistant",
       text: cut ? "" : step.written ?? step.text.trim(),
       calls,
-      ...(raw && !cut ? { raw } : {}),
+      ...(raw && !cut ? { providerMetadata: raw } : {}),
     },
     ...calls.map(({ id, name }): Message => ({
       role: "tool",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Alarms } from "../providers/alarms.ts";
+import type { Timers } from "./timers.ts";
 
 /** Watches the silence of one turn. */
 export interface SilenceFiller {
@@ -36,7 +36,7 @@ const LETTER_MS = 65;
  */
 export function createSilenceFiller(
   { fillerMessages, fillerAfterMs }: SilenceOptions,
-  alarms: Alarms,
+  timers: Timers,
   say: (text: string) => void,
   now: () => number = () => performance.now(),
 ): SilenceFiller {
@@ -46,8 +46,8 @@ export function createSilenceFiller(
   let silentFrom = 0;
 
   function watch(afterMs: number): void {
-    alarms.set("filler", afterMs, () => {
-      // Setting the alarm anew at each word would cost more than a look here.
+    timers.set("filler", afterMs, () => {
+      // Setting the timer anew at each word would cost more than a look here.
       const leftMs = silentFrom + fillerAfterMs - now();
       if (leftMs > 1) return watch(leftMs);
       const message = fillerMessages[next++ % fillerMessages.length];

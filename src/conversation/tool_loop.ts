@@ -5,12 +5,12 @@
  *
  * @module
  */
-import type { Alarms } from "../providers/alarms.ts";
+import type { Timers } from "./timers.ts";
 import type {
   Message,
   Provider,
+  ProviderMetadata,
   ProviderPart,
-  Raw,
   ToolCall,
 } from "../providers/provider.ts";
 import { runNamed } from "../server/unhandled.ts";
@@ -20,7 +20,7 @@ import { type Tool, ToolArgumentsError, type ToolContext } from "./tools.ts";
 export type ToolPart =
   | Exclude<ProviderPart, { type: "tool-call" }>
   /** The model has called tools. */
-  | { type: "calls"; calls: ToolCall[]; raw?: Raw }
+  | { type: "calls"; calls: ToolCall[]; providerMetadata?: ProviderMetadata }
   /** A tool has returned. */
   | { type: "result"; callId: string; name: string; text: string }
   /** A tool says something, or it takes long. */
@@ -45,7 +45,7 @@ export interface ToolQuestion {
   /** Said when tools take longer than this, where nothing else was said. */
   filler: { text: string; afterMs: number };
   /** The turn's. */
-  alarms: Alarms;
+  timers: Timers;
   /** Told of every call that failed. */
   onFailure: (call: ToolCall, error: unknown) => void;
 }
@@ -71,7 +71,7 @@ export async function askWithTools(
   question: ToolQuestion,
   take: TakePart,
 ): Promise<void> {
-  const { provider, tools, system, filler, maxTokens, alarms } = question;
+  const { provider, tools, system, filler, maxTokens } = question;
   const messages = [...question.messages];
   const { signal } = question.context;
   const declarations = tools.map(({ declaration }) => declaration);
@@ -80,14 +80,13 @@ export async function askWithTools(
     const isLast = step >= MAX_STEPS;
     const calls: ToolCall[] = [];
     let text = "";
-    let raw: Raw | undefined;
+    let providerMetadata: ProviderMetadata | undefined;
     const answer = provider.stream({
       system,
       messages,
       tools: declarations,
       ...(isLast ? { toolChoice: "none" } : {}),
       maxTokens,
-      alarms,
       signal,
     });
     for await (const part of answer) {
@@ -96,19 +95,20 @@ export async function askWithTools(
         continue;
       }
       if (part.type === "text-delta") text += part.text;
-      if (part.type === "finish") raw = part.raw;
+      if (part.type === "finish") providerMetadata = part.providerMetadata;
       const isWanted = take(part);
       // Every word comes by: none waits where there is nothing to wait for.
       if (!(isWanted === true || await isWanted)) return;
       signal.throwIfAborted();
     }
     if (calls.length === 0 || isLast) return;
-    if (!await take({ type: "calls", calls, ...(raw ? { raw } : {}) })) return;
+    const metadata = providerMetadata ? { providerMetadata } : {};
+    if (!await take({ type: "calls", calls, ...metadata })) return;
     messages.push({
       role: "assistant",
       text: text.trim(),
       calls,
-      ...(raw ? { raw } : {}),
+      ...metadata,
     });
     const toolFiller = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
     const results = await runCalls(calls, question, toolFiller, take);
@@ -129,7 +129,7 @@ async function runCalls(
   filler: { text: string; afterMs: number },
   take: TakePart,
 ): Promise<Message[] | undefined> {
-  const { context, alarms } = question;
+  const { context, timers } = question;
   const { signal } = context;
   signal.throwIfAborted();
   // Also ends the tools when nobody wants their results any more.
@@ -148,7 +148,7 @@ async function runCalls(
     wanted.catch((error) => over.abort(error));
   }
   if (filler.afterMs > 0 && filler.text !== "") {
-    alarms.set("tool filler", filler.afterMs, () => {
+    timers.set("tool filler", filler.afterMs, () => {
       if (!spoke) add({ type: "say", text: filler.text });
     });
   }
@@ -164,7 +164,7 @@ async function runCalls(
     signal.throwIfAborted();
     return results;
   } finally {
-    alarms.clear("tool filler");
+    timers.clear("tool filler");
     over.abort();
   }
 }

@@ -6,8 +6,13 @@
  *
  * @module
  */
+import type { EnhancedGenerateContentResponse } from "@google/generative-ai";
+import type { Answer } from "./_stream.ts";
 import {
+  isRetryableStatus,
   type Message,
+  ProviderError,
+  type ProviderRequest,
   type Thinking,
   THINKING_TOKENS,
   type ToolCall,
@@ -34,6 +39,76 @@ export interface GeminiContent {
   role: "user" | "model";
   /** What is said. */
   parts: GeminiPart[];
+}
+
+/** The body of a question. */
+export function toBody(
+  { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+  model: string,
+  thinkingConfig: ThinkingConfig | undefined,
+): Record<string, unknown> {
+  return {
+    contents: toContents(messages),
+    ...(tools.length === 0 ? {} : { tools: toTools(tools) }),
+    ...(tools.length > 0 && toolChoice === "none"
+      ? { toolConfig: { functionCallingConfig: { mode: "NONE" } } }
+      : {}),
+    generationConfig: {
+      ...(maxTokens === undefined ? {} : {
+        maxOutputTokens: maxTokens + toThinkingTokens(model, thinkingConfig),
+      }),
+      ...(thinkingConfig ? { thinkingConfig } : {}),
+    },
+  };
+}
+
+/** An answer's next piece. An error may come in its place, with status 200. */
+export type GeminiChunk = EnhancedGenerateContentResponse & {
+  error?: { code?: number; message?: string };
+};
+
+/** Reads the next piece of an answer. */
+export function readChunk(chunk: GeminiChunk, answer: Answer): void {
+  if (chunk.error !== undefined) {
+    const { code = 500, message } = chunk.error;
+    throw new ProviderError(`Gemini failed in mid-answer: status ${code}`, {
+      provider: "gemini",
+      status: code,
+      retryable: isRetryableStatus(code),
+      cause: message,
+    });
+  }
+  const blocked = chunk.promptFeedback?.blockReason;
+  if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
+  const candidate = chunk.candidates?.[0];
+  for (const part of (candidate?.content?.parts ?? []) as GeminiPart[]) {
+    answer.providerMetadata ??= { provider: "gemini", content: [] };
+    (answer.providerMetadata.content as GeminiPart[]).push(part);
+    if (part.functionCall) answer.addCall(toCall(part.functionCall));
+    else if (!part.thought) answer.addText(part.text);
+  }
+  const counts = chunk.usageMetadata;
+  if (counts) {
+    answer.usage = {
+      inputTokens: counts.promptTokenCount,
+      ...(counts.cachedContentTokenCount === undefined
+        ? {}
+        : { cachedTokens: counts.cachedContentTokenCount }),
+      outputTokens: counts.candidatesTokenCount ?? 0,
+    };
+  }
+  const reason: string | undefined = candidate?.finishReason;
+  if (reason === "STOP") answer.end = "complete";
+  // An answer that is as long as it may be has ended, not failed.
+  else if (reason === "MAX_TOKENS") answer.end = "cut";
+  else if (reason !== undefined) {
+    answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
+  }
+}
+
+/** A failure that would come again, whoever asks. */
+function toFailure(message: string): ProviderError {
+  return new ProviderError(message, { provider: "gemini", retryable: false });
 }
 
 /**
@@ -69,9 +144,11 @@ function toParts(message: Message): GeminiPart[] {
         },
       }];
     case "assistant": {
-      const { text, calls = [], raw } = message;
+      const { text, calls = [], providerMetadata } = message;
       // Gemini 3 refuses calls whose signature was lost: send its own parts back.
-      if (raw?.provider === "gemini") return raw.content as GeminiPart[];
+      if (providerMetadata?.provider === "gemini") {
+        return providerMetadata.content as GeminiPart[];
+      }
       return [
         ...(text === "" ? [] : [{ text }]),
         ...calls.map((call, n): GeminiPart => ({
@@ -136,27 +213,11 @@ export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
  *
  * Source: https://ai.google.dev/api/caching#Schema
  */
-const KEYWORDS = [
-  "type",
-  "title",
-  "description",
-  "nullable",
-  "enum",
-  "format",
-  "pattern",
-  "minLength",
-  "maxLength",
-  "minimum",
-  "maximum",
-  "items",
-  "minItems",
-  "maxItems",
-  "properties",
-  "required",
-  "minProperties",
-  "maxProperties",
-  "anyOf",
-];
+const KEYWORDS = new Set(
+  ("type title description nullable enum format pattern minLength maxLength " +
+    "minimum maximum items minItems maxItems properties required " +
+    "minProperties maxProperties anyOf").split(" "),
+);
 
 /** What is left out here is still checked when the tool is called. */
 function toSchema(schema: unknown): unknown {
@@ -184,7 +245,7 @@ function isKnown(key: string, value: unknown): boolean {
   if (key === "enum" && Array.isArray(value)) {
     return value.every((item) => typeof item === "string");
   }
-  return KEYWORDS.includes(key);
+  return KEYWORDS.has(key);
 }
 
 /** How much a model is to think: a number of tokens, or a level of newer models. */

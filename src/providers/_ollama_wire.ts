@@ -6,9 +6,9 @@
  * @module
  */
 import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
+import type { Answer } from "./_stream.ts";
 import {
   type Message,
-  type ProviderPart,
   type ProviderRequest,
   type Thinking,
   THINKING_TOKENS,
@@ -108,34 +108,30 @@ function isGptOss(model: string): boolean {
   return /^gpt-oss/.test(model);
 }
 
-/** Reads one line of an answer. `message.thinking` is the model's own business. */
-export function toParts(chunk: ChatResponse): ProviderPart[] {
-  const parts: ProviderPart[] = [];
-  const { content: text, tool_calls = [] } = chunk.message ?? {};
-  if (text) parts.push({ type: "text-delta", text });
+/** One line of an answer, or an error in its place. */
+export type OllamaLine = Partial<ChatResponse> & { error?: string };
+
+/** Reads the next line of an answer. `message.thinking` is the model's own business. */
+export function readLine(line: OllamaLine, answer: Answer): void {
+  if (line.error !== undefined) throw new Error(line.error);
+  const { content, tool_calls = [] } = line.message ?? {};
+  answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {
     const id = `call_${crypto.randomUUID()}`;
-    parts.push({
-      type: "tool-call",
-      call: { id, name, arguments: args ?? {} },
-    });
+    answer.addCall({ id, name, arguments: args ?? {} });
   }
-  if (chunk.done) parts.push(toFinish(chunk));
-  return parts;
-}
-
-function toFinish(chunk: ChatResponse): ProviderPart {
-  const { prompt_eval_count, prompt_eval_duration, eval_count } = chunk;
-  return {
-    type: "finish",
-    usage: {
-      inputTokens: prompt_eval_count,
-      outputTokens: eval_count,
-      // Nanoseconds.
-      ...(prompt_eval_duration === undefined
-        ? {}
-        : { promptMs: Math.round(prompt_eval_duration / 1e6) }),
-    },
-    ...(chunk.done_reason === "length" ? { isCut: true } : {}),
+  if (!line.done) return;
+  const { prompt_eval_count, prompt_eval_duration, eval_count } = line;
+  answer.usage = {
+    ...(prompt_eval_count === undefined
+      ? {}
+      : { inputTokens: prompt_eval_count }),
+    ...(eval_count === undefined ? {} : { outputTokens: eval_count }),
+    // Nanoseconds.
+    ...(prompt_eval_duration === undefined
+      ? {}
+      : { promptMs: Math.round(prompt_eval_duration / 1e6) }),
   };
+  answer.end = line.done_reason === "length" ? "cut" : "complete";
+  answer.isOver = true;
 }

@@ -1,288 +1,276 @@
 /**
- * Google Gemini, through `@google/generative-ai`.
- *
- * The SDK's stream is read part by part and its conveniences are left alone:
- * `text()` would speak the model's thoughts, `response` garbles chunks of
- * several parts, `timeout` cuts a healthy stream, and leaving the loop does
- * not stop the download. Each is met where it is commented below.
+ * Google Gemini: its settings, how it is asked through `@google/generative-ai`,
+ * and its diagnosis.
  *
  * @module
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type {
-  EnhancedGenerateContentResponse,
-  GenerateContentRequest,
-} from "@google/generative-ai";
+import type { GenerateContentRequest } from "@google/generative-ai";
+import { toHttpUrl } from "../settings/kinds.ts";
+import type { Finding } from "../settings/finding.ts";
+import type { Defaulted, Found, Needed, Values } from "../settings/setting.ts";
 import {
-  type GeminiPart,
-  type ThinkingConfig,
-  toCall,
-  toContents,
+  ask,
+  errorText,
+  findings,
+  type Reply,
+  withoutPassword,
+} from "./_diagnosis.ts";
+import {
+  findEnd,
+  readChunk,
+  toBody,
   toThinkingConfig,
-  toThinkingTokens,
-  toTools,
 } from "./_gemini_wire.ts";
-import { type BodyReader, readBody } from "./_body.ts";
-import { holdResponse, hookResponses, linkedSignal } from "./_link.ts";
+import { Answer, streamAnswer } from "./_stream.ts";
 import {
   isRetryableStatus,
   parseRetryAfter,
   type Provider,
   ProviderError,
-  type ProviderPart,
   type ProviderRequest,
-  type Thinking,
-  type Usage,
 } from "./provider.ts";
+import {
+  type DiagnosisContext,
+  toKey,
+  type Vendor,
+  type VendorContext,
+} from "./vendor.ts";
 
-/** The model that is asked when none is named. */
-export const DEFAULT_GEMINI_MODEL = "gemini-3.5-flash-lite";
+const DEFAULT_MODEL = "gemini-3.5-flash-lite";
+const GET_A_MODEL =
+  `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`;
+const KEY_PAGE = "https://aistudio.google.com/apikey";
+const GET_A_KEY =
+  `get a key at ${KEY_PAGE} and set GOOGLE_GENERATIVE_AI_API_KEY`;
 
-/** What is needed to reach Gemini. */
-export interface GeminiOptions {
-  /** From https://aistudio.google.com/apikey */
-  apiKey: string;
-  /** As Gemini spells it, e.g. `gemini-3.5-flash-lite`. */
-  model: string;
-  /** `https://generativelanguage.googleapis.com`, or a stand-in's address. */
-  baseUrl: string;
-  /** How much it thinks before it speaks. */
-  thinking: Thinking;
-}
+/** Gemini's settings. */
+export type GeminiSettings = {
+  apiKey: Needed;
+  model: Defaulted;
+  baseUrl: Defaulted;
+};
+
+/** Google Gemini. */
+export const gemini: Vendor<GeminiSettings> = {
+  settings: {
+    apiKey: {
+      env: "GOOGLE_GENERATIVE_AI_API_KEY",
+      help: `Gemini's API key, from ${KEY_PAGE}`,
+      needed: `get a key at ${KEY_PAGE}`,
+      selects: true,
+      parse: toKey,
+      expected: `a key as ${KEY_PAGE} shows it, without ` +
+        "white space or signs that no key has",
+    },
+    model: {
+      env: "GEMINI_MODEL",
+      help: "The Gemini model.",
+      default: DEFAULT_MODEL,
+    },
+    baseUrl: {
+      env: "GEMINI_BASE_URL",
+      help: "Gemini's address. Change it for a proxy.",
+      default: "https://generativelanguage.googleapis.com",
+      parse: toHttpUrl,
+      expected: "an address such as https://generativelanguage.googleapis.com",
+    },
+  },
+  create: createGemini,
+  diagnose,
+};
 
 /** Makes a provider that asks Gemini. The SDK is loaded on the first question. */
-export function createGemini(options: GeminiOptions): Provider {
+export function createGemini(
+  { apiKey, model, baseUrl }: Values<GeminiSettings>,
+  { thinking, log }: Pick<VendorContext, "thinking" | "log">,
+): Provider {
   const name = "gemini";
-  const { model } = options;
   // Not every model knows every level: one that refuses is asked without.
-  let thinkingConfig = toThinkingConfig(model, options.thinking);
+  let thinkingConfig = toThinkingConfig(model, thinking);
+  const end = findEnd(model);
+  if (end !== undefined) {
+    const message = `Gemini model "${model}" ${end}: ${GET_A_MODEL}`;
+    log.warn("provider.model_ends", { message });
+  }
 
-  async function* stream(
+  async function send(
     request: ProviderRequest,
-  ): AsyncIterable<ProviderPart> {
+    signal: AbortSignal,
+    seen: Seen,
+  ): Promise<Response> {
     const { GoogleGenerativeAI } = await import("@google/generative-ai");
-    hookResponses(options.baseUrl, prepareResponse);
     // The SDK sends the request even when its signal was aborted beforehand.
-    request.signal.throwIfAborted();
-
-    const client = new GoogleGenerativeAI(options.apiKey).getGenerativeModel(
+    signal.throwIfAborted();
+    const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
       { model, systemInstruction: request.system },
-      { baseUrl: options.baseUrl },
+      { baseUrl },
     );
-    // A signal of our own, because leaving the SDK's loop stops nothing.
-    using upstream = linkedSignal(request.signal);
-    const { signal } = upstream;
-    const ask = () =>
-      client.generateContentStream(toBody(request, model, thinkingConfig), {
-        signal,
-      });
-    const seen: { retryAfterMs?: number | undefined } = {};
+    const body = toBody(request, model, thinkingConfig);
     try {
-      const result = await responses.run(seen, ask).catch((error) => {
-        if (!thinkingConfig || !isAboutThinking(error)) throw error;
-        thinkingConfig = undefined;
-        return responses.run(seen, ask);
+      return await takeResponse(seen, async () => {
+        // Its types know neither thinking nor signatures; it passes both on.
+        const question = body as unknown as GenerateContentRequest;
+        const { response } = await client.generateContentStream(question, {
+          signal,
+        });
+        // It finds nothing to read, since we read; unheard, that would end the process.
+        response.catch(() => {});
       });
-      // Rejects when the stream is cut or aborted; unheard, that ends the process.
-      result.response.catch(() => {});
-      const answer = createAnswerReader();
-      for await (const chunk of result.stream) {
-        for (const part of answer.read(chunk)) yield part;
-      }
-      yield answer.finish();
-      // The SDK has read the body to its end: the connection serves again.
-      upstream.release();
     } catch (error) {
-      request.signal.throwIfAborted();
-      throw toProviderError(error, seen.retryAfterMs);
+      if (!thinkingConfig || !isAboutThinking(error)) throw error;
+      thinkingConfig = undefined;
+      return await send(request, signal, seen);
     }
   }
 
-  async function check(signal: AbortSignal): Promise<void> {
-    let response: Response;
-    try {
-      response = await fetch(`${options.baseUrl}/v1beta/models/${model}`, {
-        headers: { "x-goog-api-key": options.apiKey },
-        signal,
-      });
-    } catch (cause) {
-      throw new ProviderError("Cannot reach Gemini", {
-        provider: name,
-        retryable: true,
-        cause,
-      });
-    }
-    await response.body?.cancel();
-    if (!response.ok) throw statusError(response.status);
-  }
-
-  function statusError(
-    status: number,
-    cause?: unknown,
-    retryAfterMs?: number,
-  ): ProviderError {
-    return new ProviderError(
-      `Cannot ask Gemini model "${model}": ${explain(status)}`,
-      {
-        provider: name,
-        status,
-        retryable: isRetryableStatus(status),
-        retryAfterMs,
-        cause,
-      },
-    );
-  }
-
-  function toProviderError(
-    cause: unknown,
-    retryAfterMs: number | undefined,
-  ): ProviderError {
-    if (cause instanceof ProviderError) return cause;
+  function toError(cause: unknown, seen: Seen): ProviderError {
     const status = statusOf(cause);
     if (status !== undefined) {
-      return statusError(status, cause, toRetryDelayMs(cause) ?? retryAfterMs);
+      const retryAfterMs = toRetryDelayMs(cause) ??
+        parseRetryAfter(seen.response?.headers.get("retry-after"));
+      return toStatusError(model, status, { cause, retryAfterMs });
     }
-    return new ProviderError(`Cannot read Gemini's answer`, {
+    const message = seen.response
+      ? "Cannot read Gemini's answer"
+      : `Cannot reach Gemini at ${withoutPassword(baseUrl)}`;
+    return new ProviderError(message, {
       provider: name,
       retryable: true,
       cause,
     });
   }
 
-  return { name, model, stream, check };
-}
-
-/** What the SDK doesn't tell of the response to the question under way. */
-const responses = new AsyncLocalStorage<
-  { retryAfterMs?: number | undefined }
->();
-
-/** Keeps what the SDK doesn't tell of a response, and spares it a stream. */
-function prepareResponse(
-  response: Response,
-  signal: AbortSignal | null | undefined,
-): Response {
-  const seen = responses.getStore();
-  // Whatever else is asked of this address gets the response as it is.
-  if (!signal || !seen) return response;
-  const retryAfter = response.headers.get("retry-after");
-  seen.retryAfterMs = parseRetryAfter(retryAfter);
-  if (!response.ok || response.body === null) return response;
-  holdResponse(response, signal);
-  const { body } = response;
-  // All that the SDK asks of a response. A real pipe to the decoder that it
-  // brings costs more for each word than all else here.
   return {
-    ok: true,
-    body: {
-      pipeThrough: () => ({ getReader: () => decode(readBody(body)) }),
+    name,
+    model,
+    stream(request) {
+      const seen: Seen = {};
+      const answer = new Answer(name);
+      return streamAnswer({
+        answer,
+        format: "sse",
+        signal: request.signal,
+        send: (signal) => send(request, signal, seen),
+        read: (message) => readChunk(JSON.parse(message), answer),
+        toError: (error) => toError(error, seen),
+      });
     },
-  } as unknown as Response;
-}
-
-function decode(reader: BodyReader) {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  return {
-    async read() {
-      const { done, value } = await reader.read();
-      return { done, value: decoder.decode(value, { stream: !done }) };
-    },
-  };
-}
-
-/** The SDK's types know neither thinking nor signatures; it passes both on. */
-function toBody(
-  request: ProviderRequest,
-  model: string,
-  thinkingConfig: ThinkingConfig | undefined,
-): GenerateContentRequest {
-  const { messages, tools = [], toolChoice, maxTokens } = request;
-  const generationConfig = {
-    ...(maxTokens === undefined ? {} : {
-      maxOutputTokens: maxTokens + toThinkingTokens(model, thinkingConfig),
-    }),
-    ...(thinkingConfig ? { thinkingConfig } : {}),
-  };
-  return {
-    contents: toContents(messages),
-    ...(tools.length === 0 ? {} : { tools: toTools(tools) }),
-    ...(tools.length > 0 && toolChoice === "none"
-      ? { toolConfig: { functionCallingConfig: { mode: "NONE" } } }
-      : {}),
-    generationConfig,
-  } as unknown as GenerateContentRequest;
-}
-
-/** An answer that the SDK passes on although it is an error. */
-type Chunk = EnhancedGenerateContentResponse & {
-  error?: { code?: number; message?: string };
-};
-
-/** Reads an answer, chunk by chunk. */
-function createAnswerReader() {
-  let usage: Usage = {};
-  let spoke = false;
-  let called = false;
-  let finishReason: string | undefined;
-  const content: GeminiPart[] = [];
-
-  function* read(chunk: Chunk): Generator<ProviderPart> {
-    if (chunk.error !== undefined) {
-      const status = chunk.error.code ?? 500;
-      throw failure(`Gemini failed in mid-answer: ${explain(status)}`, status);
-    }
-    const blocked = chunk.promptFeedback?.blockReason;
-    if (blocked) throw failure(`Gemini blocked the question: ${blocked}`);
-    const candidate = chunk.candidates?.[0];
-    finishReason = candidate?.finishReason ?? finishReason;
-    const counts = chunk.usageMetadata;
-    if (counts) {
-      usage = {
-        inputTokens: counts.promptTokenCount,
-        ...(counts.cachedContentTokenCount === undefined
-          ? {}
-          : { cachedTokens: counts.cachedContentTokenCount }),
-        outputTokens: counts.candidatesTokenCount ?? 0,
-      };
-    }
-    for (const part of (candidate?.content?.parts ?? []) as GeminiPart[]) {
-      content.push(part);
-      if (part.functionCall) {
-        called = true;
-        yield { type: "tool-call", call: toCall(part.functionCall) };
-      } else if (part.text && !part.thought) {
-        spoke = true;
-        yield { type: "text-delta", text: part.text };
+    async check(signal) {
+      let response: Response;
+      try {
+        response = await fetch(`${baseUrl}/v1beta/models/${model}`, {
+          headers: { "x-goog-api-key": apiKey },
+          signal,
+        });
+      } catch (error) {
+        throw toError(error, {});
       }
-    }
-  }
+      await response.body?.cancel();
+      if (!response.ok) throw toStatusError(model, response.status);
+    },
+  };
+}
 
-  function finish(): ProviderPart {
-    // An answer that is as long as it may be has ended, not failed.
-    const isCut = finishReason === "MAX_TOKENS" && spoke;
-    if (finishReason !== undefined && finishReason !== "STOP" && !isCut) {
-      throw failure(`Gemini stopped its answer early: ${finishReason}`);
-    }
-    if (!spoke && !called) throw failure("Gemini gave an empty answer");
-    if (finishReason === undefined) throw failure("Gemini's answer broke off");
-    return {
-      type: "finish",
-      usage,
-      ...(called ? { raw: { provider: "gemini", content } } : {}),
-      ...(isCut ? { isCut } : {}),
+/** What came back from Gemini, which the SDK doesn't show. */
+interface Seen {
+  response?: Response;
+}
+
+const questions = new AsyncLocalStorage<Seen>();
+let isFetchWatched = false;
+
+/**
+ * Has the SDK ask, and takes the response from under it. It calls the global
+ * `fetch` and can't be given another, so that one is watched while it asks.
+ */
+async function takeResponse(
+  seen: Seen,
+  ask: () => Promise<void>,
+): Promise<Response> {
+  if (!isFetchWatched) {
+    isFetchWatched = true;
+    const original = globalThis.fetch;
+    globalThis.fetch = async (input, init) => {
+      const response = await original(input, init);
+      const seen = questions.getStore();
+      if (seen === undefined) return response;
+      seen.response = response;
+      // What is wrong the SDK explains. What is right is read by us alone.
+      return response.ok ? new Response("") : response;
     };
   }
-
-  return { read, finish };
+  await questions.run(seen, ask);
+  if (seen.response === undefined) throw new TypeError("No response");
+  return seen.response;
 }
 
-/** A failure that Gemini reports inside an answer with status 200. */
-function failure(message: string, status?: number): ProviderError {
-  return new ProviderError(message, {
-    provider: "gemini",
-    ...(status === undefined ? {} : { status }),
-    retryable: status !== undefined && isRetryableStatus(status),
-  });
+/** A status that isn't good: what it means, and how to fix it. */
+function explain(
+  status: number,
+  text: string,
+  model: string,
+): [what: string, fix: string] {
+  if (status === 401 || /API_KEY_INVALID|API key not valid/.test(text)) {
+    return ["the API key is not valid", GET_A_KEY];
+  }
+  switch (status) {
+    case 400:
+      return [
+        "it refused the question (400)",
+        /location/i.test(text)
+          ? "Gemini's API is not offered where this machine is: use a proxy (GEMINI_BASE_URL) or Ollama"
+          : "check GOOGLE_GENERATIVE_AI_API_KEY",
+      ];
+    case 403:
+      return [
+        "the API key may not use it (403)",
+        "allow the key in GOOGLE_GENERATIVE_AI_API_KEY the Generative Language " +
+        `API and this machine's address, or get another at ${KEY_PAGE}`,
+      ];
+    case 404:
+      return [`there is no model "${model}" (404)`, GET_A_MODEL];
+    case 429:
+      return [
+        "the quota is used up for now (429)",
+        "wait, or raise the quota at https://aistudio.google.com; " +
+        "LLM_PROVIDER=gemini,ollama falls back on Ollama",
+      ];
+  }
+  return [
+    `it answered with status ${status}`,
+    status >= 500
+      ? "Gemini seems to be down: try again later; LLM_PROVIDER=gemini,ollama falls back on Ollama"
+      : "check GEMINI_BASE_URL",
+  ];
+}
+
+function toStatusError(
+  model: string,
+  status: number,
+  more: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+): ProviderError {
+  const { cause } = more;
+  const text = cause instanceof Error ? cause.message : "";
+  const [what, fix] = explain(status, text, model);
+  const retryable = isRetryableStatus(status);
+  return new ProviderError(
+    `Cannot ask Gemini model "${model}": ${what}; ${fix}`,
+    { provider: "gemini", status, retryable, ...more },
+  );
+}
+
+/** `GoogleGenerativeAIFetchError` alone has one. */
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && "status" in error &&
+      typeof error.status === "number"
+    ? error.status
+    : undefined;
+}
+
+function isAboutThinking(error: unknown): boolean {
+  return statusOf(error) === 400 && error instanceof Error &&
+    /thinking/i.test(error.message);
 }
 
 /**
@@ -300,31 +288,53 @@ function toRetryDelayMs(error: unknown): number | undefined {
   return undefined;
 }
 
-/** `GoogleGenerativeAIFetchError` alone has one. */
-function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && "status" in error &&
-      typeof error.status === "number"
-    ? error.status
-    : undefined;
-}
+const { ok, warn, fail, unreachable } = findings("gemini");
 
-function isAboutThinking(error: unknown): boolean {
-  return statusOf(error) === 400 && error instanceof Error &&
-    /thinking/i.test(error.message);
-}
-
-function explain(status: number): string {
-  switch (status) {
-    case 400:
-      return "400, it did not accept the request or the API key; check GOOGLE_GENERATIVE_AI_API_KEY";
-    case 401:
-    case 403:
-      return `${status}, the API key may not use it; check GOOGLE_GENERATIVE_AI_API_KEY`;
-    case 404:
-      return "404, no such model; check GEMINI_MODEL";
-    case 429:
-      return "429, the quota is used up for now";
-    default:
-      return `status ${status}`;
+/**
+ * Looks at the key, the model and how long there will be that model. Asks for
+ * the model's description: https://ai.google.dev/api/models#method:-models.get
+ */
+async function diagnose(
+  { apiKey = "", model, baseUrl }: Found<GeminiSettings>,
+  { contextTokens, now, signal }: DiagnosisContext,
+): Promise<Finding[]> {
+  const all: Finding[] = [];
+  const end = findEnd(model);
+  if (end !== undefined) {
+    const [date] = /\d{4}-\d\d-\d\d/.exec(end) ?? [];
+    const isGone = date === undefined || Date.parse(date) <= now();
+    all.push((isGone ? fail : warn)(`model "${model}" ${end}`, GET_A_MODEL));
   }
+  const url = `${baseUrl}/v1beta/models/${encodeURI(model)}`;
+  try {
+    const headers = { "x-goog-api-key": apiKey };
+    all.push(judge(await ask(url, { headers, signal }), model, contextTokens));
+  } catch (error) {
+    const fix = "check the network, the proxy and GEMINI_BASE_URL";
+    all.push(unreachable(baseUrl, error, fix));
+  }
+  return all;
+}
+
+function judge(reply: Reply, model: string, contextTokens: number): Finding {
+  const { status, text, json } = reply;
+  if (status !== 200) {
+    const [what, fix] = explain(status, text, model);
+    return fail(`${what}${errorText(reply)}`, fix);
+  }
+  if (json.name === undefined) {
+    return fail("what answers is not Gemini", "check GEMINI_BASE_URL");
+  }
+  if (
+    json.supportedGenerationMethods?.includes?.("generateContent") === false
+  ) {
+    return fail(`model "${model}" is not one to talk with`, GET_A_MODEL);
+  }
+  if (json.inputTokenLimit < contextTokens) {
+    return warn(
+      `${model} takes ${json.inputTokenLimit} tokens, and CONTEXT_TOKENS is ${contextTokens}`,
+      `set CONTEXT_TOKENS to ${json.inputTokenLimit} or less`,
+    );
+  }
+  return ok(`${model} is there, and the key is valid`);
 }

@@ -5,19 +5,26 @@
  *
  * @module
  */
-import type { Log } from "../server/log.ts";
-import { gemini } from "./_gemini_vendor.ts";
-import { ollama } from "./_ollama_vendor.ts";
+import { createLog, explain, type Log } from "../server/log.ts";
+import type { Finding } from "../settings/finding.ts";
+import { type Found, readValues, type Setting } from "../settings/setting.ts";
+import { findings } from "./_diagnosis.ts";
 import { echo } from "./echo.ts";
 import { createFailover } from "./failover.ts";
-import type { PromptBeginning, Provider } from "./provider.ts";
-import { createStandIn } from "./stand_in.ts";
-import { type Found, readValues, type Setting } from "../settings/setting.ts";
+import { gemini } from "./gemini.ts";
+import { ollama } from "./ollama.ts";
+import { openai } from "./openai.ts";
+import {
+  type PromptBeginning,
+  type Provider,
+  ProviderError,
+} from "./provider.ts";
 import type { ProviderSettings } from "./settings.ts";
+import { createStandIn } from "./stand_in.ts";
 import type { Vendor } from "./vendor.ts";
 
 /** Every vendor, the preferred first: where several are set up, that one is asked. */
-export const PROVIDERS = { gemini, ollama, echo };
+export const PROVIDERS = { gemini, ollama, openai, echo };
 
 /** The name of a provider. */
 export type ProviderName = keyof typeof PROVIDERS;
@@ -55,27 +62,29 @@ export interface ProviderParts extends ProviderConfig, ProviderSettings {
  * Reads which providers are meant, and each vendor's settings.
  *
  * @param text a variable's text; `undefined` where it is unset or empty
- * @param problems takes what is wrong: which variable, and how to mend it
+ * @param problems takes what is wrong: which variable, and how to fix it
  */
 export function readProviders(
   text: (env: string) => string | undefined,
   problems: string[],
 ): ProviderConfig {
-  const [providers, providersNamedBy] = findNamed(text, problems);
-  const why = providersNamedBy === "LLM_PROVIDER"
-    ? (name: string) => `LLM_PROVIDER names ${name}`
-    : () => `${providersNamedBy} is set`;
-  const vendors = Object.fromEntries(
-    NAMES.map((name) => {
-      const wanted = providers.includes(name) ? { wanted: why(name) } : {};
-      const { settings } = VENDORS[name];
-      return [name, readValues(settings, { text, problems, ...wanted })];
-    }),
-  ) as VendorValues;
+  const [providers, namedBy] = findNamed(text, problems);
+  const values = NAMES.map((name) => {
+    const { settings, findProblem } = VENDORS[name];
+    const why = namedBy === "LLM_PROVIDER"
+      ? `LLM_PROVIDER names ${name}`
+      : `${namedBy} is set`;
+    const isMeant = providers.includes(name);
+    const wanted = isMeant ? { wanted: why } : {};
+    const found = readValues(settings, { text, problems, ...wanted });
+    const problem = isMeant ? findProblem?.(found) : undefined;
+    if (problem !== undefined) problems.push(problem);
+    return [name, found];
+  });
   return {
     providers,
-    ...(providersNamedBy === undefined ? {} : { providersNamedBy }),
-    vendors,
+    ...(namedBy === undefined ? {} : { providersNamedBy: namedBy }),
+    vendors: Object.fromEntries(values) as VendorValues,
   };
 }
 
@@ -85,39 +94,35 @@ function findNamed(
   problems: string[],
 ): [names: ProviderName[], by?: string] {
   const list = text("LLM_PROVIDER");
-  if (list !== undefined) {
-    const words = new Set(list.split(",").map((word) => word.trim()));
-    const names: ProviderName[] = [];
-    for (const word of words) {
-      const name = NAMES.find((name) => name === word);
-      if (name !== undefined) {
-        names.push(name);
-        continue;
-      }
-      problems.push(
-        word === ""
-          ? "LLM_PROVIDER: has an empty entry; remove the comma too many"
-          : `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
-            "name one of them, several with commas between, or unset it",
-      );
+  if (list === undefined) {
+    for (const name of NAMES) {
+      const isMeant = ({ selects, env }: Setting<unknown>) =>
+        selects && text(env) !== undefined;
+      const setting = Object.values(VENDORS[name].settings).find(isMeant);
+      if (setting) return [[name], setting.env];
     }
-    return [names, "LLM_PROVIDER"];
+    return [[]];
   }
-  for (const name of NAMES) {
-    for (const { env, selects } of Object.values(VENDORS[name].settings)) {
-      if (selects && text(env) !== undefined) return [[name], env];
-    }
+  const words = new Set(list.split(",").map((word) => word.trim()));
+  for (const word of words) {
+    if (NAMES.some((name) => name === word)) continue;
+    problems.push(
+      word === ""
+        ? "LLM_PROVIDER: has an empty entry; remove the comma too many"
+        : `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
+          "name one of them, several with commas between, or unset it",
+    );
   }
-  return [[]];
+  const isNamed = (word: string) => NAMES.find((name) => name === word) ?? [];
+  return [[...words].flatMap(isNamed), "LLM_PROVIDER"];
 }
 
 /** Makes the provider of this name. */
 export function createProvider(
   name: ProviderName,
-  config: ProviderParts,
+  { vendors, thinking, agent: { contextTokens } }: ProviderParts,
   log: Log,
 ): Provider {
-  const { vendors, thinking, agent: { contextTokens } } = config;
   return VENDORS[name].create(vendors[name], { contextTokens, thinking, log });
 }
 
@@ -136,15 +141,17 @@ export interface Choice {
  * present or not; where they name none, one that is there; else the stand-in.
  */
 export async function choose(config: ProviderConfig): Promise<Choice> {
-  const { providers: names, providersNamedBy } = config;
+  const { providers: names, providersNamedBy: by, vendors } = config;
   if (names.length > 0) {
-    const why = providersNamedBy === "LLM_PROVIDER" ? "says so" : "is set";
-    return { names, why: `${providersNamedBy} ${why}` };
+    return {
+      names,
+      why: `${by} ${by === "LLM_PROVIDER" ? "says so" : "is set"}`,
+    };
   }
   return await findVendor(config) ?? {
     names: ["echo"],
     why: "the settings name no language model, and no Ollama answers at " +
-      config.vendors.ollama.host,
+      vendors.ollama.host,
     isStandIn: true,
   };
 }
@@ -182,7 +189,7 @@ export async function chooseProvider(
   log.warn("provider.stand_in", {
     message: "No language model: answers come from a stand-in that echoes, " +
       `since ${why}. Start Ollama, and it answers from the next turn on; or ` +
-      "set GOOGLE_GENERATIVE_AI_API_KEY, and start again",
+      "set GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY, and start again",
   });
   return createStandIn(join(names), {
     now: Date.now,
@@ -194,38 +201,104 @@ export async function chooseProvider(
         provider: provider.name,
         message: `From now on ${provider.name} answers, since ${found.why}`,
       });
-      prepare(provider, NOTHING_YET, log);
+      // The model is loaded; what it is to read comes with the first question.
+      prepare(provider, { system: "", messages: [] }, log);
       return provider;
     },
   });
 }
 
+/** How long a model may take to load; large ones come from slow disks. */
+const PREPARE_TIMEOUT_MS = 10 * 60_000;
+
+/** How soon a provider that can't be reached yet is made ready again. */
+const PREPARE_AGAIN_MS = 5_000;
+
 /**
  * Makes a provider ready in the background, with word in the log of how it
- * goes. A caller who comes before waits for the rest of it.
+ * goes: at once, or as soon as it can be reached. A caller who comes before
+ * waits for the rest of it.
  */
 export async function prepare(
   provider: Provider,
   beginning: PromptBeginning,
   log: Log,
+  againMs: number = PREPARE_AGAIN_MS,
 ): Promise<void> {
   if (provider.prepare === undefined) return;
   const { name } = provider;
-  const startedAt = Date.now();
   log.info("provider.preparing", { provider: name });
-  try {
-    const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
-    await provider.prepare(signal, beginning);
-    const { model } = provider;
-    const tookMs = Date.now() - startedAt;
-    log.info("provider.ready", { provider: name, model, tookMs });
-  } catch (error) {
-    log.error("provider.not_ready", { provider: name, error });
+  for (let tries = 1;; tries++) {
+    const startedAt = Date.now();
+    try {
+      const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
+      await provider.prepare(signal, beginning);
+      const { model } = provider;
+      const tookMs = Date.now() - startedAt;
+      return log.info("provider.ready", { provider: name, model, tookMs });
+    } catch (error) {
+      if (tries === 1) {
+        log.error("provider.not_ready", { provider: name, error });
+      }
+      if (!(error instanceof ProviderError && error.retryable)) return;
+      await new Promise((resolve) =>
+        // A process that has nothing else to do needn't wait for it.
+        Deno.unrefTimer(setTimeout(resolve, againMs))
+      );
+    }
   }
 }
 
-/** What a model that has only to be loaded reads. */
-const NOTHING_YET: PromptBeginning = { system: "", messages: [] };
+/**
+ * Finds out for `doctor` which providers would answer, and whether they can.
+ *
+ * @param config the settings
+ * @param context what else the vendors' diagnoses need
+ */
+export async function diagnoseProviders(
+  config: ProviderParts,
+  { toolCount, now, signal }: {
+    toolCount: number;
+    now: () => number;
+    signal: AbortSignal;
+  },
+): Promise<Finding[]> {
+  const { ok, warn } = findings("language model");
+  const { names, why, isStandIn } = await choose(config);
+  const { thinking, vendors, agent: { contextTokens } } = config;
+  const log = createLog({ level: "error", format: "json", write() {} });
+  const context = { contextTokens, thinking, log, toolCount, now, signal };
+  const all = await Promise.all(
+    names.filter((name) => name !== "echo").map(async (name) => {
+      const { diagnose } = VENDORS[name];
+      return diagnose
+        ? await diagnose(vendors[name], context)
+        : [await check(name, createProvider(name, config, log), signal)];
+    }),
+  );
+  const choice = names[0] === "echo"
+    ? warn(
+      `only echo, a stand-in that repeats what it hears: ${why}`,
+      isStandIn
+        ? "start Ollama (ollama serve), which the server finds by itself, or set " +
+          "GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY"
+        : "set LLM_PROVIDER to another, or unset it",
+    )
+    : ok(`${names.join(", then ")}, since ${why}`);
+  return [choice, ...all.flat()];
+}
 
-/** How long a model may take to load; large ones come from slow disks. */
-const PREPARE_TIMEOUT_MS = 10 * 60_000;
+/** What a provider without a diagnosis of its own says of itself. */
+async function check(
+  name: ProviderName,
+  provider: Provider,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { ok, fail } = findings(name);
+  try {
+    await provider.check(signal);
+    return ok(`${provider.model} answers`);
+  } catch (error) {
+    return fail(explain(error), `check the settings of ${name}`);
+  }
+}

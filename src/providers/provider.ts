@@ -5,14 +5,18 @@
  *
  * @module
  */
-import type { Alarms } from "./alarms.ts";
 
 /** One message of the conversation that the model is shown. */
 export type Message =
   /** What the caller said. */
   | { role: "user"; text: string }
   /** What the agent said, and the tools that it called then. Remarks in [square brackets] are notes to the model. */
-  | { role: "assistant"; text: string; calls?: readonly ToolCall[]; raw?: Raw }
+  | {
+    role: "assistant";
+    text: string;
+    calls?: readonly ToolCall[];
+    providerMetadata?: ProviderMetadata;
+  }
   /** What a tool returned, as JSON. */
   | { role: "tool"; text: string; callId: string; name: string };
 
@@ -27,10 +31,10 @@ export interface ToolCall {
 }
 
 /** An answer in its vendor's own form, for a vendor that wants it back unchanged. */
-export interface Raw {
-  /** Whose form it is. */
+export interface ProviderMetadata {
+  /** The vendor whose form it is. Others take no notice of it. */
   provider: string;
-  /** The form; JSON. */
+  /** The answer as JSON. */
   content: unknown;
 }
 
@@ -54,19 +58,17 @@ export interface ProviderRequest {
   tools?: readonly ToolDeclaration[];
   /** `none`: the model has called enough and must answer now. */
   toolChoice?: "none";
-  /** Where the answer is to end, in tokens, what the model thinks not counted. */
+  /** The longest answer, in tokens. What the model thinks is not counted. */
   maxTokens?: number;
-  /** The alarms of the turn that asks; without, whoever needs one makes its own. */
-  alarms?: Alarms;
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
 }
 
-/** Tokens that the vendor counted, where it says so. */
+/** What the vendor counted, where it says so. */
 export interface Usage {
   /** What the model was shown: system prompt and messages. */
   inputTokens?: number;
-  /** How much of that it had read before, and knew still. */
+  /** How much of that it took from its cache. */
   cachedTokens?: number;
   /** How long it took to read the rest, in milliseconds. */
   promptMs?: number;
@@ -81,12 +83,18 @@ export type ProviderPart =
   | { type: "text-delta"; text: string }
   | { type: "tool-call"; call: ToolCall }
   /**
-   * The end. `raw` comes where there were calls and the vendor needs it;
-   * `isCut` says that the answer reached {@linkcode ProviderRequest.maxTokens}.
+   * The end. `providerMetadata` comes where there were calls and the vendor
+   * needs it; `isCut` says that the answer reached
+   * {@linkcode ProviderRequest.maxTokens}.
    */
-  | { type: "finish"; usage: Usage; raw?: Raw; isCut?: boolean };
+  | {
+    type: "finish";
+    usage: Usage;
+    providerMetadata?: ProviderMetadata;
+    isCut?: boolean;
+  };
 
-/** What every later question will begin with. */
+/** The beginning that all questions of a conversation share. */
 export type PromptBeginning = Pick<
   ProviderRequest,
   "system" | "messages" | "tools"
@@ -138,7 +146,7 @@ export interface ProviderErrorOptions {
   /** The vendor, as `LLM_PROVIDER` spells it. */
   provider: string;
   /** HTTP status, where there was one. */
-  status?: number;
+  status?: number | undefined;
   /** Whether the same question may succeed if asked again. */
   retryable: boolean;
   /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
@@ -151,20 +159,16 @@ export interface ProviderErrorOptions {
 export class ProviderError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "ProviderError";
-  /** The vendor, as `LLM_PROVIDER` spells it. */
+  /** See {@linkcode ProviderErrorOptions.provider}. */
   readonly provider: string;
-  /** HTTP status, where there was one. */
+  /** See {@linkcode ProviderErrorOptions.status}. */
   readonly status: number | undefined;
-  /** Whether the same question may succeed if asked again. */
+  /** See {@linkcode ProviderErrorOptions.retryable}. */
   readonly retryable: boolean;
-  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
+  /** See {@linkcode ProviderErrorOptions.retryAfterMs}. */
   readonly retryAfterMs: number | undefined;
 
-  /**
-   * Makes a failure of what is known of it.
-   *
-   * @param message for the log: what was attempted, then what came of it
-   */
+  /** The message is for the log: what was attempted, then what came of it. */
   constructor(message: string, options: ProviderErrorOptions) {
     super(message, { cause: options.cause });
     this.provider = options.provider;
@@ -188,7 +192,7 @@ export function parseRetryAfter(
 ): number | undefined {
   const text = value?.trim();
   if (!text) return undefined;
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text) * 1000;
   const ms = Date.parse(text) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
 }

@@ -47,7 +47,7 @@ export function createStandIn(
     await looking;
   }
 
-  async function* stream(
+  async function* lookAndStream(
     request: ProviderRequest,
   ): AsyncIterable<ProviderPart> {
     await look();
@@ -70,7 +70,8 @@ export function createStandIn(
     get prepare() {
       return current.prepare;
     },
-    stream,
+    stream: (request) =>
+      current === echo ? lookAndStream(request) : current.stream(request),
     check,
   };
 }

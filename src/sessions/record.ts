@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import * as v from "@badrap/valita";
-import type { Raw, ToolCall } from "../providers/provider.ts";
+import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -66,7 +66,7 @@ export type SessionRecord =
     type: "calls";
     calls: ToolCall[];
     text?: string | undefined;
-    raw?: Raw | undefined;
+    raw?: ProviderMetadata | undefined;
   }
   /** What a tool returned, as JSON. */
   | OfAttempt & { type: "result"; callId: string; name: string; text: string }

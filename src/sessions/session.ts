@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Raw, ToolCall } from "../providers/provider.ts";
+import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import { toLines } from "./fit.ts";
 import {
   type SessionRecord,
@@ -53,7 +53,7 @@ export interface Step {
   /** What was called. */
   calls: ToolCall[];
   /** The model's own form of both, where its vendor wants it back. */
-  raw?: Raw;
+  raw?: ProviderMetadata;
   /** What the tools returned; fewer than calls when the turn was cut short. */
   results: StepResult[];
 }

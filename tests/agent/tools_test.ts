@@ -19,7 +19,7 @@ import {
   ToolArgumentsError,
   type ToolContext,
 } from "../../src/conversation/tools.ts";
-import { createAlarms } from "../../src/providers/alarms.ts";
+import { createTimers } from "../../src/conversation/timers.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 
 /** Where a tool runs; what it remembers is kept in `remembered`. */
@@ -49,14 +49,14 @@ async function tell(tool: Tool, args: unknown): Promise<unknown> {
   );
   const { signal, remember } = makeContext();
   const told: unknown[] = [];
-  const alarms = createAlarms();
+  const timers = createTimers();
   await askWithTools({
     provider,
     tools: [tool],
     system: "",
     messages: [],
     maxTokens: 1_024,
-    alarms,
+    timers,
     context: {
       conversationId: "conv",
       turnId: "t1",

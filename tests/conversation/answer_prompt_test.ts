@@ -142,7 +142,7 @@ async function converse(turns: number, seed: number, contextTokens: number) {
       structuredClone({
         ...request,
         signal: null,
-        alarms: null,
+        timers: null,
       }) as unknown as ProviderRequest,
     );
     return (script.shift() ?? says("Well."))(request);

@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { AnswerSpeech } from "../../src/conversation/answer_speech.ts";
-import { createAlarms } from "../../src/providers/alarms.ts";
+import { createTimers } from "../../src/conversation/timers.ts";
 import { agent } from "../fakes/agent.ts";
 
 /** The speech of one turn; what is kept and what is handed on, as it comes. */
 function makeSpeech() {
   const kept: string[] = [];
   const parts: { text: string; at: number }[] = [];
-  const alarms = createAlarms();
+  const timers = createTimers();
   const speech = new AnswerSpeech({
     agent: { ...agent, fillerAfterMs: 0 },
-    alarms,
+    timers,
     stop: new AbortController(),
     keep: (text) => kept.push(text),
     out: {
@@ -31,7 +31,7 @@ function makeSpeech() {
     said,
     [Symbol.dispose]() {
       speech.close();
-      alarms.close();
+      timers.close();
     },
   };
 }

@@ -15,7 +15,7 @@ Deno.test("answer() runs what the model calls, and speaks, sends and stores all 
   });
   const raw = { provider: "scripted", content: [{ sign: "s" }] };
   const provider = createScriptedProvider(
-    calls([weather.call], { text: "Let me see.", raw }),
+    calls([weather.call], { text: "Let me see.", providerMetadata: raw }),
     says("The sky ", "is blue."),
   );
   const { store, records } = createRecordingStore();
@@ -54,7 +54,7 @@ Deno.test("answer() shows the model the tools of the turn before", async () => {
   const weather = make("weather", () => "blue");
   const raw = { provider: "scripted", content: [{ sign: "s" }] };
   const provider = createScriptedProvider(
-    calls([weather.call], { text: "Let me see.", raw }),
+    calls([weather.call], { text: "Let me see.", providerMetadata: raw }),
     says("Blue."),
     says("You are welcome."),
   );
@@ -65,7 +65,12 @@ Deno.test("answer() shows the model the tools of the turn before", async () => {
   );
   assertEquals(provider.requests[2]?.messages, [
     { role: "user", text: "Weather?" },
-    { role: "assistant", text: "Let me see.", calls: [weather.call], raw },
+    {
+      role: "assistant",
+      text: "Let me see.",
+      calls: [weather.call],
+      providerMetadata: raw,
+    },
     {
       role: "tool",
       callId: "call_weather",
@@ -108,7 +113,7 @@ Deno.test("answer() leaves a valid conversation behind when the caller interrupt
   const provider = createScriptedProvider(
     calls([slow.call], {
       text: "Let me see.",
-      raw: { provider: "scripted", content: [] },
+      providerMetadata: { provider: "scripted", content: [] },
     }),
     says("Here I am."),
   );

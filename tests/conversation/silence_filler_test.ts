@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { createSilenceFiller } from "../../src/conversation/silence_filler.ts";
-import { type Alarms, createAlarms } from "../../src/providers/alarms.ts";
+import { createTimers, type Timers } from "../../src/conversation/timers.ts";
 
 /** A filler with a clock of its own, and when it said what. */
 function make(fillerMessages: string[], fillerAfterMs = 2_500) {
   let time = 1_000;
   let due: { at: number; ring: () => void } | undefined;
-  const alarms: Alarms = {
+  const timers: Timers = {
     set: (_, afterMs, ring) => due = { at: time + afterMs, ring },
     clear: () => due = undefined,
     close: () => due = undefined,
@@ -14,7 +14,7 @@ function make(fillerMessages: string[], fillerAfterMs = 2_500) {
   const said: [ms: number, text: string][] = [];
   const filler = createSilenceFiller(
     { fillerMessages, fillerAfterMs },
-    alarms,
+    timers,
     (text) => {
       said.push([time - 1_000, text]);
       filler.onSpeech(text);
@@ -91,18 +91,18 @@ Deno.test("createSilenceFiller() says nothing where the time is 0 or there are n
 });
 
 Deno.test({
-  name: "createSilenceFiller() keeps its time on the turn's alarms",
+  name: "createSilenceFiller() keeps its time on the turn's timers",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
-    const alarms = createAlarms();
+    const timers = createTimers();
     const startedAt = performance.now();
     const said = Promise.withResolvers<string>();
     const options = { fillerMessages: ["One moment."], fillerAfterMs: 30 };
-    const filler = createSilenceFiller(options, alarms, said.resolve);
+    const filler = createSilenceFiller(options, timers, said.resolve);
     filler.begin(0);
     assertEquals(await said.promise, "One moment.");
     assert(performance.now() - startedAt >= 29);
-    alarms.close();
+    timers.close();
   },
 });

@@ -20,7 +20,7 @@ import type {
   Provider,
   ToolCall,
 } from "../../src/providers/provider.ts";
-import { createAlarms } from "../../src/providers/alarms.ts";
+import { createTimers } from "../../src/conversation/timers.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 
 /** As a leaked timer is what most likely goes wrong here. */
@@ -48,7 +48,7 @@ function makeQuestion(
     system: "Be brief.",
     messages: MESSAGES,
     maxTokens: 1_024,
-    alarms: createAlarms(),
+    timers: createTimers(),
     context: {
       conversationId: "conv",
       turnId: "t1",
@@ -109,7 +109,7 @@ async function* ask(
     isOver = true;
     taken(false);
     for (const { taken } of queue) taken(false);
-    question.alarms.close();
+    question.timers.close();
     await done.catch(() => {});
   }
 }
@@ -180,10 +180,13 @@ test("askWithTools() passes on an answer that needs no tool", async () => {
 });
 
 test("askWithTools() runs a call, and shows the model what came of it", async () => {
-  const raw = { provider: "scripted", content: ["as", "it", "came"] };
+  const providerMetadata = {
+    provider: "scripted",
+    content: ["as", "it", "came"],
+  };
   const asked = call("roll_dice", { sides: 6 });
   const provider = createScriptedProvider(
-    calls([asked], { text: "Rolling. ", raw }),
+    calls([asked], { text: "Rolling. ", providerMetadata }),
     says("A six."),
   );
   const question = makeQuestion(provider, [rollDice]);
@@ -191,8 +194,8 @@ test("askWithTools() runs a call, and shows the model what came of it", async ()
   const announced = { tool: "roll_dice", call_id: "c1" };
   assertEquals(await collect(question), [
     { type: "text-delta", text: "Rolling. " },
-    { type: "finish", usage: {}, raw },
-    { type: "calls", calls: [asked], raw },
+    { type: "finish", usage: {}, providerMetadata },
+    { type: "calls", calls: [asked], providerMetadata },
     { type: "data", content: { ...announced, status: "running" } },
     { type: "result", callId: "c1", name: "roll_dice", text },
     { type: "data", content: { ...announced, status: "done" } },
@@ -201,7 +204,7 @@ test("askWithTools() runs a call, and shows the model what came of it", async ()
   ]);
   assertEquals(provider.requests[1]?.messages, [
     ...MESSAGES,
-    { role: "assistant", text: "Rolling.", calls: [asked], raw },
+    { role: "assistant", text: "Rolling.", calls: [asked], providerMetadata },
     { role: "tool", callId: "c1", name: "roll_dice", text },
   ]);
   // What was asked is the caller's, and stays as it was.
@@ -216,8 +219,11 @@ test("askWithTools() says nothing of a vendor's own form where there is none", a
   );
   const parts = await collect(makeQuestion(provider, [rollDice]));
   const made = parts.find(({ type }) => type === "calls");
-  assertEquals(made && "raw" in made, false);
-  assertEquals("raw" in (provider.requests[1]?.messages[1] ?? {}), false);
+  assertEquals(made && "providerMetadata" in made, false);
+  assertEquals(
+    "providerMetadata" in (provider.requests[1]?.messages[1] ?? {}),
+    false,
+  );
 });
 
 test("askWithTools() runs the calls of one step side by side", async () => {

@@ -439,7 +439,11 @@ export async function nextQuestion(fake: Fake): Promise<RecordedRequest> {
     // Ollama loads a model when it is asked without messages, and reads ahead
     // when it is asked for a single word.
     if (messages?.length === 0 || options?.num_predict === 1) continue;
-    if (/\/api\/chat$|:streamGenerateContent$/.test(request.path)) {
+    if (
+      /\/api\/chat$|\/chat\/completions$|:streamGenerateContent$/.test(
+        request.path,
+      )
+    ) {
       return request;
     }
   }

@@ -5,9 +5,9 @@
  */
 import type {
   Provider,
+  ProviderMetadata,
   ProviderPart,
   ProviderRequest,
-  Raw,
   ToolCall,
 } from "../../src/providers/provider.ts";
 
@@ -50,12 +50,19 @@ export function says(...texts: string[]): Script {
 /** Calls these tools, after these words if there are any. */
 export function calls(
   list: readonly ToolCall[],
-  { text = "", raw }: { text?: string; raw?: Raw } = {},
+  { text = "", providerMetadata }: {
+    text?: string;
+    providerMetadata?: ProviderMetadata;
+  } = {},
 ): Script {
   return async function* () {
     if (text !== "") yield { type: "text-delta", text };
     for (const call of list) yield { type: "tool-call", call };
-    yield { type: "finish", usage: {}, ...(raw ? { raw } : {}) };
+    yield {
+      type: "finish",
+      usage: {},
+      ...(providerMetadata ? { providerMetadata } : {}),
+    };
   };
 }
 

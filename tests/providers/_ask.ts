@@ -11,6 +11,15 @@ import {
   type ProviderPart,
   type ProviderRequest,
 } from "../../src/providers/provider.ts";
+import type { VendorContext } from "../../src/providers/vendor.ts";
+import { createLog } from "../../src/server/log.ts";
+
+/** What a vendor is given besides its settings. */
+export const CONTEXT: VendorContext = {
+  contextTokens: 4096,
+  thinking: "off",
+  log: createLog({ level: "error", format: "json", write() {} }),
+};
 
 /** A question; the signal never fires unless one is given. */
 export function question(

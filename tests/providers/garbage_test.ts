@@ -5,16 +5,15 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { createLog } from "../../src/server/log.ts";
 import { createGemini } from "../../src/providers/gemini.ts";
 import { createOllama } from "../../src/providers/ollama.ts";
 import type { Provider } from "../../src/providers/provider.ts";
+import { createOpenAi } from "../../src/providers/openai.ts";
+import { startFakeOpenAi } from "../fakes/openai.ts";
 import { type Fake, startFakeGemini } from "../fakes/gemini.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
 import { nextQuestion } from "../fakes/_wire.ts";
-import { question } from "./_ask.ts";
-
-const silent = createLog({ level: "error", format: "json" });
+import { CONTEXT, question } from "./_ask.ts";
 
 function collectGarbage(): void {
   const { gc } = globalThis as { gc?: () => void };
@@ -57,8 +56,7 @@ Deno.test("createGemini() is cancelled although garbage was collected", async ()
       apiKey: "test-key",
       model: "gemini-3.5-flash-lite",
       baseUrl: fake.url,
-      thinking: "off",
-    }),
+    }, CONTEXT),
     fake,
   );
 });
@@ -74,10 +72,23 @@ Deno.test("createOllama() is cancelled although garbage was collected", async ()
       host: fake.url,
       model: "llama3.2:3b",
       keepAlive: "1m",
-      contextTokens: 2048,
-      thinking: "off",
-      log: silent,
-    }),
+    }, CONTEXT),
+    fake,
+  );
+});
+
+Deno.test("createOpenAi() is cancelled although garbage was collected", async () => {
+  await using fake = startFakeOpenAi(() => ({
+    kind: "text",
+    chunks: CHUNKS,
+    delayMs: 5,
+  }));
+  await cancels(
+    createOpenAi({
+      apiKey: "test-key",
+      model: "gpt-6-luna",
+      baseUrl: `${fake.url}/v1`,
+    }, CONTEXT),
     fake,
   );
 });

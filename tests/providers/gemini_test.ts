@@ -7,7 +7,7 @@ import {
 import * as z from "zod";
 import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import { tool } from "../../src/conversation/tools.ts";
-import { createAlarms } from "../../src/providers/alarms.ts";
+import { createTimers } from "../../src/conversation/timers.ts";
 import { createGemini } from "../../src/providers/gemini.ts";
 import {
   type Message,
@@ -22,7 +22,7 @@ import {
   splitAt,
   startFakeGemini,
 } from "../fakes/gemini.ts";
-import { ask, askInVain, CONVERSATION, question } from "./_ask.ts";
+import { ask, askInVain, CONTEXT, CONVERSATION, question } from "./_ask.ts";
 
 const model = "gemini-3.5-flash-lite";
 
@@ -32,9 +32,8 @@ function start(...script: GeminiAnswer[]) {
     apiKey: "test-key",
     model,
     baseUrl: fake.url,
-    thinking: "off" as const,
   };
-  return { fake, gemini: createGemini(options), options };
+  return { fake, gemini: createGemini(options, CONTEXT), options };
 }
 
 function test(what: string, fn: () => Promise<void>): void {
@@ -108,8 +107,7 @@ test("decodes an answer that arrives cut at any byte", async () => {
     apiKey: "test-key",
     model,
     baseUrl: fake.url,
-    thinking: "off",
-  });
+  }, CONTEXT);
   const { text: whole } = await ask(gemini);
   assertStringIncludes(whole, "ü");
   // A few hundred offsets; every third keeps it quick and hits every kind of place.
@@ -134,8 +132,8 @@ function callsOf(parts: readonly ProviderPart[]) {
   const calls = parts.filter((part) => part.type === "tool-call")
     .map(({ call }) => call);
   const last = parts.at(-1);
-  const raw = last?.type === "finish" ? last.raw : undefined;
-  return { calls, raw };
+  const metadata = last?.type === "finish" ? last.providerMetadata : undefined;
+  return { calls, metadata };
 }
 
 test("tells of tools, and passes on what the model calls, with Google's own form of it", async () => {
@@ -163,13 +161,13 @@ test("tells of tools, and passes on what the model calls, with Google's own form
   }]);
   assertEquals("toolConfig" in (fake.requests[0]?.body ?? {}), false);
   assertEquals(text, "Let me look.");
-  const { calls, raw } = callsOf(parts);
+  const { calls, metadata } = callsOf(parts);
   assertEquals(calls.map(({ name, arguments: args }) => [name, args]), [
     ["get_weather", { city: "Bonn" }],
     ["get_weather", {}],
   ]);
   assertEquals(calls[0]?.id, "g1");
-  assertEquals(raw, {
+  assertEquals(metadata, {
     provider: "gemini",
     content: [
       { text: "Let me " },
@@ -203,7 +201,7 @@ test("keeps its own form to itself where nothing was called", async () => {
   await using _ = fake;
   const { parts } = await ask(gemini, { tools: [weather] });
   const last = parts.at(-1);
-  assertEquals(last && "raw" in last, false);
+  assertEquals(last && "providerMetadata" in last, false);
 });
 
 test("tells of no tools where there are none", async () => {
@@ -241,10 +239,9 @@ test("decodes calls that arrive cut at any byte, as they were recorded", async (
     apiKey: "test-key",
     model,
     baseUrl: fake.url,
-    thinking: "off",
-  });
+  }, CONTEXT);
   const { parts: whole } = await ask(gemini);
-  const { calls, raw } = callsOf(whole);
+  const { calls, metadata } = callsOf(whole);
   assertEquals(calls, [
     {
       id: "q3v8zk1d",
@@ -253,7 +250,7 @@ test("decodes calls that arrive cut at any byte, as they were recorded", async (
     },
     { id: "x7w2mfb4", name: "get_time", arguments: { zone: "Asia/Tokyo" } },
   ]);
-  const content = raw?.content as GeminiPart[];
+  const content = metadata?.content as GeminiPart[];
   assertEquals(content[0]?.thoughtSignature?.slice(0, 12), "ErQB+Q9I8Dwo");
   assertEquals(content.length, 3);
   for (const _offset of offsets) {
@@ -284,7 +281,7 @@ test("calls a tool and answers with what it returned, on every generation", asyn
     });
     let text = "";
     await askWithTools({
-      provider: createGemini({ ...options, model }),
+      provider: createGemini({ ...options, model }, CONTEXT),
       tools: [real],
       system: "Be brief.",
       messages: [{ role: "user", text: "The weather?" }],
@@ -298,7 +295,7 @@ test("calls a tool and answers with what it returned, on every generation", asyn
       filler: { text: "", afterMs: 0 },
       onFailure: () => {},
       maxTokens: 1_000,
-      alarms: createAlarms(),
+      timers: createTimers(),
     }, (part) => {
       if (part.type === "text-delta") text += part.text;
       return Promise.resolve(true);
@@ -352,7 +349,10 @@ async function thinkingOf(
   });
   await using _ = fake;
   await ask(
-    createGemini({ apiKey: "test-key", model, baseUrl: fake.url, thinking }),
+    createGemini({ apiKey: "test-key", model, baseUrl: fake.url }, {
+      ...CONTEXT,
+      thinking,
+    }),
   );
   return fake.requests[0]?.body?.generationConfig?.thinkingConfig;
 }
@@ -435,8 +435,7 @@ for (
       apiKey: "test-key",
       model: model ?? "gemini-3.5-flash-lite",
       baseUrl: fake.url,
-      thinking: "off",
-    }));
+    }, CONTEXT));
     assertEquals(fake.requests.length, 1);
   });
 }
@@ -541,7 +540,7 @@ const FAILURES: {
   {
     what: "an answer that reached its token limit without a word",
     answer: { kind: "max-tokens" },
-    says: "MAX_TOKENS",
+    says: "limit of tokens",
     retryable: false,
   },
   {
@@ -570,12 +569,12 @@ const FAILURES: {
     answer: { kind: "unfinished", chunks: ["Well, "] },
     text: "Well, ",
     says: "broke off",
-    retryable: false,
+    retryable: true,
   },
   {
     what: "a body that ends in mid-line",
     answer: { kind: "unfinished", chunks: ["Well, "], midLine: true },
-    says: "read",
+    says: "broke off",
     retryable: true,
   },
 ];
@@ -596,7 +595,11 @@ for (const { what, answer, text, says, status, retryable } of FAILURES) {
 test("fails when nothing listens", async () => {
   const { fake, options } = start();
   await fake.close();
-  const { error } = await askInVain(createGemini(options));
+  const { error } = await askInVain(createGemini(options, CONTEXT));
+  assertStringIncludes(
+    error.message,
+    `Cannot reach Gemini at ${options.baseUrl}`,
+  );
   assertEquals(error.retryable, true);
   assertEquals(error.status, undefined);
 });
@@ -643,7 +646,7 @@ test("can be checked without spending tokens", async () => {
   await gemini.check(signal);
   for (const wrong of [{ apiKey: "wrong" }, { model: "gemini-0" }]) {
     await assertRejects(
-      () => createGemini({ ...options, ...wrong }).check(signal),
+      () => createGemini({ ...options, ...wrong }, CONTEXT).check(signal),
       ProviderError,
     );
   }
@@ -662,7 +665,10 @@ test("is told where to end, and room to think", async () => {
     ["gemini-3.5-flash-lite", "medium", 9_216],
   ] as const;
   for (const [model, thinking, expected] of cases) {
-    const gemini = createGemini({ ...options, model, thinking });
+    const gemini = createGemini({ ...options, model }, {
+      ...CONTEXT,
+      thinking,
+    });
     await ask(gemini, { maxTokens: 1_024 });
     const { generationConfig } = fake.requests.at(-1)?.body ?? {};
     assertEquals(generationConfig?.maxOutputTokens, expected);

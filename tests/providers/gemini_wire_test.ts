@@ -29,7 +29,10 @@ function result(callId: string, text = '{"n":1}'): Message {
 /** A question, calls, their results. */
 function withCalls(
   calls: ToolCall[],
-  more: { text?: string; raw?: { provider: string; content: unknown } } = {},
+  more: {
+    text?: string;
+    providerMetadata?: { provider: string; content: unknown };
+  } = {},
 ): Message[] {
   return [
     { role: "user", text: "?" },
@@ -69,7 +72,7 @@ Deno.test("toContents() sends an answer of Gemini's own back as it came", () => 
   const before = structuredClone(content);
   const messages = withCalls([call("g1"), call("call_2")], {
     text: "What was made of it.",
-    raw: { provider: "gemini", content },
+    providerMetadata: { provider: "gemini", content },
   });
   const contents = toContents(messages);
   assertEquals(contents[1], { role: "model", parts: before });
@@ -82,7 +85,11 @@ Deno.test("toContents() sends an answer of Gemini's own back as it came", () => 
 Deno.test("toContents() changes nothing of what it is given", () => {
   const content: GeminiPart[] = [{ text: "One." }];
   const messages: Message[] = [
-    { role: "assistant", text: "One.", raw: { provider: "gemini", content } },
+    {
+      role: "assistant",
+      text: "One.",
+      providerMetadata: { provider: "gemini", content },
+    },
     { role: "assistant", text: "Two." },
   ];
   const contents = toContents(messages);
@@ -96,7 +103,12 @@ Deno.test("toContents() rebuilds calls of another model, with Google's stand-in 
   for (
     const raw of [
       {},
-      { raw: { provider: "other", content: ["not", "for", "Gemini"] } },
+      {
+        providerMetadata: {
+          provider: "other",
+          content: ["not", "for", "Gemini"],
+        },
+      },
     ]
   ) {
     assertEquals(toContents(withCalls(calls, { text: "Well. ", ...raw }))[1], {

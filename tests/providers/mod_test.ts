@@ -38,8 +38,12 @@ function unnamed(host: string): Config {
 }
 
 Deno.test("chooseProvider() takes the named one", async () => {
-  for (const name of ["echo", "ollama", "gemini"]) {
-    const env = { LLM_PROVIDER: name, GOOGLE_GENERATIVE_AI_API_KEY: "k" };
+  for (const name of ["echo", "ollama", "gemini", "openai"]) {
+    const env = {
+      LLM_PROVIDER: name,
+      GOOGLE_GENERATIVE_AI_API_KEY: "k",
+      OPENAI_API_KEY: "k",
+    };
     assertEquals((await choose(env)).name, name);
   }
 });
@@ -53,6 +57,18 @@ Deno.test("chooseProvider() takes Ollama where its model or host is named, there
     const key = { GOOGLE_GENERATIVE_AI_API_KEY: "k" };
     assertEquals((await choose({ ...env, ...key })).name, "gemini");
   }
+});
+
+Deno.test("chooseProvider() takes openai by its key only where nothing else is set", async () => {
+  const key = { OPENAI_API_KEY: "k" };
+  assertEquals((await choose(key)).name, "openai");
+  for (
+    const [name, more] of [
+      ["gemini", { GOOGLE_GENERATIVE_AI_API_KEY: "k" }],
+      ["ollama", { OLLAMA_MODEL: "llama3.2:3b" }],
+      ["echo", { LLM_PROVIDER: "echo" }],
+    ] as const
+  ) assertEquals((await choose({ ...key, ...more })).name, name);
 });
 
 Deno.test("chooseProvider() takes an Ollama that nobody named, where it answers", async () => {
@@ -192,6 +208,23 @@ Deno.test("prepare() logs what went wrong, and never fails", async () => {
     ["error", "provider.not_ready"],
   ]);
   assertStringIncludes(lines.at(-1) ?? "", "Cannot load");
+});
+
+Deno.test("prepare() makes an Ollama ready that comes up later, and complains once", async () => {
+  const port = freePort();
+  const { log, lines } = makeLog();
+  const env = { OLLAMA_HOST: `127.0.0.1:${port}`, OLLAMA_MODEL: "llama3.2:3b" };
+  const provider = await chooseProvider(readConfig(env), log);
+  const prepared = prepare(provider, BEGINNING, log, 20);
+  await new Promise((go) => setTimeout(go, 100));
+  await using fake = startFakeOllama([], { port });
+  await prepared;
+  assertEquals(eventsOf(lines), [
+    ["info", "provider.preparing"],
+    ["error", "provider.not_ready"],
+    ["info", "provider.ready"],
+  ]);
+  assertEquals(fake.requests.at(-1)?.body?.options?.num_predict, 1);
 });
 
 Deno.test("prepare() says nothing where there is nothing to do", async () => {

@@ -9,13 +9,10 @@ import * as z from "zod";
 import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import { toThink } from "../../src/providers/_ollama_wire.ts";
-import { createAlarms } from "../../src/providers/alarms.ts";
+import { createTimers } from "../../src/conversation/timers.ts";
 import { createLog } from "../../src/server/log.ts";
-import {
-  createOllama,
-  DEFAULT_OLLAMA_MODEL,
-  toOllamaUrl,
-} from "../../src/providers/ollama.ts";
+import { DEFAULT_MODEL } from "../../src/providers/_ollama_models.ts";
+import { createOllama, toOllamaUrl } from "../../src/providers/ollama.ts";
 import {
   type Message,
   ProviderError,
@@ -31,15 +28,9 @@ import {
   splitAt,
   startFakeOllama,
 } from "../fakes/ollama.ts";
-import { ask, askInVain, CONVERSATION, question } from "./_ask.ts";
+import { ask, askInVain, CONTEXT, CONVERSATION, question } from "./_ask.ts";
 
 const model = "llama3.2:3b";
-
-const rest = {
-  contextTokens: 4096,
-  thinking: "off" as const,
-  log: createLog({ level: "error", format: "json" }),
-};
 
 function start(...script: OllamaAnswer[]) {
   const fake = startFakeOllama(script);
@@ -47,9 +38,8 @@ function start(...script: OllamaAnswer[]) {
     host: fake.url,
     model,
     keepAlive: "30m",
-    ...rest,
   };
-  return { fake, ollama: createOllama(options), options };
+  return { fake, ollama: createOllama(options, CONTEXT), options };
 }
 
 function test(what: string, fn: () => Promise<void>): void {
@@ -97,7 +87,7 @@ test("sends the system prompt, the welcome, the whole history and no wish to thi
 test("sends a keep-alive of bare seconds as a number", async () => {
   const { fake, options } = start({ kind: "text", chunks: ["x"] });
   await using _ = fake;
-  await ask(createOllama({ ...options, keepAlive: "-1" }));
+  await ask(createOllama({ ...options, keepAlive: "-1" }, CONTEXT));
   assertEquals(fake.requests.at(-1)?.body?.keep_alive, -1);
 });
 
@@ -108,7 +98,7 @@ test("never speaks a thought", async () => {
     chunks: ["Good ", "day."],
   });
   await using _ = fake;
-  const ollama = createOllama({ ...options, model: "qwen3.5:4b" });
+  const ollama = createOllama({ ...options, model: "qwen3.5:4b" }, CONTEXT);
   assertEquals((await ask(ollama)).text, "Good day.");
 });
 
@@ -126,8 +116,7 @@ test("decodes an answer that arrives cut at any byte", async () => {
     host: fake.url,
     model,
     keepAlive: "1m",
-    ...rest,
-  });
+  }, CONTEXT);
   const { text: whole } = await ask(ollama);
   assertStringIncludes(whole, "ü");
   for (let n = 0; n < cuts.length / 3; n++) {
@@ -204,8 +193,7 @@ test("decodes calls that arrive cut at any byte, as they were recorded", async (
     host: fake.url,
     model,
     keepAlive: "1m",
-    ...rest,
-  });
+  }, CONTEXT);
   for (const _offset of [0, ...offsets]) {
     const { parts } = await ask(ollama);
     assertEquals(
@@ -232,7 +220,10 @@ test("shows the model what was called before, and what came of it", async () => 
       text: "Let me look.",
       calls: [{ id: "g1", name: "get_weather", arguments: { city: "Bonn" } }],
       // Another vendor's, and of no use here.
-      raw: { provider: "gemini", content: [{ thoughtSignature: "s" }] },
+      providerMetadata: {
+        provider: "gemini",
+        content: [{ thoughtSignature: "s" }],
+      },
     },
     { role: "tool", callId: "g1", name: "get_weather", text: '"Sunny"' },
   ];
@@ -284,7 +275,7 @@ test("calls a tool and answers with what it returned", async () => {
     filler: { text: "", afterMs: 0 },
     onFailure: () => {},
     maxTokens: 1_000,
-    alarms: createAlarms(),
+    timers: createTimers(),
   }, (part) => {
     if (part.type === "text-delta") text += part.text;
     return Promise.resolve(true);
@@ -313,7 +304,7 @@ test("tells of no tools when there were enough calls", async () => {
 test("tells a model of no tools that can't call any", async () => {
   const { fake, options } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
-  const ollama = createOllama({ ...options, model: "gemma3:1b" });
+  const ollama = createOllama({ ...options, model: "gemma3:1b" }, CONTEXT);
   // The stand-in, like Ollama, refuses tools for such a model.
   assertEquals((await ask(ollama, { tools: [weather] })).text, "Hi");
   assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
@@ -353,13 +344,8 @@ test("wishes a model to think that can, when it is told to", async () => {
       ],
     });
     await using _ = fake;
-    const ollama = createOllama({
-      ...rest,
-      host: fake.url,
-      model,
-      keepAlive: "1m",
-      thinking,
-    });
+    const settings = { host: fake.url, model, keepAlive: "1m" };
+    const ollama = createOllama(settings, { ...CONTEXT, thinking });
     await ask(ollama);
     assertEquals(fake.requests.at(-1)?.body?.think, expected, model);
   }
@@ -418,7 +404,7 @@ test("loads the model beforehand, just as the first question would", async () =>
 test("names the command that pulls a model which is to be loaded", async () => {
   const { fake, options } = start();
   const { signal } = new AbortController();
-  const ollama = createOllama({ ...options, model: "x:1b" });
+  const ollama = createOllama({ ...options, model: "x:1b" }, CONTEXT);
   const prepare = () =>
     assertRejects(
       () => Promise.resolve(ollama.prepare?.(signal, question())),
@@ -478,7 +464,7 @@ const FAILURES: {
   {
     what: "a body that ends too early",
     answer: { kind: "unfinished", chunks: ["Well, "] },
-    says: "read",
+    says: "broke off",
     retryable: true,
   },
 ];
@@ -498,15 +484,32 @@ test("names the command that pulls a missing model", async () => {
   const { fake, options } = start();
   await using _ = fake;
   const { error } = await askInVain(
-    createOllama({ ...options, model: "x:1b" }),
+    createOllama({ ...options, model: "x:1b" }, CONTEXT),
   );
   assertStringIncludes(error.message, "`ollama pull x:1b`");
+});
+
+test("doesn't take a server for Ollama that is none", async () => {
+  const page = "<html>Not found</html>";
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response(page, { status: 404 }),
+  );
+  const host = `http://127.0.0.1:${server.addr.port}`;
+  for (const named of [{ model: "x:1b" }, {}]) {
+    const settings = { host, keepAlive: "1m", ...named };
+    const { error } = await askInVain(createOllama(settings, CONTEXT));
+    assertEquals(
+      error.message,
+      `What answers at ${host} is not Ollama (status 404): check OLLAMA_HOST`,
+    );
+  }
 });
 
 test("says where it looked when nothing listens", async () => {
   const { fake, options } = start();
   await fake.close();
-  const { error } = await askInVain(createOllama(options));
+  const { error } = await askInVain(createOllama(options, CONTEXT));
   assertStringIncludes(error.message, options.host);
   assertEquals(error.retryable, true);
 });
@@ -547,16 +550,15 @@ const big: FakeOllamaModel = { name: "big:70b", capabilities: ["completion"] };
 
 test("chooses the default model when it is installed", async () => {
   const fake = startFakeOllama([{ kind: "text", chunks: ["x"] }], {
-    models: [big, { name: DEFAULT_OLLAMA_MODEL, capabilities: ["completion"] }],
+    models: [big, { name: DEFAULT_MODEL, capabilities: ["completion"] }],
   });
   await using _ = fake;
   const ollama = createOllama({
     host: fake.url,
     keepAlive: "1m",
-    ...rest,
-  });
+  }, CONTEXT);
   await ask(ollama);
-  assertEquals(ollama.model, DEFAULT_OLLAMA_MODEL);
+  assertEquals(ollama.model, DEFAULT_MODEL);
 });
 
 test("chooses an installed model that can chat when the default is not there", async () => {
@@ -567,8 +569,7 @@ test("chooses an installed model that can chat when the default is not there", a
   const ollama = createOllama({
     host: fake.url,
     keepAlive: "1m",
-    ...rest,
-  });
+  }, CONTEXT);
   await ask(ollama);
   assertEquals(ollama.model, "big:70b");
 });
@@ -585,11 +586,11 @@ test("logs which model it has chosen and why, once, and nothing when one is name
     size: 300,
   };
   const usual: FakeOllamaModel = {
-    name: DEFAULT_OLLAMA_MODEL,
+    name: DEFAULT_MODEL,
     capabilities: ["completion"],
   };
   const table: [FakeOllamaModel[], string | undefined, ...string[]][] = [
-    [[big, small, usual], undefined, DEFAULT_OLLAMA_MODEL, "default"],
+    [[big, small, usual], undefined, DEFAULT_MODEL, "default"],
     [[big, cloud, small], undefined, "small:1b", "smallest"],
     [[big, small], "big:70b"],
   ];
@@ -605,13 +606,13 @@ test("logs which model it has chosen and why, once, and nothing when one is name
       write: (_, line) => lines.push(line),
     });
     const ollama = createOllama({
-      ...rest,
       host: fake.url,
       ...(named ? { model: named } : {}),
       keepAlive: "1m",
-      log,
-    });
-    await ask(ollama);
+    }, { ...CONTEXT, log });
+    const { signal } = new AbortController();
+    const preparing = ollama.prepare?.(signal, question());
+    await Promise.all([preparing, ask(ollama), ask(ollama)]);
     await ask(ollama);
     assertEquals(lines.length, chosen ? 1 : 0);
     if (!chosen) continue;
@@ -629,17 +630,16 @@ test("says what to pull when no model can chat", async () => {
   const ollama = createOllama({
     host: fake.url,
     keepAlive: "1m",
-    ...rest,
-  });
+  }, CONTEXT);
   const { error } = await askInVain(ollama);
-  assertStringIncludes(error.message, `ollama pull ${DEFAULT_OLLAMA_MODEL}`);
+  assertStringIncludes(error.message, `ollama pull ${DEFAULT_MODEL}`);
 });
 
 test("can be checked without asking the model", async () => {
   const { fake, ollama, options } = start();
   const signal = new AbortController().signal;
   await ollama.check(signal);
-  const missing = createOllama({ ...options, model: "x:1b" });
+  const missing = createOllama({ ...options, model: "x:1b" }, CONTEXT);
   await assertRejects(() => missing.check(signal), ProviderError);
   await fake.close();
   await assertRejects(() => ollama.check(signal), ProviderError);
@@ -673,7 +673,10 @@ test("is told where to end, and room to think", async () => {
     ["high", "qwen3.5:4b", 25_600],
   ] as const;
   for (const [thinking, model, expected] of cases) {
-    const ollama = createOllama({ ...options, model, thinking });
+    const ollama = createOllama({ ...options, model }, {
+      ...CONTEXT,
+      thinking,
+    });
     await ask(ollama, { maxTokens: 1_024 });
     assertEquals(fake.requests.at(-1)?.body?.options?.num_predict, expected);
     await ask(ollama);
@@ -705,12 +708,7 @@ test("knows a model that is still loading from one that is silent", async () => 
   for (const loadMs of [3_000, 0]) {
     await using fake = startFakeOllama([{ kind: "stall" }], { loadMs });
     const options = { host: fake.url, model, keepAlive: "30m" };
-    const ollama = createOllama({
-      ...options,
-      contextTokens: 4096,
-      thinking: "off",
-      log: createLog({ level: "error", format: "json" }),
-    });
+    const ollama = createOllama(options, CONTEXT);
     const controller = new AbortController();
     const { signal } = controller;
     // Nothing was asked yet: it isn't listed.

@@ -48,6 +48,7 @@ Deno.test("readConfig() needs no settings at all", () => {
         baseUrl: "https://generativelanguage.googleapis.com",
       },
       ollama: { host: "http://127.0.0.1:11434", keepAlive: "30m" },
+      openai: { baseUrl: "https://api.openai.com/v1" },
       echo: {},
     },
     agent: {
@@ -136,6 +137,13 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
   ]],
 
   [GEMINI_KEY, (c) => c.vendors.gemini.apiKey, "key"],
+  [{ OPENAI_API_KEY: "sk" }, (c) => c.vendors.openai.apiKey, "sk"],
+  [{ OPENAI_MODEL: "m" }, (c) => c.vendors.openai.model, "m"],
+  [
+    { OPENAI_BASE_URL: "http://127.0.0.1:1234/v1/chat/completions" },
+    (c) => c.vendors.openai.baseUrl,
+    "http://127.0.0.1:1234/v1",
+  ],
 
   // Whoever gives a key, a model or a host means that provider, there or not.
   [{}, (c) => c.providers, []],
@@ -348,7 +356,12 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ LAYERCODE_API_URL: "api.example" }, "LAYERCODE_API_URL", "https://"],
   [{ LAYERCODE_API_URL: "ftp://api.example" }, "LAYERCODE_API_URL", "https://"],
   [{ NPM_CONFIG_REGISTRY: "npm" }, "NPM_CONFIG_REGISTRY", "https://"],
-  [{ LLM_PROVIDER: "gpt" }, "LLM_PROVIDER", '"gpt"', "gemini, ollama, echo"],
+  [
+    { LLM_PROVIDER: "gpt" },
+    "LLM_PROVIDER",
+    '"gpt"',
+    "gemini, ollama, openai, echo",
+  ],
   [{ LLM_PROVIDER: "echo,gpt" }, "LLM_PROVIDER", '"gpt"'],
   [{ LLM_PROVIDER: "echo," }, "LLM_PROVIDER", "comma too many"],
   [{ LLM_PROVIDER: "Echo" }, "LLM_PROVIDER", '"Echo"'],

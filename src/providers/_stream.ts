@@ -1,0 +1,186 @@
+/**
+ * Reads a vendor's streamed answer: one place for what is the same with all of
+ * them. The vendors' SDKs send the question; their readers are not used, since
+ * each costs several promises a word, and none stops the download when the
+ * caller leaves.
+ *
+ * @module
+ */
+import { createParser } from "eventsource-parser";
+import {
+  ProviderError,
+  type ProviderMetadata,
+  type ProviderPart,
+  type ToolCall,
+  type Usage,
+} from "./provider.ts";
+
+/** An answer as far as it has come. A vendor's wire fills it in. */
+export class Answer {
+  /** What the vendor counted. */
+  usage: Usage = {};
+  /** Why the model stopped; `undefined` while it hasn't. */
+  end: "complete" | "cut" | ProviderError | undefined;
+  /** Whether nothing of interest follows, although the body may go on. */
+  isOver = false;
+  /** What the vendor wants back with the calls. */
+  providerMetadata: ProviderMetadata | undefined;
+  #parts: ProviderPart[] = [];
+  #hasText = false;
+  #hasCalls = false;
+
+  /** @param provider the vendor, as `LLM_PROVIDER` spells it */
+  constructor(readonly provider: string) {}
+
+  /** The model said this. What arrives together becomes one part. */
+  addText(text: string | null | undefined): void {
+    if (!text) return;
+    this.#hasText = true;
+    const last = this.#parts.at(-1);
+    if (last?.type === "text-delta") last.text += text;
+    else this.#parts.push({ type: "text-delta", text });
+  }
+
+  /** The model calls a tool. */
+  addCall(call: ToolCall): void {
+    this.#hasCalls = true;
+    this.#parts.push({ type: "tool-call", call });
+  }
+
+  /** Hands out what has come since the last time. */
+  take(): ProviderPart[] {
+    const parts = this.#parts;
+    if (parts.length > 0) this.#parts = [];
+    return parts;
+  }
+
+  /** @throws {ProviderError} when this is no whole answer */
+  finish(): ProviderPart {
+    const { end, usage, provider, providerMetadata } = this;
+    if (end instanceof ProviderError) throw end;
+    if (!this.#hasText && !this.#hasCalls) {
+      const why = end === "cut" ? " before its limit of tokens" : "";
+      throw new ProviderError(`Got an empty answer from ${provider}${why}`, {
+        provider,
+        retryable: false,
+      });
+    }
+    if (end === undefined) {
+      throw new ProviderError(`The answer of ${provider} broke off`, {
+        provider,
+        retryable: true,
+      });
+    }
+    return {
+      type: "finish",
+      usage,
+      ...(this.#hasCalls && providerMetadata ? { providerMetadata } : {}),
+      ...(end === "cut" ? { isCut: true } : {}),
+    };
+  }
+}
+
+/** How one vendor is asked, and its answer understood. */
+export interface Exchange {
+  /** Empty; filled in by {@linkcode Exchange.read}. */
+  answer: Answer;
+  /** How the vendor parts the messages of its answer: by lines, or as events. */
+  format: "ndjson" | "sse";
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal;
+  /** Asks. The response's status is good; anything else is thrown. */
+  send(signal: AbortSignal): Promise<Response>;
+  /** Takes one message of the answer. */
+  read(message: string): void;
+  /** Makes of what was thrown what is known of it. `response`: the answer had begun. */
+  toError(error: unknown, response: Response | undefined): ProviderError;
+}
+
+/** Asks, and passes on the answer as it comes. */
+export async function* streamAnswer(
+  { answer, format, signal, ...vendor }: Exchange,
+): AsyncGenerator<ProviderPart, void> {
+  signal.throwIfAborted();
+  const upstream = new AbortController();
+  const onAbort = () => upstream.abort(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  let response: Response | undefined;
+  let isWhole = false;
+  try {
+    response = await vendor.send(upstream.signal);
+    holdResponse(response, upstream.signal);
+    // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
+    // every word, which doubles what an answer costs.
+    const reader = (response.body ?? new Blob().stream())
+      .getReader({ mode: "byob" });
+    let buffer = new Uint8Array(BUFFER_BYTES);
+    const decoder = new TextDecoder();
+    const feed = format === "sse"
+      ? toEvents(vendor.read)
+      : toLines(vendor.read);
+    for (let isRead = false; !isRead;) {
+      const { done, value } = await reader.read(buffer);
+      feed(done ? "\n" : decoder.decode(value, { stream: true }));
+      if (value) buffer = new Uint8Array(value.buffer);
+      for (const part of answer.take()) yield part;
+      isRead = done || answer.isOver;
+    }
+    const last = answer.finish();
+    isWhole = true;
+    if (answer.isOver) void readToEnd(reader);
+    yield last;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof ProviderError
+      ? error
+      : vendor.toError(error, response);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // Only after a whole answer is the connection left to the next question.
+    if (!isWhole) upstream.abort();
+  }
+}
+
+/**
+ * Keeps a response from being collected as garbage before its request's signal
+ * is: Deno (2.5 to 2.9.6) forgets the signal of a `fetch` then, and aborting
+ * it does nothing. `tests/providers/garbage_test.ts` holds us to it.
+ */
+function holdResponse(response: Response, signal: AbortSignal): void {
+  signal.addEventListener("abort", () => void response);
+}
+
+function toEvents(read: (message: string) => void): (text: string) => void {
+  const parser = createParser({ onEvent: ({ data }) => read(data) });
+  return (text) => parser.feed(text);
+}
+
+/** Makes what parts text into lines, and drops empty ones. */
+export function toLines(
+  read: (message: string) => void,
+): (text: string) => void {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line.trim() !== "") read(line);
+  };
+}
+
+const BUFFER_BYTES = 16_384;
+
+/** How long the end of a body may take after its last message. */
+const END_MS = 1_000;
+
+/** Reads what follows the last message, so that the connection serves again. */
+async function readToEnd(
+  reader: ReadableStreamBYOBReader,
+): Promise<void> {
+  const timer = setTimeout(() => reader.cancel().catch(() => {}), END_MS);
+  try {
+    while (!(await reader.read(new Uint8Array(1_024))).done);
+  } catch {
+    // All that was needed had come.
+  }
+  clearTimeout(timer);
+}

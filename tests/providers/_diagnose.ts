@@ -1,0 +1,70 @@
+/**
+ * What the tests of diagnoses share: settings of an environment, findings as
+ * lines, and a server on loopback that plays whoever is asked.
+ *
+ * @module
+ */
+import { diagnoseProviders } from "../../src/providers/mod.ts";
+import { readConfig } from "../../src/settings/config.ts";
+import type { Finding } from "../../src/settings/finding.ts";
+import { freePort } from "../fakes/ports.ts";
+
+/** Where nothing listens. */
+export function deadUrl(): string {
+  return `http://127.0.0.1:${freePort()}`;
+}
+
+/** Settings, none of which lead to the network. */
+export function settings(env: Record<string, string> = {}) {
+  const nowhere = deadUrl();
+  return readConfig({
+    OLLAMA_HOST: nowhere,
+    GEMINI_BASE_URL: nowhere,
+    ...env,
+  });
+}
+
+/** Runs the diagnosis of the providers. */
+export function diagnose(
+  env: Record<string, string>,
+  more: { now?: number; config?: ReturnType<typeof readConfig> } = {},
+): Promise<Finding[]> {
+  const { now = Date.parse("2026-11-21"), config = settings(env) } = more;
+  const signal = AbortSignal.timeout(20_000);
+  return diagnoseProviders(config, { toolCount: 2, now: () => now, signal });
+}
+
+/** Findings in one line each: `fail gemini: the key is wrong → get another`. */
+export function toLines(findings: Finding[]): string[] {
+  return findings.map(({ status, title, detail, fix }) =>
+    `${status} ${title}: ${detail}${fix === undefined ? "" : ` → ${fix}`}`
+  );
+}
+
+/** What is found of one vendor, without the line about the choice. */
+export async function diagnoseOne(
+  env: Record<string, string>,
+  more: { now?: number } = {},
+): Promise<string[]> {
+  return toLines(await diagnose(env, more)).slice(1);
+}
+
+/** Serves on a free port. */
+export function serveOn(
+  handler: (request: Request) => Response | Promise<Response>,
+): { url: string } & AsyncDisposable {
+  // Aborted, not shut down: what a client keeps open must not hold up a test.
+  const over = new AbortController();
+  const { signal } = over;
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", signal, onListen() {} },
+    handler,
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await server.finished;
+    },
+  };
+}

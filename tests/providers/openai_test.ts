@@ -1,0 +1,656 @@
+import {
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import * as z from "zod";
+import { createTimers } from "../../src/conversation/timers.ts";
+import { askWithTools } from "../../src/conversation/tool_loop.ts";
+import { tool } from "../../src/conversation/tools.ts";
+import { createOpenAi } from "../../src/providers/openai.ts";
+import {
+  type Message,
+  ProviderError,
+  type ProviderPart,
+  type Thinking,
+  type ToolDeclaration,
+} from "../../src/providers/provider.ts";
+import { createLog } from "../../src/server/log.ts";
+import { nextQuestion } from "../fakes/_wire.ts";
+import {
+  type FakeOpenAiOptions,
+  type OpenAiAnswer,
+  type OpenAiRequestBody,
+  splitAt,
+  startFakeOpenAi,
+} from "../fakes/openai.ts";
+import { ask, askInVain, CONTEXT, CONVERSATION, question } from "./_ask.ts";
+
+const model = "gpt-6-luna";
+
+function start(script: OpenAiAnswer[], options: FakeOpenAiOptions = {}) {
+  const fake = startFakeOpenAi(script, options);
+  const settings = { baseUrl: `${fake.url}/v1`, apiKey: "test-key", model };
+  return { fake, openai: createOpenAi(settings, CONTEXT), settings };
+}
+
+function test(what: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name: `createOpenAi() ${what}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    fn,
+  });
+}
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+test("streams text, and counts tokens, those from the cache too", async () => {
+  const { fake, openai } = start([{
+    kind: "text",
+    chunks: ["Hel", "lo"],
+    usage: {
+      prompt_tokens: 1_300,
+      completion_tokens: 2,
+      prompt_tokens_details: { cached_tokens: 1_280 },
+    },
+  }]);
+  await using _ = fake;
+  const { text, parts } = await ask(openai);
+  assertEquals(text, "Hello");
+  assertEquals(parts.at(-1), {
+    type: "finish",
+    usage: { inputTokens: 1_300, cachedTokens: 1_280, outputTokens: 2 },
+  });
+});
+
+test("sends the key, the system prompt, the welcome, the whole history and no wish to think", async () => {
+  const { fake, openai } = start([{ kind: "text", chunks: ["Ada"] }]);
+  await using _ = fake;
+  await ask(openai, { messages: CONVERSATION, maxTokens: 1_024 });
+  const [request] = fake.requests;
+  assertEquals(request?.headers.get("authorization"), "Bearer test-key");
+  assertEquals(request?.body, {
+    model,
+    messages: [
+      { role: "system", content: "Be brief." },
+      // Templates of some models refuse a conversation that the assistant begins.
+      { role: "user", content: "(The caller joins.)" },
+      { role: "assistant", content: "Welcome!" },
+      { role: "user", content: "I am Ada." },
+      { role: "assistant", content: "Hello Ada." },
+      { role: "user", content: "Who am I?" },
+    ],
+    stream: true,
+    stream_options: { include_usage: true },
+    max_tokens: 1_024,
+    reasoning_effort: "none",
+  });
+});
+
+test("sends no key where none is set, as to a server on one's own machine", async () => {
+  const { fake } = start([{ kind: "text", chunks: ["Hi"] }], {
+    apiKey: undefined,
+  });
+  await using _ = fake;
+  const baseUrl = `${fake.url}/v1`;
+  const openai = createOpenAi({ baseUrl, model }, CONTEXT);
+  assertEquals((await ask(openai)).text, "Hi");
+  assertEquals(fake.requests[0]?.headers.has("authorization"), false);
+});
+
+test("asks for the only model of a server where none is named", async () => {
+  const models = [{ id: "qwen3-4b" }, { id: "text-embedding-nomic" }];
+  const { fake } = start([{ kind: "text", chunks: ["Hi"] }], {
+    apiKey: undefined,
+    models,
+  });
+  await using _ = fake;
+  const openai = createOpenAi({ baseUrl: `${fake.url}/v1` }, CONTEXT);
+  assertEquals((await ask(openai)).text, "Hi");
+  assertEquals(openai.model, "qwen3-4b");
+});
+
+test("wants a model named where a server has several", async () => {
+  const { fake } = start([], {
+    apiKey: undefined,
+    models: [{ id: "one" }, { id: "two" }],
+  });
+  await using _ = fake;
+  const openai = createOpenAi({ baseUrl: `${fake.url}/v1` }, CONTEXT);
+  const { error } = await askInVain(openai);
+  assertMatch(
+    error.message,
+    /has 2 models, such as one, two: set OPENAI_MODEL/,
+  );
+  assertEquals(error.retryable, false);
+});
+
+test("never speaks a thought, and leaves room for thoughts once there were some", async () => {
+  for (const field of ["reasoning_content", "reasoning"] as const) {
+    const { fake, openai } = start([
+      { kind: "thought", thoughts: ["Hm."], chunks: ["Good ", "day."], field },
+      { kind: "text", chunks: ["Hi"] },
+    ]);
+    await using _ = fake;
+    const { text, parts } = await ask(openai, { maxTokens: 100 });
+    assertEquals(text, "Good day.");
+    assertEquals(parts.length, 3);
+    await ask(openai, { maxTokens: 100 });
+    const limits = fake.requests.map(({ body }) => body?.max_tokens);
+    assertEquals(limits, [100, 8_292]);
+  }
+});
+
+for (
+  const [what, name, expected] of [
+    ["an answer", "text.sse", "Grüße aus Köln 👋"],
+    ["calls", "tool_calls.sse", ""],
+  ] as const
+) {
+  test(`decodes ${what} that arrive cut at any byte`, async () => {
+    const url = new URL(`../fixtures/openai/${name}`, import.meta.url);
+    const body = await Deno.readFile(url);
+    const fake = startFakeOpenAi((_request, index) => ({
+      kind: "raw",
+      bytes: index === 0 ? [body] : splitAt(body, index * 3),
+    }));
+    await using _ = fake;
+    const baseUrl = `${fake.url}/v1`;
+    const openai = createOpenAi(
+      { baseUrl, apiKey: "test-key", model },
+      CONTEXT,
+    );
+    const { text, parts } = await ask(openai);
+    assertEquals(text, expected);
+    for (let n = 3; n < body.length; n += 3) {
+      const cut = await ask(openai);
+      assertEquals(cut.text, expected);
+      assertEquals(callsOf(cut.parts), callsOf(parts));
+      assertEquals(cut.parts.at(-1), parts.at(-1));
+    }
+    if (expected !== "") return;
+    assertEquals(callsOf(parts), [
+      { id: "call_7vQm2", name: "get_weather", arguments: { city: "München" } },
+      { id: "call_Xa91p", name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+    ]);
+  });
+}
+
+test("makes one part of what arrives at once", async () => {
+  const url = new URL("../fixtures/openai/text.sse", import.meta.url);
+  const { fake, openai } = start([
+    { kind: "raw", bytes: [await Deno.readFile(url)] },
+  ]);
+  await using _ = fake;
+  const { parts } = await ask(openai);
+  assertEquals(parts.map(({ type }) => type), ["text-delta", "finish"]);
+});
+
+const weather: ToolDeclaration = {
+  name: "get_weather",
+  description: "Tells the weather",
+  parameters: { type: "object", properties: { city: { type: "string" } } },
+};
+
+function callsOf(parts: readonly ProviderPart[]) {
+  return parts.filter((part) => part.type === "tool-call")
+    .map(({ call }) => call);
+}
+
+test("tells of tools, and passes on what the model calls", async () => {
+  const { fake, openai } = start([{
+    kind: "tool-calls",
+    chunks: ["Let me ", "look."],
+    calls: [
+      { id: "c1", name: "get_weather", arguments: '{"city":"Bonn"}' },
+      { name: "get_weather", arguments: "" },
+      { name: "get_weather", arguments: '{"city":' },
+    ],
+  }]);
+  await using _ = fake;
+  const { text, parts } = await ask(openai, { tools: [weather] });
+  const { tools } = fake.requests[0]?.body ?? {};
+  assertEquals(tools, [{ type: "function", function: weather }]);
+  assertEquals(text, "Let me look.");
+  const calls = callsOf(parts);
+  assertEquals(calls.map(({ name, arguments: args }) => [name, args]), [
+    ["get_weather", { city: "Bonn" }],
+    ["get_weather", {}],
+    // The tool refuses it, and the model is told.
+    ["get_weather", '{"city":'],
+  ]);
+  assertEquals(calls[0]?.id, "c1");
+  assertEquals(new Set(calls.map(({ id }) => id)).size, 3);
+});
+
+test("tells calls apart where a server gives all of them one index", async () => {
+  const call = (id: string, city: string) => ({
+    index: 0,
+    id,
+    function: { name: "get_weather", arguments: JSON.stringify({ city }) },
+  });
+  const body = [
+    {
+      choices: [{
+        delta: { tool_calls: [call("a", "Bonn"), call("b", "Köln")] },
+        finish_reason: "tool_calls",
+      }],
+    },
+  ].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("");
+  // It doesn't say that it is done either.
+  const { fake, openai } = start([{ kind: "raw", bytes: [encode(body)] }]);
+  await using _ = fake;
+  const { parts } = await ask(openai);
+  assertEquals(callsOf(parts).map(({ id, arguments: args }) => [id, args]), [
+    ["a", { city: "Bonn" }],
+    ["b", { city: "Köln" }],
+  ]);
+});
+
+test("calls a tool and answers with what it returned", async () => {
+  const { fake, openai } = start([
+    {
+      kind: "tool-calls",
+      calls: [
+        { id: "c1", name: "get_weather", arguments: '{"city":"Bonn"}' },
+        { id: "c2", name: "get_weather", arguments: '{"town":"Köln"}' },
+      ],
+    },
+    { kind: "text", chunks: ["It is sunny."] },
+  ]);
+  await using _ = fake;
+  let text = "";
+  await askWithTools({
+    provider: openai,
+    tools: [tool({
+      name: "get_weather",
+      description: "Tells the weather",
+      parameters: z.object({ city: z.string() }),
+      run: ({ city }) => `Sunny in ${city}`,
+    })],
+    system: "Be brief.",
+    messages: [{ role: "user", text: "The weather?" }],
+    context: {
+      conversationId: "conv",
+      turnId: "t1",
+      metadata: {},
+      signal: new AbortController().signal,
+      remember: () => Promise.resolve(),
+    },
+    filler: { text: "", afterMs: 0 },
+    onFailure: () => {},
+    maxTokens: 1_000,
+    timers: createTimers(),
+  }, (part) => {
+    if (part.type === "text-delta") text += part.text;
+    return true;
+  });
+  assertEquals(text, "It is sunny.");
+  const sent = fake.requests[1]?.body?.messages ?? [];
+  assertEquals(sent[2], {
+    role: "assistant",
+    content: null,
+    tool_calls: [
+      {
+        id: "c1",
+        type: "function",
+        function: { name: "get_weather", arguments: '{"city":"Bonn"}' },
+      },
+      {
+        id: "c2",
+        type: "function",
+        function: { name: "get_weather", arguments: '{"town":"Köln"}' },
+      },
+    ],
+  });
+  assertEquals(sent[3], {
+    role: "tool",
+    content: '"Sunny in Bonn"',
+    tool_call_id: "c1",
+  });
+  assertStringIncludes(sent[4]?.content ?? "", "city");
+});
+
+test("takes up a turn in which another model called tools", async () => {
+  const { fake, openai } = start([{ kind: "text", chunks: ["Sunny."] }]);
+  await using _ = fake;
+  // As the other providers make them: one character more than OpenAI takes.
+  const id = `call_${crypto.randomUUID()}`;
+  const messages: Message[] = [
+    { role: "user", text: "The weather?" },
+    {
+      role: "assistant",
+      text: "",
+      calls: [{ id, name: "get_weather", arguments: {} }],
+      providerMetadata: { provider: "gemini", content: [] },
+    },
+    { role: "tool", callId: id, name: "get_weather", text: '"Sunny"' },
+  ];
+  assertEquals((await ask(openai, { messages })).text, "Sunny.");
+});
+
+test("forbids calls when there were enough, and still tells of the tools", async () => {
+  const { fake, openai } = start([{ kind: "text", chunks: ["Hi"] }]);
+  await using _ = fake;
+  await ask(openai, { tools: [weather], toolChoice: "none" });
+  const { tools, tool_choice } = fake.requests[0]?.body ?? {};
+  assertEquals([tools?.length, tool_choice], [1, "none"]);
+});
+
+test("takes no call that it forbade: silence is no answer", async () => {
+  const { fake, openai } = start([
+    { kind: "tool-calls", calls: [{ name: "get_weather", arguments: "{}" }] },
+  ]);
+  await using _ = fake;
+  await assertRejects(
+    () => ask(openai, { tools: [weather], toolChoice: "none" }),
+    ProviderError,
+    "empty",
+  );
+});
+
+/** What servers refuse, in their own words, and what they are asked then. */
+const REFUSALS: {
+  what: string;
+  thinking?: Thinking;
+  refuses: NonNullable<FakeOpenAiOptions["refuses"]>;
+  then: Partial<OpenAiRequestBody>;
+  warns?: boolean;
+}[] = [
+  {
+    what: "a model that knows no effort",
+    refuses: ({ reasoning_effort }) =>
+      reasoning_effort &&
+      "Unrecognized request argument supplied: reasoning_effort",
+    then: { max_tokens: 100 },
+  },
+  {
+    what: "a model that can't do without thinking",
+    refuses: ({ reasoning_effort }) =>
+      reasoning_effort === "none"
+        ? "Unsupported value: 'reasoning_effort' does not support 'none' with this model. Supported values are: 'minimal', 'low', 'medium', and 'high'."
+        : undefined,
+    then: { reasoning_effort: "minimal", max_tokens: 8_292 },
+  },
+  {
+    what: "a model that takes tools only when it doesn't think",
+    thinking: "medium",
+    refuses: ({ reasoning_effort, tools }) =>
+      tools && reasoning_effort !== "none"
+        ? "Function tools with reasoning_effort are not supported for gpt-6-luna in /v1/chat/completions. To use function tools, use /v1/responses or set reasoning_effort to 'none'."
+        : undefined,
+    then: { reasoning_effort: "none" },
+  },
+  {
+    what: "a server that calls the limit by its new name",
+    refuses: ({ max_tokens }) =>
+      max_tokens === undefined
+        ? undefined
+        : "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+    then: { max_completion_tokens: 100, reasoning_effort: "none" },
+  },
+  {
+    what: "a server that counts no tokens",
+    refuses: ({ stream_options }) =>
+      stream_options && "Extra inputs are not permitted: stream_options",
+    then: { max_tokens: 100, reasoning_effort: "none" },
+  },
+  {
+    what: "a model that can't call tools",
+    refuses: ({ tools }) =>
+      tools && "registry.ollama.ai/library/gemma3:1b does not support tools",
+    then: { max_tokens: 100, reasoning_effort: "none" },
+    warns: true,
+  },
+];
+
+for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
+  test(`asks again without what is refused, and remembers: ${what}`, async () => {
+    const answers: OpenAiAnswer[] = [
+      { kind: "text", chunks: ["One."] },
+      { kind: "text", chunks: ["Two."] },
+    ];
+    const { fake, settings } = start(answers, { refuses });
+    await using _ = fake;
+    const lines: string[] = [];
+    const log = createLog({
+      level: "info",
+      format: "json",
+      write: (_, line) => lines.push(line),
+    });
+    const openai = createOpenAi(settings, { ...CONTEXT, thinking, log });
+    const fields = { maxTokens: 100, tools: [weather] };
+    assertEquals((await ask(openai, fields)).text, "One.");
+    assertEquals((await ask(openai, fields)).text, "Two.");
+    assertEquals(fake.requests.length, 3);
+    const { body } = fake.requests[2] ?? {};
+    for (const [name, value] of Object.entries(then)) {
+      assertEquals(body?.[name as keyof OpenAiRequestBody], value, name);
+    }
+    if (!("reasoning_effort" in then)) {
+      assertEquals("reasoning_effort" in (body ?? {}), false);
+    }
+    assertEquals(lines.map((line) => JSON.parse(line).event), [
+      ...(warns ? ["openai.no_tools"] : []),
+    ]);
+    assertEquals("tools" in (body ?? {}), !warns);
+  });
+}
+
+test("asks no more than a few times because of refusals", async () => {
+  const { fake, openai } = start([], {
+    refuses: () =>
+      "Unsupported parameter: 'max_tokens' or max_completion_tokens",
+  });
+  await using _ = fake;
+  const { error } = await askInVain(openai);
+  assertEquals(error.status, 400);
+  assertLess(fake.requests.length, 8);
+});
+
+const FAILURES: {
+  what: string;
+  answer: OpenAiAnswer;
+  text?: string;
+  says: string;
+  status?: number;
+  retryable: boolean;
+}[] = [
+  {
+    what: "a bad request (400)",
+    answer: { kind: "status", status: 400 },
+    says: "400",
+    status: 400,
+    retryable: false,
+  },
+  {
+    what: "a forbidden key (403)",
+    answer: { kind: "status", status: 403 },
+    says: "OPENAI_API_KEY",
+    status: 403,
+    retryable: false,
+  },
+  {
+    what: "a rate limit (429)",
+    answer: { kind: "status", status: 429 },
+    says: "too much",
+    status: 429,
+    retryable: true,
+  },
+  {
+    what: "an account without credit (429)",
+    answer: { kind: "status", status: 429, code: "insufficient_quota" },
+    says: "credit",
+    status: 429,
+    retryable: false,
+  },
+  {
+    what: "a server fault (500)",
+    answer: { kind: "status", status: 500 },
+    says: "500",
+    status: 500,
+    retryable: true,
+  },
+  {
+    what: "a proxy's page (502)",
+    answer: { kind: "status", status: 502, body: "<html>Bad gateway</html>" },
+    says: "502",
+    status: 502,
+    retryable: true,
+  },
+  {
+    what: "an empty answer",
+    answer: { kind: "empty" },
+    says: "empty",
+    retryable: false,
+  },
+  {
+    what: "an answer that reached its limit without a word",
+    answer: { kind: "max-tokens" },
+    says: "limit of tokens",
+    retryable: false,
+  },
+  {
+    what: "an answer that the filter stops",
+    answer: { kind: "filtered", chunks: ["Well, "] },
+    text: "Well, ",
+    says: "filter",
+    retryable: false,
+  },
+  {
+    what: "an error inside the stream",
+    answer: { kind: "error-chunk", chunks: ["Well, "], code: 503 },
+    text: "Well, ",
+    says: "mid-answer",
+    status: 503,
+    retryable: true,
+  },
+  {
+    what: "a connection cut in mid-answer",
+    answer: { kind: "cut", chunks: ["Well, "] },
+    text: "Well, ",
+    says: "read",
+    retryable: true,
+  },
+  {
+    what: "a connection cut in mid-line",
+    answer: { kind: "cut", chunks: ["Well, "], midLine: true },
+    says: "read",
+    retryable: true,
+  },
+  {
+    what: "a body that ends too early",
+    answer: { kind: "unfinished", chunks: ["Well, "] },
+    text: "Well, ",
+    says: "broke off",
+    retryable: true,
+  },
+  {
+    what: "an answer that is no JSON",
+    answer: { kind: "raw", bytes: [encode("data: <html>\n\n")] },
+    says: "read",
+    retryable: true,
+  },
+];
+
+for (const { what, answer, text, says, status, retryable } of FAILURES) {
+  test(`fails on ${what}`, async () => {
+    const { fake, openai } = start([answer]);
+    await using _ = fake;
+    const failed = await askInVain(openai);
+    if (text !== undefined) assertEquals(failed.text, text);
+    assertStringIncludes(failed.error.message, says);
+    assertEquals(failed.error.status, status);
+    assertEquals(failed.error.retryable, retryable);
+    assertEquals(failed.error.message.includes("test-key"), false);
+  });
+}
+
+test("fails on an unknown model, a wrong key and a wrong address, and says what to check", async () => {
+  const { fake, settings } = start([]);
+  await using _ = fake;
+  const wrongs = [
+    [{ model: "gpt-0" }, 404, "OPENAI_MODEL"],
+    [{ apiKey: "wrong" }, 401, "get a key"],
+    [{ baseUrl: fake.url }, 404, "/v1"],
+  ] as const;
+  for (const [wrong, status, says] of wrongs) {
+    const openai = createOpenAi({ ...settings, ...wrong }, CONTEXT);
+    const { error } = await askInVain(openai);
+    assertEquals([error.status, error.retryable], [status, false]);
+    assertStringIncludes(error.message, says);
+  }
+});
+
+test("says where it looked when nothing listens", async () => {
+  const { fake, openai, settings } = start([]);
+  await fake.close();
+  const { error } = await askInVain(openai);
+  assertEquals(error.message, `Cannot reach ${settings.baseUrl}`);
+  assertEquals([error.retryable, error.status], [true, undefined]);
+});
+
+test("tells when to ask again", async () => {
+  const { fake, openai } = start([
+    { kind: "status", status: 429, retryAfter: "2" },
+    { kind: "status", status: 503 },
+  ]);
+  await using _ = fake;
+  assertEquals((await askInVain(openai)).error.retryAfterMs, 2_000);
+  assertEquals((await askInVain(openai)).error.retryAfterMs, undefined);
+});
+
+test("says that an answer was as long as it may be", async () => {
+  const { fake, openai } = start([{
+    kind: "max-tokens",
+    chunks: ["Once upon"],
+  }]);
+  await using _ = fake;
+  const { parts, text } = await ask(openai, { maxTokens: 2 });
+  assertEquals(text, "Once upon");
+  const last = parts.at(-1);
+  assertEquals(last?.type === "finish" && last.isCut, true);
+});
+
+test("is cancelled within 100 ms, before the first byte and in mid-answer", async () => {
+  for (const chunks of [undefined, ["Once ", "upon "]]) {
+    const { fake, openai } = start([
+      chunks ? { kind: "stall", chunks } : { kind: "stall" },
+    ]);
+    await using _ = fake;
+    const controller = new AbortController();
+    let heard = 0;
+    const asked = (async () => {
+      const { signal } = controller;
+      for await (const _part of openai.stream(question({ signal }))) heard++;
+    })();
+    const request = await nextQuestion(fake);
+    while (heard < (chunks?.length ?? 0)) {
+      await new Promise((go) => setTimeout(go));
+    }
+    const at = performance.now();
+    controller.abort(new Error("the caller left"));
+    await assertRejects(() => asked, Error, "the caller left");
+    assertLess(await request.cancelled - at, 100);
+  }
+});
+
+test("is cancelled when the reader leaves the loop", async () => {
+  const { fake, openai } = start([{ kind: "stall", chunks: ["Once "] }]);
+  await using _ = fake;
+  for await (const _part of openai.stream(question())) break;
+  assertEquals(await (await nextQuestion(fake)).ended, "cancelled");
+});
+
+test("can be checked without spending tokens", async () => {
+  const { fake, openai, settings } = start([]);
+  const { signal } = new AbortController();
+  await openai.check(signal);
+  const wrong = createOpenAi({ ...settings, apiKey: "wrong" }, CONTEXT);
+  await assertRejects(() => wrong.check(signal), ProviderError, "not valid");
+  await fake.close();
+  await assertRejects(() => openai.check(signal), ProviderError, "reach");
+});
