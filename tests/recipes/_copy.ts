@@ -18,6 +18,8 @@ export interface Copy extends AsyncDisposable {
   root: string;
   /** Writes a file, whose folder may be missing. */
   write(path: string, text: string): Promise<void>;
+  /** Replaces the first place of a text, which has to be there; `$&` is that text. */
+  replace(path: string, text: string, by: string): Promise<void>;
   /**
    * Adds an import to a file, and puts a new list in the place of the one there.
    *
@@ -49,12 +51,18 @@ export async function copySources(more: string[] = []): Promise<Copy> {
     const [line = "", list = ""] = block.split("\n\n");
     assertMatch(line, /^import .* from "\.\/.*";$/);
     assert(list.includes(entry), `The list of the recipe lacks ${entry}`);
+    await replace(path, list.replace(entry, ""), list);
+    await replace(path, "import ", `${line}\n$&`);
+  }
+
+  async function replace(
+    path: string,
+    text: string,
+    by: string,
+  ): Promise<void> {
     const before = await Deno.readTextFile(root + path);
-    const old = list.replace(entry, "");
-    assertStringIncludes(before, old, "The list is not the one of the recipe");
-    const after = before.replace("import ", () => `${line}\nimport `)
-      .replace(old, () => list);
-    await Deno.writeTextFile(root + path, after);
+    assertStringIncludes(before, text, `${path} is not as the recipe says`);
+    await Deno.writeTextFile(root + path, before.replace(text, by));
   }
 
   async function deno(...[command = "", ...args]: string[]): Promise<void> {
@@ -80,6 +88,7 @@ export async function copySources(more: string[] = []): Promise<Copy> {
   return {
     root,
     write,
+    replace,
     addTo,
     deno,
     [Symbol.asyncDispose]: () => Deno.remove(root, { recursive: true }),
