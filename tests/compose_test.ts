@@ -70,14 +70,14 @@ const FILES = ["compose.yaml", "cluster/compose.yaml"];
 for (const file of FILES) {
   Deno.test(`${file} sets what there is to set, and keeps Parley's hands tied`, async () => {
     const { text, ours } = await readCompose(file);
-    const readme = await read("README.md");
+    const example = await read(".env.example");
     for (const [, { keys }] of ours) {
       for (const [key, value] of Object.entries(FIXED)) {
         assertEquals(keys.get(key)?.value, value, key);
       }
       const environment = keys.get("environment")?.keys;
       for (const setting of environment?.keys() ?? []) {
-        assert(readme.includes(`\`${setting}\``), setting);
+        assert(example.includes(`\n#${setting}=`), setting);
       }
       for (const [name, value] of Object.entries(FIXED_ENVIRONMENT)) {
         assertEquals(environment?.get(name)?.value, value, name);

@@ -86,13 +86,18 @@ export class ToolArgumentsError extends Error {
  * Makes a tool.
  *
  * @example
- * ```ts ignore
- * export const rollDice = tool({
- *   name: "roll_dice",
- *   description: "Rolls a die",
- *   parameters: z.object({ sides: z.number().int().min(2) }),
- *   run: ({ sides }) => 1 + Math.floor(Math.random() * sides),
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import * as z from "zod";
+ *
+ * const openingHours = tool({
+ *   name: "opening_hours",
+ *   description: "Tells when the front desk is open on a day of the week",
+ *   parameters: z.object({ day: z.enum(["weekday", "weekend"]) }),
+ *   run: ({ day }) => day === "weekday" ? "7 to 22" : "8 to 20",
  * });
+ *
+ * assertEquals(openingHours.declaration.name, "opening_hours");
  * ```
  */
 export function tool<A>(options: ToolOptions<A>): Tool {

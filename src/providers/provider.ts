@@ -100,7 +100,33 @@ export type PromptBeginning = Pick<
   "system" | "messages" | "tools"
 >;
 
-/** A language model that can be asked. */
+/**
+ * A language model that can be asked.
+ *
+ * @example A model that answers in capitals
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const shout: Provider = {
+ *   name: "shout",
+ *   model: "shout",
+ *   async *stream({ messages, signal }) {
+ *     signal.throwIfAborted();
+ *     const text = messages.at(-1)?.text ?? "Hello";
+ *     yield { type: "text-delta", text: text.toUpperCase() };
+ *     yield { type: "finish", usage: {} };
+ *   },
+ *   check: () => Promise.resolve(),
+ * };
+ *
+ * const parts = await Array.fromAsync(shout.stream({
+ *   system: "You shout.",
+ *   messages: [{ role: "user", text: "Good morning" }],
+ *   signal: AbortSignal.timeout(1_000),
+ * }));
+ * assertEquals(parts[0], { type: "text-delta", text: "GOOD MORNING" });
+ * ```
+ */
 export interface Provider {
   /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly name: string;

@@ -10,7 +10,24 @@ import type { Session } from "./session.ts";
 /** Decides, from a conversation as it stands, what is to be added to it. */
 export type Change = (session: Session) => readonly SessionRecord[];
 
-/** A place where conversations are kept. */
+/**
+ * A place where conversations are kept.
+ *
+ * @example What every store does, here Deno KV in memory
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { createKvStore } from "./kv.ts";
+ *
+ * const store: SessionStore = createKvStore({ path: ":memory:" });
+ * const at = new Date().toISOString();
+ * await store.update("conv_1", (session) => [
+ *   { type: "user", turnId: `turn_${session.turns.length}`, text: "Hello", at },
+ * ]);
+ * const { turns } = await store.load("conv_1");
+ * assertEquals(turns.map(({ user }) => user), ["Hello"]);
+ * await store.close();
+ * ```
+ */
 export interface SessionStore {
   /** As `SESSION_STORE` spells it. */
   readonly name: string;

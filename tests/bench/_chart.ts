@@ -1,5 +1,5 @@
 /**
- * The picture of the README's "How fast": Parley as a multiple of a bare relay,
+ * The picture of docs/speed.md: Parley as a multiple of a bare relay,
  * one bar a scenario. It has a ground of its own and follows the reader's light
  * or dark, so that it can be read on any page.
  *

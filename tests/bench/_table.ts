@@ -10,7 +10,7 @@ export interface Figure {
   value: string;
   /** What the bare relay, or whatever it is compared with, took in the same run. */
   other?: string;
-  /** Whether that was the relay, so that the README's picture shows it. */
+  /** Whether that was the relay, so that the picture of docs/speed.md shows it. */
   isBesideRelay?: boolean;
   /** The value over the other's. */
   ratio?: number;

@@ -1,7 +1,7 @@
 /**
  * `deno task bench`: measures, and shows a table. Exits with 1 when a bound is
  * broken. Names choose: `deno task bench turns stores`; without, all (minutes).
- * `--svg` draws the picture of the README. `--quick` takes a minute, leaves out what needs longer, and fails on nothing
+ * `--svg` draws the picture of docs/speed.md. `--quick` takes a minute, leaves out what needs longer, and fails on nothing
  * but a clear miss, so that a busy machine doesn't.
  *
  * @module

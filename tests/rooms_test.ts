@@ -1,0 +1,102 @@
+/**
+ * Holds the imports of `src` to the arrows that CONTRIBUTING.md draws: one way,
+ * never back.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+
+const SRC = new URL("../src/", import.meta.url);
+
+/** What every room may use: the log, and what declares settings. */
+const COMMON = /^(server\/log|settings\/(setting|kinds|finding))\.ts$/;
+
+/** What the files of a room may import from others, besides that. */
+const MAY_IMPORT: Record<string, RegExp> = {
+  agent: /^conversation\/(tools|data)\.ts$/,
+  conversation:
+    /^(providers\/provider|sessions\/(store|session|record)|speech\/mod|server\/unhandled)\.ts$/,
+  speech: /^agent\/prompt\.ts$/,
+  providers: /^server\/addresses\.ts$/,
+  sessions: /^providers\/provider\.ts$/,
+  platforms: /^(conversation|server)\/|^sessions\/record\.ts$/,
+  server:
+    /^(conversation\/active_turns|providers\/provider|sessions\/store)\.ts$/,
+  settings: /\/settings\.ts$|^providers\/mod\.ts$|^conversation\/turn\.ts$/,
+  web:
+    /^(conversation|server)\/|^platforms\/layercode\/|^(providers\/provider|sessions\/(store|document))\.ts$/,
+  cli: /./,
+};
+
+/** Imports that still point back. None may be added. */
+const EXCEPTIONS = [
+  "cli/doctor/gemini.ts -> providers/_gemini_wire.ts",
+  "conversation/answer.ts -> providers/alarms.ts",
+  "conversation/answer_speech.ts -> providers/alarms.ts",
+  "conversation/silence_filler.ts -> providers/alarms.ts",
+  "conversation/tool_loop.ts -> providers/alarms.ts",
+  "providers/mod.ts -> settings/config.ts",
+  "server/guard.ts -> web/header.ts",
+  "server/guard.ts -> web/page.ts",
+  "server/serve.ts -> settings/config.ts",
+  "sessions/mod.ts -> settings/config.ts",
+  "settings/config.ts -> agent/prompt.ts",
+  "settings/config.ts -> providers/provider.ts",
+  "settings/config.ts -> server/addresses.ts",
+  "settings/config.ts -> sessions/choice.ts",
+  "web/pages.ts -> settings/config.ts",
+];
+
+/** An import of one file of ours by another, both by their paths in `src`. */
+interface Import {
+  from: string;
+  to: string;
+}
+
+async function* files(folder: URL): AsyncGenerator<URL> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* files(new URL(`${name}/`, folder));
+    else if (name.endsWith(".ts")) yield new URL(name, folder);
+  }
+}
+
+async function findImports(): Promise<Import[]> {
+  const found: Import[] = [];
+  for await (const file of files(SRC)) {
+    // Without the examples in comments, whose lines begin with a star.
+    const code = (await Deno.readTextFile(file)).replaceAll(/^\s*\*.*$/gm, "");
+    const imports = code.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+    for (const [, path = ""] of imports) {
+      const { href } = new URL(path, file);
+      if (!href.startsWith(SRC.href)) continue;
+      const [from = "", to = ""] = [file.href, href]
+        .map((it) => it.slice(SRC.href.length));
+      found.push({ from, to });
+    }
+  }
+  assert(found.length > 100);
+  return found;
+}
+
+const toRoom = (path: string) => path.split("/", 1)[0] ?? "";
+const toFolder = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
+const isPrivate = (path: string) => /(^|\/)_[^/]*$/.test(path);
+
+const imports = await findImports();
+
+Deno.test("src imports from one room to another as CONTRIBUTING.md draws it", () => {
+  const back = imports.filter(({ from, to }) => {
+    const isWithin = toRoom(from) === toRoom(to);
+    const may = MAY_IMPORT[toRoom(from)];
+    assert(may, `${from} is in a room that nobody knows`);
+    return !isWithin && !COMMON.test(to) && !may.test(to);
+  }).map(({ from, to }) => `${from} -> ${to}`);
+  assertEquals(back.filter((it) => !EXCEPTIONS.includes(it)), []);
+});
+
+Deno.test("src keeps the files whose names begin with _ to their own folders", () => {
+  const outside = imports
+    .filter(({ from, to }) => isPrivate(to) && !from.startsWith(toFolder(to)))
+    .map(({ from, to }) => `${from} -> ${to}`);
+  assertEquals(outside.filter((it) => !EXCEPTIONS.includes(it)), []);
+});
