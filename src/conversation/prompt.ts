@@ -49,11 +49,19 @@ export function fillPrompt(
 
 const PLACEHOLDER = /\{\{\s*(date|time|caller|metadata(?:\.[\w-]+)+)\s*\}\}/g;
 
-// A formatter takes longer to make than all else here together.
-const dateFormat = new Intl.DateTimeFormat("en-GB", { dateStyle: "full" });
-const timeFormat = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
-const toDate = (date: Date) => dateFormat.format(date);
-const toTime = (date: Date) => timeFormat.format(date);
+// A formatter takes longer to make than all else here together, and the first
+// one 40 ms: none is made before the server listens.
+let formats: { date: Intl.DateTimeFormat; time: Intl.DateTimeFormat };
+
+function toFormats(): typeof formats {
+  return formats ??= {
+    date: new Intl.DateTimeFormat("en-GB", { dateStyle: "full" }),
+    time: new Intl.DateTimeFormat("en-GB", { timeStyle: "short" }),
+  };
+}
+
+const toDate = (date: Date) => toFormats().date.format(date);
+const toTime = (date: Date) => toFormats().time.format(date);
 
 /** A conversation's system prompt as it was first filled in. */
 interface Filled {
