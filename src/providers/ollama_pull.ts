@@ -81,6 +81,9 @@ function explainPull(error: unknown, model: string): string {
     ? whyUnreachable(error)
     : explain(error);
   if (/error reading a body/i.test(text)) return BROKEN_OFF;
+  if (/no space left|disk full|not enough space/i.test(text)) {
+    return `Ollama's disk is full (${text}): make room, or set OLLAMA_MODELS there to a folder on another`;
+  }
   // In Ollama's own words this reads like a fault of the disk.
   return /file does not exist|manifest unknown/i.test(text)
     ? `there is no model "${model}" to be had: see https://ollama.com/library for their names`
