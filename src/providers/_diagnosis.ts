@@ -33,10 +33,17 @@ export async function ask(url: string, init: RequestInit): Promise<Reply> {
   }
 }
 
-/** What the vendor says of an error: a colon and its words, or nothing. */
-export function errorText({ json }: Reply): string {
-  const message = json.error?.message ?? json.error ?? json.message;
-  return typeof message === "string" ? `: ${message}` : "";
+/** What an error's body says, whichever server wrote it; a page as it is. */
+export function readError(body: string): string {
+  try {
+    const json = JSON.parse(body);
+    const error = (Array.isArray(json) ? json[0] : json).error ?? json;
+    const { message = error, code, param } = error;
+    return [message, code, param].filter((it) => typeof it === "string")
+      .join(" ");
+  } catch {
+    return body;
+  }
 }
 
 /** Makes findings of one title. */

@@ -306,17 +306,3 @@ function toStreamError(error: OpenAiError, provider: string): ProviderError {
     cause: message,
   });
 }
-
-/** What an error's body says, whichever server wrote it. */
-export function toReason(body: string): string {
-  try {
-    const json = JSON.parse(body);
-    const error = (Array.isArray(json) ? json[0] : json).error ?? json;
-    const { message = error, code, param } = error;
-    const text = typeof message === "string" ? message : body;
-    return [text, code, param].filter((it) => typeof it === "string")
-      .join(" ");
-  } catch {
-    return body;
-  }
-}

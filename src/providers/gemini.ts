@@ -11,8 +11,8 @@ import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Needed, Values } from "../settings/setting.ts";
 import {
   ask,
-  errorText,
   findings,
+  readError,
   type Reply,
   withoutPassword,
 } from "./_diagnosis.ts";
@@ -320,7 +320,7 @@ function judge(reply: Reply, model: string, contextTokens: number): Finding {
   const { status, text, json } = reply;
   if (status !== 200) {
     const [what, fix] = explain(status, text, model);
-    return fail(`${what}${errorText(reply)}`, fix);
+    return fail(`${what}: ${readError(text)}`, fix);
   }
   if (json.name === undefined) {
     return fail("what answers is not Gemini", "check GEMINI_BASE_URL");

@@ -134,9 +134,13 @@ export function createOllama(
       host: options.host,
       fetch: async (url, init) => {
         const response = await fetch(url, { ...init, signal });
-        if (!String(url).endsWith("/api/chat")) return response;
-        seen.response = response;
-        return response.ok ? new Response("") : response;
+        const isChat = String(url).endsWith("/api/chat");
+        if (isChat) seen.response = response;
+        if (response.ok) return isChat ? new Response("") : response;
+        // The SDK writes to the console where an error isn't JSON.
+        const { status, headers } = response;
+        if (headers.get("content-type")?.includes("json")) return response;
+        return Response.json({ error: await response.text() }, { status });
       },
     });
   }

@@ -77,23 +77,15 @@ async function* readLines(response: Response): AsyncGenerator<string, void> {
 const BROKEN_OFF = "the pull broke off: try again, and it goes on from there";
 
 function explainPull(error: unknown, model: string): string {
-  const text = explain(error);
+  const text = error instanceof TypeError
+    ? whyUnreachable(error)
+    : explain(error);
+  if (/error reading a body/i.test(text)) return BROKEN_OFF;
   if (/no space left|disk full|not enough space/i.test(text)) {
     return `Ollama's disk is full (${text}): make room, or set OLLAMA_MODELS there to a folder on another`;
   }
-  if (/file does not exist|not found|manifest unknown/i.test(text)) {
-    return `there is no model "${model}" to be had: see https://ollama.com/library for their names`;
-  }
-  if (/newer version of ollama/i.test(text)) {
-    return `Ollama is too old for ${model}: update it, https://ollama.com/download`;
-  }
-  if (/dial tcp|lookup|i\/o timeout|no such host/i.test(text)) {
-    return `Ollama can't reach its library (${text}): check its network`;
-  }
-  if (/error reading a body/i.test(text)) {
-    return BROKEN_OFF;
-  }
-  return `Ollama could not pull ${model}: ${
-    error instanceof TypeError ? whyUnreachable(error) : text
-  }`;
+  // In Ollama's own words this reads like a fault of the disk.
+  return /file does not exist|manifest unknown/i.test(text)
+    ? `there is no model "${model}" to be had: see https://ollama.com/library for their names`
+    : `Ollama could not pull ${model}: ${text}`;
 }

@@ -10,18 +10,12 @@ import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
 import {
   ask,
-  errorText,
   findings,
+  readError,
   type Reply,
   withoutPassword,
 } from "./_diagnosis.ts";
-import {
-  adapt,
-  createChunkReader,
-  toBody,
-  toDialect,
-  toReason,
-} from "./_openai_wire.ts";
+import { adapt, createChunkReader, toBody, toDialect } from "./_openai_wire.ts";
 import { Answer, streamAnswer } from "./_stream.ts";
 import {
   isRetryableStatus,
@@ -120,7 +114,7 @@ export function createOpenAi(
         signal,
       });
       if (response.ok) return response;
-      const reason = toReason(await response.text());
+      const reason = readError(await response.text());
       const changed = isRefusal(response.status) && changes < MAX_CHANGES
         ? adapt(dialect, reason)
         : undefined;
@@ -171,7 +165,7 @@ export function createOpenAi(
         const text = await response.text();
         // Not every server lists its models.
         if (response.ok || response.status === 404) return;
-        throw toStatusError(response, toReason(text), model);
+        throw toStatusError(response, readError(text), model);
       } catch (error) {
         throw toError(error, undefined);
       }
@@ -203,7 +197,7 @@ async function findOnlyModel(
   });
   if (status === 401 || status === 403) {
     const refusal = { status, headers: new Headers() };
-    throw toStatusError(refusal, toReason(text), undefined);
+    throw toStatusError(refusal, readError(text), undefined);
   }
   const models = toModels(json);
   const [only] = models;
@@ -310,8 +304,8 @@ async function diagnose(
   }
   const { status, text, json } = reply;
   if (status !== 200 && status !== 404) {
-    const [what, fix] = explainStatus(status, toReason(text), model);
-    return [fail(`${what}${errorText(reply)}`, fix)];
+    const [what, fix] = explainStatus(status, readError(text), model);
+    return [fail(`${what}: ${readError(text)}`, fix)];
   }
   const models = toModels(json);
   if (model === undefined) {

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- one test looks at what the SDK writes there
 import {
   assertEquals,
   assertLess,
@@ -496,14 +497,23 @@ test("doesn't take a server for Ollama that is none", async () => {
     () => new Response(page, { status: 404 }),
   );
   const host = `http://127.0.0.1:${server.addr.port}`;
-  for (const named of [{ model: "x:1b" }, {}]) {
-    const settings = { host, keepAlive: "1m", ...named };
-    const { error } = await askInVain(createOllama(settings, CONTEXT));
-    assertEquals(
-      error.message,
-      `What answers at ${host} is not Ollama (status 404): check OLLAMA_HOST`,
-    );
+  const { log } = console;
+  const written: unknown[] = [];
+  console.log = (...texts) => void written.push(texts);
+  try {
+    for (const named of [{ model: "x:1b" }, {}]) {
+      const settings = { host, keepAlive: "1m", ...named };
+      const { error } = await askInVain(createOllama(settings, CONTEXT));
+      assertEquals(
+        error.message,
+        `What answers at ${host} is not Ollama (status 404): check OLLAMA_HOST`,
+      );
+    }
+  } finally {
+    console.log = log;
   }
+  // The SDK would write of a page to the console, in the middle of the log.
+  assertEquals(written, []);
 });
 
 test("says where it looked when nothing listens", async () => {
