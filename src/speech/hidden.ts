@@ -4,226 +4,179 @@
  *
  * @module
  */
-import { readAutolink } from "./address.ts";
-import { type Form, leaveOut, look, type Scan } from "./scan.ts";
+import { AUTOLINK } from "./links.ts";
+import type { Form, Outcome, Rule, Scan } from "./scan.ts";
 
-const ATTRIBUTE = String
-  .raw`\s{1,16}(?:[\w:@.-]{1,40}\s{0,8}=\s{0,8}(?:"[^"]{0,300}"|'[^']{0,300}'|[^\s"'<>=${"`"}]{1,300})|(?:async|autoplay|checked|controls|defer|disabled|hidden|loop|muted|open|required|reversed|selected)(?=[\s/>]))`;
-const TAG: Form = {
+const REASONING = String
+  .raw`(?:\w+:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|inner_monologue)`;
+const IS_REASONING = new RegExp(`^${REASONING}$`, "i");
+const REASONING_END = new RegExp(`[<◁]/${REASONING}\\s*[>▷]`, "gi");
+const CALL =
+  /^(?:\w+:)?(?:tool|function)_?(?:calls?|code|use|outputs?|results?|responses?)?$|^(?:\w+:)?invoke$|^(?:function|tool)=/i;
+/** The content of these is for machines, too. */
+const MACHINE = /^(?:script|style|svg|math|head|template|noscript)$/i;
+const LINE_BREAK =
+  /^(?:br|p|div|[uod]l|table|t(?:head|body|foot)|hr|blockquote|pre|section|article|header|footer|nav|main|aside|details|figure|form|fieldset|center|body|html|address)$/i;
+const SENTENCE =
+  /^(?:li|tr|h[1-6]|d[td]|caption|figcaption|summary|title|legend|option)$/i;
+const CELL = /^t[dh]$/i;
+/** These may stand within a word. Of another, "Array<string>" is an example. */
+const INLINE =
+  /^(?:a|abbr|b|big|break|button|cite|code|data|del|em|emphasis|font|i|iframe|img|input|ins|kbd|label|mark|prosody|q|r[pt]|ruby|s|samp|small|span|strike|strong|su[bp]|time|tt|u|var|video|voice|wbr)$/i;
+const WORDY = /[\p{L}\p{N}]/u;
+
+/** The rest of a tag: a first attribute, and whatever follows it. */
+const QUOTED = `(?:"[^"]*"|'[^']*'|[^<>▷"'])*`;
+const FLAG =
+  "(?:async|autoplay|checked|controls|defer|disabled|hidden|loop|open)";
+
+const TAG: Rule = {
   whole: new RegExp(
     String
-      .raw`[<◁](\/?)([a-z](?:[\w:.-]{0,40}|[a-z_]{0,20}=[^\s<>]{1,80}))((?:${ATTRIBUTE}){0,20})\s{0,8}\/?[>▷]`,
-    "iy",
+      .raw`^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(\s+(?:[\w:@.-]+\s*=|${FLAG}(?=[\s/>]))${QUOTED})?\s*\/?[>▷]`,
+    "i",
   ),
   begun: new RegExp(
     String
-      .raw`[<◁]\/?(?:[a-z](?:[\w:.-]{0,40}|[a-z_]{0,20}=[^\s<>]{0,80})(?:(?:${ATTRIBUTE}){0,20}(?:\s{1,16}(?:[\w:@.-]{0,40}|[\w:@.-]{1,40}\s{0,8}(?:=\s{0,8}(?:"[^"]{0,300}|'[^']{0,300}|[^\s"'<>=${"`"}]{0,300})?)?))?\s{0,8}\/?)?)?$`,
-    "iy",
+      .raw`^[<◁]\/?(?:[a-z][\w:.-]*(?:=[^\s<>]*)?(?:\s*\/?|\s+(?:[\w:@.-]*|(?:[\w:@.-]+\s*=|${FLAG}\s)${QUOTED}(?:"[^"]*|'[^']*)?)))?$`,
+    "i",
   ),
-};
-const DECLARATION: Form = {
-  whole: /<!--|<[!?][a-z[][^<>]{0,200}>/iy,
-  begun: /<!-?$|<\?$|<[!?][a-z[][^<>]{0,200}$/iy,
-};
-/** Marks of a model's template, "<|channel|>" among them. */
-const TOKEN: Form = {
-  whole: /<\/?[|｜]([\w :./▁-]{1,60})[|｜]?>/y,
-  begun: /<\/?(?:[|｜][\w :./▁-]{0,60}[|｜]?)?$/y,
+  read: readTag,
 };
 
-const REASONING =
-  /^(?:\w+:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|inner_monologue)$/i;
-const REASONING_END =
-  /[<◁]\/(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|inner_monologue)\s*[>▷]/gi;
-const CALL =
-  /^(?:\w+:)?(?:tool|function)_?(?:calls?|code|use|outputs?|results?|responses?)?$|^(?:\w+:)?invoke$|^(?:function|tool)=/i;
-/** Their content is for machines, too. */
-const MACHINE = /^(?:script|style|svg|math|head|template|noscript)$/i;
-const BREAK =
-  /^(?:br|p|div|ul|ol|dl|table|thead|tbody|tfoot|hr|blockquote|pre|section|article|header|footer|nav|main|aside|details|figure|form|fieldset|center|body|html|address)$/i;
-const SENTENCE =
-  /^(?:li|tr|h[1-6]|dt|dd|caption|figcaption|summary|title|legend|option)$/i;
-const CELL = /^t[dh]$/i;
-const INLINE =
-  /^(?:a|abbr|acronym|audio|b|bdi|bdo|big|button|canvas|cite|code|col|colgroup|data|del|dfn|em|embed|font|i|iframe|img|input|ins|kbd|label|link|map|mark|meta|meter|object|output|picture|progress|q|rp|rt|ruby|s|samp|select|small|source|span|strike|strong|sub|sup|textarea|time|track|tt|u|var|video|wbr|speak|voice|prosody|break|emphasis|say-as|phoneme)$/i;
-const WORDY = /[\p{L}\p{N}]/u;
-
-/** Reads what "<" begins; `undefined` when it is a sign and no more. */
-export function readAngle(scan: Scan): boolean | undefined {
-  const after = scan.text[scan.at + 1];
-  if (after === undefined) return false;
-  if (!/[a-z/!?|｜]/i.test(after)) return undefined;
-  let waits = false;
-  for (const read of [readToken, readAutolink, readDeclaration, readTag]) {
-    const done = read(scan);
-    if (done) return true;
-    if (done === false) waits = true;
-  }
-  return waits ? false : undefined;
-}
-
-function readDeclaration(scan: Scan): boolean | undefined {
-  const found = look(scan, DECLARATION);
-  if (found === "more") return false;
-  if (!found) return undefined;
-  if (found[0] === "<!--") return skip(scan, found[0].length, /-->/g);
-  return leaveOut(scan, found[0].length);
-}
-
-function readTag(scan: Scan): boolean | undefined {
-  const found = look(scan, TAG);
-  if (found === "more") return false;
-  if (!found) return undefined;
-  const [{ length }, slash = "", name = "", attributes = ""] = found;
+function readTag(
+  scan: Scan,
+  [{ length }, slash, name = "", attributes]: RegExpExecArray,
+): Outcome {
   const opens = slash === "";
-  if (REASONING.test(name)) {
-    return opens
-      ? skip(scan, length, REASONING_END)
-      : leaveOut(scan, length, "block");
+  const [plain = ""] = name.split("=");
+  const isMachine = MACHINE.test(name) || CALL.test(name);
+  if (IS_REASONING.test(name) || isMachine) {
+    if (!opens) return scan.leaveOut(length, "block");
+    const end = isMachine
+      ? new RegExp(`</${plain.replaceAll(".", "[.]")}\\s*>`, "gi")
+      : REASONING_END;
+    return scan.leaveOutTo(length, end);
   }
-  if (/^start_of_turn$/i.test(name)) return skip(scan, length, /\n/g);
-  if (name.includes("=") && !CALL.test(name)) return undefined;
-  if (CALL.test(name)) {
-    const end = name.split("=")[0]!.replace(/[.]/g, "\\.");
-    return opens
-      ? skip(scan, length, new RegExp(`</${end}\\s*>`, "gi"))
-      : leaveOut(scan, length, "block");
-  }
-  if (MACHINE.test(name) && opens) {
-    return skip(scan, length, new RegExp(`</${name}\\s*>`, "gi"));
-  }
-  if (BREAK.test(name)) {
-    scan.spoken.space("\n");
+  if (/^start_of_turn$/i.test(name)) return scan.leaveOutTo(length, /\n/g);
+  if (name !== plain) return undefined;
+  if (LINE_BREAK.test(name)) {
+    scan.output.space("\n");
   } else if (SENTENCE.test(name)) {
-    scan.spoken.stop();
-    scan.spoken.space("\n");
+    scan.output.endSentence();
+    scan.output.space("\n");
   } else if (CELL.test(name)) {
-    if (opens) scan.spoken.cell();
-  } else if (!INLINE.test(name) && opens && attributes === "") {
-    // "Array<string>" is no HTML.
+    if (opens) scan.output.beginCell();
+  } else if (opens && !attributes && !INLINE.test(name)) {
     if (WORDY.test(scan.before)) return undefined;
   }
-  return leaveOut(scan, length);
+  return scan.leaveOut(length);
 }
 
+const DECLARATION: Rule = {
+  whole: /^<!--|^<[!?][a-z[][^<>]*>/i,
+  begun: /^<(?:!-?|\?|[!?][a-z[][^<>]*)$/i,
+  read: (scan, [{ length }]) =>
+    length === 4 ? scan.leaveOutTo(length, /-->/g) : scan.leaveOut(length),
+};
+
 /** Where a channel ends that is not the answer's, and a call. */
-const TOKEN_END =
+const CHANNEL_END =
   /<[|｜](?:end|call|return|eot_id|im_end)[|｜]>|<channel\|>|(?=<\|(?:start|channel)\|>)/g;
 /** Where the answer, or a channel, begins after the name of its speaker. */
 const HEADER_END = /<\|(?:message|end_header_id)\|>|\n|(?=<\|channel\|>)/g;
-const ANSWER: Form = {
-  whole: /final[^<\n]{0,100}<\|message\|>/y,
-  begun:
-    /(?:f(?:i(?:n(?:a(?:l[^<\n]{0,100}(?:<\|?[mesag]{0,7}\|?)?)?)?)?)?)?$/y,
-};
 const CALLS_END =
   /<[|｜]\/?[\w▁]{0,30}(?:end|end_of_thought)[|｜]>|<\/[|｜]?tool_calls?[|｜]?>/g;
+/** What follows the mark of the channel that holds the answer. */
+const ANSWER: Form = {
+  whole: /^final[^<\n]*<\|message\|>/,
+  begun: /^(?:f|fi|fin|fina|final[^<\n]*(?:<\|?\w*\|?)?)?$/,
+};
 
-function readToken(scan: Scan): boolean | undefined {
-  const found = look(scan, TOKEN);
-  if (found === "more") return false;
-  if (!found) return undefined;
-  const [{ length }, name = ""] = found;
-  const plain = name.toLowerCase().replaceAll("▁", "_").replaceAll(" ", "_");
-  if (/^(?:start|im_start|start_header_id)$/.test(plain)) {
-    return skip(scan, length, HEADER_END);
-  }
-  if (/^channel/.test(plain)) {
-    const from = { ...scan, at: scan.at + length };
-    const answer = look(from, ANSWER);
-    if (answer === "more") return false;
-    if (answer) return leaveOut(scan, length + answer[0].length, "block");
-    return skip(scan, length, TOKEN_END);
-  }
-  if (/^(?:tool|function)\w*begin|^tool_calls?$|^begin_of/.test(plain)) {
-    return skip(scan, length, CALLS_END);
-  }
-  if (plain === "python_tag") return skip(scan, length, TOKEN_END);
-  return leaveOut(scan, length, "block");
-}
+/** A mark of a model's template, "<|channel|>" among them. */
+const TEMPLATE_MARK: Rule = {
+  whole: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
+  begun: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
+  read(scan, [{ length }, given = ""]) {
+    const name = given.toLowerCase().replace(/[▁ ]/g, "_");
+    if (/^(?:start|im_start|start_header_id)$/.test(name)) {
+      return scan.leaveOutTo(length, HEADER_END);
+    }
+    if (name.startsWith("channel")) {
+      const answer = scan.look(ANSWER, length);
+      if (answer === "more") return "more";
+      return answer
+        ? scan.leaveOut(length + answer[0].length, "block")
+        : scan.leaveOutTo(length, CHANNEL_END);
+    }
+    if (/^(?:tool|function)\w*begin|^tool_calls?$|^begin_of/.test(name)) {
+      return scan.leaveOutTo(length, CALLS_END);
+    }
+    return name === "python_tag"
+      ? scan.leaveOutTo(length, CHANNEL_END)
+      : scan.leaveOut(length, "block");
+  },
+};
 
-/** Leaves out everything up to the end that is looked for, or what there is of it. */
-export function readSkipped(scan: Scan, end: RegExp): boolean {
-  end.lastIndex = scan.at;
-  const found = end.exec(scan.text);
-  if (found) {
-    scan.at = found.index + found[0].length;
-    scan.skip = undefined;
-    return true;
-  }
-  const rest = scan.text.length - scan.at;
-  const keep = scan.ended ? 0 : Math.min(rest, LONGEST_END);
-  scan.at += rest - keep;
-  return scan.ended;
-}
-
-/** No end that is looked for is longer. */
-const LONGEST_END = 64;
-
-function skip(scan: Scan, length: number, end: RegExp): true {
-  scan.skip = end;
-  return leaveOut(scan, length, "block");
-}
+/** What "<" may begin. */
+export const ANGLES: readonly Rule[] = [
+  TEMPLATE_MARK,
+  AUTOLINK,
+  DECLARATION,
+  TAG,
+];
 
 const CALLED = /["'](?:name|tool|tool_name|function)["']\s*:/;
 const ARGUMENTS = /["'](?:arguments|parameters|args)["']\s*:/;
 
 /** Whether this JSON calls a tool. */
-export function holdsCall(json: string): boolean {
+export function isCall(json: string): boolean {
   return CALLED.test(json) && ARGUMENTS.test(json);
 }
 
-const JSON_BEGINS: Form = {
-  whole: /(?:\[\s{0,40})?\{\s{0,40}["']/y,
-  begun: /(?:\[\s{0,40})?\{\s{0,40}$|\[\s{0,40}$/y,
-};
 /** More JSON than this is never held. */
 const MOST_JSON = 16_384;
+/** What follows JSON that is alone on its lines. */
+const ALONE: Form = { whole: /^[ \t]*(?=[\r\n<{[])/, begun: /^[ \t]*$/ };
 
-/** Reads the start of what may be a tool call, at the start of a line. */
-export function readBraces(scan: Scan): boolean | undefined {
-  if (scan.at < scan.prose) return undefined;
-  const found = look(scan, JSON_BEGINS);
-  if (found === "more") return false;
-  if (!found) return undefined;
-  scan.json = { length: 0, depth: 0, quote: "" };
-  return true;
-}
+/** JSON at the start of a line, which may be a tool call. */
+export const JSON_CALL: Rule = {
+  whole: /^(?:\[\s*)?\{\s*["']/,
+  begun: /^(?:\[\s*)?\{\s*$|^\[\s*$/,
+  when: (scan) => scan.at >= scan.jsonFrom,
+  read(scan) {
+    scan.reader = readJson();
+    return true;
+  },
+};
 
 /** Reads JSON up to its end, and leaves it out if it calls a tool. */
-export function readJson(
-  scan: Scan,
-  json: NonNullable<Scan["json"]>,
-): boolean {
-  const { text, at, ended } = scan;
-  let closed = json.length > 0 && json.depth === 0;
-  while (!closed && json.length < MOST_JSON) {
-    const char = text[at + json.length];
-    if (char === undefined) break;
-    json.length++;
-    if (json.quote !== "") {
-      if (char === "\\") json.length++;
-      else if (char === json.quote) json.quote = "";
-    } else if (char === '"' || char === "'") json.quote = char;
-    else if (char === "{" || char === "[") json.depth++;
-    else if (char === "}" || char === "]") closed = --json.depth === 0;
-  }
-  const whole = closed || json.length >= MOST_JSON;
-  if (!whole && !ended) return false;
-  const isCall = holdsCall(text.slice(at, at + json.length));
-  const after = look({ ...scan, at: at + json.length }, ALONE);
-  const first = scan.spoken.isSilent();
-  if (isCall && closed && !first && after === "more") return false;
-  scan.json = undefined;
-  if (isCall && (!closed || first || after)) {
-    return leaveOut(scan, Math.min(json.length, text.length - at), "block");
-  }
-  scan.prose = at + json.length;
-  return true;
+function readJson(): NonNullable<Scan["reader"]> {
+  let length = 0;
+  let depth = 0;
+  let quote = "";
+  let isClosed = false;
+  return function (scan) {
+    const { text, at, ended } = scan;
+    while (!isClosed && length < MOST_JSON && at + length < text.length) {
+      const char = text[at + length++]!;
+      if (quote !== "") {
+        if (char === "\\") length++;
+        else if (char === quote) quote = "";
+      } else if (char === '"' || char === "'") quote = char;
+      else if (char === "{" || char === "[") depth++;
+      else if (char === "}" || char === "]") isClosed = --depth === 0;
+    }
+    if (!isClosed && length < MOST_JSON && !ended) return "more";
+    const calls = isCall(text.slice(at, at + length));
+    const isFirst = scan.output.isSilent;
+    const alone = scan.look(ALONE, length);
+    if (calls && isClosed && !isFirst && alone === "more") return "more";
+    scan.reader = undefined;
+    if (calls && (!isClosed || isFirst || alone)) {
+      return scan.leaveOut(Math.min(length, text.length - at), "block");
+    }
+    scan.jsonFrom = at + length;
+    return true;
+  };
 }
-
-/** What may follow JSON that is alone on its lines. */
-const ALONE: Form = {
-  whole: /[ \t]{0,32}(?=[\r\n<{[])/y,
-  begun: /[ \t]{0,32}$/y,
-};

@@ -5,23 +5,18 @@
  *
  * @module
  */
-import { readHost } from "./address.ts";
-import { readStars, readUnderscores, SPACED } from "./emphasis.ts";
-import { readAngle } from "./hidden.ts";
-import { readBracket, readCitationMark } from "./links.ts";
+import { CELL_BAR } from "./blocks.ts";
+import { EMPHASIS, SPACED } from "./emphasis.ts";
+import { ANGLES } from "./hidden.ts";
+import { ADDRESS, BRACKET, CITATION_MARK } from "./links.ts";
+import { UNSPACED } from "./output.ts";
 import {
-  charAt,
-  endLine,
   type Form,
-  look,
-  matchAt,
-  pass,
-  passMark,
+  type Outcome,
+  type Rule,
   type Scan,
-  speak,
+  toRules,
 } from "./scan.ts";
-import { UNSPACED } from "./spoken.ts";
-import { readCellBar } from "./table.ts";
 
 const SPACE = /[^\S\n]+/y;
 /** Of one kind, as an address may follow what is written without spaces. */
@@ -30,64 +25,19 @@ const WORD = new RegExp(
   "uy",
 );
 const WORDY = /[\p{L}\p{M}\p{N}]/u;
-/** What no address begins after. */
-const IN_ADDRESS = new RegExp(`(?![${UNSPACED}])[\\p{L}\\p{N}_@]`, "u");
 
-/** Reads one thing within a line; false when more text is needed. */
-export function readInline(scan: Scan): boolean {
-  const char = charAt(scan);
-  if (char === "\n") {
-    endLine(scan);
-    return true;
-  }
-  const space = matchAt(scan, SPACE)?.[0];
+/** Reads one thing within a line. */
+export function readInline(scan: Scan): Outcome {
+  const char = scan.char();
+  if (char === "\n") return scan.endLine();
+  const space = scan.match(SPACE);
   if (space) {
-    scan.spoken.space(space);
-    scan.before = " ";
-    pass(scan, space.length);
-    return true;
+    scan.output.space(space);
+    return scan.passMark(space.length, " ");
   }
-  const done = readMark(scan, char);
-  if (done !== undefined) return done;
-  speak(scan, matchAt(scan, WORD)?.[0].length ?? char.length);
-  return true;
-}
-
-/** Reads what is no plain word; `undefined` when it is plain after all. */
-function readMark(scan: Scan, char: string): boolean | undefined {
-  const pictograph = readPictograph(scan, char);
-  if (pictograph !== undefined) return pictograph;
-  if (/[hfw]/i.test(char)) {
-    return IN_ADDRESS.test(scan.before) ? undefined : readHost(scan);
-  }
-  if (char === "`") return readTicks(scan);
-  if (scan.ticks > 0) return char === "<" ? readCodeTag(scan) : undefined;
-  switch (char) {
-    case "*":
-      return readStars(scan);
-    case "_":
-    case "~":
-      return readUnderscores(scan, char);
-    case "\\":
-      return readEscape(scan);
-    case "&":
-      return readEntity(scan);
-    case "<":
-    case "◁":
-      return readAngle(scan);
-    case "[":
-      return readBracket(scan);
-    case "!":
-      return readImage(scan);
-    case "【":
-      return readCitationMark(scan);
-    case "|":
-      return readCellBar(scan);
-    case "#":
-      return scan.heading ? readHeadingEnd(scan) : undefined;
-    default:
-      return undefined;
-  }
+  return readEmoji(scan, char) ??
+    scan.apply(scan.ticks > 0 ? IN_CODE : RULES, char) ??
+    scan.speak(scan.match(WORD)?.length ?? char.length);
 }
 
 const EMOJI =
@@ -95,14 +45,15 @@ const EMOJI =
 /** Part of an emoji if what follows says so. */
 const MAY_BE_EMOJI = /[0-9#*ℹ↔-↙↩↪Ⓜ〰〽㊗㊙⤴⤵]/;
 const KEYCAP: Form = {
-  whole: /[0-9#*]\ufe0f?\u20e3|[^0-9#*]\ufe0f/y,
-  begun: /[0-9#*]\ufe0f?$|[^0-9#*]$/y,
+  whole: /^[0-9#*]\ufe0f?\u20e3|^[^0-9#*]\ufe0f/,
+  begun: /^(?:[0-9#*]\ufe0f?|[^0-9#*])$/,
 };
 /** Says that the character before is an emoji, or goes on with it. */
 const SELECTOR = /[\ufe0e\ufe0f\u20e3]/;
 const JOINED = /[\u200d\u{e0020}-\u{e007f}]/u;
 
-function readPictograph(scan: Scan, char: string): boolean | undefined {
+function readEmoji(scan: Scan, char: string): Outcome {
+  if (/[!-"$-)+-/:-~]/.test(char)) return undefined;
   if (SELECTOR.test(char) || (scan.emoji && JOINED.test(char))) {
     scan.at += char.length;
     if (char === "\u200d") scan.emoji = "joined";
@@ -110,150 +61,124 @@ function readPictograph(scan: Scan, char: string): boolean | undefined {
   }
   if (MAY_BE_EMOJI.test(char)) {
     if (WORDY.test(scan.before)) return undefined;
-    const found = look(scan, KEYCAP);
-    if (found === "more") return false;
-    if (found) return dropEmoji(scan, found[0].length);
-    const arrow = scan.emoji === "joined" && !/[0-9#*]/.test(char);
-    return arrow ? dropEmoji(scan, char.length) : undefined;
+    const found = scan.look(KEYCAP);
+    if (found === "more") return "more";
+    if (found) return leaveOutEmoji(scan, found[0].length);
+    const isArrow = scan.emoji === "joined" && !/[0-9#*]/.test(char);
+    return isArrow ? leaveOutEmoji(scan, char.length) : undefined;
   }
-  return EMOJI.test(char) ? dropEmoji(scan, char.length) : undefined;
+  return EMOJI.test(char) ? leaveOutEmoji(scan, char.length) : undefined;
 }
 
-function dropEmoji(scan: Scan, length: number): true {
+function leaveOutEmoji(scan: Scan, length: number): true {
   // At the start of a line it serves as a bullet.
   if (/^\n?$/.test(scan.before) && !scan.heading && !scan.row) scan.item = true;
-  scan.spoken.drop("word");
   scan.before = " ";
-  pass(scan, length);
+  scan.leaveOut(length, "word");
   scan.emoji = "whole";
   return true;
 }
 
-const TICKS: Form = { whole: /`{1,64}(?=[^`])|`{64}/y, begun: /`{1,64}$/y };
-
-function readTicks(scan: Scan): boolean | undefined {
-  const found = look(scan, TICKS);
-  if (found === "more") return false;
-  if (!found) return undefined;
-  const { length } = found[0];
-  if (scan.ticks === 0) {
-    const after = charAt(scan, scan.at + length);
-    const within = SPACED.test(scan.before) && SPACED.test(after);
-    if (within && length === 1) return undefined;
-    if (/^\s?$/.test(after)) scan.spoken.drop("mark");
-    else scan.ticks = length;
-  } else if (scan.ticks === length) {
-    scan.ticks = 0;
-  } else {
-    return undefined;
-  }
-  return passMark(scan, length, "`");
-}
-
-const CODE_TAG: Form = {
-  whole: /<(\/?)([a-z][\w-]{0,40})([^<>`\n]{0,100})>/iy,
-  begun: /<\/?(?:[a-z][\w-]{0,40}[^<>`\n]{0,100})?$/iy,
+const TICKS: Rule = {
+  whole: /^`{1,64}(?=[^`])|^`{64}/,
+  begun: /^`{1,64}$/,
+  read(scan, [{ length }]) {
+    if (scan.ticks === length) {
+      scan.ticks = 0;
+    } else if (scan.ticks > 0) {
+      return undefined;
+    } else {
+      const after = scan.char(length);
+      const isWithin = SPACED.test(scan.before) && SPACED.test(after);
+      if (isWithin && length === 1) return undefined;
+      if (/^\s$/.test(after)) scan.output.leaveOut("mark");
+      else scan.ticks = length;
+    }
+    return scan.passMark(length, "`");
+  },
 };
 
 /** Of a tag that is spoken of, the name is spoken. */
-function readCodeTag(scan: Scan): boolean | undefined {
-  const found = look(scan, CODE_TAG);
-  if (found === "more") return false;
-  if (!found) return undefined;
-  const [whole, slash = "", name = ""] = found;
-  scan.at += slash.length + 1;
-  const rest = whole.length - slash.length - 1 - name.length;
-  speak(scan, name.length);
-  return passMark(scan, rest, "`");
-}
-
-function readEscape(scan: Scan): boolean | undefined {
-  const after = scan.text[scan.at + 1];
-  if (after === undefined) return false;
-  const path = scan.before === ":";
-  if (/[\r\n]/.test(after)) return path ? undefined : passMark(scan, 1, "\\");
-  const escapes = /[-.+#!]/.test(after)
-    ? !/\p{L}/u.test(scan.before)
-    : /[*_`{}[\]()~<>|&"'$]/.test(after);
-  if (!escapes || path) return undefined;
-  scan.at++;
-  speak(scan, 1);
-  return true;
-}
-
-const ENTITIES: Record<string, string> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  nbsp: " ",
-  ensp: " ",
-  emsp: " ",
-  thinsp: " ",
-  ndash: "–",
-  mdash: "—",
-  hellip: "…",
-  lsquo: "‘",
-  rsquo: "’",
-  ldquo: "“",
-  rdquo: "”",
-  laquo: "«",
-  raquo: "»",
-  bull: "•",
-  middot: "·",
-  copy: "©",
-  reg: "®",
-  trade: "™",
-  deg: "°",
-  times: "×",
-  euro: "€",
-  pound: "£",
-};
-const ENTITY: Form = {
-  whole: /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/iy,
-  begun: /&(?:#(?:\d{0,7}|x[\da-f]{0,6})|[a-z]{0,6})$/iy,
+const CODE_TAG: Rule = {
+  whole: /^<(\/?)([a-z][\w-]*)[^<>`\n]*>/i,
+  begun: /^<\/?(?:[a-z][^<>`\n]*)?$/i,
+  read(scan, [whole, slash = "", name = ""]) {
+    scan.pass(1 + slash.length);
+    scan.speak(name.length);
+    const rest = whole.length - 1 - slash.length - name.length;
+    return scan.passMark(rest, "`");
+  },
 };
 
-function readEntity(scan: Scan): boolean | undefined {
-  const found = look(scan, ENTITY);
-  if (found === "more") {
-    const name = scan.text.slice(scan.at + 1);
-    const known = name.startsWith("#") ||
-      Object.keys(ENTITIES).some((key) => key.startsWith(name));
-    return known ? false : undefined;
-  }
-  if (!found) return undefined;
-  const [{ length }, decimal, hex, name = ""] = found;
-  const point = decimal ? Number(decimal) : parseInt(hex ?? "", 16);
-  const char = Number.isNaN(point)
-    ? ENTITIES[name]
-    : point > 0 && point <= 0x10ffff && (point & ~0x7ff) !== 0xd800
-    ? String.fromCodePoint(point)
-    : undefined;
-  if (char === undefined) return undefined;
-  pass(scan, length);
-  scan.before = char;
-  if (/\s/.test(char)) scan.spoken.space(" ");
-  else if (EMOJI.test(char)) scan.spoken.drop("word");
-  else if (!SELECTOR.test(char)) scan.spoken.say(char);
-  return true;
-}
-
-function readImage(scan: Scan): boolean | undefined {
-  const after = scan.text[scan.at + 1];
-  if (after === undefined) return false;
-  return after === "[" ? readBracket(scan, true) : undefined;
-}
-
-const HEADING_END: Form = {
-  whole: /#{1,64}[ \t]{0,32}(?=\r?\n)/y,
-  begun: /#{1,64}[ \t]{0,32}\r?$/y,
+const ESCAPE: Rule = {
+  whole: /^\\([^])/,
+  begun: /^\\$/,
+  // A path may hold them, as in "C:\_tmp".
+  when: ({ before }) => before !== ":",
+  read(scan, [, after = ""]) {
+    if (/[\r\n]/.test(after)) return scan.passMark(1, "\\");
+    const escapes = /[-.+#!]/.test(after)
+      ? !/\p{L}/u.test(scan.before)
+      : /[*_`{}[\]()~<>|&"'$]/.test(after);
+    if (!escapes) return undefined;
+    scan.at++;
+    return scan.speak(1);
+  },
 };
 
-function readHeadingEnd(scan: Scan): boolean | undefined {
-  if (scan.before !== " ") return undefined;
-  const found = look(scan, HEADING_END);
-  if (found === "more") return false;
-  return found && passMark(scan, found[0].length, " ");
+const ENTITIES = new Map(
+  `amp & lt < gt > quot " apos ' ndash – mdash — hellip … lsquo ‘ rsquo ’
+  ldquo “ rdquo ” laquo « raquo » bull • middot · copy © reg ® trade ™ deg °
+  times × euro € pound £`.matchAll(/(\S+) (\S)/g).map((
+    [, name = "", char = ""],
+  ) => [name, char]),
+);
+for (const space of ["nbsp", "ensp", "emsp", "thinsp"]) {
+  ENTITIES.set(space, " ");
 }
+
+const ENTITY: Rule = {
+  whole: /^&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/i,
+  begun: /^&(?:#(?:\d{0,7}|x[\da-f]{0,6})|[a-z]{0,6})$/i,
+  read(scan, [{ length }, decimal, hex = "", name]) {
+    const code = decimal ? Number(decimal) : parseInt(hex, 16);
+    const isCharacter = code > 0 && code <= 0x10ffff &&
+      (code < 0xd800 || code > 0xdfff);
+    const char = name
+      ? ENTITIES.get(name)
+      : isCharacter
+      ? String.fromCodePoint(code)
+      : undefined;
+    if (char === undefined) return undefined;
+    if (/\s/.test(char)) scan.output.space(" ");
+    else if (EMOJI.test(char)) scan.output.leaveOut("word");
+    else if (!SELECTOR.test(char)) scan.output.say(char);
+    return scan.passMark(length, char);
+  },
+};
+
+/** The hashes that close a heading. */
+const HEADING_END: Rule = {
+  whole: /^#+[ \t]*(?=\r?\n)/,
+  begun: /^#+[ \t]*\r?$/,
+  when: ({ heading, before }) => heading && before === " ",
+  read: (scan, [marks]) => scan.passMark(marks.length, " "),
+};
+
+const RULES = toRules({
+  "`": [TICKS],
+  "*_~": [EMPHASIS],
+  "\\": [ESCAPE],
+  "&": [ENTITY],
+  "<◁": ANGLES,
+  "[!": [BRACKET],
+  "【": [CITATION_MARK],
+  "|": [CELL_BAR],
+  "#": [HEADING_END],
+  "hfwHFW": [ADDRESS],
+});
+const IN_CODE = toRules({
+  "`": [TICKS],
+  "<": [CODE_TAG],
+  "hfwHFW": [ADDRESS],
+});

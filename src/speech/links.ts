@@ -1,141 +1,215 @@
 /**
- * Brackets: of a link its text is spoken, of an image its description; notes
- * and definitions are left out.
+ * Brackets and addresses. Of a link its text is spoken, of an image its
+ * description, of an address the name of the site, as one would say it. Notes
+ * and definitions are left out, and so are remarks that the model was shown.
  *
  * @module
  */
-import { toSiteName } from "./address.ts";
+import { UNSPACED } from "./output.ts";
 import {
-  beginLine,
+  beginningOf,
   type Form,
-  leaveOut,
-  look,
-  matchAt,
+  type Outcome,
+  type Rule,
   type Scan,
-  speakWords,
 } from "./scan.ts";
 
-/** How much is held for a link: its text, and where it leads. */
+/** How much is held for a link, in characters: its text, and where it leads. */
 const MOST_TEXT = 200;
 const MOST_TARGET = 1000;
 
 const TARGET = /^\s*(?:<[^<>]*>|\S*)(?:\s+["'(].*)?\s*$/;
-const DATA = /\(data:[\w/+.-]{1,80}[;,]/y;
+const DATA: Form = {
+  whole: /^\(data:[\w/+.-]+[;,]/,
+  begun: new RegExp(`^\\((?:${beginningOf("data:")}|data:[\\w/+.-]*)$`),
+};
 const CITATION = /^\d{1,3}(?:\s?[,–-]\s?\d{1,3})*$/;
 const DEFINITION: Form = {
-  whole: /:[ \t]{0,8}(?:https?:|www\.|mailto:|[/#<.])/iy,
-  begun: /:[ \t]{0,8}[a-z]{0,6}$/iy,
+  whole: /^:[ \t]*(?:https?:|www\.|mailto:|[/#<.])/i,
+  begun: /^:[ \t]*[a-z]{0,6}$/i,
 };
 const CITED = /[\p{L}\p{N}\p{M}.,;:!?)"'”’»。*_`]/u;
 const REASONING = /^(?:THINK|REASONING|THOUGHT)$/;
-const TOKEN =
+const TEMPLATE_MARK =
   /^\/?(?:INST|SYS|THINK|REASONING|THOUGHT|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS)$/;
+/** What the conversation's history and notes tell the model in brackets; it may imitate them. */
+const REMARK =
+  /^(?:interrupted(?: before anything was heard)?|It is now .*|Noted earlier in this call: .*|(?:caller|metadata\.[\w.-]+) is now .*|.*\bsaid while\b.*)$/i;
 const WORDY = /[\p{L}\p{N}]/u;
 
-/**
- * Reads what an opening bracket opens, or "![" does; `undefined` when it is a
- * bracket and no more.
- */
-export function readBracket(scan: Scan, image = false): boolean | undefined {
-  const from = scan.at + (image ? 1 : 0);
-  const end = findClosing(scan, from, "[]", MOST_TEXT);
-  if (end === "more") return false;
-  if (!end) return undefined;
-  const text = scan.text.slice(from + 1, end - 1);
-  const after = scan.text[end];
-  if (after === undefined) return false;
+/** A bracket, or a picture's. */
+export const BRACKET: Rule = {
+  whole: /^!?\[/,
+  begun: /^!$/,
+  read: readBracket,
+};
+
+function readBracket(scan: Scan, [{ length }]: RegExpExecArray): Outcome {
+  const isImage = length === 2;
+  const end = findClosing(scan, length - 1, "[]", MOST_TEXT);
+  if (typeof end !== "number") return end;
+  const text = scan.text.slice(scan.at + length, scan.at + end - 1);
+  const after = scan.char(end);
+  if (after === "") return "more";
 
   if (scan.lineStart && after === ":") {
-    if (text.startsWith("^")) return skipLine(scan);
-    const defined = look({ ...scan, at: end }, DEFINITION);
-    if (defined === "more") return false;
-    if (defined) return skipLine(scan);
+    if (text.startsWith("^")) return leaveOutLine(scan);
+    const defined = scan.look(DEFINITION, end);
+    if (defined === "more") return "more";
+    if (defined) return leaveOutLine(scan);
   }
-  if (text.startsWith("^") && !image) {
-    return leaveOut(scan, end - scan.at, "word");
+  if (!isImage && (text.startsWith("^") || REMARK.test(text))) {
+    return scan.leaveOut(end, "word");
   }
-  if (text === "TOOL_CALLS") return skipLine(scan);
-  if (TOKEN.test(text)) {
-    if (REASONING.test(text)) scan.skip = new RegExp(`\\[/${text}\\]`, "gi");
-    return leaveOut(scan, end - scan.at, "block");
+  if (text === "TOOL_CALLS") return leaveOutLine(scan);
+  if (REASONING.test(text)) {
+    return scan.leaveOutTo(end, new RegExp(`\\[/${text}\\]`, "gi"));
   }
+  if (TEMPLATE_MARK.test(text)) return scan.leaveOut(end, "block");
 
-  const note = CITATION.test(text) && CITED.test(scan.before) && !image;
+  const isNote = CITATION.test(text) && CITED.test(scan.before) && !isImage;
   if (after === "(") {
-    if (matchAt(scan, DATA, end)) {
-      speakWords(scan, text);
-      scan.skip = /\)|(?=\s)/g;
-      return leaveOut(scan, end - scan.at, "word");
+    const data = scan.look(DATA, end);
+    if (data === "more") return "more";
+    if (data) {
+      scan.speakWords(text);
+      return scan.leaveOutTo(end, /\)|(?=\s)/g, "word");
     }
-    const target = findClosing(scan, end, "()", MOST_TARGET);
-    if (target === "more") return false;
-    if (target && TARGET.test(scan.text.slice(end + 1, target - 1))) {
-      return note
-        ? leaveOut(scan, target - scan.at, "word")
-        : replace(scan, text, target);
+    const to = findClosing(scan, end, "()", MOST_TARGET);
+    if (to === "more") return "more";
+    if (
+      to && TARGET.test(scan.text.slice(scan.at + end + 1, scan.at + to - 1))
+    ) {
+      return isNote ? scan.leaveOut(to, "word") : replace(scan, text, to);
     }
   }
-  if (note) return leaveOut(scan, end - scan.at, "word");
+  if (isNote) return scan.leaveOut(end, "word");
   if (after === "[" && !WORDY.test(scan.before)) {
-    const label = findClosing(scan, end, "[]", MOST_TEXT);
-    if (label === "more") return false;
-    if (label) return replace(scan, text, label);
+    const to = findClosing(scan, end, "[]", MOST_TEXT);
+    if (to === "more") return "more";
+    if (to) return replace(scan, text, to);
   }
   return undefined;
 }
 
-/** Where the bracket at `from` is closed in its line: the place after. */
+/** Where the bracket so far on is closed in its line: how far the place after is. */
 function findClosing(
-  scan: Scan,
-  from: number,
+  { text, at, ended }: Scan,
+  offset: number,
   [opening, closing]: string | string[],
   most: number,
 ): number | "more" | undefined {
-  const { text, ended } = scan;
   let depth = 0;
-  for (let at = from; at - from < most; at++) {
-    const char = text[at];
+  for (let length = offset; length < offset + most; length++) {
+    const char = text[at + length];
     if (char === undefined) return ended ? undefined : "more";
     if (char === "\n") return undefined;
-    if (char === "\\" && text[at + 1] !== "\n") at++;
+    if (char === "\\" && text[at + length + 1] !== "\n") length++;
     else if (char === opening) depth++;
-    else if (char === closing && --depth === 0) return at + 1;
+    else if (char === closing && --depth === 0) return length + 1;
   }
   return undefined;
 }
 
 /** Puts the text of a link in its place, to be read like any other. */
-function replace(scan: Scan, text: string, end: number): true {
-  const name = toSiteName(text);
-  scan.emoji = "";
-  if (text.trim() === "") scan.spoken.drop("word");
-  beginLine(scan);
-  if (name !== undefined) {
-    scan.spoken.say(name);
-    scan.at = end;
-  } else {
-    scan.prose = Math.max(scan.prose - end + text.length, 0);
-    scan.text = text + scan.text.slice(end);
-    scan.at = 0;
-  }
-  return true;
+function replace(scan: Scan, text: string, length: number): true {
+  if (text.trim() === "") scan.output.leaveOut("word");
+  scan.beginLine();
+  const end = scan.at + length;
+  scan.jsonFrom = Math.max(scan.jsonFrom - end + text.length, 0);
+  scan.text = text + scan.text.slice(end);
+  scan.at = 0;
+  return scan.pass(0);
 }
 
 /** Leaves out the rest of the line, but not its end. */
-function skipLine(scan: Scan): true {
-  scan.spoken.drop("block");
-  scan.skip = /(?=\n)/g;
-  return true;
+function leaveOutLine(scan: Scan): true {
+  return scan.leaveOutTo(0, /(?=\n)/g);
 }
 
-const CITATION_MARK: Form = {
-  whole: /【\d{1,4}(?:[:†][^】\n]{0,100})?】/y,
-  begun: /【(?:\d{1,4}(?:[:†][^】\n]{0,100})?)?$/y,
+/** A mark such as a search tool leaves, "【4†source】". */
+export const CITATION_MARK: Rule = {
+  whole: /^【\d{1,4}(?:[:†][^】\n]*)?】/,
+  begun: /^【(?:\d{1,4}(?:[:†][^】\n]*)?)?$/,
+  read: (scan, [mark]) => scan.leaveOut(mark.length, "word"),
 };
 
-/** Reads a mark such as a search tool leaves, "【4†source】". */
-export function readCitationMark(scan: Scan): boolean | undefined {
-  const found = look(scan, CITATION_MARK);
-  if (found === "more") return false;
-  return found && leaveOut(scan, found[0].length, "word");
+const HOST = `(?:(?![${UNSPACED}])[\\p{L}\\p{M}\\p{N}._-])`;
+const SCHEMES = ["https://", "http://", "ftp://", "www."];
+/** What no address begins after. */
+const IN_ADDRESS = new RegExp(`(?![${UNSPACED}])[\\p{L}\\p{N}_@]`, "u");
+
+/** An address. */
+export const ADDRESS: Rule = {
+  whole: new RegExp(
+    `^(?:(?:https?|ftp)://|(?=www\\.))(${HOST}+)(?!${HOST})(?=[^])`,
+    "iu",
+  ),
+  begun: new RegExp(
+    `^(?:${
+      SCHEMES.map(beginningOf).join("|")
+    }|(?:(?:https?|ftp)://|www\\.)${HOST}*)$`,
+    "iu",
+  ),
+  when: ({ before }) => !IN_ADDRESS.test(before),
+  read(scan, [whole, given = ""]) {
+    const host = given.replace(/[._-]+$/, "");
+    if (!/[^.]/.test(host.replace(/^www(?:\.|$)/i, ""))) return undefined;
+    const isMail = scan.char(whole.length) === "@" && whole === given;
+    if (isMail) return undefined;
+    if (host === given) scan.reader = readRestOfAddress();
+    return speakSite(scan, host, whole.length - given.length + host.length);
+  },
+};
+
+function speakSite(
+  scan: Scan,
+  host: string,
+  length: number,
+  before = "/",
+): true {
+  scan.beginLine();
+  scan.output.say(host.replace(/^www\./i, ""));
+  return scan.passMark(length, before);
 }
+
+/** These end the sentence around an address rather than belong to it, unless more of it follows. */
+const TRAILING = /[.,;:!?'*_~)\]]/;
+const PART = `(?![${UNSPACED}])[\\p{L}\\p{M}\\p{N}/#[@$&+=%-]`;
+const PARTS = new RegExp(`(?:${PART})+`, "uy");
+const PUNCTUATION: Form = {
+  whole: new RegExp(`^${TRAILING.source}+(?:[(]|${PART})`, "u"),
+  begun: new RegExp(`^${TRAILING.source}+$`, "u"),
+};
+
+/** Leaves out the rest of an address. */
+function readRestOfAddress(): NonNullable<Scan["reader"]> {
+  let depth = 0;
+  return function (scan) {
+    const parts = scan.match(PARTS);
+    if (parts) return scan.pass(parts.length);
+    const char = scan.char();
+    if (char === "(") {
+      depth++;
+      return scan.pass(1);
+    }
+    if (char === ")" && depth > 0) {
+      depth--;
+      return scan.pass(1);
+    }
+    const goesOn = TRAILING.test(char) && scan.look(PUNCTUATION);
+    if (goesOn === "more") return "more";
+    if (goesOn) return scan.pass(1);
+    scan.reader = undefined;
+    return true;
+  };
+}
+
+/** An address in angle brackets. */
+export const AUTOLINK: Rule = {
+  whole:
+    /^<(?:(?:https?|ftp):\/\/([^\s<>/?#:@]+)[^\s<>]*|(?:mailto:)?([\w.+-]+@[\w.-]+))>/i,
+  begun: /^<[^\s<>]*$/,
+  read: (scan, [whole, host, mail = ""]) =>
+    speakSite(scan, host ?? mail, whole.length, ">"),
+};

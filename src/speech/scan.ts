@@ -1,234 +1,247 @@
 /**
  * How far the reading of an answer has come, and the one way in which it looks
- * ahead: a form is whole, or may become whole when more text comes, or neither.
- * What is decided thus never depends on where the text was cut.
+ * ahead: a form is there, or may be there once more text has come, or is not.
+ * So what is spoken never depends on where the text was cut.
  *
  * @module
  */
-import { createSpoken, type Gone, type Spoken } from "./spoken.ts";
-
-/** A block of code that is being left out. */
-export interface Fence {
-  /** The marks that opened it. */
-  marks: string;
-  /** Whether it still has to be told from a tool call, by its first characters. */
-  doubtful: boolean;
-  /** What it holds, where that is in doubt. */
-  held: string;
-  /** Whether the part of its current line before `at` was left out. */
-  inLine: boolean;
-}
-
-/** Where the reading stands. */
-export interface Scan {
-  /** Text not yet read, from `at` on. */
-  text: string;
-  /** The place in it. */
-  at: number;
-  /** No more text comes; the last line has got its line break. */
-  ended: boolean;
-  /** Where the words go. */
-  spoken: Spoken;
-  /** The character before `at`, as a neighbour of marks. */
-  before: string;
-
-  /** Only white space and markers of blocks were read in this line. */
-  lineStart: boolean;
-  /** How far the line is indented. */
-  indent: number;
-  /** A list marker is all that was read in this line. */
-  marker: boolean;
-  /** The line is a heading. */
-  heading: boolean;
-  /** A list item is open. */
-  item: boolean;
-  /** The line is a row of a table. */
-  row: boolean;
-  /** The table that is being read has bars at the start of its lines, or not. */
-  table: "" | "barred" | "bare";
-  /** The bars in this line are no table's. */
-  plainBars: boolean;
-  /** The highest number of a list item. */
-  highest: number;
-
-  /** Marks of emphasis that are open. */
-  open: Record<"*" | "_" | "~", number>;
-  /** How many ticks close the code that is being read. */
-  ticks: number;
-  /** An emoji was just taken out, and whether the next sign is joined to it. */
-  emoji: "" | "whole" | "joined";
-  /** Brackets open in the address whose rest is being left out. */
-  address: number | undefined;
-
-  /** Everything up to here is left out. */
-  skip: RegExp | undefined;
-  /** The block of code that is being left out. */
-  fence: Fence | undefined;
-  /** The answer, or a part of it, is itself in a block of code. */
-  wrapped: boolean;
-  /** JSON at `at`: how far it was read, and what is open there. */
-  json: { length: number; depth: number; quote: string } | undefined;
-  /** Up to here no JSON need be looked for. */
-  prose: number;
-  /** What stands for a block of code. */
-  codeMessage: string;
-}
-
-/** Starts reading. */
-export function createScan(codeMessage: string): Scan {
-  return {
-    text: "",
-    at: 0,
-    ended: false,
-    spoken: createSpoken(),
-    before: "",
-    lineStart: true,
-    indent: 0,
-    marker: false,
-    heading: false,
-    item: false,
-    row: false,
-    table: "",
-    plainBars: false,
-    highest: 0,
-    open: { "*": 0, "_": 0, "~": 0 },
-    ticks: 0,
-    emoji: "",
-    address: undefined,
-    skip: undefined,
-    fence: undefined,
-    wrapped: false,
-    json: undefined,
-    prose: 0,
-    codeMessage,
-  };
-}
+import { lastCharacter, type LeftOut, Output } from "./output.ts";
 
 /**
- * What may come, as sticky expressions. Both are bounded, so that little is
- * held back and looking again is cheap.
+ * What came of an attempt to read: `true` when something was read, `"more"`
+ * when more text is needed to tell, `undefined` when it is something else.
  */
+export type Outcome = true | "more" | undefined;
+
+/** What may stand in the text, as expressions that begin with `^`. */
 export interface Form {
-  /** All of it. */
+  /** All of it, told from anything longer by what follows. */
   whole: RegExp;
-  /** A beginning of it, and then the end of the text. */
+  /** Matches every beginning of it up to the end of the text. */
   begun: RegExp;
 }
 
-/** Looks for a form at `at`. */
-export function look(
-  scan: Scan,
-  { whole, begun }: Form,
-): RegExpExecArray | "more" | undefined {
-  return matchAt(scan, whole) ??
-    (!scan.ended && matchAt(scan, begun) ? "more" : undefined);
+/** A form, and what becomes of it. */
+export interface Rule extends Form {
+  /** Whether it may stand here. Default: always. */
+  when?(scan: Scan): boolean;
+  /** Reads it. Default: it is left out. */
+  read?(scan: Scan, found: RegExpExecArray): Outcome;
 }
 
-/** Matches a sticky expression at `at`, or elsewhere. */
-export function matchAt(
-  scan: Scan,
-  expression: RegExp,
-  at: number = scan.at,
-): RegExpExecArray | undefined {
-  expression.lastIndex = at;
-  return expression.exec(scan.text) ?? undefined;
+/** Rules by the character that they begin with. */
+export type Rules = ReadonlyMap<string, readonly Rule[]>;
+
+/** Makes such a map, of which each key holds any number of characters. */
+export function toRules(rules: Record<string, readonly Rule[]>): Rules {
+  return new Map(
+    Object.entries(rules).flatMap(([characters, list]) =>
+      [...characters].map((character) => [character, list])
+    ),
+  );
 }
 
-/** The character at `at`, both halves of it; "" at the end of the text. */
-export function charAt(scan: Scan, at: number = scan.at): string {
-  const point = scan.text.codePointAt(at);
-  return point === undefined ? "" : String.fromCodePoint(point);
-}
+/** So much text is held back, at most, until it is told what it is. */
+const MOST_HELD = 1000;
 
-/** Takes out what comes next. */
-export function leaveOut(
-  scan: Scan,
-  length: number,
-  gone: Gone = "mark",
-): true {
-  scan.spoken.drop(gone);
-  pass(scan, length);
-  return true;
-}
+/** Where the reading stands. */
+export class Scan {
+  /** Text not yet read, from `at` on. */
+  text = "";
+  at = 0;
+  /** No more text comes. The last line has got its line break. */
+  ended = false;
+  readonly output = new Output();
+  /** The character before `at`, as a neighbour of marks. */
+  before = "";
+  /** Reads on instead of the rules, until it sets itself to `undefined`. */
+  reader: ((scan: Scan) => Outcome) | undefined;
 
-/** Takes out a mark that leaves the words around it as they are. */
-export function passMark(scan: Scan, length: number, mark: string): true {
-  pass(scan, length);
-  scan.before = mark;
-  return true;
-}
+  /** Only white space and markers of blocks were read in this line. */
+  lineStart = true;
+  indent = 0;
+  /** A list marker is all that was read in this line. */
+  marker = false;
+  /** The line is a heading. */
+  heading = false;
+  /** A list item is open. */
+  item = false;
+  /** The line is a row of a table. */
+  row = false;
+  /** The table that is being read has bars at the start of its lines, or not. */
+  table: "" | "barred" | "bare" = "";
+  /** The bars in this line are no table's. */
+  plainBars = false;
+  /** The highest number of a list item. */
+  highest = 0;
 
-/** Moves on over something that leaves no trace. */
-export function pass(scan: Scan, length: number): void {
-  scan.at += length;
-  scan.emoji = "";
-}
+  /** How many marks of emphasis are open. */
+  open = { "*": 0, "_": 0, "~": 0 };
+  /** How many backticks close the code that is being read. */
+  ticks = 0;
+  /** An emoji was just left out, and whether the next sign is joined to it. */
+  emoji: "" | "whole" | "joined" = "";
 
-/** Speaks what comes next, as it is. */
-export function speak(scan: Scan, length: number): void {
-  const text = scan.text.slice(scan.at, scan.at + length);
-  beginLine(scan);
-  scan.spoken.say(text);
-  scan.before = text.codePointAt(text.length - 2)! > 0xffff
-    ? text.slice(-2)
-    : text.slice(-1);
-  pass(scan, length);
-}
+  /** The marks that close the block of code that is being left out. */
+  fence = "";
+  /** The answer, or a part of it, is itself in a block of code. */
+  wrapped = false;
+  /** Up to here there is no JSON to be looked for. */
+  jsonFrom = 0;
 
-/** Speaks words that are not in the text, or were taken from it. */
-export function speakWords(scan: Scan, words: string): void {
-  beginLine(scan);
-  for (const piece of words.split(/(\s+)/)) {
-    if (/^\s/.test(piece)) scan.spoken.space(piece);
-    else if (piece !== "") scan.spoken.say(piece);
+  /** @param codeMessage said in place of a block of code */
+  constructor(readonly codeMessage: string) {}
+
+  /** Looks for a form, `offset` characters on. */
+  look(
+    { whole, begun }: Form,
+    offset = 0,
+  ): RegExpExecArray | "more" | undefined {
+    const from = this.at + offset;
+    const ahead = this.text.slice(from, from + MOST_HELD);
+    const found = whole.exec(ahead);
+    if (found) return found;
+    const isWhole = this.ended || ahead.length === MOST_HELD;
+    return !isWhole && begun.test(ahead) ? "more" : undefined;
+  }
+
+  /** Reads by the first rule that applies. */
+  apply(rules: Rules, character: string): Outcome {
+    for (const rule of rules.get(character) ?? []) {
+      if (rule.when?.(this) === false) continue;
+      const found = this.look(rule);
+      if (found === "more") return "more";
+      const outcome = found &&
+        (rule.read ? rule.read(this, found) : this.leaveOut(found[0].length));
+      if (outcome) return outcome;
+    }
+    return undefined;
+  }
+
+  /** Matches a sticky expression at `at`. */
+  match(expression: RegExp): string | undefined {
+    expression.lastIndex = this.at;
+    return expression.exec(this.text)?.[0];
+  }
+
+  /** The whole character so far on; "" at the end of the text. */
+  char(offset = 0): string {
+    const code = this.text.codePointAt(this.at + offset);
+    return code === undefined ? "" : String.fromCodePoint(code);
+  }
+
+  /** Moves on over something that leaves no trace. */
+  pass(length: number): true {
+    this.at += length;
+    this.emoji = "";
+    return true;
+  }
+
+  /** Moves on over a mark that leaves the words around it as they are. */
+  passMark(length: number, before: string): true {
+    this.before = before;
+    return this.pass(length);
+  }
+
+  /** Leaves out what comes next. */
+  leaveOut(length: number, what: LeftOut = "mark"): true {
+    this.output.leaveOut(what);
+    return this.pass(length);
+  }
+
+  /** Leaves out what comes next and all that follows up to an end, however far. */
+  leaveOutTo(length: number, end: RegExp, what: LeftOut = "block"): true {
+    this.reader = () => {
+      end.lastIndex = this.at;
+      const found = end.exec(this.text);
+      if (found) {
+        this.at = found.index + found[0].length;
+        this.reader = undefined;
+        return true;
+      }
+      const kept = this.ended ? 0 : LONGEST_END;
+      this.at = Math.max(this.at, this.text.length - kept);
+      return this.ended || "more";
+    };
+    return this.leaveOut(length, what);
+  }
+
+  /** Speaks what comes next, as it is. */
+  speak(length: number): true {
+    const text = this.text.slice(this.at, this.at + length);
+    this.beginLine();
+    this.output.say(text);
+    return this.passMark(length, lastCharacter(text));
+  }
+
+  /** Speaks words that are not in the text, or were taken from it, and moves on. */
+  speakWords(words: string, length = 0): true {
+    this.beginLine();
+    for (const piece of words.split(/(\s+)/)) {
+      if (/^\s/.test(piece)) this.output.space(piece);
+      else if (piece !== "") this.output.say(piece);
+    }
+    return this.pass(length);
+  }
+
+  /** Closes whatever block was open, for another begins. */
+  beginBlock(): void {
+    this.#endSentence();
+    this.open = { "*": 0, "_": 0, "~": 0 };
+    this.item = this.row = false;
+    this.table = "";
+  }
+
+  /** The first words of a line decide what becomes of the block before. */
+  beginLine(): void {
+    if (!this.lineStart) return;
+    this.lineStart = false;
+    if (this.table === "bare") {
+      this.beginRow();
+    } else if (this.table === "barred") {
+      this.beginBlock();
+    } else if (this.item && !this.marker) {
+      // Indented, it goes on with the item; otherwise it is a new paragraph.
+      if (this.indent === 0) this.beginBlock();
+      else this.output.leaveOut("mark");
+    }
+    this.marker = false;
+  }
+
+  /** A row of the table begins. */
+  beginRow(): void {
+    this.#endSentence();
+    this.lineStart = false;
+    this.row = true;
+  }
+
+  /** Passes a line break. */
+  endLine(): true {
+    if (this.heading || this.row) this.output.endSentence();
+    this.heading =
+      this.row =
+      this.plainBars =
+      this.marker =
+        false;
+    this.ticks = this.indent = 0;
+    this.lineStart = true;
+    this.output.space("\n");
+    return this.passMark(1, "\n");
+  }
+
+  #endSentence(): void {
+    this.output.endSentence();
+    this.output.leaveOut("mark");
   }
 }
 
-/** Closes whatever block was open, for another begins. */
-export function beginBlock(scan: Scan): void {
-  scan.spoken.stop();
-  scan.spoken.drop("mark");
-  scan.open = { "*": 0, "_": 0, "~": 0 };
-  scan.item = scan.row = false;
-  scan.table = "";
-}
+/** No end that {@linkcode Scan.leaveOutTo} is given is longer. */
+const LONGEST_END = 64;
 
-/** The first words of a line decide what becomes of the block before. */
-export function beginLine(scan: Scan): void {
-  if (!scan.lineStart) return;
-  scan.lineStart = false;
-  if (scan.table === "bare") {
-    beginRow(scan);
-  } else if (scan.table === "barred") {
-    beginBlock(scan);
-  } else if (scan.item && !scan.marker) {
-    // Indented, it goes on with the item; otherwise it is a new paragraph.
-    if (scan.indent === 0) beginBlock(scan);
-    else scan.spoken.drop("mark");
-  }
-  scan.marker = false;
-}
-
-/** A row of the table begins. */
-export function beginRow(scan: Scan): void {
-  scan.spoken.stop();
-  scan.spoken.drop("mark");
-  scan.lineStart = false;
-  scan.row = true;
-}
-
-/** Passes a line break. */
-export function endLine(scan: Scan): void {
-  if (scan.heading || scan.row) scan.spoken.stop();
-  scan.heading =
-    scan.row =
-    scan.plainBars =
-    scan.marker =
-      false;
-  scan.ticks = scan.indent = 0;
-  scan.lineStart = true;
-  scan.emoji = "";
-  scan.before = "\n";
-  scan.spoken.space("\n");
-  scan.at++;
+/** An expression for any beginning of these letters, none included. */
+export function beginningOf(letters: string): string {
+  return [...letters].reduceRight(
+    (rest, letter) => `(?:[${letter}]${rest})?`,
+    "",
+  );
 }
