@@ -11,9 +11,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
 import type { Handler, Sender } from "./router.ts";
-import type { Header } from "../web/header.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
-import { createPage } from "../web/page.ts";
 
 /** What decides who may enter. */
 export interface GuardParts {
@@ -21,8 +19,8 @@ export interface GuardParts {
   token: string;
   /** Whether the owner set a webhook secret: then this machine needs the token, too. */
   hasSecret: boolean;
-  /** What the page for those outside begins with. */
-  header: Header;
+  /** Answers a browser that may not enter, with a page that says how to. */
+  locked: Handler;
 }
 
 /** Stands before the pages. */
@@ -44,12 +42,7 @@ export function makeToken(): string {
 }
 
 /** Makes the one guard of all pages. */
-export function createGuard(parts: GuardParts): Guard {
-  const { token, hasSecret, header } = parts;
-  const locked = createPage(new URL("../web/locked.html", import.meta.url), {
-    status: 403,
-    header,
-  });
+export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
   const pass = digest(`cookie ${token}`).toString("hex");
 
@@ -60,17 +53,16 @@ export function createGuard(parts: GuardParts): Guard {
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return async (request, sender) => {
-      const url = new URL(request.url);
-      const given = url.searchParams.get("token");
+      const given = new URL(request.url).searchParams.get("token");
       const isRight = given !== null && isSame(given, token);
-      if (isRight || mayEnter(request, sender)) {
-        if (given === null) return await handler(request, sender);
-        return toClean(request, isRight ? pass : undefined);
+      if (isRight) return withoutToken(request, pass);
+      if (mayEnter(request, sender)) {
+        return given === null
+          ? await handler(request, sender)
+          : withoutToken(request);
       }
-      const { headers } = request;
-      if (headers.get("accept")?.includes("text/html")) {
-        return await locked(request, sender);
-      }
+      const isBrowser = request.headers.get("accept")?.includes("text/html");
+      if (isBrowser) return await locked(request, sender);
       return await (given === null ? otherwise : refuse)(request, sender);
     };
   }
@@ -79,14 +71,9 @@ export function createGuard(parts: GuardParts): Guard {
     return (request, sender) => {
       if (!mayEnter(request, sender)) refuse();
       const isRead = ["GET", "HEAD"].includes(request.method);
-      if (!isRead && isCrossSite(request)) {
-        throw new HttpError(
-          403,
-          "cross_site",
-          "A page of another site can't do this",
-        );
-      }
-      return handler(request, sender);
+      if (isRead || !isCrossSite(request)) return handler(request, sender);
+      const message = "A page of another site can't do this";
+      throw new HttpError(403, "cross_site", message);
     };
   }
   return { page, part };
@@ -117,8 +104,13 @@ const LOOPBACK_HOST =
 
 const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
 
-/** Sends a browser to the address without the token, which neither its history nor a screenshot should hold. */
-function toClean(request: Request, pass?: string): Response {
+/**
+ * Sends a browser to the address without the token, which neither its history
+ * nor a screenshot should hold.
+ *
+ * @param pass set as a cookie
+ */
+function withoutToken(request: Request, pass?: string): Response {
   const url = new URL(request.url);
   url.searchParams.delete("token");
   const headers = new Headers({

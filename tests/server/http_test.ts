@@ -134,7 +134,8 @@ Deno.test("readBody() takes nothing of a body that says it is too large", async 
   assertEquals(taken.bytes, 0);
 });
 
-for (const length of [undefined, "2", "-1", "many"]) {
+// A server lets no more through than a length that is a number.
+for (const length of [undefined, "-1", "many"]) {
   Deno.test(`readBody() breaks off an endless body of content-length: ${length}`, async () => {
     const size = 64 * 1024;
     const { body, taken } = chunked(endless(size));
