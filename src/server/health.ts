@@ -82,6 +82,8 @@ async function withTimeout(
 ): Promise<void> {
   const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
   const late = Promise.withResolvers<never>();
-  signal.addEventListener("abort", () => late.reject(signal.reason));
+  const onAbort = () => late.reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
   await Promise.race([Promise.try(check, signal), late.promise]);
 }
