@@ -54,7 +54,8 @@ export function createReady(parts: HealthParts): Handler {
     const failing = Object.entries({ provider, store }).map(
       async ([name, part]) => {
         try {
-          await withTimeout((signal) => part.check(signal));
+          const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+          await Promise.race([part.check(signal), untilAborted(signal)]);
           return [];
         } catch (error) {
           log.warn("ready.failed", { part: name, error });
@@ -77,13 +78,9 @@ export function createReady(parts: HealthParts): Handler {
 }
 
 /** Rejects when the time is up, for parts that don't watch it themselves. */
-async function withTimeout(
-  check: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-  const late = Promise.withResolvers<never>();
-  const onAbort = () => late.reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort);
-  await Promise.race([Promise.try(check, signal), late.promise]);
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 }
