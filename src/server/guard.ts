@@ -10,8 +10,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
-import type { Handler, Sender } from "./router.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
+import type { Handler, Sender } from "./router.ts";
 
 /** What decides who may enter. */
 export interface GuardParts {
@@ -52,18 +52,19 @@ export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
-    return async (request, sender) => {
+    return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      const isRight = given !== null && isSame(given, token);
-      if (isRight) return withoutToken(request, pass);
+      if (given !== null && isSame(given, token)) {
+        return withoutToken(request, pass);
+      }
       if (mayEnter(request, sender)) {
         return given === null
-          ? await handler(request, sender)
+          ? handler(request, sender)
           : withoutToken(request);
       }
       const isBrowser = request.headers.get("accept")?.includes("text/html");
-      if (isBrowser) return await locked(request, sender);
-      return await (given === null ? otherwise : refuse)(request, sender);
+      if (isBrowser) return locked(request, sender);
+      return given === null ? otherwise(request, sender) : refuse();
     };
   }
 
@@ -80,12 +81,9 @@ export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
 }
 
 function refuse(): never {
-  throw new HttpError(
-    403,
-    "token_required",
-    "Open the address that Parley printed when it started: it ends in a token, " +
-      "which is a new one at each start",
-  );
+  const message = "Open the address that Parley printed when it started: it " +
+    "ends in a token, which is a new one at each start";
+  throw new HttpError(403, "token_required", message);
 }
 
 /** Whether a request comes from this machine, and not through a proxy or a tunnel on it. */
@@ -97,11 +95,9 @@ function isLocal({ headers }: Request, sender?: Sender): boolean {
 }
 
 const LOOPBACK_ADDRESS = /^(127\.|::1$|::ffff:127\.)/i;
-
 /** No other name: whoever owns one can point it here (DNS rebinding). */
 const LOOPBACK_HOST =
   /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
-
 const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
 
 /**
@@ -121,11 +117,10 @@ function withoutToken(request: Request, pass?: string): Response {
   });
   if (pass !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
-    const isHttps = url.protocol === "https:" || /^https\b/i.test(forwarded);
     setCookie(headers, {
-      name: cookieName(request),
+      name: cookieName(url),
       value: pass,
-      secure: isHttps,
+      secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
       // Not "Strict": that would send the cookie neither after a click on the
       // address in a log on another site's page, nor when that is reloaded.
@@ -137,8 +132,8 @@ function withoutToken(request: Request, pass?: string): Response {
 }
 
 /** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
-function cookieName(request: Request): string {
-  return `parley_${new URL(request.url).port || "web"}`;
+function cookieName({ port }: URL): string {
+  return `parley_${port || "web"}`;
 }
 
 /**
@@ -147,11 +142,10 @@ function cookieName(request: Request): string {
  * `@std/http/cookie` keeps but the last one of a name.
  */
 function holdsCookie(request: Request, pass: string): boolean {
-  const name = `${cookieName(request)}=`;
+  const name = `${cookieName(new URL(request.url))}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
-    .some((pair) =>
-      pair.startsWith(name) && isSame(pair.slice(name.length), pass)
-    );
+    .filter((pair) => pair.startsWith(name))
+    .some((pair) => isSame(pair.slice(name.length), pass));
 }
 
 /** Compares digests, so that the time taken tells neither length nor letters. */

@@ -27,12 +27,6 @@ export interface ListenOptions {
   log: Log;
 }
 
-/** A server that can be ended. */
-export interface Listening {
-  /** Accepts nobody any more; resolves when all that was asked is answered. */
-  shutdown(): Promise<void>;
-}
-
 /** How many descriptors are kept for the calls under way. */
 const RESERVE = 32;
 
@@ -54,9 +48,11 @@ const FIX = "more are connected than the limit of open files allows: raise " +
 /**
  * Listens until it is shut down.
  *
+ * @returns a function that shuts it down: nobody is accepted any more. Resolves
+ * when all that was asked is answered
  * @throws {Error} when the address can't be listened on
  */
-export function listen(options: ListenOptions): Listening {
+export function listen(options: ListenOptions): () => Promise<void> {
   const { hostname, log } = options;
   const reserve = createReserve();
   try {
@@ -64,31 +60,40 @@ export function listen(options: ListenOptions): Listening {
   } catch {
     // With a limit this low, listening matters more.
   }
-  let server = serve(options, failed);
-  const { port } = server.addr;
-  /** Resolves for each server before this one when its last answer has left. */
-  const ended: Promise<void>[] = [];
+  let server: Deno.HttpServer;
   let isAccepting = true;
   let isShutDown = false;
   let loggedAt = -Infinity;
+  /** Resolves for each failed server when its last answer has left. */
+  const ended: Promise<void>[] = [];
+  const { port } = serve(options.port, options.onListen);
   const isSilent = Deno.version.deno.startsWith("2.5.") && !options.isDeploy;
   const timer = isSilent ? setInterval(watch, WATCH_MS) : undefined;
 
-  function failed(which: Server, error: unknown, hasWebSockets: boolean): void {
-    // What it was asked is still answered; idle connections are closed. So
-    // are WebSockets since Deno 2.9, and a call may go over one.
-    if (!hasWebSockets) {
-      const shutDown = which.shutdown().catch(() => {
-        // It has ended already.
-      });
-      ended.push(shutDown);
-    }
-    if (which === server) pause(error);
+  function serve(
+    port: number,
+    onListen: ListenOptions["onListen"],
+  ): Deno.NetAddr {
+    let hasWebSockets = false;
+    const where = { port, hostname, onListen };
+    const served = Deno.serve(where, async (request, info) => {
+      const response = await options.handler(request, info);
+      hasWebSockets ||= response.status === 101;
+      return response;
+    });
+    served.finished.catch((error) => {
+      // What it was asked is still answered; idle connections are closed. So
+      // are WebSockets since Deno 2.9, and a call may go over one. Where the
+      // server has ended already, there is nothing to wait for.
+      if (!hasWebSockets) ended.push(served.shutdown().catch(() => {}));
+      if (served === server) pause(error);
+    });
+    server = served;
+    return served.addr;
   }
 
   // Deno 2.5 rejects only once the last connection has ended. Before that, the
-  // address tells: nobody listens there when it can be had. For a moment, calls
-  // under way may find no descriptor.
+  // address tells: nobody listens there when it can be had.
   function watch(): void {
     if (!isAccepting) return;
     try {
@@ -115,7 +120,7 @@ export function listen(options: ListenOptions): Listening {
     if (isShutDown) return;
     try {
       reserve.fill();
-      server = serve({ ...options, port, onListen: () => {} }, failed);
+      serve(port, () => {});
     } catch (error) {
       // In use it is by the server that we have, if that has not failed yet.
       if (!(error instanceof Deno.errors.AddrInUse)) {
@@ -128,35 +133,13 @@ export function listen(options: ListenOptions): Listening {
     if (isLogged) log.info("server.accepting", { hostname, port });
   }
 
-  return {
-    async shutdown() {
-      isShutDown = true;
-      clearInterval(timer);
-      reserve.release();
-      if (isAccepting) ended.push(server.shutdown());
-      await Promise.all(ended);
-    },
+  return async function shutdown() {
+    isShutDown = true;
+    clearInterval(timer);
+    reserve.release();
+    if (isAccepting) ended.push(server.shutdown());
+    await Promise.all(ended);
   };
-}
-
-type Server = Deno.HttpServer<Deno.NetAddr>;
-
-/** @param failed told when it accepts no connections any more, and whether it has WebSockets */
-function serve(
-  { port, hostname, onListen, handler }: ListenOptions,
-  failed: (which: Server, error: unknown, hasWebSockets: boolean) => void,
-): Server {
-  let hasWebSockets = false;
-  const server = Deno.serve(
-    { port, hostname, onListen },
-    async (request, info) => {
-      const response = await handler(request, info);
-      hasWebSockets ||= response.status === 101;
-      return response;
-    },
-  );
-  server.finished.catch((error) => failed(server, error, hasWebSockets));
-  return server;
 }
 
 /** Whether this process, or the machine, can't open another file. */

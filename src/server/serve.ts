@@ -6,7 +6,7 @@
  */
 import type { Handler } from "./router.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
-import { listen, type Listening, type ListenOptions } from "./listen.ts";
+import { listen, type ListenOptions } from "./listen.ts";
 import type { Log } from "./log.ts";
 
 /** What is served, and who must be told when it ends. */
@@ -51,7 +51,7 @@ export async function serve(
   onListen: (url: string) => void,
 ): Promise<void> {
   const { activeTurns, log } = parts;
-  const server = start(parts, onListen);
+  const shutdown = start(parts, onListen);
   const stop = Promise.withResolvers<Deno.Signal>();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
@@ -66,7 +66,7 @@ export async function serve(
     Math.max(startedAt + UNTIL_MS[step] - performance.now(), 0);
   while (activeTurns.size > 0 && left("drain") > 0) await delay(20);
   await Promise.race([activeTurns.endAll(), delay(left("clear"))]);
-  await Promise.race([server.shutdown(), delay(left("close"))]);
+  await Promise.race([shutdown(), delay(left("close"))]);
   // Deno 2.5 says so a little before the last bytes have left.
   await delay(FLUSH_MS);
   await Promise.race([parts.onStop(), delay(left("stop"))]);
@@ -76,7 +76,7 @@ export async function serve(
 function start(
   { config, app, log }: ServeParts,
   onListen: (url: string) => void,
-): Listening {
+): () => Promise<void> {
   const { port, hostname, isDeploy } = config;
   try {
     return listen({
