@@ -19,10 +19,8 @@ const MOST_TEXT = 200;
 const MOST_TARGET = 1000;
 
 const TARGET = /^\s*(?:<[^<>]*>|\S*)(?:\s+["'(].*)?\s*$/;
-const DATA: Form = {
-  whole: /^\(data:[\w/+.-]+[;,]/,
-  begun: new RegExp(`^\\((?:${beginningOf("data:")}|data:[\\w/+.-]*)$`),
-};
+/** The target of a picture that is itself in the text: no end is in sight. */
+const ENDLESS = /^\(\S{999}/;
 const CITATION = /^\d{1,3}(?:\s?[,–-]\s?\d{1,3})*$/;
 const DEFINITION: Form = {
   whole: /^:[ \t]*(?:https?:|www\.|mailto:|[/#<.])/i,
@@ -69,18 +67,16 @@ function readBracket(scan: Scan, [{ length }]: RegExpExecArray): Outcome {
 
   const isNote = CITATION.test(text) && CITED.test(scan.before) && !isImage;
   if (after === "(") {
-    const data = scan.look(DATA, end);
-    if (data === "more") return "more";
-    if (data) {
-      scan.speakWords(text);
-      return scan.leaveOutTo(end, /\)|(?=\s)/g, "word");
-    }
     const to = findClosing(scan, end, "()", MOST_TARGET);
     if (to === "more") return "more";
     if (
       to && TARGET.test(scan.text.slice(scan.at + end + 1, scan.at + to - 1))
     ) {
       return isNote ? scan.leaveOut(to, "word") : replace(scan, text, to);
+    }
+    if (ENDLESS.test(scan.text.slice(scan.at + end, scan.at + end + 1000))) {
+      scan.speakWords(text);
+      return scan.leaveOutTo(end, /\)|(?=\s)/g, "word");
     }
   }
   if (isNote) return scan.leaveOut(end, "word");
@@ -157,7 +153,7 @@ export const ADDRESS: Rule = {
     if (!/[^.]/.test(host.replace(/^www(?:\.|$)/i, ""))) return undefined;
     const isMail = scan.char(whole.length) === "@" && whole === given;
     if (isMail) return undefined;
-    if (host === given) scan.reader = readRestOfAddress();
+    if (host === given) scan.reader = readAddress;
     return speakSite(scan, host, whole.length - given.length + host.length);
   },
 };
@@ -173,36 +169,29 @@ function speakSite(
   return scan.passMark(length, before);
 }
 
-/** These end the sentence around an address rather than belong to it, unless more of it follows. */
-const TRAILING = /[.,;:!?'*_~)\]]/;
 const PART = `(?![${UNSPACED}])[\\p{L}\\p{M}\\p{N}/#[@$&+=%-]`;
 const PARTS = new RegExp(`(?:${PART})+`, "uy");
+/**
+ * Brackets are part of an address. Other punctuation ends the sentence around
+ * it, unless more of the address follows.
+ */
 const PUNCTUATION: Form = {
-  whole: new RegExp(`^${TRAILING.source}+(?:[(]|${PART})`, "u"),
-  begun: new RegExp(`^${TRAILING.source}+$`, "u"),
+  whole: new RegExp(
+    `^(?:[(][^()\\s]*[)]|[.,;:!?'*_~)\\]]+(?=[(]|${PART}))`,
+    "u",
+  ),
+  begun: /^(?:[(][^()\s]*|[.,;:!?'*_~)\]]+)$/,
 };
 
 /** Leaves out the rest of an address. */
-function readRestOfAddress(): NonNullable<Scan["reader"]> {
-  let depth = 0;
-  return function (scan) {
-    const parts = scan.match(PARTS);
-    if (parts) return scan.pass(parts.length);
-    const char = scan.char();
-    if (char === "(") {
-      depth++;
-      return scan.pass(1);
-    }
-    if (char === ")" && depth > 0) {
-      depth--;
-      return scan.pass(1);
-    }
-    const goesOn = TRAILING.test(char) && scan.look(PUNCTUATION);
-    if (goesOn === "more") return "more";
-    if (goesOn) return scan.pass(1);
-    scan.reader = undefined;
-    return true;
-  };
+function readAddress(scan: Scan): Outcome {
+  const parts = scan.match(PARTS);
+  if (parts) return scan.pass(parts.length);
+  const found = scan.look(PUNCTUATION);
+  if (found === "more") return "more";
+  if (found) return scan.pass(found[0].length);
+  scan.reader = undefined;
+  return true;
 }
 
 /** An address in angle brackets. */
