@@ -11,9 +11,9 @@
  * @module
  */
 import { CODE_MESSAGE } from "../agent/prompt.ts";
-import { readLineStart } from "./blocks.ts";
-import { readInline } from "./inline.ts";
-import { type Outcome, Scan } from "./scan.ts";
+import { readLineStart } from "./_blocks.ts";
+import { readInline } from "./_inline.ts";
+import { type Outcome, Scan } from "./_scan.ts";
 
 /** What an owner may change about it. */
 export interface SpeechOptions {

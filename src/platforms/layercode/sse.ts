@@ -23,7 +23,7 @@ export type TurnEvent =
   & { [K in keyof TurnDetails as SnakeCase<K>]?: TurnDetails[K] };
 
 /** `firstWordsMs` becomes `first_words_ms`. */
-type SnakeCase<Name extends string> = Name extends
+export type SnakeCase<Name extends string> = Name extends
   `${infer Letter}${infer Rest}`
   ? Letter extends Lowercase<Letter> ? `${Letter}${SnakeCase<Rest>}`
   : `_${Lowercase<Letter>}${SnakeCase<Rest>}`

@@ -5,18 +5,18 @@
  *
  * @module
  */
-import { CELL_BAR } from "./blocks.ts";
-import { EMPHASIS, SPACED } from "./emphasis.ts";
-import { ANGLES } from "./hidden.ts";
-import { ADDRESS, BRACKET, CITATION_MARK } from "./links.ts";
-import { UNSPACED } from "./output.ts";
+import { CELL_BAR } from "./_blocks.ts";
+import { EMPHASIS, SPACED } from "./_emphasis.ts";
+import { ANGLES } from "./_hidden.ts";
+import { ADDRESS, BRACKET, CITATION_MARK } from "./_links.ts";
+import { UNSPACED } from "./_output.ts";
 import {
   type Form,
   type Outcome,
   type Rule,
   type Scan,
   toRules,
-} from "./scan.ts";
+} from "./_scan.ts";
 
 const SPACE = /[^\S\n]+/y;
 /** Of one kind, as an address may follow what is written without spaces. */

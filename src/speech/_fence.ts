@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { isCall } from "./hidden.ts";
-import type { Form, Outcome, Rule, Scan } from "./scan.ts";
+import { isCall } from "./_hidden.ts";
+import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
 
 const CLOSING: Form = {
   whole: /^[ \t>]*(`{3,}|~{3,})[ \t]*\r?\n/,

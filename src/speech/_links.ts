@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { UNSPACED } from "./output.ts";
+import { UNSPACED } from "./_output.ts";
 import {
   beginningOf,
   type Form,
   type Outcome,
   type Rule,
   type Scan,
-} from "./scan.ts";
+} from "./_scan.ts";
 
 /** How much is held for a link, in characters: its text, and where it leads. */
 const MOST_TEXT = 200;

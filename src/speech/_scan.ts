@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { lastCharacter, type LeftOut, Output } from "./output.ts";
+import { lastCharacter, type LeftOut, Output } from "./_output.ts";
 
 /**
  * What came of an attempt to read: `true` when something was read, `"more"`
@@ -174,14 +174,13 @@ export class Scan {
     return this.passMark(length, lastCharacter(text));
   }
 
-  /** Speaks words that are not in the text, or were taken from it, and moves on. */
-  speakWords(words: string, length = 0): true {
+  /** Speaks words that are not in the text, or were taken from it. */
+  speakWords(words: string): void {
     this.beginLine();
     for (const piece of words.split(/(\s+)/)) {
       if (/^\s/.test(piece)) this.output.space(piece);
       else if (piece !== "") this.output.say(piece);
     }
-    return this.pass(length);
   }
 
   /** Closes whatever block was open, for another begins. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { AUTOLINK } from "./links.ts";
-import type { Form, Outcome, Rule, Scan } from "./scan.ts";
+import { AUTOLINK } from "./_links.ts";
+import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
 
 const REASONING = String
   .raw`(?:\w+:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|inner_monologue)`;

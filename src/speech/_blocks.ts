@@ -5,15 +5,15 @@
  *
  * @module
  */
-import { FENCE } from "./fence.ts";
-import { JSON_CALL } from "./hidden.ts";
+import { FENCE } from "./_fence.ts";
+import { JSON_CALL } from "./_hidden.ts";
 import {
   type Form,
   type Outcome,
   type Rule,
   type Scan,
   toRules,
-} from "./scan.ts";
+} from "./_scan.ts";
 
 const INDENT = /[^\S\n]+/y;
 const DIGITS = /\d+/y;

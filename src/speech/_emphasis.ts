@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Form, Outcome, Rule, Scan } from "./scan.ts";
+import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
 
 const WORDY = /[\p{L}\p{M}\p{N}]/u;
 /** Letters of scripts that put spaces between words, which emphasis needs. */
