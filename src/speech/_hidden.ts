@@ -33,7 +33,7 @@ const FLAG =
 const TAG: Rule = {
   whole: new RegExp(
     String
-      .raw`^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(\s+(?:[\w:@.-]+\s*=|${FLAG}(?=[\s/>]))${QUOTED})?\s*\/?[>▷]`,
+      .raw`^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(?:(\s+(?:[\w:@.-]+\s*=|${FLAG}(?=[\s/>]))${QUOTED})|\s*\/?)[>▷]`,
     "i",
   ),
   begun: new RegExp(
