@@ -26,18 +26,19 @@ export interface PlatformParts {
  *
  * @example A platform that posts plain text, and reads plain text
  * ```ts
- * import type { Platform } from "./platform.ts";
+ * import { assertEquals } from "@std/assert";
+ * import type { Platform, PlatformParts } from "./platform.ts";
  *
- * export const plain: Platform<{ key: string }> = {
+ * const plain: Platform<{ key: string }> = {
  *   name: "Plain",
- *   createRoutes({ conversations }, { key }) {
+ *   createRoutes({ conversations }: PlatformParts, { key }) {
  *     async function turn(request: Request): Promise<Response> {
  *       if (request.headers.get("authorization") !== `Bearer ${key}`) {
  *         return new Response(null, { status: 401 });
  *       }
  *       const call = { conversationId: "1", turnId: "1", metadata: {} };
  *       const text = await request.text();
- *       const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+ *       const ended = Promise.withResolvers<void>();
  *       let words = "";
  *       const isTaken = await conversations.respond(
  *         { ...call, type: "message", text },
@@ -46,20 +47,21 @@ export interface PlatformParts {
  *             if (part.type === "speech") words += part.text;
  *             return undefined;
  *           },
- *           end,
+ *           end: ended.resolve,
  *         },
  *         request.signal,
  *       );
  *       if (!isTaken) return new Response(null, { status: 503 });
- *       await ended;
+ *       await ended.promise;
  *       return new Response(words);
  *     }
  *     return { "/plain": { POST: turn } };
  *   },
  * };
+ * assertEquals(plain.name, "Plain");
  * ```
  */
-export interface Platform<Options> {
+export interface Platform<Options, DiagnosisOptions = Options> {
   /** As people call it. */
   readonly name: string;
   /** Makes the routes by which it reaches us. */
@@ -68,5 +70,8 @@ export interface Platform<Options> {
    * Looks at everything that it needs, for `deno task doctor`. Absent: there
    * is nothing to look at.
    */
-  diagnose?(options: Options, signal: AbortSignal): Promise<Finding[]>;
+  diagnose?(
+    options: DiagnosisOptions,
+    signal: AbortSignal,
+  ): Promise<Finding[]>;
 }

@@ -53,7 +53,8 @@ const SELECTOR = /[\ufe0e\ufe0f\u20e3]/;
 const JOINED = /[\u200d\u{e0020}-\u{e007f}]/u;
 
 function readEmoji(scan: Scan, char: string): Outcome {
-  if (/[!-"$-)+-/:-~]/.test(char)) return undefined;
+  // Most of what comes is ASCII, of which these alone may be part of an emoji.
+  if (char <= "~" && !/[0-9#*]/.test(char)) return undefined;
   if (SELECTOR.test(char) || (scan.emoji && JOINED.test(char))) {
     scan.at += char.length;
     if (char === "\u200d") scan.emoji = "joined";
