@@ -18,7 +18,7 @@ import {
 const MOST_TEXT = 200;
 const MOST_TARGET = 1000;
 
-const TARGET = /^\s*(?:<[^<>]*>|\S*)(?:\s+["'(].*)?\s*$/;
+const TARGET = /^\(\s*(?:<[^<>]*>|\S*)(?:\s+["'(].*)?\s*\)$/;
 /** The target of a picture that is itself in the text: no end is in sight. */
 const ENDLESS = /^\(\S{999}/;
 const CITATION = /^\d{1,3}(?:\s?[,–-]\s?\d{1,3})*$/;
@@ -43,38 +43,50 @@ export const BRACKET: Rule = {
 };
 
 function readBracket(scan: Scan, [{ length }]: RegExpExecArray): Outcome {
-  const isImage = length === 2;
   const end = findClosing(scan, length - 1, "[]", MOST_TEXT);
   if (typeof end !== "number") return end;
+  if (scan.char(end) === "") return "more";
   const text = scan.text.slice(scan.at + length, scan.at + end - 1);
-  const after = scan.char(end);
-  if (after === "") return "more";
+  const isImage = length === 2;
+  return (isImage ? undefined : readHidden(scan, text, end)) ??
+    readLink(scan, text, end, isImage);
+}
 
-  if (scan.lineStart && after === ":") {
-    if (text.startsWith("^")) return leaveOutLine(scan);
-    const defined = scan.look(DEFINITION, end);
+/** Leaves out a bracket, and what belongs to it, that is not for the caller. */
+function readHidden(scan: Scan, text: string, end: number): Outcome {
+  if (scan.lineStart && scan.char(end) === ":") {
+    const isNote = text.startsWith("^");
+    const defined = isNote || scan.look(DEFINITION, end);
     if (defined === "more") return "more";
     if (defined) return leaveOutLine(scan);
-  }
-  if (!isImage && (text.startsWith("^") || REMARK.test(text))) {
-    return scan.leaveOut(end, "word");
   }
   if (text === "TOOL_CALLS") return leaveOutLine(scan);
   if (REASONING.test(text)) {
     return scan.leaveOutTo(end, new RegExp(`\\[/${text}\\]`, "gi"));
   }
   if (TEMPLATE_MARK.test(text)) return scan.leaveOut(end, "block");
+  return text.startsWith("^") || REMARK.test(text)
+    ? scan.leaveOut(end, "word")
+    : undefined;
+}
 
-  const isNote = CITATION.test(text) && CITED.test(scan.before) && !isImage;
+/** Speaks the text of a link, and leaves out a number that stands for a source. */
+function readLink(
+  scan: Scan,
+  text: string,
+  end: number,
+  isImage: boolean,
+): Outcome {
+  const isNote = !isImage && CITATION.test(text) && CITED.test(scan.before);
+  const after = scan.char(end);
   if (after === "(") {
     const to = findClosing(scan, end, "()", MOST_TARGET);
     if (to === "more") return "more";
-    if (
-      to && TARGET.test(scan.text.slice(scan.at + end + 1, scan.at + to - 1))
-    ) {
+    const target = scan.text.slice(scan.at + end, scan.at + (to ?? end + 1000));
+    if (to && TARGET.test(target)) {
       return isNote ? scan.leaveOut(to, "word") : replace(scan, text, to);
     }
-    if (ENDLESS.test(scan.text.slice(scan.at + end, scan.at + end + 1000))) {
+    if (ENDLESS.test(target)) {
       scan.speakWords(text);
       return scan.leaveOutTo(end, /\)|(?=\s)/g, "word");
     }
