@@ -20,7 +20,10 @@ export const DETAILS_HEADER = "parley-details";
 /** How a turn went, as our own tools read it: its details, spelt as here. */
 export type TurnEvent =
   & { type: "parley.turn"; turn_id: string; status: string }
-  & { [K in keyof TurnDetails as SnakeCase<K>]?: TurnDetails[K] };
+  & { [K in keyof TurnDetails as SnakeCase<K>]?: OnWire<TurnDetails[K]> };
+
+/** A reader may meet texts that it has never heard of. */
+export type OnWire<Value> = Value extends string ? string : Value;
 
 /** `firstWordsMs` becomes `first_words_ms`. */
 export type SnakeCase<Name extends string> = Name extends
