@@ -6,16 +6,17 @@
  */
 import deno from "./deno.json" with { type: "json" };
 import { onData } from "./src/agent/data.ts";
-import { createApp } from "./src/server/router.ts";
+import { createApp, type Handler } from "./src/server/router.ts";
 import { nextSteps, toBanner } from "./src/server/banner.ts";
 import { ConfigError, loadConfig } from "./src/settings/config.ts";
 import { createActiveTurns } from "./src/conversation/active_turns.ts";
+import { createConversations } from "./src/conversation/conversation.ts";
 import { toCommonBeginning } from "./src/conversation/question.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
-import { createAuthorize } from "./src/platforms/layercode/authorize.ts";
+import { createPlatformRoutes } from "./src/platforms/mod.ts";
 import { createLog, explain, printError, printText } from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
@@ -24,7 +25,6 @@ import { serve } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
 import { startRetention } from "./src/sessions/retention.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
-import { createWebhook } from "./src/platforms/layercode/webhook.ts";
 
 async function main(): Promise<void> {
   const config = await loadConfig(Deno.env);
@@ -55,15 +55,17 @@ async function main(): Promise<void> {
     log,
     now,
   };
-  const webhook = createWebhook({
+  const conversations = createConversations({
     ...turnParts,
-    secrets,
     activeTurns,
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
   });
+  const platforms = createPlatformRoutes({ conversations, log, now }, {
+    layercode: { ...config.layercode, secrets },
+  });
   const pages = createPages({
     config,
-    webhook,
+    webhook: (request) => app(request),
     secrets,
     token,
     provider,
@@ -72,13 +74,14 @@ async function main(): Promise<void> {
     version,
     log,
   });
-  const app = createApp({
-    webhook,
-    authorize: createAuthorize({ ...config.layercode, log }),
-    health: createHealth(health),
-    ready: createReady(health),
-    home: pages.home,
-    more: pages.routes,
+  const app: Handler = createApp({
+    routes: {
+      ...platforms,
+      ...pages.routes,
+      "/": { GET: pages.home },
+      "/health": { GET: createHealth(health) },
+      "/ready": { GET: createReady(health) },
+    },
     log,
     isDraining,
   });

@@ -10,10 +10,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
-import type { Handler, Sender } from "./router.ts";
-import type { Header } from "../web/header.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
-import { createPage } from "../web/page.ts";
+import type { Handler, Sender } from "./router.ts";
 
 /** What decides who may enter. */
 export interface GuardParts {
@@ -21,8 +19,8 @@ export interface GuardParts {
   token: string;
   /** Whether the owner set a webhook secret: then this machine needs the token, too. */
   hasSecret: boolean;
-  /** What the page for those outside begins with. */
-  header: Header;
+  /** Answers a browser that may not enter, with a page that says how to. */
+  locked: Handler;
 }
 
 /** Stands before the pages. */
@@ -44,12 +42,7 @@ export function makeToken(): string {
 }
 
 /** Makes the one guard of all pages. */
-export function createGuard(parts: GuardParts): Guard {
-  const { token, hasSecret, header } = parts;
-  const locked = createPage(new URL("../web/locked.html", import.meta.url), {
-    status: 403,
-    header,
-  });
+export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
   const pass = digest(`cookie ${token}`).toString("hex");
 
@@ -59,19 +52,19 @@ export function createGuard(parts: GuardParts): Guard {
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
-    return async (request, sender) => {
-      const url = new URL(request.url);
-      const given = url.searchParams.get("token");
-      const isRight = given !== null && isSame(given, token);
-      if (isRight || mayEnter(request, sender)) {
-        if (given === null) return await handler(request, sender);
-        return toClean(request, isRight ? pass : undefined);
+    return (request, sender) => {
+      const given = new URL(request.url).searchParams.get("token");
+      if (given !== null && isSame(given, token)) {
+        return withoutToken(request, pass);
       }
-      const { headers } = request;
-      if (headers.get("accept")?.includes("text/html")) {
-        return await locked(request, sender);
+      if (mayEnter(request, sender)) {
+        return given === null
+          ? handler(request, sender)
+          : withoutToken(request);
       }
-      return await (given === null ? otherwise : refuse)(request, sender);
+      const isBrowser = request.headers.get("accept")?.includes("text/html");
+      if (isBrowser) return locked(request, sender);
+      return given === null ? otherwise(request, sender) : refuse();
     };
   }
 
@@ -79,26 +72,18 @@ export function createGuard(parts: GuardParts): Guard {
     return (request, sender) => {
       if (!mayEnter(request, sender)) refuse();
       const isRead = ["GET", "HEAD"].includes(request.method);
-      if (!isRead && isCrossSite(request)) {
-        throw new HttpError(
-          403,
-          "cross_site",
-          "A page of another site can't do this",
-        );
-      }
-      return handler(request, sender);
+      if (isRead || !isCrossSite(request)) return handler(request, sender);
+      const message = "A page of another site can't do this";
+      throw new HttpError(403, "cross_site", message);
     };
   }
   return { page, part };
 }
 
 function refuse(): never {
-  throw new HttpError(
-    403,
-    "token_required",
-    "Open the address that Parley printed when it started: it ends in a token, " +
-      "which is a new one at each start",
-  );
+  const message = "Open the address that Parley printed when it started: it " +
+    "ends in a token, which is a new one at each start";
+  throw new HttpError(403, "token_required", message);
 }
 
 /** Whether a request comes from this machine, and not through a proxy or a tunnel on it. */
@@ -110,15 +95,18 @@ function isLocal({ headers }: Request, sender?: Sender): boolean {
 }
 
 const LOOPBACK_ADDRESS = /^(127\.|::1$|::ffff:127\.)/i;
-
 /** No other name: whoever owns one can point it here (DNS rebinding). */
 const LOOPBACK_HOST =
   /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
-
 const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
 
-/** Sends a browser to the address without the token, which neither its history nor a screenshot should hold. */
-function toClean(request: Request, pass?: string): Response {
+/**
+ * Sends a browser to the address without the token, which neither its history
+ * nor a screenshot should hold.
+ *
+ * @param pass set as a cookie
+ */
+function withoutToken(request: Request, pass?: string): Response {
   const url = new URL(request.url);
   url.searchParams.delete("token");
   const headers = new Headers({
@@ -129,11 +117,10 @@ function toClean(request: Request, pass?: string): Response {
   });
   if (pass !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
-    const isHttps = url.protocol === "https:" || /^https\b/i.test(forwarded);
     setCookie(headers, {
-      name: cookieName(request),
+      name: cookieName(url),
       value: pass,
-      secure: isHttps,
+      secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
       // Not "Strict": that would send the cookie neither after a click on the
       // address in a log on another site's page, nor when that is reloaded.
@@ -145,8 +132,8 @@ function toClean(request: Request, pass?: string): Response {
 }
 
 /** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
-function cookieName(request: Request): string {
-  return `parley_${new URL(request.url).port || "web"}`;
+function cookieName({ port }: URL): string {
+  return `parley_${port || "web"}`;
 }
 
 /**
@@ -155,11 +142,10 @@ function cookieName(request: Request): string {
  * `@std/http/cookie` keeps but the last one of a name.
  */
 function holdsCookie(request: Request, pass: string): boolean {
-  const name = `${cookieName(request)}=`;
+  const name = `${cookieName(new URL(request.url))}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
-    .some((pair) =>
-      pair.startsWith(name) && isSame(pair.slice(name.length), pass)
-    );
+    .filter((pair) => pair.startsWith(name))
+    .some((pair) => isSame(pair.slice(name.length), pass));
 }
 
 /** Compares digests, so that the time taken tells neither length nor letters. */

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Handler } from "./router.ts";
-import { json } from "./http.ts";
-import type { Log } from "./log.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import { json } from "./http.ts";
+import type { Log } from "./log.ts";
+import type { Handler } from "./router.ts";
 
 /** What is looked at. */
 export interface HealthParts {
@@ -23,12 +23,6 @@ export interface HealthParts {
   /** The time in milliseconds since 1970. */
   now: () => number;
 }
-
-/** How long a part may take to answer. */
-const CHECK_TIMEOUT_MS = 3_000;
-
-/** How long an answer of `/ready` stands, so that nobody can wear out the provider with it. */
-const READY_FOR_MS = 2_000;
 
 /** Makes the handler of `GET /health`. */
 export function createHealth(parts: HealthParts): Handler {
@@ -45,41 +39,38 @@ export function createHealth(parts: HealthParts): Handler {
     });
 }
 
+/** How long a part may take to answer. */
+const CHECK_TIMEOUT_MS = 3_000;
+
+/** How long an answer of `/ready` stands, so that nobody can wear out the provider with it. */
+const READY_FOR_MS = 2_000;
+
 /** Makes the handler of `GET /ready`. */
 export function createReady(parts: HealthParts): Handler {
   const { provider, store, log, now } = parts;
-  let last:
-    | { at: number; result: Promise<Record<string, boolean>> }
-    | undefined;
+  let last: { at: number; failing: Promise<string[]> } | undefined;
 
-  async function look(): Promise<Record<string, boolean>> {
-    const [providerOk, storeOk] = await Promise.all([
-      answers("provider", (signal) => provider.check(signal)),
-      answers("store", () => store.check()),
-    ]);
-    return { provider: providerOk, store: storeOk };
-  }
-
-  async function answers(
-    part: string,
-    check: (signal: AbortSignal) => Promise<void>,
-  ): Promise<boolean> {
-    try {
-      const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-      await Promise.race([check(signal), untilAborted(signal)]);
-      return true;
-    } catch (error) {
-      log.warn("ready.failed", { part, error });
-      return false;
-    }
+  async function findFailing(): Promise<string[]> {
+    const failing = Object.entries({ provider, store }).map(
+      async ([name, part]) => {
+        try {
+          const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+          await Promise.race([part.check(signal), untilAborted(signal)]);
+          return [];
+        } catch (error) {
+          log.warn("ready.failed", { part: name, error });
+          return [name];
+        }
+      },
+    );
+    return (await Promise.all(failing)).flat();
   }
 
   return async () => {
     if (last === undefined || now() - last.at > READY_FOR_MS) {
-      last = { at: now(), result: look() };
+      last = { at: now(), failing: findFailing() };
     }
-    const result = await last.result;
-    const failing = Object.keys(result).filter((part) => !result[part]);
+    const failing = await last.failing;
     return failing.length === 0
       ? json({ status: "ready" })
       : json({ status: "not_ready", failing }, { status: 503 });

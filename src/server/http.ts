@@ -1,6 +1,6 @@
 /**
  * What every route shares: reading a bounded body, and answers and errors as
- * JSON in the one shape that the README documents.
+ * JSON in the one shape that is documented.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export class HttpError extends Error {
    *
    * @param status HTTP status
    * @param code for programs, e.g. `invalid_signature`
-   * @param message for people; says how to mend it, tells nothing internal
+   * @param message for people; says how to fix it, tells nothing internal
    * @param headers further response headers
    */
   constructor(
@@ -29,15 +29,17 @@ export class HttpError extends Error {
 
   /** The response that carries it. */
   toResponse(): Response {
-    const { code, message } = this;
-    return json({ error: { code, message } }, {
-      status: this.status,
-      headers: this.headers,
-    });
+    const { status, code, message, headers } = this;
+    return json({ error: { code, message } }, { status, headers });
   }
 }
 
-/** What is told to whoever comes when nothing new is begun any more. */
+/** What is not there, or not for this sender. */
+export function notFound(): HttpError {
+  return new HttpError(404, "not_found", "There is nothing at this path");
+}
+
+/** Told to whoever comes once nothing new is begun any more. */
 export function shuttingDown(): HttpError {
   return new HttpError(503, "shutting_down", "This server is shutting down");
 }
@@ -56,12 +58,6 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** How long a body may take to arrive. Deno itself would wait for ever. */
 const BODY_TIMEOUT_MS = 10_000;
 
-/** How much of a body is read at once. Most events fit into it whole. */
-const PIECE_BYTES = 4096;
-
-/** Whoever is told to stop sending is not listened to any longer. */
-const CLOSE = { connection: "close" };
-
 /**
  * Reads a JSON request's body without decoding it: signatures are over bytes.
  *
@@ -70,7 +66,8 @@ const CLOSE = { connection: "close" };
  * seconds, 400 when it doesn't arrive whole
  */
 export async function readBody(request: Request): Promise<Uint8Array> {
-  const type = request.headers.get("content-type") ?? "";
+  const { headers } = request;
+  const type = headers.get("content-type") ?? "";
   if (!/^application\/json\s*(;|$)/i.test(type.trim())) {
     throw new HttpError(
       415,
@@ -78,52 +75,61 @@ export async function readBody(request: Request): Promise<Uint8Array> {
       "Send the body as JSON, with content-type: application/json",
     );
   }
-  if (Number(request.headers.get("content-length")) > MAX_BODY_BYTES) {
-    throw tooLarge();
-  }
-  let buffer = new Uint8Array(PIECE_BYTES);
-  let size = 0;
-  const pieces = request.body && readPieces(request.body);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    pieces?.cancel().catch(() => {
-      // The sender is gone already, which is what was wanted.
-    });
-  }, BODY_TIMEOUT_MS);
+  const length = headers.get("content-length");
+  if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(tooSlow()), BODY_TIMEOUT_MS);
   try {
-    while (pieces) {
-      const { done, value } = await pieces.read();
-      // Cancelling looks like the end of the body.
-      if (isLate) throw tooSlow();
-      if (done) break;
-      const end = size + value.length;
-      if (end > MAX_BODY_BYTES) {
-        await pieces.cancel();
-        throw tooLarge();
-      }
-      if (end > buffer.length) buffer = enlarge(buffer, end);
-      buffer.set(value, size);
-      size = end;
-    }
+    // The server lets no more through than was declared, and this is cheaper.
+    // Deno 2.5 takes chunks all the same, where both are declared.
+    const isBounded = length !== null && /^\d+$/.test(length) &&
+      !headers.has("transfer-encoding");
+    const bytes = isBounded ? request.bytes() : readPieces(request.body);
+    return await Promise.race([bytes, late.promise]);
   } catch (error) {
     if (error instanceof HttpError) throw error;
     throw new HttpError(400, "malformed_body", "The body did not arrive whole");
   } finally {
     clearTimeout(timer);
   }
-  return buffer.subarray(0, size);
 }
 
+/** How much of a body of unknown length is read at once, in bytes. */
+const PIECE_BYTES = 4096;
+
 /**
- * Reads a body piece by piece; each is good until the next is read. Deno fills
- * the same memory again and again: left to itself, it takes 64 KiB for every
- * chunk, and a sender of single bytes costs a hundred megabytes.
+ * Reads a body whose length nobody declared. Deno fills the same memory again
+ * and again: left to itself, it takes 64 KiB for every chunk, and a sender of
+ * single bytes costs a hundred megabytes.
  */
-function readPieces(body: ReadableStream<Uint8Array<ArrayBuffer>>): Pick<
+async function readPieces(body: Request["body"]): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array();
+  const buffer = new ArrayBuffer(0, { maxByteLength: MAX_BODY_BYTES });
+  const bytes = new Uint8Array(buffer);
+  const reader = toPieceReader(body);
+  while (true) {
+    const { done, value } = await reader.read();
+    // A copy, as decoders take no memory that can be resized.
+    if (done) return bytes.slice();
+    const at = buffer.byteLength;
+    if (at + value.length > MAX_BODY_BYTES) {
+      await reader.cancel();
+      throw tooLarge();
+    }
+    buffer.resize(at + value.length);
+    bytes.set(value, at);
+  }
+}
+
+type PieceReader = Pick<
   ReadableStreamDefaultReader<Uint8Array>,
   "read" | "cancel"
-> {
+>;
+
+/** Each piece is good until the next is read. */
+function toPieceReader(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+): PieceReader {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
@@ -141,13 +147,6 @@ function readPieces(body: ReadableStream<Uint8Array<ArrayBuffer>>): Pick<
     },
     cancel: (reason) => reader.cancel(reason),
   };
-}
-
-/** The same bytes with room for at least so many, and for a few more. */
-function enlarge(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(length, 2 * bytes.length));
-  larger.set(bytes);
-  return larger;
 }
 
 /**
@@ -173,20 +172,17 @@ export function isSameOrigin(origin: string, request: Request): boolean {
     new URL(origin).host === new URL(request.url).host;
 }
 
+/** Whoever is told to stop sending is not listened to any longer. */
+const CLOSE = { connection: "close" };
+
 function tooLarge(): HttpError {
-  return new HttpError(
-    413,
-    "too_large",
-    `The body is larger than ${MAX_BODY_BYTES} bytes`,
-    CLOSE,
-  );
+  const message = `The body is larger than ${MAX_BODY_BYTES} bytes`;
+  return new HttpError(413, "too_large", message, CLOSE);
 }
 
 function tooSlow(): HttpError {
-  return new HttpError(
-    408,
-    "request_timeout",
-    `The body did not arrive within ${BODY_TIMEOUT_MS / 1000} seconds`,
-    CLOSE,
-  );
+  const message = `The body did not arrive within ${
+    BODY_TIMEOUT_MS / 1000
+  } seconds`;
+  return new HttpError(408, "request_timeout", message, CLOSE);
 }

@@ -27,12 +27,6 @@ export interface ListenOptions {
   log: Log;
 }
 
-/** A server that can be ended. */
-export interface Listening {
-  /** Accepts nobody any more; resolves when all that was asked is answered. */
-  shutdown(): Promise<void>;
-}
-
 /** How many descriptors are kept for the calls under way. */
 const RESERVE = 32;
 
@@ -42,13 +36,11 @@ const PAUSE_MS = 100;
 /** How long to wait when there are still too few. */
 const RETRY_MS = 500;
 
-/** How often Deno 2.5 is watched. */
-const LOOK_MS = 100;
+/** How often Deno 2.5, which doesn't tell, is looked after. */
+const WATCH_MS = 100;
 
 /** A flood makes one line of the log in this time, and not one for each try. */
-const QUIET_MS = 60_000;
-
-const SWITCHING_PROTOCOLS = 101;
+const LOG_EVERY_MS = 60_000;
 
 const FIX = "more are connected than the limit of open files allows: raise " +
   "it (ulimit -n), or let a proxy in front limit connections";
@@ -56,66 +48,54 @@ const FIX = "more are connected than the limit of open files allows: raise " +
 /**
  * Listens until it is shut down.
  *
+ * @returns a function that shuts it down: nobody is accepted any more. Resolves
+ * when all that was asked is answered
  * @throws {Error} when the address can't be listened on
  */
-export function listen(options: ListenOptions): Listening {
-  const { hostname, handler, log } = options;
+export function listen(options: ListenOptions): () => Promise<void> {
+  const { hostname, log } = options;
   const reserve = createReserve();
-  /** Servers that have turned a connection into a WebSocket. */
-  const upgraded = new WeakSet<Deno.HttpServer>();
   try {
     reserve.fill();
   } catch {
     // With a limit this low, listening matters more.
   }
-  let server = serve(options.port, options.onListen);
-  const { port } = server.addr;
-  /** Resolves for each server before this one when its last answer has left. */
-  const ended: Promise<void>[] = [];
-  let accepting = true;
-  let over = false;
-  let loud = true;
+  let server: Deno.HttpServer;
+  let isAccepting = true;
+  let isShutDown = false;
   let loggedAt = -Infinity;
-  watch();
+  /** Resolves for each failed server when its last answer has left. */
+  const ended: Promise<void>[] = [];
+  const { port } = serve(options.port, options.onListen);
   const isSilent = Deno.version.deno.startsWith("2.5.") && !options.isDeploy;
-  const timer = isSilent ? setInterval(look, LOOK_MS) : undefined;
+  const timer = isSilent ? setInterval(watch, WATCH_MS) : undefined;
 
   function serve(
     port: number,
     onListen: ListenOptions["onListen"],
-  ): Deno.HttpServer<Deno.NetAddr> {
-    const served = Deno.serve(
-      { port, hostname, onListen },
-      async (request, info) => {
-        const response = await handler(request, info);
-        if (response.status === SWITCHING_PROTOCOLS) upgraded.add(served);
-        return response;
-      },
-    );
-    return served;
-  }
-
-  function watch(): void {
-    const watched = server;
-    watched.finished.catch((error) => {
-      // What it was asked is still answered; idle connections are closed. So
-      // are WebSockets since Deno 2.9, and a call may go over one.
-      if (!upgraded.has(watched)) {
-        ended.push(
-          watched.shutdown().catch(() => {
-            // It has ended already.
-          }),
-        );
-      }
-      if (watched === server) pause(error);
+  ): Deno.NetAddr {
+    let hasWebSockets = false;
+    const where = { port, hostname, onListen };
+    const served = Deno.serve(where, async (request, info) => {
+      const response = await options.handler(request, info);
+      hasWebSockets ||= response.status === 101;
+      return response;
     });
+    served.finished.catch((error) => {
+      // What it was asked is still answered; idle connections are closed. So
+      // are WebSockets since Deno 2.9, and a call may go over one. Where the
+      // server has ended already, there is nothing to wait for.
+      if (!hasWebSockets) ended.push(served.shutdown().catch(() => {}));
+      if (served === server) pause(error);
+    });
+    server = served;
+    return served.addr;
   }
 
   // Deno 2.5 rejects only once the last connection has ended. Before that, the
-  // address tells: nobody listens there when it can be had. For a moment, calls
-  // under way may find no descriptor.
-  function look(): void {
-    if (!accepting) return;
+  // address tells: nobody listens there when it can be had.
+  function watch(): void {
+    if (!isAccepting) return;
     try {
       Deno.listen({ hostname, port }).close();
       pause(new Error("Nobody accepts connections any more"));
@@ -125,43 +105,40 @@ export function listen(options: ListenOptions): Listening {
   }
 
   function pause(error: unknown): void {
-    if (over || !accepting) return;
-    accepting = false;
+    if (isShutDown || !isAccepting) return;
+    isAccepting = false;
     reserve.release();
-    loud = performance.now() - loggedAt > QUIET_MS;
-    if (loud) {
+    const isLogged = performance.now() - loggedAt > LOG_EVERY_MS;
+    if (isLogged) {
       loggedAt = performance.now();
       log.error("server.full", { error, fix: FIX });
     }
-    setTimeout(resume, PAUSE_MS);
+    setTimeout(resume, PAUSE_MS, isLogged);
   }
 
-  function resume(): void {
-    if (over) return;
+  function resume(isLogged: boolean): void {
+    if (isShutDown) return;
     try {
       reserve.fill();
-      server = serve(port, () => {});
-      watch();
+      serve(port, () => {});
     } catch (error) {
       // In use it is by the server that we have, if that has not failed yet.
       if (!(error instanceof Deno.errors.AddrInUse)) {
         reserve.release();
-        setTimeout(resume, RETRY_MS);
+        setTimeout(resume, RETRY_MS, isLogged);
         return;
       }
     }
-    accepting = true;
-    if (loud) log.info("server.accepting", { hostname, port });
+    isAccepting = true;
+    if (isLogged) log.info("server.accepting", { hostname, port });
   }
 
-  return {
-    async shutdown() {
-      over = true;
-      clearInterval(timer);
-      reserve.release();
-      if (accepting) ended.push(server.shutdown());
-      await Promise.all(ended);
-    },
+  return async function shutdown() {
+    isShutDown = true;
+    clearInterval(timer);
+    reserve.release();
+    if (isAccepting) ended.push(server.shutdown());
+    await Promise.all(ended);
   };
 }
 

@@ -36,17 +36,14 @@ export function createLog(options: LogOptions): Log {
   const at = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
     if (LOG_LEVELS.indexOf(level) < from) return;
     const time = new Date().toISOString();
-    const known = unfold(fields);
+    const head = { time, level, event };
+    const known = toWritable(fields);
     write(
       level,
       format === "json"
         // Named twice: to come first, and so that no field replaces them.
-        ? JSON.stringify(Object.assign({ time, level, event }, known, {
-          time,
-          level,
-          event,
-        }))
-        : pretty(time, level, event, known),
+        ? JSON.stringify({ ...head, ...known, ...head })
+        : toPretty(time, level, event, known),
     );
   };
   return {
@@ -71,42 +68,18 @@ export function printError(message: string): void {
   console.error(message);
 }
 
-function pretty(
+function toPretty(
   time: string,
   level: LogLevel,
   event: string,
   fields: LogFields,
 ): string {
-  const words = Object.entries(fields).map(([key, value]) =>
-    `${key}=${
-      typeof value === "string" && !UNPRINTABLE.test(value)
-        ? value
-        : quote(value)
-    }`
-  );
+  const words = Object.entries(fields).map(([key, value]) => {
+    const isPlain = typeof value === "string" && !UNPRINTABLE.test(value);
+    return `${key}=${isPlain ? value : quote(value)}`;
+  });
   return [time.slice(11, 19), level.toUpperCase().padEnd(5), event, ...words]
     .join(" ");
-}
-
-function unfold(fields: LogFields): LogFields {
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [
-      key,
-      value instanceof Error ? explain(value) : writable(value),
-    ]),
-  );
-}
-
-/** An error and what caused it, in one line. */
-export function explain(error: unknown): string {
-  const parts: string[] = [];
-  let at: unknown = error;
-  // Causes may loop; nobody reads more than a few.
-  for (let depth = 0; at !== undefined && depth < 4; depth++) {
-    parts.push(at instanceof Error ? at.message || at.name : String(at));
-    at = at instanceof Error ? at.cause : undefined;
-  }
-  return parts.join(" <- ");
 }
 
 // deno-lint-ignore no-control-regex -- those are what is looked for
@@ -121,11 +94,28 @@ function quote(value: unknown): string {
 }
 
 /** A log must not fail what it logs: of what JSON can't hold, it tells the type. */
-function writable(value: unknown): unknown {
-  try {
-    JSON.stringify(value);
-    return value;
-  } catch {
-    return `[${typeof value}]`;
+function toWritable(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => {
+      if (value instanceof Error) return [key, explain(value)];
+      try {
+        JSON.stringify(value);
+        return [key, value];
+      } catch {
+        return [key, `[${typeof value}]`];
+      }
+    }),
+  );
+}
+
+/** An error and what caused it, in one line. */
+export function explain(error: unknown): string {
+  const parts: string[] = [];
+  let at: unknown = error;
+  // Causes may loop; nobody reads more than a few.
+  for (let depth = 0; at !== undefined && depth < 4; depth++) {
+    parts.push(at instanceof Error ? at.message || at.name : String(at));
+    at = at instanceof Error ? at.cause : undefined;
   }
+  return parts.join(" <- ");
 }

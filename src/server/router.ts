@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HttpError, json, shuttingDown } from "./http.ts";
+import { HttpError, json, notFound, shuttingDown } from "./http.ts";
 import type { Log } from "./log.ts";
 
 /** Who sent a request: the other end of the connection, which may be a proxy. */
@@ -27,18 +27,8 @@ export type Routes = Record<string, Partial<Record<string, Handler>>>;
 
 /** What the app is made of. */
 export interface AppParts {
-  /** `POST /agent`, and `/api/agent`. */
-  webhook: Handler;
-  /** `POST /authorize` with its preflight, and `/api/authorize`. */
-  authorize: Handler;
-  /** `GET /health`. */
-  health: Handler;
-  /** `GET /ready`. */
-  ready: Handler;
-  /** `GET /`. */
-  home: Handler;
-  /** Further rooms of the house: pages, and what they ask for. */
-  more?: Routes;
+  /** Who answers what. */
+  routes: Routes;
   /** Told what the last catch keeps from the sender. */
   log: Log;
   /** Whether the server is shutting down, when nothing new is begun. */
@@ -46,67 +36,51 @@ export interface AppParts {
 }
 
 /** Makes the one handler that `Deno.serve` gets. */
-export function createApp(parts: AppParts): Handler {
-  const routes: Routes = {
-    ...parts.more,
-    "/": { GET: parts.home },
-    "/agent": { POST: parts.webhook },
-    "/api/agent": { POST: parts.webhook },
-    "/authorize": { POST: parts.authorize, OPTIONS: parts.authorize },
-    "/api/authorize": { POST: parts.authorize, OPTIONS: parts.authorize },
-    "/health": { GET: parts.health },
-    "/ready": { GET: parts.ready },
-  };
-
+export function createApp({ routes, log, isDraining }: AppParts): Handler {
   return async function handle(request, sender) {
     try {
-      return await find(request)(request, sender);
+      if (isDraining()) throw shuttingDown();
+      return await find(routes, request)(request, sender);
     } catch (error) {
       if (error instanceof HttpError) return error.toResponse();
-      parts.log.error("request.failed", { error });
+      log.error("request.failed", { error });
       return new HttpError(500, "internal", "Something went wrong here")
         .toResponse();
     }
   };
-
-  function find(request: Request): Handler {
-    if (parts.isDraining()) throw shuttingDown();
-    // Deno puts the Host header into the address as it came.
-    if (!URL.canParse(request.url)) {
-      throw new HttpError(400, "invalid_host", "The Host header is no host");
-    }
-    const { pathname } = new URL(request.url);
-    if (pathname.length > MAX_PATH) {
-      throw new HttpError(
-        414,
-        "path_too_long",
-        `The path is longer than ${MAX_PATH} characters`,
-      );
-    }
-    const path = withoutLastSlash(pathname);
-    const methods = own(routes, path) ?? own(routes, withAnyEnd(path));
-    if (methods === undefined) throw notFound();
-    const method = request.method === "HEAD" ? "GET" : request.method;
-    const handler = own(methods, method);
-    if (handler === undefined) {
-      const allow = Object.keys(methods)
-        .map((name) => name === "GET" ? "GET, HEAD" : name).join(", ");
-      throw new HttpError(
-        405,
-        "method_not_allowed",
-        `This path takes ${allow}`,
-        { allow },
-      );
-    }
-    return handler;
-  }
 }
 
 /** The longest path that is looked at, in characters; it has only ASCII. */
 const MAX_PATH = 2048;
 
-// Without expressions: a stranger writes the path, and one that is tried anew
-// at each of its characters stops everybody for as long as he likes.
+function find(routes: Routes, request: Request): Handler {
+  // Deno puts the Host header into the address as it came.
+  if (!URL.canParse(request.url)) {
+    throw new HttpError(400, "invalid_host", "The Host header is no host");
+  }
+  const { pathname } = new URL(request.url);
+  if (pathname.length > MAX_PATH) {
+    const message = `The path is longer than ${MAX_PATH} characters`;
+    throw new HttpError(414, "path_too_long", message);
+  }
+  const path = withoutLastSlash(pathname);
+  const methods = own(routes, path) ?? own(routes, withAnyEnd(path));
+  if (methods === undefined) throw notFound();
+  const method = request.method === "HEAD" ? "GET" : request.method;
+  const handler = own(methods, method);
+  if (handler !== undefined) return handler;
+  const allow = Object.keys(methods)
+    .map((name) => name === "GET" ? "GET, HEAD" : name).join(", ");
+  const message = `This path takes ${allow}`;
+  throw new HttpError(405, "method_not_allowed", message, { allow });
+}
+
+function own<T>(record: Record<string, T>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+// A stranger writes the path. These functions use no regular expressions, which
+// may take time to the square of its length.
 
 function withoutLastSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
@@ -117,15 +91,6 @@ function withAnyEnd(path: string): string {
   return path.endsWith("/")
     ? path
     : `${path.slice(0, path.lastIndexOf("/") + 1)}*`;
-}
-
-function own<T>(record: Record<string, T>, key: string): T | undefined {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
-}
-
-/** What is not there, or not for this sender. */
-export function notFound(): HttpError {
-  return new HttpError(404, "not_found", "There is nothing at this path");
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 import type { Handler } from "./router.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
-import { listen, type Listening, type ListenOptions } from "./listen.ts";
+import { listen, type ListenOptions } from "./listen.ts";
 import type { Log } from "./log.ts";
 
 /** What is served, and who must be told when it ends. */
@@ -23,12 +23,6 @@ export interface ServeParts {
   onDrain: () => void;
   /** Called when nobody is served any more; gets a moment. */
   onStop: () => Promise<void>;
-}
-
-/** The server's address can't be had. */
-export class ListenError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "ListenError";
 }
 
 /** Until when after the signal each step may go on. Deno Deploy allows 5 s in all. */
@@ -50,14 +44,14 @@ const FLUSH_MS = 50;
  * Serves until SIGINT or SIGTERM.
  *
  * @param onListen told the server's address
- * @throws {ListenError} when the address can't be listened on
+ * @throws {Error} when the address can't be listened on
  */
 export async function serve(
   parts: ServeParts,
   onListen: (url: string) => void,
 ): Promise<void> {
   const { activeTurns, log } = parts;
-  const server = start(parts, onListen);
+  const shutdown = start(parts, onListen);
   const stop = Promise.withResolvers<Deno.Signal>();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
@@ -70,19 +64,19 @@ export async function serve(
   const startedAt = performance.now();
   const left = (step: keyof typeof UNTIL_MS) =>
     Math.max(startedAt + UNTIL_MS[step] - performance.now(), 0);
-  while (activeTurns.size > 0 && left("drain") > 0) await sleep(20);
-  await Promise.race([activeTurns.endAll(), sleep(left("clear"))]);
-  await Promise.race([server.shutdown(), sleep(left("close"))]);
+  while (activeTurns.size > 0 && left("drain") > 0) await delay(20);
+  await Promise.race([activeTurns.endAll(), delay(left("clear"))]);
+  await Promise.race([shutdown(), delay(left("close"))]);
   // Deno 2.5 says so a little before the last bytes have left.
-  await sleep(FLUSH_MS);
-  await Promise.race([parts.onStop(), sleep(left("stop"))]);
+  await delay(FLUSH_MS);
+  await Promise.race([parts.onStop(), delay(left("stop"))]);
   log.info("server.stopped");
 }
 
 function start(
   { config, app, log }: ServeParts,
   onListen: (url: string) => void,
-): Listening {
+): () => Promise<void> {
   const { port, hostname, isDeploy } = config;
   try {
     return listen({
@@ -95,28 +89,24 @@ function start(
         app(request, { address: remoteAddr.hostname }),
     });
   } catch (cause) {
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new ListenError(
+    throw cause instanceof Deno.errors.AddrInUse
+      ? new Error(
         `Port ${port} is in use: stop what uses it, or set PORT to another`,
+      )
+      : new Error(
+        `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
+        { cause },
       );
-    }
-    throw new ListenError(
-      `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
-      { cause },
-    );
   }
 }
 
-function sleep(ms: number): Promise<void> {
+function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** An address that can be opened: "any interface" is no place to go to. */
 function toUrl({ hostname, port }: Deno.NetAddr): string {
-  const host = hostname === "0.0.0.0" || hostname === "::"
-    ? "localhost"
-    : hostname.includes(":")
-    ? `[${hostname}]`
-    : hostname;
+  if (/^(0\.0\.0\.0|::)$/.test(hostname)) return `http://localhost:${port}`;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return `http://${host}:${port}`;
 }

@@ -30,16 +30,12 @@ export function runNamed<T>(name: string, run: () => T): T {
  * @returns a function that leaves it to Deno again
  */
 export function catchUnhandled(log: Log): () => void {
-  function onRejection(event: PromiseRejectionEvent): void {
+  const controller = new AbortController();
+  const { signal } = controller;
+  function report(event: Event, error: unknown): void {
     event.preventDefault();
-    report(event.reason);
-  }
-  function onError(event: ErrorEvent): void {
-    event.preventDefault();
-    report(event.error);
-  }
-  function report(error: unknown): void {
-    const [name, place] = [names.getStore(), findPlace(error)];
+    const name = names.getStore();
+    const place = findPlace(error);
     log.error("code.unhandled_error", {
       ...(name === undefined ? {} : { name }),
       ...(place === undefined ? {} : { place }),
@@ -47,12 +43,13 @@ export function catchUnhandled(log: Log): () => void {
       fix: "nobody waited for what failed: look for a missing await",
     });
   }
-  addEventListener("unhandledrejection", onRejection);
-  addEventListener("error", onError);
-  return () => {
-    removeEventListener("unhandledrejection", onRejection);
-    removeEventListener("error", onError);
-  };
+  addEventListener(
+    "unhandledrejection",
+    (event) => report(event, event.reason),
+    { signal },
+  );
+  addEventListener("error", (event) => report(event, event.error), { signal });
+  return () => controller.abort();
 }
 
 /** The folder of the program, as a stack trace spells it. */

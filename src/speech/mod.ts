@@ -11,12 +11,9 @@
  * @module
  */
 import { CODE_MESSAGE } from "../agent/prompt.ts";
-import { readAddress } from "./address.ts";
-import { endFence, readFenced } from "./fence.ts";
-import { readJson, readSkipped } from "./hidden.ts";
-import { readInline } from "./inline.ts";
-import { readLineStart } from "./lines.ts";
-import { beginLine, createScan, type Scan, speak } from "./scan.ts";
+import { readLineStart } from "./_blocks.ts";
+import { readInline } from "./_inline.ts";
+import { type Outcome, Scan } from "./_scan.ts";
 
 /** What an owner may change about it. */
 export interface SpeechOptions {
@@ -52,7 +49,7 @@ export interface SpeechCleaner {
 export function createSpeechCleaner(
   { codeMessage = CODE_MESSAGE }: SpeechOptions = {},
 ): SpeechCleaner {
-  const scan = createScan(codeMessage);
+  const scan = new Scan(codeMessage);
   /** Half a character, when the text was cut inside one. */
   let half = "";
 
@@ -62,54 +59,51 @@ export function createSpeechCleaner(
       half = HALF.test(rest) ? rest.slice(-1) : "";
       rest = rest.slice(0, rest.length - half.length);
       while (rest !== "") {
-        const cut = HALF.test(rest.slice(0, STRETCH)) ? STRETCH + 1 : STRETCH;
-        feed(scan, rest.slice(0, cut));
+        const cut = HALF.test(rest.slice(0, PIECE)) ? PIECE + 1 : PIECE;
+        read(scan, rest.slice(0, cut));
         rest = rest.slice(cut);
       }
-      return scan.spoken.take();
+      return scan.output.take();
     },
     end() {
       if (scan.ended) return "";
       scan.ended = true;
-      // A line that ends with the answer ends like any other.
-      feed(scan, `${half}\n`);
-      if (scan.fence) endFence(scan);
-      if (scan.item) scan.spoken.stop();
-      scan.spoken.finish();
-      return scan.spoken.take();
+      // A line that ends with the answer ends like any other, and so does a block of code.
+      read(scan, `${half}\n`);
+      if (scan.fence) read(scan, `${scan.fence}\n`);
+      if (scan.item) scan.output.endSentence();
+      scan.output.finish();
+      return scan.output.take();
     },
   };
 }
 
-/** Long texts are read in stretches, as what is held is copied now and then. */
-const STRETCH = 4096;
+/** Long texts are read in pieces, as what is held back is copied now and then. */
+const PIECE = 4096;
 
 /** Ends within a character. */
 const HALF = /[\ud800-\udbff]$/;
 
-function feed(scan: Scan, text: string): void {
+function read(scan: Scan, text: string): void {
   scan.text += text;
   while (scan.at < scan.text.length) {
-    if (step(scan)) continue;
+    if (readNext(scan) === true) continue;
     if (!scan.ended) break;
     // Nothing more can come to decide it.
-    speak(scan, 1);
+    scan.speak(1);
   }
   scan.text = scan.text.slice(scan.at);
-  scan.prose = Math.max(scan.prose - scan.at, 0);
+  scan.jsonFrom = Math.max(scan.jsonFrom - scan.at, 0);
   scan.at = 0;
 }
 
-/** Reads one thing; false when more text is needed to say what it is. */
-function step(scan: Scan): boolean {
-  if (scan.skip) return readSkipped(scan, scan.skip);
-  if (scan.fence) return readFenced(scan, scan.fence);
-  if (scan.json) return readJson(scan, scan.json);
-  if (scan.address !== undefined) return readAddress(scan);
+function readNext(scan: Scan): Outcome {
+  if (scan.reader) return scan.reader(scan);
   if (scan.lineStart) {
-    const done = readLineStart(scan);
-    if (done !== undefined) return done;
-    beginLine(scan);
+    const outcome = readLineStart(scan);
+    if (outcome) return outcome;
+    // Tags and brackets may stand before a block, or be left out altogether.
+    if (!/[<◁[]/.test(scan.char())) scan.beginLine();
   }
   return readInline(scan);
 }

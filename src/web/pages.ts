@@ -78,7 +78,11 @@ export function createPages(parts: PagesParts): Pages {
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
-  const guard = createGuard({ token, hasSecret, header });
+  const locked = createPage(new URL("./locked.html", import.meta.url), {
+    status: 403,
+    header,
+  });
+  const guard = createGuard({ token, hasSecret, locked });
 
   const playground = hasPlayground
     ? createPlayground({

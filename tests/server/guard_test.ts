@@ -12,7 +12,6 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { createGuard } from "../../src/server/guard.ts";
-import { createHeader } from "../../src/web/header.ts";
 import { HttpError } from "../../src/server/http.ts";
 import { askRaw, type RawRequest, type RawResponse } from "../_raw.ts";
 import { message } from "../fakes/layercode.ts";
@@ -180,7 +179,7 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
   const guard = createGuard({
     token: "a token for tests only",
     hasSecret: false,
-    header: createHeader([]),
+    locked: () => new Response("locked", { status: 403 }),
   });
   const part = guard.part(() => new Response("in"));
   const ask = async (address?: string) => {

@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertLess,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -134,7 +135,8 @@ Deno.test("readBody() takes nothing of a body that says it is too large", async 
   assertEquals(taken.bytes, 0);
 });
 
-for (const length of [undefined, "2", "-1", "many"]) {
+// A server lets no more through than a length that is a number.
+for (const length of [undefined, "-1", "many"]) {
   Deno.test(`readBody() breaks off an endless body of content-length: ${length}`, async () => {
     const size = 64 * 1024;
     const { body, taken } = chunked(endless(size));
@@ -208,6 +210,28 @@ Deno.test({
     assertStringIncludes(status, "HTTP/1.1 401 ");
     assertLess(taken, 60 * 1024 * 1024);
   },
+});
+
+Deno.test("readBody() is not deceived by a length that is declared along with chunks", async () => {
+  await using server = await startServer();
+  const { hostname, port } = new URL(server.url);
+  using socket = await Deno.connect({ hostname, port: Number(port) });
+  await socket.write(bytes(
+    "POST /agent HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n" +
+      "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+  ));
+  const chunk = bytes(`10000\r\n${"a".repeat(0x10000)}\r\n`);
+  let sent = 0;
+  try {
+    for (; sent < 64; sent++) await socket.write(chunk);
+  } catch {
+    // The server has had enough.
+  }
+  const answer = new Uint8Array(1024);
+  const length = await socket.read(answer) ?? 0;
+  const [status = ""] = new TextDecoder().decode(answer.subarray(0, length))
+    .split("\r\n");
+  assertMatch(status, /^HTTP\/1\.1 (400|413) /);
 });
 
 Deno.test("readBody() tells who sends too much that the connection ends", async () => {

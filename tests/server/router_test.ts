@@ -1,30 +1,44 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
-  type AppParts,
   createApp,
   createHome,
+  type Handler,
   lastSegment,
 } from "../../src/server/router.ts";
 import { HttpError } from "../../src/server/http.ts";
 import { createLog } from "../../src/server/log.ts";
 
+/** What a test has otherwise. */
+interface Changes {
+  /** By their names. */
+  handlers?: Record<string, Handler>;
+  isDraining?: () => boolean;
+}
+
 /** An app whose routes answer with their names; and what it logs. */
-function setup(changes: Partial<AppParts> = {}) {
+function setup(changes: Changes = {}) {
   const logged: string[] = [];
-  const named = (name: string) => () => new Response(name);
+  const named = (name: string): Handler =>
+    changes.handlers?.[name] ?? (() => new Response(name));
+  const webhook = { POST: named("webhook") };
+  const authorize = { POST: named("authorize"), OPTIONS: named("authorize") };
   const app = createApp({
-    webhook: named("webhook"),
-    authorize: named("authorize"),
-    health: named("health"),
-    ready: named("ready"),
-    home: named("home"),
+    routes: {
+      "/agent": webhook,
+      "/api/agent": webhook,
+      "/authorize": authorize,
+      "/api/authorize": authorize,
+      "/health": { GET: named("health") },
+      "/ready": { GET: named("ready") },
+      "/": { GET: named("home") },
+      "/things/*": { GET: named("thing") },
+    },
     log: createLog({
       level: "debug",
       format: "json",
       write: (_, line) => logged.push(line),
     }),
-    isDraining: () => false,
-    ...changes,
+    isDraining: changes.isDraining ?? (() => false),
   });
   const send = async (method: string, path: string) =>
     await app(new Request(`http://parley.test${path}`, { method }));
@@ -131,8 +145,7 @@ Deno.test("createApp() looks at no path of more than 2 KB", async () => {
 });
 
 Deno.test("createApp() sends what ends in any segment to the route with a star", async () => {
-  const more = { "/things/*": { GET: () => new Response("thing") } };
-  const { send } = setup({ more });
+  const { send } = setup();
   for (const path of ["/things/a", "/things/a/", "/things/a%2Fb"]) {
     assertEquals(await (await send("GET", path)).text(), "thing", path);
   }
@@ -164,11 +177,10 @@ Deno.test("createApp() begins nothing while the server shuts down", async () => 
 });
 
 Deno.test("createApp() answers with the refusal that a route throws", async () => {
-  const { send, logged } = setup({
-    webhook: () => {
-      throw new HttpError(401, "invalid_signature", "Sign it", { "x-a": "1" });
-    },
-  });
+  const webhook = () => {
+    throw new HttpError(401, "invalid_signature", "Sign it", { "x-a": "1" });
+  };
+  const { send, logged } = setup({ handlers: { webhook } });
   const response = await send("POST", "/agent");
   assertEquals(response.status, 401);
   assertEquals(response.headers.get("x-a"), "1");
@@ -194,7 +206,7 @@ const FAILURES: [what: string, fail: () => Promise<Response>][] = [
 
 for (const [what, webhook] of FAILURES) {
   Deno.test(`createApp() tells nothing internal when a route ${what}`, async () => {
-    const { send, logged } = setup({ webhook });
+    const { send, logged } = setup({ handlers: { webhook } });
     const response = await send("POST", "/agent");
     assertEquals(response.status, 500);
     assertEquals(await response.json(), {
@@ -228,7 +240,7 @@ Deno.test("lastSegment() is decoded, whatever slash follows", () => {
 });
 
 Deno.test("createHome() says what runs here and where the webhook is", async () => {
-  const { send } = setup({ home: createHome("1.2.3") });
+  const { send } = setup({ handlers: { home: createHome("1.2.3") } });
   const response = await send("GET", "/");
   assertEquals(response.status, 200);
   assertEquals(await response.json(), {

@@ -197,6 +197,12 @@ Deno.test("createSpeechCleaner() says the owner's phrase for code, or nothing", 
   ]);
 });
 
+Deno.test("createSpeechCleaner() leaves out a picture in the text, however large it is", () => {
+  const text = `![dot](data:image/png;base64,${"iVBORw0K".repeat(1000)}) Here.`;
+  assertEquals(clean([text]), "dot Here.");
+  assertEquals(clean(cut(text, () => 7)), "dot Here.");
+});
+
 Deno.test("createSpeechCleaner() has nothing more to say once it has ended", () => {
   const cleaner = createSpeechCleaner();
   assertEquals(cleaner.end(), "");

@@ -22,7 +22,7 @@ import type { Log } from "../../server/log.ts";
 
 /** What is needed to authorise browsers. */
 export interface AuthorizeParts {
-  /** Absent: every request is refused with a word on how to mend it. */
+  /** Absent: every request is refused with a word on how to fix it. */
   apiKey?: string;
   /** Absent: the browser names the agent. */
   agentId?: string;
@@ -36,32 +36,20 @@ export interface AuthorizeParts {
   timeoutMs?: number;
 }
 
-const text = v.string().assert((value) => value !== "").nullable().optional();
-const requestSchema = v.object({
-  agent_id: text,
-  pipeline_id: text,
-  conversation_id: text,
-  session_id: text,
-  metadata: v.record(v.unknown()).nullable().optional(),
-});
-
 /** Makes the handler of `POST /authorize` and of its preflight. */
 export function createAuthorize(
   parts: AuthorizeParts,
 ): (request: Request) => Promise<Response> {
   return async function handle(request) {
-    const cors = allowOrigin(request, parts.allowedOrigins);
+    const cors = allowOrigin(request, parts.allowedOrigins ?? []);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    let response: Response;
-    try {
-      response = await authorize(request, parts);
-    } catch (error) {
+    const response = await authorize(request, parts).catch((error) => {
       if (!(error instanceof HttpError)) throw error;
       // With the CORS headers, or the page could not read what went wrong.
-      response = error.toResponse();
-    }
+      return error.toResponse();
+    });
     for (const [name, value] of Object.entries(cors)) {
       response.headers.set(name, value);
     }
@@ -71,113 +59,97 @@ export function createAuthorize(
 
 async function authorize(
   request: Request,
-  parts: AuthorizeParts,
+  { apiKey, apiUrl, agentId, log, timeoutMs = 10_000 }: AuthorizeParts,
 ): Promise<Response> {
-  const { apiKey, apiUrl, log, timeoutMs = 10_000 } = parts;
   if (apiKey === undefined) {
-    throw new HttpError(
-      503,
-      "not_configured",
-      "LAYERCODE_API_KEY is not set on this server",
-    );
+    const message = "LAYERCODE_API_KEY is not set on this server";
+    throw new HttpError(503, "not_configured", message);
   }
-  const { path, body } = toUpstream(await readRequest(request), parts.agentId);
+  const { path, body } = toUpstream(await readFields(request), agentId);
+  const upstream: RequestInit = {
+    method: "POST",
+    headers: {
+      "authorization": `Bearer ${apiKey}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify(body),
+    // A redirect would carry the key elsewhere.
+    redirect: "manual",
+    signal: AbortSignal.timeout(timeoutMs),
+  };
   let response: Response;
   let reply: string;
   try {
-    response = await fetch(apiUrl + path, {
-      method: "POST",
-      headers: {
-        "authorization": `Bearer ${apiKey}`,
-        "content-type": "application/json",
-      },
-      body: JSON.stringify(body),
-      // A redirect would carry the key elsewhere.
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    response = await fetch(apiUrl + path, upstream);
     // Redacted at once: whatever of it is passed on can't hold the key.
     reply = (await response.text()).replaceAll(apiKey, "[key]");
   } catch (error) {
     log.error("authorize.unreachable", { error });
-    if (error instanceof DOMException && error.name === "TimeoutError") {
-      throw new HttpError(
-        504,
-        "upstream_timeout",
-        `Layercode did not answer within ${timeoutMs} ms`,
-      );
-    }
-    throw new HttpError(
-      502,
-      "upstream_unreachable",
-      "Layercode could not be reached",
-    );
+    throw toUnreachable(error, timeoutMs);
   }
-  if (response.ok) return json(parseReply(reply));
-  const refusal = toRefusal(response, reply);
-  log.warn("authorize.refused", {
-    status: response.status,
-    reason: refusal.message,
-  });
-  throw refusal;
+  const parsed = parse(reply);
+  if (!response.ok) {
+    const refusal = toRefusal(response, parsed);
+    const { status } = response;
+    log.warn("authorize.refused", { status, reason: refusal.message });
+    throw refusal;
+  }
+  if (parsed !== undefined) return json(parsed);
+  const message = "Layercode's answer was not JSON";
+  throw new HttpError(502, "upstream_invalid", message);
 }
 
-async function readRequest(
-  request: Request,
-): Promise<v.Infer<typeof requestSchema>> {
+const text = v.string().assert((value) => value !== "").nullable().optional();
+const fieldsSchema = v.object({
+  agent_id: text,
+  pipeline_id: text,
+  conversation_id: text,
+  session_id: text,
+  metadata: v.record(v.unknown()).nullable().optional(),
+});
+type Fields = v.Infer<typeof fieldsSchema>;
+
+async function readFields(request: Request): Promise<Fields> {
   const body = parseJson(await readBody(request));
-  const result = requestSchema.try(body, { mode: "strip" });
+  const result = fieldsSchema.try(body, { mode: "strip" });
   if (result.ok) return result.value;
   const field = result.issues[0]?.path.join(".");
-  throw new HttpError(
-    400,
-    "invalid_request",
+  throw invalidRequest(
     field
-      ? `Field "${field}" is not valid: ${FIELD_HINT}`
+      ? `Field "${field}" is not valid: ids are non-empty strings, metadata ` +
+        "is an object, and both may be left out"
       : "The body must be a JSON object",
   );
 }
 
-const FIELD_HINT =
-  "ids are non-empty strings, metadata is an object, and both may be left out";
-
 /** The address and body for Layercode, in today's form or the pipelines' older one. */
 function toUpstream(
-  request: v.Infer<typeof requestSchema>,
+  fields: Fields,
   ownAgentId: string | undefined,
 ): { path: string; body: Record<string, unknown> } {
-  const metadata = request.metadata ? { metadata: request.metadata } : {};
-  if (request.pipeline_id) {
+  const { agent_id, pipeline_id, conversation_id, session_id } = fields;
+  const metadata = fields.metadata ? { metadata: fields.metadata } : {};
+  if (pipeline_id) {
     // An older name for the same choice, and so under the same rule.
-    checkAgent(request.pipeline_id, ownAgentId, "pipeline_id");
-    const session = request.session_id ?? request.conversation_id;
+    checkAgent(pipeline_id, ownAgentId, "pipeline_id");
+    const id = session_id ?? conversation_id;
+    const session = id ? { session_id: id } : {};
     return {
       path: "/v1/pipelines/authorize_session",
-      body: {
-        pipeline_id: request.pipeline_id,
-        ...(session ? { session_id: session } : {}),
-        ...metadata,
-      },
+      body: { pipeline_id, ...session, ...metadata },
     };
   }
-  const agentId = request.agent_id ?? ownAgentId;
+  const agentId = agent_id ?? ownAgentId;
   if (!agentId) {
-    throw new HttpError(
-      400,
-      "invalid_request",
+    throw invalidRequest(
       'Field "agent_id" is missing, and LAYERCODE_AGENT_ID is not set on this server',
     );
   }
   checkAgent(agentId, ownAgentId, "agent_id");
+  const conversation = conversation_id ? { conversation_id } : {};
   return {
     path: "/v1/agents/web/authorize_session",
-    body: {
-      agent_id: agentId,
-      ...(request.conversation_id
-        ? { conversation_id: request.conversation_id }
-        : {}),
-      ...metadata,
-    },
+    body: { agent_id: agentId, ...conversation, ...metadata },
   };
 }
 
@@ -187,46 +159,44 @@ function checkAgent(
   field: string,
 ): void {
   if (ownAgentId === undefined || id === ownAgentId) return;
-  throw new HttpError(
-    403,
-    "agent_not_allowed",
-    `Field "${field}" names another agent than this server is for`,
-  );
+  const message =
+    `Field "${field}" names another agent than this server is for`;
+  throw new HttpError(403, "agent_not_allowed", message);
 }
 
-function parseReply(reply: string): unknown {
+function invalidRequest(message: string): HttpError {
+  return new HttpError(400, "invalid_request", message);
+}
+
+function parse(reply: string): unknown {
   try {
     return JSON.parse(reply);
   } catch {
-    throw new HttpError(
-      502,
-      "upstream_invalid",
-      "Layercode's answer was not JSON",
-    );
+    // The caller of this tells what it means.
+    return undefined;
   }
 }
 
-/** Layercode's refusal with its own status, or 502 where that status is no refusal. */
-function toRefusal(
-  response: Response,
-  reply: string,
-): HttpError {
-  const { status: theirs } = response;
-  const status = theirs >= 400 && theirs <= 599 ? theirs : 502;
-  let reason = `Layercode answered with status ${response.status}`;
-  try {
-    const { error } = JSON.parse(reply);
-    if (typeof error === "string") {
-      reason += `: ${error.slice(0, 300)}`;
-    }
-  } catch {
-    // Not JSON: the status has to say it.
+function toUnreachable(error: unknown, timeoutMs: number): HttpError {
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    const message = `Layercode did not answer within ${timeoutMs} ms`;
+    return new HttpError(504, "upstream_timeout", message);
   }
-  const retryAfter = response.headers.get("retry-after");
+  const message = "Layercode could not be reached";
+  return new HttpError(502, "upstream_unreachable", message);
+}
+
+const errorSchema = v.object({ error: v.string() });
+
+/** Layercode's refusal with its own status, or 502 where that status is no refusal. */
+function toRefusal({ status, headers }: Response, reply: unknown): HttpError {
+  const told = errorSchema.try(reply, { mode: "strip" });
+  const reason = told.ok ? `: ${told.value.error.slice(0, 300)}` : "";
+  const retryAfter = headers.get("retry-after");
   return new HttpError(
-    status,
+    status >= 400 && status <= 599 ? status : 502,
     "upstream_refused",
-    reason,
+    `Layercode answered with status ${status}${reason}`,
     retryAfter ? { "retry-after": retryAfter } : {},
   );
 }
@@ -245,19 +215,16 @@ function allowOrigin(
 ): Record<string, string> {
   const origin = request.headers.get("origin");
   if (origin === null) {
-    if (request.headers.get("sec-fetch-site") === "cross-site") {
-      throw forbidden("null");
-    }
+    const isPage = request.headers.get("sec-fetch-site") === "cross-site";
+    if (isPage) throw forbidden("null");
     return {};
   }
-  const any = allowedOrigins.includes("*");
-  if (
-    !any && !allowedOrigins.includes(origin) && !isSameOrigin(origin, request)
-  ) {
-    throw forbidden(origin);
-  }
+  const isAny = allowedOrigins.includes("*");
+  const isAllowed = isAny || allowedOrigins.includes(origin) ||
+    isSameOrigin(origin, request);
+  if (!isAllowed) throw forbidden(origin);
   return {
-    "access-control-allow-origin": any ? "*" : origin,
+    "access-control-allow-origin": isAny ? "*" : origin,
     "access-control-allow-methods": "POST",
     "access-control-allow-headers": "content-type",
     "access-control-expose-headers": "retry-after",
@@ -267,12 +234,12 @@ function allowOrigin(
 }
 
 function forbidden(origin: string): HttpError {
-  const mend = origin === "null"
+  const fix = origin === "null"
     ? "a page opened from a file, or in a sandboxed frame, has no origin; serve it over http"
     : "add it to ALLOWED_ORIGINS if it should";
   return new HttpError(
     403,
     "origin_not_allowed",
-    `Origin ${origin} may not ask for a session key: ${mend}`,
+    `Origin ${origin} may not ask for a session key: ${fix}`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Layercode's own part, for tools that stand in for it: makes an event, signs
- * it, sends it and reads the answer.
+ * Layercode's own part, for tools that stand in for it: signs an event, sends
+ * it and reads the answer.
  *
  * @module
  */
@@ -24,8 +24,6 @@ export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
   type: string;
   /** The words of `response.tts`, or the JSON of `response.data`. */
   content?: unknown;
-  /** The turn that is answered. */
-  turn_id?: string;
   /** The message of `response.error`, which Parley never sends. */
   error?: unknown;
 }
@@ -39,20 +37,16 @@ export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
 export function sendEvent(
   event: Record<string, unknown>,
   { url, secret, withDetails = false }: ClientOptions,
-  signal?: AbortSignal,
+  signal: AbortSignal | null = null,
 ): Promise<Response> {
   const body = new TextEncoder().encode(JSON.stringify(event));
-  return fetch(url, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      "layercode-signature": sign(body, secret, Date.now() / 1000),
-      ...(withDetails ? { [DETAILS_HEADER]: "on" } : {}),
-    },
-    body,
-    redirect: "manual",
-    ...(signal ? { signal } : {}),
-  });
+  const headers = {
+    "content-type": "application/json",
+    "layercode-signature": sign(body, secret, Date.now() / 1000),
+    ...(withDetails ? { [DETAILS_HEADER]: "on" } : {}),
+  };
+  const redirect = "manual";
+  return fetch(url, { method: "POST", headers, body, redirect, signal });
 }
 
 /**
@@ -66,9 +60,7 @@ export async function* readAnswer(
   const events = response.body
     ?.pipeThrough(new TextDecoderStream())
     .pipeThrough(new EventSourceParserStream());
-  for await (const { data } of events ?? []) {
-    yield JSON.parse(data);
-  }
+  for await (const { data } of events ?? []) yield JSON.parse(data);
 }
 
 /** A new id, as Layercode's look. */

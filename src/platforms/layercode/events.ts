@@ -9,45 +9,19 @@
  * @module
  */
 import * as v from "@badrap/valita";
+import type {
+  ConversationEvent,
+  MessageEvent,
+  NoteEvent,
+} from "../../conversation/conversation.ts";
 import { HttpError } from "../../server/http.ts";
 
-/** What every event says about its conversation. */
-export interface EventContext {
-  /** The stable conversation; the key of everything that is kept. */
-  conversationId: string;
-  /** One connection of it, new on every reconnect. */
-  connectionId?: string;
-  /** What the owner attached when the session was authorised. */
-  metadata: Record<string, unknown>;
-  /** The caller's number, on phone calls. */
-  fromPhoneNumber?: string;
-  /** The number that was called. */
-  toPhoneNumber?: string;
-}
-
-/** An event of a conversation. */
+/** What a webhook tells: an event of a conversation, or a signed one that is unheard of. */
 export type WebhookEvent =
-  & EventContext
-  & (
-    /** The caller said something and waits for an answer. */
-    | {
-      type: "message";
-      turnId: string;
-      text: string;
-      /** What was heard of the turn before, where the caller cut it off. */
-      interruption?: { turnId?: string; textHeard: string };
-      /** What is wrong with the word about an interruption, which was left out. */
-      ignored?: string;
-    }
-    /** Somebody connected; the agent may speak first. */
-    | { type: "start"; turnId: string }
-    /** The browser sent something to the agent. */
-    | { type: "data"; turnId: string; data: unknown }
-    /** Told for the record: a recording is ready, or the session has ended. */
-    | { type: "note"; name: string; content: Record<string, unknown> }
-    /** Signed, but unheard of. */
-    | { type: "unknown"; name: string }
-  );
+  | Exclude<ConversationEvent, MessageEvent>
+  /** `ignored` tells what is wrong with the word about an interruption, which was left out. */
+  | MessageEvent & { ignored?: string }
+  | Omit<NoteEvent, "type" | "content"> & { type: "unknown" };
 
 const id = v.string().assert((value) => value !== "", "must not be empty");
 const maybeId = id.nullable().optional();
@@ -61,7 +35,6 @@ const contextSchema = v.object({
   type: v.string(),
   conversation_id: maybeId,
   session_id: maybeId,
-  connection_id: lenient(id),
   custom_metadata: lenient(v.record(v.unknown())),
   metadata: lenient(v.record(v.unknown())),
   from_phone_number: lenient(v.string()),
@@ -88,71 +61,61 @@ const noteSchema = v.record(v.unknown());
  */
 export function parseEvent(body: unknown): WebhookEvent {
   const fields = check(contextSchema, body);
+  const { type: name } = fields;
   const context = toContext(fields);
-  switch (fields.type) {
+  switch (name) {
     case "message":
     case "MESSAGE": {
-      const { turn_id, text, interruption_context } = check(
+      const { turn_id: turnId, text, interruption_context } = check(
         messageSchema,
         body,
       );
-      return {
-        ...context,
-        type: "message",
-        turnId: turn_id,
-        text,
-        ...readInterruption(interruption_context),
-      };
+      const interruption = readInterruption(interruption_context);
+      return { ...context, type: "message", turnId, text, ...interruption };
     }
     case "session.start":
     case "SESSION_START": {
-      const { turn_id } = check(startSchema, body);
-      return { ...context, type: "start", turnId: turn_id };
+      const { turn_id: turnId } = check(startSchema, body);
+      return { ...context, type: "start", turnId };
     }
     case "data": {
-      const { turn_id, data } = check(dataSchema, body);
-      return { ...context, type: "data", turnId: turn_id, data };
+      const { turn_id: turnId, data } = check(dataSchema, body);
+      return { ...context, type: "data", turnId, data };
     }
     case "session.update":
     case "session.end": {
       // A second copy of what is kept anyway.
       const { transcript: _, ...content } = check(noteSchema, body);
-      return { ...context, type: "note", name: fields.type, content };
+      return { ...context, type: "note", name, content };
     }
     default:
-      return { ...context, type: "unknown", name: fields.type };
+      return { ...context, type: "unknown", name };
   }
 }
 
-function toContext(fields: v.Infer<typeof contextSchema>): EventContext {
-  const { conversation_id, session_id, connection_id } = fields;
-  const conversationId = conversation_id ?? session_id;
+function toContext(fields: v.Infer<typeof contextSchema>) {
+  // Older pipelines call the conversation a session.
+  const conversationId = fields.conversation_id ?? fields.session_id;
   if (!conversationId) {
     throw invalid('Field "conversation_id" is missing, and so is "session_id"');
   }
-  const connectionId = conversation_id ? session_id : connection_id;
+  const { from_phone_number: from, to_phone_number: to } = fields;
   return {
     conversationId,
-    ...(connectionId ? { connectionId } : {}),
     metadata: fields.custom_metadata ?? fields.metadata ?? {},
-    ...(fields.from_phone_number
-      ? { fromPhoneNumber: fields.from_phone_number }
-      : {}),
-    ...(fields.to_phone_number
-      ? { toPhoneNumber: fields.to_phone_number }
-      : {}),
+    ...(from ? { fromPhoneNumber: from } : {}),
+    ...(to ? { toPhoneNumber: to } : {}),
   };
 }
 
 /** Lenient: a caller who waits matters more than a field about the turn before. */
 function readInterruption(
   value: unknown,
-): Pick<WebhookEvent & { type: "message" }, "interruption" | "ignored"> {
+): Pick<MessageEvent & { ignored?: string }, "interruption" | "ignored"> {
   if (value === undefined || value === null) return {};
   const result = interruptionSchema.try(value, { mode: "strip" });
   if (!result.ok) {
-    const problem = describe(result.issues[0], "interruption_context.");
-    return { ignored: problem };
+    return { ignored: describe(result.issues[0], "interruption_context.") };
   }
   const { previous_turn_interrupted, text_heard, assistant_turn_id } =
     result.value;
@@ -160,12 +123,8 @@ function readInterruption(
   if (typeof text_heard !== "string") {
     return { ignored: 'Field "interruption_context.text_heard" is missing' };
   }
-  return {
-    interruption: {
-      textHeard: text_heard,
-      ...(assistant_turn_id ? { turnId: assistant_turn_id } : {}),
-    },
-  };
+  const turnId = assistant_turn_id ? { turnId: assistant_turn_id } : {};
+  return { interruption: { textHeard: text_heard, ...turnId } };
 }
 
 function check<T>(schema: v.Type<T>, body: unknown): T {

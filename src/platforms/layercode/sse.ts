@@ -6,36 +6,10 @@
  *
  * @module
  */
-/** One piece of an answer. */
-export type AnswerPart =
-  /** Text to speak. */
-  | { type: "speech"; text: string }
-  /** Any JSON, handed to the browser as it is. */
-  | { type: "data"; content: unknown }
-  /** How the turn went. Sent only to those who ask for it. */
-  | { type: "summary"; status: string; details: AnswerDetails };
-
-/** Who answered, and what it took. */
-export interface AnswerDetails {
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  provider?: string | undefined;
-  /** As the vendor spells it. */
-  model?: string | undefined;
-  /** Until the first word, in milliseconds. */
-  firstWordsMs?: number | undefined;
-  /** Until the end, in milliseconds. */
-  totalMs?: number | undefined;
-  /** What the model was shown. */
-  inputTokens?: number | undefined;
-  /** What the model answered. */
-  outputTokens?: number | undefined;
-  /** How long the model took to read what it was shown, in milliseconds. */
-  promptMs?: number | undefined;
-  /** How much of what it was shown it had read before, in tokens. */
-  cachedTokens?: number | undefined;
-  /** Why the answer was ended, where the model went on and on. */
-  ended?: string | undefined;
-}
+import type { AnswerOutput } from "../../conversation/conversation.ts";
+import type { TurnPart } from "../../conversation/turn.ts";
+import { createTextStream } from "../../server/text_stream.ts";
+import type { TurnDetails } from "../../sessions/record.ts";
 
 /**
  * The request header by which our own tools ask for one more event, just
@@ -43,33 +17,20 @@ export interface AnswerDetails {
  */
 export const DETAILS_HEADER = "parley-details";
 
-/** How a turn went, as our own tools read it. */
-export interface TurnEvent {
-  /** Its name. */
-  type: "parley.turn";
-  /** The turn that was answered. */
-  turn_id: string;
-  /** `complete`, `interrupted` or `failed`. */
-  status: string;
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  provider?: string | undefined;
-  /** As the vendor spells it. */
-  model?: string | undefined;
-  /** Until the first word, in milliseconds, without the network. */
-  first_words_ms?: number | undefined;
-  /** Until the end, in milliseconds, without the network. */
-  total_ms?: number | undefined;
-  /** What the model was shown. */
-  input_tokens?: number | undefined;
-  /** What the model answered. */
-  output_tokens?: number | undefined;
-  /** How long the model took to read what it was shown, in milliseconds. */
-  prompt_ms?: number | undefined;
-  /** How much of what it was shown it had read before, in tokens. */
-  cached_tokens?: number | undefined;
-  /** `max-tokens` or `repetition`, where the answer was ended for that reason. */
-  ended?: string | undefined;
-}
+/** How a turn went, as our own tools read it: its details, spelt as here. */
+export type TurnEvent =
+  & { type: "parley.turn"; turn_id: string; status: string }
+  & { [K in keyof TurnDetails as SnakeCase<K>]?: OnWire<TurnDetails[K]> };
+
+/** A reader may meet texts that it has never heard of. */
+export type OnWire<Value> = Value extends string ? string : Value;
+
+/** `firstWordsMs` becomes `first_words_ms`. */
+export type SnakeCase<Name extends string> = Name extends
+  `${infer Letter}${infer Rest}`
+  ? Letter extends Lowercase<Letter> ? `${Letter}${SnakeCase<Rest>}`
+  : `_${Lowercase<Letter>}${SnakeCase<Rest>}`
+  : Name;
 
 /** An answer to be streamed. */
 export interface AnswerOptions {
@@ -77,87 +38,33 @@ export interface AnswerOptions {
   turnId: string;
   /** Whether to send a {@linkcode TurnEvent} before the end. */
   withDetails?: boolean;
-  /** Called when the client left before the end. */
-  onCancel: () => void;
 }
 
 /** An answer that is being streamed. */
-export interface AnswerStream {
-  /**
-   * Sends the next piece, at once where the client waits for it.
-   *
-   * @returns where the client is slow, resolves when it has taken what there is
-   * @throws {TypeError} when data can't be written as JSON
-   */
-  write(part: AnswerPart): Promise<void> | undefined;
-  /** Sends `response.end`, once. */
-  end(): void;
+export interface AnswerStream extends AnswerOutput {
+  /** Aborted when the client left before the end. */
+  readonly signal: AbortSignal;
   /** The response, which may be sent before there is a word. */
   readonly response: Response;
 }
 
-/** How much may wait for a client, in letters. */
-const MAX_WAITING = 16_384;
-
-/**
- * Begins an answer. Its bytes are written without any stream in between: what
- * comes while the client is busy goes with the next piece.
- */
+/** Begins an answer. */
 export function createAnswerStream(options: AnswerOptions): AnswerStream {
-  const { turnId, withDetails = false, onCancel } = options;
-  const end = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
-  const encoder = new TextEncoder();
-  let waiting = "";
-  let isWanted = false;
-  let isOver = false;
-  let room: PromiseWithResolvers<void> | undefined;
-  let controller: ReadableStreamDefaultController<Uint8Array>;
-
-  function pass(): void {
-    if (!isWanted || waiting === "") return;
-    isWanted = false;
-    const bytes = encoder.encode(waiting);
-    waiting = "";
-    // Whoever reads may ask for more before this returns.
-    controller.enqueue(bytes);
-    room?.resolve();
-    room = undefined;
-    if (isOver) controller.close();
-  }
-
-  const body = new ReadableStream<Uint8Array>({
-    start(own) {
-      controller = own;
-    },
-    pull() {
-      isWanted = true;
-      pass();
-    },
-    // The one sure sign that nobody listens any more: `request.signal` also
-    // fires after a perfect answer.
-    cancel() {
-      isOver = true;
-      room?.resolve();
-      onCancel();
-    },
-    // Nothing is encoded before it can be sent.
-  }, { highWaterMark: 0 });
-
+  const { turnId, withDetails = false } = options;
+  const tail = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
+  const { write, end, signal, body } = createTextStream();
   return {
     write(part) {
-      if (isOver || (part.type === "summary" && !withDetails)) return undefined;
-      waiting += toEvent(part, turnId, end);
-      pass();
-      if (waiting.length < MAX_WAITING) return undefined;
-      room ??= Promise.withResolvers();
-      return room.promise;
+      if (part.type !== "summary") return write(toEvent(part) + tail);
+      if (!withDetails) return undefined;
+      const event = toTurnEvent(part, turnId);
+      return write(`data: ${JSON.stringify(event)}\n\n`);
     },
     end() {
-      if (isOver) return;
-      isOver = true;
-      waiting += `data: {"type":"response.end"${end}`;
-      pass();
+      write(`data: {"type":"response.end"${tail}`);
+      end();
     },
+    signal,
     response: new Response(body, { headers: HEADERS }),
   };
 }
@@ -178,41 +85,24 @@ const HEADERS = {
   "x-accel-buffering": "no",
 };
 
-/** The space makes `data: {…}`, as every official sender writes it. */
-function toEvent(part: AnswerPart, turnId: string, end: string): string {
-  switch (part.type) {
-    case "speech":
-      return `data: {"type":"response.tts","content":${
-        JSON.stringify(part.text)
-      }${end}`;
-    case "data":
-      return `data: {"type":"response.data","content":${
-        JSON.stringify(part.content)
-      }${end}`;
-    case "summary": {
-      const event = toTurnEvent(part.status, part.details, turnId);
-      return `data: ${JSON.stringify(event)}\n\n`;
-    }
-  }
+type Summary = TurnPart & { type: "summary" };
+
+/** The event but for its end, with `data: {…` as every official sender writes it. */
+function toEvent(part: Exclude<TurnPart, Summary>): string {
+  return part.type === "speech"
+    ? `data: {"type":"response.tts","content":${JSON.stringify(part.text)}`
+    : `data: {"type":"response.data","content":${JSON.stringify(part.content)}`;
 }
 
-function toTurnEvent(
-  status: string,
-  details: AnswerDetails,
-  turn_id: string,
-): TurnEvent {
+function toTurnEvent({ status, details }: Summary, turn_id: string) {
+  const spelt = Object.entries(details).map(([name, value]) => [
+    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    value,
+  ]);
   return {
     type: "parley.turn",
     turn_id,
     status,
-    provider: details.provider,
-    model: details.model,
-    first_words_ms: details.firstWordsMs,
-    total_ms: details.totalMs,
-    input_tokens: details.inputTokens,
-    output_tokens: details.outputTokens,
-    prompt_ms: details.promptMs,
-    cached_tokens: details.cachedTokens,
-    ended: details.ended,
+    ...Object.fromEntries(spelt),
   };
 }

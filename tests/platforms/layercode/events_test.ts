@@ -34,7 +34,6 @@ Deno.test("parseEvent() reads today's message", () => {
   assertEquals(parseEvent(MESSAGE), {
     type: "message",
     conversationId: "conv_1",
-    connectionId: "sess_1",
     metadata: {},
     turnId: "turn_1",
     text: "Hello",
@@ -52,7 +51,6 @@ Deno.test("parseEvent() reads an older pipeline's MESSAGE", () => {
   assertEquals(parseEvent(body), {
     type: "message",
     conversationId: "sess_1",
-    connectionId: "conn_1",
     metadata: {},
     turnId: "turn_1",
     text: "Hello",
@@ -70,7 +68,6 @@ for (const type of ["session.start", "SESSION_START"]) {
     assertEquals(parseEvent(body), {
       type: "start",
       conversationId: "conv_1",
-      connectionId: "sess_1",
       metadata: {},
       turnId: "turn_1",
     });
@@ -89,7 +86,6 @@ for (const data of [{ clicked: "yes", n: [1] }, {}, [], "text", 0, null]) {
     assertEquals(parseEvent(body), {
       type: "data",
       conversationId: "conv_1",
-      connectionId: "sess_1",
       metadata: {},
       turnId: "turn_1",
       data,
@@ -137,7 +133,6 @@ for (const body of [SESSION_UPDATE, SESSION_END]) {
       type: "note",
       name: body.type,
       conversationId: "conv_1",
-      connectionId: "sess_1",
       metadata: body === SESSION_UPDATE ? { plan: "gold" } : {},
       content: body,
     });
@@ -156,87 +151,24 @@ for (const type of ["session.paused", "", "Message", "toString"]) {
   });
 }
 
-const KEYS: [
-  what: string,
-  ids: Record<string, string | null>,
-  conversationId: string,
-  connectionId: string | undefined,
-][] = [
+const ALL = {
+  conversation_id: "conv",
+  session_id: "sess",
+  connection_id: "conn",
+};
+const KEYS: [string, Record<string, string | null>, conversationId: string][] =
   [
-    "conversation and session",
-    {
-      conversation_id: "conv",
-      session_id: "sess",
-    },
-    "conv",
-    "sess",
-  ],
-  ["a conversation alone", { conversation_id: "conv" }, "conv", undefined],
-  [
-    "conversation and connection",
-    {
-      conversation_id: "conv",
-      connection_id: "conn",
-    },
-    "conv",
-    undefined,
-  ],
-  [
-    "all three",
-    {
-      conversation_id: "conv",
-      session_id: "sess",
-      connection_id: "conn",
-    },
-    "conv",
-    "sess",
-  ],
-  [
-    "session and connection",
-    {
-      session_id: "sess",
-      connection_id: "conn",
-    },
-    "sess",
-    "conn",
-  ],
-  ["a session alone", { session_id: "sess" }, "sess", undefined],
-  [
-    "a conversation that is null",
-    {
-      conversation_id: null,
-      session_id: "sess",
-      connection_id: "conn",
-    },
-    "sess",
-    "conn",
-  ],
-  [
-    "a session that is null",
-    {
-      conversation_id: "conv",
-      session_id: null,
-    },
-    "conv",
-    undefined,
-  ],
-  [
-    "a connection that is null",
-    {
-      session_id: "sess",
-      connection_id: null,
-    },
-    "sess",
-    undefined,
-  ],
-];
+    ["conversation, session and connection", ALL, "conv"],
+    ["a conversation alone", { conversation_id: "conv" }, "conv"],
+    ["a session that is null", { ...ALL, session_id: null }, "conv"],
+    ["a session alone", { session_id: "sess" }, "sess"],
+    ["a conversation that is null", { ...ALL, conversation_id: null }, "sess"],
+  ];
 
-for (const [what, ids, conversationId, connectionId] of KEYS) {
-  Deno.test(`parseEvent() finds the keys in ${what}`, () => {
+for (const [what, ids, conversationId] of KEYS) {
+  Deno.test(`parseEvent() finds the key in ${what}`, () => {
     const event = parseEvent({ type: "session.start", turn_id: "t", ...ids });
     assertEquals(event.conversationId, conversationId);
-    assertEquals(event.connectionId, connectionId);
-    assertEquals("connectionId" in event, connectionId !== undefined);
   });
 }
 

@@ -2,12 +2,12 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createApp } from "../../../src/server/router.ts";
 import type { DataHandler } from "../../../src/conversation/data.ts";
 import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
-import { json } from "../../../src/server/http.ts";
+import { createConversations } from "../../../src/conversation/conversation.ts";
 import { createLog } from "../../../src/server/log.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 import { type SessionStore, StoreError } from "../../../src/sessions/store.ts";
-import { createWebhook } from "../../../src/platforms/layercode/webhook.ts";
+import { createPlatformRoutes } from "../../../src/platforms/mod.ts";
 import { agent } from "../../fakes/agent.ts";
 import {
   message,
@@ -37,8 +37,7 @@ function makeServer(
     write: (_, line) => lines.push(line),
   });
   const activeTurns = createActiveTurns();
-  const webhook = createWebhook({
-    secrets: [SECRET, "another"],
+  const conversations = createConversations({
     activeTurns,
     store,
     provider,
@@ -50,16 +49,10 @@ function makeServer(
     log,
     now: Date.now,
   });
-  const none = () => json({});
-  const handle = createApp({
-    webhook,
-    authorize: none,
-    health: none,
-    ready: none,
-    home: none,
-    log,
-    isDraining: () => false,
+  const routes = createPlatformRoutes({ conversations, log, now: Date.now }, {
+    layercode: { secrets: [SECRET, "another"], apiUrl: "http://127.0.0.1:9" },
   });
+  const handle = createApp({ routes, log, isDraining: () => false });
   return { handle, store, activeTurns, lines };
 }
 

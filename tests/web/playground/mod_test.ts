@@ -30,12 +30,7 @@ function createTestApp(guard = OPEN): Handler {
     otherwise: never,
   });
   return createApp({
-    webhook: seen,
-    authorize: never,
-    health: never,
-    ready: never,
-    home: playground.home,
-    more: playground.routes,
+    routes: { ...playground.routes, "/": { GET: playground.home } },
     // deno-lint-ignore no-explicit-any -- nothing is logged
     log: {} as any,
     isDraining: () => false,

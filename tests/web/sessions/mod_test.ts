@@ -3,7 +3,6 @@ import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
 import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
 import { createHeader } from "../../../src/web/header.ts";
-import { json } from "../../../src/server/http.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 import { assistant, end, user } from "../../sessions/contract.ts";
 
@@ -13,14 +12,13 @@ function make(token = TOKEN) {
   const store = createMemoryStore();
   const activeTurns = createActiveTurns();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const nothing = () => json({});
   const app = createApp({
-    webhook: nothing,
-    authorize: nothing,
-    health: nothing,
-    ready: nothing,
-    home: nothing,
-    more: createAdmin({ token, store, activeTurns, header: createHeader([]) }),
+    routes: createAdmin({
+      token,
+      store,
+      activeTurns,
+      header: createHeader([]),
+    }),
     log,
     isDraining: () => false,
   });

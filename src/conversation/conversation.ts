@@ -1,0 +1,177 @@
+/**
+ * The door that every platform uses: it hands in what happened in a call and
+ * takes the answer part by part. What is the same for all platforms happens
+ * here: turns supersede one another, a turn that comes again is replayed, and
+ * nothing new is begun once the process is about to end.
+ *
+ * @module
+ */
+import type { ActiveTurns } from "./active_turns.ts";
+import { answer } from "./answer.ts";
+import { createDataAnswer, type DataHandler } from "./data.ts";
+import type { Interruption } from "./history.ts";
+import {
+  type CallContext,
+  findAnswered,
+  toIso,
+  toParts,
+  type TurnPart,
+  type TurnParts,
+  welcome,
+} from "./turn.ts";
+
+/** The caller said something and waits for an answer. */
+export interface MessageEvent extends CallContext {
+  /** Tells it from the others. */
+  type: "message";
+  /** The caller's words, as transcribed. */
+  text: string;
+  /** What was heard of the turn before, where the caller cut it off. */
+  interruption?: Interruption;
+}
+
+/** Somebody connected; the agent may speak first. */
+export interface StartEvent extends CallContext {
+  /** Tells it from the others. */
+  type: "start";
+}
+
+/** The page that the caller looks at sent something to the agent. */
+export interface DataEvent extends CallContext {
+  /** Tells it from the others. */
+  type: "data";
+  /** Any JSON. */
+  data: unknown;
+}
+
+/** Told for the record alone: a recording is ready, or the call has ended. */
+export interface NoteEvent extends Omit<CallContext, "turnId"> {
+  /** Tells it from the others. */
+  type: "note";
+  /** The platform's name for it. */
+  name: string;
+  /** What the platform tells. */
+  content: Record<string, unknown>;
+}
+
+/** What a platform can tell of a conversation. */
+export type ConversationEvent =
+  | MessageEvent
+  | StartEvent
+  | DataEvent
+  | NoteEvent;
+
+/** Where a platform takes an answer. */
+export interface AnswerOutput {
+  /**
+   * Takes the next part.
+   *
+   * @returns where the listener is slow, resolves when more can be taken
+   */
+  write(part: TurnPart): Promise<void> | undefined;
+  /** Called once, after the last part. */
+  end(): void;
+}
+
+/** What conversations are made of. */
+export interface ConversationParts extends TurnParts {
+  /** Where a new turn ends the one before it. */
+  activeTurns: ActiveTurns;
+  /** The owner's handler for what a page sends. */
+  onData: DataHandler;
+}
+
+/** All conversations, as platforms see them. */
+export interface Conversations {
+  /**
+   * Answers what the caller said, or speaks first. Resolves as soon as the
+   * caller's words are kept; the answer goes on after that.
+   *
+   * @param signal aborted when the caller is gone or interrupts
+   * @returns whether there will be an answer; there is none, and no end of it,
+   * when the process is about to end
+   */
+  respond(
+    event: MessageEvent | StartEvent,
+    out: AnswerOutput,
+    signal: AbortSignal,
+  ): Promise<boolean>;
+  /** Has the owner's handler answer a page. `undefined`: there is nothing to say. */
+  answerData(event: DataEvent): Promise<unknown>;
+  /** Keeps a note, once, however often it comes. */
+  keepNote(event: NoteEvent): Promise<void>;
+}
+
+/** Makes what platforms hand their events to. */
+export function createConversations(parts: ConversationParts): Conversations {
+  const { activeTurns, store, log, now } = parts;
+  const isDraining = () => parts.isDraining?.() ?? false;
+  const answerData = createDataAnswer(parts);
+
+  async function respond(
+    event: MessageEvent | StartEvent,
+    out: AnswerOutput,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { conversationId, turnId } = event;
+    // A turn that only comes again ends none that is under way. Where none is,
+    // the turn itself finds that it was answered.
+    const isBusy = activeTurns.has(conversationId) || isDraining();
+    if (isBusy && await replay(event, out)) return true;
+    // It was let in before the end was near, and comes too late to be answered.
+    if (isDraining()) return false;
+    const run = event.type === "message"
+      ? answer(event, event, parts)
+      : welcome(event, parts);
+    const turn = activeTurns.start(conversationId, run, out.write);
+    const stop = () => void turn.stop();
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    turn.done
+      .catch((error) =>
+        log.error("turn.failed", { conversationId, turnId, error })
+      )
+      .then(() => {
+        signal.removeEventListener("abort", stop);
+        out.end();
+      });
+    await turn.stored;
+    return true;
+  }
+
+  /** Gives the answer of a turn that is over and only comes again. */
+  async function replay(
+    event: MessageEvent | StartEvent,
+    out: AnswerOutput,
+  ): Promise<boolean> {
+    const { conversationId, turnId } = event;
+    const answered = await findAnswered(event, store).catch((error) => {
+      // The turn meets the same fault, and tells the caller in words.
+      log.error("session.unreadable", { conversationId, error });
+    });
+    if (answered === undefined) return false;
+    log.info("turn.replayed", { conversationId, turnId });
+    for (const part of toParts(answered)) out.write(part);
+    out.end();
+    return true;
+  }
+
+  async function keepNote(
+    { conversationId, name, content }: NoteEvent,
+  ): Promise<void> {
+    const at = toIso(now());
+    await store.update(
+      conversationId,
+      (session) =>
+        session.hasNote(name, content)
+          ? []
+          : [{ type: "note", name, content, at }],
+    );
+  }
+
+  return {
+    respond,
+    answerData: async (event) => await answerData(event.data, event),
+    keepNote,
+  };
+}

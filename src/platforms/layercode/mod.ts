@@ -1,0 +1,31 @@
+/**
+ * Layercode: it posts what a caller says to a webhook and speaks the answer,
+ * which is streamed back; browsers get their session keys through us.
+ *
+ * https://docs.layercode.com
+ *
+ * @module
+ */
+import type { Platform } from "../platform.ts";
+import { type AuthorizeParts, createAuthorize } from "./authorize.ts";
+import { createWebhook, type WebhookOptions } from "./webhook.ts";
+
+/** What an owner tells of Layercode. */
+export interface LayercodeOptions
+  extends WebhookOptions, Omit<AuthorizeParts, "log"> {}
+
+/** Layercode. */
+export const layercode: Platform<LayercodeOptions> = {
+  name: "Layercode",
+  createRoutes(parts, options) {
+    const webhook = { POST: createWebhook(parts, options) };
+    const handle = createAuthorize({ ...options, log: parts.log });
+    const authorize = { POST: handle, OPTIONS: handle };
+    return {
+      "/agent": webhook,
+      "/api/agent": webhook,
+      "/authorize": authorize,
+      "/api/authorize": authorize,
+    };
+  },
+};

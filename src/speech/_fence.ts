@@ -1,0 +1,93 @@
+/**
+ * Blocks of code. They are left out and a message stands for them; not even
+ * that, where it is a tool call, and nothing is left out of an answer that is
+ * all in one block of Markdown.
+ *
+ * @module
+ */
+import { isCall } from "./_hidden.ts";
+import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
+
+const CLOSING: Form = {
+  whole: /^[ \t>]*(`{3,}|~{3,})[ \t]*\r?\n/,
+  begun: /^[ \t>]*(?:`*|~*)[ \t]*\r?$/,
+};
+const REST_OF_LINE = /[^\n]*\n?/y;
+
+/** Languages that say that it is a call, might be one, or that it is the answer. */
+const CALL = /^(?:tool|function)_?(?:code|calls?|use|outputs?|response)\b/;
+const DOUBTFUL = /^(?:json[c5]?|xml|)$/;
+const ANSWER = /^(?:markdown|md)$/;
+
+/** More of what may be a call is never held. */
+const MOST_HELD = 4096;
+
+/** The line that opens a block. */
+export const FENCE: Rule = {
+  whole: /^(`{3,}(?=[^`\n]*\n)|~{3,})([^\n]*)\n/,
+  begun: /^(?:`{1,2}|`{3,}[^`\n]*|~{1,2}|~{3,}[^\n]*)$/,
+  read(scan, [line, marks = "", info = ""]) {
+    const language = info.trim().split(/[\s{,:]/)[0]!.toLowerCase();
+    scan.indent = 0;
+    scan.marker = false;
+    scan.beginBlock();
+    scan.output.space("\n");
+    scan.at += line.length;
+    if (scan.wrapped && language === "" && marks[0] === "`") {
+      scan.wrapped = false;
+    } else if (ANSWER.test(language)) {
+      scan.wrapped = true;
+    } else {
+      scan.output.leaveOut("block");
+      leaveOutCode(scan, marks, language);
+    }
+    return true;
+  },
+};
+
+function leaveOutCode(scan: Scan, marks: string, language: string): void {
+  /** Whether it still has to be told from a tool call, by what it holds. */
+  let isDoubtful = DOUBTFUL.test(language);
+  let held = "";
+  let isLineBegun = false;
+  scan.fence = marks;
+  scan.reader = readLine;
+  if (!isDoubtful && !CALL.test(language)) sayMessage(scan);
+
+  /** Reads a line, or what there is of it, and closes the block with its last. */
+  function readLine(): Outcome {
+    const found = isLineBegun ? undefined : scan.look(CLOSING);
+    if (found === "more") return "more";
+    if (found?.[1]?.startsWith(marks)) return close(found[0].length);
+    const line = scan.match(REST_OF_LINE) ?? "";
+    scan.at += line.length;
+    isLineBegun = !line.endsWith("\n");
+    if (isDoubtful) {
+      held = (held + line).trimStart();
+      if (!/^(?:[[{<]|$)/.test(held) || held.length > MOST_HELD) {
+        isDoubtful = false;
+        sayMessage(scan);
+      }
+    }
+    return true;
+  }
+
+  function close(length: number): true {
+    if (isDoubtful && !isCall(held)) sayMessage(scan);
+    scan.fence = "";
+    scan.reader = undefined;
+    scan.at += length;
+    scan.lineStart = true;
+    scan.indent = 0;
+    scan.marker = false;
+    scan.output.space("\n");
+    scan.output.leaveOut("block");
+    return true;
+  }
+}
+
+/** As a sentence of its own. */
+function sayMessage(scan: Scan): void {
+  scan.speakWords(scan.codeMessage);
+  scan.output.endSentence();
+}

@@ -1,0 +1,246 @@
+/**
+ * How far the reading of an answer has come, and the one way in which it looks
+ * ahead: a form is there, or may be there once more text has come, or is not.
+ * So what is spoken never depends on where the text was cut.
+ *
+ * @module
+ */
+import { lastCharacter, type LeftOut, Output } from "./_output.ts";
+
+/**
+ * What came of an attempt to read: `true` when something was read, `"more"`
+ * when more text is needed to tell, `undefined` when it is something else.
+ */
+export type Outcome = true | "more" | undefined;
+
+/** What may stand in the text, as expressions that begin with `^`. */
+export interface Form {
+  /** All of it, told from anything longer by what follows. */
+  whole: RegExp;
+  /** Matches every beginning of it up to the end of the text. */
+  begun: RegExp;
+}
+
+/** A form, and what becomes of it. */
+export interface Rule extends Form {
+  /** Whether it may stand here. Default: always. */
+  when?(scan: Scan): boolean;
+  /** Reads it. Default: it is left out. */
+  read?(scan: Scan, found: RegExpExecArray): Outcome;
+}
+
+/** Rules by the character that they begin with. */
+export type Rules = ReadonlyMap<string, readonly Rule[]>;
+
+/** Makes such a map, of which each key holds any number of characters. */
+export function toRules(rules: Record<string, readonly Rule[]>): Rules {
+  return new Map(
+    Object.entries(rules).flatMap(([characters, list]) =>
+      [...characters].map((character) => [character, list])
+    ),
+  );
+}
+
+/** So much text is held back, at most, until it is told what it is. */
+const MOST_HELD = 1000;
+
+/** Where the reading stands. */
+export class Scan {
+  /** Text not yet read, from `at` on. */
+  text = "";
+  at = 0;
+  /** No more text comes. The last line has got its line break. */
+  ended = false;
+  readonly output = new Output();
+  /** The character before `at`, as a neighbour of marks. */
+  before = "";
+  /** Reads on instead of the rules, until it sets itself to `undefined`. */
+  reader: ((scan: Scan) => Outcome) | undefined;
+
+  /** Only white space and markers of blocks were read in this line. */
+  lineStart = true;
+  indent = 0;
+  /** A list marker is all that was read in this line. */
+  marker = false;
+  /** The line is a heading. */
+  heading = false;
+  /** A list item is open. */
+  item = false;
+  /** The line is a row of a table. */
+  row = false;
+  /** The table that is being read has bars at the start of its lines, or not. */
+  table: "" | "barred" | "bare" = "";
+  /** The bars in this line are no table's. */
+  plainBars = false;
+  /** The highest number of a list item. */
+  highest = 0;
+
+  /** How many marks of emphasis are open. */
+  open = { "*": 0, "_": 0, "~": 0 };
+  /** How many backticks close the code that is being read. */
+  ticks = 0;
+  /** An emoji was just left out, and whether the next sign is joined to it. */
+  emoji: "" | "whole" | "joined" = "";
+
+  /** The marks that close the block of code that is being left out. */
+  fence = "";
+  /** The answer, or a part of it, is itself in a block of code. */
+  wrapped = false;
+  /** Up to here there is no JSON to be looked for. */
+  jsonFrom = 0;
+
+  /** @param codeMessage said in place of a block of code */
+  constructor(readonly codeMessage: string) {}
+
+  /** Looks for a form, `offset` characters on. */
+  look(
+    { whole, begun }: Form,
+    offset = 0,
+  ): RegExpExecArray | "more" | undefined {
+    const from = this.at + offset;
+    const ahead = this.text.slice(from, from + MOST_HELD);
+    const found = whole.exec(ahead);
+    if (found) return found;
+    const isWhole = this.ended || ahead.length === MOST_HELD;
+    return !isWhole && begun.test(ahead) ? "more" : undefined;
+  }
+
+  /** Reads by the first rule that applies. */
+  apply(rules: Rules, character: string): Outcome {
+    for (const rule of rules.get(character) ?? []) {
+      if (rule.when?.(this) === false) continue;
+      const found = this.look(rule);
+      if (found === "more") return "more";
+      const outcome = found &&
+        (rule.read ? rule.read(this, found) : this.leaveOut(found[0].length));
+      if (outcome) return outcome;
+    }
+    return undefined;
+  }
+
+  /** Matches a sticky expression at `at`. */
+  match(expression: RegExp): string | undefined {
+    expression.lastIndex = this.at;
+    return expression.exec(this.text)?.[0];
+  }
+
+  /** The whole character so far on; "" at the end of the text. */
+  char(offset = 0): string {
+    const code = this.text.codePointAt(this.at + offset);
+    return code === undefined ? "" : String.fromCodePoint(code);
+  }
+
+  /** Moves on over something that leaves no trace. */
+  pass(length: number): true {
+    this.at += length;
+    this.emoji = "";
+    return true;
+  }
+
+  /** Moves on over a mark that leaves the words around it as they are. */
+  passMark(length: number, before: string): true {
+    this.before = before;
+    return this.pass(length);
+  }
+
+  /** Leaves out what comes next. */
+  leaveOut(length: number, what: LeftOut = "mark"): true {
+    this.output.leaveOut(what);
+    return this.pass(length);
+  }
+
+  /** Leaves out what comes next and all that follows up to an end, however far. */
+  leaveOutTo(length: number, end: RegExp, what: LeftOut = "block"): true {
+    this.reader = () => {
+      end.lastIndex = this.at;
+      const found = end.exec(this.text);
+      if (found) {
+        this.at = found.index + found[0].length;
+        this.reader = undefined;
+        return true;
+      }
+      const kept = this.ended ? 0 : LONGEST_END;
+      this.at = Math.max(this.at, this.text.length - kept);
+      return this.ended || "more";
+    };
+    return this.leaveOut(length, what);
+  }
+
+  /** Speaks what comes next, as it is. */
+  speak(length: number): true {
+    const text = this.text.slice(this.at, this.at + length);
+    this.beginLine();
+    this.output.say(text);
+    return this.passMark(length, lastCharacter(text));
+  }
+
+  /** Speaks words that are not in the text, or were taken from it. */
+  speakWords(words: string): void {
+    this.beginLine();
+    for (const piece of words.split(/(\s+)/)) {
+      if (/^\s/.test(piece)) this.output.space(piece);
+      else if (piece !== "") this.output.say(piece);
+    }
+  }
+
+  /** Closes whatever block was open, for another begins. */
+  beginBlock(): void {
+    this.#endSentence();
+    this.open = { "*": 0, "_": 0, "~": 0 };
+    this.item = this.row = false;
+    this.table = "";
+  }
+
+  /** The first words of a line decide what becomes of the block before. */
+  beginLine(): void {
+    if (!this.lineStart) return;
+    this.lineStart = false;
+    if (this.table === "bare") {
+      this.beginRow();
+    } else if (this.table === "barred") {
+      this.beginBlock();
+    } else if (this.item && !this.marker) {
+      // Indented, it goes on with the item; otherwise it is a new paragraph.
+      if (this.indent === 0) this.beginBlock();
+      else this.output.leaveOut("mark");
+    }
+    this.marker = false;
+  }
+
+  /** A row of the table begins. */
+  beginRow(): void {
+    this.#endSentence();
+    this.lineStart = false;
+    this.row = true;
+  }
+
+  /** Passes a line break. */
+  endLine(): true {
+    if (this.heading || this.row) this.output.endSentence();
+    this.heading =
+      this.row =
+      this.plainBars =
+      this.marker =
+        false;
+    this.ticks = this.indent = 0;
+    this.lineStart = true;
+    this.output.space("\n");
+    return this.passMark(1, "\n");
+  }
+
+  #endSentence(): void {
+    this.output.endSentence();
+    this.output.leaveOut("mark");
+  }
+}
+
+/** No end that {@linkcode Scan.leaveOutTo} is given is longer. */
+const LONGEST_END = 64;
+
+/** An expression for any beginning of these letters, none included. */
+export function beginningOf(letters: string): string {
+  return [...letters].reduceRight(
+    (rest, letter) => `(?:[${letter}]${rest})?`,
+    "",
+  );
+}

@@ -1,0 +1,146 @@
+/**
+ * The door that platforms use, tried as two of them would: one that asks for
+ * each turn by itself, and one that carries many turns on one connection.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { createActiveTurns } from "../../src/conversation/active_turns.ts";
+import {
+  type ConversationParts,
+  createConversations,
+  type MessageEvent,
+} from "../../src/conversation/conversation.ts";
+import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
+import { makeParts } from "./_parts.ts";
+
+function setup(
+  provider = createScriptedProvider(says("Hi ", "there.")),
+  changes: Partial<ConversationParts> = {},
+) {
+  const parts = makeParts(provider);
+  const activeTurns = createActiveTurns();
+  const conversations = createConversations({
+    ...parts,
+    activeTurns,
+    onData: (data) => data,
+    ...changes,
+  });
+  return { ...parts, activeTurns, conversations };
+}
+
+function message(turnId: string, text = "Hello"): MessageEvent {
+  const call = { conversationId: "conv", metadata: {} };
+  return { type: "message", ...call, turnId, text };
+}
+
+/** Takes an answer whole. */
+function createOutput() {
+  const ended = Promise.withResolvers<void>();
+  const taken = { words: "", ends: 0 };
+  const started = Promise.withResolvers<void>();
+  return {
+    taken,
+    started: started.promise,
+    ended: ended.promise,
+    write(part: { type: string; text?: string }) {
+      if (part.type === "speech") taken.words += part.text;
+      if (part.type === "speech") started.resolve();
+      return undefined;
+    },
+    end() {
+      taken.ends++;
+      ended.resolve();
+    },
+  };
+}
+
+const never = new AbortController().signal;
+
+Deno.test("createConversations().respond() resolves once the caller's words are kept, and ends the answer once", async () => {
+  const { conversations, store } = setup();
+  const out = createOutput();
+  assertEquals(await conversations.respond(message("t1"), out, never), true);
+  assertEquals((await store.load("conv")).turns[0]?.user, "Hello");
+  await out.ended;
+  assertEquals(out.taken, { words: "Hi there.", ends: 1 });
+});
+
+Deno.test("createConversations().respond() lets a newer turn supersede the one before on the same connection", async () => {
+  const provider = createScriptedProvider(stalls("One moment"), says("Two."));
+  const { conversations, store } = setup(provider);
+  const [first, second] = [createOutput(), createOutput()];
+  await conversations.respond(message("t1"), first, never);
+  await first.started;
+  await conversations.respond(message("t2"), second, never);
+  await Promise.all([first.ended, second.ended]);
+  assertEquals(second.taken, { words: "Two.", ends: 1 });
+  const { turns } = await store.load("conv");
+  assertEquals(turns.map(({ status }) => status), ["interrupted", "complete"]);
+});
+
+Deno.test("createConversations().respond() stops the model when the signal is aborted", async () => {
+  const { conversations, store, activeTurns } = setup(
+    createScriptedProvider(stalls("One moment")),
+  );
+  const caller = new AbortController();
+  const out = createOutput();
+  await conversations.respond(message("t1"), out, caller.signal);
+  await out.started;
+  caller.abort();
+  await out.ended;
+  assertEquals(activeTurns.size, 0);
+  const [turn] = (await store.load("conv")).turns;
+  assertEquals(turn?.status, "interrupted");
+});
+
+Deno.test("createConversations().respond() keeps the words of a caller who is gone already, and asks no model", async () => {
+  const provider = createScriptedProvider(says("Nobody hears this."));
+  const { conversations, store } = setup(provider);
+  const out = createOutput();
+  await conversations.respond(message("t1"), out, AbortSignal.abort());
+  await out.ended;
+  assertEquals(out.taken.words, "");
+  assertEquals((await store.load("conv")).turns[0]?.user, "Hello");
+});
+
+Deno.test("createConversations().respond() replays a turn that comes again", async () => {
+  const { conversations, lines } = setup();
+  for (const _ of [1, 2]) {
+    const out = createOutput();
+    await conversations.respond(message("t1"), out, never);
+    await out.ended;
+    assertEquals(out.taken, { words: "Hi there.", ends: 1 });
+  }
+  assertEquals(lines.filter((line) => /turn\.replayed/.test(line)).length, 1);
+});
+
+Deno.test("createConversations().respond() takes no new turn once the process is about to end, but replays", async () => {
+  let isEnding = false;
+  const { conversations } = setup(undefined, { isDraining: () => isEnding });
+  const first = createOutput();
+  await conversations.respond(message("t1"), first, never);
+  await first.ended;
+  isEnding = true;
+  const again = createOutput();
+  assertEquals(await conversations.respond(message("t1"), again, never), true);
+  assertEquals(again.taken, { words: "Hi there.", ends: 1 });
+  const late = createOutput();
+  assertEquals(await conversations.respond(message("t2"), late, never), false);
+  assertEquals(late.taken, { words: "", ends: 0 });
+});
+
+Deno.test("createConversations() welcomes, answers data and keeps a note once", async () => {
+  const { conversations, store } = setup();
+  const call = { conversationId: "conv", metadata: {} };
+  const out = createOutput();
+  const start = { ...call, type: "start", turnId: "t0" } as const;
+  await conversations.respond(start, out, never);
+  await out.ended;
+  assertEquals(out.taken, { words: "Welcome!", ends: 1 });
+  const data = { ...call, type: "data", turnId: "t1", data: [1] } as const;
+  assertEquals(await conversations.answerData(data), [1]);
+  const note = { ...call, type: "note", name: "ended", content: {} } as const;
+  for (const _ of [1, 2]) await conversations.keepNote(note);
+  assertEquals((await store.load("conv")).notes.length, 1);
+});

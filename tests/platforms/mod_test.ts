@@ -1,0 +1,24 @@
+import { assertEquals } from "@std/assert";
+import type { Conversations } from "../../src/conversation/conversation.ts";
+import { createPlatformRoutes } from "../../src/platforms/mod.ts";
+import { createLog } from "../../src/server/log.ts";
+
+Deno.test("createPlatformRoutes() has Layercode's paths, the older ones among them", () => {
+  const parts = {
+    conversations: {} as Conversations,
+    log: createLog({ level: "error", format: "json" }),
+    now: Date.now,
+  };
+  const routes = createPlatformRoutes(parts, {
+    layercode: { secrets: ["secret"], apiUrl: "http://127.0.0.1:9" },
+  });
+  const found = Object.entries(routes).map(([path, methods]) =>
+    `${Object.keys(methods)} ${path}`
+  );
+  assertEquals(found, [
+    "POST /agent",
+    "POST /api/agent",
+    "POST,OPTIONS /authorize",
+    "POST,OPTIONS /api/authorize",
+  ]);
+});
