@@ -11,9 +11,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
 import type { Handler, Sender } from "./router.ts";
-import type { Header } from "../web/header.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
-import { createPage } from "../web/page.ts";
 
 /** What decides who may enter. */
 export interface GuardParts {
@@ -21,8 +19,8 @@ export interface GuardParts {
   token: string;
   /** Whether the owner set a webhook secret: then this machine needs the token, too. */
   hasSecret: boolean;
-  /** What the page for those outside begins with. */
-  header: Header;
+  /** What a browser gets that may not enter: says how to. */
+  locked: Handler;
 }
 
 /** Stands before the pages. */
@@ -45,11 +43,7 @@ export function makeToken(): string {
 
 /** Makes the one guard of all pages. */
 export function createGuard(parts: GuardParts): Guard {
-  const { token, hasSecret, header } = parts;
-  const locked = createPage(new URL("../web/locked.html", import.meta.url), {
-    status: 403,
-    header,
-  });
+  const { token, hasSecret, locked } = parts;
   // Not the token itself: a browser sends a cookie to every port of its host.
   const pass = digest(`cookie ${token}`).toString("hex");
 

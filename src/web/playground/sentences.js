@@ -30,26 +30,21 @@ const ABBREVIATION =
  * @returns {string[]} put together, they are the text
  */
 export function splitSentences(text, locale) {
-  const pieces = typeof Intl.Segmenter === "function"
-    ? Array.from(
-      new Intl.Segmenter(locale, { granularity: "sentence" }).segment(text),
-      ({ segment }) => segment,
-    )
-    : text.match(/[^.!?…。！？\n]*[.!?…。！？\n]+["'”’)\]]*\s*|[^]+$/gu) ?? [];
+  const segmenter = new Intl.Segmenter(locale, { granularity: "sentence" });
   /** @type {string[]} */
   const sentences = [];
-  for (const piece of pieces) {
+  for (const { segment } of segmenter.segment(text)) {
     const before = sentences.at(-1);
     const goesOn = before !== undefined &&
       (ABBREVIATION.test(before) || before.trim() === "");
-    if (goesOn) sentences[sentences.length - 1] = before + piece;
-    else sentences.push(piece);
+    if (goesOn) sentences[sentences.length - 1] = before + segment;
+    else sentences.push(segment);
   }
   return sentences;
 }
 
 /**
- * Cuts a text as it comes.
+ * Makes what cuts a text as it comes.
  *
  * @param {string | undefined} [locale] of the text, where it is known
  */
@@ -61,12 +56,10 @@ export function createSplitter(locale) {
   function take(sentences) {
     /** @type {Sentence[]} */
     const taken = [];
-    for (const sentence of sentences) {
-      for (const text of cutLong(sentence)) {
-        if (text.trim() !== "") taken.push({ text, start });
-        start += text.length;
-      }
-      rest = rest.slice(sentence.length);
+    for (const text of sentences.flatMap(cutLong)) {
+      if (text.trim() !== "") taken.push({ text, start });
+      start += text.length;
+      rest = rest.slice(text.length);
     }
     return taken;
   }
@@ -101,16 +94,12 @@ function cutLong(sentence) {
   let left = sentence;
   while (left.length > LONG) {
     const head = left.slice(0, LONG);
-    const comma = Math.max(...[...head.matchAll(/[,;:–—]\s/gu)].map(endOf));
-    const space = head.lastIndexOf(" ") + 1;
-    const cut = comma > LONG / 3 ? comma : space > 0 ? space : LONG;
+    const [comma = ""] = /^[^]*[,;:–—]\s/u.exec(head) ?? [];
+    const cut = comma.length > LONG / 3
+      ? comma.length
+      : head.lastIndexOf(" ") + 1 || LONG;
     pieces.push(left.slice(0, cut));
     left = left.slice(cut);
   }
   return [...pieces, left];
-}
-
-/** @param {RegExpMatchArray} match */
-function endOf(match) {
-  return (match.index ?? 0) + match[0].length;
 }

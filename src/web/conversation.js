@@ -1,0 +1,182 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * A conversation as all pages show it: each turn with what the caller said,
+ * what the agent did and said, how much of that was heard, and what it took.
+ *
+ * @module
+ */
+import { html, useState } from "./preact.js";
+
+/**
+ * Something that an answer holds: words, a tool's work, or data for the page.
+ *
+ * @typedef {{ type: "words", text: string }} Words
+ * @typedef {{ type: "tool", name: string, status: string, detail: string }} Tool
+ * @typedef {{ type: "data", content: unknown }} Data
+ * @typedef {Words | Tool | Data} Part
+ */
+
+/**
+ * An event as it went over the wire.
+ *
+ * @typedef {object} WireEvent
+ * @property {number} atMs since the turn began
+ * @property {unknown} content
+ */
+
+/**
+ * A turn as it is shown.
+ *
+ * @typedef {object} Turn
+ * @property {string} key tells it from the others
+ * @property {string | undefined} [caller] what the caller said
+ * @property {string | undefined} [badge] stands beneath that
+ * @property {Part[]} parts the answer
+ * @property {number | undefined} [heard] how many characters of its words were heard, if not all
+ * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
+ * @property {string | undefined} [remark] stands beneath the answer
+ * @property {string[]} [figures] stand beside the answer
+ * @property {WireEvent[]} [events] can be looked at beneath it
+ */
+
+/**
+ * Draws turns, oldest first.
+ *
+ * @param {object} props
+ * @param {readonly Turn[]} props.turns
+ * @param {string} [props.caller] what the caller is called
+ */
+export function Turns({ turns, caller = "You" }) {
+  return html`
+    <ol class="turns" id="turns">
+      ${turns.map((turn) =>
+        html`
+          <li key=${turn.key} class="turn" data-state=${turn.state}>
+            ${turn.caller !== undefined &&
+              html`<${Caller} name=${caller} turn=${turn} />`}
+            ${isAnswered(turn) && html`<${Agent} turn=${turn} />`}
+            ${turn.events && html`<${Events} events=${turn.events} />`}
+          </li>
+        `
+      )}
+    </ol>
+  `;
+}
+
+/** @param {Turn} turn */
+function isAnswered({ parts, state, remark }) {
+  return parts.length > 0 || state === "waiting" || Boolean(remark);
+}
+
+/** @param {{ name: string, turn: Turn }} props */
+function Caller({ name, turn }) {
+  return html`
+    <div class="said you">
+      <p class="who">${name}</p>
+      <div>
+        <p class="words">${turn.caller}</p>
+        ${turn.badge && html`<p class="badge">${turn.badge}</p>`}
+      </div>
+    </div>
+  `;
+}
+
+/** @param {{ turn: Turn }} props */
+function Agent({ turn }) {
+  const { parts, state, remark, figures = [] } = turn;
+  // A turn may hold nothing but a remark about the conversation.
+  const isSilent = parts.length === 0 && state !== "waiting";
+  return html`
+    <div class="said agent">
+      <p class="who">${isSilent ? "" : "Agent"}</p>
+      <div class="parts" data-waiting=${parts.length === 0 &&
+        state === "waiting"}>
+        ${toViews(turn)}
+        ${remark && html`<p class="remark">${remark}</p>`}
+      </div>
+      <p class="notes">
+        ${figures.map((figure) =>
+          html`
+            <span>${figure}</span>
+          `
+        )}
+      </p>
+    </div>
+  `;
+}
+
+/** @param {Turn} turn */
+function toViews({ parts, heard = Infinity, state }) {
+  let start = 0;
+  return parts.map((part) => {
+    switch (part.type) {
+      case "words": {
+        const split = Math.max(0, heard - start);
+        start += part.text.length;
+        return toWords(part.text, split, state === "interrupted");
+      }
+      case "tool":
+        return html`
+          <p class="tool" data-status=${part.status}>
+            <span class="mark" aria-hidden="true"></span>
+            <code>${part.name}</code> <span class="quiet">${part.detail}</span>
+          </p>
+        `;
+      case "data":
+        return html`
+          <p class="data">
+            <span class="badge">data</span> <code>${JSON.stringify(
+              part.content,
+            )}</code>
+          </p>
+        `;
+    }
+  });
+}
+
+/**
+ * Words of which only the first were heard: the rest is still to be spoken, or
+ * never will be.
+ *
+ * @param {string} text
+ * @param {number} split how many characters were heard
+ * @param {boolean} isCut
+ */
+function toWords(text, split, isCut) {
+  const rest = text.slice(split);
+  return html`
+    <p class="words">${text.slice(0, split)}${rest !== "" &&
+      (isCut
+        ? html`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`
+        : html`<span class="ahead">${rest}</span>`)}</p>
+  `;
+}
+
+/**
+ * The events of a turn, of which there may be hundreds: they are drawn when
+ * somebody wants to see them.
+ *
+ * @param {{ events: WireEvent[] }} props
+ */
+function Events({ events }) {
+  const [isOpen, setOpen] = useState(false);
+  /** @param {Event} event */
+  function onToggle({ currentTarget }) {
+    setOpen(/** @type {HTMLDetailsElement} */ (currentTarget).open);
+  }
+  return html`
+    <details class="events" onToggle=${onToggle}>
+      <summary>${events.length} events</summary>
+      <ol>
+        ${isOpen && events.map(({ atMs, content }) =>
+          html`
+            <li><span>+${Math.round(atMs)} ms</span> <code>${JSON.stringify(
+              content,
+            )}</code></li>
+          `
+        )}
+      </ol>
+    </details>
+  `;
+}

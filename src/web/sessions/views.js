@@ -1,0 +1,199 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * What the page of kept conversations shows: the question for the token, the
+ * list, or one conversation.
+ *
+ * @module
+ */
+import { Turns } from "../conversation.js";
+import {
+  formatCount,
+  formatMs,
+  median,
+  toEnding,
+  toFigures,
+} from "../figures.js";
+import { html } from "../preact.js";
+
+/** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
+/** @typedef {import("../../sessions/document.ts").TurnDocument} TurnDocument */
+
+/** @param {{ onToken: (token: string) => void }} props */
+export function Unlock({ onToken }) {
+  /** @param {SubmitEvent} event */
+  function onSubmit(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
+    onToken(String(new FormData(form).get("token")).trim());
+  }
+  return html`
+    <form class="card unlock" onSubmit=${onSubmit}>
+      <label for="token">The server's <code>ADMIN_TOKEN</code></label>
+      <p class="quiet">Kept in this tab until you close it.</p>
+      <div class="row">
+        <input id="token" name="token" type="password" spellcheck="false"
+          autocomplete="current-password" required autofocus />
+        <button class="primary">Show</button>
+      </div>
+    </form>
+  `;
+}
+
+/**
+ * @param {object} props
+ * @param {{ id: string, at: string, preview?: string }[]} props.sessions
+ * @param {(() => void) | undefined} props.onMore shows more, if there are
+ */
+export function List({ sessions, onMore }) {
+  return html`
+    ${sessions.length === 0 && html`<p class="note">
+      Nothing was said yet. Conversations are listed here once somebody talks with the agent.
+    </p>`}
+    <ol id="rows">
+      ${sessions.map(({ id, at, preview = "The caller said nothing" }) =>
+        html`
+          <li key=${id}>
+            <a href="/sessions/${encodeURIComponent(id)}">
+              <span class="words">${preview}</span>
+              <time datetime=${at}>${toTime(at)}</time>
+              <code>${id}</code>
+            </a>
+          </li>
+        `
+      )}
+    </ol>
+    ${onMore &&
+      html`<button type="button" onClick=${onMore}>Show more</button>`}
+  `;
+}
+
+/** @param {{ session: SessionDocument, onDelete: () => void }} props */
+export function One({ session, onDelete }) {
+  const dialog =
+    () => /** @type {HTMLDialogElement} */ (document.querySelector("dialog"));
+  const json = JSON.stringify(session, null, 2);
+  return html`
+    <div class="row">
+      <a class="button" href="/sessions">All conversations</a>
+      <span class="gap"></span>
+      <a class="button" download="${session.id}.json"
+        href="data:application/json,${encodeURIComponent(
+          json,
+        )}">Download JSON</a>
+      <button type="button" onClick=${() =>
+        dialog().showModal()}>Delete</button>
+    </div>
+    <dl class="sums">
+      ${toSums(session.turns).map(([name, value]) =>
+        html`
+          <div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>
+        `
+      )}
+    </dl>
+    <h2 class="aside">What was said</h2>
+    <${Turns} turns=${session.turns.map(toTurn)} caller="Caller" />
+    <${Extras} session=${session} />
+    <dialog aria-labelledby="confirm">
+      <h2 id="confirm">Delete this conversation?</h2>
+      <p>What was said in it is forgotten for good.</p>
+      <form method="dialog" class="row">
+        <button autofocus>Keep it</button>
+        <button class="primary" onClick=${onDelete}>Delete</button>
+      </form>
+    </dialog>
+  `;
+}
+
+/**
+ * What there is to say of the whole conversation, each with its name.
+ *
+ * @param {TurnDocument[]} turns
+ */
+function toSums(turns) {
+  const first = median(
+    turns.flatMap(({ first_words_ms = [] }) => first_words_ms),
+  );
+  const tokens = turns.reduce(
+    (sum, turn) => sum + (turn.output_tokens ?? 0),
+    0,
+  );
+  const models = new Set(turns.flatMap(({ model = [] }) => model));
+  return [
+    ["Began", turns[0] && toTime(turns[0].at)],
+    ["Turns", turns.length],
+    ["First word, median", first && formatMs(first)],
+    ["Tokens said", tokens && formatCount(tokens)],
+    ["Model", [...models].join(", ")],
+  ].filter(([, value]) => value);
+}
+
+/**
+ * A turn as all pages show it.
+ *
+ * @param {TurnDocument} turn
+ * @returns {import("../conversation.js").Turn}
+ */
+export function toTurn(turn) {
+  const { turn_id, at, user, assistant, heard, status, tool_calls = [] } = turn;
+  // What was heard need not be how the answer begins.
+  const isBeginning = heard === undefined || assistant.startsWith(heard);
+  const text = isBeginning ? assistant : `${heard} ${assistant}`;
+  const remarks = [...status === "complete" ? [] : [status], ...toEnding(turn)];
+  return {
+    key: turn_id,
+    caller: user,
+    parts: [
+      ...tool_calls.map(toTool),
+      ...text === "" ? [] : [{ type: /** @type {const} */ ("words"), text }],
+    ],
+    heard: heard?.length,
+    state: heard === undefined ? status : "interrupted",
+    remark: remarks.join(", "),
+    figures: [...toFigures(turn), new Date(at).toLocaleTimeString()],
+  };
+}
+
+/**
+ * @param {{ name: string, arguments: unknown, result?: unknown }} call
+ * @returns {import("../conversation.js").Tool}
+ */
+function toTool({ name, arguments: given, result }) {
+  return {
+    type: "tool",
+    name: `${name}(${JSON.stringify(given)})`,
+    status: result === undefined ? "stopped" : "done",
+    detail: result === undefined ? "" : `→ ${JSON.stringify(result)}`,
+  };
+}
+
+/** @param {{ session: SessionDocument }} props */
+function Extras({ session: { memories, notes } }) {
+  return html`
+    ${memories.length > 0 && html`
+      <section class="extra">
+        <h2>Kept in mind</h2>
+        <ul>${memories.map((text) => html`<li>${text}</li>`)}</ul>
+      </section>
+    `}
+    ${notes.map(({ name, content, at }) =>
+      html`
+        <section class="extra">
+          <h2>${name}, ${toTime(at)}</h2>
+          <pre tabindex="0">${JSON.stringify(content, null, 2)}</pre>
+        </section>
+      `
+    )}
+  `;
+}
+
+/** @param {string} iso */
+function toTime(iso) {
+  return new Date(iso).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+}

@@ -1,0 +1,187 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * The voice page: Layercode's SDK between buttons and text.
+ *
+ * @module
+ */
+import { Turns } from "../conversation.js";
+import { html, render } from "../preact.js";
+import { Connection } from "./connection.js";
+
+/** @type {import("./connection.js").PageData} */
+const data = JSON.parse(document.body.dataset.page ?? "");
+const connection = new Connection(data, draw, (side, level) => {
+  document.getElementById(`${side}-level`)
+    ?.style.setProperty("--level", String(level));
+});
+
+function draw() {
+  const { conversationId, state, transcript, hasMicrophone } = connection;
+  const isNew = document.body.dataset.state !== state;
+  document.body.dataset.state = state;
+  render(
+    html`
+      <div>
+        <h1>Talk with the agent</h1>
+        <p class="lead">
+          Your voice goes straight from this page to <a href="https://layercode.com"
+          rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
+          answers. The minutes count against the Layercode account of whoever runs this server.
+        </p>
+      </div>
+      <${Controls} />
+      <section id="log" class="scroll" aria-label="What was said" tabindex="0">
+        ${transcript.turns.length > 0
+          ? html`<${Turns} turns=${transcript.turns} />`
+          : html`<p class="empty quiet">What is said appears here.</p>`}
+      </section>
+      <${Field} />
+      ${conversationId !== "" && html`
+        <p class="row quiet">
+          Conversation <code id="id">${conversationId}</code>
+          <span class="gap"></span>
+          <button type="button" class="quiet small" hidden=${state !==
+            "disconnected"}
+            onClick=${forget}>Start a new one</button>
+        </p>
+      `}
+    `,
+    find("main"),
+  );
+  render(
+    html`
+      <code id="agent" title="The Layercode agent">${data.agentId}</code>
+      <span title="Parley's version">${data.version}</span>
+    `,
+    find("#facts"),
+  );
+  // With a microphone, a phone's keyboard would only be in the way.
+  if (isNew && state === "connected" && !hasMicrophone) find("#words").focus();
+}
+
+/** @param {string} selector @returns {HTMLElement} */
+function find(selector) {
+  return /** @type {HTMLElement} */ (document.querySelector(selector));
+}
+
+function forget() {
+  connection.forget();
+  find("#connect").focus();
+}
+
+function Controls() {
+  const { state, trouble, conversationId, hasSound, isPushed, isTalking } =
+    connection;
+  const { hasMicrophone, isAudible, speaking } = connection;
+  const label = {
+    disconnected: conversationId ? "Reconnect" : "Connect",
+    connecting: "Connecting…",
+    connected: "Disconnect",
+  }[state];
+  function onClick() {
+    if (state === "disconnected") connection.connect();
+    if (state === "connected") connection.disconnect();
+  }
+  const isFixed = !hasSound || state === "connecting";
+  return html`
+    <section class="card" aria-label="Connection">
+      <div class="controls">
+        <button type="button" class="primary" id="connect" onClick=${onClick}
+          aria-disabled=${String(state === "connecting")}>${label}</button>
+        ${state === "connected" && isPushed && hasMicrophone && html`
+          <button type="button" aria-pressed=${String(isTalking)}
+            onClick=${() => connection.toggleTalking()}>${isTalking
+              ? "Done speaking"
+              : "Speak"}</button>
+        `}
+        <${Switch} label="Microphone" isOn=${hasMicrophone} isFixed=${isFixed}
+          onSwitch=${(/** @type {boolean} */ isOn) =>
+            connection.setMicrophone(isOn)} />
+        <${Switch} label="Sound" isOn=${isAudible} isFixed=${isFixed}
+          onSwitch=${(/** @type {boolean} */ isOn) =>
+            connection.setSound(isOn)} />
+      </div>
+      <p class="status" id="status" role="status" data-kind=${trouble
+        ? "trouble"
+        : state}>${toStatus()}</p>
+      ${!hasSound && html`<p class="quiet">
+        Browsers give the microphone only to pages at https or on localhost. Open this page so to
+        speak; here you can type.
+      </p>`}
+      ${state === "connected" && html`
+        <div class="sides">
+          <${Side} name="You" id="user" isSpeaking=${speaking.user} />
+          <${Side} name="Agent" id="agent" isSpeaking=${speaking.agent} />
+        </div>
+      `}
+    </section>
+  `;
+}
+
+function toStatus() {
+  const { state, trouble, hasMicrophone, isPushed } = connection;
+  if (trouble) return trouble;
+  switch (state) {
+    case "disconnected":
+      return "Not connected.";
+    case "connecting":
+      return hasMicrophone
+        ? "Connecting… Allow the microphone if the browser asks."
+        : "Connecting…";
+    case "connected":
+      if (!hasMicrophone) return "Connected. Type below.";
+      return isPushed
+        ? "Connected. Press Speak and speak, or type."
+        : "Connected. Speak, or type.";
+  }
+}
+
+/** @param {{ label: string, isOn: boolean, isFixed: boolean, onSwitch: (isOn: boolean) => void }} props */
+function Switch({ label, isOn, isFixed, onSwitch }) {
+  /** @param {Event} event */
+  function onChange({ currentTarget }) {
+    onSwitch(/** @type {HTMLInputElement} */ (currentTarget).checked);
+  }
+  return html`
+    <label class="switch">
+      <input type="checkbox" role="switch" checked=${isOn} disabled=${isFixed} onChange=${onChange} />
+      ${label}
+    </label>
+  `;
+}
+
+/** @param {{ name: string, id: string, isSpeaking: boolean }} props */
+function Side({ name, id, isSpeaking }) {
+  return html`
+    <p class="side" data-speaking=${isSpeaking || undefined}>
+      <span class="who">${name}</span>
+      <span class="level" id="${id}-level"></span>
+    </p>
+  `;
+}
+
+function Field() {
+  /** @param {SubmitEvent} event */
+  function onSubmit(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
+    const text = String(new FormData(form).get("words")).trim();
+    if (text === "") return;
+    form.reset();
+    connection.send(text);
+  }
+  return html`
+    <form autocomplete="off" onSubmit=${onSubmit}>
+      <fieldset class="composer" disabled=${connection.state !== "connected"}>
+        <label class="aside" for="words">What you say</label>
+        <input type="text" id="words" name="words" maxlength="4000"
+          enterkeyhint="send"
+          placeholder="Type instead of speaking" />
+        <button class="primary">Send</button>
+      </fieldset>
+    </form>
+  `;
+}
+
+draw();
