@@ -31,7 +31,6 @@ import { html, useState } from "./preact.js";
  * @typedef {object} Turn
  * @property {string} key tells it from the others
  * @property {string | undefined} [caller] what the caller said
- * @property {string | undefined} [badge] stands beneath that
  * @property {Part[]} parts the answer
  * @property {number | undefined} [heard] how many characters of its words were heard, if not all
  * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
@@ -53,9 +52,13 @@ export function Turns({ turns, caller = "You" }) {
       ${turns.map((turn) =>
         html`
           <li key=${turn.key} class="turn" data-state=${turn.state}>
-            ${turn.caller !== undefined &&
-              html`<${Caller} name=${caller} turn=${turn} />`}
-            ${isAnswered(turn) && html`<${Agent} turn=${turn} />`}
+            ${turn.caller !== undefined && html`
+              <div class="said you">
+                <p class="who">${caller}</p>
+                <p class="words">${turn.caller}</p>
+              </div>
+            `}
+          ${isAnswered(turn) && html`<${Agent} turn=${turn} />`}
             ${turn.events && html`<${Events} events=${turn.events} />`}
           </li>
         `
@@ -67,19 +70,6 @@ export function Turns({ turns, caller = "You" }) {
 /** @param {Turn} turn */
 function isAnswered({ parts, state, remark }) {
   return parts.length > 0 || state === "waiting" || Boolean(remark);
-}
-
-/** @param {{ name: string, turn: Turn }} props */
-function Caller({ name, turn }) {
-  return html`
-    <div class="said you">
-      <p class="who">${name}</p>
-      <div>
-        <p class="words">${turn.caller}</p>
-        ${turn.badge && html`<p class="badge">${turn.badge}</p>`}
-      </div>
-    </div>
-  `;
 }
 
 /** @param {{ turn: Turn }} props */

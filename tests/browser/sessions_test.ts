@@ -82,7 +82,7 @@ async function fill(folder: string): Promise<void> {
   ]);
 }
 
-Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t) => {
+Deno.test("the page of kept conversations asks for the token, lists, shows and deletes", async (t) => {
   const folder = await Deno.makeTempDir();
   await fill(folder);
   await using server = await startServer({
@@ -124,14 +124,14 @@ Deno.test("sessions.html asks for the token, lists, shows and deletes", async (t
       await page.getByText("Do you have a room tonight?").click();
       await page.getByText("find_rooms").waitFor();
       assertEquals(
-        await page.locator("del").innerText(),
-        " one with a view of the lake.",
+        await page.locator(".unheard").textContent(),
+        "Not heard:  one with a view of the lake.",
       );
       const text = await page.locator("main").innerText();
       for (
         const words of [
-          "first word 310 ms",
-          "6 tokens",
+          "310 ms first word",
+          "tokens: 2,690 in, 6 out",
           "prompt read in 172 ms",
           "2,048 cached",
           "ended at MAX_ANSWER_TOKENS",

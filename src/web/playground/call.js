@@ -98,12 +98,6 @@ export class Call {
     }));
   }
 
-  /** Sends the newest turn once more as it was. */
-  async repeat() {
-    if (this.last === undefined || this.isOpen) return false;
-    return await this.#run(this.last.request, this.last);
-  }
-
   /** Cuts the agent off. Returns whether there was something to cut off. */
   interrupt() {
     const turn = this.last;
@@ -176,17 +170,12 @@ export class Call {
    * Sends a turn and follows the answer to its end, or to where it is cut off.
    *
    * @param {Record<string, unknown>} request
-   * @param {Turn} [before] the same turn, sent before
    * @returns {Promise<boolean>} whether the server took it
    */
-  async #run(request, before) {
+  async #run(request) {
     const { send, speaker, now, onChange } = this.#parts;
     const { signal } = this.#hangUp = new AbortController();
-    const turn = createTurn(request, {
-      isSpoken: speaker.isOn,
-      now: now(),
-      before,
-    });
+    const turn = createTurn(request, { isSpoken: speaker.isOn, now: now() });
     let isAccepted = false;
     this.turns.push(turn);
     if (turn.isSpoken) this.#speak(turn);
@@ -194,7 +183,7 @@ export class Call {
     try {
       const events = send(request, signal, () => {
         isAccepted = true;
-        this.#settle(turn);
+        if (request.interruption_context) this.#interruption = undefined;
       });
       await this.#follow(turn, events, signal);
     } catch (error) {
@@ -204,19 +193,6 @@ export class Call {
     }
     onChange();
     return isAccepted;
-  }
-
-  /**
-   * The server has kept a turn. An interruption need not be told again that it
-   * told of, nor one of a turn that is said once more and so no longer cut off.
-   *
-   * @param {Turn} turn
-   */
-  #settle({ request, id }) {
-    const isTold = request.interruption_context !== undefined;
-    if (isTold || this.#interruption?.assistant_turn_id === id) {
-      this.#interruption = undefined;
-    }
   }
 
   /**

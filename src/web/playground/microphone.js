@@ -60,13 +60,11 @@ const PROBLEMS = new Map([
   ],
 ]);
 
-/** Recognition that ends so soon after its beginning, so often in a row, is hopeless. */
-const SHORT_MS = 700;
-const MAX_SHORT = 5;
-
 /** The browser's class, which not every browser has. @returns {(new () => Recognition) | undefined} */
 function findRecognition() {
-  const world = /** @type {Record<string, any>} */ (globalThis);
+  /** @typedef {new () => Recognition} RecognitionClass */
+  const world =
+    /** @type {{ SpeechRecognition?: RecognitionClass, webkitSpeechRecognition?: RecognitionClass }} */ (globalThis);
   return world.SpeechRecognition ?? world.webkitSpeechRecognition;
 }
 
@@ -90,7 +88,6 @@ export class Microphone {
   #parts;
   /** @type {Recognition | undefined} */
   #recognition;
-  #shortRuns = 0;
   #echo;
 
   /** @param {MicrophoneParts} parts */
@@ -102,7 +99,6 @@ export class Microphone {
   /** Begins to listen. */
   start() {
     this.isOn = true;
-    this.#shortRuns = 0;
     this.#echo.clear();
     this.#listen();
     this.#parts.onChange();
@@ -121,7 +117,6 @@ export class Microphone {
   #listen() {
     const Recognition = findRecognition();
     if (Recognition === undefined) return;
-    const startedAt = Date.now();
     const recognition = this.#recognition = new Recognition();
     const isCurrent = () => this.#recognition === recognition;
     recognition.continuous = true;
@@ -133,7 +128,8 @@ export class Microphone {
       if (problem !== undefined && isCurrent()) this.#fail(problem);
     };
     recognition.onend = () => {
-      if (isCurrent()) this.#goOn(Date.now() - startedAt < SHORT_MS);
+      // Browsers end it after a silence, whatever "continuous" says.
+      if (isCurrent()) this.#listen();
     };
     try {
       recognition.start();
@@ -144,7 +140,6 @@ export class Microphone {
 
   /** @param {Parameters<Recognition["onresult"]>[0]} event */
   #hear({ resultIndex, results }) {
-    this.#shortRuns = 0;
     let interim = "";
     for (const result of Array.from(results).slice(resultIndex)) {
       const text = result[0].transcript.trim();
@@ -161,19 +156,6 @@ export class Microphone {
     const own = this.#echo.ownWords(text);
     this.#echo.clear();
     if (own !== "") this.#parts.onSentence(own);
-  }
-
-  /**
-   * Browsers end recognition after a silence, whatever "continuous" says.
-   *
-   * @param {boolean} wasShort
-   */
-  #goOn(wasShort) {
-    this.#shortRuns = wasShort ? this.#shortRuns + 1 : 0;
-    if (this.#shortRuns < MAX_SHORT) return this.#listen();
-    this.#fail(
-      "The browser's speech recognition keeps stopping. Type instead, or try again later.",
-    );
   }
 
   /** @param {string} problem */

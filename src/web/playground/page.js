@@ -75,7 +75,6 @@ const actions = {
   interrupt: () => call.interrupt(),
   begin: () => open(),
   reconnect: () => afresh(() => call.connect()),
-  repeat: () => afresh(() => call.repeat()),
   /** @param {string} text */
   write(text) {
     state.draft = text;
@@ -135,17 +134,10 @@ function setSpeaking(isOn) {
   draw();
 }
 
-/** Lists the voices, those of the reader's language first. */
 function loadVoices() {
-  const language = navigator.language.slice(0, 2);
-  const all = synth?.getVoices() ?? [];
-  const isNear = (/** @type {SpeechSynthesisVoice} */ { lang }) =>
-    lang.startsWith(language);
-  state.voices = [
-    ...all.filter(isNear),
-    ...all.filter((voice) => !isNear(voice)),
-  ];
-  speaker.voice ??= all.find((voice) => voice.default) ?? state.voices[0];
+  state.voices = synth?.getVoices() ?? [];
+  speaker.voice ??= state.voices.find((voice) => voice.default) ??
+    state.voices[0];
   draw();
 }
 
@@ -158,28 +150,18 @@ function afresh(action) {
 }
 
 /**
- * Opens a conversation.
+ * Opens a conversation, which the address then names, so that it goes on when
+ * the page is loaded anew.
  *
  * @param {string} [id] of one that goes on
  */
 function open(id) {
-  const isFirst = call.id === "";
   state.isResumed = id !== undefined;
   afresh(() => call.open(id));
-  const hash = `#${call.id}`;
-  if (isFirst) history.replaceState(null, "", hash);
-  else if (location.hash !== hash) history.pushState(null, "", hash);
+  history.replaceState(null, "", `#${call.id}`);
 }
 
-/** The conversation that the address names, if it does. */
-function named() {
-  return /^#([\w.-]{1,128})$/.exec(location.hash)?.[1];
-}
-
-globalThis.addEventListener("hashchange", () => {
-  const id = named();
-  if (id && id !== call.id) open(id);
-});
+globalThis.addEventListener("hashchange", () => location.reload());
 document.addEventListener("keydown", (event) => {
   // Otherwise it closes what lies on top.
   if (event.key === "Escape" && call.interrupt()) event.preventDefault();
@@ -188,4 +170,4 @@ globalThis.addEventListener("pagehide", () => synth?.cancel());
 synth?.addEventListener?.("voiceschanged", loadVoices);
 
 loadVoices();
-open(named());
+open(/^#([\w.-]{1,128})$/.exec(location.hash)?.[1]);

@@ -27,11 +27,6 @@ export function Panel({ state, actions }) {
           <button type="button" id="reconnect" onClick=${actions.reconnect}>
             Reconnect <small>session.start</small>
           </button>
-          <button type="button" id="repeat" onClick=${actions
-            .repeat} disabled=${call.isOpen}
-            title="Sends the very same turn once more: a finished one is answered from the record">
-            Repeat last turn <small>same turn_id</small>
-          </button>
           <${Curl} request=${call.last?.request} secret=${data.secret} />
         </div>
       </section>

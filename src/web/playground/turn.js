@@ -25,7 +25,6 @@ import { formatMs, toEnding, toFigures } from "../figures.js";
  * @property {boolean} isSpeaking whether there is something left to be read aloud
  * @property {"waiting" | "answering" | "complete" | "interrupted" | "failed"} state
  * @property {string} [trouble] what went wrong, in words
- * @property {Turn} [before] the very same turn, sent before
  * @property {number} startedAt
  * @property {number} [firstMs] as measured here
  * @property {number} [totalMs] as measured here
@@ -37,10 +36,10 @@ import { formatMs, toEnding, toFigures } from "../figures.js";
  * Makes a turn that has just been sent.
  *
  * @param {Record<string, unknown>} request
- * @param {{ isSpoken: boolean, now: number, before?: Turn | undefined }} options
+ * @param {{ isSpoken: boolean, now: number }} options
  * @returns {Turn}
  */
-export function createTurn(request, { isSpoken, now, before }) {
+export function createTurn(request, { isSpoken, now }) {
   return {
     request,
     id: String(request.turn_id),
@@ -50,7 +49,6 @@ export function createTurn(request, { isSpoken, now, before }) {
     isSpoken,
     isSpeaking: false,
     state: "waiting",
-    ...before ? { before } : {},
     startedAt: now,
     events: [{ atMs: 0, content: request }],
   };
@@ -157,42 +155,24 @@ export function cutOff(turn, heard, now) {
  * A turn as all pages show it.
  *
  * @param {Turn} turn
- * @param {number} index among the turns of its conversation
  * @returns {import("../conversation.js").Turn}
  */
-export function toShown(turn, index) {
-  const { request: { type, text }, before } = turn;
-  const again = before?.state === "complete"
-    ? "sent again, answered from the record"
-    : "sent again";
-  const {
-    provider,
-    model,
-    input_tokens,
-    output_tokens,
-    prompt_ms,
-    cached_tokens,
-  } = turn.summary ?? {};
+export function toShown(turn) {
+  const { request, parts, heard, summary, firstMs, totalMs, events } = turn;
   return {
-    key: `${index} ${turn.id}`,
-    caller: type === "message" ? String(text) : before && "session.start",
-    badge: before && again,
-    parts: turn.parts,
-    heard: turn.heard,
+    key: turn.id,
+    caller: request.type === "message" ? String(request.text) : undefined,
+    parts,
+    heard,
     state: turn.isSpeaking ? "answering" : turn.state,
     remark: toRemark(turn),
-    // The times as a caller has them: measured here.
+    // The times are those of the caller: measured here.
     figures: toFigures({
-      first_words_ms: turn.firstMs,
-      total_ms: turn.totalMs,
-      provider,
-      model,
-      input_tokens,
-      output_tokens,
-      prompt_ms,
-      cached_tokens,
+      ...summary,
+      first_words_ms: firstMs,
+      total_ms: totalMs,
     }),
-    events: turn.events,
+    events,
   };
 }
 

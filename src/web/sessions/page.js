@@ -48,24 +48,12 @@ function draw() {
     `,
     /** @type {Element} */ (document.querySelector("main")),
   );
-  render(
-    html`
-      <button type="button" class="quiet small" hidden=${isLocked}
-        onClick=${lock}>Lock</button>
-    `,
-    /** @type {Element} */ (document.querySelector("#facts")),
-  );
 }
 
 /** @param {string} token */
 function unlock(token) {
   sessionStorage.setItem(TOKEN, token);
   open();
-}
-
-function lock() {
-  sessionStorage.removeItem(TOKEN);
-  location.reload();
 }
 
 async function open() {

@@ -7,13 +7,7 @@
  * @module
  */
 import { Turns } from "../conversation.js";
-import {
-  formatCount,
-  formatMs,
-  median,
-  toEnding,
-  toFigures,
-} from "../figures.js";
+import { toEnding, toFigures } from "../figures.js";
 import { html } from "../preact.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
@@ -84,16 +78,6 @@ export function One({ session, onDelete }) {
       <button type="button" onClick=${() =>
         dialog().showModal()}>Delete</button>
     </div>
-    <dl class="sums">
-      ${toSums(session.turns).map(([name, value]) =>
-        html`
-          <div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>
-        `
-      )}
-    </dl>
     <h2 class="aside">What was said</h2>
     <${Turns} turns=${session.turns.map(toTurn)} caller="Caller" />
     <${Extras} session=${session} />
@@ -106,29 +90,6 @@ export function One({ session, onDelete }) {
       </form>
     </dialog>
   `;
-}
-
-/**
- * What there is to say of the whole conversation, each with its name.
- *
- * @param {TurnDocument[]} turns
- */
-function toSums(turns) {
-  const first = median(
-    turns.flatMap(({ first_words_ms = [] }) => first_words_ms),
-  );
-  const tokens = turns.reduce(
-    (sum, turn) => sum + (turn.output_tokens ?? 0),
-    0,
-  );
-  const models = new Set(turns.flatMap(({ model = [] }) => model));
-  return [
-    ["Began", turns[0] && toTime(turns[0].at)],
-    ["Turns", turns.length],
-    ["First word, median", first && formatMs(first)],
-    ["Tokens said", tokens && formatCount(tokens)],
-    ["Model", [...models].join(", ")],
-  ].filter(([, value]) => value);
 }
 
 /**

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Transcript } from "./messages.js";
+import { addMessage, addTurn } from "./messages.js";
 import { explainError, explainRefusal } from "./trouble.js";
 
 /**
@@ -58,9 +58,8 @@ export class Connection {
   hasSound = isSecureContext && Boolean(navigator.mediaDevices);
   hasMicrophone = this.hasSound;
   isAudible = this.hasSound;
-  /** Who is speaking. */
-  speaking = { user: false, agent: false };
-  transcript = new Transcript();
+  /** What was said. @type {import("./messages.js").Turn[]} */
+  turns = [];
   /** While there is a connection, or one is being made. @type {Client | undefined} */
   #client;
   #isLeaving = false;
@@ -71,8 +70,8 @@ export class Connection {
   /**
    * @param {PageData} data
    * @param {() => void} onChange
-   * @param {(side: "user" | "agent", level: number) => void} onLevel told many
-   * times a second how loud a side is, from 0 to 1
+   * @param {(level: number) => void} onLevel told many times a second how loud
+   * the microphone is, from 0 to 1
    */
   constructor(data, onChange, onLevel) {
     this.#data = data;
@@ -109,16 +108,9 @@ export class Connection {
     this.#client?.disconnect();
   }
 
-  /** Forgets the conversation: the next connection begins another. */
-  forget() {
-    this.conversationId = this.trouble = "";
-    this.transcript = new Transcript();
-    this.#onChange();
-  }
-
   /** @param {string} text */
   send(text) {
-    this.transcript.type(text);
+    addTurn(this.turns, { caller: text, isTyped: true });
     this.#client?.sendClientResponseText(text);
     this.#onChange();
   }
@@ -164,15 +156,6 @@ export class Connection {
   }
 
   #toOptions() {
-    /** @param {"user" | "agent"} side */
-    const toMeter = (side) => (/** @type {number} */ amplitude) =>
-      // Speech is seldom above 0.3.
-      this.#onLevel(side, Math.min(1, amplitude * 3));
-    /** @param {"user" | "agent"} side */
-    const toLamp = (side) => (/** @type {boolean} */ isSpeaking) => {
-      this.speaking[side] = isSpeaking;
-      this.#onChange();
-    };
     return {
       agentId: this.#data.agentId,
       conversationId: this.conversationId || null,
@@ -184,17 +167,16 @@ export class Connection {
       onDisconnect: this.#onDisconnect,
       onError: this.#onError,
       onMessage: (/** @type {import("./messages.js").Message} */ message) => {
-        this.transcript.add(message);
+        addMessage(this.turns, message);
         this.#onChange();
       },
       onDataMessage: (/** @type {{ content: unknown }} */ { content }) => {
-        this.transcript.addData(content);
+        addTurn(this.turns, { parts: [{ type: "data", content }] });
         this.#onChange();
       },
-      onUserAmplitudeChange: toMeter("user"),
-      onAgentAmplitudeChange: toMeter("agent"),
-      onUserIsSpeakingChange: toLamp("user"),
-      onAgentSpeakingChange: toLamp("agent"),
+      onUserAmplitudeChange: (/** @type {number} */ amplitude) =>
+        // Speech is seldom above 0.3.
+        this.#onLevel(Math.min(1, amplitude * 3)),
     };
   }
 
@@ -213,7 +195,7 @@ export class Connection {
   /** @param {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} session */
   #onConnect = ({ conversationId, config }) => {
     const isKnown = conversationId === this.conversationId;
-    this.transcript.note(isKnown ? "Reconnected" : "Connected");
+    addTurn(this.turns, { remark: isKnown ? "Reconnected" : "Connected" });
     this.conversationId = conversationId ?? "";
     this.isPushed = config?.transcription?.trigger === "push_to_talk";
     this.#set("connected");
@@ -222,7 +204,9 @@ export class Connection {
   #onDisconnect = () => {
     this.#client = undefined;
     this.isTalking = false;
-    if (this.state === "connected") this.transcript.note("Disconnected");
+    if (this.state === "connected") {
+      addTurn(this.turns, { remark: "Disconnected" });
+    }
     if (!this.#isLeaving) this.trouble ||= LOST;
     this.#set("disconnected");
   };

@@ -11,13 +11,12 @@ import { Connection } from "./connection.js";
 
 /** @type {import("./connection.js").PageData} */
 const data = JSON.parse(document.body.dataset.page ?? "");
-const connection = new Connection(data, draw, (side, level) => {
-  document.getElementById(`${side}-level`)
-    ?.style.setProperty("--level", String(level));
+const connection = new Connection(data, draw, (level) => {
+  find("#level")?.style.setProperty("--level", String(level));
 });
 
 function draw() {
-  const { conversationId, state, transcript, hasMicrophone } = connection;
+  const { conversationId, state, turns, hasMicrophone } = connection;
   const isNew = document.body.dataset.state !== state;
   document.body.dataset.state = state;
   render(
@@ -32,19 +31,13 @@ function draw() {
       </div>
       <${Controls} />
       <section id="log" class="scroll" aria-label="What was said" tabindex="0">
-        ${transcript.turns.length > 0
-          ? html`<${Turns} turns=${transcript.turns} />`
+        ${turns.length > 0
+          ? html`<${Turns} turns=${turns} />`
           : html`<p class="empty quiet">What is said appears here.</p>`}
       </section>
       <${Field} />
       ${conversationId !== "" && html`
-        <p class="row quiet">
-          Conversation <code id="id">${conversationId}</code>
-          <span class="gap"></span>
-          <button type="button" class="quiet small" hidden=${state !==
-            "disconnected"}
-            onClick=${forget}>Start a new one</button>
-        </p>
+        <p class="quiet">Conversation <code id="id">${conversationId}</code></p>
       `}
     `,
     find("main"),
@@ -65,15 +58,10 @@ function find(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
 }
 
-function forget() {
-  connection.forget();
-  find("#connect").focus();
-}
-
 function Controls() {
   const { state, trouble, conversationId, hasSound, isPushed, isTalking } =
     connection;
-  const { hasMicrophone, isAudible, speaking } = connection;
+  const { hasMicrophone, isAudible } = connection;
   const label = {
     disconnected: conversationId ? "Reconnect" : "Connect",
     connecting: "Connecting…",
@@ -109,11 +97,8 @@ function Controls() {
         Browsers give the microphone only to pages at https or on localhost. Open this page so to
         speak; here you can type.
       </p>`}
-      ${state === "connected" && html`
-        <div class="sides">
-          <${Side} name="You" id="user" isSpeaking=${speaking.user} />
-          <${Side} name="Agent" id="agent" isSpeaking=${speaking.agent} />
-        </div>
+      ${state === "connected" && hasMicrophone && html`
+        <div class="level" id="level"></div>
       `}
     </section>
   `;
@@ -148,16 +133,6 @@ function Switch({ label, isOn, isFixed, onSwitch }) {
       <input type="checkbox" role="switch" checked=${isOn} disabled=${isFixed} onChange=${onChange} />
       ${label}
     </label>
-  `;
-}
-
-/** @param {{ name: string, id: string, isSpeaking: boolean }} props */
-function Side({ name, id, isSpeaking }) {
-  return html`
-    <p class="side" data-speaking=${isSpeaking || undefined}>
-      <span class="who">${name}</span>
-      <span class="level" id="${id}-level"></span>
-    </p>
   `;
 }
 
