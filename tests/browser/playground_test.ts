@@ -218,24 +218,6 @@ Deno.test("the playground begins a new conversation, and a reload goes on with i
     .waitFor();
 });
 
-Deno.test("the playground repeats the last turn, which is answered from the record", async () => {
-  await using open = await openPlayground();
-  const { page, gemini, server } = open;
-  await type(page, "When is breakfast?");
-  await waitForEnd(page, 2);
-  const asked = gemini.requests.length;
-  await page.locator("#repeat").click();
-  assertEquals(await waitForEnd(page, 3), "complete");
-  assertEquals(await wordsOf(page, 3), BREAKFAST.join(""));
-  assertStringIncludes(
-    await page.locator(".turn:nth-child(3) .you").innerText(),
-    "from the record",
-  );
-  assertEquals(gemini.requests.length, asked, "no model was asked");
-  const lines = await readConversation(page, server);
-  assertEquals(lines.filter((line) => line.type === "user").length, 1);
-});
-
 Deno.test("the playground copies a turn as a command that works", async () => {
   await using open = await openPlayground({
     env: { LLM_PROVIDER: "echo", SPEECH_CLEANUP: "off" },

@@ -134,7 +134,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
           "tokens: 2,690 in, 6 out",
           "prompt read in 172 ms",
           "2,048 cached",
-          "ended at MAX_ANSWER_TOKENS",
+          "MAX_ANSWER_TOKENS",
           "Wants the cheaper room",
           "9000",
         ]

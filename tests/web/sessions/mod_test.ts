@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
 import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
-import { createHeader } from "../../../src/web/header.ts";
+import { createShell } from "../../../src/web/shell.ts";
 import { json } from "../../../src/server/http.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 import { assistant, end, user } from "../../sessions/contract.ts";
@@ -20,7 +20,7 @@ function make(token = TOKEN) {
     health: nothing,
     ready: nothing,
     home: nothing,
-    more: createAdmin({ token, store, activeTurns, header: createHeader([]) }),
+    more: createAdmin({ token, store, activeTurns, shell: createShell([]) }),
     log,
     isDraining: () => false,
   });
