@@ -47,24 +47,21 @@ import { html, useState } from "./preact.js";
  * @param {string} [props.caller] what the caller is called
  */
 export function Turns({ turns, caller = "You" }) {
-  return html`
-    <ol class="turns" id="turns">
-      ${turns.map((turn) =>
-        html`
-          <li key=${turn.key} class="turn" data-state=${turn.state}>
-            ${turn.caller !== undefined && html`
-              <div class="said you">
-                <p class="who">${caller}</p>
-                <p class="words">${turn.caller}</p>
-              </div>
-            `}
-          ${isAnswered(turn) && html`<${Agent} turn=${turn} />`}
-            ${turn.events && html`<${Events} events=${turn.events} />`}
-          </li>
-        `
-      )}
-    </ol>
-  `;
+  /** @param {Turn} turn */
+  const toItem = (turn) =>
+    html`
+      <li key=${turn.key} class="turn" data-state=${turn.state}>
+        ${turn.caller !== undefined && html`
+          <div class="said you">
+            <p class="who">${caller}</p>
+            <p class="words">${turn.caller}</p>
+          </div>
+        `}
+        ${isAnswered(turn) && html`<${Agent} turn=${turn} />`}
+        ${turn.events && html`<${Events} events=${turn.events} />`}
+      </li>
+    `;
+  return html`<ol class="turns" id="turns">${turns.map(toItem)}</ol>`;
 }
 
 /** @param {Turn} turn */
@@ -75,24 +72,26 @@ function isAnswered({ parts, state, remark }) {
 /** @param {{ turn: Turn }} props */
 function Agent({ turn }) {
   const { parts, state, remark, figures = [] } = turn;
+  const isEmpty = parts.length === 0;
+  const isWaiting = isEmpty && state === "waiting";
   // A turn may hold nothing but a remark about the conversation.
-  const isSilent = parts.length === 0 && state !== "waiting";
+  const name = isEmpty && !isWaiting ? "" : "Agent";
   return html`
     <div class="said agent">
-      <p class="who">${isSilent ? "" : "Agent"}</p>
-      <div class="parts" data-waiting=${parts.length === 0 &&
-        state === "waiting"}>
+      <p class="who">${name}</p>
+      <div class="parts" data-waiting=${isWaiting}>
         ${toViews(turn)}
         ${remark && html`<p class="remark">${remark}</p>`}
       </div>
-      <p class="notes">
-        ${figures.map((figure) =>
-          html`
-            <span>${figure}</span>
-          `
-        )}
-      </p>
+      <p class="notes">${figures.map(toNote)}</p>
     </div>
+  `;
+}
+
+/** @param {string} figure */
+function toNote(figure) {
+  return html`
+    <span>${figure}</span>
   `;
 }
 
@@ -113,14 +112,10 @@ function toViews({ parts, heard = Infinity, state }) {
             <code>${part.name}</code> <span class="quiet">${part.detail}</span>
           </p>
         `;
-      case "data":
-        return html`
-          <p class="data">
-            <span class="badge">data</span> <code>${JSON.stringify(
-              part.content,
-            )}</code>
-          </p>
-        `;
+      case "data": {
+        const json = JSON.stringify(part.content);
+        return html`<p class="data"><span class="badge">data</span> <code>${json}</code></p>`;
+      }
     }
   });
 }
@@ -135,12 +130,10 @@ function toViews({ parts, heard = Infinity, state }) {
  */
 function toWords(text, split, isCut) {
   const rest = text.slice(split);
-  return html`
-    <p class="words">${text.slice(0, split)}${rest !== "" &&
-      (isCut
-        ? html`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`
-        : html`<span class="ahead">${rest}</span>`)}</p>
-  `;
+  const shown = rest === "" || !isCut
+    ? html`<span class="ahead">${rest}</span>`
+    : html`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`;
+  return html`<p class="words">${text.slice(0, split)}${shown}</p>`;
 }
 
 /**
@@ -155,18 +148,19 @@ function Events({ events }) {
   function onToggle({ currentTarget }) {
     setOpen(/** @type {HTMLDetailsElement} */ (currentTarget).open);
   }
+  const rows = isOpen ? events : [];
   return html`
     <details class="events" onToggle=${onToggle}>
       <summary>${events.length} events</summary>
-      <ol>
-        ${isOpen && events.map(({ atMs, content }) =>
-          html`
-            <li><span>+${Math.round(atMs)} ms</span> <code>${JSON.stringify(
-              content,
-            )}</code></li>
-          `
-        )}
-      </ol>
+      <ol>${rows.map(toRow)}</ol>
     </details>
   `;
+}
+
+/** @param {WireEvent} event */
+function toRow({ atMs, content }) {
+  const json = JSON.stringify(content);
+  return html`<li><span>+${
+    Math.round(atMs)
+  } ms</span> <code>${json}</code></li>`;
 }

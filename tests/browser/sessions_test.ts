@@ -152,17 +152,17 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
       assertEquals(scrollWidth, 320);
       assertEquals(await findInaccessible(page), []);
       const download = page.waitForEvent("download");
-      await page.getByRole("button", { name: "Download JSON" }).click();
+      await page.getByRole("link", { name: "Download JSON" }).click();
       assertEquals((await download).suggestedFilename(), "conv_hotel.json");
     },
   );
 
   await t.step("it is deleted once that is confirmed", async () => {
-    await page.getByRole("button", { name: "Delete" }).click();
-    await page.getByRole("button", { name: "Keep it" }).click();
-    await page.getByRole("button", { name: "Delete" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Delete" })
-      .click();
+    const button = page.getByRole("button", { name: "Delete" });
+    page.once("dialog", (dialog) => dialog.dismiss());
+    await button.click();
+    page.once("dialog", (dialog) => dialog.accept());
+    await button.click();
     await page.waitForURL(`${server.url}/sessions`);
     await page.getByText("Question 59").waitFor();
     const gone = await fetch(`${server.url}/sessions/conv_hotel`, {

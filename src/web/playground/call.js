@@ -20,7 +20,6 @@ import { addEvent, createTurn, cutOff, isOpen } from "./turn.js";
  * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "end" | "stop">} speaker
  * @property {() => number} now in milliseconds
  * @property {() => void} onChange called when something about a turn changes
- * @property {(error: SendError) => void} onTrouble
  */
 
 /**
@@ -225,17 +224,14 @@ export class Call {
    * @param {unknown} error
    */
   #fail(turn, error) {
-    const { speaker, onTrouble } = this.#parts;
-    const trouble = error instanceof SendError
-      ? error
-      : new SendError(`The answer can't be read: ${error}.`);
     turn.state = "failed";
-    turn.trouble = trouble.message;
-    if (turn.isSpoken) speaker.end();
+    turn.trouble = error instanceof SendError
+      ? error.message
+      : `The answer can't be read: ${error}.`;
+    if (turn.isSpoken) this.#parts.speaker.end();
     if (turn.text !== "") {
       this.#interruption = toInterruption(turn.id, turn.text);
     }
-    onTrouble(trouble);
   }
 
   /** Has the speaker tell how far into a turn it has come. @param {Turn} turn */

@@ -36,15 +36,11 @@ import { createEchoFilter } from "./heard.js";
  * @property {(problem: string) => void} onTrouble
  */
 
-/** Why it can't listen, in words. The browser reports other errors, which end by themselves. */
+/** Errors after which it can't listen, and what to do. */
 const PROBLEMS = new Map([
   [
     "not-allowed",
     "The browser doesn't let this page use the microphone. Allow it beside the address, then press the microphone again.",
-  ],
-  [
-    "service-not-allowed",
-    "The browser has switched its speech recognition off. Look in its settings, or type.",
   ],
   [
     "audio-capture",
@@ -53,10 +49,6 @@ const PROBLEMS = new Map([
   [
     "network",
     "The browser's speech recognition needs its maker's server and can't reach it. Type instead, or try again later.",
-  ],
-  [
-    "language-not-supported",
-    "The browser can't recognise this language. Choose a voice of another one.",
   ],
 ]);
 
@@ -124,8 +116,12 @@ export class Microphone {
     recognition.lang = this.#parts.language();
     recognition.onresult = (event) => this.#hear(event);
     recognition.onerror = ({ error }) => {
-      const problem = PROBLEMS.get(error);
-      if (problem !== undefined && isCurrent()) this.#fail(problem);
+      const isHarmless = error === "no-speech" || error === "aborted";
+      if (isHarmless || !isCurrent()) return;
+      this.#fail(
+        PROBLEMS.get(error) ??
+          `The browser's speech recognition failed (${error}).`,
+      );
     };
     recognition.onend = () => {
       // Browsers end it after a silence, whatever "continuous" says.

@@ -42,7 +42,6 @@ const call = new Call({
   speaker,
   now,
   onChange: draw,
-  onTrouble: ({ message }) => warn(message),
 });
 const microphone = new Microphone({
   language: () => speaker.voice?.lang ?? navigator.language,

@@ -31,8 +31,7 @@ export function Panel({ state, actions }) {
         </div>
       </section>
       <${Voices} state=${state} actions=${actions} />
-      <${DataForm} send=${(/** @type {unknown} */ json) =>
-        call.sendData(json)} />
+      <${DataForm} call=${call} />
       <p class="foot">Parley ${data.version}</p>
     </section>
   `;
@@ -48,17 +47,12 @@ function Median({ turns }) {
     request.type === "message" && totalMs !== undefined ? firstMs ?? [] : []
   );
   const middle = median(times);
+  const figure = middle === undefined ? "–" : formatMs(middle);
   return html`
     <section>
       <h2>Time to first word</h2>
-      <p class="big" id="median">${middle === undefined
-        ? "–"
-        : formatMs(middle)}</p>
-      <p class="quiet">
-        ${times.length > 1
-          ? `Median of ${times.length} turns, in`
-          : "Measured in"} your browser
-      </p>
+      <p class="big" id="median">${figure}</p>
+      <p class="quiet">Median of ${times.length} turns, in your browser</p>
     </section>
   `;
 }
@@ -98,39 +92,36 @@ function Voices({ state: { voices, speaker }, actions }) {
   function onChange({ currentTarget }) {
     actions.chooseVoice(/** @type {HTMLSelectElement} */ (currentTarget).value);
   }
+  const uri = speaker.voice?.voiceURI;
   return html`
     <section>
       <h2>Voice</h2>
-      ${voices.length > 0
-        ? html`
-          <select id="voices" aria-label="The voice that speaks" onChange=${onChange}
-            value=${speaker.voice?.voiceURI}>
-            ${voices.map(({ voiceURI, name, lang }) =>
-              html`
-                <option value=${voiceURI}>${name} (${lang})</option>
-              `
-            )}
-          </select>
-          <p class="quiet">
-            What it hasn't spoken when you interrupt is struck through, and the agent is told.
-          </p>
-        `
-        : html`
-          <p class="quiet">
-            This browser has no voices, so answers can only be read. An operating system's settings
-            for speech can add some.
-          </p>
-        `}
+      <select id="voices" aria-label="The voice that speaks" value=${uri}
+        onChange=${onChange}
+        hidden=${voices.length === 0}>
+        ${voices.map(toOption)}
+      </select>
+      <p class="quiet">${voices.length === 0 ? NO_VOICES : UNHEARD}</p>
     </section>
   `;
+}
+
+const UNHEARD =
+  "What it hasn't spoken when you interrupt is struck through, and the agent is told.";
+const NO_VOICES =
+  "This browser has no voices, so answers can only be read. An operating system's settings for speech can add some.";
+
+/** @param {SpeechSynthesisVoice} voice */
+function toOption({ voiceURI, name, lang }) {
+  return html`<option value=${voiceURI}>${name} (${lang})</option>`;
 }
 
 /**
  * Sends JSON to the agent as a page would.
  *
- * @param {{ send: (json: unknown) => Promise<unknown> }} props
+ * @param {{ call: import("./call.js").Call }} props
  */
-function DataForm({ send }) {
+function DataForm({ call }) {
   const [answer, setAnswer] = useState("");
   /** @param {SubmitEvent} event */
   async function onSubmit(event) {
@@ -139,7 +130,7 @@ function DataForm({ send }) {
       /** @type {HTMLFormElement} */ (event.currentTarget),
     );
     try {
-      const got = await send(JSON.parse(String(form.get("data"))));
+      const got = await call.sendData(JSON.parse(String(form.get("data"))));
       setAnswer(`Answer: ${JSON.stringify(got)}`);
     } catch (error) {
       setAnswer(/** @type {Error} */ (error).message);

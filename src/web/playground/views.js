@@ -37,11 +37,9 @@ function findModel({ call, data }) {
 /** The end of the page's header. @param {Props} props */
 export function Facts({ state }) {
   const { provider, model } = findModel(state);
+  const name = nameModel(provider, model);
   return html`
-    <span class="model" id="model" title="Which model answers">${nameModel(
-      provider,
-      model,
-    )}</span>
+    <span class="model" title="Which model answers">${name}</span>
     <button type="button" class="quiet only-narrow"
       popovertarget="panel">Tools</button>
   `;
@@ -52,16 +50,16 @@ export function Playground({ state, actions }) {
   const { call, isResumed, alert } = state;
   const { turns, last } = call;
   const isFresh = turns.length === 1 && last?.request.type !== "message";
-  const isQuiet = last?.state === "complete" && !last.isSpoken;
+  // A screen reader would only talk at the same time as the voice.
+  const isRead = last?.state === "complete" && !last.isSpoken;
+  const news = last?.trouble ?? (isRead ? last.text : "");
   return html`
     <div class="stage">
       <h1 class="aside">Talk with the agent</h1>
       <section id="scroll" class="scroll" aria-label="What was said" tabindex="0">
         <div class=${isFresh ? "fresh" : ""}>
           ${findModel(state).provider === "echo" && html`<${NoModel} />`}
-          ${isResumed && html`<p class="quiet resumed">
-            This conversation goes on. What was said before isn't shown here, but the agent knows it.
-          </p>`}
+          ${isResumed && html`<${Resumed} />`}
           <${Turns} turns=${turns.map(toShown)} />
           ${isFresh && html`<${Hints} onHint=${actions.say} />`}
         </div>
@@ -73,7 +71,7 @@ export function Playground({ state, actions }) {
       </div>
     </div>
     <${Panel} state=${state} actions=${actions} />
-    <p id="live" class="aside" aria-live="polite">${isQuiet && last.text}</p>
+    <p id="live" class="aside" aria-live="polite">${news}</p>
   `;
 }
 
@@ -86,22 +84,29 @@ function NoModel() {
   `;
 }
 
+function Resumed() {
+  return html`
+    <p class="quiet resumed">
+      This conversation goes on. What was said before isn't shown here, but the agent knows it.
+    </p>
+  `;
+}
+
 /** @param {{ onHint: (text: string) => void }} props */
 function Hints({ onHint }) {
   return html`
     <div class="hints">
-      ${HINTS.map((hint) =>
-        html`
-          <button type="button" onClick=${() => onHint(hint)}>${hint}</button>
-        `
-      )}
+      ${HINTS.map((hint) => {
+        const onClick = () => onHint(hint);
+        return html`<button type="button" onClick=${onClick}>${hint}</button>`;
+      })}
     </div>
   `;
 }
 
 /** @param {Props} props */
 function Composer({ state, actions }) {
-  const { draft, call, microphone } = state;
+  const { draft, call, microphone, speaker, voices } = state;
   function send() {
     const text = draft.trim();
     if (text === "") return;
@@ -118,53 +123,59 @@ function Composer({ state, actions }) {
   function onInput({ currentTarget }) {
     actions.write(/** @type {HTMLTextAreaElement} */ (currentTarget).value);
   }
+  const isIdle = !call.isOpen;
+  const isListening = microphone.isOn;
+  const isSpeaking = speaker.isOn;
+  const { toggleMicrophone, toggleSpeaking, interrupt } = actions;
   return html`
     <div class="composer">
-      ${microphone.isOn &&
-        html`<p id="ghost" class="ghost">${
-          microphone.hearing || "Listening…"
-        }</p>`}
+      ${isListening && html`<${Ghost} text=${microphone.hearing} />`}
       <label class="aside" for="words">What you say</label>
       <textarea id="words" rows="1" maxlength="20000" placeholder="Say something…"
         enterkeyhint="send" value=${draft} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
       <div class="keys">
-        <${Voice} state=${state} actions=${actions} />
+        <${Key} id="mic" label="Microphone" path=${MICROPHONE} isOn=${isListening}
+          isMissing=${!microphone.isPossible} onClick=${toggleMicrophone} />
+        <${Key} id="voice" label="Speak answers" path=${LOUDSPEAKER} isOn=${isSpeaking}
+          isMissing=${voices.length === 0} onClick=${toggleSpeaking} />
         <span class="gap"></span>
-        <button type="button" class="quiet" id="interrupt" disabled=${!call
-          .isOpen}
-          onClick=${actions
-            .interrupt}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
+        <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
+          onClick=${interrupt}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
         <button type="button" class="primary" id="send" onClick=${send}>Send</button>
       </div>
     </div>
   `;
 }
 
-/** The buttons for talking and listening. @param {Props} props */
-function Voice({ state: { microphone, speaker, voices }, actions }) {
+/** What is just being heard. @param {{ text: string }} props */
+function Ghost({ text }) {
+  return html`<p id="ghost" class="ghost">${text || "Listening…"}</p>`;
+}
+
+const MICROPHONE =
+  "M10 2.5a2.75 2.75 0 0 0-2.75 2.75v4a2.75 2.75 0 0 0 5.5 0v-4A2.75 2.75 0 0 0 10 2.5zM4.5 9.5a5.5 5.5 0 0 0 11 0M10 15v2.5";
+const LOUDSPEAKER =
+  "M3.5 7.75h2.75L10 4.5v11l-3.75-3.25H3.5zM13 7.25a4 4 0 0 1 0 5.5M15.25 5a7 7 0 0 1 0 10";
+
+/**
+ * A button that is on or off, with its picture.
+ *
+ * @param {object} props
+ * @param {string} props.id
+ * @param {string} props.label
+ * @param {string} props.path
+ * @param {boolean} props.isOn
+ * @param {boolean} props.isMissing whether the browser can't do it
+ * @param {() => void} props.onClick
+ */
+function Key({ id, label, path, isOn, isMissing, onClick }) {
   return html`
-    <button type="button" class="quiet" id="mic" aria-pressed=${String(
-      microphone.isOn,
-    )}
-      aria-label="Microphone" aria-describedby="mic-note" disabled=${!microphone
-        .isPossible}
-      onClick=${actions.toggleMicrophone}>
+    <button type="button" class="quiet" id=${id} aria-label=${label}
+      aria-pressed=${`${isOn}`} disabled=${isMissing} onClick=${onClick}>
       <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
-        <rect x="7.25" y="2.5" width="5.5" height="9.5" rx="2.75" />
-        <path d="M4.5 9.5a5.5 5.5 0 0 0 11 0M10 15v2.5" />
+        <path d=${path} />
       </svg>
-      <span class="label">Microphone</span>
-    </button>
-    <button type="button" class="quiet" id="voice" aria-pressed=${String(
-      speaker.isOn,
-    )}
-      aria-label="Speak answers" disabled=${voices.length ===
-        0} onClick=${actions.toggleSpeaking}>
-      <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
-        <path d="M3.5 7.75h2.75L10 4.5v11l-3.75-3.25H3.5z" />
-        <path d="M13 7.25a4 4 0 0 1 0 5.5M15.25 5a7 7 0 0 1 0 10" />
-      </svg>
-      <span class="label">Speak answers</span>
+      <span class="label">${label}</span>
     </button>
   `;
 }

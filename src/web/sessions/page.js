@@ -10,7 +10,7 @@ import { html, render } from "../preact.js";
 import { List, One, Unlock } from "./views.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
-/** @typedef {{ id: string, at: string, preview?: string }} Summary */
+/** @typedef {import("./views.js").Summary} Summary */
 
 /** Where the token is kept: this tab, until it is closed. */
 const TOKEN = "parley-admin-token";
@@ -60,7 +60,7 @@ async function open() {
   draw();
   if (sessionStorage.getItem(TOKEN) === null) return;
   if (id === "") return await showList();
-  state.session = await ask("GET", path);
+  state.session = /** @type {SessionDocument} */ (await ask("GET", path));
   if (state.session) document.title = `${id} · Parley`;
   draw();
 }
@@ -69,7 +69,11 @@ async function open() {
 async function showList() {
   const { cursor, sessions = [] } = state;
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
-  const page = await ask("GET", `/sessions${query}`);
+  const page =
+    /** @type {{ sessions: Summary[], cursor?: string } | undefined} */ (await ask(
+      "GET",
+      `/sessions${query}`,
+    ));
   if (page) {
     state.cursor = page.cursor;
     state.sessions = [...sessions, ...page.sessions];
@@ -78,6 +82,9 @@ async function showList() {
 }
 
 async function forget() {
+  const question =
+    "Delete this conversation? What was said in it is forgotten for good.";
+  if (!confirm(question)) return;
   if (await ask("DELETE", path)) location.assign("/sessions");
   else draw();
 }
@@ -87,7 +94,7 @@ async function forget() {
  *
  * @param {"GET" | "DELETE"} method
  * @param {string} path
- * @returns {Promise<any>} JSON, or `true` where there is none; nothing when it
+ * @returns {Promise<unknown>} JSON, or `true` where there is none; nothing when it
  * can't be had, and then `state.alert` says why
  */
 async function ask(method, path) {
@@ -107,6 +114,7 @@ async function ask(method, path) {
   } catch {
     state.alert = "The server can't be reached. Is it running?";
   }
+  return undefined;
 }
 
 /** A text as a header can hold it: each of its bytes a letter. @param {string} text */

@@ -13,6 +13,8 @@ import { html } from "../preact.js";
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
 /** @typedef {import("../../sessions/document.ts").TurnDocument} TurnDocument */
 
+/** @typedef {{ id: string, at: string, preview?: string }} Summary */
+
 /** @param {{ onToken: (token: string) => void }} props */
 export function Unlock({ onToken }) {
   /** @param {SubmitEvent} event */
@@ -36,7 +38,7 @@ export function Unlock({ onToken }) {
 
 /**
  * @param {object} props
- * @param {{ id: string, at: string, preview?: string }[]} props.sessions
+ * @param {Summary[]} props.sessions
  * @param {(() => void) | undefined} props.onMore shows more, if there are
  */
 export function List({ sessions, onMore }) {
@@ -45,50 +47,41 @@ export function List({ sessions, onMore }) {
       Nothing was said yet. Conversations are listed here once somebody talks with the agent.
     </p>`}
     <ol id="rows">
-      ${sessions.map(({ id, at, preview = "The caller said nothing" }) =>
-        html`
-          <li key=${id}>
-            <a href="/sessions/${encodeURIComponent(id)}">
-              <span class="words">${preview}</span>
-              <time datetime=${at}>${toTime(at)}</time>
-              <code>${id}</code>
-            </a>
-          </li>
-        `
-      )}
+      ${sessions.map(toRow)}
     </ol>
-    ${onMore &&
-      html`<button type="button" onClick=${onMore}>Show more</button>`}
+    <button type="button" hidden=${!onMore} onClick=${onMore}>Show more</button>
+  `;
+}
+
+/** @param {Summary} session */
+function toRow({ id, at, preview = "The caller said nothing" }) {
+  return html`
+    <li key=${id}>
+      <a href="/sessions/${encodeURIComponent(id)}">
+        <span class="words">${preview}</span>
+        <time datetime=${at}>${toTime(at)}</time>
+        <code>${id}</code>
+      </a>
+    </li>
   `;
 }
 
 /** @param {{ session: SessionDocument, onDelete: () => void }} props */
 export function One({ session, onDelete }) {
-  const dialog =
-    () => /** @type {HTMLDialogElement} */ (document.querySelector("dialog"));
-  const json = JSON.stringify(session, null, 2);
+  const json = encodeURIComponent(JSON.stringify(session, null, 2));
   return html`
     <div class="row">
       <a class="button" href="/sessions">All conversations</a>
       <span class="gap"></span>
       <a class="button" download="${session.id}.json"
-        href="data:application/json,${encodeURIComponent(
-          json,
-        )}">Download JSON</a>
-      <button type="button" onClick=${() =>
-        dialog().showModal()}>Delete</button>
+        href="data:application/json,${json}">
+        Download JSON
+      </a>
+      <button type="button" onClick=${onDelete}>Delete</button>
     </div>
     <h2 class="aside">What was said</h2>
     <${Turns} turns=${session.turns.map(toTurn)} caller="Caller" />
     <${Extras} session=${session} />
-    <dialog aria-labelledby="confirm">
-      <h2 id="confirm">Delete this conversation?</h2>
-      <p>What was said in it is forgotten for good.</p>
-      <form method="dialog" class="row">
-        <button autofocus>Keep it</button>
-        <button class="primary" onClick=${onDelete}>Delete</button>
-      </form>
-    </dialog>
   `;
 }
 

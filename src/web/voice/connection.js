@@ -116,22 +116,22 @@ export class Connection {
   }
 
   /** Tells that the caller begins or ends to speak. */
-  toggleTalking() {
+  toggleTalking = () => {
     this.isTalking = !this.isTalking;
     if (this.isTalking) this.#client?.triggerUserTurnStarted();
     else this.#client?.triggerUserTurnFinished();
     this.#onChange();
-  }
+  };
 
   /** @param {boolean} isOn */
-  setSound(isOn) {
+  setSound = (isOn) => {
     this.isAudible = isOn;
     this.#client?.setAudioOutput(isOn);
     this.#onChange();
-  }
+  };
 
   /** @param {boolean} isOn */
-  async setMicrophone(isOn) {
+  setMicrophone = async (isOn) => {
     this.hasMicrophone = isOn;
     this.#onChange();
     const client = this.#client;
@@ -147,7 +147,7 @@ export class Connection {
       this.#onChange();
       await client.setAudioInput(false);
     }
-  }
+  };
 
   /** @param {Connection["state"]} state */
   #set(state) {
@@ -232,17 +232,11 @@ async function loadSdk({ url, integrity }) {
   if (world.LayercodeClient === undefined) {
     const script = document.createElement("script");
     Object.assign(script, { src: url, integrity, crossOrigin: "anonymous" });
-    await new Promise((resolve, reject) => {
-      script.onload = resolve;
-      script.onerror = () =>
-        reject(
-          new Error(
-            `Layercode's browser SDK could not be loaded from ${script.src}: a firewall or an extension may stand in the way`,
-          ),
-        );
-      document.head.append(script);
-    });
+    document.head.append(script);
+    await new Promise((resolve) => script.onload = script.onerror = resolve);
   }
-  if (world.LayercodeClient === undefined) throw new Error("no client in it");
-  return world.LayercodeClient.default;
+  if (world.LayercodeClient !== undefined) return world.LayercodeClient.default;
+  throw new Error(
+    `Layercode's browser SDK could not be loaded from ${url}: a firewall or an extension may stand in the way`,
+  );
 }

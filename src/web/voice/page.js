@@ -71,6 +71,7 @@ function Controls() {
     if (state === "disconnected") connection.connect();
     if (state === "connected") connection.disconnect();
   }
+  const kind = trouble ? "trouble" : state;
   const isFixed = !hasSound || state === "connecting";
   return html`
     <section class="card" aria-label="Connection">
@@ -79,20 +80,16 @@ function Controls() {
           aria-disabled=${String(state === "connecting")}>${label}</button>
         ${state === "connected" && isPushed && hasMicrophone && html`
           <button type="button" aria-pressed=${String(isTalking)}
-            onClick=${() => connection.toggleTalking()}>${isTalking
-              ? "Done speaking"
-              : "Speak"}</button>
+            onClick=${connection.toggleTalking}>
+            ${isTalking ? "Done speaking" : "Speak"}
+          </button>
         `}
         <${Switch} label="Microphone" isOn=${hasMicrophone} isFixed=${isFixed}
-          onSwitch=${(/** @type {boolean} */ isOn) =>
-            connection.setMicrophone(isOn)} />
+          onSwitch=${connection.setMicrophone} />
         <${Switch} label="Sound" isOn=${isAudible} isFixed=${isFixed}
-          onSwitch=${(/** @type {boolean} */ isOn) =>
-            connection.setSound(isOn)} />
+          onSwitch=${connection.setSound} />
       </div>
-      <p class="status" id="status" role="status" data-kind=${trouble
-        ? "trouble"
-        : state}>${toStatus()}</p>
+      <p class="status" id="status" role="status" data-kind=${kind}>${toStatus()}</p>
       ${!hasSound && html`<p class="quiet">
         Browsers give the microphone only to pages at https or on localhost. Open this page so to
         speak; here you can type.
