@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { html, useState } from "./preact.js";
+import { html as view, useState } from "./preact.js";
 
 /**
  * Something that an answer holds: words, a tool's work, or data for the page.
@@ -49,39 +49,49 @@ import { html, useState } from "./preact.js";
 export function Turns({ turns, caller = "You" }) {
   /** @param {Turn} turn */
   const toItem = (turn) =>
-    html`
+    view`
       <li key=${turn.key} class="turn" data-state=${turn.state}>
-        ${turn.caller !== undefined && html`
-          <div class="said you">
-            <p class="who">${caller}</p>
-            <p class="words">${turn.caller}</p>
-          </div>
-        `}
-        ${isAnswered(turn) && html`<${Agent} turn=${turn} />`}
-        ${turn.events && html`<${Events} events=${turn.events} />`}
+        ${isAsked(turn) && view`<${Caller} name=${caller} turn=${turn} />`}
+        ${isAnswered(turn) && view`<${Agent} turn=${turn} />`}
       </li>
     `;
-  return html`<ol class="turns" id="turns">${turns.map(toItem)}</ol>`;
+  return view`<ol class="turns" id="turns">${turns.map(toItem)}</ol>`;
 }
 
 /** @param {Turn} turn */
-function isAnswered({ parts, state, remark }) {
-  return parts.length > 0 || state === "waiting" || Boolean(remark);
+function isAsked({ caller }) {
+  return caller !== undefined;
+}
+
+/** @param {Turn} turn */
+function isAnswered({ parts, state, remark, events }) {
+  return parts.length > 0 || state === "waiting" || Boolean(remark || events);
+}
+
+/** @param {{ name: string, turn: Turn }} props */
+function Caller({ name, turn }) {
+  return view`
+    <div class="said you">
+      <p class="who">${name}</p>
+      <p class="words">${turn.caller}</p>
+    </div>
+  `;
 }
 
 /** @param {{ turn: Turn }} props */
 function Agent({ turn }) {
-  const { parts, state, remark, figures = [] } = turn;
+  const { parts, state, remark, figures = [], events } = turn;
   const isEmpty = parts.length === 0;
   const isWaiting = isEmpty && state === "waiting";
   // A turn may hold nothing but a remark about the conversation.
   const name = isEmpty && !isWaiting ? "" : "Agent";
-  return html`
+  return view`
     <div class="said agent">
       <p class="who">${name}</p>
       <div class="parts" data-waiting=${isWaiting}>
         ${toViews(turn)}
-        ${remark && html`<p class="remark">${remark}</p>`}
+        ${remark && view`<p class="remark">${remark}</p>`}
+        ${events && view`<${Events} events=${events} />`}
       </div>
       <p class="notes">${figures.map(toNote)}</p>
     </div>
@@ -90,9 +100,7 @@ function Agent({ turn }) {
 
 /** @param {string} figure */
 function toNote(figure) {
-  return html`
-    <span>${figure}</span>
-  `;
+  return view`<span>${figure}</span> `;
 }
 
 /** @param {Turn} turn */
@@ -106,7 +114,7 @@ function toViews({ parts, heard = Infinity, state }) {
         return toWords(part.text, split, state === "interrupted");
       }
       case "tool":
-        return html`
+        return view`
           <p class="tool" data-status=${part.status}>
             <span class="mark" aria-hidden="true"></span>
             <code>${part.name}</code> <span class="quiet">${part.detail}</span>
@@ -114,7 +122,7 @@ function toViews({ parts, heard = Infinity, state }) {
         `;
       case "data": {
         const json = JSON.stringify(part.content);
-        return html`<p class="data"><span class="badge">data</span> <code>${json}</code></p>`;
+        return view`<p class="data"><span class="badge">data</span> <code>${json}</code></p>`;
       }
     }
   });
@@ -131,9 +139,9 @@ function toViews({ parts, heard = Infinity, state }) {
 function toWords(text, split, isCut) {
   const rest = text.slice(split);
   const shown = rest === "" || !isCut
-    ? html`<span class="ahead">${rest}</span>`
-    : html`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`;
-  return html`<p class="words">${text.slice(0, split)}${shown}</p>`;
+    ? view`<span class="ahead">${rest}</span>`
+    : view`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`;
+  return view`<p class="words">${text.slice(0, split)}${shown}</p>`;
 }
 
 /**
@@ -149,7 +157,7 @@ function Events({ events }) {
     setOpen(/** @type {HTMLDetailsElement} */ (currentTarget).open);
   }
   const rows = isOpen ? events : [];
-  return html`
+  return view`
     <details class="events" onToggle=${onToggle}>
       <summary>${events.length} events</summary>
       <ol>${rows.map(toRow)}</ol>
@@ -159,8 +167,7 @@ function Events({ events }) {
 
 /** @param {WireEvent} event */
 function toRow({ atMs, content }) {
+  const time = `+${Math.round(atMs)} ms`;
   const json = JSON.stringify(content);
-  return html`<li><span>+${
-    Math.round(atMs)
-  } ms</span> <code>${json}</code></li>`;
+  return view`<li><span>${time}</span> <code>${json}</code></li>`;
 }

@@ -16,7 +16,8 @@ export interface View {
 
 /**
  * Makes a piece of a page of a template: elements, `<${Function} …/>` for a
- * function that draws, and `onClick=${…}` for events.
+ * function that draws, and `onClick=${…}` for events. The pages call it `view`,
+ * for `deno fmt` lays out templates called `html`, in each version differently.
  */
 export function html(
   template: TemplateStringsArray,

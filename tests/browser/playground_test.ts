@@ -274,7 +274,7 @@ Deno.test("the playground shows tools at work, where they were called", async ()
   await type(page, "What time is it?");
   await waitForWords(page, 2, /late/);
   await waitForEnd(page, 2);
-  const parts = page.locator(".turn:nth-child(2) .parts > *");
+  const parts = page.locator(".turn:nth-child(2) .parts > p");
   const shown = await parts.allInnerTexts();
   assertEquals(shown.length, 4);
   assertMatch(shown[0] ?? "", /Let me see/);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { html, render } from "../preact.js";
+import { html as view, render } from "../preact.js";
 import { Call } from "./call.js";
 import { Microphone } from "./microphone.js";
 import { sendTurn } from "./send.js";
@@ -103,8 +103,8 @@ const actions = {
 
 function draw() {
   const props = { state, actions };
-  render(html`<${Playground} ...${props} />`, find("main"));
-  render(html`<${Facts} ...${props} />`, find("#facts"));
+  render(view`<${Playground} ...${props} />`, find("main"));
+  render(view`<${Facts} ...${props} />`, find("#facts"));
 }
 
 /** @param {string} selector @returns {HTMLElement} */

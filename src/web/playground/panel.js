@@ -7,7 +7,7 @@
  * @module
  */
 import { formatMs, median } from "../figures.js";
-import { html, useState } from "../preact.js";
+import { html as view, useState } from "../preact.js";
 import { toCurl } from "./curl.js";
 
 /** @typedef {import("./views.js").Props} Props */
@@ -15,7 +15,7 @@ import { toCurl } from "./curl.js";
 /** @param {Props} props */
 export function Panel({ state, actions }) {
   const { call, data } = state;
-  return html`
+  return view`
     <section id="panel" class="panel" aria-label="Tools" popover="auto">
       <${Median} turns=${call.turns} />
       <section>
@@ -48,7 +48,7 @@ function Median({ turns }) {
   );
   const middle = median(times);
   const figure = middle === undefined ? "–" : formatMs(middle);
-  return html`
+  return view`
     <section>
       <h2>Time to first word</h2>
       <p class="big" id="median">${figure}</p>
@@ -77,12 +77,10 @@ function Curl({ request, secret }) {
       setScript(text);
     }
   }
-  return html`
+  return view`
     <button type="button" id="curl" onClick=${copy}>${label}</button>
-    ${script && html`
-      <textarea id="script" rows="6" readonly
-        aria-label="The script, to be copied by hand">${script}</textarea>
-    `}
+    <textarea id="script" rows="6" readonly aria-label="The script, to be copied by hand"
+      hidden=${script === ""} value=${script}></textarea>
   `;
 }
 
@@ -93,12 +91,11 @@ function Voices({ state: { voices, speaker }, actions }) {
     actions.chooseVoice(/** @type {HTMLSelectElement} */ (currentTarget).value);
   }
   const uri = speaker.voice?.voiceURI;
-  return html`
+  return view`
     <section>
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks" value=${uri}
-        onChange=${onChange}
-        hidden=${voices.length === 0}>
+        hidden=${voices.length === 0} onChange=${onChange}>
         ${voices.map(toOption)}
       </select>
       <p class="quiet">${voices.length === 0 ? NO_VOICES : UNHEARD}</p>
@@ -113,7 +110,7 @@ const NO_VOICES =
 
 /** @param {SpeechSynthesisVoice} voice */
 function toOption({ voiceURI, name, lang }) {
-  return html`<option value=${voiceURI}>${name} (${lang})</option>`;
+  return view`<option value=${voiceURI}>${name} (${lang})</option>`;
 }
 
 /**
@@ -136,14 +133,12 @@ function DataForm({ call }) {
       setAnswer(/** @type {Error} */ (error).message);
     }
   }
-  return html`
+  return view`
     <details>
       <summary>Send data</summary>
       <form class="data-form" onSubmit=${onSubmit}>
-        <label for="data"
-          class="quiet">JSON for the agent, as a page sends it</label>
-        <textarea id="data" name="data" rows="2"
-          spellcheck="false">{"page": "rooms"}</textarea>
+        <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
+        <textarea id="data" name="data" rows="2" spellcheck="false">{"page": "rooms"}</textarea>
         <button class="small">Send data</button>
         <p id="data-answer" class="quiet" role="status">${answer}</p>
       </form>

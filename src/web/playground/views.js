@@ -8,7 +8,7 @@
  */
 import { Turns } from "../conversation.js";
 import { nameModel } from "../figures.js";
-import { html } from "../preact.js";
+import { html as view } from "../preact.js";
 import { explainMicrophone } from "./microphone.js";
 import { Panel } from "./panel.js";
 import { toShown } from "./turn.js";
@@ -38,7 +38,7 @@ function findModel({ call, data }) {
 export function Facts({ state }) {
   const { provider, model } = findModel(state);
   const name = nameModel(provider, model);
-  return html`
+  return view`
     <span class="model" title="Which model answers">${name}</span>
     <button type="button" class="quiet only-narrow"
       popovertarget="panel">Tools</button>
@@ -53,19 +53,19 @@ export function Playground({ state, actions }) {
   // A screen reader would only talk at the same time as the voice.
   const isRead = last?.state === "complete" && !last.isSpoken;
   const news = last?.trouble ?? (isRead ? last.text : "");
-  return html`
+  return view`
     <div class="stage">
       <h1 class="aside">Talk with the agent</h1>
       <section id="scroll" class="scroll" aria-label="What was said" tabindex="0">
         <div class=${isFresh ? "fresh" : ""}>
-          ${findModel(state).provider === "echo" && html`<${NoModel} />`}
-          ${isResumed && html`<${Resumed} />`}
+          ${findModel(state).provider === "echo" && view`<${NoModel} />`}
+          ${isResumed && view`<${Resumed} />`}
           <${Turns} turns=${turns.map(toShown)} />
-          ${isFresh && html`<${Hints} onHint=${actions.say} />`}
+          ${isFresh && view`<${Hints} onHint=${actions.say} />`}
         </div>
       </section>
       <div class="dock">
-        ${alert && html`<p class="alert" id="alert" role="alert">${alert}</p>`}
+        ${alert && view`<p class="alert" id="alert" role="alert">${alert}</p>`}
         <${Composer} state=${state} actions=${actions} />
         <p class="fine" id="mic-note">${explainMicrophone()}</p>
       </div>
@@ -76,7 +76,7 @@ export function Playground({ state, actions }) {
 }
 
 function NoModel() {
-  return html`
+  return view`
     <p class="note" id="note">
       <strong>No model yet.</strong> A stand-in answers and repeats what it hears. For real answers
       start Ollama, or set <code>GOOGLE_GENERATIVE_AI_API_KEY</code> in .env and start Parley again.
@@ -85,7 +85,7 @@ function NoModel() {
 }
 
 function Resumed() {
-  return html`
+  return view`
     <p class="quiet resumed">
       This conversation goes on. What was said before isn't shown here, but the agent knows it.
     </p>
@@ -94,14 +94,10 @@ function Resumed() {
 
 /** @param {{ onHint: (text: string) => void }} props */
 function Hints({ onHint }) {
-  return html`
-    <div class="hints">
-      ${HINTS.map((hint) => {
-        const onClick = () => onHint(hint);
-        return html`<button type="button" onClick=${onClick}>${hint}</button>`;
-      })}
-    </div>
-  `;
+  const buttons = HINTS.map((hint) =>
+    view`<button type="button" onClick=${() => onHint(hint)}>${hint}</button>`
+  );
+  return view`<div class="hints">${buttons}</div>`;
 }
 
 /** @param {Props} props */
@@ -127,9 +123,9 @@ function Composer({ state, actions }) {
   const isListening = microphone.isOn;
   const isSpeaking = speaker.isOn;
   const { toggleMicrophone, toggleSpeaking, interrupt } = actions;
-  return html`
+  return view`
     <div class="composer">
-      ${isListening && html`<${Ghost} text=${microphone.hearing} />`}
+      ${isListening && view`<${Ghost} text=${microphone.hearing} />`}
       <label class="aside" for="words">What you say</label>
       <textarea id="words" rows="1" maxlength="20000" placeholder="Say something…"
         enterkeyhint="send" value=${draft} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
@@ -149,7 +145,7 @@ function Composer({ state, actions }) {
 
 /** What is just being heard. @param {{ text: string }} props */
 function Ghost({ text }) {
-  return html`<p id="ghost" class="ghost">${text || "Listening…"}</p>`;
+  return view`<p id="ghost" class="ghost">${text || "Listening…"}</p>`;
 }
 
 const MICROPHONE =
@@ -169,7 +165,7 @@ const LOUDSPEAKER =
  * @param {() => void} props.onClick
  */
 function Key({ id, label, path, isOn, isMissing, onClick }) {
-  return html`
+  return view`
     <button type="button" class="quiet" id=${id} aria-label=${label}
       aria-pressed=${`${isOn}`} disabled=${isMissing} onClick=${onClick}>
       <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { html, render } from "../preact.js";
+import { html as view, render } from "../preact.js";
 import { List, One, Unlock } from "./views.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
@@ -33,21 +33,23 @@ const state = {
 };
 
 function draw() {
-  const { alert, sessions, cursor, session } = state;
-  const isLocked = sessionStorage.getItem(TOKEN) === null;
-  render(
-    html`
-      <h1 class=${id && "id"}>${id || "Conversations"}</h1>
-      ${alert && html`<p class="alert" role="alert">${alert}</p>`}
-      ${isLocked
-        ? html`<${Unlock} onToken=${unlock} />`
-        : session
-        ? html`<${One} session=${session} onDelete=${forget} />`
-        : sessions &&
-          html`<${List} sessions=${sessions} onMore=${cursor && showList} />`}
-    `,
-    /** @type {Element} */ (document.querySelector("main")),
-  );
+  const { alert } = state;
+  const page = view`
+    <h1 class=${id && "id"}>${id || "Conversations"}</h1>
+    ${alert && view`<p class="alert" role="alert">${alert}</p>`}
+    ${toContent()}
+  `;
+  render(page, /** @type {Element} */ (document.querySelector("main")));
+}
+
+function toContent() {
+  const { sessions, cursor, session } = state;
+  if (sessionStorage.getItem(TOKEN) === null) {
+    return view`<${Unlock} onToken=${unlock} />`;
+  }
+  if (session) return view`<${One} session=${session} onDelete=${forget} />`;
+  const more = cursor && showList;
+  return sessions && view`<${List} sessions=${sessions} onMore=${more} />`;
 }
 
 /** @param {string} token */

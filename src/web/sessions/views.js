@@ -8,7 +8,7 @@
  */
 import { Turns } from "../conversation.js";
 import { toEnding, toFigures } from "../figures.js";
-import { html } from "../preact.js";
+import { html as view } from "../preact.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
 /** @typedef {import("../../sessions/document.ts").TurnDocument} TurnDocument */
@@ -23,7 +23,7 @@ export function Unlock({ onToken }) {
     const form = /** @type {HTMLFormElement} */ (event.currentTarget);
     onToken(String(new FormData(form).get("token")).trim());
   }
-  return html`
+  return view`
     <form class="card unlock" onSubmit=${onSubmit}>
       <label for="token">The server's <code>ADMIN_TOKEN</code></label>
       <p class="quiet">Kept in this tab until you close it.</p>
@@ -42,20 +42,18 @@ export function Unlock({ onToken }) {
  * @param {(() => void) | undefined} props.onMore shows more, if there are
  */
 export function List({ sessions, onMore }) {
-  return html`
-    ${sessions.length === 0 && html`<p class="note">
+  return view`
+    <p class="note" hidden=${sessions.length > 0}>
       Nothing was said yet. Conversations are listed here once somebody talks with the agent.
-    </p>`}
-    <ol id="rows">
-      ${sessions.map(toRow)}
-    </ol>
+    </p>
+    <ol id="rows">${sessions.map(toRow)}</ol>
     <button type="button" hidden=${!onMore} onClick=${onMore}>Show more</button>
   `;
 }
 
 /** @param {Summary} session */
 function toRow({ id, at, preview = "The caller said nothing" }) {
-  return html`
+  return view`
     <li key=${id}>
       <a href="/sessions/${encodeURIComponent(id)}">
         <span class="words">${preview}</span>
@@ -69,19 +67,22 @@ function toRow({ id, at, preview = "The caller said nothing" }) {
 /** @param {{ session: SessionDocument, onDelete: () => void }} props */
 export function One({ session, onDelete }) {
   const json = encodeURIComponent(JSON.stringify(session, null, 2));
-  return html`
+  return view`
     <div class="row">
       <a class="button" href="/sessions">All conversations</a>
       <span class="gap"></span>
-      <a class="button" download="${session.id}.json"
-        href="data:application/json,${json}">
+      <a class="button" download="${session.id}.json" href="data:application/json,${json}">
         Download JSON
       </a>
       <button type="button" onClick=${onDelete}>Delete</button>
     </div>
     <h2 class="aside">What was said</h2>
     <${Turns} turns=${session.turns.map(toTurn)} caller="Caller" />
-    <${Extras} session=${session} />
+    <section class="extra" hidden=${session.memories.length === 0}>
+      <h2>Kept in mind</h2>
+      <ul>${session.memories.map((text) => view`<li>${text}</li>`)}</ul>
+    </section>
+    ${session.notes.map(toNote)}
   `;
 }
 
@@ -124,23 +125,13 @@ function toTool({ name, arguments: given, result }) {
   };
 }
 
-/** @param {{ session: SessionDocument }} props */
-function Extras({ session: { memories, notes } }) {
-  return html`
-    ${memories.length > 0 && html`
-      <section class="extra">
-        <h2>Kept in mind</h2>
-        <ul>${memories.map((text) => html`<li>${text}</li>`)}</ul>
-      </section>
-    `}
-    ${notes.map(({ name, content, at }) =>
-      html`
-        <section class="extra">
-          <h2>${name}, ${toTime(at)}</h2>
-          <pre tabindex="0">${JSON.stringify(content, null, 2)}</pre>
-        </section>
-      `
-    )}
+/** @param {SessionDocument["notes"][number]} note */
+function toNote({ name, content, at }) {
+  return view`
+    <section class="extra">
+      <h2>${name}, ${toTime(at)}</h2>
+      <pre tabindex="0">${JSON.stringify(content, null, 2)}</pre>
+    </section>
   `;
 }
 

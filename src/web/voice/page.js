@@ -6,49 +6,21 @@
  * @module
  */
 import { Turns } from "../conversation.js";
-import { html, render } from "../preact.js";
+import { html as view, render } from "../preact.js";
 import { Connection } from "./connection.js";
 
 /** @type {import("./connection.js").PageData} */
 const data = JSON.parse(document.body.dataset.page ?? "");
 const connection = new Connection(data, draw, (level) => {
-  find("#level")?.style.setProperty("--level", String(level));
+  find("#level").style.setProperty("--level", String(level));
 });
 
 function draw() {
-  const { conversationId, state, turns, hasMicrophone } = connection;
+  const { state, hasMicrophone } = connection;
   const isNew = document.body.dataset.state !== state;
   document.body.dataset.state = state;
-  render(
-    html`
-      <div>
-        <h1>Talk with the agent</h1>
-        <p class="lead">
-          Your voice goes straight from this page to <a href="https://layercode.com"
-          rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
-          answers. The minutes count against the Layercode account of whoever runs this server.
-        </p>
-      </div>
-      <${Controls} />
-      <section id="log" class="scroll" aria-label="What was said" tabindex="0">
-        ${turns.length > 0
-          ? html`<${Turns} turns=${turns} />`
-          : html`<p class="empty quiet">What is said appears here.</p>`}
-      </section>
-      <${Field} />
-      ${conversationId !== "" && html`
-        <p class="quiet">Conversation <code id="id">${conversationId}</code></p>
-      `}
-    `,
-    find("main"),
-  );
-  render(
-    html`
-      <code id="agent" title="The Layercode agent">${data.agentId}</code>
-      <span title="Parley's version">${data.version}</span>
-    `,
-    find("#facts"),
-  );
+  render(view`<${Facts} />`, find("#facts"));
+  render(view`<${Voice} />`, find("main"));
   // With a microphone, a phone's keyboard would only be in the way.
   if (isNew && state === "connected" && !hasMicrophone) find("#words").focus();
 }
@@ -58,10 +30,40 @@ function find(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
 }
 
+function Facts() {
+  return view`
+    <code id="agent" title="The Layercode agent">${data.agentId}</code>
+    <span title="Parley's version">${data.version}</span>
+  `;
+}
+
+function Voice() {
+  const { conversationId, turns } = connection;
+  return view`
+    <div>
+      <h1>Talk with the agent</h1>
+      <p class="lead">
+        Your voice goes straight from this page to <a href="https://layercode.com"
+        rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
+        answers. The minutes count against the Layercode account of whoever runs this server.
+      </p>
+    </div>
+    <${Controls} />
+    <section id="log" class="scroll" aria-label="What was said" tabindex="0">
+      <${Turns} turns=${turns} />
+    </section>
+    <${Field} />
+    <p class="quiet" hidden=${conversationId === ""}>
+      Conversation <code id="id">${conversationId}</code>
+    </p>
+  `;
+}
+
 function Controls() {
   const { state, trouble, conversationId, hasSound, isPushed, isTalking } =
     connection;
   const { hasMicrophone, isAudible } = connection;
+  const { toggleTalking, setMicrophone, setSound } = connection;
   const label = {
     disconnected: conversationId ? "Reconnect" : "Connect",
     connecting: "Connecting…",
@@ -71,32 +73,29 @@ function Controls() {
     if (state === "disconnected") connection.connect();
     if (state === "connected") connection.disconnect();
   }
+  const talk = isTalking ? "Done speaking" : "Speak";
   const kind = trouble ? "trouble" : state;
-  const isFixed = !hasSound || state === "connecting";
-  return html`
+  const isHeard = state === "connected" && hasMicrophone;
+  const isConnecting = state === "connecting";
+  const isFixed = !hasSound || isConnecting;
+  return view`
     <section class="card" aria-label="Connection">
       <div class="controls">
         <button type="button" class="primary" id="connect" onClick=${onClick}
-          aria-disabled=${String(state === "connecting")}>${label}</button>
-        ${state === "connected" && isPushed && hasMicrophone && html`
-          <button type="button" aria-pressed=${String(isTalking)}
-            onClick=${connection.toggleTalking}>
-            ${isTalking ? "Done speaking" : "Speak"}
-          </button>
-        `}
+          aria-disabled=${`${isConnecting}`}>${label}</button>
+        <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
+          hidden=${!isHeard || !isPushed}>${talk}</button>
         <${Switch} label="Microphone" isOn=${hasMicrophone} isFixed=${isFixed}
-          onSwitch=${connection.setMicrophone} />
+          onSwitch=${setMicrophone} />
         <${Switch} label="Sound" isOn=${isAudible} isFixed=${isFixed}
-          onSwitch=${connection.setSound} />
+          onSwitch=${setSound} />
       </div>
       <p class="status" id="status" role="status" data-kind=${kind}>${toStatus()}</p>
-      ${!hasSound && html`<p class="quiet">
+      <p class="quiet" hidden=${hasSound}>
         Browsers give the microphone only to pages at https or on localhost. Open this page so to
         speak; here you can type.
-      </p>`}
-      ${state === "connected" && hasMicrophone && html`
-        <div class="level" id="level"></div>
-      `}
+      </p>
+      <div class="level" id="level" hidden=${!isHeard}></div>
     </section>
   `;
 }
@@ -125,7 +124,7 @@ function Switch({ label, isOn, isFixed, onSwitch }) {
   function onChange({ currentTarget }) {
     onSwitch(/** @type {HTMLInputElement} */ (currentTarget).checked);
   }
-  return html`
+  return view`
     <label class="switch">
       <input type="checkbox" role="switch" checked=${isOn} disabled=${isFixed} onChange=${onChange} />
       ${label}
@@ -143,7 +142,7 @@ function Field() {
     form.reset();
     connection.send(text);
   }
-  return html`
+  return view`
     <form autocomplete="off" onSubmit=${onSubmit}>
       <fieldset class="composer" disabled=${connection.state !== "connected"}>
         <label class="aside" for="words">What you say</label>
