@@ -82,7 +82,7 @@ Deno.test("the playground lets a caller speak over the agent, and tells it what 
     "true",
   );
   await tell(page, "hear", "tell me", false);
-  assertEquals(await page.locator("#ghost").textContent(), "tell me");
+  assertEquals(await page.locator("#interim").textContent(), "tell me");
   await tell(page, "hear", "tell me a story", true);
   await waitForWords(page, 2, /daughter/);
   await tell(page, "speakWords");

@@ -37,7 +37,7 @@ import { createSplitter } from "./sentences.js";
  */
 
 /** How much longer than it should a sentence may take until the voice counts as broken. */
-const PATIENCE_MS = 6_000;
+const GRACE_MS = 6_000;
 
 /** How often progress is guessed where the voice doesn't tell. */
 const GUESS_EVERY_MS = 200;
@@ -193,7 +193,7 @@ export class Speaker {
   #watch(speech) {
     const expectedMs = speech.sentence.text.length / this.#rate * 2_000;
     this.#guess(speech);
-    if (this.#parts.now() - speech.askedAt > PATIENCE_MS + expectedMs) {
+    if (this.#parts.now() - speech.askedAt > GRACE_MS + expectedMs) {
       this.#fail("The browser's voice has stopped. Choose another one.");
     }
   }

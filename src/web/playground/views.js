@@ -125,7 +125,7 @@ function Composer({ state, actions }) {
   const { toggleMicrophone, toggleSpeaking, interrupt } = actions;
   return view`
     <div class="composer">
-      ${isListening && view`<${Ghost} text=${microphone.hearing} />`}
+      ${isListening && view`<${Interim} text=${microphone.hearing} />`}
       <label class="aside" for="words">What you say</label>
       <textarea id="words" rows="1" maxlength="20000" placeholder="Say something…"
         enterkeyhint="send" value=${draft} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
@@ -144,8 +144,8 @@ function Composer({ state, actions }) {
 }
 
 /** What is just being heard. @param {{ text: string }} props */
-function Ghost({ text }) {
-  return view`<p id="ghost" class="ghost">${text || "Listening…"}</p>`;
+function Interim({ text }) {
+  return view`<p id="interim" class="interim">${text || "Listening…"}</p>`;
 }
 
 const MICROPHONE =
