@@ -342,3 +342,30 @@ Deno.test("the playground shows each turn's events as they went over the wire", 
   assertStringIncludes(texts.at(-2) ?? "", "parley.turn");
   assertStringIncludes(texts.at(-1) ?? "", "response.end");
 });
+
+Deno.test("the playground follows the conversation's end, unless somebody reads further up", async () => {
+  await using open = await openPlayground({
+    answer: () => ({ kind: "text", chunks: Array(300).fill("word ") }),
+  });
+  const { page } = open;
+  const scroll = page.locator("#scroll");
+  const belowEnd = () =>
+    scroll.evaluate(({ lastElementChild, clientHeight }) =>
+      Math.round(
+        (lastElementChild?.getBoundingClientRect().bottom ?? 0) - clientHeight,
+      )
+    );
+  for (const turn of [2, 3, 4]) {
+    await type(page, "Go on");
+    await waitForEnd(page, turn);
+  }
+  const end = await belowEnd();
+  await type(page, "Go on");
+  await waitForEnd(page, 5);
+  assertEquals(await belowEnd(), end, "it stays at the end");
+  await scroll.evaluate((element) => element.scrollTop = -300);
+  assertEquals(await belowEnd(), end + 300, "it has been scrolled up");
+  await type(page, "Go on");
+  await waitForEnd(page, 6);
+  assertEquals(await belowEnd(), end, "it follows who speaks");
+});

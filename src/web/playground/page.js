@@ -121,6 +121,8 @@ function warn(problem) {
 /** @param {string} text */
 async function say(text) {
   state.alert = "";
+  // To the end, which is where it is upside down.
+  find("#scroll").scrollTop = 0;
   const isAccepted = await call.say(text);
   // Nothing that was written gets lost.
   if (!isAccepted) actions.write(state.draft || text);

@@ -131,7 +131,8 @@ function Composer({ state, actions }) {
         enterkeyhint="send" value=${draft} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
       <div class="keys">
         <${Key} id="mic" label="Microphone" path=${MICROPHONE} isOn=${isListening}
-          isMissing=${!microphone.isPossible} onClick=${toggleMicrophone} />
+          note="mic-note" isMissing=${!microphone
+    .isPossible} onClick=${toggleMicrophone} />
         <${Key} id="voice" label="Speak answers" path=${LOUDSPEAKER} isOn=${isSpeaking}
           isMissing=${voices.length === 0} onClick=${toggleSpeaking} />
         <span class="gap"></span>
@@ -160,14 +161,15 @@ const LOUDSPEAKER =
  * @param {string} props.id
  * @param {string} props.label
  * @param {string} props.path
+ * @param {string} [props.note] the id of what explains it
  * @param {boolean} props.isOn
  * @param {boolean} props.isMissing whether the browser can't do it
  * @param {() => void} props.onClick
  */
-function Key({ id, label, path, isOn, isMissing, onClick }) {
+function Key({ id, label, path, note, isOn, isMissing, onClick }) {
   return view`
     <button type="button" class="quiet" id=${id} aria-label=${label}
-      aria-pressed=${`${isOn}`} disabled=${isMissing} onClick=${onClick}>
+      aria-describedby=${note} aria-pressed=${`${isOn}`} disabled=${isMissing} onClick=${onClick}>
       <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
         <path d=${path} />
       </svg>
