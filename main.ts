@@ -72,7 +72,6 @@ async function main(): Promise<void> {
     store,
     activeTurns,
     version,
-    log,
   });
   const app: Handler = createApp({
     routes: {

@@ -8,15 +8,15 @@ import { createAdmin } from "./sessions/mod.ts";
 import { createHome, type Handler, type Routes } from "../server/router.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
+import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
-import { createHeader } from "./header.ts";
-import type { Log } from "../server/log.ts";
-import { createPage } from "./page.ts";
 import { createPlayground } from "./playground/mod.ts";
+import { createShell } from "./shell.ts";
+import { createVoice } from "./voice/mod.ts";
+import { LOCKED } from "./locked.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
-import { createVoice } from "./voice/mod.ts";
 
 /** What says which pages there are. */
 export interface PagesSettings extends WebSettings {
@@ -48,8 +48,6 @@ export interface PagesParts {
   activeTurns: ActiveTurns;
   /** Parley's own version. */
   version: string;
-  /** Told what the pages meet with. */
-  log: Log;
 }
 
 /** The pages that are switched on. */
@@ -64,7 +62,7 @@ export interface Pages {
 
 /** Makes what answers at `/`, and the routes of every page that is switched on. */
 export function createPages(parts: PagesParts): Pages {
-  const { config, webhook, token, provider, store, activeTurns, version, log } =
+  const { config, webhook, token, provider, store, activeTurns, version } =
     parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
   const [secret] = parts.secrets;
@@ -73,14 +71,15 @@ export function createPages(parts: PagesParts): Pages {
   const hasPlayground = config.playground && secret !== undefined;
   const hasVoice = apiKey !== undefined && agentId !== undefined;
   const hasAdmin = adminToken !== undefined;
-  const header = createHeader([
+  const shell = createShell([
     ...hasPlayground ? [{ href: "/", name: "Playground" }] : [],
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
-  const locked = createPage(new URL("./locked.html", import.meta.url), {
+  const locked = shell({
+    title: "Locked · Parley",
+    content: LOCKED,
     status: 403,
-    header,
   });
   const guard = createGuard({ token, hasSecret, locked });
 
@@ -94,33 +93,21 @@ export function createPages(parts: PagesParts): Pages {
         : { file: `${config.dataDir}/webhook-secret` },
       version,
       provider,
-      header,
+      shell,
       otherwise: createHome(version, "at the address printed at the start"),
     })
-    : undefined;
-  const voice = hasVoice
-    ? createVoice({
-      agentId,
-      apiUrl,
-      registry: config.npmRegistry,
-      version,
-      guard,
-      header,
-      log,
-    })
-    : undefined;
-  const admin = hasAdmin
-    ? createAdmin({ token: adminToken, store, activeTurns, header })
     : undefined;
   return {
     home: playground?.home ?? createHome(version),
     routes: {
-      "/page.css": { GET: file("page.css") },
-      "/dom.js": { GET: file("dom.js") },
-      "/figures.js": { GET: file("figures.js") },
+      ...createFiles(),
       ...playground?.routes,
-      ...voice,
-      ...admin,
+      ...hasVoice
+        ? createVoice({ agentId, apiUrl, version, guard, shell })
+        : {},
+      ...hasAdmin
+        ? createAdmin({ token: adminToken, store, activeTurns, shell })
+        : {},
     },
     ...hasPlayground
       ? { entrance: "/" }
@@ -128,8 +115,4 @@ export function createPages(parts: PagesParts): Pages {
       ? { entrance: "/voice" }
       : {},
   };
-}
-
-function file(name: string): Handler {
-  return createPage(new URL(`./${name}`, import.meta.url));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { httpUrl, onOrOff } from "../settings/kinds.ts";
+import { onOrOff } from "../settings/kinds.ts";
 import { type Found, SettingError } from "../settings/setting.ts";
 
 /** The fewest characters of a token that strangers may try to guess. */
@@ -35,17 +35,10 @@ export const webSettings = {
     env: "ADMIN_TOKEN",
     secret: true,
     help: "Bearer token of `/sessions`, where you read and delete what was " +
-      "said: an API, and a page that asks for it. Make a long one, such as " +
-      "`openssl rand -hex 24` prints.",
+      "said: an API, and a page that asks for it. At least 16 characters, " +
+      "such as `openssl rand -hex 24` prints.",
     defaultNote: "none: there is no `/sessions`",
-  },
-  npmRegistry: {
-    env: "NPM_CONFIG_REGISTRY",
-    help:
-      "The npm registry that Layercode's browser SDK is fetched from when " +
-      "somebody first opens `/voice`, the page that is there when the key and " +
-      "the agent are both set.",
-    ...httpUrl("https://registry.npmjs.org"),
+    parse: toLongToken,
   },
 } as const;
 
@@ -56,7 +49,6 @@ function toLongToken(text: string, env: string): string {
   if (text.length >= LEAST_TOKEN_LENGTH) return text;
   throw new SettingError([
     `${env}: is shorter than ${LEAST_TOKEN_LENGTH} characters and could be ` +
-    "guessed; make one with openssl rand -hex 24, or unset it to have one " +
-    "made at each start",
+    "guessed; make one with openssl rand -hex 24, or unset it",
   ]);
 }

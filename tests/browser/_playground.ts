@@ -113,8 +113,7 @@ export async function waitForEnd(page: Page, turn: number): Promise<string> {
     const element = page.locator(`.turn:nth-child(${turn})`);
     if (await element.count() === 0) return false;
     state = await element.getAttribute("data-state") ?? "";
-    return !["", "waiting", "answering"].includes(state) &&
-      await element.getAttribute("data-speaking") === "false";
+    return !["", "waiting", "answering"].includes(state);
   }, `turn ${turn} has ended`);
   return state;
 }

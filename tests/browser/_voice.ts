@@ -1,16 +1,18 @@
 /**
  * The scene of the voice page's tests: the real server, a stand-in for
- * Layercode, and a browser. The SDK comes from the npm registry; without a way
- * there the tests are left out and say so.
+ * Layercode, and a browser. The SDK is the real one, of npm's package in place
+ * of the CDN; where npm can't get it, the tests are left out and say so.
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import {
   type Platform,
   type PlatformOptions,
   startPlatform,
 } from "../fakes/layercode_platform.ts";
 import { startServer } from "../fakes/server.ts";
+import { SDK } from "../../src/web/voice/mod.ts";
 import {
   newPage,
   openBrowser,
@@ -38,39 +40,34 @@ export const NO_MODEL = {
   mayLog: /assets\.layercode\.com|Error initializing VAD/,
 };
 
-/** What it takes to reach the registry from here, which a clean environment lacks. */
-const WAY_OUT = Object.fromEntries(
-  [
-    "NPM_CONFIG_REGISTRY",
-    "DENO_CERT",
-    "DENO_TLS_CA_STORE",
-    "NODE_EXTRA_CA_CERTS",
-    "SSL_CERT_FILE",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-  ].flatMap((name) => {
-    const value = Deno.env.get(name);
-    return value === undefined ? [] : [[name, value]];
-  }),
-);
-
-/** Why the SDK can't be had here, if it can't. */
-async function whyNoSdk(): Promise<string | undefined> {
-  const registry = WAY_OUT.NPM_CONFIG_REGISTRY ?? "https://registry.npmjs.org";
+/** The SDK's file, out of its package. The browser checks that it is the one that the page names. */
+async function getSdk(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const [, name = "", path = ""] = /npm\/(@[^@]+@[^/]+)\/(.+)$/.exec(SDK.url) ??
+    [];
+  const folder = await Deno.makeTempDir();
   try {
-    const response = await fetch(new URL("/@layercode/js-sdk", registry), {
-      method: "HEAD",
-      signal: AbortSignal.timeout(10_000),
-    });
-    await response.body?.cancel();
-    return response.ok ? undefined : `registry says ${response.status}`;
+    const archive = await run("npm", "pack", "--silent", name);
+    const file = new TextDecoder().decode(archive).trim();
+    return await run("tar", "-xzOf", file, `package/${path}`);
   } catch {
-    return "the npm registry can't be reached";
+    return undefined;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+
+  async function run(command: string, ...args: string[]) {
+    const { success, stdout } = await new Deno.Command(command, {
+      args,
+      cwd: folder,
+      stderr: "null",
+    }).output();
+    if (!success) throw new Error(`${command} failed`);
+    return stdout;
   }
 }
 
-const missing = await whyNoSdk();
+/** The SDK, if it can be had here. */
+export const sdk: Uint8Array<ArrayBuffer> | undefined = await getSdk();
 
 /** Everything that a page was sent or sent itself, as text. */
 export function record(page: Page): () => Promise<string> {
@@ -117,8 +114,8 @@ export function test(
     ...options
   } = settings;
   Deno.test({
-    name: `/voice ${what}${missing ? ` (left out: ${missing})` : ""}`,
-    ignore: missing !== undefined,
+    name: `/voice ${what}${sdk ? "" : " (left out: npm can't get the SDK)"}`,
+    ignore: sdk === undefined,
     // The browser's own process outlives a test.
     sanitizeOps: false,
     sanitizeResources: false,
@@ -131,7 +128,6 @@ export function test(
       });
       await using server = await startServer({
         env: {
-          ...WAY_OUT,
           HOST: "127.0.0.1",
           LLM_PROVIDER: "echo",
           LAYERCODE_API_KEY: KEY,
@@ -144,9 +140,14 @@ export function test(
       await using browser = await openBrowser(...flags);
       await using watched = await newPage(browser, {
         ...options,
-        hosts: [new URL(platform.url).host, ...options.hosts ?? []],
+        hosts: [
+          new URL(platform.url).host,
+          new URL(SDK.url).host,
+          ...options.hosts ?? [],
+        ],
       });
       const { page } = watched;
+      await serveSdk(page, sdk);
       // The SDK asks for the model wherever there is a microphone.
       await page.route(
         `https://${ASSETS}/**`,
@@ -162,6 +163,20 @@ export function test(
       await play({ page, platform, status, log });
     },
   });
+}
+
+/** Stands in for the CDN. */
+export async function serveSdk(
+  page: Page,
+  file: Uint8Array | undefined,
+): Promise<void> {
+  await page.route(SDK.url, (route) =>
+    route.fulfill({
+      status: file ? 200 : 404,
+      contentType: "text/javascript",
+      headers: { "access-control-allow-origin": "*" },
+      body: Buffer.from(file ?? []),
+    }));
 }
 
 export function connect(page: Page): Promise<void> {

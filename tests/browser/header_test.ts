@@ -32,11 +32,6 @@ Deno.test("the header leads from each page to each, and fits the narrowest phone
       viewport: { width, height: 700 },
     });
     const { page } = watched;
-    await page.route("**/voice/sdk.js", (route) =>
-      route.fulfill({
-        contentType: "text/javascript",
-        body: "export default class {}",
-      }));
     await page.goto(server.url);
     for (const name of NAMES) {
       await linksOf(page).getByText(name).click();

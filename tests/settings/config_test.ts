@@ -39,7 +39,6 @@ Deno.test("readConfig() needs no settings at all", () => {
     dataDir: "./data",
     webhookSecrets: [],
     layercode: { apiUrl: "https://api.layercode.com" },
-    npmRegistry: "https://registry.npmjs.org",
     providers: [],
     vendors: {
       gemini: {
@@ -116,11 +115,6 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     { LAYERCODE_API_URL: "https://proxy.example/layercode/" },
     (c) => c.layercode.apiUrl,
     "https://proxy.example/layercode",
-  ],
-  [
-    { NPM_CONFIG_REGISTRY: "https://npm.example/all/" },
-    (c) => c.npmRegistry,
-    "https://npm.example/all",
   ],
 
   [{ LLM_PROVIDER: "ollama" }, (c) => c.providers, ["ollama"]],
@@ -355,7 +349,6 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ LAYERCODE_WEBHOOK_SECRET: "," }, "LAYERCODE_WEBHOOK_SECRET", "comma"],
   [{ LAYERCODE_API_URL: "api.example" }, "LAYERCODE_API_URL", "https://"],
   [{ LAYERCODE_API_URL: "ftp://api.example" }, "LAYERCODE_API_URL", "https://"],
-  [{ NPM_CONFIG_REGISTRY: "npm" }, "NPM_CONFIG_REGISTRY", "https://"],
   [
     { LLM_PROVIDER: "gpt" },
     "LLM_PROVIDER",

@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { toEnding, toUsage } from "../../src/web/figures.js";
+import {
+  formatMs,
+  median,
+  nameModel,
+  toEnding,
+  toFigures,
+  toUsage,
+} from "../../src/web/figures.js";
 
 Deno.test("toUsage() says only what is known", () => {
   assertEquals(toUsage({}), []);
@@ -21,4 +28,57 @@ Deno.test("toEnding() names what ended an answer, the setting where it is one", 
     "ended for repeating itself",
   ]);
   assertEquals(toEnding({ ended: "new" }), ["ended: new"]);
+});
+
+Deno.test("toFigures() says who answered and what it took, as far as it is known", () => {
+  assertEquals(toFigures({}), []);
+  assertEquals(toFigures({ total_ms: 3 }), ["3 ms total"]);
+  assertEquals(
+    toFigures({
+      first_words_ms: 412,
+      total_ms: 1_630,
+      provider: "gemini",
+      model: "flash",
+      input_tokens: 2_690,
+      output_tokens: 42,
+      prompt_ms: 172,
+      cached_tokens: 2_048,
+    }),
+    [
+      "412 ms first word",
+      "1.6 s total",
+      "gemini · flash",
+      "tokens: 2,690 in, 42 out",
+      "prompt read in 172 ms",
+      "2,048 cached",
+    ],
+  );
+});
+
+Deno.test("nameModel() names the provider, and the model where that adds something", () => {
+  assertEquals(nameModel("gemini", "flash"), "gemini · flash");
+  assertEquals(nameModel("echo", "echo"), "echo");
+  assertEquals(nameModel("ollama"), "ollama");
+});
+
+Deno.test("formatMs() keeps to what can be told apart", () => {
+  const times = [0.3, 1, 212.4, 994.4, 996, 1_249, 9_940, 9_960, 61_000];
+  assertEquals(times.map(formatMs), [
+    "under 1 ms",
+    "1 ms",
+    "212 ms",
+    "994 ms",
+    "1.0 s",
+    "1.2 s",
+    "9.9 s",
+    "10 s",
+    "61 s",
+  ]);
+});
+
+Deno.test("median() is the middle, or the middle of the middle two", () => {
+  assertEquals(median([]), undefined);
+  assertEquals(median([5]), 5);
+  assertEquals(median([9, 1]), 5);
+  assertEquals(median([9, 1, 3]), 3);
 });

@@ -2,30 +2,24 @@
 /**
  * A conversation as Layercode would hold it: its ids, its turns, and what is
  * told about an interruption. Knows no page; it is told what to send and tells
- * what happens.
+ * when something changes.
  *
  * @module
  */
 import { toInterruption } from "./heard.js";
-import { createReading } from "./reading.js";
 import { SendError } from "./send.js";
-import { createTurn, cutOff, isOpen, takeEvent } from "./turn.js";
+import { addEvent, createTurn, cutOff, isOpen } from "./turn.js";
 
 /** @typedef {import("./turn.js").Turn} Turn */
-/** @typedef {ReturnType<typeof createCall>} Call */
 
 /**
  * What a conversation needs.
  *
  * @typedef {object} CallParts
  * @property {typeof import("./send.js").sendTurn} send
- * @property {import("./voice_out.js").Speaker} speaker
+ * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "end" | "stop">} speaker
  * @property {() => number} now in milliseconds
- * @property {(turn: Turn) => void} onTurn called when a turn begins
- * @property {(turn: Turn) => void} onChange called when something about it changes
- * @property {(sentence: string, turn: Turn) => void} onSentence
- * @property {(turn: Turn | undefined, kind: string, content: unknown) => void} onEvent
- * @property {(error: SendError, turn: Turn) => void} onTrouble
+ * @property {() => void} onChange called when something about a turn changes
  */
 
 /**
@@ -39,193 +33,215 @@ export function newId(prefix) {
   return `${prefix}_${hex.join("")}`;
 }
 
-/**
- * Makes a conversation.
- *
- * @param {CallParts} parts
- */
-export function createCall(parts) {
-  const { send, speaker, now } = parts;
-  let conversationId = "";
-  let sessionId = "";
-  let count = 0;
-  /** @type {Turn | undefined} */
-  let last;
-  /** @type {AbortController | undefined} */
-  let hangUp;
+/** A conversation with the agent. */
+export class Call {
+  /** The conversation's id. */
+  id = "";
+  /** All turns, oldest first. @type {Turn[]} */
+  turns = [];
+  /** @type {CallParts} */
+  #parts;
+  #sessionId = "";
+  /** Ends the newest turn's connection. */
+  #hangUp = new AbortController();
   /** What the next message tells of. @type {import("./heard.js").Interruption | undefined} */
-  let interruption;
+  #interruption;
 
-  /** Cuts the agent off. */
-  function interrupt() {
-    if (last === undefined || !isOpen(last)) return false;
-    const turn = last;
-    hangUp?.abort();
-    cutOff(turn, turn.isSpoken ? speaker.stop() : turn.text.length, now());
-    interruption = toInterruption(turn.id, turn.text.slice(0, turn.heard));
-    parts.onEvent(turn, "interrupted", interruption);
-    parts.onChange(turn);
-    return true;
+  /** @param {CallParts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+  }
+
+  /** The newest turn. */
+  get last() {
+    return this.turns.at(-1);
+  }
+
+  /** Whether the agent is still answering, or still speaking. */
+  get isOpen() {
+    return this.last !== undefined && isOpen(this.last);
   }
 
   /**
-   * Sends a turn and follows the answer to its end, or to where it is cut off.
-   * Resolves with `false` where the server didn't take it.
+   * Begins a conversation, or goes on with one.
    *
-   * @param {Record<string, unknown>} request
-   * @param {Turn} [before] the same turn, sent before
-   * @returns {Promise<boolean>}
+   * @param {string} [id]
    */
-  async function run(request, before) {
-    const { signal } = hangUp = new AbortController();
-    const turn = last = createTurn(request, {
-      number: ++count,
-      isSpoken: speaker.isOn(),
-      now: now(),
-      before,
-    });
-    const reading = createReading(turn, parts);
-    parts.onTurn(turn);
-    parts.onEvent(turn, "request", request);
-    let accepted = false;
-    try {
-      const events = send(request, signal, () => {
-        accepted = true;
-        // Told, or of a turn that is said again and so no longer cut off.
-        if (
-          request.interruption_context !== undefined ||
-          interruption?.assistant_turn_id === turn.id
-        ) interruption = undefined;
-      });
-      for await (const event of events) {
-        if (signal.aborted) return true;
-        parts.onEvent(turn, "event", event);
-        takeEvent(turn, event, now());
-        if (event.type === "response.tts") reading.add(String(event.content));
-        parts.onChange(turn);
-      }
-      if (signal.aborted) return true;
-      if (turn.state !== "complete" && turn.state !== "failed") {
-        throw new SendError("The answer broke off before its end.", true);
-      }
-      reading.end();
-      if (!turn.isSpoken || !turn.isSpeaking) turn.heard = turn.text.length;
-    } catch (error) {
-      if (signal.aborted) return true;
-      const trouble = error instanceof SendError
-        ? error
-        : new SendError(`The answer can't be read: ${error}.`, false);
-      turn.state = "failed";
-      turn.trouble = trouble.message;
-      if (accepted) turn.totalMs = now() - turn.startedAt;
-      if (turn.text !== "") {
-        // What came is all that could be heard; the server may have sent more.
-        reading.end();
-        if (!turn.isSpoken) turn.heard = turn.text.length;
-        interruption = toInterruption(turn.id, turn.text);
-      }
-      parts.onEvent(turn, "trouble", trouble.message);
-      parts.onTrouble(trouble, turn);
+  open(id = newId("conv")) {
+    this.interrupt();
+    this.id = id;
+    this.turns = [];
+    this.#interruption = undefined;
+    return this.connect();
+  }
+
+  /** Connects anew: same conversation, new session. */
+  connect() {
+    this.interrupt();
+    this.#sessionId = newId("sess");
+    return this.#run(this.#toRequest("session.start"));
+  }
+
+  /**
+   * Says something. What the agent is just saying is cut off.
+   *
+   * @param {string} text
+   * @returns {Promise<boolean>} whether the server took it
+   */
+  say(text) {
+    this.interrupt();
+    const told = this.#interruption;
+    return this.#run(this.#toRequest("message", {
+      text,
+      ...(told ? { interruption_context: told } : {}),
+    }));
+  }
+
+  /** Cuts the agent off. Returns whether there was something to cut off. */
+  interrupt() {
+    const turn = this.last;
+    if (turn === undefined || !isOpen(turn)) return false;
+    const { speaker, now, onChange } = this.#parts;
+    this.#hangUp.abort();
+    cutOff(turn, turn.isSpoken ? speaker.stop() : turn.text.length, now());
+    this.#interruption = toInterruption(
+      turn.id,
+      turn.text.slice(0, turn.heard),
+    );
+    onChange();
+    return true;
+  }
+
+  /** Stops reading aloud: what is on the page counts as heard. */
+  mute() {
+    this.#parts.speaker.stop();
+    const turn = this.last;
+    if (!turn?.isSpoken) return;
+    turn.isSpoken = turn.isSpeaking = false;
+    turn.heard = turn.text.length;
+    this.#parts.onChange();
+  }
+
+  /** Reads the newest answer aloud, where it is whole and wasn't yet. */
+  readAloud() {
+    const turn = this.last;
+    if (turn?.state !== "complete" || turn.isSpeaking || turn.text === "") {
+      return;
     }
-    parts.onChange(turn);
-    return accepted;
+    turn.isSpoken = turn.isSpeaking = true;
+    turn.heard = 0;
+    this.#speak(turn);
+    this.#parts.speaker.add(turn.text);
+    this.#parts.speaker.end();
+    this.#parts.onChange();
+  }
+
+  /**
+   * Sends JSON as a page would, outside of any turn.
+   *
+   * @param {unknown} data
+   * @returns {Promise<unknown>} the answer
+   */
+  async sendData(data) {
+    const { signal } = new AbortController();
+    const request = this.#toRequest("data", { data });
+    for await (const answer of this.#parts.send(request, signal)) {
+      return answer;
+    }
+    return undefined;
   }
 
   /**
    * @param {string} type
    * @param {Record<string, unknown>} [content]
    */
-  function toRequest(type, content) {
+  #toRequest(type, content) {
     return {
       type,
-      conversation_id: conversationId,
-      session_id: sessionId,
+      conversation_id: this.id,
+      session_id: this.#sessionId,
       turn_id: newId("turn"),
       ...content,
     };
   }
 
-  function connect() {
-    interrupt();
-    sessionId = newId("sess");
-    return run(toRequest("session.start"));
+  /**
+   * Sends a turn and follows the answer to its end, or to where it is cut off.
+   *
+   * @param {Record<string, unknown>} request
+   * @returns {Promise<boolean>} whether the server took it
+   */
+  async #run(request) {
+    const { send, speaker, now, onChange } = this.#parts;
+    const { signal } = this.#hangUp = new AbortController();
+    const turn = createTurn(request, { isSpoken: speaker.isOn, now: now() });
+    let isAccepted = false;
+    this.turns.push(turn);
+    if (turn.isSpoken) this.#speak(turn);
+    onChange();
+    try {
+      const events = send(request, signal, () => {
+        isAccepted = true;
+        if (request.interruption_context) this.#interruption = undefined;
+      });
+      await this.#follow(turn, events, signal);
+    } catch (error) {
+      if (signal.aborted) return true;
+      if (isAccepted) turn.totalMs = now() - turn.startedAt;
+      this.#fail(turn, error);
+    }
+    onChange();
+    return isAccepted;
   }
 
-  return {
-    /** Whether the agent is still answering, or still speaking. */
-    isOpen: () => last !== undefined && isOpen(last),
-    interrupt,
-    /** The newest turn. */
-    last: () => last,
-    /** The conversation's id. */
-    id: () => conversationId,
-    /** Connects anew: same conversation, new session. */
-    connect,
-    /**
-     * Begins a conversation, or goes on with one.
-     *
-     * @param {string} [id]
-     */
-    open(id = newId("conv")) {
-      interrupt();
-      conversationId = id;
-      interruption = undefined;
-      last = undefined;
-      count = 0;
-      return connect();
-    },
-    /**
-     * Says something. What the agent is just saying is cut off.
-     *
-     * @param {string} text
-     */
-    say(text) {
-      interrupt();
-      return run(toRequest("message", {
-        text,
-        ...(interruption ? { interruption_context: interruption } : {}),
-      }));
-    },
-    /** Stops reading aloud: what is on the page counts as heard. */
-    mute() {
-      speaker.stop();
-      if (last === undefined || !last.isSpoken) return;
-      last.isSpoken = false;
-      last.isSpeaking = false;
-      last.heard = last.text.length;
-      parts.onChange(last);
-    },
-    /** Reads the newest answer aloud, where it is whole and wasn't yet. */
-    readAloud() {
-      if (last?.state !== "complete" || last.isSpeaking) return;
-      if (last.text === "") return;
-      last.isSpoken = last.isSpeaking = true;
-      last.heard = 0;
-      const reading = createReading(last, parts);
-      reading.add(last.text);
-      reading.end();
-      parts.onChange(last);
-    },
-    /** Sends the newest turn once more as it was. */
-    repeat() {
-      if (last === undefined || isOpen(last)) return Promise.resolve(false);
-      return run(last.request, last);
-    },
-    /**
-     * Sends JSON as a page would, outside of any turn.
-     *
-     * @param {unknown} data
-     * @returns {Promise<unknown>} the answer
-     */
-    async send(data) {
-      const request = toRequest("data", { data });
-      parts.onEvent(undefined, "request", request);
-      const { signal } = new AbortController();
-      for await (const event of send(request, signal)) {
-        parts.onEvent(undefined, "event", event);
-        return event;
+  /**
+   * @param {Turn} turn
+   * @param {AsyncIterable<import("./send.js").AnswerEvent>} events
+   * @param {AbortSignal} signal
+   */
+  async #follow(turn, events, signal) {
+    const { speaker, now, onChange } = this.#parts;
+    for await (const event of events) {
+      if (signal.aborted) return;
+      addEvent(turn, event, now());
+      if (turn.isSpoken && event.type === "response.tts") {
+        speaker.add(String(event.content));
       }
-      return undefined;
-    },
-  };
+      onChange();
+    }
+    if (signal.aborted) return;
+    if (turn.state !== "complete" && turn.state !== "failed") {
+      throw new SendError("The answer broke off before its end.");
+    }
+    if (turn.isSpoken) speaker.end();
+  }
+
+  /**
+   * What came until then is all that could be heard; the server may have sent
+   * more, so the agent is told.
+   *
+   * @param {Turn} turn
+   * @param {unknown} error
+   */
+  #fail(turn, error) {
+    turn.state = "failed";
+    turn.trouble = error instanceof SendError
+      ? error.message
+      : `The answer can't be read: ${error}.`;
+    if (turn.isSpoken) this.#parts.speaker.end();
+    if (turn.text !== "") {
+      this.#interruption = toInterruption(turn.id, turn.text);
+    }
+  }
+
+  /** Has the speaker tell how far into a turn it has come. @param {Turn} turn */
+  #speak(turn) {
+    const { speaker, onChange } = this.#parts;
+    speaker.begin((offset, isOver) => {
+      if (!turn.isSpoken) return;
+      turn.heard = isOver ? turn.text.length : offset;
+      if (isOver) turn.isSpeaking = false;
+      onChange();
+    });
+  }
 }

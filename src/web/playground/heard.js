@@ -26,15 +26,10 @@
 export function toInterruption(turnId, heard) {
   return {
     previous_turn_interrupted: true,
-    words_heard: countWords(heard),
+    words_heard: heard.match(/\S+/gu)?.length ?? 0,
     text_heard: heard.trimEnd(),
     assistant_turn_id: turnId,
   };
-}
-
-/** @param {string} text */
-export function countWords(text) {
-  return text.trim() === "" ? 0 : text.trim().split(/\s+/u).length;
 }
 
 /** How fast voices speak, until it is known better. */

@@ -7,11 +7,10 @@
  */
 import type { Handler, Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
-import { json, readBody } from "../../server/http.ts";
+import { readBody } from "../../server/http.ts";
 import { DETAILS_HEADER } from "../../platforms/layercode/sse.ts";
 import { sign } from "../../platforms/layercode/verify.ts";
-import type { Header } from "../header.ts";
-import { createPage } from "../page.ts";
+import type { Shell } from "../shell.ts";
 import type { Provider } from "../../providers/provider.ts";
 
 /** What the playground is made of. */
@@ -28,21 +27,27 @@ export interface PlaygroundParts {
   version: string;
   /** Named on the page. */
   provider: Provider;
-  /** What the page begins with. */
-  header: Header;
+  /** Makes the page. */
+  shell: Shell;
   /** Answers programs at `/` that may not have the playground. */
   otherwise: Handler;
 }
 
-/** Makes the playground's page, for `/`, and what that page asks for. */
+/** Makes the playground's page, for `/`, and what that page sends its turns to. */
 export function createPlayground(
   parts: PlaygroundParts,
 ): { home: Handler; routes: Routes } {
   const { webhook, secret, guard, secretPlace, version, provider } = parts;
-
-  function file(name: string): Handler {
-    return guard.part(createPage(new URL(`./${name}`, import.meta.url)));
-  }
+  // A provider that was looked for and found since goes by another name.
+  const page: Handler = (request, sender) => {
+    const { name, model } = provider;
+    const data = { version, provider: name, model, secret: secretPlace };
+    return parts.shell({
+      title: "Parley playground",
+      room: "playground",
+      data,
+    })(request, sender);
+  };
 
   async function turn(request: Request): Promise<Response> {
     const body = await readBody(request);
@@ -58,55 +63,8 @@ export function createPlayground(
     return await webhook(signed);
   }
 
-  function info(): Response {
-    const { name, model } = provider;
-    return json({ version, provider: name, model, secret: secretPlace });
-  }
-
   return {
-    home: guard.page(
-      createPage(new URL("./page.html", import.meta.url), {
-        header: parts.header,
-      }),
-      parts.otherwise,
-    ),
-    routes: {
-      ...Object.fromEntries(
-        FILES.map((name) => [`/playground/${name}`, { GET: file(name) }]),
-      ),
-      "/playground/info": { GET: guard.part(info) },
-      "/playground/turn": { POST: guard.part(turn) },
-    },
+    home: guard.page(page, parts.otherwise),
+    routes: { "/playground/turn": { POST: guard.part(turn) } },
   };
 }
-
-/** What the page is made of. */
-const FILES = [
-  "page.css",
-  "call.js",
-  "chart.js",
-  "composer.js",
-  "copying.js",
-  "curl.js",
-  "data_form.js",
-  "drawers.js",
-  "heard.js",
-  "info.js",
-  "keyboard.js",
-  "microphone.js",
-  "notices.js",
-  "offline.js",
-  "page.js",
-  "raw.js",
-  "reading.js",
-  "send.js",
-  "sentences.js",
-  "stage.js",
-  "times.js",
-  "tools.js",
-  "turn.js",
-  "view.js",
-  "voice_in.js",
-  "voice_out.js",
-  "voices.js",
-];

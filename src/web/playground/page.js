@@ -1,175 +1,174 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The playground's page, put together: the conversation in the middle, and
- * around it what sends, speaks, listens and shows. Each part has its own file.
+ * The playground's page: what it knows, what can be done on it, and when it is
+ * drawn anew. What it looks like is in `views.js`.
  *
  * @module
  */
-import { byId } from "../dom.js";
-import { createCall } from "./call.js";
-import { createComposer } from "./composer.js";
-import { createDataForm } from "./data_form.js";
-import { createDrawers } from "./drawers.js";
-import { createInfo } from "./info.js";
-import { createKeyboard } from "./keyboard.js";
-import { createMicrophone } from "./microphone.js";
-import { announce, clearAnnounced, hush, tell, warn } from "./notices.js";
-import { createOffline } from "./offline.js";
-import { createRaw } from "./raw.js";
+import { html as view, render } from "../preact.js";
+import { Call } from "./call.js";
+import { Microphone } from "./microphone.js";
 import { sendTurn } from "./send.js";
-import { createStage } from "./stage.js";
-import { createTimes } from "./times.js";
-import { createTools } from "./tools.js";
-import { createSpeaker } from "./voice_out.js";
-import { createVoices } from "./voices.js";
+import { Speaker } from "./speaker.js";
+import { Facts, Playground } from "./views.js";
 
-const now = () => performance.now();
+/**
+ * What the server tells the page.
+ *
+ * @typedef {object} PageData
+ * @property {string} version Parley's own
+ * @property {string} provider who answers
+ * @property {string} [model]
+ * @property {{ variable: string } | { file: string }} secret where it is kept
+ */
+
+/** @type {PageData} */
+const data = JSON.parse(document.body.dataset.page ?? "");
 const synth = globalThis.speechSynthesis;
+const now = () => performance.now();
 
-const info = createInfo();
-const stage = createStage();
-const times = createTimes();
-const drawers = createDrawers();
-const offline = createOffline(reconnect);
-const composer = createComposer(say);
-const raw = createRaw(byId("raw-list"), (count) => {
-  byId("raw-count").textContent = String(count);
-});
-const speaker = createSpeaker({
+const speaker = new Speaker({
   synth,
   toUtterance: (text) => new SpeechSynthesisUtterance(text),
   now,
   onTrouble(problem) {
-    voices.turn(false);
+    setSpeaking(false);
     warn(problem);
   },
 });
-const call = createCall({
+const call = new Call({
   send: sendTurn,
   speaker,
   now,
-  onTurn(turn) {
-    stage.add(turn);
-    show(turn);
-  },
-  onChange: show,
-  onSentence(sentence, turn) {
-    // A screen reader would only talk at the same time as the voice.
-    if (!turn.isSpoken) announce(sentence.trim());
-  },
-  onEvent(turn, kind, content) {
-    const at = turn ? now() - turn.startedAt : 0;
-    raw.add(turn ? `Turn ${turn.number}` : "Data", kind, at, content);
-  },
-  onTrouble({ isOffline }) {
-    if (isOffline) offline.begin();
-  },
+  onChange: draw,
 });
-const microphone = createMicrophone({
-  speaker,
-  onWords: interrupt,
-  say,
-  answerAloud: () => voices.turn(true),
-});
-const voices = createVoices({
-  synth,
-  speaker,
-  call,
-  onChoice: microphone.renew,
-});
-const tools = createTools({
-  call,
-  raw,
-  info,
-  interrupt,
-  begin: () => afresh(open),
-  reconnect: () => afresh(reconnect),
-  repeat: () => afresh(call.repeat),
-  onDone: composer.focus,
-});
-createDataForm(call.send);
-createKeyboard({
-  interrupt,
-  close: drawers.close,
-  hold: microphone.hold,
-  release: microphone.release,
-  write: composer.focus,
-  help: drawers.showShortcuts,
+const microphone = new Microphone({
+  language: () => speaker.voice?.lang ?? navigator.language,
+  saying: () => speaker.saying,
+  onChange: draw,
+  onWords: () => call.interrupt(),
+  onSentence: say,
+  onTrouble: warn,
 });
 
-/** Shows how a turn stands. @param {import("./turn.js").Turn} turn */
-function show(turn) {
-  stage.update(turn);
-  if (turn.totalMs !== undefined) times.show(stage.turns());
-  tools.update();
-  document.body.dataset.state = call.isOpen() ? "answering" : "listening";
-  const { provider, model } = turn.summary ?? {};
-  if (provider) info.showModel(provider, model);
+/** All that the page shows besides the parts above. */
+const state = {
+  data,
+  call,
+  speaker,
+  microphone,
+  /** What is wrong. */
+  alert: "",
+  /** What is written in the field. */
+  draft: "",
+  /** Whether the conversation began before this page was opened. */
+  isResumed: false,
+  /** @type {SpeechSynthesisVoice[]} */
+  voices: [],
+};
+
+/** What can be done on the page. */
+const actions = {
+  say,
+  interrupt: () => call.interrupt(),
+  begin: () => open(),
+  reconnect: () => afresh(() => call.connect()),
+  /** @param {string} text */
+  write(text) {
+    state.draft = text;
+    draw();
+  },
+  toggleMicrophone() {
+    state.alert = "";
+    if (microphone.isOn) return microphone.stop();
+    setSpeaking(true);
+    microphone.start();
+  },
+  toggleSpeaking() {
+    state.alert = "";
+    setSpeaking(!speaker.isOn);
+    // Browsers let nothing be spoken before a click, so the welcome was silent.
+    if (speaker.isOn && call.turns.length === 1) call.readAloud();
+  },
+  /** @param {string} uri */
+  chooseVoice(uri) {
+    speaker.voice = state.voices.find(({ voiceURI }) => voiceURI === uri);
+    draw();
+  },
+};
+
+/** @typedef {typeof state} State */
+/** @typedef {typeof actions} Actions */
+
+function draw() {
+  const props = { state, actions };
+  render(view`<${Playground} ...${props} />`, find("main"));
+  render(view`<${Facts} ...${props} />`, find("#facts"));
+}
+
+/** @param {string} selector @returns {HTMLElement} */
+function find(selector) {
+  return /** @type {HTMLElement} */ (document.querySelector(selector));
+}
+
+/** @param {string} problem */
+function warn(problem) {
+  state.alert = problem;
+  draw();
 }
 
 /** @param {string} text */
 async function say(text) {
-  hush();
-  composer.keep(text);
-  const accepted = await call.say(text);
-  if (!accepted) composer.giveBack(text);
+  state.alert = "";
+  // To the end, which is where it is upside down.
+  find("#scroll").scrollTop = 0;
+  const isAccepted = await call.say(text);
+  // Nothing that was written gets lost.
+  if (!isAccepted) actions.write(state.draft || text);
 }
 
-function interrupt() {
-  const wasOpen = call.interrupt();
-  if (wasOpen) tell("Interrupted");
-  return wasOpen;
+/** @param {boolean} isOn */
+function setSpeaking(isOn) {
+  if (!isOn) call.mute();
+  speaker.isOn = isOn && state.voices.length > 0;
+  draw();
 }
 
-async function reconnect() {
-  offline.end();
-  const connected = await call.connect();
-  if (connected) {
-    tell("Connected");
-    info.load();
-  }
-  composer.focus();
+function loadVoices() {
+  state.voices = synth?.getVoices() ?? [];
+  speaker.voice ??= state.voices.find((voice) => voice.default) ??
+    state.voices[0];
+  draw();
 }
 
-/** Does something for which what is in its way goes away. @param {() => void} action */
+/** Does what one of the buttons at the side is for. @param {() => void} action */
 function afresh(action) {
-  hush();
-  drawers.closePanel();
+  state.alert = "";
+  find("#panel").hidePopover();
   action();
+  find("#words").focus();
 }
 
 /**
- * Opens a conversation and shows it from its beginning.
+ * Opens a conversation, which the address then names, so that it goes on when
+ * the page is loaded anew.
  *
- * @param {string} [id]
+ * @param {string} [id] of one that goes on
  */
 function open(id) {
-  const isFirst = call.id() === "";
-  call.interrupt();
-  stage.clear();
-  raw.clear();
-  clearAnnounced();
-  times.show([]);
-  call.open(id);
-  const hash = `#${call.id()}`;
-  if (isFirst) history.replaceState(null, "", hash);
-  else if (location.hash !== hash) history.pushState(null, "", hash);
-  byId("resumed").hidden = id === undefined;
-  byId("conversation").textContent = call.id();
+  state.isResumed = id !== undefined;
+  afresh(() => call.open(id));
+  history.replaceState(null, "", `#${call.id}`);
 }
 
-/** The conversation that the address names, if it does. */
-function named() {
-  return /^#([\w.-]{1,128})$/.exec(location.hash)?.[1];
-}
-
-globalThis.addEventListener("hashchange", () => {
-  const id = named();
-  if (id && id !== call.id()) open(id);
+globalThis.addEventListener("hashchange", () => location.reload());
+document.addEventListener("keydown", (event) => {
+  // Otherwise it closes what lies on top.
+  if (event.key === "Escape" && call.interrupt()) event.preventDefault();
 });
+globalThis.addEventListener("pagehide", () => synth?.cancel());
+synth?.addEventListener?.("voiceschanged", loadVoices);
 
-voices.load();
-info.load();
-open(named());
-composer.focus();
+loadVoices();
+open(/^#([\w.-]{1,128})$/.exec(location.hash)?.[1]);

@@ -11,20 +11,10 @@
  * @typedef {object} AnswerEvent
  * @property {string} type
  * @property {unknown} [content]
- * @property {string} [turn_id]
  */
 
-/** The server refused, or can't be reached. */
-export class SendError extends Error {
-  /**
-   * @param {string} message for people
-   * @param {boolean} isOffline whether nobody answered at all
-   */
-  constructor(message, isOffline) {
-    super(message);
-    this.isOffline = isOffline;
-  }
-}
+/** The server refused, or can't be reached; the message is for people. */
+export class SendError extends Error {}
 
 /**
  * Sends an event and yields what comes back. Leaving early is done with the
@@ -57,7 +47,6 @@ export async function* sendTurn(event, signal, onAccepted) {
     if (isOver) return;
     throw new SendError(
       "The connection to Parley broke in the middle of the answer.",
-      true,
     );
   }
 }
@@ -76,29 +65,17 @@ async function post(event, signal) {
     });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new SendError("Parley can't be reached.", true);
+    throw new SendError(
+      "Parley can't be reached. Start it again (deno task start), then send anew.",
+    );
   }
 }
 
 /** @param {Response} response */
 async function toError(response) {
   const body = await response.json().catch(() => ({}));
-  const message = body?.error?.message;
-  if (response.status === 503) {
-    return new SendError("Parley is shutting down.", true);
-  }
-  if (response.status === 404) {
-    return new SendError(
-      "Parley has no playground any more: it was switched off (PLAYGROUND).",
-      false,
-    );
-  }
-  return new SendError(
-    message
-      ? `${message} (${response.status}).`
-      : `Parley answered with status ${response.status}.`,
-    false,
-  );
+  const message = body?.error?.message ?? "Parley refused the turn";
+  return new SendError(`${message} (${response.status}).`);
 }
 
 /**
@@ -126,14 +103,10 @@ export function createParser() {
    * @returns {AnswerEvent[]}
    */
   return function parse(text) {
-    const blocks = (rest + text).split(/\r?\n\r?\n/);
+    const blocks = (rest + text).split("\n\n");
     rest = blocks.pop() ?? "";
-    return blocks.flatMap((block) => {
-      const data = block.split(/\r?\n/)
-        .filter((line) => line.startsWith("data:"))
-        .map((line) => line.slice(5).replace(/^ /, ""))
-        .join("\n");
-      return data === "" ? [] : [JSON.parse(data)];
-    });
+    // The server writes each event as one line of JSON.
+    return blocks.filter((block) => block.startsWith("data: "))
+      .map((block) => JSON.parse(block.slice(6)));
   };
 }

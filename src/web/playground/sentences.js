@@ -1,8 +1,7 @@
 // @ts-check
 /**
  * Text that is still arriving, cut into sentences as soon as each is whole, so
- * that speaking can begin before the answer ends. Nothing is lost: the pieces
- * put together are the text.
+ * that speaking can begin before the answer ends.
  *
  * @module
  */
@@ -15,60 +14,29 @@
  * @property {number} start where in the whole text it begins
  */
 
-/** Longer ones are cut at a comma: some voices fall silent within a long text. */
-const LONG = 220;
-
-/** After these a full stop ends no sentence. */
-const ABBREVIATION =
-  /(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|approx|[eE]\.g|[iI]\.e|z\.B|[A-Z])\.\s*$/u;
-
 /**
- * Cuts a text into sentences.
- *
- * @param {string} text
- * @param {string | undefined} [locale] of the text, where it is known
- * @returns {string[]} put together, they are the text
- */
-export function splitSentences(text, locale) {
-  const pieces = typeof Intl.Segmenter === "function"
-    ? Array.from(
-      new Intl.Segmenter(locale, { granularity: "sentence" }).segment(text),
-      ({ segment }) => segment,
-    )
-    : text.match(/[^.!?…。！？\n]*[.!?…。！？\n]+["'”’)\]]*\s*|[^]+$/gu) ?? [];
-  /** @type {string[]} */
-  const sentences = [];
-  for (const piece of pieces) {
-    const before = sentences.at(-1);
-    const goesOn = before !== undefined &&
-      (ABBREVIATION.test(before) || before.trim() === "");
-    if (goesOn) sentences[sentences.length - 1] = before + piece;
-    else sentences.push(piece);
-  }
-  return sentences;
-}
-
-/**
- * Cuts a text as it comes.
+ * Makes what cuts a text as it comes.
  *
  * @param {string | undefined} [locale] of the text, where it is known
  */
 export function createSplitter(locale) {
+  const segmenter = new Intl.Segmenter(locale, { granularity: "sentence" });
   let rest = "";
   let start = 0;
 
-  /** @param {string[]} sentences */
-  function take(sentences) {
-    /** @type {Sentence[]} */
-    const taken = [];
-    for (const sentence of sentences) {
-      for (const text of cutLong(sentence)) {
-        if (text.trim() !== "") taken.push({ text, start });
-        start += text.length;
-      }
-      rest = rest.slice(sentence.length);
-    }
-    return taken;
+  /** @param {Intl.SegmentData[]} segments */
+  function take(segments) {
+    const sentences = segments.map(({ segment, index }) => ({
+      text: segment,
+      start: start + index,
+    }));
+    const length = segments.reduce(
+      (sum, { segment }) => sum + segment.length,
+      0,
+    );
+    rest = rest.slice(length);
+    start += length;
+    return sentences.filter(({ text }) => text.trim() !== "");
   }
 
   return {
@@ -81,7 +49,7 @@ export function createSplitter(locale) {
     add(text) {
       rest += text;
       // The last one may go on.
-      return take(splitSentences(rest, locale).slice(0, -1));
+      return take([...segmenter.segment(rest)].slice(0, -1));
     },
     /**
      * Gives what is left when the text is over.
@@ -89,28 +57,7 @@ export function createSplitter(locale) {
      * @returns {Sentence[]}
      */
     flush() {
-      return take(splitSentences(rest, locale));
+      return take([...segmenter.segment(rest)]);
     },
   };
-}
-
-/** @param {string} sentence */
-function cutLong(sentence) {
-  /** @type {string[]} */
-  const pieces = [];
-  let left = sentence;
-  while (left.length > LONG) {
-    const head = left.slice(0, LONG);
-    const comma = Math.max(...[...head.matchAll(/[,;:–—]\s/gu)].map(endOf));
-    const space = head.lastIndexOf(" ") + 1;
-    const cut = comma > LONG / 3 ? comma : space > 0 ? space : LONG;
-    pieces.push(left.slice(0, cut));
-    left = left.slice(cut);
-  }
-  return [...pieces, left];
-}
-
-/** @param {RegExpMatchArray} match */
-function endOf(match) {
-  return (match.index ?? 0) + match[0].length;
 }

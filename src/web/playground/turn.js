@@ -5,66 +5,42 @@
  *
  * @module
  */
+import { formatMs, toEnding, toFigures } from "../figures.js";
 
-/**
- * How a turn went, in the server's own figures.
- *
- * @typedef {object} Summary
- * @property {string} status
- * @property {string} [provider]
- * @property {string} [model]
- * @property {number} [first_words_ms]
- * @property {number} [total_ms]
- * @property {number} [input_tokens]
- * @property {number} [output_tokens]
- * @property {number} [prompt_ms]
- * @property {number} [cached_tokens]
- * @property {string} [ended]
- */
-
-/**
- * A stretch of an answer: words, up to an offset of its text, or something
- * that happened between them.
- *
- * @typedef {{ type: "words", end: number }} Words
- * @typedef {{ type: "tool", id: string, name: string, status: string, startedAt: number, ms?: number }} ToolUse
- * @typedef {{ type: "data", content: unknown }} Data
- * @typedef {Words | ToolUse | Data} Part
- */
+/** @typedef {import("../figures.js").Figures & { status: string }} Summary */
+/** @typedef {import("../conversation.js").Tool & { id: string, startedAt: number }} Tool */
+/** @typedef {import("../conversation.js").Words} Words */
+/** @typedef {import("../conversation.js").Data} Data */
 
 /**
  * One turn: what was sent, and the answer as far as it has come.
  *
  * @typedef {object} Turn
- * @property {number} number counted from 1
  * @property {Record<string, unknown>} request
  * @property {string} id
  * @property {string} text all words so far
- * @property {Part[]} parts
+ * @property {(Words | Tool | Data)[]} parts the same words, and what happened between them
  * @property {number} heard how much of the text was heard, in characters
  * @property {boolean} isSpoken whether it is read aloud
- * @property {"waiting" | "answering" | "complete" | "interrupted" | "failed"} state
  * @property {boolean} isSpeaking whether there is something left to be read aloud
+ * @property {"waiting" | "answering" | "complete" | "interrupted" | "failed"} state
  * @property {string} [trouble] what went wrong, in words
- * @property {boolean} isRepeat whether the very same turn was sent before
- * @property {boolean} isReplay whether it is answered from the record
  * @property {number} startedAt
  * @property {number} [firstMs] as measured here
  * @property {number} [totalMs] as measured here
- * @property {Summary} [summary]
+ * @property {Summary} [summary] as the server measured it
+ * @property {import("../conversation.js").WireEvent[]} events
  */
 
 /**
  * Makes a turn that has just been sent.
  *
  * @param {Record<string, unknown>} request
- * @param {{ number: number, isSpoken: boolean, now: number, before?: Turn | undefined }} options
- * `before` is the same turn, sent before
+ * @param {{ isSpoken: boolean, now: number }} options
  * @returns {Turn}
  */
-export function createTurn(request, { number, isSpoken, now, before }) {
+export function createTurn(request, { isSpoken, now }) {
   return {
-    number,
     request,
     id: String(request.turn_id),
     text: "",
@@ -73,9 +49,8 @@ export function createTurn(request, { number, isSpoken, now, before }) {
     isSpoken,
     isSpeaking: false,
     state: "waiting",
-    isRepeat: before !== undefined,
-    isReplay: before?.state === "complete" || before?.summary !== undefined,
     startedAt: now,
+    events: [{ atMs: 0, content: request }],
   };
 }
 
@@ -89,30 +64,23 @@ export function isOpen({ state, isSpeaking }) {
 }
 
 /**
- * Takes in an event of the answer.
+ * Adds an event of the answer to its turn.
  *
  * @param {Turn} turn
  * @param {import("./send.js").AnswerEvent} event
  * @param {number} now
  */
-export function takeEvent(turn, event, now) {
+export function addEvent(turn, event, now) {
+  turn.events.push({ atMs: now - turn.startedAt, content: event });
   switch (event.type) {
     case "response.tts":
-      turn.firstMs ??= now - turn.startedAt;
-      turn.state = "answering";
-      turn.isSpeaking = turn.isSpoken;
-      turn.text += String(event.content);
-      if (turn.parts.at(-1)?.type !== "words") {
-        turn.parts.push({ type: "words", end: 0 });
-      }
-      Object.assign(turn.parts.at(-1) ?? {}, { end: turn.text.length });
-      if (!turn.isSpoken) turn.heard = turn.text.length;
+      addWords(turn, String(event.content), now);
       break;
     case "response.data":
-      takeData(turn, event.content, now);
+      addData(turn, event.content, now);
       break;
     case "parley.turn":
-      turn.summary = /** @type {any} */ (event);
+      turn.summary = /** @type {Summary} */ (/** @type {unknown} */ (event));
       break;
     case "response.end":
       turn.totalMs = now - turn.startedAt;
@@ -123,42 +91,45 @@ export function takeEvent(turn, event, now) {
 
 /**
  * @param {Turn} turn
+ * @param {string} text
+ * @param {number} now
+ */
+function addWords(turn, text, now) {
+  turn.firstMs ??= now - turn.startedAt;
+  turn.state = "answering";
+  turn.isSpeaking = turn.isSpoken;
+  turn.text += text;
+  if (!turn.isSpoken) turn.heard = turn.text.length;
+  const last = turn.parts.at(-1);
+  if (last?.type === "words") last.text += text;
+  else turn.parts.push({ type: "words", text });
+}
+
+/**
+ * @param {Turn} turn
  * @param {unknown} content
  * @param {number} now
  */
-function takeData(turn, content, now) {
-  const tool = toToolUse(content);
-  if (tool === undefined) {
+function addData(turn, content, now) {
+  const { tool: name, call_id: id, status } =
+    /** @type {Record<string, unknown>} */ (content ?? {});
+  if (
+    typeof name !== "string" || typeof id !== "string" ||
+    typeof status !== "string"
+  ) {
     turn.parts.push({ type: "data", content });
     return;
   }
   const known = turn.parts.find((part) =>
-    part.type === "tool" && part.id === tool.call_id
+    part.type === "tool" && part.id === id
   );
   if (known?.type === "tool") {
-    known.status = tool.status;
-    known.ms = now - known.startedAt;
+    known.status = status;
+    known.detail = `${status} in ${formatMs(now - known.startedAt)}`;
   } else {
-    const { tool: name, call_id: id, status } = tool;
-    turn.parts.push({ type: "tool", id, name, status, startedAt: now });
+    const detail = status;
+    turn.parts.push({ type: "tool", id, name, status, detail, startedAt: now });
   }
-}
-
-/**
- * How a tool's use stands, if that is what the data is about.
- *
- * @param {unknown} content
- * @returns {{ tool: string, call_id: string, status: string } | undefined}
- */
-function toToolUse(content) {
-  if (typeof content !== "object" || content === null) return undefined;
-  const { tool, call_id, status } = /** @type {Record<string, unknown>} */ (
-    content
-  );
-  return typeof tool === "string" && typeof call_id === "string" &&
-      typeof status === "string"
-    ? { tool, call_id, status }
-    : undefined;
 }
 
 /**
@@ -175,7 +146,57 @@ export function cutOff(turn, heard, now) {
   turn.totalMs ??= now - turn.startedAt;
   for (const part of turn.parts) {
     if (part.type === "tool" && part.status === "running") {
-      part.status = "stopped";
+      part.status = part.detail = "stopped";
     }
   }
+}
+
+/**
+ * A turn as all pages show it.
+ *
+ * @param {Turn} turn
+ * @returns {import("../conversation.js").Turn}
+ */
+export function toShown(turn) {
+  const { request, parts, heard, summary, firstMs, totalMs, events } = turn;
+  return {
+    key: turn.id,
+    caller: request.type === "message" ? String(request.text) : undefined,
+    parts,
+    heard,
+    state: turn.isSpeaking ? "answering" : turn.state,
+    remark: toRemark(turn),
+    // The times are those of the caller: measured here.
+    figures: toFigures({
+      ...summary,
+      first_words_ms: firstMs,
+      total_ms: totalMs,
+    }),
+    events,
+  };
+}
+
+/**
+ * What there is to say of a turn beneath its words.
+ *
+ * @param {Turn} turn
+ */
+export function toRemark(turn) {
+  const { state, trouble, text, heard, isSpoken, request, summary } = turn;
+  if (state === "interrupted") {
+    if (text === "") return "Interrupted before the first word";
+    if (!isSpoken) return "Interrupted";
+    return heard === 0
+      ? "Interrupted before a word was spoken"
+      : "Interrupted while speaking";
+  }
+  if (trouble) return trouble;
+  if (state === "failed") {
+    return "This turn failed. The cause is in Parley's log.";
+  }
+  if (state !== "complete") return "";
+  if (text === "" && request.type !== "message") {
+    return "The agent waits for you to speak first";
+  }
+  return toEnding(summary ?? {}).join();
 }

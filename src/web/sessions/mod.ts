@@ -7,9 +7,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { type Handler, lastSegment, type Routes } from "../../server/router.ts";
 import type { ActiveTurns } from "../../conversation/active_turns.ts";
-import type { Header } from "../header.ts";
 import { HttpError, json } from "../../server/http.ts";
-import { createPage, type PageOptions } from "../page.ts";
+import type { Shell } from "../shell.ts";
 import { toDocument } from "../../sessions/document.ts";
 import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
 
@@ -21,8 +20,8 @@ export interface AdminParts {
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
   activeTurns: ActiveTurns;
-  /** What the page begins with. */
-  header: Header;
+  /** Makes the page. */
+  shell: Shell;
 }
 
 /** The most conversations that one answer lists. */
@@ -30,12 +29,11 @@ const MAX_PAGE_SIZE = 200;
 
 /** Makes the routes of the room. */
 export function createAdmin(parts: AdminParts): Routes {
-  const { store, activeTurns, header } = parts;
-  const page = file("sessions.html", { header });
-
-  function file(name: string, options: PageOptions = {}): Handler {
-    return createPage(new URL(`./${name}`, import.meta.url), options);
-  }
+  const { store, activeTurns } = parts;
+  const page = parts.shell({
+    title: "Conversations · Parley",
+    room: "sessions",
+  });
 
   /** Lets through who shows the token. */
   function locked(handler: Handler): Handler {
@@ -82,9 +80,6 @@ export function createAdmin(parts: AdminParts): Routes {
   return {
     "/sessions": { GET: orPage(locked(list)) },
     "/sessions/*": { GET: orPage(locked(show)), DELETE: locked(forget) },
-    "/sessions.css": { GET: file("sessions.css") },
-    "/sessions.js": { GET: file("sessions.js") },
-    "/conversation.js": { GET: file("conversation.js") },
   };
 }
 

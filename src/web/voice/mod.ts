@@ -3,15 +3,13 @@
  * gets its session key from `/authorize`, and from there on it is the browser
  * and Layercode: neither sound nor key passes through here.
  *
+ * https://docs.layercode.com/sdk-reference/vanilla-js-sdk
+ *
  * @module
  */
-import type { Handler, Routes } from "../../server/router.ts";
+import type { Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
-import type { Header } from "../header.ts";
-import { json } from "../../server/http.ts";
-import type { Log } from "../../server/log.ts";
-import { createPage, type PageOptions } from "../page.ts";
-import { createSdk, SDK_VERSION } from "./sdk.ts";
+import type { Shell } from "../shell.ts";
 
 /** What the voice page is made of. */
 export interface VoiceParts {
@@ -19,17 +17,26 @@ export interface VoiceParts {
   agentId: string;
   /** `https://api.layercode.com`, or a stand-in's address. */
   apiUrl: string;
-  /** Where the SDK is fetched: the npm registry's address. */
-  registry: string;
   /** Parley's own version. */
   version: string;
   /** Says who may have the page, which spends the owner's balance. */
   guard: Guard;
-  /** What the page begins with. */
-  header: Header;
-  /** Told when the SDK can't be had. */
-  log: Log;
+  /** Makes the page. */
+  shell: Shell;
 }
+
+/**
+ * The SDK, which the browser loads and checks by its hash. It is no dependency
+ * of ours: its package names all of onnxruntime-web (over 100 MB), though its
+ * bundle holds what it needs. The hash is
+ * `openssl dgst -sha384 -binary dist/layercode-js-sdk.min.js | base64`.
+ */
+export const SDK = {
+  url:
+    "https://cdn.jsdelivr.net/npm/@layercode/js-sdk@2.8.10/dist/layercode-js-sdk.min.js",
+  integrity:
+    "sha384-6vd2Dy5aYgKgmPUCs4Smrphc+dM9qpsa+7rq20lLu/vRUShZ0tDpcwXPDhwIriw8",
+};
 
 /** Where the SDK goes by itself. */
 const OWN_SOCKET = "wss://api.layercode.com/v1/agents/web/websocket";
@@ -38,46 +45,35 @@ const OWN_SOCKET = "wss://api.layercode.com/v1/agents/web/websocket";
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-/** Makes the voice page and what it asks for. */
+/** Makes the voice page. */
 export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, registry, version, guard, header, log } = parts;
+  const { agentId, apiUrl, version, guard, shell } = parts;
   const socket = toSocketUrl(apiUrl);
-  const allow = {
-    "connect-src": [
-      // The conversation itself.
-      new URL(socket).origin,
-      // The model itself, and the WebAssembly that runs it.
-      MODEL,
-      RUNTIME,
-    ].join(" "),
-    "script-src": [
-      // The worklets that record and play: the SDK makes them of text it holds.
-      "blob:",
-      // The model's worklet, and the script that loads the WebAssembly…
-      MODEL,
-      RUNTIME,
-      // …which a browser takes for a kind of eval.
-      "'wasm-unsafe-eval'",
-    ].join(" "),
-  };
-  const info = {
-    version,
-    sdkVersion: SDK_VERSION,
-    agentId,
-    ...(socket === OWN_SOCKET ? {} : { websocketUrl: socket }),
-  };
-  function file(name: string, options: PageOptions = {}): Handler {
-    return createPage(new URL(`./${name}`, import.meta.url), options);
-  }
-  return {
-    "/voice": { GET: guard.page(file("voice.html", { allow, header })) },
-    "/voice/voice.css": { GET: guard.part(file("voice.css")) },
-    "/voice/voice.js": { GET: guard.part(file("voice.js")) },
-    "/voice/transcript.js": { GET: guard.part(file("transcript.js")) },
-    "/voice/trouble.js": { GET: guard.part(file("trouble.js")) },
-    "/voice/sdk.js": { GET: guard.part(createSdk({ registry, log })) },
-    "/voice/info": { GET: guard.part(() => json(info)) },
-  };
+  const page = shell({
+    title: "Parley voice",
+    room: "voice",
+    data: {
+      version,
+      agentId,
+      sdk: SDK,
+      ...(socket === OWN_SOCKET ? {} : { websocketUrl: socket }),
+    },
+    allow: {
+      // The conversation itself, the model, and the WebAssembly that runs it.
+      "connect-src": [new URL(socket).origin, MODEL, RUNTIME].join(" "),
+      "script-src": [
+        SDK.url,
+        // The worklets that record and play: the SDK makes them of text it holds.
+        "blob:",
+        // The model's worklet, and the script that loads the WebAssembly…
+        MODEL,
+        RUNTIME,
+        // …which a browser takes for a kind of eval.
+        "'wasm-unsafe-eval'",
+      ].join(" "),
+    },
+  });
+  return { "/voice": { GET: guard.page(page) } };
 }
 
 /**

@@ -5,60 +5,42 @@
  * @module
  */
 
-/**
- * A refusal of this server's: its status, and its JSON.
- *
- * @typedef {{ status: number, code: string, message: string }} Refusal
- */
-
 /** What to do, by status of `/authorize`. */
-const REMEDIES = {
-  400: "Check LAYERCODE_API_KEY and LAYERCODE_AGENT_ID on the server.",
-  402: "Add to the balance in the Layercode dashboard.",
-  403: "Open this page at the server's own address, or have it allowed there.",
-  429: "Wait a little and connect again.",
-  502: "Connect again in a moment.",
-  503: "Set it in .env and start the server again.",
-  504: "Connect again in a moment.",
-};
-
-/**
- * Reads a refusal out of a response that isn't ok.
- *
- * @param {Response} response
- * @returns {Promise<Refusal>}
- */
-export async function readRefusal(response) {
-  const { status } = response;
-  try {
-    const { error } = await response.clone().json();
-    return { status, code: String(error.code), message: String(error.message) };
-  } catch {
-    // Something in between answered, which has no words of ours.
-    const message = `The server answered with status ${status}`;
-    return { status, code: "unknown", message };
-  }
-}
+const REMEDIES = new Map([
+  [400, "Check LAYERCODE_API_KEY and LAYERCODE_AGENT_ID on the server."],
+  [402, "Add to the balance in the Layercode dashboard."],
+  [
+    403,
+    "Open this page at the server's own address, or have it allowed there.",
+  ],
+  [429, "Wait a little and connect again."],
+  [502, "Connect again in a moment."],
+  [503, "Set it in .env and start the server again."],
+  [504, "Connect again in a moment."],
+]);
 
 /**
  * Says why there is no session key, and what to do.
  *
- * @param {Refusal} refusal
+ * @param {Response} response of `/authorize`, which isn't ok
  */
-export function sayRefusal({ status, message }) {
-  const remedy = /** @type {Record<number, string>} */ (REMEDIES)[status];
+export async function explainRefusal(response) {
+  const { status } = response;
+  const body = await response.json().catch(() => undefined);
+  // Something in between may have answered, which has no words of ours.
+  const message = body?.error?.message ??
+    `The server answered with status ${status}`;
+  const remedy = REMEDIES.get(status);
   return `${message}.${remedy ? ` ${remedy}` : ""}`;
 }
 
 /**
- * Says what an error of the SDK's or the browser's means, or a refusal.
+ * Says what an error of the SDK's or the browser's means.
  *
  * @param {unknown} error
  */
-export function sayError(error) {
-  if (!(error instanceof Error)) {
-    return `${/** @type {Refusal} */ (error).message}.`;
-  }
+export function explainError(error) {
+  if (!(error instanceof Error)) return `That did not work: ${error}.`;
   const { name, message } = error;
   // The second is the SDK's own, spelled as it spells it.
   if (name === "NotAllowedError" || /denined audio device/.test(message)) {

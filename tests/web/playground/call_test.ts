@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createCall, newId } from "../../../src/web/playground/call.js";
+import { Call, newId } from "../../../src/web/playground/call.js";
 import {
   type AnswerEvent,
   SendError,
 } from "../../../src/web/playground/send.js";
-import { createSpeaker } from "../../../src/web/playground/voice_out.js";
 
 type Request = Record<string, unknown>;
 type Answer = (
@@ -15,30 +14,18 @@ type Answer = (
 /** A call whose server answers as the test says, and what it was sent. */
 function start(answer: Answer) {
   const sent: Request[] = [];
-  const troubles: SendError[] = [];
-  const call = createCall({
+  const call = new Call({
     async *send(request, signal, onAccepted) {
       sent.push(request);
       const events = answer(request, signal);
       onAccepted?.();
       yield* events;
     },
-    speaker: createSpeaker({
-      synth: undefined,
-      toUtterance() {
-        throw new Error("Nothing is spoken here");
-      },
-      now: () => 0,
-      onTrouble() {},
-    }),
+    speaker: { isOn: false, begin() {}, add() {}, end() {}, stop: () => 0 },
     now: () => 0,
-    onTurn() {},
     onChange() {},
-    onSentence() {},
-    onEvent() {},
-    onTrouble: (error) => troubles.push(error),
   });
-  return { call, sent, troubles };
+  return { call, sent };
 }
 
 async function* whole(): AsyncGenerator<AnswerEvent> {
@@ -59,7 +46,7 @@ Deno.test("newId() makes ids as Layercode's look", () => {
   assert(newId("turn") !== newId("turn"));
 });
 
-Deno.test("createCall() keeps its conversation over a new session", async () => {
+Deno.test("Call keeps its conversation over a new session", async () => {
   const { call, sent } = start(whole);
   assertEquals(await call.open("conv_1"), true);
   assertEquals(await call.connect(), true);
@@ -73,17 +60,17 @@ Deno.test("createCall() keeps its conversation over a new session", async () => 
   assertEquals(new Set(sent.map((request) => request.conversation_id)).size, 1);
   assert(opened?.session_id !== connected?.session_id);
   assertEquals(connected?.session_id, said?.session_id);
-  assertEquals(call.last()?.number, 3);
+  assertEquals(call.turns.length, 3);
 });
 
-Deno.test("createCall() tells the agent once what was heard of a turn that was cut off", async () => {
+Deno.test("Call tells the agent once what was heard of a turn that was cut off", async () => {
   const { call, sent } = start(({ text }, signal) =>
     text === "A story!" ? endless(signal) : whole()
   );
   await call.open();
   const story = call.say("A story!");
-  while (call.last()?.text === "") await Promise.resolve();
-  const id = call.last()?.id;
+  while (call.last?.text === "") await Promise.resolve();
+  const id = call.last?.id;
   await call.say("Enough");
   assertEquals(await story, true);
   await call.say("Thanks");
@@ -100,19 +87,19 @@ Deno.test("createCall() tells the agent once what was heard of a turn that was c
   ]);
 });
 
-Deno.test("createCall() goes on telling of an interruption that the server has not kept", async () => {
+Deno.test("Call goes on telling of an interruption that the server has not kept", async () => {
   let isDown = false;
-  const { call, sent, troubles } = start(({ text }, signal) => {
-    if (isDown) throw new SendError("Parley can't be reached.", true);
+  const { call, sent } = start(({ text }, signal) => {
+    if (isDown) throw new SendError("Parley can't be reached.");
     return text === "A story!" ? endless(signal) : whole();
   });
   await call.open();
   const story = call.say("A story!");
-  while (call.last()?.text === "") await Promise.resolve();
+  while (call.last?.text === "") await Promise.resolve();
   isDown = true;
   assertEquals(await call.say("Enough"), false);
-  assertEquals(call.last()?.state, "failed");
-  assertEquals(troubles.map(({ isOffline }) => isOffline), [true]);
+  assertEquals(call.last?.state, "failed");
+  assertMatch(call.last?.trouble ?? "", /can't be reached/);
   isDown = false;
   assertEquals(await call.say("Enough"), true);
   await story;
@@ -123,50 +110,26 @@ Deno.test("createCall() goes on telling of an interruption that the server has n
   assert(sent.at(-1)?.interruption_context !== undefined);
 });
 
-Deno.test("createCall() goes on telling of an interruption while the welcome is repeated", async () => {
-  const { call, sent } = start(({ text }, signal) =>
-    text === "A story!" ? endless(signal) : whole()
-  );
-  await call.open();
-  const story = call.say("A story!");
-  while (call.last()?.text === "") await Promise.resolve();
-  await call.connect();
-  await call.repeat();
-  await call.say("Enough");
-  await story;
-  const { text_heard } = sent.at(-1)?.interruption_context as Request;
-  assertEquals(text_heard, "Once upon a time");
-});
-
-Deno.test("createCall() reads no answer aloud that was cut off", async () => {
+Deno.test("Call reads no answer aloud that was cut off", async () => {
   const { call } = start((_, signal) => endless(signal));
   const opened = call.open();
-  while (call.last()?.text === "") await Promise.resolve();
+  while (call.last?.text === "") await Promise.resolve();
   call.interrupt();
   await opened;
   call.readAloud();
-  assertEquals(call.last()?.isSpoken, false);
-  assertEquals(call.isOpen(), false);
+  assertEquals(call.last?.isSpoken, false);
+  assertEquals(call.isOpen, false);
 });
 
-Deno.test("createCall() says when an answer broke off, and what came of it counts as heard", async () => {
-  const { call, sent, troubles } = start(async function* ({ type }) {
+Deno.test("Call says when an answer broke off, and what came of it counts as heard", async () => {
+  const { call, sent } = start(async function* ({ type }) {
     yield { type: "response.tts", content: "Half of " };
     if (type === "session.start") yield { type: "response.end" };
   });
   await call.open();
   await call.say("All of it");
-  assertMatch(troubles[0]?.message ?? "", /broke off/);
+  assertMatch(call.last?.trouble ?? "", /broke off/);
   await call.say("Again");
   const { text_heard } = sent.at(-1)?.interruption_context as Request;
   assertEquals(text_heard, "Half of");
-});
-
-Deno.test("createCall() repeats a turn with its own id", async () => {
-  const { call, sent } = start(whole);
-  await call.open();
-  await call.say("Hello");
-  assertEquals(await call.repeat(), true);
-  assertEquals(sent.at(-1), sent.at(-2));
-  assertEquals(call.last()?.isReplay, true);
 });

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import {
-  countWords,
   createEchoFilter,
   heardAfter,
   ownWords,
@@ -15,11 +14,6 @@ Deno.test("toInterruption() tells of it as Layercode does", () => {
     assistant_turn_id: "turn_1",
   });
   assertEquals(toInterruption("turn_1", "").words_heard, 0);
-});
-
-Deno.test("countWords() counts what stands between spaces", () => {
-  assertEquals(countWords("  two  words \n"), 2);
-  assertEquals(countWords(" "), 0);
 });
 
 Deno.test("heardAfter() counts whole words only", () => {

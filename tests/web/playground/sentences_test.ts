@@ -1,8 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  createSplitter,
-  splitSentences,
-} from "../../../src/web/playground/sentences.js";
+import { createSplitter } from "../../../src/web/playground/sentences.js";
 
 /** What a text becomes when it comes in pieces of a length. */
 function splitInPieces(text: string, length: number) {
@@ -15,38 +12,13 @@ function splitInPieces(text: string, length: number) {
 }
 
 const TEXT =
-  "Good evening! Dr. Smith is in room 3.5, is that right? Yes.\nWell, e.g. tomorrow.";
+  "Good evening! You are in room 3.5, is that right? Yes.\nTomorrow.";
 const SENTENCES = [
   "Good evening! ",
-  "Dr. Smith is in room 3.5, is that right? ",
+  "You are in room 3.5, is that right? ",
   "Yes.\n",
-  "Well, e.g. tomorrow.",
+  "Tomorrow.",
 ];
-
-Deno.test("splitSentences() leaves abbreviations and numbers alone", () => {
-  assertEquals(splitSentences(TEXT, "en"), SENTENCES);
-});
-
-Deno.test("splitSentences() knows other scripts", () => {
-  assertEquals(splitSentences("您好。今天好吗?", "zh").length, 2);
-});
-
-Deno.test("splitSentences() manages without Intl.Segmenter", () => {
-  const { Segmenter } = Intl;
-  try {
-    Object.assign(Intl, { Segmenter: undefined });
-    const text = 'She said "Hello." Then she left! And now…';
-    assertEquals(splitSentences(text), [
-      'She said "Hello." ',
-      "Then she left! ",
-      "And now…",
-    ]);
-    assertEquals(splitSentences("no end"), ["no end"]);
-    assertEquals(splitSentences(""), []);
-  } finally {
-    Object.assign(Intl, { Segmenter });
-  }
-});
 
 Deno.test("createSplitter() gives the same sentences however the text is cut", () => {
   for (const length of [1, 2, 3, 7, 20, 200]) {
@@ -67,11 +39,7 @@ Deno.test("createSplitter() gives a sentence as soon as the next one begins", ()
   assertEquals(splitter.flush(), []);
 });
 
-Deno.test("createSplitter() cuts what is too long for one breath, and loses nothing", () => {
-  for (const word of ["word ", "clause, ", "endless"]) {
-    const text = word.repeat(100);
-    const sentences = splitInPieces(text, 50);
-    assertEquals(sentences.map(({ text }) => text).join(""), text);
-    for (const { text } of sentences) assertEquals(text.length <= 220, true);
-  }
+Deno.test("createSplitter() knows other scripts", () => {
+  const splitter = createSplitter("zh");
+  assertEquals(splitter.add("您好。今天好吗?"), [{ text: "您好。", start: 0 }]);
 });

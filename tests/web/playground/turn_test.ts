@@ -1,55 +1,42 @@
 import { assertEquals } from "@std/assert";
 import {
+  addEvent,
   createTurn,
   cutOff,
   isOpen,
-  takeEvent,
+  toRemark,
+  toShown,
 } from "../../../src/web/playground/turn.js";
 
 function turnAt(now: number, isSpoken = false) {
   const request = { type: "message", turn_id: "turn_1", text: "Hello" };
-  return createTurn(request, { number: 2, isSpoken, now });
+  return createTurn(request, { isSpoken, now });
 }
 
-Deno.test("createTurn() knows a turn that is answered from the record", () => {
-  const first = turnAt(0);
-  const again = () =>
-    createTurn(first.request, {
-      number: 3,
-      isSpoken: false,
-      now: 0,
-      before: first,
-    });
-  assertEquals(again().isRepeat, true);
-  assertEquals(again().isReplay, false);
-  takeEvent(first, { type: "response.end" }, 10);
-  assertEquals(again().isReplay, true);
-});
-
-Deno.test("takeEvent() puts words together, and takes the times", () => {
+Deno.test("addEvent() puts words together, and takes the times", () => {
   const turn = turnAt(100);
   assertEquals(isOpen(turn), true);
-  takeEvent(turn, { type: "response.tts", content: "Good " }, 150);
-  takeEvent(turn, { type: "response.tts", content: "morning." }, 180);
+  addEvent(turn, { type: "response.tts", content: "Good " }, 150);
+  addEvent(turn, { type: "response.tts", content: "morning." }, 180);
   assertEquals(turn.state, "answering");
-  takeEvent(turn, { type: "response.end" }, 200);
+  addEvent(turn, { type: "response.end" }, 200);
   assertEquals(turn.text, "Good morning.");
   assertEquals(turn.heard, turn.text.length);
-  assertEquals(turn.parts, [{ type: "words", end: 13 }]);
+  assertEquals(turn.parts, [{ type: "words", text: "Good morning." }]);
   assertEquals([turn.firstMs, turn.totalMs], [50, 100]);
   assertEquals(turn.state, "complete");
   assertEquals(isOpen(turn), false);
 });
 
-Deno.test("takeEvent() leaves what is spoken unheard until the voice tells", () => {
+Deno.test("addEvent() leaves what is spoken unheard until the voice tells", () => {
   const turn = turnAt(0, true);
-  takeEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
-  takeEvent(turn, { type: "response.end" }, 2);
+  addEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
+  addEvent(turn, { type: "response.end" }, 2);
   assertEquals(turn.heard, 0);
   assertEquals(isOpen(turn), true, "it still speaks");
 });
 
-Deno.test("takeEvent() shows tools and data between the words", () => {
+Deno.test("addEvent() shows tools and data between the words", () => {
   const turn = turnAt(0);
   const tool = { tool: "current_time", call_id: "c1" };
   for (
@@ -60,15 +47,15 @@ Deno.test("takeEvent() shows tools and data between the words", () => {
       ["text", 31],
       [null, 32],
     ] as const
-  ) takeEvent(turn, { type: "response.data", content }, now);
+  ) addEvent(turn, { type: "response.data", content }, now);
   assertEquals(turn.parts, [
     {
       type: "tool",
       id: "c1",
       name: "current_time",
       status: "done",
+      detail: "done in 15 ms",
       startedAt: 10,
-      ms: 15,
     },
     { type: "data", content: { cart: ["tea"] } },
     { type: "data", content: "text" },
@@ -76,23 +63,71 @@ Deno.test("takeEvent() shows tools and data between the words", () => {
   ]);
 });
 
-Deno.test("takeEvent() believes the server that a turn failed", () => {
+Deno.test("addEvent() believes the server that a turn failed", () => {
   const turn = turnAt(0);
-  takeEvent(turn, { type: "something.new" }, 1);
+  addEvent(turn, { type: "something.new" }, 1);
   // What the server adds to Layercode's events.
-  takeEvent(turn, { type: "parley.turn", status: "failed" } as never, 1);
-  takeEvent(turn, { type: "response.end" }, 2);
+  addEvent(turn, { type: "parley.turn", status: "failed" } as never, 1);
+  addEvent(turn, { type: "response.end" }, 2);
   assertEquals(turn.state, "failed");
 });
 
 Deno.test("cutOff() stops what was at work", () => {
   const turn = turnAt(0, true);
-  takeEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
+  addEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
   const content = { tool: "look", call_id: "c1", status: "running" };
-  takeEvent(turn, { type: "response.data", content }, 2);
+  addEvent(turn, { type: "response.data", content }, 2);
   cutOff(turn, 5, 30);
   assertEquals(isOpen(turn), false);
   assertEquals([turn.state, turn.heard, turn.totalMs], ["interrupted", 5, 30]);
   const [, tool] = turn.parts;
   assertEquals(tool?.type === "tool" && tool.status, "stopped");
+});
+
+Deno.test("toShown() has the times of the caller, and the rest from the server", () => {
+  const turn = turnAt(100);
+  const server = { provider: "gemini", first_words_ms: 1, input_tokens: 2_690 };
+  addEvent(turn, { type: "response.tts", content: "Good." }, 150);
+  addEvent(
+    turn,
+    { type: "parley.turn", status: "complete", ...server } as never,
+    160,
+  );
+  addEvent(turn, { type: "response.end" }, 200);
+  const { caller, figures, events = [] } = toShown(turn);
+  assertEquals(caller, "Hello");
+  assertEquals(figures, [
+    "50 ms first word",
+    "100 ms total",
+    "gemini",
+    "tokens: 2,690 in",
+  ]);
+  assertEquals(events.map(({ atMs }) => atMs), [0, 50, 60, 100]);
+  assertEquals(events[0]?.content, turn.request);
+});
+
+Deno.test("toShown() has a turn answering until all of it is spoken", () => {
+  const turn = turnAt(0, true);
+  addEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
+  addEvent(turn, { type: "response.end" }, 2);
+  assertEquals(toShown(turn).state, "answering");
+  turn.isSpeaking = false;
+  assertEquals(toShown(turn).state, "complete");
+});
+
+Deno.test("toRemark() says what ended an answer for the model", () => {
+  for (
+    const [ended, says] of [
+      [undefined, ""],
+      ["max-tokens", "ended at MAX_ANSWER_TOKENS"],
+      ["repetition", "ended for repeating itself"],
+    ]
+  ) {
+    const turn = turnAt(0);
+    const summary = { type: "parley.turn", status: "complete", ended };
+    addEvent(turn, { type: "response.tts", content: "And so on." }, 1);
+    addEvent(turn, summary, 2);
+    addEvent(turn, { type: "response.end" }, 3);
+    assertEquals(toRemark(turn), says);
+  }
 });

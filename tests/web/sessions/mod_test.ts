@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
 import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
-import { createHeader } from "../../../src/web/header.ts";
+import { createShell } from "../../../src/web/shell.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 import { assistant, end, user } from "../../sessions/contract.ts";
 
@@ -13,12 +13,7 @@ function make(token = TOKEN) {
   const activeTurns = createActiveTurns();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const app = createApp({
-    routes: createAdmin({
-      token,
-      store,
-      activeTurns,
-      header: createHeader([]),
-    }),
+    routes: createAdmin({ token, store, activeTurns, shell: createShell([]) }),
     log,
     isDraining: () => false,
   });

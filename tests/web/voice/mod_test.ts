@@ -1,31 +1,35 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Handler } from "../../../src/server/router.ts";
 import type { Guard } from "../../../src/server/guard.ts";
-import { createHeader } from "../../../src/web/header.ts";
-import { createLog } from "../../../src/server/log.ts";
-import { createVoice, type VoiceParts } from "../../../src/web/voice/mod.ts";
+import { createShell } from "../../../src/web/shell.ts";
+import {
+  createVoice,
+  SDK,
+  type VoiceParts,
+} from "../../../src/web/voice/mod.ts";
 import { startServer } from "../../fakes/server.ts";
-
-const log = createLog({ level: "error", format: "json", write() {} });
 
 /** Lets everybody in; `tests/server/guard_test.ts` is about the others. */
 const OPEN: Guard = { page: (handler) => handler, part: (handler) => handler };
 
-function voice(parts: Partial<VoiceParts> = {}) {
+async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
   const routes = createVoice({
     agentId: "agent_1",
     apiUrl: "https://api.layercode.com",
-    registry: "http://127.0.0.1:9",
     version: "1.2.3",
     guard: OPEN,
-    header: createHeader([]),
-    log,
+    shell: createShell([]),
     ...parts,
   });
-  return async (path: string): Promise<Response> => {
-    const handler = routes[path]?.GET as Handler;
-    return await handler(new Request(`http://parley.test${path}`));
-  };
+  const handler = routes["/voice"]?.GET as Handler;
+  return await handler(new Request("http://parley.test/voice"));
+}
+
+/** What the page's script is told. */
+async function dataOf(response: Response): Promise<Record<string, unknown>> {
+  const html = await response.text();
+  const [, data = ""] = /data-page="([^"]*)"/.exec(html) ?? [];
+  return JSON.parse(data.replaceAll("&quot;", '"'));
 }
 
 /** The sources that a page's policy allows, by directive. */
@@ -43,38 +47,25 @@ async function policyOf(response: Response): Promise<Map<string, string[]>> {
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-Deno.test("createVoice() serves all that the page asks for", async () => {
-  const get = voice();
-  const page = await (await get("/voice")).text();
-  const paths = [...page.matchAll(/(?:href|src)="(\/voice\/[^"]+)"/g)]
-    .map(([, path]) => path ?? "");
-  assertEquals(paths, ["/voice/voice.css", "/voice/voice.js"]);
-  const script = await (await get("/voice/voice.js")).text();
-  for (const [, name] of script.matchAll(/from "\.\/([^"]+)"/g)) {
-    paths.push(`/voice/${name}`);
-  }
-  for (const path of paths) {
-    const response = await get(path);
-    assertEquals(response.status, 200, path);
-    assertMatch(response.headers.get("content-type") ?? "", /^text\//);
-    assert((await response.text()).length > 0, path);
-  }
+Deno.test("createVoice() keeps the page behind the guard", async () => {
+  const closed = () => () => new Response("closed", { status: 403 });
+  assertEquals(
+    (await open({ guard: { page: closed, part: closed } })).status,
+    403,
+  );
 });
 
-Deno.test("createVoice() keeps the page and all that it asks for behind the guard", async () => {
-  const closed = () => () => new Response("closed", { status: 403 });
-  const get = voice({ guard: { page: closed, part: closed } });
-  const names = ["voice.css", "voice.js", "transcript.js", "trouble.js"];
-  for (const name of ["", "/info", "/sdk.js", ...names.map((n) => `/${n}`)]) {
-    assertEquals((await get(`/voice${name}`)).status, 403, name);
-  }
+Deno.test("createVoice() names one version of the SDK, and its hash", () => {
+  assertMatch(SDK.url, /^https:.*@\d+\.\d+\.\d+\//);
+  assertMatch(SDK.integrity, /^sha384-[\w+/]{64}$/);
 });
 
 Deno.test("createVoice() lets the page do what the SDK must, and no more", async () => {
-  const policy = await policyOf(await voice()("/voice"));
+  const policy = await policyOf(await open());
   assertEquals(policy.get("default-src"), ["'none'"]);
   assertEquals(policy.get("script-src"), [
     "'self'",
+    SDK.url,
     "blob:",
     MODEL,
     RUNTIME,
@@ -90,12 +81,10 @@ Deno.test("createVoice() lets the page do what the SDK must, and no more", async
 });
 
 Deno.test("createVoice() tells the page who to talk to", async () => {
-  const response = await voice()("/voice/info");
-  assertEquals(response.headers.get("cache-control"), "no-store");
-  assertEquals(await response.json(), {
+  assertEquals(await dataOf(await open()), {
     version: "1.2.3",
-    sdkVersion: "2.8.10",
     agentId: "agent_1",
+    sdk: SDK,
   });
 });
 
@@ -115,10 +104,9 @@ const SOCKETS = [
 
 for (const [apiUrl, socket] of SOCKETS) {
   Deno.test(`createVoice() sends the SDK from ${apiUrl} to ${socket}`, async () => {
-    const get = voice({ apiUrl });
-    const info = await get("/voice/info");
-    assertEquals((await info.json()).websocketUrl, socket);
-    const policy = await policyOf(await get("/voice"));
+    const { websocketUrl } = await dataOf(await open({ apiUrl }));
+    assertEquals(websocketUrl, socket);
+    const policy = await policyOf(await open({ apiUrl }));
     assertEquals(policy.get("connect-src")?.[1], new URL(socket).origin);
     assertEquals(policy.size, 8);
   });
@@ -135,9 +123,7 @@ Deno.test("main() has a voice page only where the key and the agent are set", as
   ];
   await Promise.all(cases.map(async ([env, status]) => {
     await using server = await startServer({ env });
-    for (
-      const path of ["/voice", "/voice/", "/voice/voice.js", "/voice/info"]
-    ) {
+    for (const path of ["/voice", "/voice/"]) {
       const response = await fetch(server.url + path);
       const text = await response.text();
       assertEquals(response.status, status, path);

@@ -1,0 +1,173 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * A conversation as all pages show it: each turn with what the caller said,
+ * what the agent did and said, how much of that was heard, and what it took.
+ *
+ * @module
+ */
+import { html as view, useState } from "./preact.js";
+
+/**
+ * Something that an answer holds: words, a tool's work, or data for the page.
+ *
+ * @typedef {{ type: "words", text: string }} Words
+ * @typedef {{ type: "tool", name: string, status: string, detail: string }} Tool
+ * @typedef {{ type: "data", content: unknown }} Data
+ * @typedef {Words | Tool | Data} Part
+ */
+
+/**
+ * An event as it went over the wire.
+ *
+ * @typedef {object} WireEvent
+ * @property {number} atMs since the turn began
+ * @property {unknown} content
+ */
+
+/**
+ * A turn as it is shown.
+ *
+ * @typedef {object} Turn
+ * @property {string} key tells it from the others
+ * @property {string | undefined} [caller] what the caller said
+ * @property {Part[]} parts the answer
+ * @property {number | undefined} [heard] how many characters of its words were heard, if not all
+ * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
+ * @property {string | undefined} [remark] stands beneath the answer
+ * @property {string[]} [figures] stand beside the answer
+ * @property {WireEvent[]} [events] can be looked at beneath it
+ */
+
+/**
+ * Draws turns, oldest first.
+ *
+ * @param {object} props
+ * @param {readonly Turn[]} props.turns
+ * @param {string} [props.caller] what the caller is called
+ */
+export function Turns({ turns, caller = "You" }) {
+  /** @param {Turn} turn */
+  const toItem = (turn) =>
+    view`
+      <li key=${turn.key} class="turn" data-state=${turn.state}>
+        ${isAsked(turn) && view`<${Caller} name=${caller} turn=${turn} />`}
+        ${isAnswered(turn) && view`<${Agent} turn=${turn} />`}
+      </li>
+    `;
+  return view`<ol class="turns" id="turns">${turns.map(toItem)}</ol>`;
+}
+
+/** @param {Turn} turn */
+function isAsked({ caller }) {
+  return caller !== undefined;
+}
+
+/** @param {Turn} turn */
+function isAnswered({ parts, state, remark, events }) {
+  return parts.length > 0 || state === "waiting" || Boolean(remark || events);
+}
+
+/** @param {{ name: string, turn: Turn }} props */
+function Caller({ name, turn }) {
+  return view`
+    <div class="said you">
+      <p class="who">${name}</p>
+      <p class="words">${turn.caller}</p>
+    </div>
+  `;
+}
+
+/** @param {{ turn: Turn }} props */
+function Agent({ turn }) {
+  const { parts, state, remark, figures = [], events } = turn;
+  const isEmpty = parts.length === 0;
+  const isWaiting = isEmpty && state === "waiting";
+  // A turn may hold nothing but a remark about the conversation.
+  const name = isEmpty && !isWaiting ? "" : "Agent";
+  return view`
+    <div class="said agent">
+      <p class="who">${name}</p>
+      <div class="parts" data-waiting=${isWaiting}>
+        ${toViews(turn)}
+        ${remark && view`<p class="remark">${remark}</p>`}
+        ${events && view`<${Events} events=${events} />`}
+      </div>
+      <p class="notes">${figures.map(toNote)}</p>
+    </div>
+  `;
+}
+
+/** @param {string} figure */
+function toNote(figure) {
+  return view`<span>${figure}</span> `;
+}
+
+/** @param {Turn} turn */
+function toViews({ parts, heard = Infinity, state }) {
+  let start = 0;
+  return parts.map((part) => {
+    switch (part.type) {
+      case "words": {
+        const split = Math.max(0, heard - start);
+        start += part.text.length;
+        return toWords(part.text, split, state === "interrupted");
+      }
+      case "tool":
+        return view`
+          <p class="tool" data-status=${part.status}>
+            <span class="mark" aria-hidden="true"></span>
+            <code>${part.name}</code> <span class="quiet">${part.detail}</span>
+          </p>
+        `;
+      case "data": {
+        const json = JSON.stringify(part.content);
+        return view`<p class="data"><span class="badge">data</span> <code>${json}</code></p>`;
+      }
+    }
+  });
+}
+
+/**
+ * Words of which only the first were heard: the rest is still to be spoken, or
+ * never will be.
+ *
+ * @param {string} text
+ * @param {number} split how many characters were heard
+ * @param {boolean} isCut
+ */
+function toWords(text, split, isCut) {
+  const rest = text.slice(split);
+  const shown = rest === "" || !isCut
+    ? view`<span class="ahead">${rest}</span>`
+    : view`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`;
+  return view`<p class="words">${text.slice(0, split)}${shown}</p>`;
+}
+
+/**
+ * The events of a turn, of which there may be hundreds: they are drawn when
+ * somebody wants to see them.
+ *
+ * @param {{ events: WireEvent[] }} props
+ */
+function Events({ events }) {
+  const [isOpen, setOpen] = useState(false);
+  /** @param {Event} event */
+  function onToggle({ currentTarget }) {
+    setOpen(/** @type {HTMLDetailsElement} */ (currentTarget).open);
+  }
+  const rows = isOpen ? events : [];
+  return view`
+    <details class="events" onToggle=${onToggle}>
+      <summary>${events.length} events</summary>
+      <ol>${rows.map(toRow)}</ol>
+    </details>
+  `;
+}
+
+/** @param {WireEvent} event */
+function toRow({ atMs, content }) {
+  const time = `+${Math.round(atMs)} ms`;
+  const json = JSON.stringify(content);
+  return view`<li><span>${time}</span> <code>${json}</code></li>`;
+}

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HttpError } from "../../src/server/http.ts";
+import { createFiles } from "../../src/web/files.ts";
+
+async function get(path: string, headers: HeadersInit = {}): Promise<Response> {
+  const request = new Request(`http://parley.test${path}`, { headers });
+  const room = path.replace(/[^/]*$/, "*");
+  const handler = createFiles()[room]?.GET;
+  if (handler === undefined) return new Response(null, { status: 404 });
+  try {
+    return await handler(request);
+  } catch (error) {
+    if (error instanceof HttpError) return error.toResponse();
+    throw error;
+  }
+}
+
+/** Follows what scripts import, from the pages' own. */
+async function follow(path: string, seen = new Set<string>()) {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  const response = await get(path);
+  assertEquals(response.status, 200, path);
+  const script = await response.text();
+  for (const [, name = ""] of script.matchAll(/\bfrom "(\.[^"]+)"/g)) {
+    await follow(new URL(name, `http://parley.test${path}`).pathname, seen);
+  }
+  return seen;
+}
+
+Deno.test("createFiles() serves the scripts and styles of every page", async () => {
+  for (const room of ["playground", "voice", "sessions"]) {
+    const scripts = await follow(`/web/${room}/page.js`);
+    assert(scripts.has("/web/conversation.js"), room);
+    const style = await get(`/web/${room}/page.css`);
+    assertMatch(style.headers.get("content-type") ?? "", /^text\/css/);
+    await style.body?.cancel();
+  }
+});
+
+Deno.test("createFiles() serves scripts and styles of its own folder, and nothing else", async () => {
+  for (
+    const path of [
+      "/web/pages.ts",
+      "/web/preact.d.ts",
+      "/web/nothing.js",
+      "/web/voice/",
+      "/web/..%2fmain.js",
+      "/web/%2e%2e/server/log.ts",
+      "/web/voice/..%2f..%2f..%2fdeno.js",
+      "/web/PAGE.CSS",
+    ]
+  ) {
+    const response = await get(path);
+    assertEquals(response.status, 404, path);
+    await response.body?.cancel();
+  }
+});
+
+Deno.test("createFiles() sends a file that the browser has only once", async () => {
+  const first = await get("/web/page.css");
+  await first.body?.cancel();
+  const etag = first.headers.get("etag") ?? "";
+  for (const known of [etag, `W/${etag}`]) {
+    const again = await get("/web/page.css", { "if-none-match": known });
+    assertEquals(again.status, 304);
+  }
+  const other = await get("/web/page.css", { "if-none-match": '"other"' });
+  assertEquals(other.status, 200);
+  await other.body?.cancel();
+});
+
+Deno.test("createFiles() has no file that names another host to load from", async () => {
+  const folder = new URL("../../src/web/", import.meta.url);
+  for (const room of ["", "playground/", "voice/", "sessions/"]) {
+    for await (const { name } of Deno.readDir(new URL(room, folder))) {
+      if (!/\.(js|css)$/.test(name)) continue;
+      const text = await Deno.readTextFile(new URL(room + name, folder));
+      const loaded = text.match(
+        /(?:src|action)="(?:https?:)?\/\/[^"]*"|\burl\([^)]*\)|@import|from "https?:/g,
+      );
+      assertEquals(loaded, null, name);
+    }
+  }
+});

@@ -1,0 +1,76 @@
+import { assertEquals } from "@std/assert";
+import { Speaker } from "../../../src/web/playground/speaker.js";
+
+/** A voice that a test speaks for, and what came of it. */
+function make() {
+  let time = 1_000;
+  const given: SpeechSynthesisUtterance[] = [];
+  const progress: [offset: number, isOver: boolean][] = [];
+  const troubles: string[] = [];
+  const speaker = new Speaker({
+    synth: { speak: (utterance) => given.push(utterance), cancel() {} },
+    toUtterance: (text) => ({ text }) as SpeechSynthesisUtterance,
+    now: () => time,
+    onTrouble: (problem) => troubles.push(problem),
+  });
+  speaker.begin((offset, isOver) => progress.push([offset, isOver]));
+  return {
+    speaker,
+    given,
+    progress,
+    troubles,
+    /** Time passes, and is noticed. */
+    async pass(ms: number) {
+      time += ms;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    },
+    tell(n: number, type: "start" | "end") {
+      const event = new Event(type) as SpeechSynthesisEvent;
+      given[n]?.[`on${type}`]?.(event);
+    },
+  };
+}
+
+Deno.test("Speaker speaks a sentence once it is whole, and the next one after it", () => {
+  const { speaker, given, progress, tell } = make();
+  speaker.add("One sen");
+  assertEquals(given.length, 0);
+  speaker.add("tence. Another.");
+  assertEquals(given.map(({ text }) => text), ["One sentence."]);
+  assertEquals(speaker.saying, "One sentence.");
+  speaker.end();
+  tell(0, "start");
+  tell(0, "end");
+  assertEquals(given.map(({ text }) => text), ["One sentence.", "Another."]);
+  tell(1, "end");
+  assertEquals(progress, [[14, false], [22, false], [22, true]]);
+  assertEquals(speaker.saying, "");
+});
+
+Deno.test("Speaker guesses how far a silent voice is, and knows it when stopped", async () => {
+  const { speaker, progress, tell, pass } = make();
+  speaker.add("One sentence of several words.");
+  speaker.end();
+  tell(0, "start");
+  await pass(1_000);
+  const [offset = 0] = progress.at(-1) ?? [];
+  assertEquals(
+    "One sentence of several words.".slice(0, offset),
+    "One sentence ",
+  );
+  assertEquals(speaker.stop(), offset);
+});
+
+for (const begins of [true, false]) {
+  Deno.test(`Speaker says when a voice ${begins ? "doesn't end" : "doesn't begin"}`, async () => {
+    const { speaker, troubles, tell, pass } = make();
+    speaker.add("One sentence.");
+    speaker.end();
+    if (begins) tell(0, "start");
+    await pass(5_000);
+    assertEquals(troubles, []);
+    await pass(60_000);
+    assertEquals(troubles.length, 1);
+    assertEquals(speaker.saying, "");
+  });
+}
