@@ -33,18 +33,21 @@ export async function ask(url: string, init: RequestInit): Promise<Reply> {
   }
 }
 
-/** What an error's body says, whichever server wrote it; a page as it is. */
+/** What an error's body says, whichever server wrote it; the start of a page as it is. */
 export function readError(body: string): string {
   try {
     const json = JSON.parse(body);
     const error = (Array.isArray(json) ? json[0] : json).error ?? json;
     const { message = error, code, param } = error;
     return [message, code, param].filter((it) => typeof it === "string")
-      .join(" ");
+      .join(" ").slice(0, MAX_LETTERS);
   } catch {
-    return body;
+    return body.slice(0, MAX_LETTERS);
   }
 }
+
+/** A log needs no whole pages. */
+const MAX_LETTERS = 500;
 
 /** Makes findings of one title. */
 export interface Findings {

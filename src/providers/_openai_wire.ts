@@ -45,37 +45,32 @@ export function toDialect(isOpenAi: boolean, thinking: Thinking): Dialect {
 }
 
 /**
- * Changes how a server is spoken to, by why it refused a request.
+ * How a server is spoken to from now on, by why it refused a request.
  *
- * @returns what it is spared now; `undefined` where nothing can be changed
+ * @returns `undefined` where nothing can be changed
  */
-export function adapt(
-  dialect: Dialect,
-  reason: string,
-): keyof Dialect | undefined {
-  if (/reasoning|thinking/i.test(reason) && dialect.effort !== undefined) {
+export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
+  const { limit, effort, hasTools, hasUsage } = dialect;
+  if (/reasoning|thinking/i.test(reason) && effort !== undefined) {
     // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
-    dialect.effort = ["none", "minimal", "low"].find((effort) =>
-      effort !== dialect.effort &&
-      new RegExp(`['"\`]${effort}['"\`]`).test(reason)
+    const other = ["none", "minimal", "low"].find((other) =>
+      other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
     );
-    dialect.isThinking = dialect.effort === "minimal" ||
-      dialect.effort === "low";
-    return "effort";
+    const isThinking = other === "minimal" || other === "low";
+    return { ...dialect, effort: other, isThinking };
   }
-  if (/\btools?\b/i.test(reason) && dialect.hasTools && UNABLE.test(reason)) {
-    dialect.hasTools = false;
-    return "hasTools";
+  if (hasTools && /\btools?\b/i.test(reason) && UNABLE.test(reason)) {
+    return { ...dialect, hasTools: false };
   }
-  if (/stream_options/.test(reason) && dialect.hasUsage) {
-    dialect.hasUsage = false;
-    return "hasUsage";
+  if (hasUsage && /stream_options/.test(reason)) {
+    return { ...dialect, hasUsage: false };
   }
-  if (reason.includes(dialect.limit) && UNKNOWN.test(reason)) {
-    dialect.limit = dialect.limit === "max_tokens"
-      ? "max_completion_tokens"
-      : "max_tokens";
-    return "limit";
+  if (reason.includes(limit) && UNKNOWN.test(reason)) {
+    const isOld = limit === "max_tokens";
+    return {
+      ...dialect,
+      limit: isOld ? "max_completion_tokens" : "max_tokens",
+    };
   }
   return undefined;
 }
@@ -214,11 +209,15 @@ interface OpenCall {
   text: string;
 }
 
-/** Makes what reads an answer, event by event. */
+/**
+ * Makes what reads an answer, event by event.
+ *
+ * @param onThought called when the model turns out to think
+ */
 export function createChunkReader(
   answer: Answer,
-  dialect: Dialect,
-  toolChoice?: "none",
+  toolChoice: "none" | undefined,
+  onThought: () => void,
 ): (data: string) => void {
   const calls: OpenCall[] = [];
 
@@ -264,13 +263,13 @@ export function createChunkReader(
     if (error) throw toStreamError(error, answer.provider);
     const { delta, finish_reason } = choices?.[0] ?? {};
     if (typeof delta?.content === "string") answer.addText(delta.content);
-    if (delta?.reasoning_content || delta?.reasoning) dialect.isThinking = true;
+    if (delta?.reasoning_content || delta?.reasoning) onThought();
     for (const call of delta?.tool_calls ?? []) addCall(call);
     if (usage) {
       const { prompt_tokens, completion_tokens } = usage;
       const cached = usage.prompt_tokens_details?.cached_tokens;
       const thought = usage.completion_tokens_details?.reasoning_tokens;
-      if (thought) dialect.isThinking = true;
+      if (thought) onThought();
       answer.usage = {
         ...(prompt_tokens === undefined ? {} : { inputTokens: prompt_tokens }),
         ...(cached === undefined ? {} : { cachedTokens: cached }),

@@ -98,7 +98,7 @@ export function createOpenAi(
   const place = withoutPassword(baseUrl);
   const isOpenAi = baseUrl === OPENAI;
   const headers = toHeaders(apiKey);
-  const dialect = toDialect(isOpenAi, thinking);
+  let dialect = toDialect(isOpenAi, thinking);
   let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
 
   async function send(
@@ -107,19 +107,24 @@ export function createOpenAi(
   ): Promise<Response> {
     model ??= await findOnlyModel(baseUrl, headers, signal);
     for (let changes = 0;; changes++) {
+      const sent = dialect;
       const response = await fetch(`${baseUrl}/chat/completions`, {
         method: "POST",
         headers,
-        body: JSON.stringify(toBody(request, model, dialect)),
+        body: JSON.stringify(toBody(request, model, sent)),
         signal,
       });
       if (response.ok) return response;
       const reason = readError(await response.text());
-      const changed = isRefusal(response.status) && changes < MAX_CHANGES
-        ? adapt(dialect, reason)
-        : undefined;
-      if (changed === undefined) throw toStatusError(response, reason, model);
-      if (changed === "hasTools") {
+      if (!isRefusal(response.status) || changes >= MAX_CHANGES) {
+        throw toStatusError(response, reason, model);
+      }
+      // Another question may have found it out meanwhile.
+      if (sent !== dialect) continue;
+      const next = adapt(sent, reason);
+      if (next === undefined) throw toStatusError(response, reason, model);
+      dialect = next;
+      if (sent.hasTools && !next.hasTools) {
         const message =
           `Model "${model}" at ${place} is asked without tools, ` +
           `since it can't call any: ${reason}`;
@@ -155,7 +160,9 @@ export function createOpenAi(
         format: "sse",
         signal: request.signal,
         send: (signal) => send(request, signal),
-        read: createChunkReader(answer, dialect, request.toolChoice),
+        read: createChunkReader(answer, request.toolChoice, () => {
+          if (!dialect.isThinking) dialect = { ...dialect, isThinking: true };
+        }),
         toError,
       });
     },

@@ -440,6 +440,21 @@ for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
   });
 }
 
+test("learns from a refusal once, whoever else is refused meanwhile", async () => {
+  const fake = startFakeOpenAi(() => ({ kind: "text", chunks: ["Hi"] }), {
+    refuses: ({ max_tokens }) =>
+      max_tokens === undefined
+        ? undefined
+        : "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+  });
+  await using _ = fake;
+  const settings = { baseUrl: `${fake.url}/v1`, apiKey: "test-key", model };
+  const openai = createOpenAi(settings, CONTEXT);
+  const asked = Array.from({ length: 9 }, () => ask(openai, { maxTokens: 9 }));
+  for (const { text } of await Promise.all(asked)) assertEquals(text, "Hi");
+  assertEquals(fake.requests.length, 18);
+});
+
 test("asks no more than a few times because of refusals", async () => {
   const { fake, openai } = start([], {
     refuses: () =>
