@@ -58,6 +58,20 @@ Deno.test("README.md, CONTRIBUTING.md and docs link to files and headings that t
   assertEquals(faults, []);
 });
 
+Deno.test("README.md, CONTRIBUTING.md and docs name files and folders that there are", async () => {
+  const missing: string[] = [];
+  for (const [page, text] of pages) {
+    const paths = withoutCode(text)
+      .matchAll(/`((?:src|tests|cluster|offline|\.ci)\/[\w./-]*|main\.ts)`/g);
+    for (const [, path = ""] of paths) {
+      const isThere = await Deno.stat(new URL(path, ROOT))
+        .then(() => true, () => false);
+      if (!isThere) missing.push(`${page}: ${path}`);
+    }
+  }
+  assertEquals(missing, []);
+});
+
 Deno.test("README.md leads to every page, and is short", () => {
   const readme = pages.get("README.md") ?? "";
   for (const page of pages.keys()) {

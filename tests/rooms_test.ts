@@ -28,25 +28,6 @@ const MAY_IMPORT: Record<string, RegExp> = {
   cli: /./,
 };
 
-/** Imports that still point back. None may be added. */
-const EXCEPTIONS = [
-  "cli/doctor/gemini.ts -> providers/_gemini_wire.ts",
-  "conversation/answer.ts -> providers/alarms.ts",
-  "conversation/answer_speech.ts -> providers/alarms.ts",
-  "conversation/silence_filler.ts -> providers/alarms.ts",
-  "conversation/tool_loop.ts -> providers/alarms.ts",
-  "providers/mod.ts -> settings/config.ts",
-  "server/guard.ts -> web/header.ts",
-  "server/guard.ts -> web/page.ts",
-  "server/serve.ts -> settings/config.ts",
-  "sessions/mod.ts -> settings/config.ts",
-  "settings/config.ts -> agent/prompt.ts",
-  "settings/config.ts -> providers/provider.ts",
-  "settings/config.ts -> server/addresses.ts",
-  "settings/config.ts -> sessions/choice.ts",
-  "web/pages.ts -> settings/config.ts",
-];
-
 /** An import of one file of ours by another, both by their paths in `src`. */
 interface Import {
   from: string;
@@ -91,12 +72,12 @@ Deno.test("src imports from one room to another as CONTRIBUTING.md draws it", ()
     assert(may, `${from} is in a room that nobody knows`);
     return !isWithin && !COMMON.test(to) && !may.test(to);
   }).map(({ from, to }) => `${from} -> ${to}`);
-  assertEquals(back.filter((it) => !EXCEPTIONS.includes(it)), []);
+  assertEquals(back, []);
 });
 
 Deno.test("src keeps the files whose names begin with _ to their own folders", () => {
   const outside = imports
     .filter(({ from, to }) => isPrivate(to) && !from.startsWith(toFolder(to)))
     .map(({ from, to }) => `${from} -> ${to}`);
-  assertEquals(outside.filter((it) => !EXCEPTIONS.includes(it)), []);
+  assertEquals(outside, []);
 });
