@@ -15,13 +15,12 @@ const COMMON = /^(server\/log|settings\/(setting|kinds|finding))\.ts$/;
 const MAY_IMPORT: Record<string, RegExp> = {
   agent: /^conversation\/(tools|data)\.ts$/,
   conversation:
-    /^(providers\/provider|sessions\/(store|session|record)|speech\/mod|server\/unhandled)\.ts$/,
-  speech: /^agent\/prompt\.ts$/,
-  providers: /^server\/addresses\.ts$/,
+    /^(providers\/provider|sessions\/(store|session|record)|speech\/\w+|server\/unhandled)\.ts$/,
+  speech: /^$/,
+  providers: /^$/,
   sessions: /^providers\/provider\.ts$/,
   platforms: /^(conversation|server)\/|^sessions\/record\.ts$/,
-  server:
-    /^(conversation\/active_turns|providers\/provider|sessions\/store)\.ts$/,
+  server: /^$/,
   settings: /\/settings\.ts$|^providers\/mod\.ts$|^conversation\/turn\.ts$/,
   web:
     /^(conversation|server)\/|^platforms\/layercode\/|^(providers\/provider|sessions\/(store|document))\.ts$/,

@@ -4,8 +4,6 @@
  *
  * @module
  */
-import type { Provider } from "../providers/provider.ts";
-import type { SessionStore } from "../sessions/store.ts";
 import { json } from "./http.ts";
 import type { Log } from "./log.ts";
 import type { Handler } from "./router.ts";
@@ -15,9 +13,13 @@ export interface HealthParts {
   /** Parley's own, from `deno.json`. */
   version: string;
   /** Named by `/health`, asked by `/ready`. */
-  provider: Provider;
+  provider: {
+    readonly name: string;
+    readonly model: string;
+    check(signal: AbortSignal): Promise<void>;
+  };
   /** Named by `/health`, asked by `/ready`. */
-  store: SessionStore;
+  store: { readonly name: string; check(): Promise<void> };
   /** Told why a part is not ready, which the sender is not. */
   log: Log;
   /** The time in milliseconds since 1970. */

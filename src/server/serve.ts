@@ -5,7 +5,6 @@
  * @module
  */
 import type { Handler } from "./router.ts";
-import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 import type { Log } from "./log.ts";
 
@@ -16,7 +15,7 @@ export interface ServeParts {
   /** Answers every request. */
   app: Handler;
   /** Turns under way, which get a moment to end by themselves. */
-  activeTurns: ActiveTurns;
+  activeTurns: { readonly size: number; endAll(): Promise<void> };
   /** Told when it stops, and when it has. */
   log: Log;
   /** Called when nothing new may begin. */

@@ -10,14 +10,13 @@
  *
  * @module
  */
-import { CODE_MESSAGE } from "../agent/prompt.ts";
 import { readLineStart } from "./_blocks.ts";
 import { readInline } from "./_inline.ts";
 import { type Outcome, Scan } from "./_scan.ts";
 
 /** What an owner may change about it. */
 export interface SpeechOptions {
-  /** Said in place of a block of code. Empty: nothing. Default: the agent's built-in words. */
+  /** Said in place of a block of code. Default: nothing. */
   codeMessage?: string;
 }
 
@@ -47,7 +46,7 @@ export interface SpeechCleaner {
  * ```
  */
 export function createSpeechCleaner(
-  { codeMessage = CODE_MESSAGE }: SpeechOptions = {},
+  { codeMessage = "" }: SpeechOptions = {},
 ): SpeechCleaner {
   const scan = new Scan(codeMessage);
   /** Half a character, when the text was cut inside one. */

@@ -272,7 +272,7 @@ const VALID: [env: Env, pick: (config: Config) => unknown, value: unknown][] = [
     ["capacitor://localhost", "chrome-extension://abcdef"],
   ],
 
-  [{ ADMIN_TOKEN: "t" }, (c) => c.adminToken, "t"],
+  [{ ADMIN_TOKEN: "t".repeat(16) }, (c) => c.adminToken, "t".repeat(16)],
 
   [{ PLAYGROUND: "off" }, (c) => c.playground, false],
   [{ PLAYGROUND: "on" }, (c) => c.playground, true],
@@ -518,7 +518,7 @@ Deno.test("readConfig() repeats no secret when it refuses", () => {
     LAYERCODE_WEBHOOK_SECRET: "whsec_hush,,",
     LAYERCODE_API_KEY: "lc_hush",
     GOOGLE_GENERATIVE_AI_API_KEY: "AIza_hush",
-    ADMIN_TOKEN: "admin_hush",
+    ADMIN_TOKEN: "admin_hush_long_enough",
     // A database's address holds its password.
     SESSION_STORE: "mysql://me:hush@db.example/parley",
     LAYERCODE_API_URL: "ftp://me:hush@api.example",
