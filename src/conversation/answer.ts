@@ -120,7 +120,6 @@ class Answer {
         (session) => this.#opening(session, toIso(now())),
         {
           onOthers: (session) => this.#onOthers(session),
-          isSyncedLater: true,
         },
       );
     } catch (error) {

@@ -6,7 +6,7 @@
  */
 import type { Config } from "../settings/config.ts";
 import type { Log } from "../server/log.ts";
-import { MB } from "./_cache.ts";
+import { MB } from "./_store.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";
 import { createPostgresStore } from "./postgres.ts";
@@ -39,7 +39,7 @@ export function createStore(config: Config, log: Log): SessionStore {
       return createFileStore({
         folder: `${config.dataDir}/sessions`,
         cacheBytes,
-        onBadLine: (line) => log.warn("session.bad_line", { ...line }),
+        onBadRecord,
       });
     case "kv":
       return createKvStore({ ...choice, cacheBytes, onBadRecord });

@@ -1,6 +1,6 @@
 /**
- * What keeping conversations means, whatever they are kept in. Every
- * implementation passes `tests/sessions/contract.ts`.
+ * What keeping conversations means, whatever they are kept in. Every store
+ * passes `tests/sessions/contract.ts`.
  *
  * @module
  */
@@ -22,20 +22,21 @@ export interface SessionStore {
    */
   load(id: string): Promise<Session>;
   /**
-   * Adds to a conversation. `change` sees everything that was added before and
-   * nothing is added in between: updates of one conversation happen one after
-   * another. Where another process was first, `change` is asked again, and only
-   * its last answer counts. When the promise resolves the records would survive the death of
-   * this process.
+   * Adds to a conversation. `change` sees everything that was added before, and
+   * updates of one conversation happen one after another; where another process
+   * was first, `change` is asked again, and only its last answer counts. When
+   * the promise resolves, the records would survive a power cut.
    *
-   * @throws {StoreError} when they can't be written; then none was added, but
-   * for an engine that didn't answer in time, which may add them all later, and
-   * for more than 60 KB at once, of which the beginning may be there
+   * @throws {StoreError} when they can't be written. None was added then, except
+   * by an engine that didn't answer in time, which may add them later, and
+   * except for more than 60 KB at once, whose beginning may be there
    */
   update(id: string, change: Change): Promise<Session>;
   /**
    * As {@linkcode update}, and leaves the conversation open for the turn that
-   * begins with it, also where `change` adds nothing. Close what it gives.
+   * begins with it, also where `change` adds nothing. What `change` adds may
+   * survive a power cut only when {@linkcode SessionWriter.flush} resolves.
+   * Close what it gives.
    *
    * @throws {StoreError} as {@linkcode update} does
    */
@@ -52,18 +53,17 @@ export interface SessionStore {
    */
   list(options?: ListOptions): Promise<SessionPage>;
   /**
-   * Forgets a conversation.
+   * Deletes a conversation.
    *
    * @returns whether there was one
-   * @throws {StoreError} when it can't be forgotten
+   * @throws {StoreError} when it can't be deleted
    */
   delete(id: string): Promise<boolean>;
   /**
-   * Forgets conversations to which nothing was added for long.
+   * Deletes the conversations to which nothing was added since a time.
    *
-   * @param before when the last word of those was said at the latest
    * @returns how many
-   * @throws {StoreError} when it can't be done; some may be forgotten
+   * @throws {StoreError} when it can't be done; some may be deleted
    */
   sweep(before: Date): Promise<number>;
   /**
@@ -72,7 +72,7 @@ export interface SessionStore {
    * @throws {StoreError} when it can't
    */
   check(): Promise<void>;
-  /** Lets go of connections and files. Nothing may be asked of it after. */
+  /** Closes connections and files. The store can't be used after. */
   close(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ export interface SessionStore {
 export interface StoreOptions {
   /** Told of each record that can't be read; the number counts from 1. */
   onBadRecord?: (record: { id: string; number: number }) => void;
-  /** How much memory the conversations may take that stay there. Default 64 MB. */
+  /** How much memory conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
 }
 
@@ -88,17 +88,12 @@ export interface StoreOptions {
 export interface OpenOptions {
   /**
    * Called when another process has added to the conversation (never for what
-   * this one added), and when anybody has deleted it; what was said is gone then.
+   * this one added), and when anybody has deleted it, who leaves it empty.
    *
    * @returns whether the writer's records are still wanted. Once they aren't,
-   * or the conversation was deleted, later ones are dropped in silence
+   * or the conversation was deleted, later ones are dropped
    */
   onOthers?: (session: Session) => boolean;
-  /**
-   * Whether to resolve before what `change` adds would survive a power cut, where
-   * that takes a moment; {@linkcode SessionWriter.flush} then tells. Default: no.
-   */
-  isSyncedLater?: boolean;
 }
 
 /** A conversation that is open for the records of one turn. */
@@ -106,28 +101,27 @@ export interface SessionWriter {
   /** All that was added, also what is still on its way. Ask for it anew each time. */
   readonly session: Session;
   /**
-   * Takes a record, at once and in order. A store of files has it in the file
-   * when this returns; any other begins to write words within 100 ms and all
-   * else now, one write at a time.
+   * Takes a record, at once and in order. The file store has written it when
+   * this returns; any other begins to write words within 100 ms and all else
+   * now, one write at a time.
    *
    * @throws {StoreError} when it, or one before it, can't be written
    */
   add(record: SessionRecord): void;
   /**
    * Resolves when all that was added would survive the death of this process
-   * and, but for words that nothing else came after, a power cut.
+   * and, except for words that nothing else came after, a power cut.
    *
    * @throws {StoreError} when some of it can't be written
    */
   flush(): Promise<void>;
   /**
    * Looks whether others have added something, which {@linkcode add} alone may
-   * not notice. A store that fails is left to the next write to tell of.
+   * not notice. A fault of the store is left to the next write to report.
    */
   look(): Promise<void>;
   /**
-   * As {@linkcode flush}, and lets go of the conversation whatever happens. May
-   * be called twice.
+   * Flushes, and leaves the conversation whatever happens. May be called twice.
    *
    * @throws {StoreError} as {@linkcode flush} does
    */
@@ -138,7 +132,7 @@ export interface SessionWriter {
 export interface ListOptions {
   /** How many conversations at most. Default {@linkcode PAGE_SIZE}. */
   limit?: number;
-  /** Where the page before ended, as it said. Absent: the first page. */
+  /** The cursor of the page before. Absent: the first page. */
   cursor?: string;
 }
 
@@ -156,12 +150,9 @@ export interface SessionInfo {
   id: string;
   /** When it began or was last added to, ISO 8601. */
   at: string;
-  /** The caller's first words, {@linkcode PREVIEW_LENGTH} characters at most; absent where they said nothing yet. */
+  /** The caller's first 120 letters; absent where they said nothing yet. */
   preview?: string;
 }
-
-/** How much of the caller's first words a list shows. */
-export const PREVIEW_LENGTH = 120;
 
 /** How many conversations a page holds where nobody says. */
 export const PAGE_SIZE = 50;
@@ -170,4 +161,23 @@ export const PAGE_SIZE = 50;
 export class StoreError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "StoreError";
+}
+
+/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+export async function attempt<T>(
+  what: string,
+  task: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
+}
+
+/** Says what was tried and failed; an error that says so already stays as it is. */
+export function toStoreError(what: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
 }
