@@ -94,29 +94,22 @@ export class Conversation {
 
   /** Takes a turn's lines: the engine has them when this returns, or soon. */
   add(lines: readonly Line[], writer: Writer): void {
-    const isAtOnce = this.lines.write !== undefined;
-    if (isAtOnce) this.#writeAtOnce(lines);
-    for (const line of lines) {
-      if (!isAtOnce) this.#pending.push({ ...line, writer });
-      this.session.apply(line.record);
-    }
-    if (isAtOnce) return;
-    const write = () => void this.run(() => this.flush()).catch(() => {});
-    const isWord = lines.at(-1)?.record.type === "assistant";
-    if (isWord) this.#timer ??= setTimeout(write, WORDS_WAIT_MS);
-    else write();
-  }
-
-  #writeAtOnce(lines: readonly Line[]): void {
+    const { lines: kept } = this;
     try {
-      if (this.lines.write?.(lines)) return;
+      kept.write?.(lines);
     } catch (error) {
       this.#isInDoubt = true;
       throw error;
     }
-    // What others have added lies before these lines.
-    this.#isInDoubt = true;
-    this.run(() => this.refresh()).catch(() => {});
+    for (const line of lines) {
+      if (!kept.write) this.#pending.push({ ...line, writer });
+      this.session.apply(line.record);
+    }
+    if (kept.write) return;
+    const write = () => void this.run(() => this.flush()).catch(() => {});
+    const isWord = lines.at(-1)?.record.type === "assistant";
+    if (isWord) this.#timer ??= setTimeout(write, WORDS_WAIT_MS);
+    else write();
   }
 
   /** Brings what is in memory up to what is kept, and tells the turns of it. */
@@ -205,6 +198,8 @@ export class Conversation {
   async flush(): Promise<void> {
     await this.#writePending();
     try {
+      // Where a write takes microseconds, so does a look.
+      if (this.lines.write) await this.refresh();
       await this.lines.sync?.();
     } catch (error) {
       this.#fail(error);

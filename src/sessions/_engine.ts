@@ -39,13 +39,11 @@ export interface Lines {
   /** Deletes them all. Gives whether there were any. */
   delete(): Promise<boolean>;
   /**
-   * Adds lines at once, whatever others have added. Only an engine has it for
-   * which a write takes microseconds; then {@linkcode append} alone isn't
-   * durable.
-   *
-   * @returns whether others have added nothing
+   * Adds lines at once, whatever others have added, which {@linkcode read} then
+   * finds. Only an engine has it for which that takes microseconds; what it adds
+   * is durable when {@linkcode sync} resolves, in {@linkcode append} as well.
    */
-  write?(lines: readonly Line[]): boolean;
+  write?(lines: readonly Line[]): void;
   /** Resolves when what was added would survive a power cut. */
   sync?(): Promise<void>;
   /** Closes what need not be open while nobody uses the conversation. */

@@ -4,8 +4,8 @@
  * some 30 times as much as a small write itself.
  *
  * Whoever decides what to add holds a lock on the file meanwhile. A turn's words
- * are written without it, each at the file's end; where they then lie tells
- * whether another process has written, too.
+ * are written without it, each at the file's end; that another process has
+ * written, too, is noticed by the file's size at the next read.
  *
  * @module
  */
@@ -25,8 +25,8 @@ export class FileLines implements Lines {
   #torn = 0;
   /** How many lines come before those. */
   #count = 0;
-  /** Whether some of the known bytes are another process's, which nobody has read. */
-  #isMixed = false;
+  /** What this process has written since the last read: other processes' lines may lie in between. */
+  #written = "";
   #mustSync = false;
 
   constructor(readonly id: string, readonly path: string) {}
@@ -36,23 +36,37 @@ export class FileLines implements Lines {
     const generation = stat && toGeneration(stat);
     const size = stat?.size ?? 0;
     const isOther = generation !== this.generation || size < this.#size;
+    const isMixed = size !== this.#size && this.#written !== "";
     if (isOther) this.rest();
-    if (isOther || isAll || this.#isMixed) {
-      this.#size = this.#torn = this.#count = 0;
-      this.#isMixed = false;
-    }
+    if (isOther || isAll || isMixed) this.#size = this.#torn = this.#count = 0;
     this.generation = generation;
     const start = this.#count;
-    if (size === this.#size) return { start, lines: [] };
+    const lines = size === this.#size ? [] : this.#readLines(size);
+    if (isMixed && !isOther) lines.push(...this.#repeatLost(lines));
+    this.#written = "";
+    return { start, lines };
+  }
+
+  #readLines(size: number): string[] {
     const offset = this.#size - this.#torn;
-    const bytes = readRange(this.path, offset, size) ?? NOTHING;
+    const bytes = readRange(this.path, offset, size) ?? new Uint8Array();
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     const lines = decoder.decode(bytes.subarray(0, end)).split("\n");
     lines.pop();
     this.#size = offset + bytes.length;
     this.#torn = bytes.length - end;
     this.#count += lines.length;
-    return { start, lines };
+    return lines;
+  }
+
+  /** Writes again what was lost with a line that another process left without its end. */
+  #repeatLost(found: readonly string[]): string[] {
+    const there = new Set(found);
+    const lost = this.#written.split("\n").filter((line) =>
+      line !== "" && !there.has(line)
+    );
+    if (lost.length > 0) this.#write(lost);
+    return lost;
   }
 
   async append(lines: readonly Line[]): Promise<boolean> {
@@ -69,15 +83,26 @@ export class FileLines implements Lines {
     }
   }
 
-  write(lines: readonly Line[]): boolean {
+  write(lines: readonly Line[]): void {
+    this.#write(lines.map(({ json }) => json));
+    // Streamed words come many a second; to outlive the process is enough for
+    // them. Everything else outlives a power cut.
+    this.#mustSync ||= lines.some(({ record }) => record.type !== "assistant");
+  }
+
+  #write(lines: readonly string[]): void {
     const file = this.#open();
-    let text = this.#size > 0
-      ? ""
-      : `${JSON.stringify({ type: "session", version: 1, id: this.id })}\n`;
-    // Ends a torn line first, or the new one would be lost with it.
-    const isTorn = this.#torn > 0;
-    if (isTorn) text = "\n";
-    for (const { json } of lines) text += `${json}\n`;
+    let text = "";
+    if (this.#size === 0) {
+      text = `${
+        JSON.stringify({ type: "session", version: 1, id: this.id })
+      }\n`;
+    } else if (this.#torn > 0) {
+      // Ends the torn line, or the new one would be lost with it.
+      text = "\n";
+    }
+    const count = lines.length + (text === "" ? 0 : 1);
+    for (const line of lines) text += `${line}\n`;
     const bytes = encode(text);
     // Should the write fail, a part of it may be there.
     this.#torn = 1;
@@ -86,19 +111,9 @@ export class FileLines implements Lines {
       done += file.writeSync(bytes.subarray(done));
     }
     this.#torn = 0;
-    this.#count += lines.length;
-    // Streamed words come many a second; to outlive the process is enough for
-    // them. Everything else outlives a power cut.
-    this.#mustSync ||= lines.some(({ record }) => record.type !== "assistant");
-    const end = file.seekSync(0, Deno.SeekMode.Current);
-    const start = end - bytes.length;
-    const isAlone = start === this.#size;
-    this.#size = end;
-    if (isAlone) return true;
-    this.#isMixed = true;
-    // Another process has left a line without its end, and this one was lost.
-    if (!isTorn && byteAt(file, start - 1) !== NEWLINE) this.write(lines);
-    return false;
+    this.#size += bytes.length;
+    this.#count += count;
+    this.#written += text;
   }
 
   async sync(): Promise<void> {
@@ -136,7 +151,6 @@ export class FileLines implements Lines {
 }
 
 const NEWLINE = 0x0a;
-const NOTHING = new Uint8Array();
 const encoder = new TextEncoder();
 /** One for all short texts: to make one costs more than to fill it. */
 const BUFFER = new Uint8Array(16_384);
@@ -198,11 +212,4 @@ export function readRange(
     filled += count;
   }
   return bytes.subarray(0, filled);
-}
-
-function byteAt(file: Deno.FsFile, at: number): number | undefined {
-  const byte = new Uint8Array(1);
-  file.seekSync(at, Deno.SeekMode.Start);
-  file.readSync(byte);
-  return byte[0];
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
 import { toPage, toPreview } from "./_page.ts";
@@ -20,7 +21,8 @@ export interface FileStoreOptions extends StoreOptions {
 
 /** Makes a store on a folder. Touches nothing until it is used. */
 export function createFileStore(options: FileStoreOptions): SessionStore {
-  const { folder } = options;
+  // Deno looks the working folder up at each use of a relative path.
+  const folder = resolve(options.folder);
   return createStoreOn({
     name: "file",
     open: (id) => new FileLines(id, pathOf(folder, id)),
