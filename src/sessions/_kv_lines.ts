@@ -2,8 +2,7 @@
  * What the Deno KV store keeps under which keys.
  *
  * A conversation has a header, which each commit that adds to it replaces, so
- * that a commit fails where somebody else was first. What is deleted vanishes
- * with its header, and its entries are cleared away after it.
+ * that a commit fails where somebody else was first.
  *
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
@@ -43,9 +42,7 @@ export interface Entry {
 /**
  * A key: `session` and an id hold a {@linkcode Header}; `start`, a time and an
  * id put them in order; `record`, an id, a generation and the number of the
- * first line, from 1, hold an {@linkcode Entry}. `gone`, an id and a generation
- * are there while the entries of one that is deleted are being cleared away, so
- * that a sweep finds those that a process left which died meanwhile.
+ * first line, from 1, hold an {@linkcode Entry}.
  */
 export function keyOf(...path: Deno.KvKeyPart[]): Deno.KvKey {
   return ["parley", ...path];
@@ -127,14 +124,13 @@ export class KvLines implements Lines {
   }
 
   async delete(): Promise<boolean> {
-    while (true) {
-      const found = await this.#readHeader();
-      const wasThere = await forget(this.run, this.#key, found);
-      if (wasThere === undefined) continue;
-      this.#header = undefined;
-      this.#versionstamp = null;
-      return wasThere;
+    let wasThere: boolean | undefined;
+    while (wasThere === undefined) {
+      wasThere = await forget(this.run, this.#key, await this.#readHeader());
     }
+    this.#header = undefined;
+    this.#versionstamp = null;
+    return wasThere;
   }
 
   #readHeader(): Promise<Deno.KvEntryMaybe<Header>> {
@@ -164,7 +160,13 @@ export function readHeader(
   return run((kv) => kv.get<Header>(keyOf("session", key)));
 }
 
-/** Deletes a conversation. Says whether there was one; nothing where it was added to meanwhile. */
+/**
+ * Deletes a conversation: its entries and then, with the last of them, its
+ * header. One that is so long that it takes several commits can't be read
+ * meanwhile; where a process dies between them, it can be deleted again.
+ *
+ * @returns whether there was one; nothing where it was added to meanwhile
+ */
 export async function forget(
   run: RunOnKv,
   key: string,
@@ -172,52 +174,41 @@ export async function forget(
 ): Promise<boolean | undefined> {
   if (value === null) return false;
   const { generation, at } = value;
-  const { ok } = await run((kv) =>
-    kv.atomic()
-      .check({ key: keyOf("session", key), versionstamp })
-      .delete(keyOf("session", key))
-      .delete(keyOf("start", at, key))
-      .set(keyOf("gone", key, generation), true)
-      .commit()
-  );
-  // Not ok, and yet gone: the answer to it was lost.
-  const isThere = !ok &&
-    (await readHeader(run, key)).value?.generation === generation;
-  if (isThere) return undefined;
-  await clear(run, key, generation);
+  for await (const page of pages(run, keyOf("record", key, generation))) {
+    const isLast = page.length < KEYS_AT_ONCE;
+    const { ok } = await run((kv) => {
+      const commit = kv.atomic();
+      commit.check({ key: keyOf("session", key), versionstamp });
+      for (const entryKey of page) commit.delete(entryKey);
+      if (isLast) {
+        commit.delete(keyOf("session", key)).delete(keyOf("start", at, key));
+      }
+      return commit.commit();
+    });
+    if (ok) continue;
+    // Not ok, and yet gone: the answer to it was lost.
+    const found = await readHeader(run, key);
+    return found.value?.generation === generation ? undefined : true;
+  }
   return true;
 }
 
-/** Deletes all entries of a conversation that is gone, then the note that it is. */
-export async function clear(
-  run: RunOnKv,
-  key: string,
-  generation: string,
-): Promise<void> {
-  const prefix = keyOf("record", key, generation);
-  for await (const page of pages(run, { prefix })) {
-    await run((kv) => {
-      const commit = kv.atomic();
-      for (const key of page) commit.delete(key);
-      return commit.commit();
-    });
-  }
-  await run((kv) => kv.delete(keyOf("gone", key, generation)));
-}
-
 /** A commit may have 1,000 changes and, Deno says, 80 KiB of keys of some 170 bytes each. */
-const KEYS_AT_ONCE = 100;
+const KEYS_AT_ONCE = 400;
 
-/** All keys, as many at a time as one commit may delete. */
+/** All keys with a prefix, as many at a time as one commit may delete; the last time fewer. */
 export async function* pages(
   run: RunOnKv,
-  selector: Deno.KvListSelector,
+  prefix: Deno.KvKey,
+  end?: Deno.KvKey,
 ): AsyncGenerator<Deno.KvKey[]> {
   let cursor = "";
   let isMore = true;
   while (isMore) {
     const page = await run(async (kv) => {
-      const entries = kv.list(selector, { limit: KEYS_AT_ONCE, cursor });
+      const selector = end ? { prefix, end } : { prefix };
+      const options = { limit: KEYS_AT_ONCE, cursor, batchSize: KEYS_AT_ONCE };
+      const entries = kv.list(selector, options);
       const keys = await Array.fromAsync(entries, ({ key }) => key);
       return { keys, cursor: entries.cursor };
     });

@@ -7,7 +7,6 @@
  */
 import { dirname } from "node:path";
 import {
-  clear,
   forget,
   type Header,
   keyOf,
@@ -79,19 +78,10 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
       }),
 
     async sweep(before) {
-      // What processes left that died while they deleted.
-      for await (const page of pages(run, { prefix: keyOf("gone") })) {
-        for (const [, , key, generation] of page) {
-          await clear(run, String(key), String(generation));
-        }
-      }
       let count = 0;
       // One that began later can't have ended before.
-      const range = {
-        prefix: keyOf("start"),
-        end: keyOf("start", before.getTime()),
-      };
-      for await (const page of pages(run, range)) {
+      const end = keyOf("start", before.getTime());
+      for await (const page of pages(run, keyOf("start"), end)) {
         for (const start of page) {
           const key = String(start.at(-1));
           const header = await readHeader(run, key);

@@ -208,17 +208,14 @@ where at < $1::timestamptz and uid in (
 )
 returning uid`;
 
-/** Changes nothing, but only where it could: with all rights, and not on a standby. */
+/** Changes nothing, but only where it could: with the rights, and not on a standby. */
 const CHECK = `
 with s as (
   update parley_sessions set at = now() where uid = $1 returning uid
 ), d as (
   delete from parley_sessions where uid = $1
-), i as (
-  insert into parley_sessions (key, id, length)
-  select '', '', 0 from s where false
 ), r as (
   insert into parley_records (uid, seq, batch, record)
-  select uid, 0, gen_random_uuid(), '' from s where false
+  select uid, 0, gen_random_uuid(), '' from s
 )
 select count(*) from parley_records where uid = $1`;

@@ -178,6 +178,8 @@ export async function attempt<T>(
 /** Says what was tried and failed; an error that says so already stays as it is. */
 export function toStoreError(what: string, cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  // An error of several addresses that all failed has no words of its own.
+  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
   return new StoreError(`Cannot ${what}: ${reason}`, { cause });
 }

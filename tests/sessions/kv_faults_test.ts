@@ -76,16 +76,28 @@ test("adds nothing, and leaves nothing, where somebody else was first", async ({
   assertEquals(await census(kv), { session: 1, start: 1, record: 2 });
 });
 
-test("sweep() ends what a process that died began to delete", async ({ open, openOn, kv }) => {
+test("delete() deletes all or nothing of a conversation that one commit can hold", async ({ open, openOn, kv }) => {
   const store = open();
   await store.update("a", () => [user("t1", "x".repeat(900_000))]);
+  const before = await census(kv);
+  const dying = openOn(failing(() => true));
+  await assertRejects(() => dying.delete("a"), StoreError);
+  assertEquals(await census(kv), before);
+  assertEquals((await store.load("a")).turns.length, 1);
+});
+
+test("delete() can be asked again where a process died over a longer one", async ({ open, openOn, kv }) => {
+  const store = open();
+  for (let n = 0; n < 500; n++) {
+    await store.update("a", () => [user(`${n}`, "x")]);
+  }
   const dying = openOn(failing((commit) => commit === 2));
   await assertRejects(() => dying.delete("a"), StoreError);
-  assertEquals(await store.list(), { sessions: [] });
-  assertEquals((await store.load("a")).isEmpty, true);
+  await assertRejects(() => open().load("a"), StoreError, "missing");
+  assertEquals((await store.list()).sessions.length, 1);
+  assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 1);
+  assertEquals(await census(kv), {});
   await store.update("a", () => [user("t2", "Anew")]);
-  assertEquals(await store.sweep(new Date(0)), 0);
-  assertEquals(await census(kv), { session: 1, start: 1, record: 1 });
   assertEquals((await open().load("a")).turns.map(({ id }) => id), ["t2"]);
 });
 
