@@ -110,7 +110,7 @@ interface Shown {
 const known = new WeakMap<Turn, Shown>();
 
 function show(turn: Turn, isNewest: boolean): Shown {
-  const { heard, status, again } = turn;
+  const { heard, status, attempt: again } = turn;
   const before = known.get(turn);
   const isSame = before?.heard === heard && before?.status === status &&
     before?.again === again;

@@ -4,17 +4,36 @@
  *
  * @module
  */
-import type { Config } from "../settings/config.ts";
 import type { Log } from "../server/log.ts";
+import type { Config } from "../settings/config.ts";
 import { MB } from "./_store.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";
 import { createPostgresStore } from "./postgres.ts";
-import type { SessionStore } from "./store.ts";
+import type { SessionStore, StoreOptions } from "./store.ts";
+
+/** Makes the store that the settings name. Nothing is opened until it is used. */
+export function createStore(
+  { sessionStore, dataDir, cacheMb }: Config,
+  log: Log,
+): SessionStore {
+  const options: StoreOptions = {
+    cacheBytes: cacheMb * MB,
+    onBadRecord: (record) => log.warn("session.bad_record", { ...record }),
+  };
+  switch (sessionStore.type) {
+    case "file":
+      return createFileStore({ folder: `${dataDir}/sessions`, ...options });
+    case "kv":
+      return createKvStore({ ...sessionStore, ...options });
+    case "postgres":
+      return createPostgresStore({ ...sessionStore, ...options });
+  }
+}
 
 /**
- * Reaches the store, and makes what it lacks, before the first caller does.
- * What is wrong with it is the log's; it may be right by then.
+ * Makes what the store lacks before the first caller needs it. A fault is only
+ * logged, since it may pass until then.
  */
 export async function prepareStore(
   store: SessionStore,
@@ -24,26 +43,5 @@ export async function prepareStore(
     await store.check();
   } catch (error) {
     log.error("store.not_ready", { store: store.name, error });
-  }
-}
-
-/** Makes the store that the settings name. Nothing is opened until it is used. */
-export function createStore(config: Config, log: Log): SessionStore {
-  const choice = config.sessionStore;
-  const cacheBytes = config.cacheMb * MB;
-  function onBadRecord(record: { id: string }): void {
-    log.warn("session.bad_record", { ...record });
-  }
-  switch (choice.type) {
-    case "file":
-      return createFileStore({
-        folder: `${config.dataDir}/sessions`,
-        cacheBytes,
-        onBadRecord,
-      });
-    case "kv":
-      return createKvStore({ ...choice, cacheBytes, onBadRecord });
-    case "postgres":
-      return createPostgresStore({ ...choice, cacheBytes, onBadRecord });
   }
 }

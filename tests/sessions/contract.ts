@@ -260,7 +260,6 @@ export function testStore(
         assistant: "New.",
         steps: [],
         memories: [],
-        again: 1,
       },
     ]);
   });

@@ -163,7 +163,6 @@ Deno.test("Session.apply() takes no notice of another attempt's records", () => 
     assistant: "Third.",
     steps: [],
     memories: ["New"],
-    again: 2,
     attempt: 2,
   });
 });
