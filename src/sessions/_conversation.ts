@@ -25,13 +25,9 @@ const WORDS_WAIT_MS = 100;
 /** How often others may be first until it is given up. Each of those that write at once gets its turn. */
 const MAX_MISSES = 100;
 
-/** A value of Deno KV may have 64 KiB; one line always fits. */
-const MAX_BATCH_BYTES = 64_000;
-
 /** A line that isn't written yet, and the turn that it is of. */
 interface Pending extends Line {
-  /** Absent: it is the rest of an update, which nobody can withdraw. */
-  writer?: Writer;
+  writer: Writer;
 }
 
 /** A conversation as far as it was read, and what is about to be added. */
@@ -139,9 +135,7 @@ export class Conversation {
     this.#isInDoubt = false;
     this.#take(news);
     this.#tellWriters(isDeleted);
-    this.#pending = this.#pending.filter(({ writer }) =>
-      writer ? writer.isWanted : !isDeleted
-    );
+    this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
     for (const { record } of this.#pending) this.session.apply(record);
   }
 
@@ -177,21 +171,14 @@ export class Conversation {
     while (true) {
       const lines = change(this.session).flatMap(toLines);
       if (lines.length > 0) {
-        if (await this.#begin(lines)) return;
+        if (await this.#append(lines)) {
+          for (const { record } of lines) this.session.apply(record);
+          return;
+        }
       } else if (isFresh) return;
       else await this.refresh();
       isFresh = true;
     }
-  }
-
-  /** Adds an update's lines if others were not first. */
-  async #begin(lines: Line[]): Promise<boolean> {
-    const batch = toBatch(lines);
-    if (!await this.#append(batch)) return false;
-    for (const { record } of lines) this.session.apply(record);
-    this.#pending.unshift(...lines.slice(batch.length));
-    await this.#writePending();
-    return true;
   }
 
   /** Resolves when all that was taken would survive a power cut. */
@@ -214,9 +201,8 @@ export class Conversation {
     try {
       if (this.#isInDoubt) await this.refresh();
       while (this.#pending.includes(last)) {
-        const batch = toBatch(this.#pending);
-        const isAdded = await this.#append(batch);
-        if (isAdded) this.#pending.splice(0, batch.length);
+        const lines = [...this.#pending];
+        if (await this.#append(lines)) this.#pending.splice(0, lines.length);
       }
     } catch (error) {
       this.#fail(error);
@@ -264,16 +250,6 @@ export class Conversation {
     this.#replace({ start: 0, lines: [] }, generation);
     return wasThere;
   }
-}
-
-/** Those of the lines, from the first on, that go into one write. */
-function toBatch<T extends Line>(lines: readonly T[]): T[] {
-  let bytes = 0;
-  const end = lines.findIndex(({ json }) => {
-    bytes += new TextEncoder().encode(json).length + 1;
-    return bytes > MAX_BATCH_BYTES;
-  });
-  return lines.slice(0, end === -1 ? lines.length : end);
 }
 
 /** A conversation that is open for the records of one turn. */

@@ -99,23 +99,27 @@ export class KvLines implements Lines {
       length: before.length + lines.length,
       ...(preview ? {} : toPreview(lines.map(({ record }) => record))),
     };
-    const text = lines.map(({ json }) => json).join("\n");
-    const count = lines.length;
-    const entry = { batch, count, lines: new TextEncoder().encode(text) };
     const headerKey = keyOf("session", this.#key);
-    const entryKey = keyOf("record", this.#key, generation, before.length + 1);
+    const toEntryKey = (number: number) =>
+      keyOf("record", this.#key, generation, number);
     const versionstamp = this.#versionstamp;
     const result = await this.run((kv) => {
       const commit = kv.atomic()
         .check({ key: headerKey, versionstamp })
-        .set(headerKey, header)
-        .set(entryKey, entry);
+        .set(headerKey, header);
+      let number = before.length + 1;
+      for (const entry of toEntries(lines, batch)) {
+        commit.set(toEntryKey(number), entry);
+        number += entry.count;
+      }
       if (before.length === 0) commit.set(keyOf("start", at, this.#key), true);
       return commit.commit();
     });
     if (!result.ok) {
       // It may be there all the same: the answer to it was lost.
-      const { value } = await this.run((kv) => kv.get<Entry>(entryKey));
+      const { value } = await this.run((kv) =>
+        kv.get<Entry>(toEntryKey(before.length + 1))
+      );
       if (value?.batch !== batch) return false;
     }
     this.#header = header;
@@ -147,6 +151,31 @@ export class KvLines implements Lines {
       new TextDecoder().decode(value.lines).split("\n")
     );
   }
+}
+
+/** A value may have 64 KiB with what KV adds; one line always fits. */
+const MAX_ENTRY_BYTES = 64_000;
+
+/** Makes as few entries of lines as hold them. */
+function toEntries(lines: readonly Line[], batch: string): Entry[] {
+  const encoder = new TextEncoder();
+  const entries: Entry[] = [];
+  let text: string[] = [];
+  let bytes = 0;
+  function end(): void {
+    const lines = encoder.encode(text.join("\n"));
+    entries.push({ batch, count: text.length, lines });
+    text = [];
+    bytes = 0;
+  }
+  for (const { json } of lines) {
+    const size = encoder.encode(json).length + 1;
+    if (bytes + size > MAX_ENTRY_BYTES) end();
+    text.push(json);
+    bytes += size;
+  }
+  end();
+  return entries;
 }
 
 /** A versionstamp that nothing has, so that a commit which checks it fails. */

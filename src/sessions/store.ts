@@ -28,8 +28,7 @@ export interface SessionStore {
    * the promise resolves, the records would survive a power cut.
    *
    * @throws {StoreError} when they can't be written. None was added then, except
-   * by an engine that didn't answer in time, which may add them later, and
-   * except for more than 60 KB at once, whose beginning may be there
+   * by an engine that didn't answer in time, which may add them all later
    */
   update(id: string, change: Change): Promise<Session>;
   /**
