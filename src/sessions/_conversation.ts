@@ -22,7 +22,7 @@ import {
 /** How long a word waits for others: to write each by itself would keep a far engine busy. */
 const WORDS_WAIT_MS = 100;
 
-/** How often others may be first until it is given up. Each of those that write at once gets its turn. */
+/** How often others may be first until a write is given up. */
 const MAX_MISSES = 100;
 
 /** A line that isn't written yet, and the turn that it is of. */
@@ -30,12 +30,17 @@ interface Pending extends Line {
   writer: Writer;
 }
 
+/** Who is told of what. */
+interface ConversationOptions {
+  onBadRecord: StoreOptions["onBadRecord"];
+  /** Called when nothing is under way any more. */
+  onRest: (conversation: Conversation) => void;
+}
+
 /** A conversation as far as it was read, and what is about to be added. */
 export class Conversation {
   /** What is kept, as far as is known, and what is about to be. */
   session: Session;
-  /** Called when nothing is under way any more. */
-  onRest = () => {};
   /** Whether all must be read again: at first, after a fault, and where others wrote in between. */
   #isInDoubt = true;
   #pending: Pending[] = [];
@@ -49,7 +54,7 @@ export class Conversation {
   constructor(
     readonly id: string,
     readonly lines: Lines,
-    readonly onBadRecord: StoreOptions["onBadRecord"],
+    readonly options: ConversationOptions,
   ) {
     this.session = new Session(id);
   }
@@ -85,7 +90,7 @@ export class Conversation {
   #settle(): void {
     if (this.isBusy) return;
     this.lines.rest?.();
-    this.onRest();
+    this.options.onRest(this);
   }
 
   /** Takes a turn's lines: the engine has them when this returns, or soon. */
@@ -144,7 +149,7 @@ export class Conversation {
       if (line === "") continue;
       const record = parseRecord(line);
       if (record) this.session.apply(record);
-      else this.onBadRecord?.({ id: this.id, number: start + n + 1 });
+      else this.options.onBadRecord?.({ id: this.id, number: start + n + 1 });
     }
   }
 

@@ -33,8 +33,8 @@ export class FileLines implements Lines {
 
   read(isAll = false): News {
     const stat = statOf(this.path);
-    const generation = stat && toGeneration(stat);
     const size = stat?.size ?? 0;
+    const generation = stat && size > 0 ? toGeneration(stat) : undefined;
     const isOther = generation !== this.generation || size < this.#size;
     const isMixed = size !== this.#size && this.#written !== "";
     if (isOther) this.rest();
@@ -103,7 +103,7 @@ export class FileLines implements Lines {
     }
     const count = lines.length + (text === "" ? 0 : 1);
     for (const line of lines) text += `${line}\n`;
-    const bytes = encode(text);
+    const bytes = encoder.encode(text);
     // Should the write fail, a part of it may be there.
     this.#torn = 1;
     // One call may take only a part.
@@ -152,15 +152,7 @@ export class FileLines implements Lines {
 
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
-/** One for all short texts: to make one costs more than to fill it. */
-const BUFFER = new Uint8Array(16_384);
 const decoder = new TextDecoder();
-
-/** A text's bytes, until the next text is encoded. */
-function encode(text: string): Uint8Array {
-  if (text.length * 3 > BUFFER.length) return encoder.encode(text);
-  return BUFFER.subarray(0, encoder.encodeInto(text, BUFFER).written);
-}
 
 function statOf(path: string): Deno.FileInfo | undefined {
   return ifFound(() => Deno.statSync(path));

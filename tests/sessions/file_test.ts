@@ -134,6 +134,16 @@ test("begins anew when the file was deleted", async (folder) => {
   assertEquals(again.turns.map((t) => t.id), ["t2"]);
 });
 
+test("begins anew when the file was emptied", async (folder) => {
+  const store = createFileStore({ folder });
+  await store.update("a", () => [user("t1", "one")]);
+  await Deno.writeTextFile(pathOf(folder, "a"), "");
+  assertEquals((await store.load("a")).turns, []);
+  await store.update("a", () => [user("t2", "two")]);
+  const again = await createFileStore({ folder }).load("a");
+  assertEquals(again.turns.map((t) => t.id), ["t2"]);
+});
+
 test("forgets conversations beyond its cache, and reads them again", async (folder) => {
   const store = createFileStore({ folder, cacheBytes: 4_000 });
   for (const id of ["a", "b", "c", "a"]) {
