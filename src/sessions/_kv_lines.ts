@@ -52,7 +52,7 @@ export function keyOf(...path: Deno.KvKeyPart[]): Deno.KvKey {
 export class KvLines implements Lines {
   readonly #key: string;
   #header: Header | undefined;
-  /** Null, which no header has: the one that is kept isn't known. */
+  /** The header's; null where there is none. */
   #versionstamp: string | null = null;
 
   constructor(readonly id: string, readonly run: RunOnKv) {
@@ -159,23 +159,22 @@ const MAX_ENTRY_BYTES = 64_000;
 /** Makes as few entries of lines as hold them. */
 function toEntries(lines: readonly Line[], batch: string): Entry[] {
   const encoder = new TextEncoder();
-  const entries: Entry[] = [];
-  let text: string[] = [];
+  const groups: string[][] = [[]];
   let bytes = 0;
-  function end(): void {
-    const lines = encoder.encode(text.join("\n"));
-    entries.push({ batch, count: text.length, lines });
-    text = [];
-    bytes = 0;
-  }
   for (const { json } of lines) {
     const size = encoder.encode(json).length + 1;
-    if (bytes + size > MAX_ENTRY_BYTES) end();
-    text.push(json);
     bytes += size;
+    if (bytes > MAX_ENTRY_BYTES) {
+      groups.push([]);
+      bytes = size;
+    }
+    groups.at(-1)?.push(json);
   }
-  end();
-  return entries;
+  return groups.map((texts) => ({
+    batch,
+    count: texts.length,
+    lines: encoder.encode(texts.join("\n")),
+  }));
 }
 
 /** A versionstamp that nothing has, so that a commit which checks it fails. */
