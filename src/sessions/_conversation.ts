@@ -34,7 +34,7 @@ interface Pending extends Line {
 interface ConversationOptions {
   onBadRecord: StoreOptions["onBadRecord"];
   /** Called when nothing is under way any more. */
-  onRest: (conversation: Conversation) => void;
+  onIdle: (conversation: Conversation) => void;
 }
 
 /** A conversation as far as it was read, and what is about to be added. */
@@ -89,8 +89,8 @@ export class Conversation {
 
   #settle(): void {
     if (this.isBusy) return;
-    this.lines.rest?.();
-    this.options.onRest(this);
+    this.lines.release?.();
+    this.options.onIdle(this);
   }
 
   /** Takes a turn's lines: the engine has them when this returns, or soon. */

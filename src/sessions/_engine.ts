@@ -47,7 +47,7 @@ export interface Lines {
   /** Resolves when what was added would survive a power cut. */
   sync?(): Promise<void>;
   /** Closes what need not be open while nobody uses the conversation. */
-  rest?(): void;
+  release?(): void;
 }
 
 /** What was read of a conversation. */

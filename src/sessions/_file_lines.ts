@@ -37,7 +37,7 @@ export class FileLines implements Lines {
     const generation = stat && size > 0 ? toGeneration(stat) : undefined;
     const isOther = generation !== this.generation || size < this.#size;
     const isMixed = size !== this.#size && this.#written !== "";
-    if (isOther) this.rest();
+    if (isOther) this.release();
     if (isOther || isAll || isMixed) this.#size = this.#torn = this.#count = 0;
     this.generation = generation;
     const start = this.#count;
@@ -130,7 +130,7 @@ export class FileLines implements Lines {
     return Promise.resolve(wasThere);
   }
 
-  rest(): void {
+  release(): void {
     this.#file?.close();
     this.#file = undefined;
   }

@@ -10,7 +10,6 @@
  * @module
  */
 import { retry } from "./_retry.ts";
-import { StoreError } from "./store.ts";
 
 /** What is used of the driver, which brings no types. */
 interface Pool {
@@ -58,23 +57,11 @@ export function createPostgres(url: string): Postgres {
       "select to_regclass('parley_sessions') is not null and " +
         "to_regclass('parley_records') is not null as ready",
     );
+    // A role that may not make tables is fine where they are there.
     if (found?.ready) return;
-    try {
-      // Sent as one, these are one transaction. The lock lets one instance at
-      // a time in: `if not exists` alone fails when two come at once.
-      await ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
-    } catch (error) {
-      if (codeOf(error) !== "42501") throw error;
-      throw new StoreError(
-        "Cannot make the tables in Postgres: " +
-          `${
-            error instanceof Error ? error.message : error
-          }. Grant this role ` +
-          "CREATE on its schema, or make them for it, with SELECT, INSERT, " +
-          `UPDATE and DELETE granted to it:\n${TABLES}`,
-        { cause: error },
-      );
-    }
+    // Sent as one, these are one transaction. The lock lets one instance at a
+    // time in: `if not exists` alone fails when two come at once.
+    await ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
   }
 
   return {

@@ -47,7 +47,7 @@ export function createStoreOn(
     task: (conversation: Conversation) => Promise<T>,
   ): Promise<T> {
     const conversation = held.get(id)?.conversation ??
-      new Conversation(id, engine.open(id), { onBadRecord, onRest: hold });
+      new Conversation(id, engine.open(id), { onBadRecord, onIdle: hold });
     const result = conversation.run(() => task(conversation));
     // It is busy now, and so stays.
     hold(conversation);

@@ -10,15 +10,16 @@ import type { Session } from "./session.ts";
 /** Decides, from a conversation as it stands, what is to be added to it. */
 export type Change = (session: Session) => readonly SessionRecord[];
 
-/** A place where conversations are kept. */
+/**
+ * A place where conversations are kept. What can't be done is told by a
+ * {@linkcode StoreError}.
+ */
 export interface SessionStore {
   /** As `SESSION_STORE` spells it. */
   readonly name: string;
   /**
    * Reads a conversation; one that was never written has no turns. It is the
    * store's own copy: read it, don't write to it.
-   *
-   * @throws {StoreError} when it can't be read
    */
   load(id: string): Promise<Session>;
   /**
@@ -36,8 +37,6 @@ export interface SessionStore {
    * begins with it, also where `change` adds nothing. What `change` adds may
    * survive a power cut only when {@linkcode SessionWriter.flush} resolves.
    * Close what it gives.
-   *
-   * @throws {StoreError} as {@linkcode update} does
    */
   open(
     id: string,
@@ -47,29 +46,13 @@ export interface SessionStore {
   /**
    * Lists conversations, a page at a time, the newest first: by their last
    * words or their first, whichever the engine can tell at once.
-   *
-   * @throws {StoreError} when they can't be read
    */
   list(options?: ListOptions): Promise<SessionPage>;
-  /**
-   * Deletes a conversation.
-   *
-   * @returns whether there was one
-   * @throws {StoreError} when it can't be deleted
-   */
+  /** Deletes a conversation. Gives whether there was one. */
   delete(id: string): Promise<boolean>;
-  /**
-   * Deletes the conversations to which nothing was added since a time.
-   *
-   * @returns how many
-   * @throws {StoreError} when it can't be done; some may be deleted
-   */
+  /** Deletes the conversations to which nothing was added since a time. Gives how many. */
   sweep(before: Date): Promise<number>;
-  /**
-   * Resolves when the store can be written.
-   *
-   * @throws {StoreError} when it can't
-   */
+  /** Resolves when the store can be written. */
   check(): Promise<void>;
   /** Closes connections and files. The store can't be used after. */
   close(): Promise<void>;
@@ -95,7 +78,10 @@ export interface OpenOptions {
   onOthers?: (session: Session) => boolean;
 }
 
-/** A conversation that is open for the records of one turn. */
+/**
+ * A conversation that is open for the records of one turn. What can't be written
+ * is told by a {@linkcode StoreError}, at each call from then on.
+ */
 export interface SessionWriter {
   /** All that was added, also what is still on its way. Ask for it anew each time. */
   readonly session: Session;
@@ -103,15 +89,11 @@ export interface SessionWriter {
    * Takes a record, at once and in order. The file store has written it when
    * this returns; any other begins to write words within 100 ms and all else
    * now, one write at a time.
-   *
-   * @throws {StoreError} when it, or one before it, can't be written
    */
   add(record: SessionRecord): void;
   /**
    * Resolves when all that was added would survive the death of this process
    * and, except for words that nothing else came after, a power cut.
-   *
-   * @throws {StoreError} when some of it can't be written
    */
   flush(): Promise<void>;
   /**
@@ -119,11 +101,7 @@ export interface SessionWriter {
    * not notice. A fault of the store is left to the next write to report.
    */
   look(): Promise<void>;
-  /**
-   * Flushes, and leaves the conversation whatever happens. May be called twice.
-   *
-   * @throws {StoreError} as {@linkcode flush} does
-   */
+  /** Flushes, and leaves the conversation whatever happens. May be called twice. */
   close(): Promise<void>;
 }
 
