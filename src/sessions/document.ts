@@ -19,7 +19,7 @@ export interface SessionDocument {
 }
 
 /** One turn of it; what isn't known is absent. */
-export interface TurnDocument {
+export type TurnDocument = {
   turn_id: string;
   /** When it began, ISO 8601. */
   at: string;
@@ -42,7 +42,7 @@ export interface TurnDocument {
   /** `max-tokens` or `repetition`, where the answer had to be ended for the model. */
   ended?: string;
   tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
-}
+};
 
 /** Makes the document of a conversation. */
 export function toDocument(session: Session): SessionDocument {

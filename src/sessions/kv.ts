@@ -61,16 +61,19 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
           reverse: true,
           ...(cursor === undefined ? {} : { cursor }),
         });
-        const infos: Promise<SessionInfo[]>[] = [];
-        let next: string | undefined;
-        let last = "";
-        for await (const { key } of starts) {
-          if (infos.length === limit) next = last;
-          else infos.push(describe(kv, String(key.at(-1))));
-          last = starts.cursor;
-        }
-        const sessions = (await Promise.all(infos)).flat();
-        return { sessions, ...(next === undefined ? {} : { cursor: next }) };
+        const found = await Array.fromAsync(starts, ({ key }) => ({
+          key: String(key.at(-1)),
+          cursor: starts.cursor,
+        }));
+        const page = found.slice(0, limit);
+        const infos = await Promise.all(
+          page.map(({ key }) => describe(kv, key)),
+        );
+        const last = page.at(-1);
+        return {
+          sessions: infos.flat(),
+          ...(last && found.length > limit ? { cursor: last.cursor } : {}),
+        };
       }).catch((error) => {
         // A cursor that somebody made up: its page is empty, as one after the last is.
         if (/cursor/i.test(String(error))) return { sessions: [] };

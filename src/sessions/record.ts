@@ -11,7 +11,7 @@ import type { Raw, ToolCall } from "../providers/provider.ts";
 export type TurnStatus = "complete" | "interrupted" | "failed";
 
 /** Who answered a turn, and what it took. */
-export interface TurnDetails {
+export type TurnDetails = {
   /** The vendor, as `LLM_PROVIDER` spells it, and the model, as the vendor does. */
   provider?: string | undefined;
   model?: string | undefined;
@@ -27,7 +27,7 @@ export interface TurnDetails {
   cachedTokens?: number | undefined;
   /** What ended an answer that the model itself had not ended. */
   ended?: TurnEnding | undefined;
-}
+};
 
 /** Why an answer was ended for the model: it was too long, or said the same over and over. */
 export type TurnEnding = "max-tokens" | "repetition";

@@ -75,7 +75,7 @@ export class Session {
   /** Whether nothing was ever kept of it. */
   isEmpty = true;
   /** About how much memory it takes. */
-  bytes = EMPTY_BYTES;
+  bytes: number = EMPTY_BYTES;
   #replies: Map<string, unknown> | undefined;
 
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */
