@@ -11,7 +11,12 @@ import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
 import { toPage, toPreview } from "./_page.ts";
 import { parseRecord } from "./record.ts";
-import type { SessionInfo, SessionStore, StoreOptions } from "./store.ts";
+import {
+  attempt,
+  type SessionInfo,
+  type SessionStore,
+  type StoreOptions,
+} from "./store.ts";
 
 /** Where the files lie. */
 export interface FileStoreOptions extends StoreOptions {
@@ -40,12 +45,13 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
       }
       return count;
     },
-    async check() {
-      makeFolder(folder);
-      const probe = `${folder}/.probe-${crypto.randomUUID()}`;
-      await Deno.writeTextFile(probe, "ok");
-      await Deno.remove(probe);
-    },
+    check: () =>
+      attempt("write to the session folder", async () => {
+        makeFolder(folder);
+        const probe = `${folder}/.probe-${crypto.randomUUID()}`;
+        await Deno.writeTextFile(probe, "ok");
+        await Deno.remove(probe);
+      }),
     close: () => Promise.resolve(),
   }, options);
 }

@@ -214,12 +214,6 @@ function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
   const { status, written, ...details } = rest;
   turn.status = status;
   turn.assistant = toOneText(turn.assistant);
-  let before = 0;
-  for (const step of turn.steps) {
-    // A part of the one text, which takes no memory of its own.
-    const { length } = step.text;
-    step.text = turn.assistant.slice(before, before += length);
-  }
   if (written !== undefined) turn.written = written;
   if (Object.keys(details).length > 0) turn.details = details;
 }
