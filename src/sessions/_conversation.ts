@@ -6,14 +6,14 @@
  */
 import type { Lines, News } from "./_engine.ts";
 import { pause } from "./_retry.ts";
+import { Writer } from "./_writer.ts";
 import { type Line, toLines } from "./fit.ts";
-import { parseRecord, type SessionRecord } from "./record.ts";
+import { parseRecord } from "./record.ts";
 import { Session } from "./session.ts";
 import {
   attempt,
   type Change,
   type OpenOptions,
-  type SessionWriter,
   StoreError,
   type StoreOptions,
   toStoreError,
@@ -41,7 +41,7 @@ interface ConversationOptions {
 export class Conversation {
   /** What is kept, as far as is known, and what is about to be. */
   session: Session;
-  /** Whether all must be read again: at first, after a fault, and where others wrote in between. */
+  /** Whether all must be read again: at first, and after a fault. */
   #isInDoubt = true;
   #pending: Pending[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -254,53 +254,5 @@ export class Conversation {
     );
     this.#replace({ start: 0, lines: [] }, generation);
     return wasThere;
-  }
-}
-
-/** A conversation that is open for the records of one turn. */
-class Writer implements SessionWriter {
-  /** Whether its records are still to be kept. */
-  isWanted = true;
-  /** Why they can't be kept; the first reason counts. */
-  failure: StoreError | undefined;
-  #closed: Promise<void> | undefined;
-
-  constructor(
-    readonly conversation: Conversation,
-    readonly onOthers: (session: Session) => boolean,
-  ) {}
-
-  get session(): Session {
-    return this.conversation.session;
-  }
-
-  add(record: SessionRecord): void {
-    if (this.failure) throw this.failure;
-    if (!this.isWanted) return;
-    try {
-      this.conversation.add(toLines(record), this);
-    } catch (cause) {
-      const what = `write session "${this.conversation.id}"`;
-      throw this.failure ??= toStoreError(what, cause);
-    }
-  }
-
-  async flush(): Promise<void> {
-    await this.#run(() => this.conversation.flush());
-    if (this.failure) throw this.failure;
-  }
-
-  look(): Promise<void> {
-    return this.#run(() => this.conversation.look());
-  }
-
-  close(): Promise<void> {
-    return this.#closed ??= this.flush()
-      .finally(() => this.conversation.leave(this));
-  }
-
-  /** A write that fails is told in `failure`; any other fault the next write meets, too. */
-  #run(task: () => Promise<void>): Promise<void> {
-    return this.conversation.run(task).catch(() => {});
   }
 }
