@@ -33,7 +33,7 @@ export interface CrashOptions extends CrashAmount {
   /** Settings of the server besides the usual. */
   env?: Record<string, string>;
   /** Opens the server's store to see what is there; told of lines that can't be read. */
-  open: (onBadLine: () => void) => SessionStore;
+  open: (onBadRecord: () => void) => SessionStore;
   /** How long before a kill a word must have come to be promised. */
   promisedMs: number;
   /** The model's pace. */
@@ -111,8 +111,8 @@ export async function crashOnFiles(amount: CrashAmount): Promise<CrashReport> {
     return await crash({
       ...amount,
       folder,
-      open: (onBadLine) =>
-        createFileStore({ folder: `${folder}/data/sessions`, onBadLine }),
+      open: (onBadRecord) =>
+        createFileStore({ folder: `${folder}/data/sessions`, onBadRecord }),
       promisedMs: 0,
       pace: { firstMs: 5, tokenMs: 3 },
       heardWords: 80,

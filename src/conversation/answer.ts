@@ -120,7 +120,6 @@ class Answer {
         (session) => this.#opening(session, toIso(now())),
         {
           onOthers: (session) => this.#onOthers(session),
-          isSyncedLater: true,
         },
       );
     } catch (error) {
@@ -158,7 +157,7 @@ class Answer {
     if (this.#answered) return [];
     const before = session.turn(turnId);
     if (before) {
-      this.#attempt = (before.again ?? 0) + 1;
+      this.#attempt = (before.attempt ?? 0) + 1;
       return [{ type: "again", turnId, attempt: this.#attempt, at }];
     }
     this.#attempt = 0;
@@ -196,7 +195,7 @@ class Answer {
    */
   #onOthers(session: Session): boolean {
     const turn = session.turn(this.call.turnId);
-    const isOurs = turn !== undefined && (turn.again ?? 0) === this.#attempt;
+    const isOurs = turn !== undefined && (turn.attempt ?? 0) === this.#attempt;
     if (!isOurs || session.turns.at(-1) !== turn) {
       this.#isSuperseded = true;
       this.#stop.abort();

@@ -103,21 +103,21 @@ interface Shown {
   /** What it depends on that may still change. */
   heard: string | undefined;
   status: string | undefined;
-  again: number | undefined;
+  attempt: number | undefined;
 }
 
 /** Turns that are over, so that each is converted once. */
 const known = new WeakMap<Turn, Shown>();
 
 function show(turn: Turn, isNewest: boolean): Shown {
-  const { heard, status, again } = turn;
+  const { heard, status, attempt } = turn;
   const before = known.get(turn);
   const isSame = before?.heard === heard && before?.status === status &&
-    before?.again === again;
+    before?.attempt === attempt;
   if (before && isSame) return before;
   const messages = toMessages(turn, isNewest);
   const cost = messages.reduce((sum, message) => sum + costOf(message), 0);
-  const shown = { messages, cost, heard, status, again };
+  const shown = { messages, cost, heard, status, attempt };
   if (status !== undefined) known.set(turn, shown);
   return shown;
 }

@@ -1,5 +1,5 @@
 /**
- * Pages of a list that is at hand as a whole.
+ * What a list shows.
  *
  * @module
  */
@@ -8,10 +8,12 @@ import type { SessionRecord } from "./record.ts";
 import {
   type ListOptions,
   PAGE_SIZE,
-  PREVIEW_LENGTH,
   type SessionInfo,
   type SessionPage,
 } from "./store.ts";
+
+/** How much of the caller's first words. */
+const PREVIEW_LENGTH = 120;
 
 /**
  * Cuts a page out of a sorted list. The cursor is the page's last id, so that
@@ -25,12 +27,10 @@ export function toPage(
   const start = cursor === undefined
     ? 0
     : infos.findIndex(({ id }) => id === cursor) + 1 || infos.length;
-  const page = infos.slice(start, start + limit);
-  const last = page.at(-1);
-  return {
-    sessions: [...page],
-    ...(last && start + limit < infos.length ? { cursor: last.id } : {}),
-  };
+  const sessions = infos.slice(start, start + limit);
+  const last = sessions.at(-1);
+  const isMore = last && start + limit < infos.length;
+  return { sessions, ...(isMore ? { cursor: last.id } : {}) };
 }
 
 /** The caller's first words, where they are among these records. */

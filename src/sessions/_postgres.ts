@@ -1,7 +1,7 @@
 /**
- * A pool of connections to Postgres: made on first use, tried again for a
- * moment where the server is away, and with tables in it. All questions are
- * bounded in time on this side, because a pooler in transaction mode takes no
+ * A pool of connections to Postgres: made on first use, asked again for a moment
+ * where the server is away, and with tables in it. All questions are bounded in
+ * time on this side, because a pooler in transaction mode takes no
  * `statement_timeout`; nothing here outlives one question, for the same reason.
  *
  * The driver is `pg`: it asks in one roundtrip without a prepared statement,
@@ -10,7 +10,6 @@
  * @module
  */
 import { retry } from "./_retry.ts";
-import { StoreError } from "./store.ts";
 
 /** What is used of the driver, which brings no types. */
 interface Pool {
@@ -18,7 +17,7 @@ interface Pool {
     text: string,
     values?: readonly unknown[],
   ): Promise<{ rows: unknown[] }>;
-  on(event: "error" | "connect" | "remove", listener: () => void): unknown;
+  on(event: "error", listener: () => void): unknown;
   end(): Promise<void>;
 }
 
@@ -31,7 +30,7 @@ export interface Postgres {
    * @throws the driver's error; its message has no password in it
    */
   query<Row>(text: string, values: readonly unknown[]): Promise<Row[]>;
-  /** Lets go of the connections. */
+  /** Closes the connections. */
   close(): Promise<void>;
 }
 
@@ -39,105 +38,68 @@ export interface Postgres {
 export function createPostgres(url: string): Postgres {
   let pool: Promise<Pool> | undefined;
   let tables: Promise<void> | undefined;
-  let open = 0;
-  let onRemove = () => {};
-
-  async function connect(): Promise<Pool> {
-    // Some 30 ms of code, measured, that only this store needs.
-    const { Pool } = await import("pg");
-    const made: Pool = new Pool({
-      connectionString: withUsualTls(url),
-      application_name: "parley",
-      max: 10,
-      connectionTimeoutMillis: CONNECT_MS,
-      query_timeout: QUERY_MS,
-      idleTimeoutMillis: 30_000,
-      maxLifetimeSeconds: 1_800,
-      keepAlive: true,
-    });
-    // A connection that breaks while nobody uses it: the next question makes
-    // another. Without a listener it would end the process.
-    made.on("error", () => {});
-    made.on("connect", () => open++);
-    made.on("remove", () => {
-      open--;
-      onRemove();
-    });
-    return made;
-  }
 
   async function ask<Row>(
     text: string,
     values?: readonly unknown[],
   ): Promise<Row[]> {
-    try {
-      const { rows } = await retry(
-        // Without values it is sent so that it may be several statements.
-        async () => await (await (pool ??= connect())).query(text, values),
-        isPassing,
-        RETRY_MS,
-      );
-      return rows as Row[];
-    } catch (error) {
-      throw plain(error);
-    }
+    const { rows } = await retry(
+      // Without values it is sent so that it may be several statements.
+      async () => await (await (pool ??= connect(url))).query(text, values),
+      isPassing,
+      RETRY_MS,
+    );
+    return rows as Row[];
   }
 
   async function makeTables(): Promise<void> {
-    const [found] = await ask<{ ready: boolean; role: string }>(
+    const [found] = await ask<{ ready: boolean }>(
       "select to_regclass('parley_sessions') is not null and " +
-        "to_regclass('parley_records') is not null as ready, " +
-        "current_user as role",
+        "to_regclass('parley_records') is not null as ready",
     );
+    // A role that may not make tables is fine where they are there.
     if (found?.ready) return;
-    try {
-      // Sent as one, these are one transaction. The lock lets one instance at
-      // a time in: `if not exists` alone fails when two come at once.
-      await ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
-    } catch (error) {
-      if (codeOf(error) !== "42501") throw error;
-      throw new StoreError(
-        `Cannot make the tables in Postgres: the role "${found?.role}" lacks ` +
-          `the right to (${
-            messageOf(error)
-          }). Grant it CREATE on its schema, ` +
-          "or make them for it, with SELECT, INSERT, UPDATE and DELETE " +
-          `granted to it:\n${TABLES}`,
-        { cause: error },
-      );
-    }
+    // Sent as one, these are one transaction. The lock lets one instance at a
+    // time in: `if not exists` alone fails when two come at once.
+    await ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
   }
 
   return {
     async query(text, values) {
-      await (tables ??= makeTables().catch((error) => {
-        tables = undefined;
-        throw error;
-      }));
+      tables ??= makeTables();
       try {
+        await tables;
         return await ask(text, values);
       } catch (error) {
-        // They are gone: another database took this one's place.
-        if (codeOf(error) === "42P01") tables = undefined;
+        // They couldn't be made, or another database took this one's place:
+        // the next question makes them.
+        tables = undefined;
         throw error;
       }
     },
     async close() {
-      const made = await pool?.catch(() => undefined);
-      if (made === undefined) return;
-      await made.end();
-      // The pool doesn't wait for its connections' last words.
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, CLOSE_MS);
-        onRemove = () => {
-          if (open > 0) return;
-          clearTimeout(timer);
-          resolve();
-        };
-        onRemove();
-      });
+      await (await pool?.catch(() => undefined))?.end();
     },
   };
+}
+
+async function connect(url: string): Promise<Pool> {
+  // Some 30 ms of code, measured, that only this store needs.
+  const { Pool } = await import("pg");
+  const pool: Pool = new Pool({
+    connectionString: withUsualTls(url),
+    application_name: "parley",
+    max: 10,
+    connectionTimeoutMillis: 3_000,
+    query_timeout: 5_000,
+    idleTimeoutMillis: 30_000,
+    maxLifetimeSeconds: 1_800,
+    keepAlive: true,
+  });
+  // A connection that breaks while nobody uses it: the next question makes
+  // another. Without a listener it would end the process.
+  pool.on("error", () => {});
+  return pool;
 }
 
 /** The tables. Ids and records are JSON texts, because texts hold no NUL. */
@@ -161,24 +123,17 @@ create table if not exists parley_records (
 /** Any number that is nobody else's. */
 const LOCK = 7_270_891_504;
 
-const CONNECT_MS = 3_000;
-const QUERY_MS = 5_000;
 /** A restart of the server takes a second or two. */
 const RETRY_MS = 3_000;
-const CLOSE_MS = 1_000;
 
 /**
  * Has `sslmode` mean what it means to every other Postgres program: `require`
  * takes any certificate, `verify-full` looks at it.
  */
 function withUsualTls(url: string): string {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    // The error has the whole address in it, and its password.
-    throw new StoreError("Cannot connect to Postgres: its address is no URL");
-  }
+  // Where it can't be read, the error has the address in it, and the password.
+  const parsed = URL.parse(url);
+  if (!parsed) throw new Error("its address is no URL");
   if (!parsed.searchParams.has("uselibpqcompat")) {
     parsed.searchParams.set("uselibpqcompat", "true");
   }
@@ -187,31 +142,18 @@ function withUsualTls(url: string): string {
 
 /** Whether it may go well in a moment. */
 function isPassing(error: unknown): boolean {
-  const code = codeOf(error);
-  if (code !== undefined) return PASSING.test(code);
-  return /^(Connection terminated unexpectedly|Client has encountered a conn)/
-    .test(messageOf(error));
+  return PASSING_CODE.test(codeOf(error) ?? "") ||
+    error instanceof Error && PASSING_MESSAGE.test(error.message);
 }
 
 /** Names of the system's errors, and numbers of Postgres's: a restart, a broken connection, too many, a deadlock. */
-const PASSING =
+const PASSING_CODE =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01)$/;
+const PASSING_MESSAGE =
+  /^(Connection terminated unexpectedly|Client has encountered a conn)/;
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error &&
-      typeof error.code === "string"
-    ? error.code
+  return error instanceof Error && "code" in error
+    ? String(error.code)
     : undefined;
-}
-
-/** Several addresses that all failed make an error without words. */
-function messageOf(error: unknown): string {
-  const { message } = error instanceof Error ? error : new Error(String(error));
-  return message || codeOf(error) || "cannot connect";
-}
-
-function plain(error: unknown): unknown {
-  return error instanceof Error && error.message
-    ? error
-    : new Error(messageOf(error), { cause: error });
 }

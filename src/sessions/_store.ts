@@ -1,67 +1,79 @@
 /**
- * What all stores share: which conversations are in memory, and one thing at a
- * time on each.
+ * Makes a store of an engine: which conversations are in memory, and which
+ * errors its users meet.
  *
  * @module
  */
-import { Cache } from "./_cache.ts";
-import { attempt, type Log } from "./_log.ts";
+import { Conversation } from "./_conversation.ts";
+import type { Engine } from "./_engine.ts";
 import {
-  type ListOptions,
+  attempt,
   PAGE_SIZE,
-  type SessionPage,
   type SessionStore,
+  type StoreOptions,
 } from "./store.ts";
 
-/** What an engine does besides keeping one conversation. It may throw what it likes. */
-export interface Engine
-  extends Pick<SessionStore, "name" | "sweep" | "check" | "close"> {
-  /** As {@linkcode SessionStore.list}. */
-  list(options: ListOptions & { limit: number }): Promise<SessionPage>;
-}
+/** What `CACHE_MB` counts in. */
+export const MB = 1_048_576;
 
-/**
- * Makes a store.
- *
- * @param open makes a conversation of which nothing was read yet
- */
+/** Makes a store of an engine. */
 export function createStoreOn(
   engine: Engine,
-  open: (id: string) => Log,
-  cacheBytes?: number,
+  { onBadRecord, cacheBytes = 64 * MB }: StoreOptions = {},
 ): SessionStore {
-  const cache = new Cache<Log>(cacheBytes);
+  /** Those in memory, the last used last, and what each took then. */
+  const held = new Map<string, { conversation: Conversation; bytes: number }>();
+  let heldBytes = 0;
 
-  function use<T>(id: string, task: (log: Log) => Promise<T>): Promise<T> {
-    const log = cache.get(id) ?? open(id);
-    log.onRest ??= () => cache.keep(id, log);
-    const result = log.run(() => task(log));
-    // It is busy now, and so isn't dropped at once.
-    cache.keep(id, log);
+  /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
+  function hold(conversation: Conversation): void {
+    const { id, session: { bytes } } = conversation;
+    drop(id);
+    held.set(id, { conversation, bytes });
+    heldBytes += bytes;
+    for (const [id, { conversation }] of held) {
+      if (heldBytes <= cacheBytes) return;
+      if (!conversation.isBusy) drop(id);
+    }
+  }
+
+  function drop(id: string): void {
+    heldBytes -= held.get(id)?.bytes ?? 0;
+    held.delete(id);
+  }
+
+  function use<T>(
+    id: string,
+    task: (conversation: Conversation) => Promise<T>,
+  ): Promise<T> {
+    const conversation = held.get(id)?.conversation ??
+      new Conversation(id, engine.open(id), { onBadRecord, onIdle: hold });
+    const result = conversation.run(() => task(conversation));
+    // It is busy now, and so stays.
+    hold(conversation);
     return result;
   }
 
   return {
     name: engine.name,
     load: (id) =>
-      use(id, async (log) => {
-        await log.refresh();
-        return log.session;
+      use(id, async (conversation) => {
+        await conversation.refresh();
+        return conversation.session;
       }),
     update: (id, change) =>
-      use(id, async (log) => {
-        await log.update(change);
-        await log.sync();
-        return log.session;
+      use(id, async (conversation) => {
+        await conversation.update(change);
+        await conversation.flush();
+        return conversation.session;
       }),
     open: (id, change, options) =>
-      use(id, async (log) => {
-        await log.update(change);
-        if (!options?.isSyncedLater) await log.sync();
-        return log.join(options);
+      use(id, async (conversation) => {
+        await conversation.update(change);
+        return conversation.join(options);
       }),
-    delete: (id) => use(id, (log) => log.delete()),
-    list: (options: ListOptions = {}) =>
+    delete: (id) => use(id, (conversation) => conversation.delete()),
+    list: (options) =>
       attempt(
         "list the sessions",
         () => engine.list({ limit: PAGE_SIZE, ...options }),

@@ -30,13 +30,13 @@ export type TurnDocument = {
   heard?: string;
   /** `complete`, `interrupted`, `failed`; `unfinished` while under way, and for good when the process died in it. */
   status: string;
+  /** These eight are the turn's `TurnDetails`. */
   provider?: string;
   model?: string;
   first_words_ms?: number;
   total_ms?: number;
   input_tokens?: number;
   output_tokens?: number;
-  /** How long the model took to read its prompt, and how much of it it had read before. */
   prompt_ms?: number;
   cached_tokens?: number;
   /** `max-tokens` or `repetition`, where the answer had to be ended for the model. */
@@ -47,16 +47,11 @@ export type TurnDocument = {
 /** Makes the document of a conversation. */
 export function toDocument(session: Session): SessionDocument {
   const { id, turns, memories, notes } = session;
-  return {
-    id,
-    turns: turns.map(toTurnDocument),
-    memories: [...memories],
-    notes: notes.map(({ name, content, at }) => ({ name, content, at })),
-  };
+  return { id, turns: turns.map(toTurnDocument), memories, notes };
 }
 
 function toTurnDocument(turn: Turn): TurnDocument {
-  const { details = {}, steps } = turn;
+  const { id, at, user, assistant, heard, status, details = {}, steps } = turn;
   const calls = steps.flatMap(({ calls, results }) =>
     calls.map(({ id, name, arguments: given }) => {
       const result = results.find(({ callId }) => callId === id);
@@ -67,33 +62,24 @@ function toTurnDocument(turn: Turn): TurnDocument {
       };
     })
   );
-  return known({
-    turn_id: turn.id,
-    at: turn.at,
-    user: turn.user,
-    assistant: turn.assistant,
-    heard: turn.heard,
-    status: turn.status ?? "unfinished",
-    provider: details.provider,
-    model: details.model,
-    first_words_ms: details.firstWordsMs,
-    total_ms: details.totalMs,
-    input_tokens: details.inputTokens,
-    output_tokens: details.outputTokens,
-    prompt_ms: details.promptMs,
-    cached_tokens: details.cachedTokens,
-    ended: details.ended,
-    tool_calls: calls.length > 0 ? calls : undefined,
-  });
+  return {
+    turn_id: id,
+    at,
+    ...(user === undefined ? {} : { user }),
+    assistant,
+    ...(heard === undefined ? {} : { heard }),
+    status: status ?? "unfinished",
+    ...Object.fromEntries(
+      Object.entries(details).map((
+        [name, value],
+      ) => [toSnakeCase(name), value]),
+    ),
+    ...(calls.length > 0 ? { tool_calls: calls } : {}),
+  };
 }
 
-/** Without the fields of which nothing is known. */
-function known(
-  fields: { [K in keyof TurnDocument]: TurnDocument[K] | undefined },
-): TurnDocument {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as unknown as TurnDocument;
+function toSnakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** Results are kept as JSON, unless they were something else. */

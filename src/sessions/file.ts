@@ -3,63 +3,57 @@
  * line, only ever appended to. A process that dies in mid-write leaves a torn
  * last line, and loses that line only.
  *
- * What was read stays in memory, and only what a file gained since is read
- * again, so that a turn costs the same however long the conversation is.
- *
  * @module
  */
 import { createHash } from "node:crypto";
-import { FileLog, makeFolder } from "./_file_log.ts";
-import { attempt } from "./_log.ts";
-import { toPage, toPreview } from "./_page.ts";
+import { resolve } from "node:path";
+import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
+import { toPage, toPreview } from "./_page.ts";
 import { parseRecord } from "./record.ts";
-import type { SessionInfo, SessionStore } from "./store.ts";
+import {
+  attempt,
+  type SessionInfo,
+  type SessionStore,
+  type StoreOptions,
+} from "./store.ts";
 
 /** Where the files lie. */
-export interface FileStoreOptions {
+export interface FileStoreOptions extends StoreOptions {
   /** Made when it isn't there. */
   folder: string;
-  /** Told of each line that could not be read. */
-  onBadLine?: (line: { file: string; offset: number }) => void;
-  /** How much memory the conversations may take that stay there. Default 64 MB. */
-  cacheBytes?: number;
 }
 
 /** Makes a store on a folder. Touches nothing until it is used. */
 export function createFileStore(options: FileStoreOptions): SessionStore {
-  const { folder, onBadLine = () => {}, cacheBytes } = options;
-  return createStoreOn(
-    {
-      name: "file",
-      async list(options) {
-        // Names first, and one page's files after.
-        const { sessions, ...rest } = toPage(await listFiles(folder), options);
-        const infos = await Promise.all(
-          sessions.map((info) => describe(folder, info)),
-        );
-        return { sessions: infos.flat(), ...rest };
-      },
-      async sweep(before) {
-        let count = 0;
-        for (const { id: name, at } of await listFiles(folder)) {
-          if (at >= before.toISOString()) continue;
-          if (await removeOld(`${folder}/${name}`, before)) count++;
-        }
-        return count;
-      },
-      check: () =>
-        attempt("write to the session folder", async () => {
-          makeFolder(folder);
-          const probe = `${folder}/.probe-${crypto.randomUUID()}`;
-          await Deno.writeTextFile(probe, "ok");
-          await Deno.remove(probe);
-        }),
-      close: () => Promise.resolve(),
+  // Deno looks the working folder up at each use of a relative path.
+  const folder = resolve(options.folder);
+  return createStoreOn({
+    name: "file",
+    open: (id) => new FileLines(id, pathOf(folder, id)),
+    async list(options) {
+      // Only the files of one page are looked into.
+      const { sessions, ...rest } = toPage(await listFiles(folder), options);
+      const infos = sessions.flatMap(({ id, at }) => describe(folder, id, at));
+      return { sessions: infos, ...rest };
     },
-    (id) => new FileLog(id, pathOf(folder, id), onBadLine),
-    cacheBytes,
-  );
+    async sweep(before) {
+      let count = 0;
+      for (const { id: name, at } of await listFiles(folder)) {
+        if (at >= before.toISOString()) continue;
+        if (await removeOld(`${folder}/${name}`, before)) count++;
+      }
+      return count;
+    },
+    check: () =>
+      attempt("write to the session folder", async () => {
+        makeFolder(folder);
+        const probe = `${folder}/.probe-${crypto.randomUUID()}`;
+        await Deno.writeTextFile(probe, "ok");
+        await Deno.remove(probe);
+      }),
+    close: () => Promise.resolve(),
+  }, options);
 }
 
 /**
@@ -84,36 +78,33 @@ const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/;
 const EXTENSION = ".jsonl";
 const STATS_AT_ONCE = 200;
 
-/** The files of a folder by name, the last written first. */
+/** The names of a folder's files, the last written first. */
 async function listFiles(folder: string): Promise<SessionInfo[]> {
   const entries = await ifFound(Array.fromAsync(Deno.readDir(folder))) ?? [];
   const names = entries.map(({ name }) => name)
     .filter((name) => name.endsWith(EXTENSION));
-  const found: { id: string; at: string; ms: number }[] = [];
-  for (let start = 0; start < names.length; start += STATS_AT_ONCE) {
+  const found: { id: string; ms: number }[] = [];
+  while (names.length > 0) {
     await Promise.all(
-      names.slice(start, start + STATS_AT_ONCE).map(async (id) => {
+      names.splice(-STATS_AT_ONCE).map(async (id) => {
         const { mtime } = await ifFound(Deno.stat(`${folder}/${id}`)) ?? {};
-        // Gone since the folder was read.
-        if (!mtime) return;
-        found.push({ id, at: mtime.toISOString(), ms: mtime.getTime() });
+        // Without a time it is gone since the folder was read.
+        if (mtime) found.push({ id, ms: mtime.getTime() });
       }),
     );
   }
   return found.sort((a, b) => b.ms - a.ms || (a.id < b.id ? 1 : -1))
-    .map(({ id, at }) => ({ id, at }));
+    .map(({ id, ms }) => ({ id, at: new Date(ms).toISOString() }));
 }
 
 /**
  * What a list tells of a file, from the file's own beginning. Nothing when it
  * is gone, nothing was said yet, or its first line is torn.
  */
-async function describe(
-  folder: string,
-  { id: name, at }: SessionInfo,
-): Promise<SessionInfo[]> {
-  const head = await ifFound(readHead(`${folder}/${name}`)) ?? "";
-  const lines = head.split("\n").slice(0, -1);
+function describe(folder: string, name: string, at: string): SessionInfo[] {
+  const head = readRange(`${folder}/${name}`, 0, HEAD_BYTES) ??
+    new Uint8Array();
+  const lines = new TextDecoder().decode(head).split("\n").slice(0, -1);
   const first = parseRecord(lines[0] ?? "");
   const isNamed = first?.type === "session";
   if (lines.length === 0 || (!isNamed && name.includes("~"))) return [];
@@ -124,19 +115,7 @@ async function describe(
 /** Enough for two of the longest records. */
 const HEAD_BYTES = 131_072;
 
-async function readHead(path: string): Promise<string> {
-  using file = await Deno.open(path);
-  const bytes = new Uint8Array(HEAD_BYTES);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return new TextDecoder().decode(bytes.subarray(0, filled));
-}
-
-/** Deletes a file, unless it was added to since it was listed; nobody decides to meanwhile. */
+/** Deletes a file, unless it was added to since it was listed; the lock keeps others from deciding to. */
 async function removeOld(path: string, before: Date): Promise<boolean> {
   try {
     using file = await Deno.open(path, { read: true, append: true });

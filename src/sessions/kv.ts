@@ -1,16 +1,28 @@
 /**
  * Conversations in Deno KV: in a local file, on a `denokv` server, or in the
- * database of an app on Deno Deploy. Several instances may share one. The
- * connection is here; what is kept under which keys is the journal's business.
+ * database of an app on Deno Deploy. Several instances may share one.
  *
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
 import { dirname } from "node:path";
-import { createJournalStore } from "./_journal.ts";
-import { createKvJournal } from "./_kv_journal.ts";
+import {
+  forget,
+  type Header,
+  keyOf,
+  KvLines,
+  pages,
+  readHeader,
+  type RunOnKv,
+} from "./_kv_lines.ts";
 import { retry } from "./_retry.ts";
-import type { SessionStore, StoreOptions } from "./store.ts";
+import { createStoreOn } from "./_store.ts";
+import type {
+  SessionInfo,
+  SessionPage,
+  SessionStore,
+  StoreOptions,
+} from "./store.ts";
 
 /** Which database, and how to use it. */
 export interface KvStoreOptions extends StoreOptions {
@@ -25,6 +37,8 @@ export interface KvStoreOptions extends StoreOptions {
    * milliseconds, before it fails. Default 5,000.
    */
   timeoutMs?: number;
+  /** Opens the database. Default: as `path` says. */
+  openKv?: () => Promise<Deno.Kv>;
 }
 
 /**
@@ -32,48 +46,87 @@ export interface KvStoreOptions extends StoreOptions {
  * Deno must run with `"unstable": ["kv"]` in `deno.json`, or `--unstable-kv`.
  */
 export function createKvStore(options: KvStoreOptions = {}): SessionStore {
-  const { path, timeoutMs } = options;
-  const database = createKvDatabase(() => openKv(path), timeoutMs);
-  return createJournalStore(createKvJournal(database), options);
+  const { path, timeoutMs = 5_000 } = options;
+  const { openKv = () => openPath(path) } = options;
+  const { run, close } = connect(openKv, timeoutMs);
+  return createStoreOn({
+    name: "kv",
+    open: (id) => new KvLines(id, run),
+
+    list: ({ limit, cursor }) =>
+      run(async (kv): Promise<SessionPage> => {
+        const starts = kv.list({ prefix: keyOf("start") }, {
+          limit: limit + 1,
+          batchSize: Math.min(limit + 1, 500),
+          reverse: true,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        const found = await Array.fromAsync(starts, ({ key }) => ({
+          key: String(key.at(-1)),
+          cursor: starts.cursor,
+        }));
+        const page = found.slice(0, limit);
+        const infos = await Promise.all(
+          page.map(({ key }) => describe(kv, key)),
+        );
+        const last = page.at(-1);
+        return {
+          sessions: infos.flat(),
+          ...(last && found.length > limit ? { cursor: last.cursor } : {}),
+        };
+      }).catch((error) => {
+        // A cursor that somebody made up: its page is empty, as one after the last is.
+        if (/cursor/i.test(String(error))) return { sessions: [] };
+        throw error;
+      }),
+
+    async sweep(before) {
+      let count = 0;
+      // One that began later can't have ended before.
+      const end = keyOf("start", before.getTime());
+      for await (const page of pages(run, keyOf("start"), end)) {
+        for (const start of page) {
+          const key = String(start.at(-1));
+          const header = await readHeader(run, key);
+          const isOld = header.value && header.value.lastAt < before.getTime();
+          if (isOld && await forget(run, key, header)) count++;
+        }
+      }
+      return count;
+    },
+
+    async check() {
+      const key = keyOf("probe", crypto.randomUUID());
+      await run((kv) => kv.set(key, true, { expireIn: 60_000 }));
+      await run((kv) => kv.delete(key));
+    },
+
+    close,
+  }, options);
 }
 
-/** A database that may not be open yet. */
-export interface KvDatabase {
-  /**
-   * Runs a step, and runs it again for a while when the database can't be
-   * reached: it must do no harm to run it twice.
-   */
-  run<T>(step: (kv: Deno.Kv) => Promise<T>): Promise<T>;
-  /** Closes it, if it was opened. */
-  close(): Promise<void>;
+/** What a list tells of a conversation; nothing when it is gone. */
+async function describe(kv: Deno.Kv, key: string): Promise<SessionInfo[]> {
+  const { value } = await kv.get<Header>(keyOf("session", key));
+  if (value === null) return [];
+  const { id, at, preview } = value;
+  const info = { id, at: new Date(at).toISOString() };
+  return [preview === undefined ? info : { ...info, preview }];
 }
 
-/** Makes a database that is opened when it is first used. */
-export function createKvDatabase(
+/**
+ * Opens the database when it is first used, and gives each step a time limit.
+ * Deno asks a server for ever and can't be stopped (denoland/deno issue 21263):
+ * the same connection works again when the server is back, and what was given
+ * up may be written then.
+ */
+function connect(
   open: () => Promise<Deno.Kv>,
-  timeoutMs = 5_000,
-): KvDatabase {
+  timeoutMs: number,
+): { run: RunOnKv; close: () => Promise<void> } {
   let opened: Promise<Deno.Kv> | undefined;
 
-  function connect(): Promise<Deno.Kv> {
-    const current = opened ??= open().catch((error) => {
-      // Next time it may work.
-      if (opened === current) opened = undefined;
-      throw error;
-    });
-    return current;
-  }
-
-  function run<T>(step: (kv: Deno.Kv) => Promise<T>): Promise<T> {
-    return before(retry(() => connect().then(step), isPassing, timeoutMs));
-  }
-
-  /**
-   * Rejects when there is no answer in time. Deno asks a server for ever and
-   * can't be stopped (denoland/deno issue 21263): the same connection works
-   * again when the server is back, and what was given up may be written then.
-   */
-  async function before<T>(answer: Promise<T>): Promise<T> {
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new Error(`no answer within ${timeoutMs} ms`);
@@ -86,14 +139,25 @@ export function createKvDatabase(
     }
   }
 
+  async function find(): Promise<Deno.Kv> {
+    const current = opened ??= open();
+    try {
+      return await current;
+    } catch (error) {
+      // Next time it may open.
+      if (opened === current) opened = undefined;
+      throw error;
+    }
+  }
+
   return {
-    run,
+    run: (step) =>
+      inTime(retry(async () => await step(await find()), isPassing, timeoutMs)),
     async close() {
-      if (opened === undefined) return;
-      const closing = opened.then((kv) => kv.close());
+      const closing = opened?.then((kv) => kv.close());
       opened = undefined;
       // What can't be reached needs no closing.
-      await before(closing).catch(() => {});
+      if (closing) await inTime(closing).catch(() => {});
     },
   };
 }
@@ -107,11 +171,11 @@ function isPassing(error: unknown): boolean {
 const PASSING =
   /database is locked|failed to connect|KV Connect failed to read|status 5\d\d/;
 
-async function openKv(path?: string): Promise<Deno.Kv> {
+async function openPath(path?: string): Promise<Deno.Kv> {
   if (path !== undefined && path !== ":memory:" && !/^https?:/.test(path)) {
     const folder = { recursive: true, mode: 0o700 };
     await Deno.mkdir(dirname(path), folder).catch((error) => {
-      // Leave to write the file alone is enough, where its folder is there.
+      // Leave to write the file alone is enough where its folder is there.
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
     });
     // Made here, because callers' words are nobody else's on this machine.

@@ -6,12 +6,12 @@
  */
 import { explain, type Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
-import { MB } from "./_cache.ts";
+import { MB } from "./_store.ts";
 import { createFileStore } from "./file.ts";
 import { createKvStore } from "./kv.ts";
 import { createPostgresStore } from "./postgres.ts";
 import type { SessionSettings, StoreChoice } from "./settings.ts";
-import type { SessionStore } from "./store.ts";
+import type { SessionStore, StoreOptions } from "./store.ts";
 
 /**
  * Reaches the store, and makes what it lacks, before the first caller does.
@@ -41,28 +41,23 @@ export function createStore(config: StoreParts, log: Log): SessionStore {
   const { dataDir, isDeploy } = config;
   const choice: StoreChoice = config.sessionStore ??
     { type: isDeploy ? "kv" : "file" };
-  const cacheBytes = config.cacheMb * MB;
-  function onBadRecord(record: { id: string }): void {
-    log.warn("session.bad_record", { ...record });
-  }
+  const options: StoreOptions = {
+    cacheBytes: config.cacheMb * MB,
+    onBadRecord: (record) => log.warn("session.bad_record", { ...record }),
+  };
   switch (choice.type) {
     case "file":
-      return createFileStore({
-        folder: `${dataDir}/sessions`,
-        cacheBytes,
-        onBadLine: (line) => log.warn("session.bad_line", { ...line }),
-      });
+      return createFileStore({ folder: `${dataDir}/sessions`, ...options });
     case "kv": {
       const path = choice.path ??
         (isDeploy ? undefined : `${dataDir}/sessions.kv`);
       return createKvStore({
         ...(path === undefined ? {} : { path }),
-        cacheBytes,
-        onBadRecord,
+        ...options,
       });
     }
     case "postgres":
-      return createPostgresStore({ ...choice, cacheBytes, onBadRecord });
+      return createPostgresStore({ ...choice, ...options });
   }
 }
 

@@ -9,11 +9,13 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { createJournalStore, type Journal } from "./_journal.ts";
-import { createPostgres } from "./_postgres.ts";
+import type { Lines, News } from "./_engine.ts";
 import { toPreview } from "./_page.ts";
+import { createPostgres, type Postgres } from "./_postgres.ts";
+import { createStoreOn } from "./_store.ts";
+import type { Line } from "./fit.ts";
 import { parseRecord } from "./record.ts";
-import type { SessionPage, SessionStore, StoreOptions } from "./store.ts";
+import type { SessionStore, StoreOptions } from "./store.ts";
 
 /** Which Postgres. */
 export interface PostgresStoreOptions extends StoreOptions {
@@ -32,46 +34,13 @@ export interface PostgresStoreOptions extends StoreOptions {
 export function createPostgresStore(
   options: PostgresStoreOptions,
 ): SessionStore {
-  return createJournalStore(createPostgresJournal(options.url), options);
-}
-
-function createPostgresJournal(url: string): Journal {
-  const postgres = createPostgres(url);
-  return {
+  const postgres = createPostgres(options.url);
+  return createStoreOn({
     name: "postgres",
-
-    async read(id, after) {
-      const rows = await postgres.query<
-        { uid: string; length: number; record: string | null }
-      >(READ, [keyOf(id), after?.generation, after?.length]);
-      const [first] = rows;
-      if (first === undefined) return undefined;
-      return {
-        position: { generation: first.uid, length: first.length },
-        // One row without a record where there is nothing new.
-        lines: rows.flatMap(({ record }) => record ?? []),
-      };
-    },
-
-    async append(id, after, lines, batch) {
-      const length = after?.length ?? 0;
-      let [found] = await postgres.query<{ uid: string }>(
-        after ? ADD : BEGIN,
-        after
-          ? [after.generation, length, batch, lines]
-          : [keyOf(id), JSON.stringify(id), batch, lines],
-      );
-      if (found === undefined) {
-        // Somebody was first: we ourselves, perhaps, and never heard of it.
-        const ours = [keyOf(id), length + 1, batch];
-        [found] = await postgres.query<{ uid: string }>(OURS, ours);
-      }
-      return found &&
-        { generation: found.uid, length: length + lines.length };
-    },
+    open: (id) => new PostgresLines(id, postgres),
 
     async list({ limit, cursor }) {
-      // No cursor of ours; the page after it is empty, as it is after a last one.
+      // A cursor that somebody made up: its page is empty, as one after the last is.
       if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
         return { sessions: [] };
       }
@@ -79,20 +48,15 @@ function createPostgresJournal(url: string): Journal {
         { uid: string; id: string; started_at: Date; first: string | null }
       >(LIST, [cursor, limit + 1]);
       const page = rows.slice(0, limit);
-      const result: SessionPage = {
+      const last = page.at(-1);
+      return {
         sessions: page.map(({ id, started_at, first }) => ({
           id: JSON.parse(id),
           at: started_at.toISOString(),
           ...toPreview([parseRecord(first ?? "")]),
         })),
+        ...(last && rows.length > limit ? { cursor: last.uid } : {}),
       };
-      const last = page.at(-1);
-      if (last && rows.length > limit) result.cursor = last.uid;
-      return result;
-    },
-
-    async delete(id) {
-      return (await postgres.query(DELETE, [keyOf(id)])).length === 1;
     },
 
     async sweep(before) {
@@ -111,7 +75,60 @@ function createPostgresJournal(url: string): Journal {
     },
 
     close: () => postgres.close(),
-  };
+  }, options);
+}
+
+/** One conversation's rows. */
+class PostgresLines implements Lines {
+  /** The number of its row in `parley_sessions`. */
+  generation: string | undefined;
+  #length = 0;
+  readonly #key: string;
+
+  constructor(readonly id: string, readonly postgres: Postgres) {
+    this.#key = keyOf(id);
+  }
+
+  async read(isAll = false): Promise<News> {
+    const rows = await this.postgres.query<
+      { uid: string; length: number; start: number; record: string | null }
+    >(READ, [this.#key, isAll ? null : this.generation, this.#length]);
+    const [first] = rows;
+    this.generation = first?.uid;
+    this.#length = first?.length ?? 0;
+    return {
+      start: first?.start ?? 0,
+      // One row without a record where there is nothing new.
+      lines: rows.flatMap(({ record }) => record ?? []),
+    };
+  }
+
+  async append(lines: readonly Line[], batch: string): Promise<boolean> {
+    const { generation, postgres } = this;
+    const texts = lines.map(({ json }) => json);
+    let [found] = await postgres.query<{ uid: string }>(
+      generation === undefined ? BEGIN : ADD,
+      generation === undefined
+        ? [this.#key, JSON.stringify(this.id), batch, texts]
+        : [generation, this.#length, batch, texts],
+    );
+    if (found === undefined) {
+      // Somebody was first: this process itself, perhaps, whose answer was lost.
+      const ours = [this.#key, this.#length + 1, batch];
+      [found] = await postgres.query<{ uid: string }>(OURS, ours);
+    }
+    if (found === undefined) return false;
+    this.generation = found.uid;
+    this.#length += lines.length;
+    return true;
+  }
+
+  async delete(): Promise<boolean> {
+    const deleted = await this.postgres.query(DELETE, [this.#key]);
+    this.generation = undefined;
+    this.#length = 0;
+    return deleted.length > 0;
+  }
 }
 
 /** Ids are of any length and may hold what a text can't; a unique index takes neither. */
@@ -121,12 +138,15 @@ function keyOf(id: string): string {
   return "~" + createHash("sha256").update(JSON.stringify(id)).digest("hex");
 }
 
-/** What was added after a position, or one row without a record. */
+/** What was added to the lines that are known, or one row without a record. */
 const READ = `
-select s.uid, s.length, r.record
+select s.uid, s.length, known.length as start, r.record
 from parley_sessions s
-left join parley_records r on r.uid = s.uid
-  and r.seq > case when s.uid = $2::bigint then $3::int else 0 end
+cross join lateral (
+  select case when s.uid = $2::bigint and s.length >= $3::int
+    then $3::int else 0 end as length
+) known
+left join parley_records r on r.uid = s.uid and r.seq > known.length
 where s.key = $1
 order by r.seq`;
 
@@ -188,17 +208,14 @@ where at < $1::timestamptz and uid in (
 )
 returning uid`;
 
-/** Changes nothing, but only where it could: with all rights, and not on a standby. */
+/** Changes nothing, but only where it could: with the rights, and not on a standby. */
 const CHECK = `
 with s as (
   update parley_sessions set at = now() where uid = $1 returning uid
 ), d as (
   delete from parley_sessions where uid = $1
-), i as (
-  insert into parley_sessions (key, id, length)
-  select '', '', 0 from s where false
 ), r as (
   insert into parley_records (uid, seq, batch, record)
-  select uid, 0, gen_random_uuid(), '' from s where false
+  select uid, 0, gen_random_uuid(), '' from s
 )
 select count(*) from parley_records where uid = $1`;

@@ -5,25 +5,21 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import * as v from "@badrap/valita";
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
 
 /** Who answered a turn, and what it took. */
-export interface TurnDetails {
-  /** The vendor, as `LLM_PROVIDER` spells it. */
+export type TurnDetails = {
+  /** The vendor, as `LLM_PROVIDER` spells it, and the model, as the vendor does. */
   provider?: string | undefined;
-  /** As the vendor spells it. */
   model?: string | undefined;
-  /** From the caller's words to the first of the agent's, in milliseconds. */
+  /** From the caller's words to the first of the agent's and to the end, in milliseconds. */
   firstWordsMs?: number | undefined;
-  /** From the caller's words to the end, in milliseconds. */
   totalMs?: number | undefined;
-  /** What the model was shown, as its vendor counted. */
+  /** What the model was shown and what it answered, as its vendor counted. */
   inputTokens?: number | undefined;
-  /** What the model answered, as its vendor counted. */
   outputTokens?: number | undefined;
   /** How long the model took to read its prompt, in milliseconds, as its vendor says. */
   promptMs?: number | undefined;
@@ -31,18 +27,13 @@ export interface TurnDetails {
   cachedTokens?: number | undefined;
   /** What ended an answer that the model itself had not ended. */
   ended?: TurnEnding | undefined;
-}
+};
 
 /** Why an answer was ended for the model: it was too long, or said the same over and over. */
 export type TurnEnding = "max-tokens" | "repetition";
 
-/** What all records of a turn have. */
-export type OfTurn = {
-  /** The platform's id of the turn. */
-  turnId: string;
-  /** When it happened, ISO 8601. */
-  at: string;
-};
+/** What all records of a turn have: the platform's id of it, and when it happened, ISO 8601. */
+export type OfTurn = { turnId: string; at: string };
 
 /** What those of an answer have: which time it is that the turn is answered. Absent: 0, the first. */
 export type OfAttempt = OfTurn & { attempt?: number | undefined };
@@ -93,73 +84,37 @@ export function toDataKey(turnId: string, data: unknown): string {
     .digest("base64url");
 }
 
-const text = v.string();
-const maybeText = text.optional();
-const maybeNumber = v.number().optional();
-const ofTurn = { turnId: text, at: text };
-const ofAnswer = { ...ofTurn, attempt: maybeNumber };
-
-const recordSchema: v.Type<SessionRecord> = v.union(
-  v.object({ type: v.literal("session"), version: v.number(), id: text }),
-  v.object({ type: v.literal("user"), ...ofTurn, text, note: maybeText }),
-  v.object({ type: v.literal("assistant"), ...ofAnswer, text }),
-  v.object({
-    type: v.literal("calls"),
-    ...ofAnswer,
-    calls: v.array(v.object({ id: text, name: text, arguments: v.unknown() })),
-    text: maybeText,
-    raw: v.object({ provider: text, content: v.unknown() }).optional(),
-  }),
-  v.object({
-    type: v.literal("result"),
-    ...ofAnswer,
-    callId: text,
-    name: text,
-    text,
-  }),
-  v.object({ type: v.literal("memory"), ...ofAnswer, text }),
-  v.object({
-    type: v.literal("end"),
-    ...ofAnswer,
-    status: v.union(
-      v.literal("complete"),
-      v.literal("interrupted"),
-      v.literal("failed"),
-    ),
-    written: maybeText,
-    provider: maybeText,
-    model: maybeText,
-    firstWordsMs: maybeNumber,
-    totalMs: maybeNumber,
-    inputTokens: maybeNumber,
-    outputTokens: maybeNumber,
-    promptMs: maybeNumber,
-    cachedTokens: maybeNumber,
-    ended: v.union(v.literal("max-tokens"), v.literal("repetition")).optional(),
-  }),
-  v.object({ type: v.literal("again"), ...ofAnswer }),
-  v.object({ type: v.literal("heard"), ...ofTurn, text }),
-  v.object({
-    type: v.literal("data"),
-    ...ofTurn,
-    key: text,
-    reply: v.unknown().optional(),
-  }),
-  v.object({
-    type: v.literal("note"),
-    name: text,
-    content: v.unknown().optional(),
-    at: text,
-  }),
-);
+/** The texts that a record of each type must have, so that one can be told from a torn or foreign line. */
+const TEXTS: Record<SessionRecord["type"], readonly string[]> = {
+  session: ["id"],
+  user: ["turnId", "at", "text"],
+  assistant: ["turnId", "at", "text"],
+  calls: ["turnId", "at"],
+  result: ["turnId", "at", "callId", "name", "text"],
+  memory: ["turnId", "at", "text"],
+  end: ["turnId", "at", "status"],
+  again: ["turnId", "at"],
+  heard: ["turnId", "at", "text"],
+  data: ["turnId", "at", "key"],
+  note: ["at", "name"],
+};
 
 /** Reads one record back, or nothing when it isn't one. */
 export function parseRecord(json: string): SessionRecord | undefined {
   try {
-    const result = recordSchema.try(JSON.parse(json), { mode: "passthrough" });
-    return result.ok ? result.value : undefined;
+    const value = JSON.parse(json);
+    const texts = Object.hasOwn(TEXTS, value.type)
+      ? TEXTS[value.type as SessionRecord["type"]]
+      : undefined;
+    const isRecord = texts?.every((name) => typeof value[name] === "string") &&
+      (value.type !== "calls" || value.calls.every(isCall));
+    return isRecord ? value : undefined;
   } catch {
-    // Not JSON: a torn line, which the store reports.
+    // Not JSON, or no object: a torn line, which the store reports.
     return undefined;
   }
+}
+
+function isCall({ id, name }: ToolCall): boolean {
+  return typeof id === "string" && typeof name === "string";
 }

@@ -1,5 +1,5 @@
 /**
- * Forgetting: conversations are deleted a set time after their last word.
+ * Conversations are deleted a set time after their last word.
  *
  * @module
  */
@@ -19,22 +19,16 @@ export interface RetentionOptions {
 }
 
 const DAY_MS = 24 * 60 * 60_000;
-
-/** How often to look. Instances that come and go look when they come. */
 const SWEEP_EVERY_MS = 60 * 60_000;
 
 /**
  * Sweeps now and every hour.
  *
- * @returns ends it, once the sweep under way is done
+ * @returns ends it; resolves when the sweep under way is done
  */
 export function startRetention(options: RetentionOptions): () => Promise<void> {
   const { store, days, log, now } = options;
   if (days === 0) return () => Promise.resolve();
-  let last = sweep();
-  const timer = setInterval(() => {
-    last = last.then(sweep);
-  }, SWEEP_EVERY_MS);
 
   async function sweep(): Promise<void> {
     try {
@@ -46,6 +40,8 @@ export function startRetention(options: RetentionOptions): () => Promise<void> {
     }
   }
 
+  let last = sweep();
+  const timer = setInterval(() => last = last.then(sweep), SWEEP_EVERY_MS);
   return () => {
     clearInterval(timer);
     return last;

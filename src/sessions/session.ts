@@ -36,9 +36,7 @@ export interface Turn {
   heard?: string;
   /** Absent while the answer is under way, and for good when the process died in it. */
   status?: TurnStatus;
-  /** How often it was answered anew; absent: never. */
-  again?: number;
-  /** The attempt whose records count; absent: 0, the first. */
+  /** The attempt whose records count: how often it was answered anew. Absent: 0. */
   attempt?: number;
   /** Absent for turns that asked no model, and for those under way. */
   details?: TurnDetails;
@@ -74,26 +72,14 @@ export class Session {
   readonly turns: Turn[] = [];
   /** What the platform told besides, oldest first. */
   readonly notes: { name: string; content?: unknown; at: string }[] = [];
-  #isEmpty = true;
-  #bytes = EMPTY_BYTES;
+  /** Whether nothing was ever kept of it. */
+  isEmpty = true;
+  /** About how much memory it takes. */
+  bytes: number = EMPTY_BYTES;
   #replies: Map<string, unknown> | undefined;
 
-  /**
-   * Makes a conversation without a turn; {@linkcode apply} fills it.
-   *
-   * @param id the conversation's id, any string
-   */
+  /** Makes a conversation without a turn; {@linkcode apply} fills it. */
   constructor(readonly id: string) {}
-
-  /** Whether nothing was ever kept of it. */
-  get isEmpty(): boolean {
-    return this.#isEmpty;
-  }
-
-  /** About how much memory it takes. */
-  get bytes(): number {
-    return this.#bytes;
-  }
 
   /** What is to be kept in mind, oldest first. */
   get memories(): string[] {
@@ -106,15 +92,13 @@ export class Session {
     return this.turns.findLast((turn) => turn.id === id);
   }
 
-  /** Whether the very same was noted before. */
+  /** Whether the very same was noted before, as far as it was kept. */
   hasNote(name: string, content: unknown): boolean {
-    // Compared as it would be kept, which may be less than what was told.
-    const at = new Date(0).toISOString();
-    const [line] = toLines({ type: "note", name, content, at });
-    const told = line?.record;
-    const key = told?.type === "note" ? JSON.stringify(told.content) : "";
+    const toNote = (name: string, content: unknown) =>
+      ({ type: "note", name, content, at: "" }) as const;
+    const [kept] = toLines(toNote(name, content));
     return this.notes.some((note) =>
-      note.name === name && JSON.stringify(note.content) === key
+      JSON.stringify(toNote(note.name, note.content)) === kept?.json
     );
   }
 
@@ -128,12 +112,12 @@ export class Session {
 
   /** Takes in the next record. */
   apply(record: SessionRecord): void {
-    this.#isEmpty = false;
+    this.isEmpty = false;
     // Words become one text; all else takes about what its JSON does, on V8.
     const kept = record.type === "assistant"
       ? record.text
       : JSON.stringify(record);
-    this.#bytes += WIDE.test(kept) ? 2 * kept.length : kept.length;
+    this.bytes += WIDE.test(kept) ? 2 * kept.length : kept.length;
     switch (record.type) {
       case "session":
         return;
@@ -177,12 +161,20 @@ const EMPTY_BYTES = 1_700;
 const WIDE = /[^\x00-\xff]/;
 
 function applyToTurn(turn: Turn, record: TurnRecord): void {
-  if (!isOfAttempt(record, turn)) return;
   switch (record.type) {
     case "user":
       turn.user = (turn.user ?? "") + record.text;
       if (record.note !== undefined) turn.note = record.note;
-      break;
+      return;
+    case "heard":
+      turn.heard = record.text;
+      return;
+    case "again":
+      return beginAttempt(turn, record.attempt);
+  }
+  // What another process says, which answers the same turn.
+  if ((record.attempt ?? 0) !== (turn.attempt ?? 0)) return;
+  switch (record.type) {
     case "assistant":
       turn.assistant += record.text;
       break;
@@ -200,24 +192,6 @@ function applyToTurn(turn: Turn, record: TurnRecord): void {
     case "end":
       end(turn, record);
       break;
-    case "again":
-      beginAgain(turn, record.attempt);
-      break;
-    case "heard":
-      turn.heard = record.text;
-      break;
-  }
-}
-
-/** Whether a record is of the attempt that counts; `again` begins one, and callers have none. */
-function isOfAttempt(record: TurnRecord, turn: Turn): boolean {
-  switch (record.type) {
-    case "user":
-    case "heard":
-    case "again":
-      return true;
-    default:
-      return (record.attempt ?? 0) === (turn.attempt ?? 0);
   }
 }
 
@@ -240,31 +214,21 @@ function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
   const { status, written, ...details } = rest;
   turn.status = status;
   turn.assistant = toOneText(turn.assistant);
-  let before = 0;
-  for (const step of turn.steps) {
-    // A part of the one text, which takes no memory of its own.
-    const { length } = step.text;
-    step.text = turn.assistant.slice(before, before += length);
-  }
   if (written !== undefined) turn.written = written;
   if (Object.keys(details).length > 0) turn.details = details;
 }
 
-function beginAgain(turn: Turn, attempt: number | undefined): void {
-  turn.again = (turn.again ?? 0) + 1;
+/** What was said and called before counts no more; what was remembered does. */
+function beginAttempt(turn: Turn, attempt: number | undefined): void {
   turn.assistant = "";
   turn.steps = NONE;
-  for (const key of OF_ATTEMPT) delete turn[key];
+  delete turn.written;
+  delete turn.status;
+  delete turn.details;
+  delete turn.heard;
+  delete turn.attempt;
   if (attempt) turn.attempt = attempt;
 }
-
-const OF_ATTEMPT = [
-  "attempt",
-  "written",
-  "status",
-  "details",
-  "heard",
-] as const;
 
 /** A text that was put together from many pieces holds on to all of them, until it is copied. */
 function toOneText(text: string): string {

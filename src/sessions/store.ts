@@ -1,6 +1,6 @@
 /**
- * What keeping conversations means, whatever they are kept in. Every
- * implementation passes `tests/sessions/contract.ts`.
+ * What keeping conversations means, whatever they are kept in. Every store
+ * passes `tests/sessions/contract.ts`.
  *
  * @module
  */
@@ -11,22 +11,8 @@ import type { Session } from "./session.ts";
 export type Change = (session: Session) => readonly SessionRecord[];
 
 /**
- * A place where conversations are kept.
- *
- * @example What every store does, here Deno KV in memory
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { createKvStore } from "./kv.ts";
- *
- * const store: SessionStore = createKvStore({ path: ":memory:" });
- * const at = new Date().toISOString();
- * await store.update("conv_1", (session) => [
- *   { type: "user", turnId: `turn_${session.turns.length}`, text: "Hello", at },
- * ]);
- * const { turns } = await store.load("conv_1");
- * assertEquals(turns.map(({ user }) => user), ["Hello"]);
- * await store.close();
- * ```
+ * A place where conversations are kept. What can't be done is told by a
+ * {@linkcode StoreError}.
  */
 export interface SessionStore {
   /** As `SESSION_STORE` spells it. */
@@ -34,27 +20,23 @@ export interface SessionStore {
   /**
    * Reads a conversation; one that was never written has no turns. It is the
    * store's own copy: read it, don't write to it.
-   *
-   * @throws {StoreError} when it can't be read
    */
   load(id: string): Promise<Session>;
   /**
-   * Adds to a conversation. `change` sees everything that was added before and
-   * nothing is added in between: updates of one conversation happen one after
-   * another. Where another process was first, `change` is asked again, and only
-   * its last answer counts. When the promise resolves the records would survive the death of
-   * this process.
+   * Adds to a conversation. `change` sees everything that was added before, and
+   * updates of one conversation happen one after another; where another process
+   * was first, `change` is asked again, and only its last answer counts. When
+   * the promise resolves, the records would survive a power cut.
    *
-   * @throws {StoreError} when they can't be written; then none was added, but
-   * for an engine that didn't answer in time, which may add them all later, and
-   * for more than 60 KB at once, of which the beginning may be there
+   * @throws {StoreError} when they can't be written. None was added then, except
+   * by an engine that didn't answer in time, which may add them all later
    */
   update(id: string, change: Change): Promise<Session>;
   /**
    * As {@linkcode update}, and leaves the conversation open for the turn that
-   * begins with it, also where `change` adds nothing. Close what it gives.
-   *
-   * @throws {StoreError} as {@linkcode update} does
+   * begins with it, also where `change` adds nothing. What `change` adds may
+   * survive a power cut only when {@linkcode SessionWriter.flush} resolves.
+   * Close what it gives.
    */
   open(
     id: string,
@@ -64,32 +46,15 @@ export interface SessionStore {
   /**
    * Lists conversations, a page at a time, the newest first: by their last
    * words or their first, whichever the engine can tell at once.
-   *
-   * @throws {StoreError} when they can't be read
    */
   list(options?: ListOptions): Promise<SessionPage>;
-  /**
-   * Forgets a conversation.
-   *
-   * @returns whether there was one
-   * @throws {StoreError} when it can't be forgotten
-   */
+  /** Deletes a conversation. Gives whether there was one. */
   delete(id: string): Promise<boolean>;
-  /**
-   * Forgets conversations to which nothing was added for long.
-   *
-   * @param before when the last word of those was said at the latest
-   * @returns how many
-   * @throws {StoreError} when it can't be done; some may be forgotten
-   */
+  /** Deletes the conversations to which nothing was added since a time. Gives how many. */
   sweep(before: Date): Promise<number>;
-  /**
-   * Resolves when the store can be written.
-   *
-   * @throws {StoreError} when it can't
-   */
+  /** Resolves when the store can be written. */
   check(): Promise<void>;
-  /** Lets go of connections and files. Nothing may be asked of it after. */
+  /** Closes connections and files. The store can't be used after. */
   close(): Promise<void>;
 }
 
@@ -97,7 +62,7 @@ export interface SessionStore {
 export interface StoreOptions {
   /** Told of each record that can't be read; the number counts from 1. */
   onBadRecord?: (record: { id: string; number: number }) => void;
-  /** How much memory the conversations may take that stay there. Default 64 MB. */
+  /** How much memory conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
 }
 
@@ -105,49 +70,38 @@ export interface StoreOptions {
 export interface OpenOptions {
   /**
    * Called when another process has added to the conversation (never for what
-   * this one added), and when anybody has deleted it; what was said is gone then.
+   * this one added), and when anybody has deleted it, who leaves it empty.
    *
    * @returns whether the writer's records are still wanted. Once they aren't,
-   * or the conversation was deleted, later ones are dropped in silence
+   * or the conversation was deleted, later ones are dropped
    */
   onOthers?: (session: Session) => boolean;
-  /**
-   * Whether to resolve before what `change` adds would survive a power cut, where
-   * that takes a moment; {@linkcode SessionWriter.flush} then tells. Default: no.
-   */
-  isSyncedLater?: boolean;
 }
 
-/** A conversation that is open for the records of one turn. */
+/**
+ * A conversation that is open for the records of one turn. What can't be written
+ * is told by a {@linkcode StoreError}, at each call from then on.
+ */
 export interface SessionWriter {
   /** All that was added, also what is still on its way. Ask for it anew each time. */
   readonly session: Session;
   /**
-   * Takes a record, at once and in order. A store of files has it in the file
-   * when this returns; any other begins to write words within 100 ms and all
-   * else now, one write at a time.
-   *
-   * @throws {StoreError} when it, or one before it, can't be written
+   * Takes a record, at once and in order. The file store has written it when
+   * this returns; any other begins to write words within 100 ms and all else
+   * now, one write at a time.
    */
   add(record: SessionRecord): void;
   /**
    * Resolves when all that was added would survive the death of this process
-   * and, but for words that nothing else came after, a power cut.
-   *
-   * @throws {StoreError} when some of it can't be written
+   * and, except for words that nothing else came after, a power cut.
    */
   flush(): Promise<void>;
   /**
    * Looks whether others have added something, which {@linkcode add} alone may
-   * not notice. A store that fails is left to the next write to tell of.
+   * not notice. A fault of the store is left to the next write to report.
    */
   look(): Promise<void>;
-  /**
-   * As {@linkcode flush}, and lets go of the conversation whatever happens. May
-   * be called twice.
-   *
-   * @throws {StoreError} as {@linkcode flush} does
-   */
+  /** Flushes, and leaves the conversation whatever happens. May be called twice. */
   close(): Promise<void>;
 }
 
@@ -155,7 +109,7 @@ export interface SessionWriter {
 export interface ListOptions {
   /** How many conversations at most. Default {@linkcode PAGE_SIZE}. */
   limit?: number;
-  /** Where the page before ended, as it said. Absent: the first page. */
+  /** The cursor of the page before. Absent: the first page. */
   cursor?: string;
 }
 
@@ -173,12 +127,9 @@ export interface SessionInfo {
   id: string;
   /** When it began or was last added to, ISO 8601. */
   at: string;
-  /** The caller's first words, {@linkcode PREVIEW_LENGTH} characters at most; absent where they said nothing yet. */
+  /** The caller's first 120 letters; absent where they said nothing yet. */
   preview?: string;
 }
-
-/** How much of the caller's first words a list shows. */
-export const PREVIEW_LENGTH = 120;
 
 /** How many conversations a page holds where nobody says. */
 export const PAGE_SIZE = 50;
@@ -187,4 +138,25 @@ export const PAGE_SIZE = 50;
 export class StoreError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "StoreError";
+}
+
+/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+export async function attempt<T>(
+  what: string,
+  task: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
+}
+
+/** Says what was tried and failed; an error that says so already stays as it is. */
+export function toStoreError(what: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  // An error of several addresses that all failed has no words of its own.
+  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
+  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
 }

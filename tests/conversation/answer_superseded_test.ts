@@ -143,7 +143,7 @@ test(
     const turns = [here.run(together), there.run(together)];
     const firsts = turns.map((turn) => turn.next());
     // Until both have begun.
-    while (!(await here.store.load("conv")).turn("t1")?.again) await sleep(5);
+    while (!(await here.store.load("conv")).turn("t1")?.attempt) await sleep(5);
     begun.resolve();
     await Promise.all(firsts);
     await Promise.all(turns.map(drain));
@@ -167,7 +167,7 @@ test("says all it has where no newer turn is", async (here, there) => {
   assertEquals(await drain(here.run(slowly)), "One, two, three.");
   // And says it again when the turn comes again.
   assertEquals(await drain(here.run(says("Again."))), "One, two, three.");
-  assertEquals((await here.store.load("conv")).turn("t1")?.again, undefined);
+  assertEquals((await here.store.load("conv")).turn("t1")?.attempt, undefined);
 });
 
 /** Says a word each time it is told to. */

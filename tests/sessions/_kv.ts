@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { createKvJournal } from "../../src/sessions/_kv_journal.ts";
-import { createKvDatabase, createKvStore } from "../../src/sessions/kv.ts";
+import { KvLines, type RunOnKv } from "../../src/sessions/_kv_lines.ts";
+import { createKvStore } from "../../src/sessions/kv.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 
 /** What a test is given: a file, and ways to open it that are closed after it. */
 export interface Place {
@@ -13,10 +14,10 @@ export interface Place {
   /** The database itself. */
   kv: Deno.Kv;
   open: typeof createKvStore;
-  /** A journal on the database, or on what is made of it. */
-  journal(
-    wrap?: (kv: Deno.Kv) => Deno.Kv,
-  ): ReturnType<typeof createKvJournal>;
+  /** A store on what is made of the database. */
+  openOn(wrap: (kv: Deno.Kv) => Deno.Kv): SessionStore;
+  /** A conversation's lines, of which nothing was read yet. */
+  lines(id: string): KvLines;
 }
 
 /** Registers a test on a file of its own. */
@@ -37,14 +38,17 @@ export function test(
         return it;
       }
       try {
+        const kv = keep(await Deno.openKv(path));
+        const run: RunOnKv = (step) => step(kv);
+        const open: Place["open"] = (options) =>
+          keep(createKvStore({ path, ...options }));
         await body({
           path,
-          kv: keep(await Deno.openKv(path)),
-          open: (options) => keep(createKvStore({ path, ...options })),
-          journal: (wrap = (kv) => kv) =>
-            keep(createKvJournal(createKvDatabase(
-              async () => wrap(await Deno.openKv(path)),
-            ))),
+          kv,
+          open,
+          openOn: (wrap) =>
+            open({ openKv: async () => wrap(await Deno.openKv(path)) }),
+          lines: (id) => new KvLines(id, run),
         });
       } finally {
         for (const it of opened) await it.close();

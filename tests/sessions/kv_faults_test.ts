@@ -1,95 +1,110 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { createJournalStore } from "../../src/sessions/_journal.ts";
+import { toLines } from "../../src/sessions/fit.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { census, failing, meanwhile, test } from "./_kv.ts";
 import { user } from "./contract.ts";
 
-function line(turnId: string, text: string): string {
-  return JSON.stringify(user(turnId, text));
+function line(turnId: string, text: string) {
+  return toLines(user(turnId, text));
 }
 
-test("keeps none of what fits into a commit where it fails, and else no more than its beginning", async ({ open, journal, kv }) => {
+test("keeps none of an update that fails, however long it is", async ({ open, openOn, kv }) => {
   await open().update("a", () => [user("t1", "One")]);
-  const dying = createJournalStore(
-    journal(failing((commit, when) => commit === 2 && when === "before")),
+  const before = await census(kv);
+  const dying = openOn(
+    failing((commit, when) => commit === 1 && when === "before"),
   );
-  const big = user("t2", "x".repeat(1024 * 1024));
+  const big = user("t2", "x".repeat(600_000));
   await assertRejects(() => dying.update("a", () => [big]), StoreError);
-  const store = open();
-  const [, begun] = (await store.load("a")).turns;
-  assert(begun?.user && big.type === "user");
-  assert(begun.user.length < big.text.length);
-  assert(big.text.startsWith(begun.user));
-  await store.update("a", () => [user("t3", "Three")]);
+  assertEquals(await census(kv), before);
+  await open().update("a", () => [user("t3", "Three")]);
   const { turns } = await dying.load("a");
-  assertEquals(turns.map(({ id }) => id), ["t1", "t2", "t3"]);
-  await store.delete("a");
+  assertEquals(turns.map(({ id }) => id), ["t1", "t3"]);
+  await open().delete("a");
   assertEquals(await census(kv), {});
 });
 
-test("adds the very same batch once", async ({ journal, open }) => {
-  const { append } = journal();
-  for (
-    const records of [
-      [line("t1", "One")],
-      [line("t1", "x".repeat(50_000))],
-    ]
-  ) {
-    const id = `${records[0]?.length}`;
-    const first = await append(id, undefined, records, "batch 1");
-    assertEquals(first?.length, 1);
-    assertEquals(await append(id, undefined, records, "batch 1"), first);
-    const more = [line("t2", "Two"), line("t3", "Three")];
-    const second = await append(id, first, more, "batch 2");
-    assertEquals(await append(id, first, more, "batch 2"), second);
+test("rejects more than a commit of KV can hold, and keeps none of it", async ({ open, kv }) => {
+  const big = user("t2", "x".repeat(1024 * 1024));
+  await assertRejects(() => open().update("a", () => [big]), StoreError);
+  assertEquals(await census(kv), {});
+});
+
+test("adds the very same batch once", async ({ lines, open }) => {
+  for (const text of ["One", "x".repeat(50_000)]) {
+    const id = `${text.length}`;
+    const [ours, theirs] = [lines(id), lines(id)];
+    assert(await ours.append(line("t1", text), "batch 1"));
+    assert(await theirs.append(line("t1", text), "batch 1"));
+    const more = [...line("t2", "Two"), ...line("t3", "Three")];
+    const late = lines(id);
+    await late.read();
+    assert(await ours.append(more, "batch 2"));
+    assert(await late.append(more, "batch 2"));
     assertEquals((await open().load(id)).turns.length, 3);
+    // What it knew is not for sure the newest.
+    assertEquals(await late.append(line("t4", "Four"), "batch 3"), false);
+    assertEquals(await late.read(), { start: 3, lines: [] });
     // Deleted, it doesn't come back by being added again.
-    assertEquals(await journal().delete(id), true);
-    assertEquals(await append(id, first, more, "batch 2"), undefined);
+    const known = lines(id);
+    await known.read();
+    assertEquals(await ours.delete(), true);
+    assertEquals(await known.append(more, "batch 2"), false);
     assertEquals((await open().load(id)).isEmpty, true);
   }
 });
 
-test("adds and deletes once when the answer is lost", async ({ journal, open, kv }) => {
-  const lost = journal(
+test("adds and deletes once when the answer is lost", async ({ openOn, open, kv }) => {
+  const store = openOn(
     failing((commit, when) => when === "after" && commit % 2 === 1),
   );
-  const store = createJournalStore(lost);
   await store.update("a", () => [user("t1", "One")]);
   await store.update("a", () => [user("t2", "x".repeat(200_000))]);
   await store.update("a", () => [user("t3", "Three")]);
   const { turns } = await open().load("a");
   assertEquals(turns.map(({ id }) => id), ["t1", "t2", "t3"]);
-  assertEquals(await lost.delete("a"), true);
-  assertEquals(await lost.delete("a"), false);
+  assertEquals(await store.delete("a"), true);
+  assertEquals(await store.delete("a"), false);
   assertEquals(await census(kv), {});
 });
 
-test("adds nothing, and leaves nothing, where somebody else was first", async ({ journal, kv }) => {
-  const { append } = journal();
-  const one = await append("a", undefined, [line("t1", "One")], "1");
+test("adds nothing, and leaves nothing, where somebody else was first", async ({ lines, kv }) => {
+  const [one, other, third] = [lines("a"), lines("a"), lines("a")];
+  assert(await one.append(line("t1", "One"), "1"));
   const big = line("t2", "x".repeat(50_000));
-  assertEquals(await append("a", undefined, [big], "2"), undefined);
-  await append("a", one, [line("t3", "Three")], "3");
-  assertEquals(await append("a", one, [big], "4"), undefined);
-  assertEquals(await append("b", one, [big], "5"), undefined);
+  assertEquals(await other.append(big, "2"), false);
+  await third.read();
+  await one.append(line("t3", "Three"), "3");
+  assertEquals(await third.append(big, "4"), false);
   assertEquals(await census(kv), { session: 1, start: 1, record: 2 });
 });
 
-test("sweep() ends what a process that died began to delete", async ({ open, journal, kv }) => {
+test("delete() deletes all or nothing of a conversation that one commit can hold", async ({ open, openOn, kv }) => {
   const store = open();
-  await store.update("a", () => [user("t1", "x".repeat(900_000))]);
-  const dying = createJournalStore(journal(failing((commit) => commit === 2)));
+  await store.update("a", () => [user("t1", "x".repeat(600_000))]);
+  const before = await census(kv);
+  const dying = openOn(failing(() => true));
   await assertRejects(() => dying.delete("a"), StoreError);
-  assertEquals(await store.list(), { sessions: [] });
-  assertEquals((await store.load("a")).isEmpty, true);
+  assertEquals(await census(kv), before);
+  assertEquals((await store.load("a")).turns.length, 1);
+});
+
+test("delete() can be asked again where a process died over a longer one", async ({ open, openOn, kv }) => {
+  const store = open();
+  for (let n = 0; n < 500; n++) {
+    await store.update("a", () => [user(`${n}`, "x")]);
+  }
+  const dying = openOn(failing((commit) => commit === 2));
+  await assertRejects(() => dying.delete("a"), StoreError);
+  await assertRejects(() => open().load("a"), StoreError, "missing");
+  assertEquals((await store.list()).sessions.length, 1);
+  assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 1);
+  assertEquals(await census(kv), {});
   await store.update("a", () => [user("t2", "Anew")]);
-  assertEquals(await store.sweep(new Date(0)), 0);
-  assertEquals(await census(kv), { session: 1, start: 1, record: 1 });
   assertEquals((await open().load("a")).turns.map(({ id }) => id), ["t2"]);
 });
 
-test("load() reads no part of what is deleted meanwhile", async ({ open, journal }) => {
+test("load() reads no part of what is deleted meanwhile", async ({ open, openOn }) => {
   // Many entries, of which the first are deleted first.
   const many = Array.from({ length: 100 }, (_, n) => user(`t${n}`, "Old"));
   const big = [user("big", "Old".repeat(100_000))];
@@ -97,14 +112,12 @@ test("load() reads no part of what is deleted meanwhile", async ({ open, journal
     for (const commits of [1, 2, 3, Infinity]) {
       const store = open();
       for (const batch of batches) await store.update("a", () => batch);
-      const deleting = journal(failing((commit) => commit > commits));
-      const reader = createJournalStore(
-        journal(meanwhile(() => deleting.delete("a").catch(() => {}))),
+      const deleting = openOn(failing((commit) => commit > commits));
+      const reader = openOn(
+        meanwhile(() => deleting.delete("a").catch(() => {})),
       );
       assertEquals((await reader.load("a")).isEmpty, true);
-      const other = createJournalStore(
-        journal(meanwhile(() => store.delete("a"))),
-      );
+      const other = openOn(meanwhile(() => store.delete("a")));
       await store.update("a", () => [user("t1", "New")]);
       await other.update("a", ({ turns }) => [user("t2", `${turns.length}`)]);
       const { turns } = await open().load("a");
@@ -114,11 +127,11 @@ test("load() reads no part of what is deleted meanwhile", async ({ open, journal
   }
 });
 
-test("sweep() keeps what is added to meanwhile", async ({ open, journal }) => {
+test("sweep() keeps what is added to meanwhile", async ({ open, openOn }) => {
   const store = open();
   await store.update("a", () => [user("t1", "Old")]);
   const before = new Date(Date.now() + 1_000);
-  const sweeper = journal(
+  const sweeper = openOn(
     meanwhile(() => store.update("a", () => [user("t2", "New")])),
   );
   assertEquals(await sweeper.sweep(before), 0);

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { createPostgresStore } from "../../src/sessions/postgres.ts";
 import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
 import {
@@ -52,7 +52,10 @@ function testWay(
   whyNot: string | undefined,
   urlOf: (server: RealPostgres) => string,
 ): void {
-  if (whyNot === undefined) return testStore(name, () => open(urlOf));
+  if (whyNot === undefined) {
+    // The driver doesn't wait until its connections are closed.
+    return testStore(name, () => open(urlOf), { isTidy: false });
+  }
   // deno-lint-ignore no-console -- for whoever runs the tests
   console.log(`skipped: ${name}: ${whyNot}`);
   Deno.test({
@@ -89,18 +92,19 @@ test("makes its tables again when they are gone", async () => {
   await under.store.update("a", () => [user("t2", "y")]);
 });
 
-test("says what is missing to a role that may not make tables", async () => {
+test("says what is missing to a role that may not make tables, or use them", async () => {
   await using under = await open(({ url }) =>
     url.replace("postgres:hunter2@", "guest:hunter2@")
   );
   await server.sql("drop role if exists guest; create role guest login");
-  const error = await assertRejects(() => under.store.check(), StoreError);
-  assertStringIncludes(error.message, 'role "guest" lacks');
-  assertStringIncludes(error.message, "permission denied for schema public");
-  const sql = error.message.slice(error.message.indexOf("create table"));
-
-  // Done as it says, all is well.
-  await server.sql(sql);
+  await assertRejects(
+    () => under.store.check(),
+    StoreError,
+    "permission denied for schema public",
+  );
+  const owner = createPostgresStore({ url: server.url });
+  await owner.check();
+  await owner.close();
   await assertRejects(
     () => under.store.check(),
     StoreError,

@@ -163,7 +163,6 @@ Deno.test("Session.apply() takes no notice of another attempt's records", () => 
     assistant: "Third.",
     steps: [],
     memories: ["New"],
-    again: 2,
     attempt: 2,
   });
 });
@@ -331,13 +330,12 @@ for (
     '{"type":"calls","turnId":"t","at":"x"}',
     '{"type":"calls","turnId":"t","at":"x","calls":{}}',
     '{"type":"calls","turnId":"t","at":"x","calls":[{"id":"a"}]}',
-    '{"type":"calls","turnId":"t","at":"x","calls":[],"raw":{}}',
-    '{"type":"calls","turnId":"t","at":"x","calls":[],"raw":null}',
     '{"type":"result","turnId":"t","at":"x","callId":"a","name":"n"}',
     '{"type":"result","turnId":"t","at":"x","callId":1,"name":"n","text":""}',
     '{"type":"memory","turnId":"t","at":"x"}',
     '{"type":"again","at":"x"}',
-    '{"type":"end","turnId":"t","status":"over","at":"x"}',
+    '{"type":"end","turnId":"t","at":"x"}',
+    '{"type":"toString","turnId":"t","at":"x"}',
   ]
 ) {
   Deno.test(`parseRecord() finds no record in ${line || "an empty line"}`, () => {

@@ -278,7 +278,6 @@ export function testWriter(
         steps: [],
         memories: [],
         status: "complete",
-        again: 1,
         attempt: 1,
       }]);
     }

@@ -486,7 +486,6 @@ function createSyncingStore(synced: Promise<void>): SessionStore {
   return {
     ...memory,
     async open(id, change, options) {
-      assertEquals(options?.isSyncedLater, true);
       const writer = await memory.open(id, change, options);
       let first = true;
       return {

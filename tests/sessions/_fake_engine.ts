@@ -1,0 +1,72 @@
+/**
+ * An engine in memory, for tests of what all stores share.
+ *
+ * @module
+ */
+import type { Engine, Lines, News } from "../../src/sessions/_engine.ts";
+import type { Line } from "../../src/sessions/fit.ts";
+
+/** An engine in memory that tells what it was asked, and does as it is told. */
+export class FakeEngine implements Engine {
+  readonly name = "fake";
+  /** How many records each write held. */
+  readonly writes: number[] = [];
+  /** The most writes that were under way at once. */
+  atOnce = 0;
+  underWay = 0;
+  reads = 0;
+  opened = 0;
+  /** What a write waits for. */
+  before: () => Promise<void> = () => Promise.resolve();
+  readonly kept = new Map<string, { born: string; lines: string[] }>();
+
+  open = (id: string) => {
+    this.opened++;
+    return new FakeLines(id, this);
+  };
+  list: Engine["list"] = () => Promise.resolve({ sessions: [] });
+  sweep: Engine["sweep"] = () => Promise.resolve(0);
+  check: Engine["check"] = () => Promise.resolve();
+  close: Engine["close"] = () => Promise.resolve();
+}
+
+class FakeLines implements Lines {
+  generation: string | undefined;
+  #length = 0;
+
+  constructor(readonly id: string, readonly engine: FakeEngine) {}
+
+  read(isAll = false): News {
+    this.engine.reads++;
+    const found = this.engine.kept.get(this.id);
+    const isSame = found?.born === this.generation;
+    const start = isSame && !isAll ? this.#length : 0;
+    this.generation = found?.born;
+    this.#length = found?.lines.length ?? 0;
+    return { start, lines: found?.lines.slice(start) ?? [] };
+  }
+
+  async append(lines: readonly Line[], batch: string): Promise<boolean> {
+    const { engine, id } = this;
+    engine.atOnce = Math.max(engine.atOnce, ++engine.underWay);
+    try {
+      await engine.before();
+    } finally {
+      engine.underWay--;
+    }
+    const found = engine.kept.get(id) ?? { born: batch, lines: [] };
+    const isKnown = found.lines.length === this.#length &&
+      (this.#length === 0 || found.born === this.generation);
+    if (!isKnown) return false;
+    found.lines.push(...lines.map(({ json }) => json));
+    engine.kept.set(id, found);
+    engine.writes.push(lines.length);
+    this.generation = found.born;
+    this.#length = found.lines.length;
+    return true;
+  }
+
+  delete(): Promise<boolean> {
+    return Promise.resolve(this.engine.kept.delete(this.id));
+  }
+}
