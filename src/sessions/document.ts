@@ -6,7 +6,7 @@
  */
 import type { Session, Turn } from "./session.ts";
 
-/** A conversation. Field names are those of the README. */
+/** A conversation. Field names are those of `docs/stores.md`. */
 export interface SessionDocument {
   /** The conversation's id. */
   id: string;

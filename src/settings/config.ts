@@ -94,7 +94,7 @@ export class ConfigError extends Error {
   /**
    * Puts the problems into one message, a line each.
    *
-   * @param problems each says which setting, what is wrong and how to mend it
+   * @param problems each says which setting, what is wrong and how to fix it
    */
   constructor(readonly problems: readonly string[]) {
     super(

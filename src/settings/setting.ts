@@ -76,7 +76,7 @@ export interface Sources {
   text(env: string): string | undefined;
   /** Why the vendor is to be asked, such as `LLM_PROVIDER names gemini`. Absent: it isn't. */
   wanted?: string;
-  /** Takes what is wrong: which variable, and how to mend it. */
+  /** Takes what is wrong: which variable, and how to fix it. */
   problems: string[];
 }
 
@@ -88,7 +88,7 @@ export class SettingError extends Error {
   /**
    * Keeps the problems apart, since there may be several with one variable.
    *
-   * @param problems each names the variable, and says how to mend it
+   * @param problems each names the variable, and says how to fix it
    */
   constructor(readonly problems: readonly string[]) {
     super(problems.join("\n"));
