@@ -6,7 +6,7 @@
 
 /** What a limit is made of. */
 export interface RateLimitOptions {
-  /** How often in a minute, which begins with the first time. */
+  /** How often in a minute, which begins with the first time in it. */
   perMinute: number;
   /** The time in milliseconds since 1970. */
   now: () => number;
@@ -20,7 +20,7 @@ export interface RateLimitOptions {
  */
 export type RateLimit = (key?: string) => number | undefined;
 
-/** How many keys are remembered. Past that, the oldest is forgotten. */
+/** How many keys are remembered. Past that, all begin anew. */
 const MAX_KEYS = 10_000;
 
 const MINUTE_MS = 60_000;
@@ -29,32 +29,24 @@ const MINUTE_MS = 60_000;
 export function createRateLimit(
   { perMinute, now }: RateLimitOptions,
 ): RateLimit {
-  /** In the order of their beginnings. */
-  const minutes = new Map<string, { beganAt: number; count: number }>();
+  /** In this minute, which is the same for all keys. */
+  const counts = new Map<string, number>();
+  let beganAt = -Infinity;
 
   return function take(key = "") {
     const at = now();
     // A clock that was set back begins a new minute, too.
-    const isOver = ({ beganAt }: { beganAt: number }) =>
-      at >= beganAt + MINUTE_MS || at < beganAt;
-    for (const [key, minute] of minutes) {
-      if (!isOver(minute)) break;
-      minutes.delete(key);
+    if (at >= beganAt + MINUTE_MS || at < beganAt) {
+      beganAt = at;
+      counts.clear();
     }
-    let minute = minutes.get(key);
-    if (minute === undefined || isOver(minute)) {
-      minute = { beganAt: at, count: 0 };
-      minutes.delete(key);
-      minutes.set(key, minute);
-      const [oldest] = minutes.keys();
-      if (minutes.size > MAX_KEYS && oldest !== undefined) {
-        minutes.delete(oldest);
-      }
+    const count = counts.get(key) ?? 0;
+    if (count >= perMinute) {
+      return Math.ceil((beganAt + MINUTE_MS - at) / 1000);
     }
-    if (minute.count < perMinute) {
-      minute.count++;
-      return undefined;
-    }
-    return Math.ceil((minute.beganAt + MINUTE_MS - at) / 1000);
+    // Whoever has so many addresses meets the limit of all.
+    if (count === 0 && counts.size >= MAX_KEYS) counts.clear();
+    counts.set(key, count + 1);
+    return undefined;
   };
 }
