@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AuthorizeHandler } from "../platforms/authorize.ts";
+import type { Approval, AuthorizeHandler } from "../platforms/authorize.ts";
 
 /**
  * Called before a page gets its session key, which costs money. This one lets
@@ -15,12 +15,10 @@ import type { AuthorizeHandler } from "../platforms/authorize.ts";
  * ```ts
  * import type { AuthorizeHandler } from "../platforms/authorize.ts";
  *
- * declare function findUser(
- *   cookie: string | null,
- * ): Promise<{ id: string; name: string } | undefined>;
+ * const users = new Map([["login=secret", { id: "7", name: "Ada" }]]);
  *
- * const authorize: AuthorizeHandler = async ({ headers }) => {
- *   const user = await findUser(headers.get("cookie"));
+ * const authorize: AuthorizeHandler = ({ headers }) => {
+ *   const user = users.get(headers.get("cookie") ?? "");
  *   if (user === undefined) {
  *     return { allow: false, reason: "Log in first", tellPage: true };
  *   }
@@ -28,4 +26,6 @@ import type { AuthorizeHandler } from "../platforms/authorize.ts";
  * };
  * ```
  */
-export const authorize: AuthorizeHandler = () => ({ allow: true });
+export const authorize: AuthorizeHandler = (): Approval => ({
+  allow: true,
+});

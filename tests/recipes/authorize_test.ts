@@ -18,6 +18,12 @@ Deno.test('docs/layercode.md "Let in only who is logged in" lets in only who is 
   assertEquals(written === handler, false);
   await copy.write("src/agent/authorize.ts", written);
   await copy.deno("lint", "-q", "src/agent");
+  await copy.deno(
+    "doc",
+    "--lint",
+    "src/agent/authorize.ts",
+    "src/platforms/authorize.ts",
+  );
   await copy.deno("check", "-q", "main.ts");
 
   const agentId = "agent-1";
