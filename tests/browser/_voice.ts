@@ -132,7 +132,10 @@ export function test(
         env: {
           HOST: "127.0.0.1",
           PORT: port,
-          PUBLIC_URL: `http://${name}:${port}`,
+          // On this machine, pages need no setting.
+          ...name === "127.0.0.1"
+            ? {}
+            : { PUBLIC_URL: `http://${name}:${port}` },
           LLM_PROVIDER: "echo",
           LAYERCODE_API_KEY: KEY,
           LAYERCODE_AGENT_ID: AGENT,
