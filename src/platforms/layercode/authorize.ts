@@ -7,6 +7,7 @@
  * @module
  */
 import * as v from "@badrap/valita";
+import { createBoundedLog } from "../../server/bounded_log.ts";
 import { HttpError, json } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 import type { Sender } from "../../server/router.ts";
@@ -54,8 +55,10 @@ interface Asking {
 
 /** Makes the handler of `POST /authorize` and of its preflight. */
 export function createAuthorize(
-  parts: AuthorizeParts,
+  options: AuthorizeParts,
 ): (request: Request, sender?: Sender) => Promise<Response> {
+  const log = createBoundedLog(options.log, options.now);
+  const parts = { ...options, log };
   const limits = createLimits(parts);
   const resumption = createResumption(parts.secrets);
   let isDropTold = false;
@@ -64,7 +67,7 @@ export function createAuthorize(
     isDropTold = true;
     const fix = "anybody could claim what a page sends as metadata; supply " +
       "what you know of the caller in src/agent/authorize.ts";
-    parts.log.warn("authorize.metadata_dropped", { fix });
+    log.warn("authorize.metadata_dropped", { fix });
   }
   return async function handle(request, sender) {
     const cors = allowOrigin(request, sender, parts);

@@ -45,25 +45,14 @@ export interface Limits {
   takeOfAll(): void;
 }
 
-/** How many lines strangers can have written in a minute for each limit. */
-const LINES_PER_MINUTE = 10;
-
 /** Makes the limits. */
 export function createLimits(parts: LimitParts): Limits {
   const { perAddress, inAll, trustedProxies, log, now } = parts;
   const readAddress = createAddressReader(trustedProxies);
   const ofAddress = createRateLimit({ perMinute: perAddress, now });
   const ofAll = createRateLimit({ perMinute: inAll, now });
-  const ofLog = createRateLimit({ perMinute: LINES_PER_MINUTE, now });
 
-  function refuse(
-    seconds: number,
-    setting: string,
-    fields: Record<string, unknown>,
-  ): never {
-    if (ofLog(setting) === undefined) {
-      log.warn("authorize.limited", { setting, ...fields });
-    }
+  function refuse(seconds: number): never {
     throw new HttpError(
       429,
       "rate_limited",
@@ -80,14 +69,18 @@ export function createLimits(parts: LimitParts): Limits {
       const isForwarded = request.headers.has("x-forwarded-for");
       const fix = "if this is the address of your proxy, name it in " +
         "TRUSTED_PROXIES";
-      return refuse(seconds, "AUTHORIZE_PER_ADDRESS", {
+      log.warn("authorize.limited", {
+        setting: "AUTHORIZE_PER_ADDRESS",
         address,
         ...isForwarded ? { fix } : {},
       });
+      return refuse(seconds);
     },
     takeOfAll() {
       const seconds = ofAll();
-      if (seconds !== undefined) refuse(seconds, "AUTHORIZE_IN_ALL", {});
+      if (seconds === undefined) return;
+      log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
+      refuse(seconds);
     },
   };
 }

@@ -110,3 +110,14 @@ test("logs a reached limit in ten lines a minute at most, and names the setting"
   assertEquals(address, "203.0.113.9");
   assertStringIncludes(fix, "TRUSTED_PROXIES");
 });
+
+test("logs the limit of all by another name", async (fixture) => {
+  const endpoint = fixture.endpoint({ inAll: 1 });
+  await askFrom(endpoint, "192.0.2.1");
+  await askFrom(endpoint, "192.0.2.1");
+  const { event, setting } = JSON.parse(fixture.logged[0] ?? "");
+  assertEquals([event, setting], [
+    "authorize.limited_in_all",
+    "AUTHORIZE_IN_ALL",
+  ]);
+});

@@ -97,6 +97,18 @@ for (
   });
 }
 
+test("logs ten refusals of the owner's in a minute, and no flood of them", async (fixture) => {
+  const endpoint = fixture.endpoint({
+    authorize: () => ({ allow: false, reason: "Log in first" }),
+  });
+  for (let i = 0; i < 50; i++) {
+    const response = await endpoint(ask({ agent_id: "a" }));
+    assertEquals(response.status, 403);
+    await response.body?.cancel();
+  }
+  assertEquals(linesOf(fixture, "authorize.denied").length, 10);
+});
+
 const BROKEN: [what: string, authorize: AuthorizeHandler][] = [
   ["throws", () => {
     throw new Error("db://user:password@host is down");
