@@ -5,6 +5,7 @@
  * @module
  */
 import deno from "./deno.json" with { type: "json" };
+import { authorize } from "./src/agent/authorize.ts";
 import { onData } from "./src/agent/data.ts";
 import { createApp, type Handler } from "./src/server/router.ts";
 import { nextSteps, toBanner } from "./src/server/banner.ts";
@@ -61,7 +62,13 @@ async function main(): Promise<void> {
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
   });
   const platforms = createPlatformRoutes({ conversations, log, now }, {
-    layercode: { ...config.layercode, secrets },
+    layercode: {
+      ...config.layercode,
+      secrets,
+      publicUrl: config.publicUrl,
+      trustedProxies: config.trustedProxies,
+      authorize: (request) => runNamed("authorize", () => authorize(request)),
+    },
   });
   const pages = createPages({
     config,

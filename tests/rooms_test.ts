@@ -13,7 +13,7 @@ const COMMON = /^(server\/log|settings\/(setting|kinds|finding))\.ts$/;
 
 /** What the files of a room may import from others, besides that. */
 const MAY_IMPORT: Record<string, RegExp> = {
-  agent: /^conversation\/(tools|data)\.ts$/,
+  agent: /^(conversation\/(tools|data)|platforms\/authorize)\.ts$/,
   conversation:
     /^(providers\/provider|sessions\/(store|session|record)|speech\/\w+|server\/unhandled)\.ts$/,
   speech: /^$/,

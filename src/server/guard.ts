@@ -87,7 +87,7 @@ function refuse(): never {
 }
 
 /** Whether a request comes from this machine, and not through a proxy or a tunnel on it. */
-function isLocal({ headers }: Request, sender?: Sender): boolean {
+export function isLocal({ headers }: Request, sender?: Sender): boolean {
   return LOOPBACK_ADDRESS.test(sender?.address ?? "") &&
     // The header itself: Deno makes up an address where it is missing.
     LOOPBACK_HOST.test(headers.get("host") ?? "") &&

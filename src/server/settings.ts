@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { oneOf, toPath, wholeNumber } from "../settings/kinds.ts";
+import { oneOf, toHttpUrl, toPath, wholeNumber } from "../settings/kinds.ts";
 import type { Found } from "../settings/setting.ts";
+import { toRanges } from "./address.ts";
 import { LOG_LEVELS } from "./log.ts";
 
 /** Where the server listens and writes. */
@@ -22,6 +23,25 @@ export const serverSettings = {
     defaultNote: "`127.0.0.1` (this machine alone) while " +
       "`LAYERCODE_WEBHOOK_SECRET` is unset, else `0.0.0.0` (every interface)",
     example: "0.0.0.0",
+  },
+  publicUrl: {
+    env: "PUBLIC_URL",
+    secret: false,
+    example: "https://voice.example.com",
+    help: "The address at which others reach this server. Its own pages may " +
+      "call `/authorize` from there; from this machine they may without it.",
+    expected: "an address such as https://voice.example.com",
+    parse: toHttpUrl,
+  },
+  trustedProxies: {
+    env: "TRUSTED_PROXIES",
+    secret: false,
+    example: "127.0.0.1,10.0.0.0/8",
+    help: "The proxies before this server, whose `X-Forwarded-For` is " +
+      "believed: addresses and ranges, with commas between them. Name them, " +
+      "or all that come through one count as one sender.",
+    defaultNote: "none: a sender's address is its connection's",
+    parse: toRanges,
   },
   dataDir: {
     env: "DATA_DIR",

@@ -11,6 +11,7 @@ import {
   type PlatformOptions,
   startPlatform,
 } from "../fakes/layercode_platform.ts";
+import { freePort } from "../fakes/ports.ts";
 import { startServer } from "../fakes/server.ts";
 import { SDK } from "../../src/web/voice/mod.ts";
 import {
@@ -126,9 +127,15 @@ export function test(
         secret: SECRET,
         ...more,
       });
+      const port = String(freePort());
       await using server = await startServer({
         env: {
           HOST: "127.0.0.1",
+          PORT: port,
+          // On this machine, pages need no setting.
+          ...name === "127.0.0.1"
+            ? {}
+            : { PUBLIC_URL: `http://${name}:${port}` },
           LLM_PROVIDER: "echo",
           LAYERCODE_API_KEY: KEY,
           LAYERCODE_AGENT_ID: AGENT,

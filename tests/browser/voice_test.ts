@@ -45,7 +45,7 @@ test("carries a text message all the way and back", async (scene) => {
   assertStringIncludes(await log(), "You said: Do you hear me?");
   // Layercode repeats what was typed; the page does not.
   assertEquals((await log()).match(/^Do you hear me\?$/gm)?.length, 1);
-  assertEquals(platform.authorized, [{ agent_id: AGENT, metadata: {} }]);
+  assertEquals(platform.authorized, [{ agent_id: AGENT }]);
   const types = platform.messages.map(({ type }) => type);
   assert(types.includes("client.ready"));
   // The SDK has played all that it was sent.

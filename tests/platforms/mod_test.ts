@@ -10,7 +10,13 @@ Deno.test("createPlatformRoutes() has Layercode's paths, the older ones among th
     now: Date.now,
   };
   const routes = createPlatformRoutes(parts, {
-    layercode: { secrets: ["secret"], apiUrl: "http://127.0.0.1:9" },
+    layercode: {
+      secrets: ["secret"],
+      apiUrl: "http://127.0.0.1:9",
+      authorize: () => ({ allow: true }),
+      perAddress: 1,
+      inAll: 1,
+    },
   });
   const found = Object.entries(routes).map(([path, methods]) =>
     `${Object.keys(methods)} ${path}`

@@ -38,7 +38,11 @@ Deno.test("readConfig() needs no settings at all", () => {
     hostname: "127.0.0.1",
     dataDir: "./data",
     webhookSecrets: [],
-    layercode: { apiUrl: "https://api.layercode.com" },
+    layercode: {
+      apiUrl: "https://api.layercode.com",
+      perAddress: 30,
+      inAll: 600,
+    },
     providers: [],
     vendors: {
       gemini: {

@@ -7,19 +7,18 @@
  * @module
  */
 import type { Platform } from "../platform.ts";
-import { type AuthorizeParts, createAuthorize } from "./authorize.ts";
+import { type AuthorizeOptions, createAuthorize } from "./authorize.ts";
 import { createWebhook, type WebhookOptions } from "./webhook.ts";
 
 /** What an owner tells of Layercode. */
-export interface LayercodeOptions
-  extends WebhookOptions, Omit<AuthorizeParts, "log"> {}
+export interface LayercodeOptions extends WebhookOptions, AuthorizeOptions {}
 
 /** Layercode. */
 export const layercode: Platform<LayercodeOptions> = {
   name: "Layercode",
   createRoutes(parts, options) {
     const webhook = { POST: createWebhook(parts, options) };
-    const handle = createAuthorize({ ...options, log: parts.log });
+    const handle = createAuthorize({ ...options, ...parts });
     const authorize = { POST: handle, OPTIONS: handle };
     return {
       "/agent": webhook,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { httpUrl, toList } from "../../settings/kinds.ts";
+import { httpUrl, toList, wholeNumber } from "../../settings/kinds.ts";
 import { type Found, SettingError } from "../../settings/setting.ts";
 
 /** What webhooks are signed with. */
@@ -44,11 +44,26 @@ export const layercodeSettings = {
     env: "ALLOWED_ORIGINS",
     secret: false,
     example: "https://example.com,http://localhost:5173",
-    help: "Origins of pages, besides this server's own, that may call " +
+    help: "Origins of pages, besides `PUBLIC_URL`, that may call " +
       "`/authorize`; with commas between them, no slash at the end. Apps have " +
       "origins, too, such as `capacitor://localhost`. `*` lets any page spend " +
       "your balance.",
     parse: toOrigins,
+  },
+  perAddress: {
+    env: "AUTHORIZE_PER_ADDRESS",
+    default: "30",
+    help: "How often one address may call `/authorize` in a minute. Of an " +
+      "IPv6 address the first half counts.",
+    ...wholeNumber(1, 1_000_000),
+  },
+  inAll: {
+    env: "AUTHORIZE_IN_ALL",
+    default: "600",
+    help:
+      "How many session keys `/authorize` asks Layercode for in a minute, " +
+      "whoever wants them.",
+    ...wholeNumber(1, 1_000_000),
   },
 } as const;
 

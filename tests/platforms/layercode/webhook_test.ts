@@ -50,7 +50,13 @@ function makeServer(
     now: Date.now,
   });
   const routes = createPlatformRoutes({ conversations, log, now: Date.now }, {
-    layercode: { secrets: [SECRET, "another"], apiUrl: "http://127.0.0.1:9" },
+    layercode: {
+      secrets: [SECRET, "another"],
+      apiUrl: "http://127.0.0.1:9",
+      authorize: () => ({ allow: true }),
+      perAddress: 1,
+      inAll: 1,
+    },
   });
   const handle = createApp({ routes, log, isDraining: () => false });
   return { handle, store, activeTurns, lines };

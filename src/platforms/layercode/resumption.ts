@@ -1,0 +1,97 @@
+/**
+ * Which conversations a browser may go on with: those that it was given. Each
+ * comes with a token, an HMAC of its id, in a cookie that scripts can't read
+ * and in the answer, for pages of other origins and for apps, which keep no
+ * cookie of ours. Nothing is stored here: tokens are good after a restart and
+ * on every instance, as long as the webhook secret is the same.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { setCookie } from "@std/http/cookie";
+
+/** A conversation, and whose it is. */
+export interface Given {
+  /** Layercode's id of it. */
+  conversationId: string;
+  /** Who was logged in, if the owner's handler said. */
+  user: string | undefined;
+}
+
+/** Gives conversations to browsers, and knows them again. */
+export interface Resumption {
+  /**
+   * Gives one to whoever sent the request.
+   *
+   * @returns the token, and headers that set the cookie
+   */
+  give(given: Given, request: Request): { token: string; headers: Headers };
+  /** Whether it was given to whoever sent the request. */
+  wasGiven(given: Given, request: Request, token?: string | null): boolean;
+}
+
+/** How many tokens the cookie holds: a browser sends it with every request. */
+const MAX_IN_COOKIE = 16;
+
+/**
+ * Makes what gives conversations to browsers.
+ *
+ * @param secrets the webhook secrets. The first signs, all are good
+ */
+export function createResumption(secrets: readonly string[]): Resumption {
+  // A key of its own, so that a token is good for nothing else.
+  const keys = secrets.filter((secret) => secret !== "").map((secret) =>
+    createHmac("sha256", secret).update("parley: resume a conversation")
+      .digest()
+  );
+
+  function sign(key: Buffer, { conversationId, user }: Given): string {
+    return createHmac("sha256", key)
+      .update(JSON.stringify([conversationId, user ?? null]))
+      .digest("base64url");
+  }
+
+  return {
+    give(given, request) {
+      const [key] = keys;
+      if (key === undefined) throw new TypeError("There is no webhook secret");
+      const token = sign(key, given);
+      const headers = new Headers();
+      const tokens = new Set([token, ...tokensIn(request)]);
+      setCookie(headers, {
+        name: cookieName(request),
+        // A dot is no letter of a token, and may stand in a cookie.
+        value: [...tokens].slice(0, MAX_IN_COOKIE).join("."),
+        // The page's own scheme, which we can't know behind a proxy.
+        secure: /^https:/.test(request.headers.get("origin") ?? ""),
+        httpOnly: true,
+        sameSite: "Strict",
+        path: "/",
+      });
+      return { token, headers };
+    },
+    wasGiven(given, request, token) {
+      const shown = [...token ? [token] : [], ...tokensIn(request)];
+      return keys.map((key) => Buffer.from(sign(key, given))).some((right) =>
+        shown.map((it) => Buffer.from(it)).some((it) =>
+          it.length === right.length && timingSafeEqual(it, right)
+        )
+      );
+    },
+  };
+}
+
+/** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
+function cookieName(request: Request): string {
+  return `parley_calls_${new URL(request.url).port || "web"}`;
+}
+
+function tokensIn(request: Request): string[] {
+  const name = `${cookieName(request)}=`;
+  return (request.headers.get("cookie") ?? "").split(/[;,] */)
+    .filter((pair) => pair.startsWith(name))
+    .flatMap((pair) => pair.slice(name.length).split("."))
+    // What a stranger puts in must not come back as a cookie that can't be set.
+    .filter((token) => /^[\w-]{43}$/.test(token));
+}

@@ -1,0 +1,116 @@
+/**
+ * Where a request comes from: the other end of its connection, or what a proxy
+ * there says of it. `X-Forwarded-For` is believed only as far as it was written
+ * by proxies that the owner named; anybody can send the rest of it.
+ *
+ * https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
+ *
+ * @module
+ */
+import { BlockList, isIP } from "node:net";
+import { toList } from "../settings/kinds.ts";
+import { SettingError } from "../settings/setting.ts";
+import type { Sender } from "./router.ts";
+
+/**
+ * Makes the function that tells a client's address.
+ *
+ * The header is read from its end, where the nearest proxy wrote. The first
+ * address that is no trusted proxy is the client's.
+ *
+ * @param trustedProxies addresses and ranges, as {@linkcode toRanges} takes them
+ * @returns a function that returns an IP address, or `unknown`
+ */
+export function createAddressReader(
+  trustedProxies: readonly string[] = [],
+): (request: Request, sender?: Sender) => string {
+  const trusted = new BlockList();
+  for (const range of trustedProxies) {
+    const [address = "", bits] = range.split("/");
+    if (bits === undefined) trusted.addAddress(address, familyOf(address));
+    else trusted.addSubnet(address, Number(bits), familyOf(address));
+  }
+  return function readAddress({ headers }, sender) {
+    let address = toAddress(sender?.address ?? "");
+    if (address === undefined) return "unknown";
+    let rest = headers.get("x-forwarded-for") ?? "";
+    while (rest !== "" && trusted.check(address, familyOf(address))) {
+      const at = rest.lastIndexOf(",");
+      const before = toAddress(rest.slice(at + 1));
+      // Whatever stands further left, no trusted proxy vouches for it.
+      if (before === undefined) break;
+      address = before;
+      rest = rest.slice(0, Math.max(at, 0));
+    }
+    return address;
+  };
+}
+
+/**
+ * The part of an address that one customer of a network has: all of an IPv4
+ * address, and the first half of an IPv6 one, whose second half is theirs to
+ * choose.
+ */
+export function toNetwork(address: string): string {
+  if (isIP(address) !== 6) return address;
+  return `${toGroups(address).slice(0, 4).join(":")}::/64`;
+}
+
+/**
+ * Reads addresses and ranges of a setting.
+ *
+ * @throws {SettingError} when one of them is neither
+ */
+export function toRanges(text: string, env: string): string[] {
+  const ranges = toList(text);
+  const problems = ranges.flatMap((range) => {
+    const [address = "", bits] = range.split("/", 2);
+    const most = isIP(address) === 4 ? 32 : 128;
+    const isRange = bits === undefined ||
+      /^\d{1,3}$/.test(bits) && Number(bits) <= most;
+    if (range.split("/").length > 2 || isIP(address) === 0 || !isRange) {
+      return [
+        `${env}: "${range}" is neither an address such as 10.0.0.2 nor a ` +
+        "range such as 10.0.0.0/8",
+      ];
+    }
+    return Number(bits ?? most) > 0 ? [] : [
+      `${env}: "${range}" is every address, so that any sender could claim ` +
+      "to be another; name the addresses of your proxies",
+    ];
+  });
+  if (problems.length > 0) throw new SettingError(problems);
+  return ranges;
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIP(address) === 4 ? "ipv4" : "ipv6";
+}
+
+/** The address in one spelling: without port, brackets, zone, and as IPv4 where it is one. */
+function toAddress(text: string): string | undefined {
+  const trimmed = text.trim();
+  const [, bracketed, short] =
+    /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(trimmed) ?? [];
+  const [address = ""] = (bracketed ?? short ?? trimmed).split("%", 1);
+  const family = isIP(address);
+  if (family === 0) return undefined;
+  if (family === 4) return address;
+  const groups = toGroups(address);
+  const isMapped = groups.slice(0, 6).join() === "0,0,0,0,0,ffff";
+  if (!isMapped) return new URL(`http://[${address}]`).hostname.slice(1, -1);
+  return groups.slice(6).map((group) => parseInt(group, 16))
+    .flatMap((number) => [number >> 8, number & 255]).join(".");
+}
+
+/** The eight groups of an IPv6 address. */
+function toGroups(address: string): string[] {
+  // The address parser knows all spellings, and leaves out but one run of zeros.
+  const short = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [head = [], tail] = short.split("::")
+    .map((part) => part === "" ? [] : part.split(":"));
+  if (tail === undefined) return head;
+  const length = 8 - head.length - tail.length;
+  const zeros = Array.from({ length }, () => "0");
+  return [...head, ...zeros, ...tail];
+}

@@ -1,0 +1,117 @@
+/**
+ * A Layercode on loopback that hands out session keys, and what asks it.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import {
+  type AuthorizeParts,
+  createAuthorize,
+} from "../../../src/platforms/layercode/authorize.ts";
+import { createLog } from "../../../src/server/log.ts";
+
+export const KEY = "lc_key_of_the_owner";
+export const SECRET = "whsec_of_the_owner";
+export const SESSION = {
+  client_session_key: "csk_1",
+  conversation_id: "conv_1",
+};
+
+/** What the fake Layercode was asked. */
+export interface Asked {
+  method: string;
+  path: string;
+  headers: Headers;
+  body: unknown;
+}
+
+export type Reply = (request: Request) => Response | Promise<Response>;
+
+/** A Layercode on loopback, an endpoint that asks it, and what both saw. */
+export class Fixture implements AsyncDisposable {
+  readonly asked: Asked[] = [];
+  readonly logged: string[] = [];
+  /** The time, which stands still unless a test moves it. */
+  now = 1_700_000_000_000;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(reply: Reply) {
+    this.#server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      async (request) => {
+        const { method, headers } = request;
+        const { pathname: path } = new URL(request.url);
+        const body = await request.clone().json();
+        this.asked.push({ method, path, headers, body });
+        return await reply(request);
+      },
+    );
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  endpoint(parts: Partial<AuthorizeParts> = {}) {
+    return createAuthorize({
+      apiKey: KEY,
+      apiUrl: this.url,
+      secrets: [SECRET],
+      authorize: () => ({ allow: true }),
+      perAddress: 1000,
+      inAll: 1000,
+      now: () => this.now,
+      log: createLog({
+        level: "debug",
+        format: "json",
+        write: (_, line) => this.logged.push(line),
+      }),
+      ...parts,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+}
+
+/** A test with a fixture of its own. */
+export function test(
+  what: string,
+  body: (fixture: Fixture) => Promise<void>,
+  reply: Reply = () => Response.json(SESSION),
+): void {
+  Deno.test({
+    name: `createAuthorize() ${what}`,
+    sanitizeOps: true,
+    sanitizeResources: true,
+    fn: async () => {
+      await using fixture = new Fixture(reply);
+      await body(fixture);
+    },
+  });
+}
+
+/** A request for a session key, as a browser makes it. */
+export function ask(
+  body: unknown,
+  { host = "parley.test", ...headers }: Record<string, string> = {},
+): Request {
+  return new Request(`http://${host}/authorize`, {
+    method: "POST",
+    headers: { host, "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+/** The one request that reached Layercode. */
+export function only(fixture: Fixture): Asked {
+  assertEquals(fixture.asked.length, 1);
+  return fixture.asked[0]!;
+}
+
+/** The error that a response carries. */
+export async function errorOf(response: Response) {
+  const { error } = await response.json();
+  return error as { code: string; message: string };
+}
