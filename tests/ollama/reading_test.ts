@@ -138,7 +138,7 @@ Deno.test("a real model that is still loading gets its time", async () => {
   await unloaded.body?.cancel();
   await using server = await start({
     SYSTEM_PROMPT: "A conversation between a user and a helpful assistant.",
-    FIRST_TOKEN_TIMEOUT_MS: "100",
+    FIRST_TOKEN_TIMEOUT_MS: "250",
     FILLER_AFTER_MS: "150",
     FILLER_MESSAGE: "Just a second.",
     // A window of its own, with which it has to be loaded anew.
