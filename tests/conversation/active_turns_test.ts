@@ -23,15 +23,21 @@ function scripted(name: string, journal: string[], endless = true): RunTurn {
 }
 
 /** Starts a turn, and keeps what it says. */
-function start(turns: ActiveTurns, conversationId: string, run: RunTurn) {
+function start(
+  turns: ActiveTurns,
+  conversationId: string,
+  run: RunTurn,
+  turnId = "t1",
+) {
   const said: string[] = [];
   const spoke = Promise.withResolvers<void>();
-  const turn = turns.start(conversationId, run, (part) => {
+  const turn = turns.start({ conversationId, turnId }, run);
+  const leave = turn.listen((part) => {
     if (part.type === "speech") said.push(part.text);
     spoke.resolve();
     return undefined;
   });
-  return { ...turn, said, spoke: spoke.promise };
+  return { leave, ...turn, said, spoke: spoke.promise };
 }
 
 Deno.test("start() runs a turn to its end", async () => {

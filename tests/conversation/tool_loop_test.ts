@@ -62,6 +62,7 @@ function makeQuestion(
       },
     },
     filler,
+    earlierCalls: [],
     onFailure: ({ name }, error) => failures.push([name, error]),
     failures,
     remembered,
