@@ -60,7 +60,7 @@ export interface ActiveTurnsOptions {
   stalledMs?: number;
 }
 
-/** As many turns are under way as the owner allows. */
+/** As many turns are under way as the owner allows. The message is fit for whoever sent one more. */
 export class TooManyTurnsError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "TooManyTurnsError";
@@ -88,7 +88,9 @@ export function createActiveTurns(
   function admit(conversationId: string): void {
     // A caller who is in a call and interrupts is served before one who comes.
     if (count < (turns.has(conversationId) ? 2 * max : max)) return;
-    throw new TooManyTurnsError(`${count} turns are under way`);
+    throw new TooManyTurnsError(
+      "As many turns are under way as MAX_TURNS allows: try again",
+    );
   }
 
   function start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {

@@ -130,6 +130,7 @@ export function createConversations(parts: ConversationParts): Conversations {
   ): Promise<boolean> {
     let turn = activeTurns.find(event);
     if (turn === undefined) {
+      // Before the store is asked: it is for those who were let in.
       admit(event.conversationId);
       // A turn that only comes again ends none that is under way. Where none
       // is, the turn itself finds that it was answered.
@@ -141,7 +142,9 @@ export function createConversations(parts: ConversationParts): Conversations {
     }
     const leave = turn.listen(out.write);
     if (leave === undefined) {
-      throw new TooManyTurnsError("The turn has too many listeners");
+      throw new TooManyTurnsError(
+        "This turn is sent to as many connections as may be: try again",
+      );
     }
     signal.addEventListener("abort", leave);
     if (signal.aborted) leave();

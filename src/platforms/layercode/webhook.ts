@@ -88,12 +88,8 @@ export function createWebhook(
 /** Tells the sender to try again, where there are too many turns. */
 function refuse(error: unknown): never {
   if (!(error instanceof TooManyTurnsError)) throw error;
-  throw new HttpError(
-    503,
-    "too_many_turns",
-    "As many turns are under way as MAX_TURNS allows: try again",
-    { "retry-after": `${error.retryAfterSeconds}` },
-  );
+  const headers = { "retry-after": `${error.retryAfterSeconds}` };
+  throw new HttpError(503, "too_many_turns", error.message, headers);
 }
 
 /** What a sender is told, so that an owner can fix it. */
