@@ -47,8 +47,8 @@ export interface ToolQuestion {
   maxTokens: number;
   /** What the tools are told; the rest of it is added for each call. */
   context: Omit<ToolContext, "say" | "data" | "idempotencyKey">;
-  /** The turn's calls that were run before it came again; their results are in the messages. */
-  earlierCalls: readonly ToolCall[];
+  /** The turn's calls that were run before it came again; their results are in the messages. Absent: none. */
+  earlierCalls?: readonly ToolCall[];
   /** Said when tools take longer than this, where nothing else was said. */
   filler: { text: string; afterMs: number };
   /** The turn's. */
@@ -82,7 +82,10 @@ export async function askWithTools(
   const messages = [...question.messages];
   const { signal } = question.context;
   const declarations = tools.map(({ declaration }) => declaration);
-  const limits = createCallLimits(question.context, question.earlierCalls);
+  const limits = createCallLimits(
+    question.context,
+    question.earlierCalls ?? [],
+  );
   for (let step = 0;; step++) {
     signal.throwIfAborted();
     const isLast = step >= MAX_STEPS || limits.isSpent;

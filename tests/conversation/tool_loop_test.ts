@@ -62,7 +62,6 @@ function makeQuestion(
       },
     },
     filler,
-    earlierCalls: [],
     onFailure: ({ name }, error) => failures.push([name, error]),
     failures,
     remembered,
