@@ -10,7 +10,7 @@ import type { Times } from "./_load.ts";
 import { type Stage, startParley, startStage } from "./_servers.ts";
 import { compare, type Figure, ms, percentile } from "./_table.ts";
 
-const MAX_TURNS = 100;
+const MAX_TURNS = 40;
 const FACTORS = [1, 2, 5] as const;
 const ROUNDS = 3;
 /** Turns of each caller where none is one too many; all factors have as many in all. */
