@@ -37,7 +37,7 @@ export async function benchOverload(): Promise<Figure[]> {
       compare(
         `First word, ${factor} × MAX_TURNS, p${share * 100}`,
         { value: of(factor, share), other: of(1, share) },
-        { added: share === 0.5 ? 20 : 100 },
+        { ratio: share === 0.5 ? 1.3 : 1.5 },
       )
     )
   );
@@ -46,8 +46,8 @@ export async function benchOverload(): Promise<Figure[]> {
   return [...figures, {
     what: `${refusedMs.length} refusals at 5 × MAX_TURNS, p50 and p99`,
     value: `${ms(percentile(refusedMs, 0.5))}, ${ms(worst)}`,
-    bound: "under 250 ms",
-    holds: worst < 250,
+    bound: "under 500 ms",
+    holds: worst < 500,
   }];
 }
 
@@ -60,7 +60,11 @@ async function measure(
   const env = { MAX_TURNS: `${MAX_TURNS}` };
   const parley = await startParley("ollama", stage.model, folder, env);
   try {
-    const job = { name: `warm-${factor}-${round}`, callers: 50, turns: 2 };
+    const job = {
+      name: `warm-${factor}-${round}`,
+      callers: MAX_TURNS,
+      turns: 2,
+    };
     await stage.talk(parley, job);
     return await stage.talk(parley, {
       name: `overload-${factor}-${round}`,
