@@ -249,8 +249,7 @@ class Answer {
       const message = `The turn took longer than ${maxTurnSeconds} seconds`;
       this.#stop.abort(new Error(message));
     };
-    const leftMs = this.#startedAt + maxTurnSeconds * 1_000 - this.parts.now();
-    this.#timers.set("turn limit", Math.max(leftMs, 0), () => {
+    this.#timers.set("turn limit", maxTurnSeconds * 1_000, () => {
       const isInSentence = this.#speech.endWithSentence();
       if (!isInSentence) return giveUp();
       this.#timers.set("turn limit", LAST_SENTENCE_MS, giveUp);
