@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess, assertMatch } from "@std/assert";
 import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";
@@ -94,4 +94,72 @@ Deno.test("main.ts goes on from a tool's result when a turn comes again after SI
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("main.ts ends a turn after MAX_TURN_SECONDS at a sentence, and stops the model", async () => {
+  const chunks = Array.from({ length: 1_000 }, (_, n) => `${n} is a number. `);
+  await using model = startFakeOllama(() => ({
+    kind: "text",
+    chunks,
+    delayMs: 50,
+  }));
+  await using server = await startServer({
+    env: { ...toEnv(model), MAX_TURN_SECONDS: "1" },
+  });
+  const options = {
+    url: `${server.url}/agent`,
+    secret: SECRET,
+    withDetails: true,
+  };
+  const answer = await sendEvent(message("Count."), options);
+  const events = await readEvents(answer);
+  assertMatch(spoken(events), /^0 is a number\. .*is a number\.$/s);
+  const summary = events.find(({ type }) => type === "parley.turn");
+  assertEquals([summary?.status, summary?.ended], ["complete", "max-seconds"]);
+  assertEquals(await (await nextQuestion(model)).ended, "cancelled");
+});
+
+Deno.test("main.ts runs eight of 5,000 calls that a model makes at once, and answers", async () => {
+  const calls = Array.from({ length: 5_000 }, (_, n) => ({
+    name: "remember_note",
+    arguments: { note: `Note ${n}` },
+  }));
+  await using model = startFakeOllama([
+    { kind: "tool-calls", calls },
+    { kind: "text", chunks: ["That was much."] },
+  ]);
+  await using server = await startServer({ env: toEnv(model) });
+  const options = { url: `${server.url}/agent`, secret: SECRET };
+  const answer = await sendEvent(message("Remember all."), options);
+  assertEquals(spoken(await readEvents(answer)), "That was much.");
+  await nextQuestion(model);
+  const { body } = await nextQuestion(model);
+  const { messages } = body as {
+    messages: { role: string; content: string }[];
+  };
+  const results = messages.filter(({ role }) => role === "tool")
+    .map(({ content }) => content);
+  assertEquals(results.length, 32);
+  assertEquals(results.filter((text) => /Remembered/.test(text)).length, 8);
+  assertEquals(results.filter((text) => /Not run/.test(text)).length, 24);
+});
+
+Deno.test("main.ts sends a turn that comes again all of it, though the first connection is hung up", async () => {
+  const chunks = Array.from({ length: 10 }, (_, n) => `word${n} `);
+  await using model = startFakeOllama(() => ({
+    kind: "text",
+    chunks,
+    delayMs: 100,
+  }));
+  await using server = await startServer({ env: toEnv(model) });
+  const options = { url: `${server.url}/agent`, secret: SECRET };
+  const leaving = new AbortController();
+  const first = await sendEvent(message("Hello"), options, leaving.signal);
+  await first.body?.getReader().read();
+  const second = await sendEvent(message("Hello"), options);
+  leaving.abort();
+  assertEquals(spoken(await readEvents(second)), chunks.join(""));
+  assertEquals(await (await nextQuestion(model)).ended, "finished");
+  const ends = server.lines.filter(({ event }) => event === "turn.end");
+  assertEquals(ends.map(({ status }) => status), ["complete"]);
 });
