@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   catchUnhandled(log);
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
-  const activeTurns = createActiveTurns();
+  const activeTurns = createActiveTurns({ max: config.maxTurns });
   const secrets = await findSecrets(config, log);
   const token = config.playgroundToken ?? makeToken();
 

@@ -18,8 +18,10 @@ import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
 import { findInterrupted, type Interruption } from "./history.ts";
+import { fitNote } from "./notes.ts";
 import { toNote } from "./prompt.ts";
 import { toQuestion } from "./question.ts";
+import { toFinishedCalls } from "./retried_turn.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
   answeredIn,
@@ -50,6 +52,9 @@ export function answer(
 
 /** How often a turn looks whether another instance has begun a newer one. */
 const LOOK_EVERY_MS = 400;
+
+/** How long the sentence under way may go on when the turn's time is up. */
+const LAST_SENTENCE_MS = 5_000;
 
 /** From here on a model may begin to drop what it was shown. */
 const NEARLY_FULL = 0.9;
@@ -158,7 +163,10 @@ class Answer {
     const before = session.turn(turnId);
     if (before) {
       this.#attempt = (before.attempt ?? 0) + 1;
-      return [{ type: "again", turnId, attempt: this.#attempt, at }];
+      return [
+        { type: "again", turnId, attempt: this.#attempt, at },
+        ...toFinishedCalls(before, this.#attempt, at),
+      ];
     }
     this.#attempt = 0;
     const { systemPrompt } = this.parts.agent;
@@ -208,13 +216,16 @@ class Answer {
     const { conversationId, turnId } = this.call;
     this.#speech.begin(this.#writer.session.turns.length);
     this.#lookLater();
+    this.#limitTime();
     const { session } = this.#writer;
+    const { steps = [] } = session.turn(turnId) ?? {};
     const question = await toQuestion(session, this.call, this.parts);
     await askWithTools({
       ...question,
       provider,
       maxTokens: agent.maxAnswerTokens,
       timers: this.#timers,
+      earlierCalls: steps.flatMap(({ calls }) => calls),
       context: {
         ...this.call,
         signal: this.#stop.signal,
@@ -227,6 +238,21 @@ class Answer {
       onFailure: ({ name }, error) =>
         log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
     }, (part) => this.#take(part));
+  }
+
+  /** Ends the turn in time: with its sentence, or else with the apology. */
+  #limitTime(): void {
+    const { maxTurnSeconds } = this.parts.agent;
+    const giveUp = () => {
+      this.#speech.ended = "max-seconds";
+      const message = `The turn took longer than ${maxTurnSeconds} seconds`;
+      this.#stop.abort(new Error(message));
+    };
+    this.#timers.set("turn limit", maxTurnSeconds * 1_000, () => {
+      const isInSentence = this.#speech.endWithSentence();
+      if (!isInSentence) return giveUp();
+      this.#timers.set("turn limit", LAST_SENTENCE_MS, giveUp);
+    });
   }
 
   /** Takes what the model and its tools produce. Gives whether the answer goes on. */
@@ -270,8 +296,9 @@ class Answer {
   }
 
   /** Keeps something in mind for a tool, which may have been given up meanwhile. */
-  async #remember(text: string): Promise<void> {
+  async #remember(note: string): Promise<void> {
     this.#stop.signal.throwIfAborted();
+    const text = fitNote(this.#writer.session, note);
     this.#add({ type: "memory", text });
     await this.#writer.flush();
   }
@@ -319,6 +346,10 @@ class Answer {
       if (isDraining?.() && isSilent && !this.#isSuperseded) {
         this.#speech.apologize();
       }
+    } else if (this.#speech.isOver && this.#speech.ended === "max-seconds") {
+      // The time was up just after a sentence.
+      this.#status = "complete";
+      this.#speech.send();
     } else {
       this.#status = "failed";
       log.error("turn.failed", { conversationId, turnId, error });

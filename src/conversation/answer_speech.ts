@@ -34,6 +34,8 @@ export class AnswerSpeech {
   isOver = false;
   /** Why the answer was ended, where the model went on and on. */
   ended: TurnEnding | undefined;
+  /** The turn's time is up: the sentence under way is the last. */
+  #isTimeUp = false;
   /** The model has said something, not only the fillers. */
   hasAnswered = false;
   /** When the first words were said. */
@@ -114,6 +116,19 @@ export class AnswerSpeech {
     out.write({ type: "speech", text });
   }
 
+  /**
+   * Ends the answer with the sentence under way: the turn's time is up.
+   *
+   * @returns whether there is one; {@linkcode isOver} tells whether one just ended
+   */
+  endWithSentence(): boolean {
+    this.#isTimeUp = true;
+    if (this.#sentence.trim() === "") return false;
+    // What comes next would tell whether a dot is one; there is no next.
+    this.isOver = findSentenceEnd(this.#sentence, " ") === 0;
+    return !this.isOver;
+  }
+
   /** What was said so far belongs to a call of tools. What was cut off before it goes on after it. */
   endStep(): void {
     this.#written = "";
@@ -159,9 +174,10 @@ export class AnswerSpeech {
   #answer(words: string): Promise<void> | undefined {
     if (words === "" || this.isOver) return undefined;
     let text = words;
-    if (this.#parts.isDraining?.()) {
+    if (this.#isTimeUp || this.#parts.isDraining?.()) {
       const end = findSentenceEnd(this.#sentence, words);
       this.isOver = end !== undefined;
+      if (this.isOver && this.#isTimeUp) this.ended = "max-seconds";
       text = words.slice(0, end);
     }
     const limit = this.#limit.take(text);

@@ -1,12 +1,17 @@
 /**
  * The door that every platform uses: it hands in what happened in a call and
  * takes the answer part by part. What is the same for all platforms happens
- * here: turns supersede one another, a turn that comes again is replayed, and
- * nothing new is begun once the process is about to end.
+ * here: turns supersede one another, a turn that comes again is joined or
+ * replayed, and nothing new is begun when there is too much, or once the
+ * process is about to end.
  *
  * @module
  */
-import type { ActiveTurns } from "./active_turns.ts";
+import {
+  type ActiveTurn,
+  type ActiveTurns,
+  TooManyTurnsError,
+} from "./active_turns.ts";
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
 import type { Interruption } from "./history.ts";
@@ -90,6 +95,8 @@ export interface Conversations {
    * @param signal aborted when the caller is gone or interrupts
    * @returns whether there will be an answer; there is none, and no end of it,
    * when the process is about to end
+   * @throws {TooManyTurnsError} when as many turns are under way as may be:
+   * tell the platform to try again
    */
   respond(
     event: MessageEvent | StartEvent,
@@ -102,41 +109,79 @@ export interface Conversations {
   keepNote(event: NoteEvent): Promise<void>;
 }
 
+/** How often the log tells of turns that were refused. */
+const TOLD_EVERY_MS = 10_000;
+
+const REFUSED_FIX =
+  "more turns came than MAX_TURNS allows: raise it, or run more instances";
+
 /** Makes what platforms hand their events to. */
 export function createConversations(parts: ConversationParts): Conversations {
   const { activeTurns, store, log, now } = parts;
   const isDraining = () => parts.isDraining?.() ?? false;
   const answerData = createDataAnswer(parts);
+  let refused = 0;
+  let toldAt = -Infinity;
 
   async function respond(
     event: MessageEvent | StartEvent,
     out: AnswerOutput,
     signal: AbortSignal,
   ): Promise<boolean> {
+    let turn = activeTurns.find(event);
+    if (turn === undefined) {
+      // Before the store is asked: it is for those who were let in.
+      admit(event.conversationId);
+      // A turn that only comes again ends none that is under way. Where none
+      // is, the turn itself finds that it was answered.
+      const isBusy = activeTurns.has(event.conversationId) || isDraining();
+      if (isBusy && await replay(event, out)) return true;
+      // It was let in before the end was near, and comes too late to be answered.
+      if (isDraining()) return false;
+      turn = activeTurns.find(event) ?? begin(event);
+    }
+    const leave = turn.listen(out.write);
+    if (leave === undefined) {
+      throw new TooManyTurnsError(
+        "This turn is sent to as many connections as may be: try again",
+      );
+    }
+    signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
+    // Whoever began the turn is told how it failed.
+    turn.done.catch(() => {}).then(() => {
+      signal.removeEventListener("abort", leave);
+      out.end();
+    });
+    await turn.stored;
+    return true;
+  }
+
+  /** Under load, a line of the log for each refusal would be more of it. */
+  function admit(conversationId: string): void {
+    try {
+      activeTurns.admit(conversationId);
+    } catch (error) {
+      refused++;
+      if (now() - toldAt >= TOLD_EVERY_MS) {
+        log.warn("turns.refused", { refused, fix: REFUSED_FIX });
+        refused = 0;
+        toldAt = now();
+      }
+      throw error;
+    }
+  }
+
+  function begin(event: MessageEvent | StartEvent): ActiveTurn {
     const { conversationId, turnId } = event;
-    // A turn that only comes again ends none that is under way. Where none is,
-    // the turn itself finds that it was answered.
-    const isBusy = activeTurns.has(conversationId) || isDraining();
-    if (isBusy && await replay(event, out)) return true;
-    // It was let in before the end was near, and comes too late to be answered.
-    if (isDraining()) return false;
     const run = event.type === "message"
       ? answer(event, event, parts)
       : welcome(event, parts);
-    const turn = activeTurns.start(conversationId, run, out.write);
-    const stop = () => void turn.stop();
-    signal.addEventListener("abort", stop);
-    if (signal.aborted) stop();
-    turn.done
-      .catch((error) =>
-        log.error("turn.failed", { conversationId, turnId, error })
-      )
-      .then(() => {
-        signal.removeEventListener("abort", stop);
-        out.end();
-      });
-    await turn.stored;
-    return true;
+    const turn = activeTurns.start(event, run);
+    turn.done.catch((error) =>
+      log.error("turn.failed", { conversationId, turnId, error })
+    );
+    return turn;
   }
 
   /** Gives the answer of a turn that is over and only comes again. */

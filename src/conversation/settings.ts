@@ -27,6 +27,15 @@ export const conversationSettings = {
       "counted.",
     ...wholeNumber(1, 1_000_000),
   },
+  maxTurnSeconds: {
+    env: "MAX_TURN_SECONDS",
+    default: "120",
+    help:
+      "How long a turn may take, in seconds, tools and the loading of a model " +
+      "included. Past it the answer ends with the sentence under way; where " +
+      "there is none, the caller hears `ERROR_MESSAGE`.",
+    ...wholeNumber(1, 86_400),
+  },
   speechCleanup: {
     env: "SPEECH_CLEANUP",
     default: "on",

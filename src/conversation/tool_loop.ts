@@ -1,6 +1,6 @@
 /**
  * The loop that lets a model call tools: each call has its time, calls of one
- * step run side by side, and whatever goes wrong is told to the model, which
+ * step run side by side, no more are run than `call_limits.ts` allows, and whatever goes wrong is told to the model, which
  * can put it into words.
  *
  * @module
@@ -14,6 +14,11 @@ import type {
   ToolCall,
 } from "../providers/provider.ts";
 import { runNamed } from "../server/unhandled.ts";
+import {
+  type AdmittedCall,
+  createCallLimits,
+  MAX_CALLS_LISTED,
+} from "./call_limits.ts";
 import { type Tool, ToolArgumentsError, type ToolContext } from "./tools.ts";
 
 /** What happens while a model answers with the help of tools. */
@@ -41,7 +46,9 @@ export interface ToolQuestion {
   /** Where each answer is to end, in tokens. */
   maxTokens: number;
   /** What the tools are told; the rest of it is added for each call. */
-  context: Omit<ToolContext, "say" | "data">;
+  context: Omit<ToolContext, "say" | "data" | "idempotencyKey">;
+  /** The turn's calls that were run before it came again; their results are in the messages. Absent: none. */
+  earlierCalls?: readonly ToolCall[];
   /** Said when tools take longer than this, where nothing else was said. */
   filler: { text: string; afterMs: number };
   /** The turn's. */
@@ -75,9 +82,13 @@ export async function askWithTools(
   const messages = [...question.messages];
   const { signal } = question.context;
   const declarations = tools.map(({ declaration }) => declaration);
+  const limits = createCallLimits(
+    question.context,
+    question.earlierCalls ?? [],
+  );
   for (let step = 0;; step++) {
     signal.throwIfAborted();
-    const isLast = step >= MAX_STEPS;
+    const isLast = step >= MAX_STEPS || limits.isSpent;
     const calls: ToolCall[] = [];
     let text = "";
     let providerMetadata: ProviderMetadata | undefined;
@@ -91,6 +102,8 @@ export async function askWithTools(
     });
     for await (const part of answer) {
       if (part.type === "tool-call") {
+        // A model that calls on and on is not listened to any longer.
+        if (calls.length >= MAX_CALLS_LISTED) break;
         calls.push(part.call);
         continue;
       }
@@ -111,7 +124,8 @@ export async function askWithTools(
       ...metadata,
     });
     const toolFiller = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
-    const results = await runCalls(calls, question, toolFiller, take);
+    const admitted = limits.admit(calls);
+    const results = await runCalls(admitted, question, toolFiller, take);
     if (results === undefined) return;
     messages.push(...results);
   }
@@ -124,7 +138,7 @@ export async function askWithTools(
  * nothing else tells which is whose; nothing where no more is wanted
  */
 async function runCalls(
-  calls: readonly ToolCall[],
+  calls: readonly AdmittedCall[],
   question: ToolQuestion,
   filler: { text: string; afterMs: number },
   take: TakePart,
@@ -171,12 +185,19 @@ async function runCalls(
 
 /** Runs one call. Its failure is its result. */
 async function runCall(
-  call: ToolCall,
+  { call, idempotencyKey, refusal }: AdmittedCall,
   question: ToolQuestion,
   add: (part: ToolPart) => void,
 ): Promise<Message> {
   const { id: callId, name } = call;
-  const { tools, context, onFailure } = question;
+  const { tools, onFailure } = question;
+  const context = { ...question.context, idempotencyKey };
+  if (refusal !== undefined) {
+    const text = toText({ error: refusal });
+    add({ type: "result", callId, name, text });
+    onFailure(call, new RangeError(refusal));
+    return { role: "tool", callId, name, text };
+  }
   const tell = (status: "running" | "done" | "failed") =>
     add({ type: "data", content: { tool: name, call_id: callId, status } });
   tell("running");
@@ -232,7 +253,7 @@ function copy(content: unknown): unknown {
 async function runInTime(
   tool: Tool,
   args: unknown,
-  context: ToolQuestion["context"],
+  context: Omit<ToolContext, "say" | "data">,
   add: (part: ToolPart) => void,
 ): Promise<unknown> {
   const { timeoutMs, declaration: { name } } = tool;

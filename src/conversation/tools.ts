@@ -18,13 +18,27 @@ export interface ToolContext {
   fromPhoneNumber?: string;
   /** The number that was called. */
   toPhoneNumber?: string;
+  /**
+   * Tells this call from any other, and is the same each time that this call is
+   * made: also when its turn comes again after a crash that left no result. It
+   * follows from the conversation, the turn, the tool's name, the arguments,
+   * and how many calls like this one the turn has made before. Pass it on to
+   * whatever must not be done twice, such as a booking or a payment.
+   */
+  idempotencyKey: string;
   /** Aborted when the caller has left or the tool's time is over. */
   signal: AbortSignal;
   /** Says something while the tool works. */
   say(text: string): void;
   /** Sends any JSON to the page that the caller looks at. */
   data(content: unknown): void;
-  /** Keeps something in mind for the rest of the conversation. */
+  /**
+   * Keeps something in mind for the rest of the conversation; of long texts the
+   * first 500 characters.
+   *
+   * @throws {RangeError} when the conversation's notes have 8,000 characters,
+   * or what ended the turn, or the store's error
+   */
   remember(text: string): Promise<void>;
 }
 

@@ -45,6 +45,8 @@ export interface Agent {
   toolFillerAfterMs: number;
   /** Where an answer ends that goes on and on, in tokens. */
   maxAnswerTokens: number;
+  /** How long a turn may take, in seconds. */
+  maxTurnSeconds: number;
   /** Whether the model's text is made fit for speaking. */
   speechCleanup: boolean;
   /** Said in place of a block of code. Empty: nothing is. */

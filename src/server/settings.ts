@@ -50,6 +50,14 @@ export const serverSettings = {
       "secret. Without white space and commas in its path.",
     parse: toPath,
   },
+  maxTurns: {
+    env: "MAX_TURNS",
+    default: "500",
+    help:
+      "How many turns may be under way at once. Past it a turn is refused " +
+      "with 503 and `retry-after`, and those under way are served as before.",
+    ...wholeNumber(1, 1_000_000),
+  },
   deployed: { env: "DENO_DEPLOY", secret: false, belongsTo: "Deno Deploy" },
   deploymentId: {
     env: "DENO_DEPLOYMENT_ID",

@@ -29,8 +29,8 @@ export type TurnDetails = {
   ended?: TurnEnding | undefined;
 };
 
-/** Why an answer was ended for the model: it was too long, or said the same over and over. */
-export type TurnEnding = "max-tokens" | "repetition";
+/** Why an answer was ended for the model: it was too long, said the same over and over, or took too long. */
+export type TurnEnding = "max-tokens" | "repetition" | "max-seconds";
 
 /** What all records of a turn have: the platform's id of it, and when it happened, ISO 8601. */
 export type OfTurn = { turnId: string; at: string };

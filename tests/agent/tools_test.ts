@@ -28,6 +28,7 @@ function makeContext(): ToolContext & { remembered: string[] } {
   return {
     conversationId: "conv",
     turnId: "t1",
+    idempotencyKey: "key",
     metadata: {},
     signal: new AbortController().signal,
     say: () => {},

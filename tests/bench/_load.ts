@@ -21,6 +21,8 @@ export interface Job {
   firstTurn?: number;
   /** The time in which callers come in one by one. Default: all at once. */
   spreadMs?: number;
+  /** How long a caller waits who is refused with 503 before it sends the turn again. Default: that is a fault. */
+  retryMs?: number;
 }
 
 /** How long each turn took, in milliseconds, from its sending. */
@@ -29,4 +31,6 @@ export interface Times {
   firstMs: number[];
   /** Until the answer was whole. */
   totalMs: number[];
+  /** Until it was refused. */
+  refusedMs: number[];
 }

@@ -13,6 +13,7 @@ import { type Figure, toTable } from "./_table.ts";
 import { benchCrash } from "./crash.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchHangUp } from "./hangup.ts";
+import { benchOverload } from "./overload.ts";
 import { benchSpeech } from "./speech.ts";
 import { benchStores } from "./stores.ts";
 import { benchStreams } from "./streams.ts";
@@ -31,6 +32,7 @@ const BENCHES: Record<
   growth: { run: benchGrowth, isQuick: true },
   speech: { run: benchSpeech, isQuick: true },
   hangup: { run: benchHangUp, isQuick: true },
+  overload: { run: benchOverload, isQuick: false },
   stores: { run: benchStores, isQuick: false },
   crash: { run: benchCrash, isQuick: false },
 };

@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type ActiveTurns,
   createActiveTurns,
+  TooManyTurnsError,
 } from "../../src/conversation/active_turns.ts";
 import type { RunTurn } from "../../src/conversation/turn.ts";
 
@@ -23,15 +24,21 @@ function scripted(name: string, journal: string[], endless = true): RunTurn {
 }
 
 /** Starts a turn, and keeps what it says. */
-function start(turns: ActiveTurns, conversationId: string, run: RunTurn) {
+function start(
+  turns: ActiveTurns,
+  conversationId: string,
+  run: RunTurn,
+  turnId = "t1",
+) {
   const said: string[] = [];
   const spoke = Promise.withResolvers<void>();
-  const turn = turns.start(conversationId, run, (part) => {
+  const turn = turns.start({ conversationId, turnId }, run);
+  const leave = turn.listen((part) => {
     if (part.type === "speech") said.push(part.text);
     spoke.resolve();
     return undefined;
   });
-  return { ...turn, said, spoke: spoke.promise };
+  return { leave, ...turn, said, spoke: spoke.promise };
 }
 
 Deno.test("start() runs a turn to its end", async () => {
@@ -162,4 +169,87 @@ Deno.test("endAll() ends every turn", async () => {
   await turns.endAll();
   assertEquals(turns.size, 0);
   assertEquals(journal.filter((line) => line.endsWith("ends")).length, 2);
+});
+
+Deno.test("start() lets no more turns in than are allowed, and the next when one has ended", async () => {
+  const turns = createActiveTurns({ max: 2 });
+  const journal: string[] = [];
+  const one = start(turns, "a", scripted("one", journal));
+  const two = start(turns, "b", scripted("two", journal));
+  assertThrows(() => start(turns, "c", scripted("no", [])), TooManyTurnsError);
+  await one.stop();
+  const three = start(turns, "c", scripted("three", journal));
+  await Promise.all([two.stop(), three.stop()]);
+  assertEquals(journal.some((line) => line.startsWith("no")), false);
+  assertEquals(turns.size, 0);
+});
+
+Deno.test("start() lets a caller who is in a call interrupt though there are too many, up to twice as many", async () => {
+  const turns = createActiveTurns({ max: 1 });
+  const journal: string[] = [];
+  const one = start(turns, "a", scripted("one", journal), "t1");
+  const two = start(turns, "a", scripted("two", journal), "t2");
+  assertThrows(
+    () => start(turns, "a", scripted("no", journal), "t3"),
+    TooManyTurnsError,
+  );
+  await one.done;
+  await two.stop();
+  assertEquals(turns.size, 0);
+});
+
+Deno.test("find() gives the very turn that is under way", async () => {
+  const turns = createActiveTurns();
+  const find = (turnId: string) => turns.find({ conversationId: "a", turnId });
+  const one = start(turns, "a", scripted("one", []), "t1");
+  await one.spoke;
+  const said: string[] = [];
+  const joined = find("t1");
+  joined?.listen((part) => {
+    if (part.type === "speech") said.push(part.text);
+    return undefined;
+  });
+  assertEquals(said, ["one"]);
+  assertEquals(find("t2"), undefined);
+  await one.stop();
+  assertEquals(find("t1"), undefined);
+});
+
+Deno.test("find() gives a turn that a newer one ends, so that it doesn't end that one, and none that ends for want of a listener", async () => {
+  const turns = createActiveTurns();
+  const id = { conversationId: "a", turnId: "t1" };
+  const one = start(turns, "a", scripted("one", []), "t1");
+  await one.spoke;
+  one.leave?.();
+  assertEquals(turns.find(id), undefined);
+  await one.done;
+  const again = start(turns, "a", scripted("one", []), "t1");
+  const two = start(turns, "a", scripted("two", [], false), "t2");
+  assertEquals(turns.find(id) === undefined, false);
+  await Promise.all([again.done, two.done]);
+  assertEquals(two.said, ["two"]);
+});
+
+Deno.test("listen() keeps a turn going until the last listener has left", async () => {
+  const turns = createActiveTurns();
+  const one = start(turns, "a", scripted("one", []));
+  await one.spoke;
+  const leave = turns.find({ conversationId: "a", turnId: "t1" })
+    ?.listen(() => undefined);
+  one.leave?.();
+  await new Promise((go) => setTimeout(go, 10));
+  assertEquals(turns.size, 1);
+  leave?.();
+  await one.done;
+  assertEquals(turns.size, 0);
+});
+
+Deno.test("listen() ends a turn whose only listener takes nothing for long", async () => {
+  const turns = createActiveTurns({ stalledMs: 20 });
+  const journal: string[] = [];
+  const id = { conversationId: "a", turnId: "t1" };
+  const turn = turns.start(id, scripted("one", journal));
+  turn.listen(() => new Promise(() => {}));
+  await turn.done;
+  assertEquals(journal, ["one begins", "one aborted", "one ends"]);
 });

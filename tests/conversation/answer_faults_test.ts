@@ -97,7 +97,8 @@ test("welcome() and answer() say the error message when the store can't be opene
   const parts = makeParts(createScriptedProvider(says("Hi.")), broken);
   for (const run of [welcome(id, parts), answer(id, { text: "?" }, parts)]) {
     const said: TurnPart[] = [];
-    const turn = createActiveTurns().start("conv", run, (part) => {
+    const turn = createActiveTurns().start(id, run);
+    turn.listen((part) => {
       said.push(part);
       return undefined;
     });
@@ -217,7 +218,8 @@ function runForNobody(run: RunTurn) {
   const turns = createActiveTurns();
   const said: TurnPart[] = [];
   const spoke = Promise.withResolvers<void>();
-  const turn = turns.start("conv", run, (part) => {
+  const turn = turns.start(id, run);
+  turn.listen((part) => {
     said.push(part);
     spoke.resolve();
     return new Promise(() => {});

@@ -4,22 +4,30 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
-import { createActiveTurns } from "../../src/conversation/active_turns.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  createActiveTurns,
+  TooManyTurnsError,
+} from "../../src/conversation/active_turns.ts";
 import {
   type ConversationParts,
   createConversations,
   type MessageEvent,
 } from "../../src/conversation/conversation.ts";
-import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
-import { makeParts } from "./_parts.ts";
+import {
+  calls,
+  createScriptedProvider,
+  says,
+  stalls,
+} from "../fakes/provider.ts";
+import { make, makeParts } from "./_parts.ts";
 
 function setup(
   provider = createScriptedProvider(says("Hi ", "there.")),
   changes: Partial<ConversationParts> = {},
 ) {
   const parts = makeParts(provider);
-  const activeTurns = createActiveTurns();
+  const activeTurns = createActiveTurns({ max: 2 });
   const conversations = createConversations({
     ...parts,
     activeTurns,
@@ -143,4 +151,109 @@ Deno.test("createConversations() welcomes, answers data and keeps a note once", 
   const note = { ...call, type: "note", name: "ended", content: {} } as const;
   for (const _ of [1, 2]) await conversations.keepNote(note);
   assertEquals((await store.load("conv")).notes.length, 1);
+});
+
+/** A conversation whose turn has called a tool that waits for its test. */
+async function setupBooking() {
+  const isAsked = Promise.withResolvers<void>();
+  const booked = Promise.withResolvers<string>();
+  const seen = { bookings: 0 };
+  const book = make("book", () => {
+    seen.bookings++;
+    isAsked.resolve();
+    return booked.promise;
+  });
+  const provider = createScriptedProvider(
+    calls([book.call], { text: "I book it. " }),
+    says("Booked."),
+  );
+  const all = setup(provider, { tools: [book.tool] });
+  const first = createOutput();
+  const caller = new AbortController();
+  await all.conversations.respond(message("t1"), first, caller.signal);
+  await isAsked.promise;
+  return { ...all, seen, first, caller, booked };
+}
+
+Deno.test("createConversations().respond() joins a turn that comes again in mid-turn, and runs its tools once", async () => {
+  const { conversations, store, seen, first, booked } = await setupBooking();
+  const again = createOutput();
+  await conversations.respond(message("t1"), again, never);
+  booked.resolve("room 7");
+  await Promise.all([first.ended, again.ended]);
+  const whole = { words: "I book it. Booked.", ends: 1 };
+  assertEquals([first.taken, again.taken], [whole, whole]);
+  assertEquals(seen.bookings, 1);
+  const { turns } = await store.load("conv");
+  assertEquals(turns.map(({ status, attempt }) => [status, attempt]), [
+    ["complete", undefined],
+  ]);
+});
+
+Deno.test("createConversations().respond() goes on for the second listener when the first hangs up", async () => {
+  const { conversations, store, caller, booked } = await setupBooking();
+  const again = createOutput();
+  await conversations.respond(message("t1"), again, never);
+  caller.abort();
+  booked.resolve("room 7");
+  await again.ended;
+  assertEquals(again.taken.words, "I book it. Booked.");
+  assertEquals((await store.load("conv")).turn("t1")?.status, "complete");
+});
+
+Deno.test("createConversations().respond() answers a turn anew that comes again when its only listener has left", async () => {
+  const { conversations, first, caller, seen, booked } = await setupBooking();
+  caller.abort();
+  const again = createOutput();
+  await conversations.respond(message("t1"), again, never);
+  booked.resolve("too late");
+  await Promise.all([first.ended, again.ended]);
+  assertEquals(again.taken.words, "Booked.");
+  assertEquals(seen.bookings, 1);
+});
+
+Deno.test("createConversations().respond() doesn't let an old turn that comes again end the newer one", async () => {
+  const provider = createScriptedProvider(stalls("One "), says("Two."));
+  const { conversations } = setup(provider);
+  const [first, second, again] = [
+    createOutput(),
+    createOutput(),
+    createOutput(),
+  ];
+  await conversations.respond(message("t1"), first, never);
+  await first.started;
+  const next = conversations.respond(message("t2"), second, never);
+  await conversations.respond(message("t1"), again, never);
+  await next;
+  await Promise.all([first.ended, second.ended, again.ended]);
+  assertEquals(second.taken, { words: "Two.", ends: 1 });
+  assertEquals(again.taken.words.trim(), "One");
+});
+
+Deno.test("createConversations().respond() refuses a turn too many before anything is stored, and tells the log at a bounded rate", async () => {
+  const { conversations, store, lines, activeTurns } = setup(
+    createScriptedProvider(stalls("One ")),
+  );
+  const within = (conversationId: string) => ({
+    ...message("t1"),
+    conversationId,
+  });
+  for (const id of ["a", "b"]) {
+    await conversations.respond(within(id), createOutput(), never);
+  }
+  const late = createOutput();
+  for (let n = 0; n < 50; n++) {
+    await assertRejects(
+      () => conversations.respond(within("c"), late, never),
+      TooManyTurnsError,
+    );
+  }
+  assertEquals(late.taken, { words: "", ends: 0 });
+  assertEquals((await store.load("c")).isEmpty, true);
+  assertEquals(lines.filter((line) => /turns\.refused/.test(line)).length, 1);
+  // Who only asks again for what is under way is no turn too many.
+  const again = createOutput();
+  assertEquals(await conversations.respond(within("a"), again, never), true);
+  await again.started;
+  await activeTurns.endAll();
 });

@@ -671,3 +671,80 @@ test("askWithTools() tells a tool which call it works for, and remembers what it
   assertEquals(seen?.toPhoneNumber, "+49305678");
   assertEquals(question.remembered, ["Likes tea."]);
 });
+
+test("askWithTools() runs eight of 5,000 calls of one step, stops the model, and tells it of the rest", async () => {
+  let ran = 0;
+  let listed = 0;
+  let isStopped = false;
+  const count = tool({
+    name: "count",
+    description: "Counts",
+    parameters: z.object({ n: z.number() }),
+    run: () => void ran++,
+  });
+  const provider = createScriptedProvider(
+    async function* () {
+      try {
+        for (let n = 0; n < 5_000; n++) {
+          listed++;
+          const call = { id: `c${n}`, name: "count", arguments: { n } };
+          yield { type: "tool-call", call };
+        }
+        yield { type: "finish", usage: {} };
+      } finally {
+        isStopped = true;
+      }
+    },
+    says("Done."),
+  );
+  const question = makeQuestion(provider, [count]);
+  const parts: ToolPart[] = [];
+  await askWithTools(question, (part) => {
+    parts.push(part);
+    return true;
+  });
+  assertEquals([ran, listed, isStopped], [8, 33, true]);
+  assertEquals(question.failures.length, 24);
+  const results = (provider.requests[1]?.messages ?? [])
+    .filter(({ role }) => role === "tool");
+  assertEquals(results.length, 32);
+  assertStringIncludes(results[8]?.text ?? "", "at most 8 calls of one step");
+  // A page is told of those that run alone.
+  assertEquals(parts.filter(({ type }) => type === "data").length, 16);
+});
+
+test("askWithTools() has the model answer once a turn has had twenty calls", async () => {
+  const again = { id: "c", name: "roll", arguments: {} };
+  const roll = tool({
+    name: "roll",
+    description: "Rolls",
+    parameters: z.object({}),
+    run: () => 4,
+  });
+  const provider = createScriptedProvider(calls(Array(8).fill(again)));
+  await askWithTools(makeQuestion(provider, [roll]), () => true);
+  assertEquals(provider.requests.length, 4);
+  assertEquals(provider.requests.map(({ toolChoice }) => toolChoice), [
+    undefined,
+    undefined,
+    undefined,
+    "none",
+  ]);
+});
+
+test("askWithTools() gives a tool a key that follows from the call", async () => {
+  const keys: string[] = [];
+  const book = tool({
+    name: "book",
+    description: "Books",
+    parameters: z.object({ room: z.number() }),
+    run: (_, { idempotencyKey }) => void keys.push(idempotencyKey),
+  });
+  for (const id of ["made up", "anew"]) {
+    const call = { id, name: "book", arguments: { room: 7 } };
+    const provider = createScriptedProvider(calls([call]), says("Booked."));
+    await askWithTools(makeQuestion(provider, [book]), () => true);
+  }
+  assertEquals(keys[0]?.length, 43);
+  assertEquals(keys[1], keys[0]);
+});

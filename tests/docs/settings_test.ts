@@ -91,10 +91,10 @@ Deno.test("deno task settings and all else follow when one file declares one set
     const after = before.replace(
       "export const serverSettings = {",
       `$&
-  maxTurns: {
-    env: "MAX_TURNS",
+  maxGuests: {
+    env: "MAX_GUESTS",
     default: "100",
-    help: "How many turns there may be at once.",
+    help: "How many guests there may be at once.",
     ...wholeNumber(1),
   },
   passPhrase: { env: "PASS_PHRASE", secret: true, help: "Lets others in." },`,
@@ -103,8 +103,8 @@ Deno.test("deno task settings and all else follow when one file declares one set
     await Deno.writeTextFile(
       `${tree}use.ts`,
       `import { readConfig } from "./src/settings/config.ts";
-      const { maxTurns, passPhrase } = readConfig({ MAX_TURNS: "7" });
-      const value: number = maxTurns;
+      const { maxGuests, passPhrase } = readConfig({ MAX_GUESTS: "7" });
+      const value: number = maxGuests;
       const other: string | undefined = passPhrase;
       Deno.stdout.writeSync(new TextEncoder().encode(\`\${value} \${other}\`));`,
     );
@@ -116,17 +116,17 @@ Deno.test("deno task settings and all else follow when one file declares one set
     await run(tree, "run", ...rights, ...stdFlags(), "docs/settings.ts");
     for (const name of made) {
       const text = await Deno.readTextFile(tree + name);
-      assertStringIncludes(text, "MAX_TURNS");
+      assertStringIncludes(text, "MAX_GUESTS");
       assertStringIncludes(text, "PASS_PHRASE");
     }
     // The server sees it, and says what is wrong with it.
     const options = { sources: tree, folder: tree };
     const { code, stderr } = await runProgram("main.ts", [], {
       ...options,
-      env: { MAX_TURNS: "none" },
+      env: { MAX_GUESTS: "none" },
     });
     assertEquals(code, 1);
-    assertStringIncludes(stderr, 'MAX_TURNS="none": must be a whole number');
+    assertStringIncludes(stderr, 'MAX_GUESTS="none": must be a whole number');
     // And doctor hides what is secret.
     const { stdout } = await runProgram("src/cli/doctor.ts", [], {
       ...options,

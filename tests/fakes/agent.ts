@@ -16,6 +16,7 @@ export const agent: Agent = {
   toolFillerMessage: "Let me see.",
   toolFillerAfterMs: 0,
   maxAnswerTokens: 1_024,
+  maxTurnSeconds: 120,
   speechCleanup: true,
   codeMessage: "I leave the code out.",
   contextTokens: 8_192,

@@ -37,6 +37,7 @@ Deno.test("readConfig() needs no settings at all", () => {
     port: 3000,
     hostname: "127.0.0.1",
     dataDir: "./data",
+    maxTurns: 500,
     webhookSecrets: [],
     layercode: {
       apiUrl: "https://api.layercode.com",
@@ -67,6 +68,7 @@ Deno.test("readConfig() needs no settings at all", () => {
       speechCleanup: true,
       contextTokens: 8192,
       maxAnswerTokens: 1024,
+      maxTurnSeconds: 120,
     },
     thinking: "off",
     firstTokenTimeoutMs: 10_000,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TooManyTurnsError } from "../../conversation/active_turns.ts";
 import type {
   MessageEvent,
   StartEvent,
@@ -75,11 +76,20 @@ export function createWebhook(
   ): Promise<Response> {
     const { turnId } = event;
     const stream = createAnswerStream({ turnId, withDetails });
-    const isTaken = await conversations.respond(event, stream, stream.signal);
+    const isTaken = await conversations
+      .respond(event, stream, stream.signal)
+      .catch(refuse);
     if (!isTaken) throw shuttingDown();
     // The status is the receipt: 200 means that the caller's words are kept.
     return stream.response;
   }
+}
+
+/** Tells the sender to try again, where there are too many turns. */
+function refuse(error: unknown): never {
+  if (!(error instanceof TooManyTurnsError)) throw error;
+  const headers = { "retry-after": `${error.retryAfterSeconds}` };
+  throw new HttpError(503, "too_many_turns", error.message, headers);
 }
 
 /** What a sender is told, so that an owner can fix it. */

@@ -25,16 +25,23 @@ async function call(
 ): Promise<void> {
   const { callers, turns, spreadMs = 0, firstTurn = 0 } = job;
   if (spreadMs > 0) await sleep(spreadMs * caller / callers);
-  for (let n = 0; n < turns; n++) {
+  for (let n = 0; n < turns;) {
     const request = toRequest(job, caller, firstTurn + n);
     const startedAt = performance.now();
     let written = 0;
     while (written < request.length) {
       written += await connection.write(request.subarray(written));
     }
-    const firstAt = await readAnswer(connection);
+    const firstAt = await readAnswer(connection, job);
+    const tookMs = performance.now() - startedAt;
+    if (firstAt === undefined) {
+      times.refusedMs.push(tookMs);
+      await sleep(job.retryMs ?? 0);
+      continue;
+    }
     times.firstMs.push(firstAt - startedAt);
-    times.totalMs.push(performance.now() - startedAt);
+    times.totalMs.push(tookMs);
+    n++;
   }
 }
 
@@ -61,10 +68,14 @@ function toRequest(job: Job, caller: number, turn: number): Uint8Array {
 /**
  * Reads to the end of an answer.
  *
- * @returns when its first word was there
+ * @returns when its first word was there; nothing where the turn was refused,
+ * and the job says what to do then
  * @throws {Error} when it isn't a whole answer
  */
-async function readAnswer(connection: Deno.Conn): Promise<number> {
+async function readAnswer(
+  connection: Deno.Conn,
+  { retryMs }: Job,
+): Promise<number | undefined> {
   const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(16_384);
   let text = "";
@@ -77,6 +88,10 @@ async function readAnswer(connection: Deno.Conn): Promise<number> {
       firstAt = performance.now();
     }
     if (text.startsWith("HTTP/1.1 200") || text.length < 12) continue;
+    if (text.startsWith("HTTP/1.1 503") && retryMs !== undefined) {
+      if (text.endsWith("}}")) return undefined;
+      continue;
+    }
     throw new Error(`Refused: ${text.slice(0, 400)}`);
   }
   const isWhole = text.includes(LAST) && text.includes("response.end");
@@ -91,7 +106,7 @@ function sleep(ms: number): Promise<void> {
 async function run(job: Job): Promise<Times> {
   const port = Number(new URL(job.url).port);
   const connections: Deno.TcpConn[] = [];
-  const times: Times = { firstMs: [], totalMs: [] };
+  const times: Times = { firstMs: [], totalMs: [], refusedMs: [] };
   try {
     // A few at a time: a server's queue of new connections is short, and one
     // that doesn't fit waits a second.

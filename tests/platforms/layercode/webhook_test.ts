@@ -1,7 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createApp } from "../../../src/server/router.ts";
 import type { DataHandler } from "../../../src/conversation/data.ts";
-import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
+import {
+  type ActiveTurnsOptions,
+  createActiveTurns,
+} from "../../../src/conversation/active_turns.ts";
 import { createConversations } from "../../../src/conversation/conversation.ts";
 import { createLog } from "../../../src/server/log.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
@@ -29,6 +32,7 @@ function makeServer(
   store: SessionStore = createMemoryStore(),
   onData: DataHandler = () => undefined,
   isDraining = () => false,
+  limits: ActiveTurnsOptions = {},
 ) {
   const lines: string[] = [];
   const log = createLog({
@@ -36,7 +40,7 @@ function makeServer(
     format: "json",
     write: (_, line) => lines.push(line),
   });
-  const activeTurns = createActiveTurns();
+  const activeTurns = createActiveTurns(limits);
   const conversations = createConversations({
     activeTurns,
     store,
@@ -60,6 +64,25 @@ function makeServer(
   });
   const handle = createApp({ routes, log, isDraining: () => false });
   return { handle, store, activeTurns, lines };
+}
+
+/** Sends an event over a socket that nothing is read from. */
+async function sendRaw(
+  port: number,
+  event: Record<string, unknown>,
+): Promise<Deno.TcpConn> {
+  const request = signedRequest(event);
+  const body = await request.text();
+  const socket = await Deno.connect({ port, hostname: "127.0.0.1" });
+  const head = [
+    "POST /agent HTTP/1.1",
+    "host: parley.test",
+    "content-type: application/json",
+    `layercode-signature: ${request.headers.get("layercode-signature")}`,
+    `content-length: ${body.length}`,
+  ].join("\r\n");
+  await socket.write(new TextEncoder().encode(`${head}\r\n\r\n${body}`));
+  return socket;
 }
 
 Deno.test("POST /agent answers a message with speech and one end, in order", async () => {
@@ -257,21 +280,90 @@ Deno.test("POST /agent replays an old turn without disturbing the one under way"
   await running?.cancel();
 });
 
-Deno.test("POST /agent lets a repeated turn take over from itself while it runs", async () => {
-  const provider = createScriptedProvider(stalls("Once "), says("Fine."));
+Deno.test("POST /agent joins a turn that comes again while it runs: both connections get all of it", async () => {
+  const goOn = Promise.withResolvers<void>();
+  const provider = createScriptedProvider(async function* () {
+    yield { type: "text-delta", text: "Once " };
+    await goOn.promise;
+    yield { type: "text-delta", text: "upon a time." };
+    yield { type: "finish", usage: {} };
+  });
   const { handle, store } = makeServer(provider);
   const first = await handle(signedRequest(message("Hello")));
   const second = await handle(signedRequest(message("Hello")));
-  const [before, after] = await Promise.all([
-    readEvents(first),
-    readEvents(second),
-  ]);
-  assertEquals(before.at(-1)?.type, "response.end");
-  assertEquals(spoken(after), "Fine.");
+  goOn.resolve();
+  const both = await Promise.all([readEvents(first), readEvents(second)]);
+  for (const events of both) {
+    assertEquals(spoken(events), "Once upon a time.");
+    const ends = events.filter(({ type }) => type === "response.end");
+    assertEquals(ends.length, 1);
+  }
+  assertEquals(provider.requests.length, 1);
   const { turns } = await store.load("conv_1");
   assertEquals(turns.map(({ user, assistant }) => [user, assistant]), [
-    ["Hello", "Fine."],
+    ["Hello", "Once upon a time."],
   ]);
+});
+
+Deno.test("POST /agent refuses a turn too many with 503 and says when to try again", async () => {
+  const { handle, activeTurns } = makeServer(
+    createScriptedProvider(stalls("Once ")),
+    undefined,
+    undefined,
+    undefined,
+    { max: 1 },
+  );
+  const running = await handle(signedRequest(message("Hello")));
+  const other = message("Hello", { conversation_id: "conv_2" });
+  const refused = await handle(signedRequest(other));
+  assertEquals(refused.status, 503);
+  assertEquals(refused.headers.get("retry-after"), "2");
+  const { error } = await refused.json();
+  assertEquals(error.code, "too_many_turns");
+  await activeTurns.endAll();
+  await readEvents(running);
+  const later = await handle(signedRequest(other));
+  assertEquals(later.status, 200);
+  await later.body?.cancel();
+});
+
+Deno.test({
+  name:
+    "POST /agent ends the turn of a client who stops reading, and stops the model",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const stopped = Promise.withResolvers<void>();
+    const provider = createScriptedProvider(async function* () {
+      try {
+        for (let n = 0;; n++) {
+          yield { type: "text-delta", text: `${n} ${"x".repeat(8_000)} ` };
+        }
+      } finally {
+        stopped.resolve();
+      }
+    });
+    const { handle, store, activeTurns } = makeServer(
+      provider,
+      undefined,
+      undefined,
+      undefined,
+      { stalledMs: 300 },
+    );
+    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
+    const server = Deno.serve(options, (request) => handle(request));
+    const socket = await sendRaw(server.addr.port, message("A story"));
+    await stopped.promise;
+    const deadline = performance.now() + 2_000;
+    while (activeTurns.size > 0 && performance.now() < deadline) {
+      await new Promise((go) => setTimeout(go, 5));
+    }
+    assertEquals(activeTurns.size, 0);
+    const turn = (await store.load("conv_1")).turn("turn_1");
+    assertEquals(turn?.status, "interrupted");
+    socket.close();
+    await server.shutdown();
+  },
 });
 
 Deno.test("POST /agent stores and greets once, however often the same start, note or data comes", async () => {
@@ -446,17 +538,7 @@ Deno.test({
     const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
     const server = Deno.serve(options, (request) => handle(request));
     const { port } = server.addr;
-    const request = signedRequest(message("Hello"));
-    const body = await request.text();
-    const socket = await Deno.connect({ port, hostname: "127.0.0.1" });
-    const head = [
-      "POST /agent HTTP/1.1",
-      "host: parley.test",
-      "content-type: application/json",
-      `layercode-signature: ${request.headers.get("layercode-signature")}`,
-      `content-length: ${body.length}`,
-    ].join("\r\n");
-    await socket.write(new TextEncoder().encode(`${head}\r\n\r\n${body}`));
+    const socket = await sendRaw(port, message("Hello"));
     await opening.promise;
     socket.close();
     await new Promise((go) => setTimeout(go, 20));

@@ -175,7 +175,8 @@ Deno.test("createAdmin() deletes a conversation, and ends its turn first", async
   await store.update("a", () => [user("t1", "Hello"), end("t1")]);
   let ended = false;
   const spoke = Promise.withResolvers<void>();
-  activeTurns.start("a", async (signal, out) => {
+  const id = { conversationId: "a", turnId: "t2" };
+  const turn = activeTurns.start(id, async (signal, out) => {
     const aborted = new Promise((resolve) =>
       signal.addEventListener("abort", resolve, { once: true })
     );
@@ -183,7 +184,8 @@ Deno.test("createAdmin() deletes a conversation, and ends its turn first", async
     await aborted;
     await store.update("a", () => [end("t2")]);
     ended = true;
-  }, () => {
+  });
+  turn.listen(() => {
     spoke.resolve();
     return undefined;
   });

@@ -1,0 +1,56 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { createCallLimits } from "../../src/conversation/call_limits.ts";
+import type { ToolCall } from "../../src/providers/provider.ts";
+
+const id = { conversationId: "conv", turnId: "t1" };
+
+function call(args: unknown, name = "book"): ToolCall {
+  return { id: crypto.randomUUID(), name, arguments: args };
+}
+
+/** The key of a turn's only call. */
+function keyOf(only: ToolCall, turn = id): string | undefined {
+  return createCallLimits(turn, []).admit([only])[0]?.idempotencyKey;
+}
+
+Deno.test("createCallLimits() gives a call the same key on every attempt, in whatever order its arguments come", () => {
+  const key = keyOf(call({ room: 7, guest: { name: "Ada", nights: 2 } }));
+  const same = call({ guest: { nights: 2, name: "Ada" }, room: 7 });
+  assertEquals(keyOf(same), key);
+  assertEquals(key?.length, 43);
+});
+
+Deno.test("createCallLimits() gives another key for another conversation, turn, tool or argument", () => {
+  const one = call({ room: 7 });
+  const keys = [
+    keyOf(one),
+    keyOf(one, { ...id, conversationId: "other" }),
+    keyOf(one, { ...id, turnId: "t2" }),
+    keyOf(call({ room: 7 }, "cancel")),
+    keyOf(call({ room: 8 })),
+    keyOf(call([{ room: 7 }])),
+  ];
+  assertEquals(new Set(keys).size, keys.length);
+});
+
+Deno.test("createCallLimits() tells two calls alike apart, whatever else is called between them", () => {
+  const limits = createCallLimits(id, []);
+  const [one, , two] = limits.admit([call(1), call(2), call(1)]);
+  assertNotEquals(one?.idempotencyKey, two?.idempotencyKey);
+  // The second time, also where the first was made before a crash.
+  const [again] = createCallLimits(id, [call(1)]).admit([call(1)]);
+  assertEquals(again?.idempotencyKey, two?.idempotencyKey);
+});
+
+Deno.test("createCallLimits() runs eight calls of a step and twenty of a turn, and says so of the rest", () => {
+  const limits = createCallLimits(id, [call("earlier")]);
+  const run = () =>
+    limits.admit(Array.from({ length: 12 }, (_, n) => call(n)))
+      .map(({ refusal }) => refusal?.match(/one (step|turn)/)?.[1] ?? "run");
+  const many = (what: string, times: number) => Array(times).fill(what);
+  assertEquals(run(), [...many("run", 8), ...many("step", 4)]);
+  assertEquals(run(), [...many("run", 8), ...many("step", 4)]);
+  assertEquals(limits.isSpent, false);
+  assertEquals(run(), [...many("run", 3), ...many("turn", 9)]);
+  assertEquals(limits.isSpent, true);
+});

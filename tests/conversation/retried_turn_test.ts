@@ -1,0 +1,126 @@
+/**
+ * Turns that come again after their process died, as their tools see it.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import * as z from "zod";
+import { answer } from "../../src/conversation/answer.ts";
+import { toFinishedCalls } from "../../src/conversation/retried_turn.ts";
+import { tool } from "../../src/conversation/tools.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import { Session } from "../../src/sessions/session.ts";
+import { createMemoryStore } from "../fakes/memory_store.ts";
+import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
+import { listen } from "../fakes/turn.ts";
+import { id, makeParts } from "./_parts.ts";
+
+const at = "2026-01-01T00:00:00.000Z";
+const ofTurn = { turnId: "t1", at };
+const raw = { provider: "scripted", content: [] };
+const book = (callId: string, room: number) => ({
+  id: callId,
+  name: "book",
+  arguments: { room },
+});
+
+/** What is kept of a turn whose process died while its second tool ran. */
+const CRASHED: SessionRecord[] = [
+  { type: "user", ...ofTurn, text: "Book rooms 7 and 8." },
+  { type: "assistant", ...ofTurn, text: "One moment. " },
+  { type: "calls", ...ofTurn, calls: [book("a", 7), book("b", 8)], raw },
+  { type: "result", ...ofTurn, callId: "a", name: "book", text: '"key 7"' },
+];
+
+/** Answers the turn that crashed, with a tool that notes its calls. */
+async function retry(records = CRASHED) {
+  const store = createMemoryStore();
+  await store.update("conv", () => records);
+  const booked: { room: number; key: string }[] = [];
+  const tools = [tool({
+    name: "book",
+    description: "Books",
+    parameters: z.object({ room: z.number() }),
+    run({ room }, { idempotencyKey: key }) {
+      booked.push({ room, key });
+      return `key ${room}`;
+    },
+  })];
+  const provider = createScriptedProvider(
+    calls([book("c", 8)]),
+    says("Both are booked."),
+  );
+  const parts = { ...makeParts(provider, store), tools };
+  const said = await listen(answer(id, { text: "?" }, parts));
+  return { said, booked, provider, store };
+}
+
+Deno.test("answer() goes on from the results that were recorded before a crash, and runs none of these tools again", async () => {
+  const { said, booked, provider, store } = await retry();
+  assertEquals(provider.requests[0]?.messages.slice(0, 3), [
+    { role: "user", text: "Book rooms 7 and 8." },
+    { role: "assistant", text: "One moment.", calls: [book("a", 7)] },
+    { role: "tool", callId: "a", name: "book", text: '"key 7"' },
+  ]);
+  assertEquals(said, ["Both are booked."]);
+  assertEquals(booked.map(({ room }) => room), [8]);
+  const turn = (await store.load("conv")).turn("t1");
+  assertEquals(turn?.steps.map(({ calls }) => calls.map(({ id }) => id)), [
+    ["a"],
+    ["c"],
+  ]);
+  assertEquals([turn?.assistant, turn?.status], [
+    "Both are booked.",
+    "complete",
+  ]);
+});
+
+Deno.test("answer() gives a tool that left no result before a crash the same key again", async () => {
+  const { booked } = await retry();
+  const { booked: first } = await retry(CRASHED.slice(0, 1));
+  assertEquals(booked, first);
+});
+
+Deno.test("answer() keeps the results through a second crash", async () => {
+  const session = new Session("conv");
+  for (const record of CRASHED) session.apply(record);
+  const crashedAgain: SessionRecord[] = [
+    ...CRASHED,
+    { type: "again", ...ofTurn, attempt: 1 },
+    ...toFinishedCalls(session.turns[0] ?? fail(), 1, at),
+  ];
+  const { booked, provider } = await retry(crashedAgain);
+  assertEquals(booked.map(({ room }) => room), [8]);
+  const shown = provider.requests[0]?.messages ?? [];
+  assertEquals(shown.slice(0, 4).map(({ role }) => role), [
+    "user",
+    "assistant",
+    "tool",
+    "assistant",
+  ]);
+});
+
+function fail(): never {
+  throw new Error("There is no turn");
+}
+
+Deno.test("toFinishedCalls() keeps the vendor's own form of calls that all have results, and leaves out steps without any", () => {
+  const session = new Session("conv");
+  const whole: SessionRecord[] = [
+    { type: "result", ...ofTurn, callId: "b", name: "book", text: '"key 8"' },
+    { type: "calls", ...ofTurn, calls: [book("c", 9)], raw, text: "Now 9." },
+  ];
+  for (const record of [...CRASHED, ...whole]) session.apply(record);
+  const [turn = fail()] = session.turns;
+  const records = toFinishedCalls(turn, 1, at);
+  assertEquals(records.map(({ type }) => type), ["calls", "result", "result"]);
+  assertEquals(records[0], {
+    type: "calls",
+    calls: [book("a", 7), book("b", 8)],
+    text: "One moment.",
+    raw,
+    turnId: "t1",
+    attempt: 1,
+    at,
+  });
+});
