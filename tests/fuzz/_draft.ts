@@ -28,11 +28,14 @@ export interface Draft {
   ending: "read" | "shut" | "leave";
 }
 
+/** A method and a path. */
+type Route = readonly [method: string, path: string];
+
 /**
  * Every route with its methods. Those of a face that a server doesn't have are
  * answered with 404, which has to hold, too.
  */
-export const ROUTES: readonly (readonly [method: string, path: string])[] = [
+export const ROUTES: readonly Route[] = [
   ["GET", "/"],
   ["GET", "/health"],
   ["GET", "/ready"],
@@ -248,11 +251,14 @@ const pathEnd = fc.oneof(
     arbitrary: fc.string({ unit: "binary-ascii", maxLength: 30 }),
   },
 );
-const route = fc.oneof(
+const route: fc.Arbitrary<Route> = fc.oneof(
   { weight: 14, arbitrary: fc.constantFrom(...ROUTES) },
   {
     weight: 6,
-    arbitrary: fc.constantFrom(["POST", "/agent"], ["POST", "/authorize"]),
+    arbitrary: fc.constantFrom<Route[]>(
+      ["POST", "/agent"],
+      ["POST", "/authorize"],
+    ),
   },
   {
     weight: 1,

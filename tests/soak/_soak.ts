@@ -39,10 +39,7 @@ interface Holdings {
   timers: number;
 }
 
-/**
- * By how much each may differ. Turns that are over may leave a connection
- * waiting for the next; each caller has one, and one to the model.
- */
+/** By how much each may differ: connections and memory are never quite the same. */
 const MAX_GROWTH: Holdings = {
   heapMb: 4,
   memoryMb: 40,
@@ -62,12 +59,14 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const done: Turn[] = [];
   let before: Holdings;
   let after: Holdings;
+  let mostTimers: number;
   const startedAt = performance.now();
   {
     await using inspector = await inspect(inspectPort);
     await run(server, { from: 0, to: warm, callers }, done);
     before = await look(server, inspector);
-    await run(server, { from: warm, to: turns, callers }, done);
+    const rest = run(server, { from: warm, to: turns, callers }, done);
+    mostTimers = await watchTimers(inspector, rest);
     after = await look(server, inspector);
   }
   const seconds = (performance.now() - startedAt) / 1000;
@@ -87,6 +86,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       ...lost.slice(0, 10).map((turn) => `Lost: ${turn}`),
       ...unhandled.slice(0, 10).map((line) => JSON.stringify(line)),
       ...findGrown(before, after),
+      // Turns set timers: where none was seen, none was counted.
+      ...mostTimers > 0 ? [] : ["No timer was seen, ever"],
     ],
     figures: [
       `${done.length} turns by ${callers} callers in ${seconds.toFixed(0)} s, ${
@@ -94,6 +95,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       } with a fault; ${wrong.length} wrong, ${lost.length} lost`,
       `after ${warm} turns: ${show(before)}`,
       `after ${turns} turns: ${show(after)}`,
+      `timers meanwhile: ${mostTimers} at most`,
       toOverhead(done),
     ],
   };
@@ -137,16 +139,36 @@ async function run(
   await Promise.all(Array.from({ length: callers }, call));
 }
 
+/** The most timers that were set at once, looking twice a second until it is done. */
+async function watchTimers(
+  inspector: Inspector,
+  work: Promise<void>,
+): Promise<number> {
+  let most = 0;
+  let isDone = false;
+  const done = work.finally(() => isDone = true);
+  while (!isDone) {
+    most = Math.max(most, await inspector.timers());
+    await Promise.race([done, new Promise((go) => setTimeout(go, 500))]);
+  }
+  await done;
+  return most;
+}
+
 /** Looks once nothing is under way any more. */
 async function look(
   { pid, lines }: RealServer,
   inspector: Inspector,
 ): Promise<Holdings> {
-  const begun = () => lines.filter(({ event }) => event === "turn.end").length;
-  // The last turn's last record follows its last word.
-  for (let seen = -1; seen !== begun();) {
-    seen = begun();
-    await new Promise((go) => setTimeout(go, 300));
+  // The last record of a turn follows its last word, and the model closes
+  // connections that nobody uses.
+  const count = () =>
+    `${descriptorsOf(pid).length} ${
+      lines.filter(({ event }) => event === "turn.end").length
+    }`;
+  for (let seen = ""; seen !== count();) {
+    seen = count();
+    await new Promise((go) => setTimeout(go, 1_500));
   }
   const heapMb = await inspector.heapMb();
   const open = descriptorsOf(pid);

@@ -2,7 +2,7 @@
  * `deno task soak`: 10,000 turns, 100 at once, of which one in twenty goes
  * wrong. Exits with 1 when a turn is lost or answered wrongly, or heap,
  * descriptors, sockets or timers have grown since the 2,000th turn. `--quick`
- * has 2,000 turns and looks first after 500.
+ * has 2,000 turns and looks first after 1,000.
  *
  * @module
  */
@@ -14,7 +14,7 @@ Deno.addSignalListener("SIGINT", () => {
   Deno.exit(1);
 });
 const amount = Deno.args.includes("--quick")
-  ? { turns: 2_000, warm: 500 }
+  ? { turns: 2_000, warm: 1_000 }
   : { turns: 10_000, warm: 2_000 };
 const { faults, figures } = await soak({ ...amount, callers: 100 });
 // deno-lint-ignore no-console -- it is what the command is for

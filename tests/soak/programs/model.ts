@@ -88,6 +88,8 @@ const server = createServer((request, response) => {
       return send(response, { version: "0.30.0" });
   }
 });
+// A connection that nobody uses is closed soon, and not counted at the look.
+server.keepAliveTimeout = 500;
 server.listen(0, "127.0.0.1", () => {
   const { port } = server.address() as AddressInfo;
   print(`{"url":"http://127.0.0.1:${port}"}`);
