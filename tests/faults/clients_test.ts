@@ -114,8 +114,8 @@ Deno.test({
       await connection.write(toBytes(`stuck-${n}`));
     }
     assert(await until(() => fake.requests.length >= stuck.length));
-    const { status } = await fetch(`${server.url}/ready`);
-    assertEquals(status, 200);
+    const ready = await fetch(`${server.url}/ready`);
+    assertEquals((await ready.json()).status, "ready");
     for (const connection of stuck) connection.close();
     assert(await until(() => descriptorsOf(server.pid).length < before + 10));
     await assertUnharmed(server);

@@ -7,6 +7,7 @@
 import { createFileStore } from "../../src/sessions/file.ts";
 import { startChild } from "../bench/_child.ts";
 import { SECRET } from "../fakes/layercode.ts";
+import { inspect, type Inspector } from "../fakes/inspector.ts";
 import { freePort } from "../fakes/ports.ts";
 import { descriptorsOf, memoryMbOf } from "../fakes/process.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";

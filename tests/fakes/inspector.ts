@@ -13,6 +13,8 @@ export interface Inspector extends AsyncDisposable {
   heapMb(): Promise<number>;
   /** How many timers are set that were set since the look began. */
   timers(): Promise<number>;
+  /** Runs an expression there, and gives what comes of it. */
+  evaluate(expression: string): Promise<unknown>;
 }
 
 /** Counts timers from now on, by standing before the functions that set them. */
@@ -65,6 +67,7 @@ export async function inspect(port: number): Promise<Inspector> {
 
   await evaluate(COUNT_TIMERS);
   return {
+    evaluate,
     async heapMb() {
       // What the first finds is let go of by the second.
       await ask("HeapProfiler.collectGarbage");
