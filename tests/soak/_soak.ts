@@ -11,7 +11,6 @@ import { inspect, type Inspector } from "../fakes/inspector.ts";
 import { freePort } from "../fakes/ports.ts";
 import { descriptorsOf, memoryMbOf } from "../fakes/process.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
-import { inspect, type Inspector } from "./_inspector.ts";
 import { findLost, talk, type Turn } from "./_turns.ts";
 
 /** How much of it. */
