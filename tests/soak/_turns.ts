@@ -4,11 +4,8 @@
  * @module
  */
 import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
-import {
-  type ClientOptions,
-  readAnswer,
-  sendEvent,
-} from "../../src/platforms/layercode/client.ts";
+import { readAnswer } from "../../src/platforms/layercode/client.ts";
+import { sign } from "../../src/platforms/layercode/verify.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
 /** What goes wrong in a turn: the model's doing, or a caller who hangs up. */
@@ -59,9 +56,19 @@ export interface Words {
   before: number;
 }
 
+/** Where turns go. */
+export interface Line {
+  /** The webhook's address. */
+  url: string;
+  /** What turns are signed with. */
+  secret: string;
+  /** Holds the connections, so that they can be closed. */
+  client: Deno.HttpClient;
+}
+
 /** Has a caller say something, and hears what comes. */
 export async function talk(
-  line: ClientOptions,
+  line: Line,
   { n, caller, before }: Words,
 ): Promise<Turn> {
   const fault = faultOf(n);
@@ -82,22 +89,12 @@ export async function talk(
 
 /** Fills in what is heard; says what is wrong with it. */
 async function ask(
-  line: ClientOptions,
+  line: Line,
   turn: Turn,
 ): Promise<string | undefined> {
   const leaving = new AbortController();
   const startedAt = performance.now();
-  const response = await sendEvent(
-    {
-      type: "message",
-      conversation_id: turn.conversation,
-      session_id: turn.conversation,
-      turn_id: turn.id,
-      text: turn.said,
-    },
-    line,
-    leaving.signal,
-  );
+  const response = await send(line, turn, leaving.signal);
   if (response.status !== 200) {
     await response.body?.cancel();
     return `Status ${response.status}`;
@@ -116,6 +113,26 @@ async function ask(
     return undefined;
   }
   return ends === 1 ? judge(turn) : `${ends} ends`;
+}
+
+function send(
+  { url, secret, client }: Line,
+  { id, conversation, said }: Turn,
+  signal: AbortSignal,
+): Promise<Response> {
+  const event = {
+    type: "message",
+    conversation_id: conversation,
+    session_id: conversation,
+    turn_id: id,
+    text: said,
+  };
+  const body = new TextEncoder().encode(JSON.stringify(event));
+  const headers = {
+    "content-type": "application/json",
+    "layercode-signature": sign(body, secret, Date.now() / 1000),
+  };
+  return fetch(url, { method: "POST", headers, body, signal, client });
 }
 
 function judge({ fault, heard }: Turn): string | undefined {
