@@ -113,7 +113,8 @@ function start(modelUrl: string, inspectPort: number): Promise<RealServer> {
       LLM_PROVIDER: "ollama",
       OLLAMA_HOST: modelUrl,
       OLLAMA_MODEL: "soak",
-      STALL_TIMEOUT_MS: "1000",
+      FIRST_TOKEN_TIMEOUT_MS: "5000",
+      STALL_TIMEOUT_MS: "2000",
       FILLER_AFTER_MS: "0",
       // Full before the first look: what is cached is meant to be held.
       CACHE_MB: "1",

@@ -19,7 +19,7 @@ import type { Fault } from "../_turns.ts";
 
 const FIRST_MS = 20;
 /** So slow that a hundred callers are no more than a small machine can take. */
-const TOKEN_MS = 60;
+const TOKEN_MS = 120;
 const WORDS = "There is a room for two people from Friday to Sunday .".split(
   " ",
 );
