@@ -94,6 +94,9 @@ function toEnv(layercodeUrl: string): Record<string, string> {
     ADMIN_TOKEN,
     PLAYGROUND: "on",
     PLAYGROUND_TOKEN: PAGE_TOKEN,
+    // Behind the limit is what is looked for.
+    AUTHORIZE_PER_ADDRESS: "100000",
+    AUTHORIZE_IN_ALL: "100000",
     API_KEYS: API_KEY,
     METRICS: "open",
     TWILIO_AUTH_TOKEN: KEY,
