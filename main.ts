@@ -46,7 +46,8 @@ async function main(): Promise<void> {
   let draining = false;
   const isDraining = () => draining;
   let stopRetention = () => Promise.resolve();
-  const health = { version, provider, store, log, now };
+  const uptime = () => performance.now();
+  const health = { version, provider, store, log, now: uptime };
   const turnParts: TurnParts = {
     store,
     provider,

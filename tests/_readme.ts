@@ -1,6 +1,6 @@
 /**
- * The pages that people read, as tests read them: README.md, CONTRIBUTING.md
- * and what lies in `docs`.
+ * The pages that people read, as tests read them: README.md,
+ * CONTRIBUTING.md, SECURITY.md and what lies in `docs`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ const ROOT = new URL("../", import.meta.url);
 export const pages: ReadonlyMap<string, string> = await readPages();
 
 async function readPages(): Promise<Map<string, string>> {
-  const names = ["README.md", "CONTRIBUTING.md"];
+  const names = ["README.md", "CONTRIBUTING.md", "SECURITY.md"];
   for await (const { name } of Deno.readDir(new URL("docs/", ROOT))) {
     if (name.endsWith(".md")) names.push(`docs/${name}`);
   }

@@ -18,7 +18,7 @@ import {
 export interface FailoverOptions {
   /** Takes every failure, also where the next provider made up for it. */
   log: Log;
-  /** The time in milliseconds since 1970. */
+  /** Milliseconds that only go forward, such as `performance.now`. */
   now: () => number;
   /** How long each may take to its first words, in milliseconds, all its tries together. */
   firstTokenTimeoutMs: number;

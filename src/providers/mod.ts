@@ -170,6 +170,9 @@ async function findVendor(
   return undefined;
 }
 
+/** Waits are measured by this and not by the time of day, which jumps. */
+const now = () => performance.now();
+
 /**
  * Makes the chosen providers, as one. The stand-in gives way as soon as
  * another is there.
@@ -182,7 +185,7 @@ export async function chooseProvider(
   const join = (names: readonly ProviderName[]) =>
     createFailover(
       names.map((name) => createProvider(name, config, log)),
-      { log, now: Date.now, firstTokenTimeoutMs, stallTimeoutMs },
+      { log, now, firstTokenTimeoutMs, stallTimeoutMs },
     );
   const { names, why, isStandIn } = await choose(config);
   if (!isStandIn) return join(names);
@@ -192,7 +195,7 @@ export async function chooseProvider(
       "set GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY, and start again",
   });
   return createStandIn(join(names), {
-    now: Date.now,
+    now,
     async find() {
       const found = await findVendor(config);
       if (found === undefined) return undefined;

@@ -11,7 +11,7 @@ import type { Provider, ProviderPart, ProviderRequest } from "./provider.ts";
 export interface StandInOptions {
   /** Looks once, for a bounded time; `undefined` where there is none. */
   find: () => Promise<Provider | undefined>;
-  /** The time in milliseconds since 1970. */
+  /** Milliseconds that only go forward, such as `performance.now`. */
   now: () => number;
 }
 

@@ -22,7 +22,7 @@ export interface HealthParts {
   store: { readonly name: string; check(): Promise<void> };
   /** Told why a part is not ready, which the sender is not. */
   log: Log;
-  /** The time in milliseconds since 1970. */
+  /** Milliseconds that only go forward, such as `performance.now`. */
   now: () => number;
 }
 

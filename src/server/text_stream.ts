@@ -43,7 +43,8 @@ export function createTextStream(): TextStream {
     controller.enqueue(bytes);
     room?.resolve();
     room = undefined;
-    if (isOver) controller.close();
+    // A client who leaves just as it is sent something has closed it already.
+    if (isOver && !client.signal.aborted) controller.close();
   }
 
   const body = new ReadableStream<Uint8Array>({

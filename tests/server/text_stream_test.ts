@@ -73,3 +73,24 @@ Deno.test("createTextStream() has its writer wait for a slow client, until there
     await reader.cancel();
   }
 });
+
+Deno.test("createTextStream() outlives a client that leaves at the very moment it is sent something", async () => {
+  const stream = createTextStream();
+  const reader = stream.body.getReader();
+  const read = reader.read();
+  await sleep();
+  // What a read resolves to is asked for `then` while the text is being sent,
+  // which is when Deno's server notices that nobody takes it.
+  Object.defineProperty(Object.prototype, "then", {
+    configurable: true,
+    get: () => {
+      Reflect.deleteProperty(Object.prototype, "then");
+      void reader.cancel();
+      return undefined;
+    },
+  });
+  stream.write("Are you there?");
+  await read;
+  assertEquals(stream.signal.aborted, true);
+  assertEquals(stream.write("No"), undefined);
+});
