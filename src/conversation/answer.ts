@@ -64,7 +64,8 @@ class Answer {
   readonly #timers = createTimers();
   /** Ends what the turn waits for: the caller left, the turn is superseded, or it can't be kept. */
   readonly #stop = new AbortController();
-  readonly #startedAt: number;
+  /** Not a time of day: a clock may be set while a turn is under way. */
+  readonly #startedAt = performance.now();
   readonly #speech: AnswerSpeech;
   #writer!: SessionWriter;
   /** Which time it is that this turn is answered. */
@@ -83,7 +84,6 @@ class Answer {
     readonly signal: AbortSignal,
     readonly out: TurnOutput,
   ) {
-    this.#startedAt = parts.now();
     this.#speech = new AnswerSpeech({
       ...parts,
       timers: this.#timers,
@@ -404,15 +404,14 @@ class Answer {
 
   /** Who answered, and what it took so far. */
   get #details(): TurnDetails {
-    const { now } = this.parts;
     const startedAt = this.#startedAt;
     const { firstWordsAt, ended } = this.#speech;
     return {
       ...this.#who,
       ...(firstWordsAt === undefined
         ? {}
-        : { firstWordsMs: firstWordsAt - startedAt }),
-      totalMs: now() - startedAt,
+        : { firstWordsMs: Math.round(firstWordsAt - startedAt) }),
+      totalMs: Math.round(performance.now() - startedAt),
       ...this.#usage,
       ...(ended ? { ended } : {}),
     };

@@ -24,8 +24,6 @@ export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
   out: TurnOutput;
   /** Keeps words, just before they are handed on. */
   keep: (text: string) => void;
-  /** The time in milliseconds since 1970. */
-  now: () => number;
 }
 
 /** What the agent says in one turn. */
@@ -112,7 +110,7 @@ export class AnswerSpeech {
     } catch {
       // The end of the turn meets the same fault, and the log is told.
     }
-    this.firstWordsAt ??= this.#parts.now();
+    this.firstWordsAt ??= performance.now();
     out.write({ type: "speech", text });
   }
 
@@ -194,7 +192,7 @@ export class AnswerSpeech {
   #say(text: string): Promise<void> | undefined {
     if (text === "") return undefined;
     this.#parts.stop.signal.throwIfAborted();
-    this.firstWordsAt ??= this.#parts.now();
+    this.firstWordsAt ??= performance.now();
     this.#said += text;
     this.#silence.onSpeech(text);
     this.#pending += text;

@@ -22,7 +22,6 @@ function makeSpeech() {
         return undefined;
       },
     },
-    now: Date.now,
   });
   const said = () => parts.map(({ text }) => text);
   return {

@@ -1,4 +1,9 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
 import { NOTES_NOTE } from "../../src/conversation/prompt.ts";
 import { findAnswered, welcome } from "../../src/conversation/turn.ts";
@@ -219,6 +224,15 @@ Deno.test("answer() logs times and tokens, and never what was said", async () =>
   assertEquals(line.outputTokens, 1);
   assertEquals(typeof line.firstWordsMs, "number");
   assertEquals(parts.lines.join().includes("secret"), false);
+});
+
+Deno.test("answer() tells how long it took although the clock is set back", async () => {
+  const parts = makeParts(createScriptedProvider(says("Hi")));
+  let clock = Date.now();
+  const late = { ...parts, now: () => clock -= 3_600_000 };
+  await collect(answer(id, { text: "?" }, late));
+  const { firstWordsMs, totalMs } = JSON.parse(parts.lines.at(-1) ?? "{}");
+  assert(firstWordsMs >= 0 && totalMs >= firstWordsMs, `${totalMs} ms`);
 });
 
 Deno.test("answer() shows the model an interrupted turn as the caller heard it", async () => {
