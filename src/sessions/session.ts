@@ -76,6 +76,8 @@ export class Session {
   isEmpty = true;
   /** About how much memory it takes. */
   bytes: number = EMPTY_BYTES;
+  /** A new turn's id is looked for as well, in all of a long conversation. */
+  readonly #turnsById = new Map<string, Turn>();
   #replies: Map<string, unknown> | undefined;
 
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */
@@ -88,8 +90,7 @@ export class Session {
 
   /** The turn with this id, if it is known. */
   turn(id: string): Turn | undefined {
-    // Nearly always the last.
-    return this.turns.findLast((turn) => turn.id === id);
+    return this.#turnsById.get(id);
   }
 
   /** Whether the very same was noted before, as far as it was kept. */
@@ -139,6 +140,7 @@ export class Session {
     if (turn === undefined) {
       turn = { id: turnId, at, assistant: "", steps: NONE, memories: NONE };
       this.turns.push(turn);
+      this.#turnsById.set(turn.id, turn);
     }
     return turn;
   }
