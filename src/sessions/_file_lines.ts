@@ -163,8 +163,11 @@ function encode(text: string): Uint8Array {
   return BUFFER.subarray(0, encoder.encodeInto(text, BUFFER).written);
 }
 
+/** @throws {Error} when it is a symbolic link, which may lead out of the folder */
 function statOf(path: string): Deno.FileInfo | undefined {
-  return ifFound(() => Deno.statSync(path));
+  const stat = ifFound(() => Deno.lstatSync(path));
+  if (stat?.isSymlink) throw new Error("Its file is a symbolic link");
+  return stat;
 }
 
 function ifFound<T>(task: () => T): T | undefined {

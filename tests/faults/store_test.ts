@@ -32,7 +32,7 @@ Deno.test("main.ts goes on in a session's file that is garbage, and keeps what i
   const now = await Deno.readFile(path);
   assertEquals(now.subarray(0, garbage.length), garbage);
   assertEquals(
-    server.lines.some(({ event }) => event === "session.bad_line"),
+    server.lines.some(({ event }) => event === "session.bad_record"),
     true,
   );
   await assertOthersServed(server);
