@@ -17,8 +17,10 @@ interface Pool {
     text: string,
     values?: readonly unknown[],
   ): Promise<{ rows: unknown[] }>;
-  on(event: "error", listener: () => void): unknown;
+  on(event: "error" | "remove", listener: () => void): unknown;
   end(): Promise<void>;
+  /** How many connections it has. */
+  readonly totalCount: number;
 }
 
 /** Asks Postgres. */
@@ -78,7 +80,8 @@ export function createPostgres(url: string): Postgres {
       }
     },
     async close() {
-      await (await pool?.catch(() => undefined))?.end();
+      const made = await pool?.catch(() => undefined);
+      if (made) await closePool(made);
     },
   };
 }
@@ -101,6 +104,23 @@ async function connect(url: string): Promise<Pool> {
   pool.on("error", () => {});
   return pool;
 }
+
+/** Closes a pool and waits for its connections' last words, which the pool itself doesn't. */
+async function closePool(pool: Pool): Promise<void> {
+  const closed = Promise.withResolvers<void>();
+  const timer = setTimeout(closed.resolve, CLOSE_MS);
+  let left = pool.totalCount;
+  pool.on("remove", () => {
+    if (--left === 0) closed.resolve();
+  });
+  if (left === 0) closed.resolve();
+  await pool.end();
+  await closed.promise;
+  clearTimeout(timer);
+}
+
+/** How long connections may take to close, in milliseconds. */
+const CLOSE_MS = 1_000;
 
 /** The tables. Ids and records are JSON texts, because texts hold no NUL. */
 const TABLES = `

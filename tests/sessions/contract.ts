@@ -39,15 +39,10 @@ export function end(turnId: string): SessionRecord {
   return { type: "end", turnId, status: "complete", at: AT };
 }
 
-/**
- * Runs the suite.
- *
- * @param isTidy whether nothing is left of a store when its `close` resolves
- */
+/** Runs the suite. */
 export function testStore(
   name: string,
   make: () => Promise<StoreUnderTest>,
-  { isTidy = true } = {},
 ): void {
   function test(
     what: string,
@@ -55,8 +50,8 @@ export function testStore(
   ): void {
     Deno.test({
       name: `${name} ${what}`,
-      sanitizeOps: isTidy,
-      sanitizeResources: isTidy,
+      sanitizeOps: true,
+      sanitizeResources: true,
       fn: async () => {
         await using under = await make();
         await body(under);

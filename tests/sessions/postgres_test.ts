@@ -52,10 +52,7 @@ function testWay(
   whyNot: string | undefined,
   urlOf: (server: RealPostgres) => string,
 ): void {
-  if (whyNot === undefined) {
-    // The driver doesn't wait until its connections are closed.
-    return testStore(name, () => open(urlOf), { isTidy: false });
-  }
+  if (whyNot === undefined) return testStore(name, () => open(urlOf));
   // deno-lint-ignore no-console -- for whoever runs the tests
   console.log(`skipped: ${name}: ${whyNot}`);
   Deno.test({
