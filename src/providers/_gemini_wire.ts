@@ -281,7 +281,7 @@ export function toThinkingConfig(
  * How many of an answer's tokens a model may have thought, which count as part
  * of it. A model that wasn't told how much to think may do so a lot.
  */
-export function toThinkingTokens(
+function toThinkingTokens(
   model: string,
   config: ThinkingConfig | undefined,
 ): number {

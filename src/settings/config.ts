@@ -143,7 +143,7 @@ export function readConfig(
  * variable that is set to nothing counts as unset, unless its declaration says
  * that nothing means something.
  */
-export function inspectConfig(
+function inspectConfig(
   env: Readonly<Record<string, string | undefined>>,
   circumstances: Circumstances = {},
 ): { config: Config; problems: string[] } {

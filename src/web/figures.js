@@ -98,7 +98,7 @@ export function nameModel(provider, model) {
 }
 
 /** @param {number} count */
-export function formatCount(count) {
+function formatCount(count) {
   return count.toLocaleString("en");
 }
 

@@ -41,7 +41,7 @@ export interface Limit {
  * a third. What is further off than this has fallen back. Waits stray by far
  * more: where a time may be added, no miss is a clear one.
  */
-const CLEAR_MISS = 1.7;
+export const CLEAR_MISS = 1.7;
 
 /** A line that compares medians. */
 export function compare(
