@@ -220,7 +220,7 @@ function toGroups(turns: readonly Known[]): Exchange[] {
   for (const turn of turns) {
     const last = turn.user ? undefined : all.at(-1);
     const group = last ?? new Exchange(turn.user ?? "", []);
-    group.said.push(turn.assistant);
+    group.said.push(turn.heard ?? turn.assistant);
     group.turns.push(turn);
     if (last === undefined) all.push(group);
   }
@@ -228,8 +228,8 @@ function toGroups(turns: readonly Known[]): Exchange[] {
 }
 
 /**
- * Finds where the platform's exchanges meet ours, from the end on: two of them
- * in a row, else one.
+ * Finds where the platform's exchanges meet ours, from the end on: best where
+ * the caller's words are the very same, and where the exchange before is alike.
  *
  * @returns how much further on an exchange is among ours
  */
@@ -237,24 +237,27 @@ function align(
   theirs: readonly Exchange[],
   ours: readonly Exchange[],
 ): number | undefined {
-  let single: number | undefined;
+  const found: { offset: number; rank: number }[] = [];
   for (let i = theirs.length - 1; i >= 0; i--) {
     if (theirs.length - i > DEPTH) break;
     for (let j = ours.length - 1; j >= 0 && ours.length - j <= DEPTH; j--) {
-      if (!isSame(theirs[i], ours[j])) continue;
-      const [before, own] = [theirs[i - 1], ours[j - 1]];
-      if (!before || !own || isSame(before, own)) return j - i;
-      single ??= j - i;
+      const [one, own] = [theirs[i], ours[j]];
+      if (!one || !own || !isSame(one, own)) continue;
+      const [before, ownBefore] = [theirs[i - 1], ours[j - 1]];
+      // What a record lacks that begins later is a greeting at most.
+      const isRow = !before ||
+        (ownBefore ? isSame(before, ownBefore) : before.text === "");
+      const isExact = one.user.texts.join(" ") === own.user.texts.join(" ");
+      const rank = (isRow ? 2 : 0) + (isExact ? 1 : 0);
+      if (rank === 3) return j - i;
+      found.push({ offset: j - i, rank });
     }
   }
-  return single;
+  return found.toSorted((a, b) => b.rank - a.rank)[0]?.offset;
 }
 
-function isSame(
-  theirs: Exchange | undefined,
-  ours: Exchange | undefined,
-): boolean {
-  if (!theirs || !ours || !isAlike(ours.user, theirs.user)) return false;
+function isSame(theirs: Exchange, ours: Exchange): boolean {
+  if (!isAlike(ours.user, theirs.user)) return false;
   const [own, heard] = [ours.assistant, theirs.assistant];
   if (own.texts.length === 0 || heard.texts.length === 0) {
     // Without any words, nothing tells that they are the same.
