@@ -65,15 +65,12 @@ export function locate(
   const last = groups.at(-1);
   const offset = align(exchanges, groups);
   if (offset === undefined) {
-    // A platform that sends no past. A first turn may come again; later, the
-    // same words may be meant again.
-    if (exchanges.length > 0 || last === undefined) return undefined;
-    const [turn] = last.turns;
-    const mayRepeat = groups.length === 1 || turn?.status !== "complete";
-    const isRelated = isBeginning(words, last.user) ||
-      isBeginning(last.user, words) ||
-      (words.texts.length === 0 && last.user.texts.length === 0);
-    return mayRepeat && isRelated ? turn : undefined;
+    // The platform sends no past, or one that isn't kept yet. A first turn may
+    // come again, and one under way; later, the same words may be meant again.
+    const [turn] = last?.turns ?? [];
+    const isFirst = groups.length === 1 && exchanges.length === 0;
+    const mayRepeat = last && (isFirst || turn?.status !== "complete");
+    return mayRepeat && isRelated(words, last.user) ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
   if (next !== undefined || told.text !== "") return next?.turns[0];
@@ -86,21 +83,26 @@ export function locate(
     : undefined;
 }
 
+function isRelated(words: Words, others: Words): boolean {
+  return isBeginning(words, others) || isBeginning(others, words) ||
+    (words.texts.length === 0 && others.texts.length === 0);
+}
+
 /**
  * Whether words take the place of those that their turn has: they aren't just a
- * part of them, heard earlier.
+ * part of them, heard earlier. What comes late, and is nearly the same, is the
+ * same.
  *
- * @param isNewest whether nothing came after the turn; what comes late, and is
- * nearly the same, is the same
+ * @param turns the turn's conversation
  */
 export function isReworded(
   text: string,
-  { user = "" }: Pick<Turn, "user">,
-  isNewest: boolean,
+  turn: Known,
+  turns: readonly Known[],
 ): boolean {
-  const [now, before] = [toWords(text), toWords(user)];
+  const [now, before] = [toWords(text), toWords(turn.user ?? "")];
   if (now.texts.length === 0 || isBeginning(now, before)) return false;
-  return isNewest || !isAlike(before, now);
+  return turns.findLast(isSaid) === turn || !isAlike(before, now);
 }
 
 /**
@@ -214,10 +216,15 @@ function toExchanges(transcript: readonly Utterance[]): Exchange[] {
   return all;
 }
 
+/** Whether a turn wasn't withdrawn, and nothing of it is left. */
+function isSaid({ user, assistant, status }: Known): boolean {
+  return user !== undefined || assistant !== "" || status === undefined;
+}
+
 /** Turns in which the caller said nothing belong to the one before. */
 function toGroups(turns: readonly Known[]): Exchange[] {
   const all: Exchange[] = [];
-  for (const turn of turns) {
+  for (const turn of turns.filter(isSaid)) {
     const last = turn.user ? undefined : all.at(-1);
     const group = last ?? new Exchange(turn.user ?? "", []);
     group.said.push(turn.heard ?? turn.assistant);
