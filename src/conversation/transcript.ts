@@ -61,7 +61,6 @@ export function locate(
 ): Known | undefined {
   const groups = toGroups(turns);
   const exchanges = toExchanges(told.transcript);
-  const words = toWords(told.text);
   const last = groups.at(-1);
   const offset = align(exchanges, groups);
   if (offset === undefined) {
@@ -70,7 +69,8 @@ export function locate(
     const [turn] = last?.turns ?? [];
     const isFirst = groups.length === 1 && exchanges.length === 0;
     const mayRepeat = last && (isFirst || turn?.status !== "complete");
-    return mayRepeat && isRelated(words, last.user) ? turn : undefined;
+    const isSame = mayRepeat && isRelated(toWords(told.text), last.user);
+    return isSame ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
   if (next !== undefined || told.text !== "") return next?.turns[0];
@@ -254,7 +254,8 @@ function align(
       // What a record lacks that begins later is a greeting at most.
       const isRow = !before ||
         (ownBefore ? isSame(before, ownBefore) : before.text === "");
-      const isExact = one.user.texts.join(" ") === own.user.texts.join(" ");
+      const isExact = one.text === own.text ||
+        one.user.texts.join(" ") === own.user.texts.join(" ");
       const rank = (isRow ? 2 : 0) + (isExact ? 1 : 0);
       if (rank === 3) return j - i;
       found.push({ offset: j - i, rank });
@@ -264,13 +265,14 @@ function align(
 }
 
 function isSame(theirs: Exchange, ours: Exchange): boolean {
-  if (!isAlike(ours.user, theirs.user)) return false;
-  const [own, heard] = [ours.assistant, theirs.assistant];
-  if (own.texts.length === 0 || heard.texts.length === 0) {
-    // Without any words, nothing tells that they are the same.
-    return ours.user.texts.length > 0;
-  }
-  return follow(own, heard).likeness >= LEAST_LIKENESS;
+  // Most platforms send the very texts, which need no look at each word.
+  const isSaid = theirs.text === ours.text || isAlike(ours.user, theirs.user);
+  if (!isSaid) return false;
+  const [own, heard] = [ours.answer, theirs.answer];
+  // Without any words, nothing tells that they are the same.
+  if (own === "" || heard === "") return ours.text !== "";
+  return own === heard ||
+    follow(ours.assistant, theirs.assistant).likeness >= LEAST_LIKENESS;
 }
 
 /** From here on, what was heard is what we said, however it is spelt. */
@@ -285,6 +287,10 @@ interface Heard {
 
 /** Parts what was heard among the turns in which it was said. */
 function toHeard(turns: readonly Known[], text = ""): Heard[] {
+  const [only] = turns;
+  if (only && turns.length === 1 && only.assistant.trim() === text) {
+    return [{ turn: only, text: only.assistant, isAll: true }];
+  }
   const { texts, ends } = toWords(text);
   /** How many words of the platform's belong to the turns before. */
   let used = 0;
