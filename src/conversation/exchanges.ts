@@ -5,7 +5,7 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
-import { follow, isAlike, toWords, type Words } from "./_words.ts";
+import { follow, isAlike, toWords, type Words } from "./words.ts";
 
 /** Something that was said and heard. */
 export interface Utterance {

@@ -23,7 +23,7 @@ import {
   toHeard,
   type Utterance,
 } from "./exchanges.ts";
-import { isAlike, isBeginning, toWords, type Words } from "./_words.ts";
+import { isAlike, isBeginning, toWords, type Words } from "./words.ts";
 
 /** The conversation as the platform tells it. */
 export interface Told {
