@@ -149,11 +149,13 @@ export function readMessages(
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
   const results: { callId: string; text: string }[] = [];
+  /** The last that isn't a prompt, and whether a prompt follows it. */
   let last: Message["role"] | undefined;
+  let isPrompted = false;
   for (const [index, message] of messages.entries()) {
     const { role, text, callId } = readMessage(message, index);
-    // Some platforms put a prompt for this turn behind what was said.
     if (role !== "system" && role !== "developer") last = role;
+    isPrompted = role !== last;
     switch (role) {
       case "system":
       case "developer":
@@ -175,12 +177,16 @@ export function readMessages(
   }
   const isSaid = last === "user";
   const resumes = last === "tool" ? results.at(-1)?.callId : undefined;
+  // Behind the agent's own words it is what the platform wants said now.
+  const isWanted = last === "assistant" && isPrompted;
+  const prompt = isWanted ? instructions.pop() : undefined;
   return {
     instructions: instructions.join("\n\n"),
     text: isSaid ? transcript.pop()?.text ?? "" : "",
     transcript,
     results,
     ...(resumes === undefined ? {} : { resumes }),
+    ...(prompt === undefined ? {} : { prompt }),
   };
 }
 
