@@ -18,7 +18,7 @@ import {
   print,
   printableJson,
   readArguments,
-  readWebhookUrl,
+  readServerUrl,
   run,
 } from "./_terminal.ts";
 
@@ -47,7 +47,7 @@ async function main(args: string[]): Promise<boolean> {
     return true;
   }
   const { json = false } = values;
-  const url = values.url === undefined ? undefined : readWebhookUrl(values.url);
+  const url = values.url === undefined ? undefined : readServerUrl(values.url);
   const { results, config, secrets } = await checkSettings(Deno.env);
   const redact = createRedact([...secrets, ...passwordsIn(url?.href ?? "")]);
   const found = new Map<string, Finding[]>();

@@ -11,7 +11,7 @@ import { assertEquals } from "@std/assert";
 import { type OpenAiAnswer, startFakeOpenAi } from "../fakes/openai.ts";
 import { cleanEnv, startServer } from "../fakes/server.ts";
 
-const KEY = "a key for tests only, of some length";
+const KEY = "key-for-tests-only-0123456789";
 const HERE = new URL("./", import.meta.url).pathname;
 
 const CLIENTS = [

@@ -5,13 +5,14 @@
  * @module
  */
 import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnosis.ts";
+import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
 import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
-import { checkPort } from "./machine.ts";
+import { checkPort, localAddress } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
 /** Something to look at. */
@@ -57,6 +58,15 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
     {
       title: "layercode",
       look: (signal) => diagnoseLayercode(platform, signal),
+    },
+    {
+      title: "chat completions",
+      look: (signal) =>
+        diagnoseOpenAi({
+          ...config.openai,
+          url: publicUrl ?? new URL(localAddress(config)),
+          isPublic: publicUrl !== undefined,
+        }, signal),
     },
     {
       title: "public URL",

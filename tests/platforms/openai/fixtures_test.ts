@@ -10,7 +10,7 @@ import { askRaw } from "../../_raw.ts";
 import { startFakeOpenAi } from "../../fakes/openai.ts";
 import { runProgram, startServer } from "../../fakes/server.ts";
 
-const KEY = "a key for tests only, of some length";
+const KEY = "key-for-tests-only-0123456789";
 const FOLDER = new URL("fixtures/", import.meta.url);
 
 /** A file of requests. */
