@@ -11,8 +11,12 @@ import { createApp, type Handler } from "./src/server/router.ts";
 import { nextSteps, toBanner } from "./src/server/banner.ts";
 import { ConfigError, loadConfig } from "./src/settings/config.ts";
 import { createActiveTurns } from "./src/conversation/active_turns.ts";
-import { createConversations } from "./src/conversation/conversation.ts";
+import {
+  type ConversationParts,
+  createConversations,
+} from "./src/conversation/conversation.ts";
 import { toCommonBeginning } from "./src/conversation/question.ts";
+import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
@@ -57,11 +61,13 @@ async function main(): Promise<void> {
     log,
     now,
   };
-  const conversations = createConversations({
+  const conversationParts: ConversationParts = {
     ...turnParts,
     activeTurns,
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
-  });
+  };
+  const conversations = createConversations(conversationParts);
+  const { keys } = config.openai;
   const platforms = createPlatformRoutes({ conversations, log, now }, {
     layercode: {
       ...config.layercode,
@@ -69,6 +75,12 @@ async function main(): Promise<void> {
       publicUrl: config.publicUrl,
       trustedProxies: config.trustedProxies,
       authorize: (request) => runNamed("authorize", () => authorize(request)),
+    },
+    openai: keys && {
+      ...config.openai,
+      keys,
+      trustedProxies: config.trustedProxies,
+      stateless: createStateless(conversationParts),
     },
   });
   const pages = createPages({

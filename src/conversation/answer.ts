@@ -8,7 +8,7 @@
  * @module
  */
 import { createTimers } from "./timers.ts";
-import type { Usage } from "../providers/provider.ts";
+import type { ToolCall, Usage } from "../providers/provider.ts";
 import type {
   SessionRecord,
   TurnDetails,
@@ -20,9 +20,16 @@ import { AnswerSpeech } from "./answer_speech.ts";
 import { findInterrupted, type Interruption } from "./history.ts";
 import { fitNote } from "./notes.ts";
 import { toNote } from "./prompt.ts";
-import { toQuestion } from "./question.ts";
+import { type Additions, toQuestion } from "./question.ts";
 import { toFinishedCalls } from "./retried_turn.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
+import {
+  isReworded,
+  toCorrections,
+  type Told,
+  toNoteOfSilence,
+  toWithdrawal,
+} from "./transcript.ts";
 import {
   answeredIn,
   type CallContext,
@@ -33,9 +40,9 @@ import {
   type TurnParts,
 } from "./turn.ts";
 
-/** What the caller said. */
-export interface Said {
-  /** Their words, as transcribed. */
+/** What the caller said, and what the platform tells beside it. */
+export interface Said extends Additions, Partial<Omit<Told, "text">> {
+  /** Their words, as transcribed. Empty: they said nothing. */
   text: string;
   /** What the caller heard of the turn before, where it was cut off. */
   interruption?: Interruption | undefined;
@@ -76,6 +83,8 @@ class Answer {
   #status: TurnStatus = "interrupted";
   #who: { provider?: string; model?: string } = {};
   #usage: Usage = {};
+  /** The calls that the platform runs. */
+  #handedOn: ToolCall[] = [];
 
   constructor(
     readonly call: CallContext,
@@ -157,24 +166,50 @@ class Answer {
   /** The first records of the turn: what was heard before, and what was said now. */
   #opening(session: Session, at: string): SessionRecord[] {
     const { turnId } = this.call;
-    const { text, interruption } = this.heard;
-    this.#answered = answeredIn(session, turnId);
-    if (this.#answered) return [];
+    const { text, transcript } = this.heard;
     const before = session.turn(turnId);
+    const isNew = before !== undefined && transcript !== undefined &&
+      isReworded(text, before, session.turns.at(-1) === before);
+    this.#answered = isNew ? undefined : answeredIn(session, turnId);
+    if (this.#answered) return [];
+    const corrections = transcript
+      ? toCorrections(session, { ...this.heard, transcript }, turnId, at)
+      : [];
+    this.#attempt = before ? (before.attempt ?? 0) + 1 : 0;
     if (before) {
-      this.#attempt = (before.attempt ?? 0) + 1;
+      const attempt = this.#attempt;
+      const later = session.turns.slice(session.turns.indexOf(before) + 1);
+      const words: SessionRecord = { type: "user", turnId, text, at };
       return [
-        { type: "again", turnId, attempt: this.#attempt, at },
-        ...toFinishedCalls(before, this.#attempt, at),
+        ...corrections,
+        ...isNew ? toWithdrawal(later, at) : [],
+        {
+          type: "again",
+          turnId,
+          attempt,
+          ...(isNew ? { isReworded: true } : {}),
+          at,
+        },
+        ...isNew ? [words] : [],
+        ...toFinishedCalls(before, attempt, at),
       ];
     }
-    this.#attempt = 0;
-    const { systemPrompt } = this.parts.agent;
-    const note = toNote(session, systemPrompt, this.call, new Date(at));
+    const note = this.#toNote(session, at);
     return [
-      ...this.#toHeard(session, interruption, at),
+      ...this.#toHeard(session, this.heard.interruption, at),
+      ...corrections,
       { type: "user", turnId, text, ...(note ? { note } : {}), at },
     ];
+  }
+
+  /** What the model is told beside the caller's words, or in place of them. */
+  #toNote(session: Session, at: string): string | undefined {
+    const { systemPrompt } = this.parts.agent;
+    const note = toNote(session, systemPrompt, this.call, new Date(at));
+    const { text, transcript } = this.heard;
+    if (text !== "" || transcript === undefined) return note;
+    const instead = toNoteOfSilence(session, { ...this.heard, transcript });
+    return [note, instead].filter(Boolean).join("\n") || undefined;
   }
 
   #toHeard(
@@ -219,7 +254,8 @@ class Answer {
     this.#limitTime();
     const { session } = this.#writer;
     const { steps = [] } = session.turn(turnId) ?? {};
-    const question = await toQuestion(session, this.call, this.parts);
+    const { call, parts, heard } = this;
+    const question = await toQuestion(session, call, parts, heard);
     await askWithTools({
       ...question,
       provider,
@@ -270,7 +306,7 @@ class Answer {
       case "text-delta":
         return this.#speech.push(part.text);
       case "say":
-        return this.#speech.interject(part.text);
+        return this.#speech.interject(part.text, part.isFiller);
       case "data":
         return this.#speech.hand(part);
       case "calls": {
@@ -279,6 +315,8 @@ class Answer {
         // The name that the metadata has in records.
         const { providerMetadata: raw, ...calls } = part;
         const text = this.#speech.toWritten("text");
+        const { handedOn = [] } = calls;
+        this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
         this.#add({ ...calls, ...(raw ? { raw } : {}), ...text });
         this.#speech.endStep();
         // Kept before they are acted on.
@@ -327,7 +365,8 @@ class Answer {
     // The process ends, and the sentence under way has.
     const isCutShort = speech.isOver && speech.ended === undefined;
     speech.flush();
-    if (!speech.hasAnswered && !isCutShort) {
+    const hasAnswered = speech.hasAnswered || this.#handedOn.length > 0;
+    if (!hasAnswered && !isCutShort) {
       throw new Error("The answer held nothing to speak");
     }
     speech.send();
@@ -389,7 +428,13 @@ class Answer {
   #summarize(): void {
     if (this.signal.aborted || this.#isSuperseded) return;
     const details = this.#details;
-    this.out.write({ type: "summary", status: this.#status, details });
+    const calls = this.#handedOn;
+    this.out.write({
+      type: "summary",
+      status: this.#status,
+      details,
+      ...(calls.length > 0 ? { calls } : {}),
+    });
   }
 
   #report(): void {

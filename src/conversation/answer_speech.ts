@@ -49,6 +49,8 @@ export class AnswerSpeech {
   #sentence = "";
   /** Words that go with the next tick. */
   #pending = "";
+  /** They only fill a silence. */
+  #isFiller = false;
   /** Whose tick the words wait for; absent: words go at once. */
   #ticker: Ticker | undefined;
   /** The first sentence is whole: the voice has begun, or is about to. */
@@ -64,7 +66,7 @@ export class AnswerSpeech {
     this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
     this.#silence = createSilenceFiller(agent, timers, (text) => {
-      this.#guard(() => void this.interject(text));
+      this.#guard(() => void this.interject(text, true));
     });
   }
 
@@ -93,11 +95,18 @@ export class AnswerSpeech {
     return this.#answer(this.#buffer.flush());
   }
 
-  /** Says words that come whole, from elsewhere than the model. */
-  interject(text: string): Promise<void> | undefined {
+  /** Says words that come whole, from elsewhere than the model. Those that only fill a silence go by themselves. */
+  interject(text: string, isFiller = false): Promise<void> | undefined {
     this.flush();
     if (this.isOver) return undefined;
-    return this.#say(this.#buffer.interject(text));
+    const words = this.#buffer.interject(text);
+    if (!isFiller) return this.#say(words);
+    this.send();
+    this.#isFiller = true;
+    this.#say(words);
+    this.send();
+    this.#isFiller = false;
+    return this.#room;
   }
 
   /** Says that there is no answer, even where it can't be kept. */
@@ -159,7 +168,8 @@ export class AnswerSpeech {
     const text = this.#pending;
     this.#pending = "";
     this.#parts.keep(text);
-    return this.#write({ type: "speech", text });
+    const filler = this.#isFiller ? { isFiller: true } : {};
+    return this.#write({ type: "speech", text, ...filler });
   }
 
   /** Nothing is said after this; words that were not handed on never were. */

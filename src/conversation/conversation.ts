@@ -15,11 +15,15 @@ import {
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
 import type { Interruption } from "./history.ts";
+import type { Additions } from "./question.ts";
+import { isReworded, type Known, locate, type Told } from "./transcript.ts";
 import {
   type CallContext,
   findAnswered,
+  type RunTurn,
   toIso,
   toParts,
+  type TurnId,
   type TurnPart,
   type TurnParts,
   welcome,
@@ -33,6 +37,18 @@ export interface MessageEvent extends CallContext {
   text: string;
   /** What was heard of the turn before, where the caller cut it off. */
   interruption?: Interruption;
+}
+
+/**
+ * The caller said something, or it is the agent's turn all the same, as a
+ * platform tells it that keeps the conversation itself and sends all of it.
+ */
+export interface TranscriptEvent
+  extends Omit<CallContext, "turnId">, Told, Additions {
+  /** Tells it from the others. */
+  type: "transcript";
+  /** Where the platform has one. Absent: the words and their place tell which turn it is. */
+  turnId?: string;
 }
 
 /** Somebody connected; the agent may speak first. */
@@ -99,7 +115,7 @@ export interface Conversations {
    * tell the platform to try again
    */
   respond(
-    event: MessageEvent | StartEvent,
+    event: MessageEvent | StartEvent | TranscriptEvent,
     out: AnswerOutput,
     signal: AbortSignal,
   ): Promise<boolean>;
@@ -107,6 +123,43 @@ export interface Conversations {
   answerData(event: DataEvent): Promise<unknown>;
   /** Keeps a note, once, however often it comes. */
   keepNote(event: NoteEvent): Promise<void>;
+}
+
+/** What is asked in a turn that is under way. */
+interface Asked {
+  turnId: string;
+  text: string;
+}
+
+/** A transcript whose turn is known; `isNew`: its words have not been answered. */
+type PlacedEvent = TranscriptEvent & { turnId: string; isNew: boolean };
+
+/** The turns as they are about to be. */
+function withAsked(
+  turns: readonly Known[],
+  asked: readonly Asked[],
+): readonly Known[] {
+  if (asked.length === 0) return turns;
+  const known = new Map(turns.map((turn) => [turn.id, turn]));
+  for (const { turnId: id, text: user } of asked) {
+    known.set(id, { assistant: "", ...known.get(id), id, user });
+  }
+  return [...known.values()];
+}
+
+/** What a turn does. */
+function toRun(
+  event: MessageEvent | StartEvent | PlacedEvent,
+  parts: TurnParts,
+): RunTurn {
+  if (event.type === "message") return answer(event, event, parts);
+  if (event.type === "start") return welcome(event, parts);
+  const isOpening = event.text === "" && event.transcript.length === 0 &&
+    event.resumes === undefined;
+  // Who asks waits for words. Without a welcome, they are the model's.
+  return isOpening && parts.agent.welcomeMessage !== ""
+    ? welcome(event, parts)
+    : answer(event, event, parts);
 }
 
 /** How often the log tells of turns that were refused. */
@@ -120,25 +173,33 @@ export function createConversations(parts: ConversationParts): Conversations {
   const { activeTurns, store, log, now } = parts;
   const isDraining = () => parts.isDraining?.() ?? false;
   const answerData = createDataAnswer(parts);
+  /** What is asked in turns that are under way, and may not be kept yet. */
+  const asked = new Map<string, Asked[]>();
   let refused = 0;
   let toldAt = -Infinity;
 
   async function respond(
-    event: MessageEvent | StartEvent,
+    told: MessageEvent | StartEvent | TranscriptEvent,
     out: AnswerOutput,
     signal: AbortSignal,
   ): Promise<boolean> {
-    let turn = activeTurns.find(event);
+    const isPlaced = told.type !== "transcript";
+    const turns = isPlaced ? [] : await loadTurns(told);
+    // From here to where a turn is begun nothing is waited for: of two words of
+    // one turn, one finds the other.
+    const event = isPlaced ? told : place(told, turns);
+    const isNew = event.type === "transcript" && event.isNew;
+    let turn = isNew ? undefined : activeTurns.find(event);
     if (turn === undefined) {
       // Before the store is asked: it is for those who were let in.
       admit(event.conversationId);
       // A turn that only comes again ends none that is under way. Where none
       // is, the turn itself finds that it was answered.
       const isBusy = activeTurns.has(event.conversationId) || isDraining();
-      if (isBusy && await replay(event, out)) return true;
+      if (isBusy && !isNew && await replay(event, out)) return true;
       // It was let in before the end was near, and comes too late to be answered.
       if (isDraining()) return false;
-      turn = activeTurns.find(event) ?? begin(event);
+      turn = (isNew ? undefined : activeTurns.find(event)) ?? begin(event);
     }
     const leave = turn.listen(out.write);
     if (leave === undefined) {
@@ -172,21 +233,58 @@ export function createConversations(parts: ConversationParts): Conversations {
     }
   }
 
-  function begin(event: MessageEvent | StartEvent): ActiveTurn {
+  /** The turns so far, for who is let in. */
+  async function loadTurns(
+    { conversationId }: TranscriptEvent,
+  ): Promise<readonly Known[]> {
+    admit(conversationId);
+    try {
+      return (await store.load(conversationId)).turns;
+    } catch (error) {
+      // The turn meets the same fault, and tells the caller in words.
+      log.error("session.unreadable", { conversationId, error });
+      return [];
+    }
+  }
+
+  /** Finds which turn a transcript is about, if the platform doesn't say. */
+  function place(
+    event: TranscriptEvent,
+    turns: readonly Known[],
+  ): PlacedEvent {
+    const { conversationId, resumes, text } = event;
+    const named = event.turnId ?? (resumes && `after-${resumes}`);
+    if (named) return { ...event, turnId: named, isNew: false };
+    const known = withAsked(turns, asked.get(conversationId) ?? []);
+    const turn = locate(known, event);
+    return {
+      ...event,
+      turnId: turn?.id ?? `turn-${known.length + 1}`,
+      isNew: !turn || isReworded(text, turn, known.at(-1) === turn),
+    };
+  }
+
+  function begin(event: MessageEvent | StartEvent | PlacedEvent): ActiveTurn {
     const { conversationId, turnId } = event;
-    const run = event.type === "message"
-      ? answer(event, event, parts)
-      : welcome(event, parts);
-    const turn = activeTurns.start(event, run);
-    turn.done.catch((error) =>
+    const turn = activeTurns.start(event, toRun(event, parts));
+    const failed = turn.done.catch((error) =>
       log.error("turn.failed", { conversationId, turnId, error })
     );
+    if (event.type !== "transcript") return turn;
+    const others = asked.get(conversationId) ?? [];
+    const own = { turnId, text: event.text };
+    asked.set(conversationId, [...others, own]);
+    failed.then(() => {
+      const left = asked.get(conversationId)?.filter((it) => it !== own) ?? [];
+      if (left.length > 0) asked.set(conversationId, left);
+      else asked.delete(conversationId);
+    });
     return turn;
   }
 
   /** Gives the answer of a turn that is over and only comes again. */
   async function replay(
-    event: MessageEvent | StartEvent,
+    event: TurnId,
     out: AnswerOutput,
   ): Promise<boolean> {
     const { conversationId, turnId } = event;

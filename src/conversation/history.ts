@@ -12,6 +12,10 @@ import { toMemoryRemarks } from "./prompt.ts";
 const INTERRUPTED = "[interrupted]";
 const UNHEARD = "[interrupted before anything was heard]";
 
+/** What stands for the result of a call that has none. */
+const NO_RESULT = { error: "The caller interrupted before the result" };
+const HANDED_ON = { status: "begun" };
+
 /** From where on a conversation is shown, and what is told of the rest. */
 interface Window {
   start: number;
@@ -125,8 +129,8 @@ function show(turn: Turn, isNewest: boolean): Shown {
 function toMessages(turn: Turn, isNewest: boolean): Message[] {
   const messages: Message[] = [];
   const { user, note } = turn;
-  if (user) {
-    const text = note === undefined ? user : `${note}\n${user}`;
+  if (user || note) {
+    const text = [note, user].filter(Boolean).join("\n");
     messages.push({ role: "user", text });
   }
   const cut = turn.heard !== undefined || turn.status === "interrupted" ||
@@ -155,7 +159,7 @@ function restOf({ assistant, steps }: Turn): string {
  * along with them is in what was heard, or wasn't heard.
  */
 function toStep(step: Step, cut: boolean): Message[] {
-  const { calls, raw, results } = step;
+  const { calls, raw, results, handedOn = [] } = step;
   return [
     {
       role: "assistant",
@@ -168,7 +172,7 @@ function toStep(step: Step, cut: boolean): Message[] {
       callId: id,
       name,
       text: results.find(({ callId }) => callId === id)?.text ??
-        JSON.stringify({ error: "The caller interrupted before the result" }),
+        JSON.stringify(handedOn.includes(id) ? HANDED_ON : NO_RESULT),
     })),
   ];
 }

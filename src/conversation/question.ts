@@ -4,10 +4,14 @@
  *
  * @module
  */
-import type { Message, PromptBeginning } from "../providers/provider.ts";
+import type {
+  Message,
+  PromptBeginning,
+  ToolDeclaration,
+} from "../providers/provider.ts";
 import { Session } from "../sessions/session.ts";
 import { estimateTokens, toHistory } from "./history.ts";
-import { toSystemPrompt } from "./prompt.ts";
+import { NOTES_NOTE, toSystemPrompt } from "./prompt.ts";
 import type { Tool } from "./tools.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
@@ -22,6 +26,18 @@ export interface Question {
   messages: Message[];
   /** What the model may call. */
   tools: readonly Tool[];
+  /** What it may call besides, for the platform to run. */
+  platformTools?: readonly ToolDeclaration[];
+}
+
+/** What a platform adds to the question. */
+export interface Additions {
+  /** Its own instructions to the model. */
+  instructions?: string;
+  /** Whether they take the place of the owner's prompt. Default: they come after it. */
+  replacesPrompt?: boolean;
+  /** Tools that it runs. */
+  platformTools?: readonly ToolDeclaration[];
 }
 
 /** Puts together what a conversation's next turn asks. */
@@ -29,14 +45,26 @@ export async function toQuestion(
   session: Session,
   call: CallContext,
   parts: TurnParts,
+  additions: Additions = {},
 ): Promise<Question> {
   const { agent, now } = parts;
   const { systemPrompt, contextTokens } = agent;
   const date = new Date(now());
-  const system = toSystemPrompt(session, systemPrompt, call, date);
+  const own = toSystemPrompt(session, systemPrompt, call, date);
+  const { instructions, replacesPrompt, platformTools } = additions;
+  const system = !instructions
+    ? own
+    : replacesPrompt
+    ? `${instructions}\n${NOTES_NOTE}`
+    : `${own}\n\n${instructions}`;
   const room = contextTokens * INPUT_SHARE - estimateTokens(system);
   const messages = toHistory(session, room);
-  return { system, messages, tools: await parts.tools };
+  return {
+    system,
+    messages,
+    tools: await parts.tools,
+    ...(platformTools ? { platformTools } : {}),
+  };
 }
 
 /** The part of a question that a model can read before anything is asked. */

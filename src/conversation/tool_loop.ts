@@ -12,6 +12,7 @@ import type {
   ProviderMetadata,
   ProviderPart,
   ToolCall,
+  ToolDeclaration,
 } from "../providers/provider.ts";
 import { runNamed } from "../server/unhandled.ts";
 import {
@@ -24,12 +25,17 @@ import { type Tool, ToolArgumentsError, type ToolContext } from "./tools.ts";
 /** What happens while a model answers with the help of tools. */
 export type ToolPart =
   | Exclude<ProviderPart, { type: "tool-call" }>
-  /** The model has called tools. */
-  | { type: "calls"; calls: ToolCall[]; providerMetadata?: ProviderMetadata }
+  /** The model has called tools; the platform runs those with the ids of `handedOn`. */
+  | {
+    type: "calls";
+    calls: ToolCall[];
+    handedOn?: string[];
+    providerMetadata?: ProviderMetadata;
+  }
   /** A tool has returned. */
   | { type: "result"; callId: string; name: string; text: string }
   /** A tool says something, or it takes long. */
-  | { type: "say"; text: string }
+  | { type: "say"; text: string; isFiller?: boolean }
   /** Something for the page: what a tool sends, or how a call stands. */
   | { type: "data"; content: unknown };
 
@@ -39,6 +45,8 @@ export interface ToolQuestion {
   provider: Provider;
   /** What it may call. */
   tools: readonly Tool[];
+  /** What it may call besides, for the platform to run; a call of it ends the answer. */
+  platformTools?: readonly ToolDeclaration[];
   /** The system prompt. */
   system: string;
   /** The conversation, oldest first. */
@@ -81,7 +89,12 @@ export async function askWithTools(
   const { provider, tools, system, filler, maxTokens } = question;
   const messages = [...question.messages];
   const { signal } = question.context;
-  const declarations = tools.map(({ declaration }) => declaration);
+  const own = tools.map(({ declaration }) => declaration);
+  const ownNames = new Set(own.map(({ name }) => name));
+  const others = (question.platformTools ?? [])
+    .filter(({ name }) => !ownNames.has(name));
+  const otherNames = new Set(others.map(({ name }) => name));
+  const declarations = [...own, ...others];
   const limits = createCallLimits(
     question.context,
     question.earlierCalls ?? [],
@@ -116,7 +129,10 @@ export async function askWithTools(
     }
     if (calls.length === 0 || isLast) return;
     const metadata = providerMetadata ? { providerMetadata } : {};
-    if (!await take({ type: "calls", calls, ...metadata })) return;
+    const ids = calls.filter(({ name }) => otherNames.has(name))
+      .map(({ id }) => id);
+    const handedOn = ids.length > 0 ? { handedOn: ids } : {};
+    if (!await take({ type: "calls", calls, ...handedOn, ...metadata })) return;
     messages.push({
       role: "assistant",
       text: text.trim(),
@@ -124,9 +140,9 @@ export async function askWithTools(
       ...metadata,
     });
     const toolFiller = text.trim() === "" ? filler : { ...filler, afterMs: 0 };
-    const admitted = limits.admit(calls);
+    const admitted = limits.admit(calls.filter(({ id }) => !ids.includes(id)));
     const results = await runCalls(admitted, question, toolFiller, take);
-    if (results === undefined) return;
+    if (results === undefined || ids.length > 0) return;
     messages.push(...results);
   }
 }
@@ -163,7 +179,7 @@ async function runCalls(
   }
   if (filler.afterMs > 0 && filler.text !== "") {
     timers.set("tool filler", filler.afterMs, () => {
-      if (!spoke) add({ type: "say", text: filler.text });
+      if (!spoke) add({ type: "say", text: filler.text, isFiller: true });
     });
   }
   try {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Log } from "../server/log.ts";
-import type { Provider } from "../providers/provider.ts";
+import type { Provider, ToolCall } from "../providers/provider.ts";
 import type {
   SessionRecord,
   TurnDetails,
@@ -18,12 +18,17 @@ import type { Tool } from "./tools.ts";
 
 /** One piece of what a turn produces. */
 export type TurnPart =
-  /** Words to speak. */
-  | { type: "speech"; text: string }
+  /** Words to speak. `isFiller`: they only fill a silence. */
+  | { type: "speech"; text: string; isFiller?: boolean }
   /** JSON for the page that the caller looks at. */
   | { type: "data"; content: unknown }
-  /** How it went, at the end of a turn that asked a model. */
-  | { type: "summary"; status: TurnStatus; details: TurnDetails };
+  /** How it went, at the end of a turn that asked a model, and which tools the platform is to run. */
+  | {
+    type: "summary";
+    status: TurnStatus;
+    details: TurnDetails;
+    calls?: readonly ToolCall[];
+  };
 
 /** What the owner decided about the agent. */
 export interface Agent {
@@ -136,10 +141,18 @@ export function answeredIn(
 }
 
 /** What a recorded turn produced. */
-export function toParts({ assistant, status, details }: Turn): TurnPart[] {
+export function toParts(
+  { assistant, status, details, steps }: Turn,
+): TurnPart[] {
   const parts: TurnPart[] = [];
   if (assistant !== "") parts.push({ type: "speech", text: assistant });
-  if (status && details) parts.push({ type: "summary", status, details });
+  const calls = steps.flatMap(({ calls, handedOn = [] }) =>
+    calls.filter(({ id }) => handedOn.includes(id))
+  );
+  const handed = calls.length > 0 ? { calls } : {};
+  if (status && details) {
+    parts.push({ type: "summary", status, details, ...handed });
+  }
   return parts;
 }
 

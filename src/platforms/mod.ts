@@ -6,12 +6,15 @@
  */
 import type { Routes } from "../server/router.ts";
 import { layercode, type LayercodeOptions } from "./layercode/mod.ts";
+import { openai, type OpenAiOptions } from "./openai/mod.ts";
 import type { PlatformParts } from "./platform.ts";
 
 /** What each platform is told by its owner. */
 export interface PlatformOptions {
   /** Layercode's. */
   layercode: LayercodeOptions;
+  /** Of those that ask as they would ask OpenAI. Absent: none may. */
+  openai?: OpenAiOptions | undefined;
 }
 
 /** Makes the routes of all platforms. */
@@ -21,5 +24,6 @@ export function createPlatformRoutes(
 ): Routes {
   return {
     ...layercode.createRoutes(parts, options.layercode),
+    ...(options.openai ? openai.createRoutes(parts, options.openai) : {}),
   };
 }

@@ -52,12 +52,13 @@ export type SessionRecord =
   | OfTurn & { type: "user"; text: string; note?: string | undefined }
   /** The next piece of what the agent said in that turn. */
   | OfAttempt & { type: "assistant"; text: string }
-  /** The model called tools. `text` is what it wrote before, where that isn't what was said, and `raw` its vendor's own form, where that is needed. */
+  /** The model called tools. `text` is what it wrote before, where that isn't what was said, `raw` its vendor's own form, where that is needed, and `handedOn` the ids of calls that the platform runs. */
   | OfAttempt & {
     type: "calls";
     calls: ToolCall[];
     text?: string | undefined;
     raw?: ProviderMetadata | undefined;
+    handedOn?: string[] | undefined;
   }
   /** What a tool returned, as JSON. */
   | OfAttempt & { type: "result"; callId: string; name: string; text: string }
@@ -69,8 +70,8 @@ export type SessionRecord =
     status: TurnStatus;
     written?: string | undefined;
   }
-  /** The turn is answered anew: what was said of it so far reached nobody. */
-  | OfAttempt & { type: "again" }
+  /** The turn is answered anew: what was said of it so far reached nobody. `isReworded`: the caller's words were others, too; those that follow count. */
+  | OfAttempt & { type: "again"; isReworded?: boolean | undefined }
   /** What the caller heard of an interrupted turn. */
   | OfTurn & { type: "heard"; text: string }
   /** The page sent something, told by a {@linkcode toDataKey}, and was answered. */

@@ -52,6 +52,8 @@ export interface Step {
   calls: ToolCall[];
   /** The model's own form of both, where its vendor wants it back. */
   raw?: ProviderMetadata;
+  /** The ids of the calls that the platform runs, if any. */
+  handedOn?: string[];
   /** What the tools returned; fewer than calls when the turn was cut short. */
   results: StepResult[];
 }
@@ -172,6 +174,7 @@ function applyToTurn(turn: Turn, record: TurnRecord): void {
       turn.heard = record.text;
       return;
     case "again":
+      if (record.isReworded) delete turn.user;
       return beginAttempt(turn, record.attempt);
   }
   // What another process says, which answers the same turn.
@@ -198,7 +201,7 @@ function applyToTurn(turn: Turn, record: TurnRecord): void {
 }
 
 function toStep(
-  { calls, raw, text }: SessionRecord & { type: "calls" },
+  { calls, raw, text, handedOn }: SessionRecord & { type: "calls" },
   { assistant, steps }: Turn,
 ): Step {
   const before = steps.reduce((sum, { text }) => sum + text.length, 0);
@@ -207,6 +210,7 @@ function toStep(
     ...(text === undefined ? {} : { written: text }),
     calls,
     ...(raw ? { raw } : {}),
+    ...(handedOn ? { handedOn } : {}),
     results: [],
   };
 }

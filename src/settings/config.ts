@@ -14,6 +14,10 @@ import {
   webhookSettings,
 } from "../platforms/layercode/settings.ts";
 import {
+  type OpenAiSettings,
+  openaiSettings,
+} from "../platforms/openai/settings.ts";
+import {
   type ProviderParts,
   PROVIDERS,
   readProviders,
@@ -44,6 +48,7 @@ import {
 export const GROUPS: Readonly<Record<string, readonly Setting<unknown>[]>> = {
   "The server and its log": list(serverSettings, logSettings),
   "Layercode": list(webhookSettings, layercodeSettings),
+  "Other voice platforms": list(openaiSettings),
   "The language model": [
     toChoice(Object.keys(PROVIDERS)),
     ...vendorSettings(),
@@ -78,6 +83,8 @@ export interface Config
   webhookSecrets: string[];
   /** For `/authorize`, which refuses without the key; without the agent, the browser names it. */
   layercode: LayercodeSettings;
+  /** For platforms that ask as they would ask OpenAI; without keys none may. */
+  openai: OpenAiSettings;
   /** What the agent is and says, and how large its model's window is. */
   agent: Agent;
   /** Whether `/` is the page for trying the agent. */
@@ -159,6 +166,7 @@ function inspectConfig(
   const server = read(serverSettings);
   const { webhookSecrets = [] } = read(webhookSettings);
   const layercode = read(layercodeSettings);
+  const openai = read(openaiSettings);
   const providers = {
     ...readProviders(text, problems),
     ...read(providerSettings),
@@ -177,6 +185,7 @@ function inspectConfig(
     isDeploy,
     webhookSecrets,
     layercode,
+    openai,
     ...providers,
     agent,
     ...sessions,

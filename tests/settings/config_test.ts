@@ -44,6 +44,7 @@ Deno.test("readConfig() needs no settings at all", () => {
       perAddress: 30,
       inAll: 600,
     },
+    openai: { platformPrompt: "append" },
     providers: [],
     vendors: {
       gemini: {

@@ -1,0 +1,103 @@
+/**
+ * Tells who asks by the key that they show, and slows down who guesses.
+ *
+ * @module
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createAddressReader, toNetwork } from "../../server/address.ts";
+import { createBoundedLog } from "../../server/bounded_log.ts";
+import { HttpError } from "../../server/http.ts";
+import type { Log } from "../../server/log.ts";
+import { createRateLimit } from "../../server/rate_limit.ts";
+import type { Sender } from "../../server/router.ts";
+
+/** What is needed to tell who asks. */
+export interface KeyParts {
+  /** The owner's. */
+  keys: readonly string[];
+  /** Addresses and ranges of the proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies?: readonly string[] | undefined;
+  /** Told of refusals, never of keys. */
+  log: Log;
+  /** The time in milliseconds since 1970. */
+  now: () => number;
+}
+
+/** How many wrong keys an address may show in a minute. */
+const GUESSES_PER_MINUTE = 30;
+
+/** How many networks are remembered that have shown a right key. */
+const MAX_TRUSTED = 10_000;
+
+/** How many letters of a key's hash name it. */
+const NAME_LETTERS = 8;
+
+/**
+ * Makes what checks the key of a request.
+ *
+ * @returns a function that gives the key's name, a part of its hash, and throws
+ * an {@linkcode HttpError} where there is no right key: 401, and 429 past 30
+ * wrong ones of an address in a minute. Where a right key came from, no limit
+ * is: many of a platform's customers share its addresses
+ */
+export function createKeyCheck(
+  { keys, trustedProxies, log, now }: KeyParts,
+): (request: Request, sender?: Sender) => string {
+  const known = keys.map(digest);
+  const readAddress = createAddressReader(trustedProxies);
+  const takeGuess = createRateLimit({ perMinute: GUESSES_PER_MINUTE, now });
+  const bounded = createBoundedLog(log, now);
+  const trusted = new Set<string>();
+  let limitedUntil = new Map<string, number>();
+
+  return function check(request, sender) {
+    const address = readAddress(request, sender);
+    const network = toNetwork(address);
+    const until = limitedUntil.get(network) ?? 0;
+    if (now() < until && !trusted.has(network)) throw limited(until - now());
+    const given = digest(readKey(request.headers));
+    // No early way out: the time taken must not tell which key it was.
+    const name = known.map((key) => timingSafeEqual(key, given) ? key : null)
+      .find((key) => key !== null)?.toString("hex").slice(0, NAME_LETTERS);
+    if (name === undefined) {
+      bounded.warn("completions.refused", { address });
+      const seconds = takeGuess(network);
+      if (seconds === undefined) throw wrongKey();
+      if (limitedUntil.size >= MAX_TRUSTED) limitedUntil = new Map();
+      limitedUntil.set(network, now() + seconds * 1000);
+      throw limited(seconds * 1000);
+    }
+    if (trusted.size >= MAX_TRUSTED) trusted.clear();
+    trusted.add(network);
+    return name;
+  };
+}
+
+/** The key as OpenAI's clients send it, or bare, or as others do. */
+function readKey(headers: Headers): string {
+  const given = headers.get("authorization") ?? headers.get("x-api-key") ?? "";
+  return given.replace(/^Bearer +/i, "").trim();
+}
+
+function digest(text: string) {
+  return createHash("sha256").update(text).digest();
+}
+
+function wrongKey(): HttpError {
+  return new HttpError(
+    401,
+    "invalid_api_key",
+    "Send one of this server's API_KEYS, as authorization: Bearer <key>",
+    { "www-authenticate": "Bearer" },
+  );
+}
+
+function limited(ms: number): HttpError {
+  const seconds = Math.ceil(ms / 1000);
+  return new HttpError(
+    429,
+    "rate_limited",
+    `Too many wrong keys came from this address; try again in ${seconds} s`,
+    { "retry-after": String(seconds) },
+  );
+}

@@ -1,0 +1,54 @@
+/**
+ * What an owner may set for the platforms that ask as they would ask OpenAI.
+ *
+ * @module
+ */
+import { oneOf, toList } from "../../settings/kinds.ts";
+import { type Found, SettingError } from "../../settings/setting.ts";
+
+/** The fewest characters of a key that strangers may try to guess. */
+export const LEAST_KEY_LENGTH = 16;
+
+/** Who may ask, and what becomes of a platform's own prompt. */
+export const openaiSettings = {
+  keys: {
+    env: "API_KEYS",
+    secret: true,
+    help: "The keys with which other voice platforms, such as Vapi, " +
+      "ElevenLabs or LiveKit, may ask this server as if it were OpenAI: at " +
+      "`/v1/chat/completions` and `/v1/models`. Several, with commas between " +
+      "them; each has conversations of its own. At least 16 characters each, " +
+      "such as `openssl rand -hex 24` prints.",
+    defaultNote: "none: there is no `/v1`",
+    parse: toKeys,
+  },
+  platformPrompt: {
+    env: "PLATFORM_PROMPT",
+    default: "append",
+    help: "What becomes of the system message that such a platform sends: " +
+      "`append` puts it after the agent's own prompt, `ignore` leaves it " +
+      "out, `replace` takes it in place of the agent's own.",
+    ...oneOf(["append", "ignore", "replace"]),
+  },
+} as const;
+
+/** The values of {@linkcode openaiSettings}. */
+export type OpenAiSettings = Found<typeof openaiSettings>;
+
+function toKeys(text: string, env: string): string[] {
+  const keys = toList(text);
+  const fix = "make one with openssl rand -hex 24";
+  const problems = keys.flatMap((key, index) => {
+    const which = keys.length > 1 ? `key ${index + 1}` : "the key";
+    if (key === "") return [`${env}: has an empty entry; remove the comma`];
+    if (!/^[\x21-\x7e]+$/.test(key)) {
+      return [`${env}: ${which} has signs that no header holds; ${fix}`];
+    }
+    return key.length >= LEAST_KEY_LENGTH ? [] : [
+      `${env}: ${which} is shorter than ${LEAST_KEY_LENGTH} characters and ` +
+      `could be guessed; ${fix}`,
+    ];
+  });
+  if (problems.length > 0) throw new SettingError(problems);
+  return keys;
+}
