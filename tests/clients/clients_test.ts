@@ -84,7 +84,7 @@ for (const [name, language, program] of CLIENTS) {
       const answers = await converse(language, program, {
         PACKAGES: packages ?? "",
         PYTHONPATH: packages ?? "",
-        PYTHONDONTWRITEBYTECODE: "1",
+        PYTHONPYCACHEPREFIX: `${packages}/.pycache`,
         PARLEY_URL: `${server.url}/v1`,
         PARLEY_KEY: KEY,
         CONVERSATION: "call-1",
@@ -106,7 +106,7 @@ for (const [name, language, program] of CLIENTS) {
         ["user", "Good morning"],
         ["assistant", "Good morning to you."],
         ["user", "Count to ten"],
-        ["assistant", "One, two,"],
+        ["assistant", "One, two, [interrupted]"],
         ["user", "And then?"],
       ]);
     },
