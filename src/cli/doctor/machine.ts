@@ -75,19 +75,17 @@ interface Running {
 /** A server on this machine that hangs must not hold up the rest. */
 const HEALTH_TIMEOUT_MS = 1_500;
 
-/** Where this machine reaches the server that the settings describe. */
-export function localAddress(
-  { port, hostname }: Pick<PortConfig, "port" | "hostname">,
-): string {
+/** Asks the server that the settings describe; `undefined` where there is none, or it isn't Parley. */
+async function findRunning(
+  { port, hostname }: PortConfig,
+): Promise<Running | undefined> {
   const host = /^(0\.0\.0\.0|::)$/.test(hostname) ? "127.0.0.1" : hostname;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
-/** Asks that server; `undefined` where there is none, or it isn't Parley. */
-async function findRunning(config: PortConfig): Promise<Running | undefined> {
+  const address = host.includes(":") ? `[${host}]` : host;
   try {
     const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
-    const response = await fetch(`${localAddress(config)}/health`, { signal });
+    const response = await fetch(`http://${address}:${port}/health`, {
+      signal,
+    });
     const { version, provider, model } = await response.json();
     return version && provider && model
       ? { version, provider, model }

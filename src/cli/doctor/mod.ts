@@ -12,7 +12,7 @@ import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
-import { checkPort, localAddress } from "./machine.ts";
+import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
 /** Something to look at. */
@@ -64,7 +64,7 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
       look: (signal) =>
         diagnoseOpenAi({
           ...config.openai,
-          url: publicUrl ?? new URL(localAddress(config)),
+          url: publicUrl ?? new URL(`http://127.0.0.1:${config.port}`),
           isPublic: publicUrl !== undefined,
         }, signal),
     },
