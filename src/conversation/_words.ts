@@ -47,24 +47,30 @@ const MOST_SKIPPED = 6;
  * Goes through two texts side by side, and over what is left out of one of
  * them or put in other words, until one of them ends.
  *
- * @param ours as it was written: a number in it is the same as any word of theirs
+ * @param ours as it was written: a number in it may be any word of theirs
  */
 export function follow(ours: Words, theirs: Words): Course {
   const [a, b] = [ours.texts, theirs.texts];
-  let [i, j, same] = [0, 0, 0];
+  let [i, j, same, numbers] = [0, 0, 0, 0];
   while (i < a.length && j < b.length) {
     const isSame = a[i] === b[j];
     const [skippedA, skippedB] = isSame ? [1, 1] : findMeeting(a, b, i, j);
-    const skipped = a.slice(i, i + skippedA);
-    if (isSame || skipped.some((word) => /\p{N}/u.test(word))) same++;
+    if (isSame) same++;
+    else numbers += a.slice(i, i + skippedA).filter(isNumber).length;
     i += skippedA;
     j += skippedB;
   }
-  const least = Math.min(i, j);
-  return { ours: i, theirs: j, likeness: least === 0 ? 0 : same / least };
+  const compared = Math.min(i, j) - numbers;
+  // Of texts that are all numbers, nothing speaks against it.
+  const likeness = compared > 0 ? same / compared : Math.min(i, j, 1);
+  return { ours: i, theirs: Math.min(j, b.length), likeness };
 }
 
-/** How many words are to be skipped of each, so that both go on with the same; one of each, where they don't soon. */
+function isNumber(word: string): boolean {
+  return /\p{N}/u.test(word);
+}
+
+/** How many words are to be skipped of each, so that both go on with the same; one of ours, where they don't soon. */
 function findMeeting(
   a: readonly string[],
   b: readonly string[],
@@ -79,7 +85,9 @@ function findMeeting(
       }
     }
   }
-  return [1, 1];
+  // A number may be spelt out, sign by sign.
+  const word = a[i] ?? "";
+  return [1, isNumber(word) ? word.length : 1];
 }
 
 /** Whether a text is the beginning of another, or the same; its last word may have been misheard. */

@@ -169,7 +169,7 @@ class Answer {
     const { text, transcript } = this.heard;
     const before = session.turn(turnId);
     const isNew = before !== undefined && transcript !== undefined &&
-      isReworded(text, before, session.turns.at(-1) === before);
+      isReworded(text, before, session.turns);
     this.#answered = isNew ? undefined : answeredIn(session, turnId);
     if (this.#answered) return [];
     const corrections = transcript

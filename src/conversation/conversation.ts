@@ -260,7 +260,7 @@ export function createConversations(parts: ConversationParts): Conversations {
     return {
       ...event,
       turnId: turn?.id ?? `turn-${known.length + 1}`,
-      isNew: !turn || isReworded(text, turn, known.at(-1) === turn),
+      isNew: !turn || isReworded(text, turn, known),
     };
   }
 

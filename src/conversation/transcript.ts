@@ -61,19 +61,16 @@ export function locate(
 ): Known | undefined {
   const groups = toGroups(turns);
   const exchanges = toExchanges(told.transcript);
-  const words = toWords(told.text);
   const last = groups.at(-1);
   const offset = align(exchanges, groups);
   if (offset === undefined) {
-    // A platform that sends no past. A first turn may come again; later, the
-    // same words may be meant again.
-    if (exchanges.length > 0 || last === undefined) return undefined;
-    const [turn] = last.turns;
-    const mayRepeat = groups.length === 1 || turn?.status !== "complete";
-    const isRelated = isBeginning(words, last.user) ||
-      isBeginning(last.user, words) ||
-      (words.texts.length === 0 && last.user.texts.length === 0);
-    return mayRepeat && isRelated ? turn : undefined;
+    // The platform sends no past, or one that isn't kept yet. A first turn may
+    // come again, and one under way; later, the same words may be meant again.
+    const [turn] = last?.turns ?? [];
+    const isFirst = groups.length === 1 && exchanges.length === 0;
+    const mayRepeat = last && (isFirst || turn?.status !== "complete");
+    const isSame = mayRepeat && isRelated(toWords(told.text), last.user);
+    return isSame ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
   if (next !== undefined || told.text !== "") return next?.turns[0];
@@ -86,21 +83,26 @@ export function locate(
     : undefined;
 }
 
+function isRelated(words: Words, others: Words): boolean {
+  return isBeginning(words, others) || isBeginning(others, words) ||
+    (words.texts.length === 0 && others.texts.length === 0);
+}
+
 /**
  * Whether words take the place of those that their turn has: they aren't just a
- * part of them, heard earlier.
+ * part of them, heard earlier. What comes late, and is nearly the same, is the
+ * same.
  *
- * @param isNewest whether nothing came after the turn; what comes late, and is
- * nearly the same, is the same
+ * @param turns the turn's conversation
  */
 export function isReworded(
   text: string,
-  { user = "" }: Pick<Turn, "user">,
-  isNewest: boolean,
+  turn: Known,
+  turns: readonly Known[],
 ): boolean {
-  const [now, before] = [toWords(text), toWords(user)];
+  const [now, before] = [toWords(text), toWords(turn.user ?? "")];
   if (now.texts.length === 0 || isBeginning(now, before)) return false;
-  return isNewest || !isAlike(before, now);
+  return turns.findLast(isSaid) === turn || !isAlike(before, now);
 }
 
 /**
@@ -214,13 +216,18 @@ function toExchanges(transcript: readonly Utterance[]): Exchange[] {
   return all;
 }
 
+/** Whether a turn wasn't withdrawn, and nothing of it is left. */
+function isSaid({ user, assistant, status }: Known): boolean {
+  return user !== undefined || assistant !== "" || status === undefined;
+}
+
 /** Turns in which the caller said nothing belong to the one before. */
 function toGroups(turns: readonly Known[]): Exchange[] {
   const all: Exchange[] = [];
-  for (const turn of turns) {
+  for (const turn of turns.filter(isSaid)) {
     const last = turn.user ? undefined : all.at(-1);
     const group = last ?? new Exchange(turn.user ?? "", []);
-    group.said.push(turn.assistant);
+    group.said.push(turn.heard ?? turn.assistant);
     group.turns.push(turn);
     if (last === undefined) all.push(group);
   }
@@ -228,8 +235,8 @@ function toGroups(turns: readonly Known[]): Exchange[] {
 }
 
 /**
- * Finds where the platform's exchanges meet ours, from the end on: two of them
- * in a row, else one.
+ * Finds where the platform's exchanges meet ours, from the end on: best where
+ * the caller's words are the very same, and where the exchange before is alike.
  *
  * @returns how much further on an exchange is among ours
  */
@@ -237,30 +244,35 @@ function align(
   theirs: readonly Exchange[],
   ours: readonly Exchange[],
 ): number | undefined {
-  let single: number | undefined;
+  const found: { offset: number; rank: number }[] = [];
   for (let i = theirs.length - 1; i >= 0; i--) {
     if (theirs.length - i > DEPTH) break;
     for (let j = ours.length - 1; j >= 0 && ours.length - j <= DEPTH; j--) {
-      if (!isSame(theirs[i], ours[j])) continue;
-      const [before, own] = [theirs[i - 1], ours[j - 1]];
-      if (!before || !own || isSame(before, own)) return j - i;
-      single ??= j - i;
+      const [one, own] = [theirs[i], ours[j]];
+      if (!one || !own || !isSame(one, own)) continue;
+      const [before, ownBefore] = [theirs[i - 1], ours[j - 1]];
+      // What a record lacks that begins later is a greeting at most.
+      const isRow = !before ||
+        (ownBefore ? isSame(before, ownBefore) : before.text === "");
+      const isExact = one.text === own.text ||
+        one.user.texts.join(" ") === own.user.texts.join(" ");
+      const rank = (isRow ? 2 : 0) + (isExact ? 1 : 0);
+      if (rank === 3) return j - i;
+      found.push({ offset: j - i, rank });
     }
   }
-  return single;
+  return found.toSorted((a, b) => b.rank - a.rank)[0]?.offset;
 }
 
-function isSame(
-  theirs: Exchange | undefined,
-  ours: Exchange | undefined,
-): boolean {
-  if (!theirs || !ours || !isAlike(ours.user, theirs.user)) return false;
-  const [own, heard] = [ours.assistant, theirs.assistant];
-  if (own.texts.length === 0 || heard.texts.length === 0) {
-    // Without any words, nothing tells that they are the same.
-    return ours.user.texts.length > 0;
-  }
-  return follow(own, heard).likeness >= LEAST_LIKENESS;
+function isSame(theirs: Exchange, ours: Exchange): boolean {
+  // Most platforms send the very texts, which need no look at each word.
+  const isSaid = theirs.text === ours.text || isAlike(ours.user, theirs.user);
+  if (!isSaid) return false;
+  const [own, heard] = [ours.answer, theirs.answer];
+  // Without any words, nothing tells that they are the same.
+  if (own === "" || heard === "") return ours.text !== "";
+  return own === heard ||
+    follow(ours.assistant, theirs.assistant).likeness >= LEAST_LIKENESS;
 }
 
 /** From here on, what was heard is what we said, however it is spelt. */
@@ -275,6 +287,10 @@ interface Heard {
 
 /** Parts what was heard among the turns in which it was said. */
 function toHeard(turns: readonly Known[], text = ""): Heard[] {
+  const [only] = turns;
+  if (only && turns.length === 1 && only.assistant.trim() === text) {
+    return [{ turn: only, text: only.assistant, isAll: true }];
+  }
   const { texts, ends } = toWords(text);
   /** How many words of the platform's belong to the turns before. */
   let used = 0;

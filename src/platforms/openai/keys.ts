@@ -26,7 +26,7 @@ export interface KeyParts {
 /** How many wrong keys an address may show in a minute. */
 const GUESSES_PER_MINUTE = 30;
 
-/** How many networks are remembered that have shown a right key. */
+/** How many senders are remembered that have shown a right key, and how many networks a wrong one. */
 const MAX_TRUSTED = 10_000;
 
 /** How many letters of a key's hash name it. */
@@ -47,18 +47,19 @@ export function createKeyCheck(
   const readAddress = createAddressReader(trustedProxies);
   const takeGuess = createRateLimit({ perMinute: GUESSES_PER_MINUTE, now });
   const bounded = createBoundedLog(log, now);
+  /** Who has shown a right key, by what is told of them at once. */
   const trusted = new Set<string>();
   let limitedUntil = new Map<string, number>();
 
   return function check(request, sender) {
+    const { headers } = request;
+    const origin = `${sender?.address} ${headers.get("x-forwarded-for")}`;
+    const name = find(readKey(headers));
+    if (name !== undefined && trusted.has(origin)) return name;
     const address = readAddress(request, sender);
     const network = toNetwork(address);
-    const until = limitedUntil.get(network) ?? 0;
-    if (now() < until && !trusted.has(network)) throw limited(until - now());
-    const given = digest(readKey(request.headers));
-    // No early way out: the time taken must not tell which key it was.
-    const name = known.map((key) => timingSafeEqual(key, given) ? key : null)
-      .find((key) => key !== null)?.toString("hex").slice(0, NAME_LETTERS);
+    const limitedMs = (limitedUntil.get(network) ?? 0) - now();
+    if (limitedMs > 0) throw limited(limitedMs);
     if (name === undefined) {
       bounded.warn("completions.refused", { address });
       const seconds = takeGuess(network);
@@ -68,9 +69,17 @@ export function createKeyCheck(
       throw limited(seconds * 1000);
     }
     if (trusted.size >= MAX_TRUSTED) trusted.clear();
-    trusted.add(network);
+    trusted.add(origin);
     return name;
   };
+
+  /** The name of a key, if it is one of the owner's. */
+  function find(given: string): string | undefined {
+    const hash = digest(given);
+    // No early way out: the time taken must not tell which key it was.
+    const [found] = known.filter((key) => timingSafeEqual(key, hash));
+    return found?.toString("hex").slice(0, NAME_LETTERS);
+  }
 }
 
 /** The key as OpenAI's clients send it, or bare, or as others do. */
