@@ -19,19 +19,6 @@ const text = lenient(v.string());
 const named = lenient(v.object({ id: text, conversation_id: text }));
 const phone = lenient(v.object({ number: text }));
 
-const messageSchema = v.object({
-  role: v.union(
-    ...["system", "developer", "user", "assistant", "tool", "function"]
-      .map((role) => v.literal(role)),
-  ),
-  content: v.union(
-    v.string(),
-    v.null(),
-    v.array(v.object({ type: v.string(), text })),
-  ).optional(),
-  tool_call_id: text,
-});
-
 const toolSchema = v.object({
   function: v.object({
     name: v.string(),
@@ -41,7 +28,7 @@ const toolSchema = v.object({
 });
 
 const bodySchema = v.object({
-  messages: v.array(messageSchema)
+  messages: v.array(v.unknown())
     .assert((messages) => messages.length > 0, "must not be empty"),
   model: text,
   stream: lenient(v.boolean()),
@@ -61,7 +48,16 @@ const bodySchema = v.object({
 /** A request's JSON. */
 export type Body = v.Infer<typeof bodySchema>;
 
-type Message = v.Infer<typeof messageSchema>;
+/** A message, as far as it is read. */
+interface Message {
+  role: typeof ROLES[number];
+  text: string;
+  callId: string;
+}
+
+const ROLES = [
+  ...["system", "developer", "user", "assistant", "tool", "function"] as const,
+];
 
 /**
  * Checks a request's JSON.
@@ -78,10 +74,13 @@ export function parseBody(json: unknown): Body {
     : issue?.code === "custom_error"
     ? "must not be empty"
     : "is not valid: see OpenAI's reference of chat completions";
-  const message = field
-    ? `Field "${field}" ${fault}`
-    : "The body must be a JSON object";
-  throw new HttpError(400, "invalid_request", message);
+  throw invalid(
+    field ? `Field "${field}" ${fault}` : "The body must be a JSON object",
+  );
+}
+
+function invalid(message: string): HttpError {
+  return new HttpError(400, "invalid_request", message);
 }
 
 /** What a request's messages tell. */
@@ -93,14 +92,23 @@ export interface ReadMessages extends Told {
 /** The longest result of a platform's tool that is taken, in characters. */
 const MAX_RESULT = 16_000;
 
-/** Reads the messages: the last of them says whose turn it is, and why. */
-export function readMessages(messages: readonly Message[]): ReadMessages {
+/**
+ * Reads the messages: the last of them says whose turn it is, and why.
+ *
+ * @throws {HttpError} 400 that names the message at fault
+ */
+export function readMessages(
+  { messages }: Pick<Body, "messages">,
+): ReadMessages {
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
   const results: { callId: string; text: string }[] = [];
-  for (const message of messages) {
-    const text = toText(message.content);
-    switch (message.role) {
+  let last: Message["role"] | undefined;
+  for (const [index, message] of messages.entries()) {
+    const { role, text, callId } = readMessage(message, index);
+    // Some platforms put a prompt for this turn behind what was said.
+    if (role !== "system" && role !== "developer") last = role;
+    switch (role) {
       case "system":
       case "developer":
         if (text !== "") instructions.push(text);
@@ -114,14 +122,11 @@ export function readMessages(messages: readonly Message[]): ReadMessages {
         break;
       case "tool":
         results.push({
-          callId: message.tool_call_id ?? "",
+          callId,
           text: text.slice(0, MAX_RESULT).toWellFormed(),
         });
     }
   }
-  // Some platforms put a prompt for this turn behind what was said.
-  const last = messages.findLast(({ role }) => !/system|developer/.test(role))
-    ?.role;
   const isSaid = last === "user";
   const resumes = last === "tool" ? results.at(-1)?.callId : undefined;
   return {
@@ -133,9 +138,34 @@ export function readMessages(messages: readonly Message[]): ReadMessages {
   };
 }
 
-function toText(content: Message["content"]): string {
+/** By hand: a schema takes longer over a long history than the turn over the rest. */
+function readMessage(message: unknown, index: number): Message {
+  const { role: given, content, tool_call_id } = (message ?? {}) as Record<
+    string,
+    unknown
+  >;
+  const role = ROLES.find((role) => role === given);
+  if (role === undefined) {
+    const known = ROLES.join(", ");
+    throw invalid(`Field "messages.${index}.role" must be one of ${known}`);
+  }
+  const text = toText(content);
+  if (text === undefined) {
+    throw invalid(
+      `Field "messages.${index}.content" must be a string, null, or an ` +
+        'array of parts such as {"type":"text","text":"Hello"}',
+    );
+  }
+  return { role, text, callId: String(tool_call_id ?? "") };
+}
+
+/** The words of a content; `undefined` where it is none. */
+function toText(content: unknown): string | undefined {
   if (typeof content === "string") return content.trim();
-  return (content ?? []).flatMap(({ type, text }) =>
-    type === "text" && text ? [text] : []
+  if (content === undefined || content === null) return "";
+  if (!Array.isArray(content)) return undefined;
+  // Pictures and sounds are left out.
+  return content.flatMap((part) =>
+    part?.type === "text" && typeof part.text === "string" ? [part.text] : []
   ).join(" ").trim();
 }

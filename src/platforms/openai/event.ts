@@ -35,7 +35,7 @@ export function readEvent(
   keyName: string,
   platformPrompt: OpenAiSettings["platformPrompt"],
 ): Asked {
-  const { instructions, ...told } = readMessages(body.messages);
+  const { instructions, ...told } = readMessages(body);
   const isTask = readHeader(headers, TASK_HEADER) !== undefined;
   const id = isTask ? undefined : findConversation(headers, body);
   const isReplaced = isTask || platformPrompt === "replace";

@@ -1,0 +1,107 @@
+/**
+ * The face without a port, and how it is asked.
+ *
+ * @module
+ */
+import {
+  type ActiveTurnsOptions,
+  createActiveTurns,
+} from "../../../src/conversation/active_turns.ts";
+import {
+  type ConversationParts,
+  createConversations,
+} from "../../../src/conversation/conversation.ts";
+import { createStateless } from "../../../src/conversation/stateless.ts";
+import {
+  openai,
+  type OpenAiOptions,
+} from "../../../src/platforms/openai/mod.ts";
+import type { Provider } from "../../../src/providers/provider.ts";
+import { createLog } from "../../../src/server/log.ts";
+import { createApp } from "../../../src/server/router.ts";
+import { agent } from "../../fakes/agent.ts";
+import { createMemoryStore } from "../../fakes/memory_store.ts";
+
+/** A key that the face knows. */
+export const KEY = "a-key-of-sixteen";
+
+/** The name of its conversations. */
+export const PREFIX = "openai-9334280a-";
+
+/** What a test decides. */
+export interface FaceOptions
+  extends
+    Partial<ConversationParts>,
+    ActiveTurnsOptions,
+    Partial<Omit<OpenAiOptions, "stateless">> {}
+
+/** Makes the face. */
+export function makeFace(provider: Provider, options: FaceOptions = {}) {
+  const lines: string[] = [];
+  const log = createLog({
+    level: "debug",
+    format: "json",
+    write: (_, line) => lines.push(line),
+  });
+  const store = createMemoryStore();
+  const parts: ConversationParts = {
+    store,
+    provider,
+    agent,
+    tools: [],
+    onData: () => undefined,
+    log,
+    now: Date.now,
+    activeTurns: createActiveTurns(options),
+    ...options,
+  };
+  const conversations = createConversations(parts);
+  const routes = openai.createRoutes({ conversations, log, now: parts.now }, {
+    keys: [KEY, "another-key-of-mine"],
+    platformPrompt: "append",
+    ...options,
+    stateless: createStateless(parts),
+  });
+  const handle = createApp({ routes, log, isDraining: () => false });
+  return { handle, store, lines, activeTurns: parts.activeTurns };
+}
+
+/** A request for an answer. */
+export function post(
+  body: unknown,
+  headers: Record<string, string> = {},
+  path = "/v1/chat/completions",
+): Request {
+  return new Request(`http://parley.test${path}`, {
+    method: "POST",
+    headers: {
+      "authorization": `Bearer ${KEY}`,
+      "content-type": "application/json",
+      ...headers,
+    },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}
+
+/** Messages, of which each text tells whose it is: `>` stands before the caller's, `#` before the prompt. */
+export function messages(...texts: string[]) {
+  return texts.map((text) => {
+    const role = { ">": "user", "#": "system" }[text[0] ?? ""] ?? "assistant";
+    return { role, content: role === "assistant" ? text : text.slice(1) };
+  });
+}
+
+/** The objects of a stream, which has to end with `[DONE]`. */
+// deno-lint-ignore no-explicit-any -- a test reads whatever came
+export async function readChunks(response: Response): Promise<any[]> {
+  const events = (await response.text()).split("\n\n");
+  const datas = events.slice(0, -1).map((event) => event.slice(6));
+  if (datas.pop() !== "[DONE]") throw new Error(events.join("\n\n"));
+  return datas.map((data) => JSON.parse(data));
+}
+
+/** The words of a stream. */
+export async function readWords(response: Response): Promise<string> {
+  const chunks = await readChunks(response);
+  return chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+}

@@ -1,0 +1,404 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { agent } from "../../fakes/agent.ts";
+import {
+  calls,
+  createScriptedProvider,
+  fails,
+  says,
+  stalls,
+} from "../../fakes/provider.ts";
+import {
+  makeFace,
+  messages,
+  post,
+  PREFIX,
+  readChunks,
+  readWords,
+} from "./_face.ts";
+
+const hello = { model: "any", stream: true, messages: messages(">Hello") };
+const inCall = { "x-parley-conversation": "c1" };
+
+Deno.test("POST /v1/chat/completions streams chunk by chunk, to the letter", async () => {
+  const { handle } = makeFace(
+    createScriptedProvider(says("Hi ", 'there "you".')),
+    { now: () => 1_795_000_000_000 },
+  );
+  const response = await handle(post(hello));
+  assertEquals(response.status, 200);
+  assertEquals(response.headers.get("content-type"), "text/event-stream");
+  const text = await response.text();
+  const [, id = ""] = /"id":"(chatcmpl-[^"]+)"/.exec(text) ?? [];
+  const head =
+    `data: {"id":"${id}","object":"chat.completion.chunk","created":1795000000,"model":"any","choices":[{"index":0,"delta":`;
+  assertEquals(
+    text,
+    [
+      `${head}{"role":"assistant","content":""},"finish_reason":null}]}`,
+      `${head}{"content":"Hi"},"finish_reason":null}]}`,
+      `${head}{"content":" there \\"you\\"."},"finish_reason":null}]}`,
+      `${head}{},"finish_reason":"stop"}]}`,
+      "data: [DONE]",
+      "",
+    ].join("\n\n"),
+  );
+});
+
+Deno.test("POST /v1/chat/completions tells the count of tokens where it is asked to, in a chunk without choices", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+  const stream_options = { include_usage: true };
+  const chunks = await readChunks(
+    await handle(post({ ...hello, stream_options })),
+  );
+  assertEquals(chunks.at(-1).choices, []);
+  assertEquals(chunks.at(-1).usage, {
+    prompt_tokens: 0,
+    completion_tokens: 1,
+    total_tokens: 1,
+  });
+});
+
+Deno.test("POST /v1/chat/completions answers in one JSON object where no stream is wanted", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi ", "there.")));
+  for (const stream of [false, undefined, null]) {
+    const response = await handle(post({ ...hello, stream }));
+    assertEquals(response.headers.get("content-type"), "application/json");
+    const { id, object, created, model, choices, usage } = await response
+      .json();
+    assertMatch(id, /^chatcmpl-/);
+    assert(Number.isInteger(created));
+    assertEquals([object, model], ["chat.completion", "any"]);
+    assertEquals(choices, [{
+      index: 0,
+      message: { role: "assistant", content: "Hi there." },
+      finish_reason: "stop",
+    }]);
+    assertEquals(usage.completion_tokens, 2);
+  }
+});
+
+Deno.test("POST /v1/chat/completions streams to Vapi, which doesn't say so", async () => {
+  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+  const { stream: _, ...rest } = hello;
+  const response = await handle(post({ ...rest, call: { id: "call-7" } }));
+  assertEquals(await readWords(response), "Hi.");
+  const { turns } = await store.load(`${PREFIX}call-7`);
+  assertEquals(turns[0]?.user, "Hello");
+});
+
+Deno.test("POST /v1/chat/completions is there in all spellings that platforms make of an address", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+  for (
+    const path of [
+      "/v1/chat/completions",
+      "/chat/completions",
+      "/chat/completions/",
+      "/v1/chat/completions/chat/completions",
+      "/chat/completions/chat/completions",
+      "/v1/v1/chat/completions",
+    ]
+  ) {
+    assertEquals(await readWords(await handle(post(hello, {}, path))), "Hi.");
+  }
+});
+
+Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fields that it doesn't know", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeFace(provider);
+  const content = [
+    { type: "text", text: "Hello" },
+    { type: "image_url", image_url: { url: "data:," } },
+    { type: "text", text: "there" },
+  ];
+  const response = await handle(post({
+    messages: [
+      { role: "system", content: "One." },
+      { role: "developer", content: [{ type: "text", text: "Two." }] },
+      { role: "user", content: "Before" },
+      { role: "assistant", content: null, tool_calls: [] },
+      { role: "function", name: "f", content: "{}" },
+      { role: "tool", tool_call_id: "x", content: "{}" },
+      { role: "user", content, name: "caller" },
+    ],
+    stream: "yes",
+    temperature: "hot",
+    max_tokens: -1,
+    tools: [{ type: "web_search" }, 7],
+    metadata: "none",
+    call: null,
+    elevenlabs_extra_body: {},
+    parallel_tool_calls: true,
+  }));
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+  const [request] = provider.requests;
+  assertStringIncludes(request?.system ?? "", "One.\n\nTwo.");
+  assertEquals(request?.messages.at(-1)?.text, "Hello there");
+});
+
+Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a request", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+  const cases: [unknown, number, string][] = [
+    ["{", 400, "not valid JSON"],
+    ["[]", 400, "JSON object"],
+    [{ messages: [] }, 400, '"messages" must not be empty'],
+    [{ model: "any" }, 400, '"messages" is missing'],
+    [{ messages: [{ role: "king", content: "" }] }, 400, "messages.0.role"],
+    [{ messages: [{ role: "user", content: 7 }] }, 400, "messages.0.content"],
+    [{ messages: "x".repeat(1_048_577) }, 413, "larger than"],
+  ];
+  for (const [body, status, part] of cases) {
+    const response = await handle(post(body));
+    assertEquals(response.status, status);
+    const { error } = await response.json();
+    assertEquals(Object.keys(error), ["message", "type", "code"]);
+    assertEquals(error.type, "invalid_request_error");
+    assertStringIncludes(error.message, part);
+  }
+  const other = await handle(post(hello, { "content-type": "text/plain" }));
+  assertEquals(other.status, 415);
+  assertEquals((await other.json()).error.code, "unsupported_media_type");
+});
+
+Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a method", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+  for (
+    const [path, method, allow] of [
+      ["/v1/chat/completions", "GET", "POST"],
+      ["/v1/models", "POST", "GET"],
+    ]
+  ) {
+    const request = new Request(`http://parley.test${path}`, {
+      method: method!,
+    });
+    const response = await handle(request);
+    assertEquals(response.status, 405);
+    assertEquals(response.headers.get("allow"), allow);
+    assertEquals((await response.json()).error.type, "invalid_request_error");
+  }
+});
+
+Deno.test("POST /v1/chat/completions tells the platform to come again where there are too many turns", async () => {
+  const { handle } = makeFace(createScriptedProvider(stalls("One ")), {
+    max: 1,
+  });
+  const first = await handle(post(hello, inCall));
+  const other = { "x-parley-conversation": "c2" };
+  const second = await handle(post(hello, other));
+  assertEquals(second.status, 503);
+  assertEquals(second.headers.get("retry-after"), "2");
+  assertEquals((await second.json()).error.type, "server_error");
+  await first.body?.cancel();
+});
+
+Deno.test("POST /v1/chat/completions speaks a failure, and ends as always", async () => {
+  const failing = fails(new Error("boom"));
+  const { handle } = makeFace(createScriptedProvider(failing));
+  const chunks = await readChunks(await handle(post(hello)));
+  assertEquals(chunks.map(({ choices }) => choices[0].delta.content ?? ""), [
+    ...["", "Sorry.", ""],
+  ]);
+  assertEquals(chunks.at(-1).choices[0].finish_reason, "stop");
+});
+
+Deno.test("POST /v1/chat/completions says a filler as a voice thinks aloud, and not in a JSON object", async () => {
+  const slow = createScriptedProvider(async function* () {
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    yield { type: "text-delta", text: "Yes." };
+    yield { type: "finish", usage: {} };
+  });
+  const { handle } = makeFace(slow, { agent: { ...agent, fillerAfterMs: 50 } });
+  const streamed = await readWords(await handle(post(hello)));
+  assertMatch(streamed, /^One moment\.\.\. .*Yes\.$/);
+  const whole = await handle(post({ ...hello, stream: false }));
+  assertEquals((await whole.json()).choices[0].message.content, "Yes.");
+});
+
+const END_CALL = {
+  type: "function",
+  function: {
+    name: "end_call",
+    description: "Ends the call",
+    parameters: { type: "object", properties: {} },
+  },
+};
+const endCall = {
+  id: "call_9",
+  name: "end_call",
+  arguments: { reason: "bye" },
+};
+
+Deno.test("POST /v1/chat/completions hands on a call of a tool that the request carried, and takes its result", async () => {
+  const provider = createScriptedProvider(
+    calls([endCall], { text: "Goodbye." }),
+    says("It failed."),
+  );
+  const { handle } = makeFace(provider);
+  const tools = [END_CALL];
+  const chunks = await readChunks(
+    await handle(post({ ...hello, tools }, inCall)),
+  );
+  const tool_calls = [{
+    index: 0,
+    id: "call_9",
+    type: "function",
+    function: { name: "end_call", arguments: '{"reason":"bye"}' },
+  }];
+  assertEquals(chunks.slice(-2).map(({ choices }) => choices[0]), [
+    { index: 0, delta: { tool_calls }, finish_reason: null },
+    { index: 0, delta: {}, finish_reason: "tool_calls" },
+  ]);
+  const result = {
+    role: "tool",
+    tool_call_id: "call_9",
+    content: "not allowed",
+  };
+  const said = { role: "assistant", content: "Goodbye.", tool_calls };
+  const next = { ...hello, messages: [...hello.messages, said, result], tools };
+  assertEquals(await readWords(await handle(post(next, inCall))), "It failed.");
+  const shown = provider.requests[1]?.messages.map(({ role, text }) =>
+    `${role}: ${text}`
+  );
+  assertEquals(shown, [
+    "user: Hello",
+    "assistant: Goodbye.",
+    "tool: not allowed",
+  ]);
+});
+
+Deno.test("POST /v1/chat/completions offers no tools of the platform's where it says so", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeFace(provider);
+  const body = { ...hello, tools: [END_CALL], tool_choice: "none" };
+  await (await handle(post(body))).body?.cancel();
+  assertEquals(provider.requests[0]?.tools, []);
+});
+
+Deno.test("POST /v1/chat/completions does with the platform's prompt what the owner set", async () => {
+  const body = { ...hello, messages: messages("#Be loud.", ">Hello") };
+  const systems = await Promise.all(
+    (["append", "ignore", "replace"] as const).map(async (platformPrompt) => {
+      const provider = createScriptedProvider(says("Hi."));
+      const { handle } = makeFace(provider, { platformPrompt });
+      await (await handle(post(body))).body?.cancel();
+      const [request] = provider.requests;
+      return ["Be brief.", "Be loud."].map((it) =>
+        request?.system.includes(it)
+      );
+    }),
+  );
+  assertEquals(systems, [[true, true], [true, false], [false, true]]);
+});
+
+Deno.test("POST /v1/chat/completions answers a task from the bare model, and keeps nothing", async () => {
+  const provider = createScriptedProvider(says('{"title": "*Rooms*"}'));
+  const { handle, store } = makeFace(provider);
+  const headers = { ...inCall, "x-parley-task": "title_generation" };
+  const body = { ...hello, stream: false, tools: [END_CALL] };
+  const response = await handle(post(body, headers));
+  const { choices } = await response.json();
+  assertEquals(choices[0].message.content, '{"title": "*Rooms*"}');
+  assertEquals(provider.requests[0]?.tools, []);
+  assertEquals((await store.list()).sessions, []);
+});
+
+Deno.test("POST /v1/chat/completions keeps nothing of a call without a name", async () => {
+  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+  for (const header of ["", "{{call.id}}"]) {
+    const headers = { "x-parley-conversation": header };
+    assertEquals(await readWords(await handle(post(hello, headers))), "Hi.");
+  }
+  assertEquals((await store.list()).sessions, []);
+});
+
+Deno.test("POST /v1/chat/completions finds the conversation's name where each platform puts it", async () => {
+  const cases: [string, Record<string, unknown>, Record<string, string>?][] = [
+    ["a", { call: { id: "b" }, user: "c" }, { "x-parley-conversation": "a" }],
+    ["b", { call: { id: "b" }, user: "c" }],
+    ["d", { elevenlabs_extra_body: { conversation_id: "d" } }],
+    ["e", { user: "c" }, { "x-livekit-room-id": "e" }],
+    ["f", {}, { "x-task-id": "f" }],
+    ["g", {}, { "x-openwebui-chat-id": "g" }],
+    ["h", { metadata: { conversation_id: "h" }, user: "c" }],
+    ["i", { user: "i", user_id: "j" }],
+    ["j", { user_id: "j" }],
+  ];
+  for (const [name, body, headers] of cases) {
+    const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+    const response = await handle(post({ ...hello, ...body }, headers));
+    await readWords(response);
+    const { sessions } = await store.list();
+    assertEquals(sessions.map(({ id }) => id), [PREFIX + name]);
+  }
+});
+
+Deno.test("POST /v1/chat/completions keeps the conversations of two keys apart, and those of any name from elsewhere", async () => {
+  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+  for (const key of ["a-key-of-sixteen", "another-key-of-mine"]) {
+    const headers = { authorization: `Bearer ${key}`, ...inCall };
+    await readWords(await handle(post(hello, headers)));
+  }
+  const odd = { "x-parley-conversation": "../" + "x".repeat(5_000) };
+  await readWords(await handle(post(hello, odd)));
+  const ids = (await store.list()).sessions.map(({ id }) => id);
+  assertEquals(new Set(ids).size, 3);
+  for (const id of ids) assertMatch(id, /^openai-[0-9a-f]{8}-[\w.-]{1,100}$/);
+});
+
+Deno.test("POST /v1/chat/completions tells Tencent's second try from a second sentence", async () => {
+  const provider = createScriptedProvider(says("One."), says("Two."));
+  const { handle } = makeFace(provider);
+  const ask = async (id: string) => {
+    const headers = { "x-task-id": "t", "x-request-id": id };
+    return await readWords(await handle(post(hello, headers)));
+  };
+  assertEquals(await ask("r1"), "One.");
+  assertEquals(await ask("r1"), "One.");
+  assertEquals(await ask("r2"), "Two.");
+});
+
+Deno.test("POST /v1/chat/completions tells tools who calls", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeFace(provider, {
+    agent: { ...agent, systemPrompt: "{{caller}} {{metadata.plan}}" },
+  });
+  const customer = { number: "+46701" };
+  const body = { ...hello, customer, metadata: { plan: "gold" } };
+  await readWords(await handle(post(body, inCall)));
+  assertStringIncludes(provider.requests[0]?.system ?? "", "+46701 gold");
+});
+
+Deno.test("POST /v1/chat/completions welcomes where nothing was said, and answers where the caller is silent", async () => {
+  const provider = createScriptedProvider(says("Are you there?"));
+  const { handle } = makeFace(provider);
+  const opening = { ...hello, messages: messages("#Be loud.") };
+  assertEquals(
+    await readWords(await handle(post(opening, inCall))),
+    "Welcome!",
+  );
+  const silence = { ...hello, messages: messages("#Be loud.", "Welcome!") };
+  assertEquals(
+    await readWords(await handle(post(silence, inCall))),
+    "Are you there?",
+  );
+});
+
+Deno.test("POST /v1/chat/completions ends the turn when the client leaves, streamed or not", async () => {
+  for (const stream of [true, false]) {
+    const cancelled = Promise.withResolvers<void>();
+    const { handle } = makeFace(
+      createScriptedProvider(async function* ({ signal }) {
+        signal.addEventListener("abort", () => cancelled.resolve());
+        yield* stalls("One ")({ signal, system: "", messages: [] });
+      }),
+    );
+    const response = await handle(post({ ...hello, stream }, inCall));
+    await response.body?.cancel();
+    await cancelled.promise;
+  }
+});

@@ -1,0 +1,122 @@
+/**
+ * The face of a real process, over sockets on which nothing is set right.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { askRaw } from "../../_raw.ts";
+import { nextQuestion } from "../../fakes/_wire.ts";
+import { startFakeOllama } from "../../fakes/ollama.ts";
+import { startServer } from "../../fakes/server.ts";
+import { KEY, messages } from "./_face.ts";
+
+const POST = "POST /v1/chat/completions";
+const HEAD = [
+  "host: parley.test",
+  `authorization: Bearer ${KEY}`,
+  "content-type: application/json",
+];
+
+/** Sends a request, and leaves its answer to be read. */
+async function open(port: number, body: string): Promise<Deno.TcpConn> {
+  const socket = await Deno.connect({ port, hostname: "127.0.0.1" });
+  const head = [
+    ...[`${POST} HTTP/1.1`, ...HEAD, "x-parley-conversation: c1"],
+    `content-length: ${body.length}`,
+  ].join("\r\n");
+  const writer = socket.writable.getWriter();
+  await writer.write(new TextEncoder().encode(`${head}\r\n\r\n${body}`));
+  writer.releaseLock();
+  return socket;
+}
+
+/** Reads until a text has come. */
+async function readTo(socket: Deno.TcpConn, text: string): Promise<string> {
+  const bytes = new Uint8Array(4096);
+  const decoder = new TextDecoder();
+  let all = "";
+  while (!all.includes(text)) {
+    const count = await socket.read(bytes);
+    if (count === null) throw new Error(`The connection ended after ${all}`);
+    all += decoder.decode(bytes.subarray(0, count), { stream: true });
+  }
+  return all;
+}
+
+Deno.test("main.ts knows none of the face's paths without API_KEYS", async () => {
+  await using server = await startServer();
+  const port = Number(new URL(server.url).port);
+  for (
+    const line of [
+      POST,
+      "POST /chat/completions",
+      "POST /v1/chat/completions/chat/completions",
+      "GET /v1/chat/completions",
+      "GET /v1/models",
+      "GET /models",
+    ]
+  ) {
+    assertEquals((await askRaw({ port, line, head: HEAD })).status, 404);
+  }
+});
+
+Deno.test("main.ts answers who has a key, over several turns, and keeps what was said", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const port = Number(new URL(server.url).port);
+  const refused = await askRaw({
+    port,
+    line: "GET /models",
+    head: HEAD.slice(0, 1),
+  });
+  assertEquals(refused.status, 401);
+  const listed = await askRaw({ port, line: "GET /models", head: HEAD });
+  assertEquals(JSON.parse(listed.body).data.length, 1);
+  const said: string[] = [];
+  for (const text of [">One", ">Two", ">Three"]) {
+    said.push(text);
+    const body = JSON.stringify({ messages: messages(...said) });
+    const head = [...HEAD, "x-parley-conversation: c1"];
+    const response = await askRaw({ port, line: POST, head, body });
+    assertEquals(response.status, 200);
+    const json = response.body.slice(
+      response.body.indexOf("{"),
+      response.body.lastIndexOf("}") + 1,
+    );
+    const { content } = JSON.parse(json).choices[0].message;
+    assert(
+      content.includes(`That was message number ${said.length / 2 + 0.5}`),
+    );
+    // What was heard is told in other letters, and of the second answer half.
+    const heard = content.toLowerCase().replaceAll(/[.,']/g, "");
+    said.push(text === ">Two" ? heard.slice(0, 40) : heard);
+  }
+  const ends = server.lines.filter(({ event }) => event === "turn.end");
+  assertEquals(ends.map(({ turnId }) => turnId), [
+    "turn-1",
+    "turn-2",
+    "turn-3",
+  ]);
+  assertEquals(JSON.stringify(server.lines).includes(KEY), false);
+});
+
+Deno.test("main.ts sends the first chunk before the model has a word, and cancels the model when the client leaves", async () => {
+  await using model = startFakeOllama(() => ({ kind: "stall" }));
+  await using server = await startServer({
+    env: {
+      API_KEYS: KEY,
+      LLM_PROVIDER: "ollama",
+      OLLAMA_HOST: model.url,
+      OLLAMA_MODEL: "llama3.2:3b",
+      FILLER_AFTER_MS: "0",
+    },
+  });
+  const port = Number(new URL(server.url).port);
+  const body = JSON.stringify({ stream: true, messages: messages(">Hello") });
+  const socket = await open(port, body);
+  const first = await readTo(socket, '"finish_reason":null}]}\n\n');
+  assert(first.includes('"delta":{"role":"assistant","content":""}'));
+  const asked = await nextQuestion(model);
+  const leftAt = performance.now();
+  socket.close();
+  assertLess(await asked.cancelled - leftAt, 100);
+});

@@ -1,0 +1,37 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { findSecretValues } from "../../../src/cli/doctor/redact.ts";
+import { ConfigError, readConfig } from "../../../src/settings/config.ts";
+
+Deno.test("openaiSettings has no keys, so no face, unless the owner brings some", () => {
+  assertEquals(readConfig({}).openai, { platformPrompt: "append" });
+  const API_KEYS = "a-key-of-sixteen, another-key-of-mine";
+  const PLATFORM_PROMPT = "replace";
+  assertEquals(readConfig({ API_KEYS, PLATFORM_PROMPT }).openai, {
+    keys: ["a-key-of-sixteen", "another-key-of-mine"],
+    platformPrompt: "replace",
+  });
+});
+
+for (
+  const [API_KEYS, fault] of [
+    ["short", "API_KEYS: the key is shorter than 16 characters"],
+    ["a-key-of-sixteen,short", "API_KEYS: key 2 is shorter than 16"],
+    ["a-key-of-sixteen,", "API_KEYS: has an empty entry"],
+    ["a key with some blanks", "API_KEYS: the key has signs"],
+    ["ein-schlüssel-mit-umlaut", "API_KEYS: the key has signs"],
+  ] as const
+) {
+  Deno.test(`openaiSettings says what is wrong with API_KEYS=${API_KEYS}`, () => {
+    const error = assertThrows(() => readConfig({ API_KEYS }), ConfigError);
+    assertStringIncludes(error.message, fault);
+    assertEquals(error.message.includes("umlaut"), false);
+  });
+}
+
+Deno.test("openaiSettings keeps each key out of what doctor prints", () => {
+  const API_KEYS = "a-key-of-sixteen,another-key-of-mine";
+  const values = findSecretValues({ API_KEYS });
+  for (const key of API_KEYS.split(",")) {
+    assertEquals(values.includes(key), true);
+  }
+});
