@@ -24,7 +24,8 @@ import {
 
 const USAGE =
   `Looks at the settings, the conversations' store, the port, the language model
-and Layercode, and says how to fix what is wrong. Exits with 1 if anything is.
+and what voice platforms need, and says how to fix what is wrong. Exits with 1
+if anything is.
 
   deno task doctor
 

@@ -20,12 +20,24 @@ export const parley = {
 /** Loads a package from the folder that `.ci/clients` fills. */
 export const load = createRequire(`${PACKAGES}/package.json`);
 
+/** A tool that the platform runs, as most of them have one. */
+export const endCall = {
+  name: "end_call",
+  description: "Ends the call when the caller says goodbye",
+  parameters: {
+    type: "object",
+    properties: { reason: { type: "string", description: "Why it ends" } },
+    required: ["reason"],
+  },
+};
+
 /**
  * Has the conversation. Where a turn says so, the caller speaks over the agent
  * once a word was heard, and what came after it was never played.
  *
  * @param {(messages: object[]) => AsyncIterable<string>} ask yields the answer
- * in pieces; when it is left early, it has to close the connection
+ * in pieces, a call of a tool as its name in brackets; when it is left early, it
+ * has to close the connection
  */
 export async function talk(ask) {
   const messages = [];

@@ -17,8 +17,9 @@ async def talk(ask):
     """Has the conversation. Where a turn says so, the caller speaks over the
     agent once a word was heard, and what came after it was never played.
 
-    `ask` takes the messages and yields the answer in pieces; when it is left
-    early, it has to close the connection.
+    `ask` takes the messages and yields the answer in pieces, a call of a tool
+    as its name in brackets; when it is left early, it has to close the
+    connection.
     """
     messages = []
     for turn in json.loads(os.environ["TURNS"]):

@@ -1,7 +1,7 @@
 /**
- * Other people's clients of chat completions against the real server: each has
- * three turns, of which it cuts off the second in mid-answer and sends what was
- * heard of it with the third, as voice platforms do.
+ * Other people's clients of chat completions against the real server: each cuts
+ * off the second answer in the middle and sends what was heard of it with the
+ * third question, as voice platforms do. In the end it is to hang up.
  *
  * `.ci/clients get` installs them.
  *
@@ -26,6 +26,7 @@ const TURNS = [
   { say: "Good morning" },
   { say: "Count to ten", stopAfter: "two," },
   { say: "And then?" },
+  { say: "Goodbye" },
 ];
 
 /** What the model says; of the second answer there is no end, unless it is cancelled. */
@@ -33,6 +34,11 @@ const ANSWERS: readonly OpenAiAnswer[] = [
   { kind: "text", chunks: ["Good ", "morning ", "to you."] },
   { kind: "stall", chunks: ["One, ", "two, ", "three, ", "four, "] },
   { kind: "text", chunks: ["Three, ", "and four."] },
+  {
+    kind: "tool-calls",
+    chunks: ["Goodbye. "],
+    calls: [{ name: "end_call", arguments: '{"reason":"done"}' }],
+  },
 ];
 
 /** Where a language's clients lie; nothing where they weren't installed. */
@@ -68,7 +74,7 @@ async function converse(
 for (const [name, language, program] of CLIENTS) {
   const packages = findPackages(language);
   Deno.test({
-    name: `${name} has a conversation with Parley and interrupts it`,
+    name: `${name} has a conversation with Parley, interrupts it and hangs up`,
     ignore: packages === undefined,
     async fn() {
       await using model = startFakeOpenAi(ANSWERS);
@@ -94,10 +100,11 @@ for (const [name, language, program] of CLIENTS) {
         "Good morning to you.",
         "One, two,",
         "Three, and four.",
+        "Goodbye. [end_call]",
       ]);
 
       const asked = model.requests.filter(({ method }) => method === "POST");
-      assertEquals(asked.length, 3);
+      assertEquals(asked.length, 4);
       assertEquals(await asked[1]?.ended, "cancelled");
       const said = asked[2]?.body?.messages
         ?.filter(({ role }) => role !== "system")

@@ -4,24 +4,27 @@
  *
  * @module
  */
-import { load, parley, talk } from "./_talk.mjs";
+import { endCall, load, parley, talk } from "./_talk.mjs";
 
 const { OpenAI } = load("openai");
 const { initializeLogger, llm } = load("@livekit/agents");
 const { LLM } = load("@livekit/agents-plugin-openai");
 
 initializeLogger({ pretty: false, level: "error" });
+const toolCtx = [llm.tool({ ...endCall, execute: () => "ended" })];
 const model = new LLM({ model: "parley", client: new OpenAI(parley) });
 
 await talk(async function* (messages) {
   const chatCtx = llm.ChatContext.empty();
   for (const message of messages) chatCtx.addMessage(message);
-  const stream = model.chat({ chatCtx });
+  const stream = model.chat({ chatCtx, toolCtx });
   let usage;
   try {
     for await (const chunk of stream) {
       usage = chunk.usage ?? usage;
-      yield chunk.delta?.content ?? "";
+      const { content, toolCalls = [] } = chunk.delta ?? {};
+      yield content ?? "";
+      for (const { name } of toolCalls) yield `[${name}]`;
     }
     if (!usage) throw new Error("No usage came, though it was asked for");
   } finally {

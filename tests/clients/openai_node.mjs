@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { load, parley, talk } from "./_talk.mjs";
+import { endCall, load, parley, talk } from "./_talk.mjs";
 
 const { OpenAI } = load("openai");
 const client = new OpenAI({ ...parley, maxRetries: 0 });
@@ -15,11 +15,14 @@ await talk(async function* (messages) {
     messages,
     stream: true,
     stream_options: { include_usage: true },
+    tools: [{ type: "function", function: endCall }],
   });
   let usage;
   for await (const chunk of stream) {
     usage = chunk.usage ?? usage;
-    yield chunk.choices[0]?.delta.content ?? "";
+    const { content, tool_calls = [] } = chunk.choices[0]?.delta ?? {};
+    yield content ?? "";
+    for (const call of tool_calls) yield `[${call.function.name}]`;
   }
   if (!usage) throw new Error("No usage came, though it was asked for");
 });

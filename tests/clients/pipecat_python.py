@@ -5,6 +5,7 @@ import asyncio
 from _talk import HEADERS, KEY, URL, run, talk
 from pipecat.frames.frames import (
     EndFrame,
+    FunctionCallsStartedFrame,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
@@ -17,6 +18,17 @@ from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.workers.runner import WorkerRunner
+
+
+ANSWER = (LLMTextFrame, FunctionCallsStartedFrame, LLMFullResponseEndFrame)
+
+
+async def end_call(params, reason: str):
+    """Ends the call when the caller says goodbye.
+
+    Args:
+        reason: Why it ends.
+    """
 
 
 class Ear(FrameProcessor):
@@ -51,15 +63,19 @@ async def main():
     running = asyncio.create_task(runner.run())
 
     async def ask(messages):
-        await worker.queue_frame(LLMContextFrame(LLMContext(list(messages))))
+        context = LLMContext(list(messages), tools=[end_call])
+        await worker.queue_frame(LLMContextFrame(context))
         # What is left of an interrupted answer comes before this.
         await ear.next(LLMFullResponseStartFrame)
         try:
-            while isinstance(
-                frame := await ear.next(LLMTextFrame, LLMFullResponseEndFrame),
-                LLMTextFrame,
+            while not isinstance(
+                frame := await ear.next(*ANSWER), LLMFullResponseEndFrame
             ):
-                yield frame.text
+                if isinstance(frame, LLMTextFrame):
+                    yield frame.text
+                else:
+                    for call in frame.function_calls:
+                        yield f"[{call.function_name}]"
         except GeneratorExit:
             await worker.queue_frame(InterruptionFrame())
             raise
