@@ -200,7 +200,9 @@ export function judge(
   }
   if (/^content-type: text\/html/mi.test(head)) return undefined;
   const isOurs = /"error":\{"code":"[a-z_]+","message":".+"\}/s.test(body);
-  return isOurs || /"error":/.test(body) && /\/v1|openai/.test(body)
+  const isOpenAis =
+    /"error":\{"message":".+","type":"[a-z_]+","code":"[a-z_]+"\}/s.test(body);
+  return isOurs || isOpenAis
     ? undefined
     : `Not the JSON of an error, status ${status}: ${body.slice(0, 200)}`;
 }
