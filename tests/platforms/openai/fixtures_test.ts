@@ -54,7 +54,7 @@ async function readFixtures(): Promise<Fixture[]> {
 
 /** A body whose transfer encoding is chunked, without its sizes. */
 function unchunk(body: string): string {
-  const [, size = "", rest = ""] = /^([0-9a-f]+)\r\n([\s\S]*)$/.exec(body) ??
+  const [, size = "", rest = ""] = /^([0-9a-f]+)\r\n([\s\S]*)$/i.exec(body) ??
     [];
   const length = parseInt(size, 16);
   return length > 0
