@@ -17,21 +17,11 @@ import type {
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
-import { findInterrupted, type Interruption } from "./history.ts";
 import { fitNote } from "./notes.ts";
-import { toNote } from "./prompt.ts";
-import { type Additions, toQuestion } from "./question.ts";
-import { toFinishedCalls } from "./retried_turn.ts";
+import { type Said, toOpening } from "./opening.ts";
+import { toQuestion } from "./question.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
-  isReworded,
-  toCorrections,
-  type Told,
-  toNoteOfSilence,
-  toWithdrawal,
-} from "./transcript.ts";
-import {
-  answeredIn,
   type CallContext,
   type RunTurn,
   toIso,
@@ -39,14 +29,6 @@ import {
   type TurnOutput,
   type TurnParts,
 } from "./turn.ts";
-
-/** What the caller said, and what the platform tells beside it. */
-export interface Said extends Additions, Partial<Omit<Told, "text">> {
-  /** Their words, as transcribed. Empty: they said nothing. */
-  text: string;
-  /** What the caller heard of the turn before, where it was cut off. */
-  interruption?: Interruption | undefined;
-}
 
 /** Makes the turn that answers what the caller said. */
 export function answer(
@@ -88,7 +70,7 @@ class Answer {
 
   constructor(
     readonly call: CallContext,
-    readonly heard: Said,
+    readonly said: Said,
     readonly parts: TurnParts,
     readonly signal: AbortSignal,
     readonly out: TurnOutput,
@@ -126,12 +108,12 @@ class Answer {
    * @returns whether it is to be answered
    */
   async #begin(): Promise<boolean> {
-    const { store, agent, log, now } = this.parts;
+    const { store, agent, log } = this.parts;
     const { conversationId, turnId } = this.call;
     try {
       this.#writer = await store.open(
         conversationId,
-        (session) => this.#opening(session, toIso(now())),
+        (session) => this.#opening(session),
         {
           onOthers: (session) => this.#onOthers(session),
         },
@@ -163,71 +145,22 @@ class Answer {
     return false;
   }
 
-  /** The first records of the turn: what was heard before, and what was said now. */
-  #opening(session: Session, at: string): SessionRecord[] {
-    const { turnId } = this.call;
-    const { text, transcript } = this.heard;
-    const before = session.turn(turnId);
-    const isNew = before !== undefined && transcript !== undefined &&
-      isReworded(text, before, session.turns);
-    this.#answered = isNew ? undefined : answeredIn(session, turnId);
-    if (this.#answered) return [];
-    const corrections = transcript
-      ? toCorrections(session, { ...this.heard, transcript }, turnId, at)
-      : [];
-    this.#attempt = before ? (before.attempt ?? 0) + 1 : 0;
-    if (before) {
-      const attempt = this.#attempt;
-      const later = session.turns.slice(session.turns.indexOf(before) + 1);
-      const words: SessionRecord = { type: "user", turnId, text, at };
-      return [
-        ...corrections,
-        ...isNew ? toWithdrawal(later, at) : [],
-        {
-          type: "again",
-          turnId,
-          attempt,
-          ...(isNew ? { isReworded: true } : {}),
-          at,
-        },
-        ...isNew ? [words] : [],
-        ...toFinishedCalls(before, attempt, at),
-      ];
+  #opening(session: Session): SessionRecord[] {
+    const { agent, log, now } = this.parts;
+    const { records, attempt, answered, ignored } = toOpening(session, {
+      call: this.call,
+      said: this.said,
+      systemPrompt: agent.systemPrompt,
+      at: toIso(now()),
+    });
+    this.#attempt = attempt;
+    this.#answered = answered;
+    if (ignored !== undefined) {
+      const { conversationId, turnId } = this.call;
+      const fields = { conversationId, turnId, reason: ignored };
+      log.warn("interruption.ignored", fields);
     }
-    const note = this.#toNote(session, at);
-    return [
-      ...this.#toHeard(session, this.heard.interruption, at),
-      ...corrections,
-      { type: "user", turnId, text, ...(note ? { note } : {}), at },
-    ];
-  }
-
-  /** What the model is told beside the caller's words, or in place of them. */
-  #toNote(session: Session, at: string): string | undefined {
-    const { systemPrompt } = this.parts.agent;
-    const note = toNote(session, systemPrompt, this.call, new Date(at));
-    const { text, transcript } = this.heard;
-    if (text !== "" || transcript === undefined) return note;
-    const instead = toNoteOfSilence(session, { ...this.heard, transcript });
-    return [note, instead].filter(Boolean).join("\n") || undefined;
-  }
-
-  #toHeard(
-    session: Session,
-    interruption: Interruption | undefined,
-    at: string,
-  ): SessionRecord[] {
-    if (interruption === undefined) return [];
-    const turn = findInterrupted(session, interruption);
-    if (turn) {
-      const { textHeard: text } = interruption;
-      return [{ type: "heard", turnId: turn.id, text, at }];
-    }
-    const { conversationId, turnId } = this.call;
-    const reason = "it fits no turn of the agent's";
-    const fields = { conversationId, turnId, reason };
-    this.parts.log.warn("interruption.ignored", fields);
-    return [];
+    return records;
   }
 
   /**
@@ -254,8 +187,8 @@ class Answer {
     this.#limitTime();
     const { session } = this.#writer;
     const { steps = [] } = session.turn(turnId) ?? {};
-    const { call, parts, heard } = this;
-    const question = await toQuestion(session, call, parts, heard);
+    const { call, parts, said } = this;
+    const question = await toQuestion(session, call, parts, said);
     await askWithTools({
       ...question,
       provider,

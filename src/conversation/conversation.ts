@@ -15,8 +15,12 @@ import {
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
 import type { Interruption } from "./history.ts";
-import type { Additions } from "./question.ts";
-import { isReworded, type Known, locate, type Told } from "./transcript.ts";
+import type { Known } from "./exchanges.ts";
+import {
+  createPlacement,
+  type PlacedEvent,
+  type TranscriptEvent,
+} from "./placement.ts";
 import {
   type CallContext,
   findAnswered,
@@ -37,18 +41,6 @@ export interface MessageEvent extends CallContext {
   text: string;
   /** What was heard of the turn before, where the caller cut it off. */
   interruption?: Interruption;
-}
-
-/**
- * The caller said something, or it is the agent's turn all the same, as a
- * platform tells it that keeps the conversation itself and sends all of it.
- */
-export interface TranscriptEvent
-  extends Omit<CallContext, "turnId">, Told, Additions {
-  /** Tells it from the others. */
-  type: "transcript";
-  /** Where the platform has one. Absent: the words and their place tell which turn it is. */
-  turnId?: string;
 }
 
 /** Somebody connected; the agent may speak first. */
@@ -125,28 +117,6 @@ export interface Conversations {
   keepNote(event: NoteEvent): Promise<void>;
 }
 
-/** What is asked in a turn that is under way. */
-interface Asked {
-  turnId: string;
-  text: string;
-}
-
-/** A transcript whose turn is known; `isNew`: its words have not been answered. */
-type PlacedEvent = TranscriptEvent & { turnId: string; isNew: boolean };
-
-/** The turns as they are about to be. */
-function withAsked(
-  turns: readonly Known[],
-  asked: readonly Asked[],
-): readonly Known[] {
-  if (asked.length === 0) return turns;
-  const known = new Map(turns.map((turn) => [turn.id, turn]));
-  for (const { turnId: id, text: user } of asked) {
-    known.set(id, { assistant: "", ...known.get(id), id, user });
-  }
-  return [...known.values()];
-}
-
 /** What a turn does. */
 function toRun(
   event: MessageEvent | StartEvent | PlacedEvent,
@@ -173,8 +143,7 @@ export function createConversations(parts: ConversationParts): Conversations {
   const { activeTurns, store, log, now } = parts;
   const isDraining = () => parts.isDraining?.() ?? false;
   const answerData = createDataAnswer(parts);
-  /** What is asked in turns that are under way, and may not be kept yet. */
-  const asked = new Map<string, Asked[]>();
+  const placement = createPlacement();
   let refused = 0;
   let toldAt = -Infinity;
 
@@ -183,11 +152,12 @@ export function createConversations(parts: ConversationParts): Conversations {
     out: AnswerOutput,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const isPlaced = told.type !== "transcript";
-    const turns = isPlaced ? [] : await loadTurns(told);
+    const known = told.type === "transcript" ? await load(told) : [];
     // From here to where a turn is begun nothing is waited for: of two words of
     // one turn, one finds the other.
-    const event = isPlaced ? told : place(told, turns);
+    const event = told.type === "transcript"
+      ? placement.place(told, known)
+      : told;
     const isNew = event.type === "transcript" && event.isNew;
     let turn = isNew ? undefined : activeTurns.find(event);
     if (turn === undefined) {
@@ -218,6 +188,20 @@ export function createConversations(parts: ConversationParts): Conversations {
     return true;
   }
 
+  /** The turns so far, for who is let in. */
+  async function load(
+    { conversationId }: TranscriptEvent,
+  ): Promise<readonly Known[]> {
+    admit(conversationId);
+    try {
+      return (await store.load(conversationId)).turns;
+    } catch (error) {
+      // The turn meets the same fault, and tells the caller in words.
+      log.error("session.unreadable", { conversationId, error });
+      return [];
+    }
+  }
+
   /** Under load, a line of the log for each refusal would be more of it. */
   function admit(conversationId: string): void {
     try {
@@ -233,52 +217,13 @@ export function createConversations(parts: ConversationParts): Conversations {
     }
   }
 
-  /** The turns so far, for who is let in. */
-  async function loadTurns(
-    { conversationId }: TranscriptEvent,
-  ): Promise<readonly Known[]> {
-    admit(conversationId);
-    try {
-      return (await store.load(conversationId)).turns;
-    } catch (error) {
-      // The turn meets the same fault, and tells the caller in words.
-      log.error("session.unreadable", { conversationId, error });
-      return [];
-    }
-  }
-
-  /** Finds which turn a transcript is about, if the platform doesn't say. */
-  function place(
-    event: TranscriptEvent,
-    turns: readonly Known[],
-  ): PlacedEvent {
-    const { conversationId, resumes, text } = event;
-    const named = event.turnId ?? (resumes && `after-${resumes}`);
-    if (named) return { ...event, turnId: named, isNew: false };
-    const known = withAsked(turns, asked.get(conversationId) ?? []);
-    const turn = locate(known, event);
-    return {
-      ...event,
-      turnId: turn?.id ?? `turn-${known.length + 1}`,
-      isNew: !turn || isReworded(text, turn, known),
-    };
-  }
-
   function begin(event: MessageEvent | StartEvent | PlacedEvent): ActiveTurn {
     const { conversationId, turnId } = event;
     const turn = activeTurns.start(event, toRun(event, parts));
     const failed = turn.done.catch((error) =>
       log.error("turn.failed", { conversationId, turnId, error })
     );
-    if (event.type !== "transcript") return turn;
-    const others = asked.get(conversationId) ?? [];
-    const own = { turnId, text: event.text };
-    asked.set(conversationId, [...others, own]);
-    failed.then(() => {
-      const left = asked.get(conversationId)?.filter((it) => it !== own) ?? [];
-      if (left.length > 0) asked.set(conversationId, left);
-      else asked.delete(conversationId);
-    });
+    if (event.type === "transcript") placement.add(event, failed);
     return turn;
   }
 

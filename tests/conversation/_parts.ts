@@ -4,7 +4,8 @@
  * @module
  */
 import * as z from "zod";
-import { answer, type Said } from "../../src/conversation/answer.ts";
+import { answer } from "../../src/conversation/answer.ts";
+import type { Said } from "../../src/conversation/opening.ts";
 import {
   type Tool,
   tool,

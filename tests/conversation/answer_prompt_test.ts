@@ -5,7 +5,8 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { answer, type Said } from "../../src/conversation/answer.ts";
+import { answer } from "../../src/conversation/answer.ts";
+import type { Said } from "../../src/conversation/opening.ts";
 import { type CallContext, welcome } from "../../src/conversation/turn.ts";
 import { estimateTokens } from "../../src/conversation/history.ts";
 import type { Message, ProviderRequest } from "../../src/providers/provider.ts";

@@ -9,11 +9,11 @@ import { createActiveTurns } from "../../src/conversation/active_turns.ts";
 import {
   type ConversationParts,
   createConversations,
-  type TranscriptEvent,
 } from "../../src/conversation/conversation.ts";
+import type { TranscriptEvent } from "../../src/conversation/placement.ts";
 import { createStateless } from "../../src/conversation/stateless.ts";
 import type { TurnPart } from "../../src/conversation/turn.ts";
-import type { Utterance } from "../../src/conversation/transcript.ts";
+import type { Utterance } from "../../src/conversation/exchanges.ts";
 import { agent } from "../fakes/agent.ts";
 import {
   calls,

@@ -345,3 +345,31 @@ Deno.test("findInterrupted() passes over a turn that said nothing when something
   assertEquals(findInterrupted(cut, { textHeard: "One" })?.id, "t1");
   assertEquals(findInterrupted(cut, { textHeard: "" })?.id, "t2");
 });
+
+Deno.test("toHistory() shows the note of a turn in which the caller said nothing", () => {
+  const silent = session(
+    ...turn("t1", "Hello", "Hi.", "complete"),
+    { type: "user", turnId: "t2", text: "", note: "[Silence.]", at },
+  );
+  assertEquals(texts(silent), ["Hello", "Hi.", "[Silence.]"]);
+});
+
+Deno.test("toHistory() shows a call of the platform's as begun, until its result is known", () => {
+  const call = { id: "c1", name: "transfer", arguments: {} };
+  const records: SessionRecord[] = [
+    { type: "user", turnId: "t1", text: "A person, please", at },
+    { type: "calls", turnId: "t1", calls: [call], handedOn: ["c1"], at },
+    { type: "end", turnId: "t1", status: "complete", at },
+    { type: "user", turnId: "t2", text: "Hello?", at },
+  ];
+  assertEquals(texts(session(...records)), [
+    ...["A person, please", "", '{"status":"begun"}', "Hello?"],
+  ]);
+  const result = { callId: "c1", name: "transfer", text: '"busy"' };
+  const told = session(
+    ...records.slice(0, 3),
+    { type: "result", turnId: "t1", ...result, at },
+    ...records.slice(3),
+  );
+  assertEquals(texts(told)[2], '"busy"');
+});

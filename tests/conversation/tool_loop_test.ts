@@ -748,3 +748,33 @@ test("askWithTools() gives a tool a key that follows from the call", async () =>
   assertEquals(keys[0]?.length, 43);
   assertEquals(keys[1], keys[0]);
 });
+
+test("askWithTools() runs its own calls, tells which are the platform's, and asks no more", async () => {
+  const own = { id: "c1", name: "own", arguments: {} };
+  const theirs = { id: "c2", name: "end_call", arguments: { reason: "bye" } };
+  const provider = createScriptedProvider(calls([theirs, own]), says("No."));
+  const ran: string[] = [];
+  const ownTool = tool({
+    name: "own",
+    description: "Ours",
+    parameters: z.object({}),
+    run: () => ran.push("own"),
+  });
+  const parts: ToolPart[] = [];
+  const question = makeQuestion(provider, [ownTool]);
+  const platformTools = [
+    { name: "end_call", description: "Ends the call", parameters: {} },
+  ];
+  await askWithTools({ ...question, platformTools }, (part) => {
+    parts.push(part);
+    return true;
+  });
+  question.timers.close();
+  assertEquals(ran, ["own"]);
+  assertEquals(provider.requests.length, 1);
+  const called = parts.find((part) => part.type === "calls");
+  assertEquals(called?.calls, [theirs, own]);
+  assertEquals(called?.handedOn, ["c2"]);
+  const results = parts.filter((part) => part.type === "result");
+  assertEquals(results.map(({ callId }) => callId), ["c1"]);
+});

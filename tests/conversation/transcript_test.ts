@@ -3,8 +3,8 @@ import {
   isReworded,
   locate,
   toCorrections,
-  type Utterance,
 } from "../../src/conversation/transcript.ts";
+import type { Utterance } from "../../src/conversation/exchanges.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 

@@ -342,3 +342,27 @@ for (
     assertEquals(parseRecord(line), undefined);
   });
 }
+
+Deno.test("Session.apply() begins a turn anew with other words of the caller's", () => {
+  const { turns } = session(
+    user("t1", "I want "),
+    says("t1", "What?"),
+    { type: "again", turnId: "t1", attempt: 1, isReworded: true, at: later },
+    user("t1", "I want "),
+    user("t1", "a room."),
+  );
+  const [turn] = turns;
+  assertEquals([turn?.user, turn?.assistant], ["I want a room.", ""]);
+});
+
+Deno.test("Session.apply() knows which calls the platform runs, and takes their results after the end", () => {
+  const { turns } = session(
+    { ...calls("t1", "a", "b"), handedOn: ["b"] } as SessionRecord,
+    result("t1", "a"),
+    { type: "end", turnId: "t1", status: "complete", at: later },
+    result("t1", "b"),
+  );
+  const step = turns[0]?.steps[0];
+  assertEquals(step?.handedOn, ["b"]);
+  assertEquals(step?.results.map(({ callId }) => callId), ["a", "b"]);
+});

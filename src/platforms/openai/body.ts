@@ -7,7 +7,8 @@
  * @module
  */
 import * as v from "@badrap/valita";
-import type { Told, Utterance } from "../../conversation/transcript.ts";
+import type { Utterance } from "../../conversation/exchanges.ts";
+import type { Told } from "../../conversation/transcript.ts";
 import { HttpError } from "../../server/http.ts";
 
 /** A field that Parley can do without: of a wrong type, it counts as missing. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { TranscriptEvent } from "../../conversation/conversation.ts";
+import type { TranscriptEvent } from "../../conversation/placement.ts";
 import type { Additions } from "../../conversation/question.ts";
 import { type Body, readMessages } from "./body.ts";
 import type { OpenAiSettings } from "./settings.ts";

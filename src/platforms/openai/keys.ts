@@ -84,8 +84,9 @@ export function createKeyCheck(
 
 /** The key as OpenAI's clients send it, or bare, or as others do. */
 function readKey(headers: Headers): string {
-  const given = headers.get("authorization") ?? headers.get("x-api-key") ?? "";
-  return given.replace(/^Bearer +/i, "").trim();
+  const authorization = headers.get("authorization") ?? "";
+  const bearer = authorization.replace(/^Bearer\b/i, "").trim();
+  return bearer || (headers.get("x-api-key")?.trim() ?? "");
 }
 
 function digest(text: string) {

@@ -16,6 +16,8 @@ Deno.test("createKeyCheck() takes a key as a bearer, bare, or in x-api-key", asy
       { authorization: `bearer  ${KEY}` },
       { authorization: KEY },
       { "x-api-key": KEY },
+      { "x-api-key": KEY, authorization: "" },
+      { "x-api-key": KEY, authorization: "Bearer " },
       { authorization: "Bearer another-key-of-mine" },
     ]
   ) {
