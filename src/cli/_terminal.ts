@@ -47,18 +47,19 @@ export function readArguments<
 }
 
 /**
- * Reads the address of a server; without a path, its webhook's is added.
+ * Reads the address of a server.
  *
+ * @param path added where the address has none; default: the webhook's
  * @throws {UsageError} when it isn't one of http(s)
  */
-export function readWebhookUrl(text: string): URL {
+export function readServerUrl(text: string, path = "/agent"): URL {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(
       `--url "${text}": not a URL that begins with https:// or http://`,
     );
   }
-  if (url.pathname === "/") url.pathname = "/agent";
+  if (url.pathname === "/") url.pathname = path;
   return url;
 }
 

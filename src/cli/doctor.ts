@@ -18,13 +18,14 @@ import {
   print,
   printableJson,
   readArguments,
-  readWebhookUrl,
+  readServerUrl,
   run,
 } from "./_terminal.ts";
 
 const USAGE =
   `Looks at the settings, the conversations' store, the port, the language model
-and Layercode, and says how to fix what is wrong. Exits with 1 if anything is.
+and what voice platforms need, and says how to fix what is wrong. Exits with 1
+if anything is.
 
   deno task doctor
 
@@ -47,7 +48,7 @@ async function main(args: string[]): Promise<boolean> {
     return true;
   }
   const { json = false } = values;
-  const url = values.url === undefined ? undefined : readWebhookUrl(values.url);
+  const url = values.url === undefined ? undefined : readServerUrl(values.url);
   const { results, config, secrets } = await checkSettings(Deno.env);
   const redact = createRedact([...secrets, ...passwordsIn(url?.href ?? "")]);
   const found = new Map<string, Finding[]>();

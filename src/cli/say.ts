@@ -1,16 +1,15 @@
 /**
  * `deno task say`: talks to a running server from the terminal, signed as
- * Layercode signs, and shows how long its words take.
+ * Layercode signs or with chat completions, and shows how long its words take.
  *
  * @module
  */
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
-import { newId, readAnswer, sendEvent } from "../platforms/layercode/client.ts";
+import { type AnswerEvent, newId } from "../platforms/layercode/client.ts";
 import { explain, printError } from "../server/log.ts";
-import { loadConfig } from "../settings/config.ts";
-import { readKeptSecret } from "../settings/secret.ts";
 import { type Figures, toCaption } from "./_caption.ts";
+import { connect, type Connection, type EventFields } from "./_connection.ts";
 import {
   dim,
   oneLine,
@@ -18,25 +17,27 @@ import {
   printable,
   printableJson,
   readArguments,
-  readWebhookUrl,
   run,
   UsageError,
 } from "./_terminal.ts";
 
-const USAGE = `Talks to a running Parley, as Layercode would.
+const USAGE = `Talks to a running Parley, as a voice platform would.
 
   deno task say "Hello"      one turn
   deno task say              a conversation, until Ctrl+D
 
-  --event NAME         message (default), session.start, data, session.update,
-                       session.end; a text is the JSON of "data"
+  --platform NAME      layercode (default), or openai: chat completions
+  --event NAME         of Layercode: message (default), session.start, data,
+                       session.update, session.end; a text is the JSON of "data"
   --conversation ID    goes on with a conversation
   --url URL            the server (default: this machine, PORT)
-  --secret SECRET      the webhook secret (default: from the settings)
+  --secret SECRET      the webhook secret, or for openai one of the API_KEYS
+                       (default: from the settings)
   --json               one JSON object a turn, for programs
 `;
 
 const OPTIONS = {
+  platform: { type: "string" },
   event: { type: "string" },
   conversation: { type: "string" },
   url: { type: "string" },
@@ -44,16 +45,6 @@ const OPTIONS = {
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
-
-/** What one run talks to. */
-interface Connection {
-  url: string;
-  secret: string;
-  conversationId: string;
-  sessionId: string;
-  /** Whether a program reads the output. */
-  json: boolean;
-}
 
 /** What came of a turn, as `--json` prints it besides ids and {@linkcode Figures}. */
 interface Outcome extends Figures {
@@ -76,39 +67,22 @@ async function main(args: string[]): Promise<boolean> {
     print(USAGE);
     return true;
   }
-  const connection: Connection = {
-    ...await findServer(values),
-    conversationId: values.conversation ?? newId("conv"),
-    sessionId: newId("sess"),
-    json: values.json ?? false,
-  };
+  const { event = "message", json = false } = values;
+  const connection = await connect(values);
+  if (!connection.hasEvents && event !== "message") {
+    throw new UsageError(`--event ${event}: only Layercode has it`);
+  }
   const text = positionals.join(" ");
-  const event = values.event ?? "message";
   if (event === "message" && positionals.length === 0) {
-    return await converse(connection);
+    return await converse(connection, json);
   }
   if (event === "message" && text.trim() === "") {
     throw new UsageError("There are no words in the text");
   }
-  return await send(connection, makeEvent(event, text));
+  return await send(connection, makeEvent(event, text), json);
 }
 
-async function findServer(
-  given: { url?: string; secret?: string },
-): Promise<{ url: string; secret: string }> {
-  const config = await loadConfig(Deno.env);
-  const secret = given.secret ?? config.webhookSecrets[0] ??
-    await readKeptSecret(config.dataDir);
-  if (secret === undefined) {
-    throw new UsageError(
-      "No webhook secret: start the server first (deno task start), or give --secret",
-    );
-  }
-  const url = readWebhookUrl(given.url ?? `http://127.0.0.1:${config.port}`);
-  return { url: url.href, secret };
-}
-
-function makeEvent(type: string, text: string): Record<string, unknown> {
+function makeEvent(type: string, text: string): EventFields {
   const turn_id = newId("turn");
   switch (type) {
     case "data":
@@ -131,16 +105,19 @@ function parseData(text: string): unknown {
 }
 
 /** Takes one turn after another, the welcome first. */
-async function converse(connection: Connection): Promise<boolean> {
-  const { json } = connection;
+async function converse(
+  connection: Connection,
+  json: boolean,
+): Promise<boolean> {
   const prompt = json || !Deno.stdin.isTerminal() ? "" : "> ";
-  let isComplete = await send(connection, makeEvent("session.start", ""));
+  let isComplete = !connection.hasEvents ||
+    await send(connection, makeEvent("session.start", ""), json);
   if (!isComplete) return false;
   print(prompt);
   for await (const text of createInterface({ input: stdin })) {
     if (text.trim() !== "") {
       const event = makeEvent("message", text.trim());
-      isComplete = await send(connection, event) && isComplete;
+      isComplete = await send(connection, event, json) && isComplete;
     }
     print(prompt);
   }
@@ -154,22 +131,18 @@ const TIMEOUT_MS = 600_000;
 /**
  * Sends one event and prints the answer as it comes.
  *
+ * @param json whether a program reads the output
  * @returns whether it was answered whole
  */
 async function send(
   connection: Connection,
-  fields: Record<string, unknown>,
+  fields: EventFields,
+  json: boolean,
 ): Promise<boolean> {
   const startedAt = performance.now();
-  const { url, conversationId, sessionId, json } = connection;
-  const event = {
-    session_id: sessionId,
-    conversation_id: conversationId,
-    ...fields,
-  };
-  const client = { ...connection, withDetails: true };
+  const { url, conversationId } = connection;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await sendEvent(event, client, signal).catch((error) => {
+  const response = await connection.send(fields, signal).catch((error) => {
     throw new UsageError(
       `Cannot reach ${url}: ${explain(error)}\n` +
         "Is the server running? deno task start",
@@ -180,7 +153,7 @@ async function send(
     return await printPlain(response, url);
   }
   const show = json ? () => {} : print;
-  const outcome = await follow(response, startedAt, show);
+  const outcome = await follow(connection.read(response), startedAt, show);
   const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
   if (json) print(`${printableJson({ ...ids, ...outcome })}\n`);
   else print(`\n${dim(`(${toLine(outcome, conversationId)})`)}\n`);
@@ -196,15 +169,15 @@ async function send(
  * @param show takes what a person is to see, as it comes
  */
 async function follow(
-  response: Response,
+  answer: AsyncIterable<AnswerEvent>,
   startedAt: number,
   show: (text: string) => void,
 ): Promise<Outcome> {
   const elapsed = () => Math.round(performance.now() - startedAt);
   const outcome: Outcome = { text: "", data: [], total_ms: 0, status: "" };
-  let reason: string | undefined = "no response.end came";
+  let reason: string | undefined = "no end of it came";
   try {
-    for await (const { type, content, ...details } of readAnswer(response)) {
+    for await (const { type, content, ...details } of answer) {
       switch (type) {
         case "response.tts":
           outcome.first_word_ms ??= elapsed();

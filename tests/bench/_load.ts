@@ -7,6 +7,12 @@
 /** What turns are signed with. */
 export const SECRET = "a secret for the bench only";
 
+/** What chat completions are asked with. */
+export const KEY = "key-for-the-bench-only";
+
+/** By whom Parley is asked: Layercode's webhook, or a platform by chat completions. */
+export type Face = "layercode" | "openai";
+
 /** Callers to play. */
 export interface Job {
   /** The server's address. */
@@ -17,6 +23,8 @@ export interface Job {
   callers: number;
   /** How many turns each has, one after another. */
   turns: number;
+  /** Default: Layercode's. */
+  face?: Face;
   /** The number of the first turn, where the conversation goes on. */
   firstTurn?: number;
   /** The time in which callers come in one by one. Default: all at once. */

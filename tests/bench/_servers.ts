@@ -5,7 +5,7 @@
  * @module
  */
 import { type Child, startChild } from "./_child.ts";
-import { type Job, SECRET, type Times } from "./_load.ts";
+import { type Job, KEY, SECRET, type Times } from "./_load.ts";
 
 /** A vendor's wire. */
 export type Vendor = "ollama" | "gemini";
@@ -57,6 +57,7 @@ export function startParley(
     folder,
     env: {
       LAYERCODE_WEBHOOK_SECRET: SECRET,
+      API_KEYS: KEY,
       LLM_PROVIDER: vendor,
       OLLAMA_HOST: model.url,
       OLLAMA_MODEL: "bench",

@@ -1,13 +1,15 @@
 /**
  * What a turn of forty tokens costs, and how much later its first word comes,
- * beside the bare relay. Parley and the relay take turns, three times each, in
- * the same run.
+ * beside the bare relay; and what it costs where a platform asks by chat
+ * completions, beside Layercode's webhook. They take turns, three times each,
+ * in the same run.
  *
  * @module
  */
 import { print } from "./_print.ts";
 import type { Child } from "./_child.ts";
 import { whyNoUsage } from "./_child.ts";
+import type { Face } from "./_load.ts";
 import {
   type Servers,
   type Stage,
@@ -67,6 +69,13 @@ interface Round {
   p99: number;
 }
 
+/** Parley's rounds by Layercode's webhook and by chat completions, and the relay's. */
+interface Rounds {
+  parley: Round[];
+  chat: Round[];
+  relay: Round[];
+}
+
 /** Runs it; quickly, with two short rounds, of which the better counts, and no crowd. */
 export async function benchTurns(
   { quick }: { quick: boolean },
@@ -89,15 +98,16 @@ export async function benchTurns(
       figures.push(...toFigures(vendor, scenario, rounds));
     }
   }
-  return figures.map((figure) => ({ ...figure, isBesideRelay: true }));
+  return figures;
 }
 
 /** Until the engine has compiled what a turn needs. */
 async function warmUp({ parley, relay }: Servers, stage: Stage) {
   await stage.setPace(0, 0);
-  for (const server of [parley, relay]) {
-    await stage.talk(server, { name: "warm-up", callers: 16, turns: 20 });
-  }
+  const job = { callers: 16, turns: 20 };
+  await stage.talk(parley, { name: "warm-up", ...job });
+  await stage.talk(parley, { name: "warm-up-chat", face: "openai", ...job });
+  await stage.talk(relay, { name: "warm-up", ...job });
 }
 
 async function measure(
@@ -105,12 +115,15 @@ async function measure(
   stage: Stage,
   scenario: Scenario,
   rounds: number,
-): Promise<{ parley: Round[]; relay: Round[] }> {
+): Promise<Rounds> {
   await stage.setPace(scenario.firstMs, scenario.tokenMs);
-  const found = { parley: [] as Round[], relay: [] as Round[] };
+  const found: Rounds = { parley: [], chat: [], relay: [] };
   for (let round = 0; round < rounds; round++) {
     const name = `${scenario.callers}-${scenario.tokenMs}-${round}`;
     found.parley.push(await once(parley, stage, scenario, name));
+    if (scenario.cpu !== undefined) {
+      found.chat.push(await once(parley, stage, scenario, name, "openai"));
+    }
     found.relay.push(await once(relay, stage, scenario, name));
   }
   return found;
@@ -121,10 +134,12 @@ async function once(
   stage: Stage,
   { callers, turns, firstMs, tokenMs }: Scenario,
   name: string,
+  face: Face = "layercode",
 ): Promise<Round> {
   const before = whyNoUsage ? NaN : server.cpuMs();
   const { firstMs: times } = await stage.talk(server, {
-    name,
+    name: `${name}-${face}`,
+    face,
     callers,
     turns,
     // Callers come in over the length of an answer: nobody's all begin at once.
@@ -141,30 +156,36 @@ async function once(
 function toFigures(
   vendor: Vendor,
   { what, cpu, first }: Scenario,
-  rounds: { parley: Round[]; relay: Round[] },
+  rounds: Rounds,
 ): Figure[] {
   const pair = (key: keyof Round) => ({
     value: rounds.parley.map((round) => round[key]),
     other: rounds.relay.map((round) => round[key]),
   });
   const figures: Figure[] = [];
+  const add = (figure: Figure) =>
+    figures.push({ ...figure, isBesideRelay: true });
   const ratio = cpu?.[vendor];
   if (ratio !== undefined && whyNoUsage === undefined) {
     const name = `CPU a turn, ${NAMES[vendor]}, ${what}`;
-    figures.push(compare(name, pair("cpuMs"), { ratio }));
+    add(compare(name, pair("cpuMs"), { ratio }));
+    figures.push(compare(`… chat completions beside Layercode's webhook`, {
+      value: rounds.chat.map(({ cpuMs }) => cpuMs),
+      other: rounds.parley.map(({ cpuMs }) => cpuMs),
+    }, { ratio: 1.1 }));
   }
   if (vendor !== "ollama") return figures;
   if (first?.p50 !== undefined) {
     const name = `First word, ${what}, p50`;
-    figures.push(compare(name, pair("p50"), { added: first.p50 }));
+    add(compare(name, pair("p50"), { added: first.p50 }));
   }
   if (first?.p99 !== undefined) {
     const name = `First word, ${what}, p99`;
-    figures.push(compare(name, pair("p99"), { added: first.p99 }));
+    add(compare(name, pair("p99"), { added: first.p99 }));
   }
   if (first?.p99Ratio !== undefined) {
     const name = `First word, ${what}, p99`;
-    figures.push(compare(name, pair("p99"), { ratio: first.p99Ratio }));
+    add(compare(name, pair("p99"), { ratio: first.p99Ratio }));
   }
   return figures;
 }

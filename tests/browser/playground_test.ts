@@ -245,6 +245,23 @@ Deno.test("the playground copies a turn as a command that works", async () => {
   assertStringIncludes(said, "message number 2");
 });
 
+Deno.test("the playground shows a turn as another platform would send it", async () => {
+  await using open = await openPlayground({
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const { page } = open;
+  await type(page, "Are you open?");
+  await waitForEnd(page, 2);
+  await page.locator("#completion summary").click();
+  const shown = page.locator("#completion-text");
+  assertMatch(await shown.inputValue(), /\/v1\/chat\/completions/);
+  assertStringIncludes(await shown.inputValue(), "Are you open?");
+  await page.locator("#completion button").click();
+  await page.locator("#completion").getByText("Copied").waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assertEquals(copied, await shown.inputValue());
+});
+
 Deno.test("the playground offers the text where the browser won't copy", async () => {
   await using open = await openPlayground({
     before: () => {

@@ -5,6 +5,7 @@
  * @module
  */
 import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnosis.ts";
+import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
 import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
@@ -57,6 +58,15 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
     {
       title: "layercode",
       look: (signal) => diagnoseLayercode(platform, signal),
+    },
+    {
+      title: "chat completions",
+      look: (signal) =>
+        diagnoseOpenAi({
+          ...config.openai,
+          url: publicUrl ?? new URL(`http://127.0.0.1:${config.port}`),
+          isPublic: publicUrl !== undefined,
+        }, signal),
     },
     {
       title: "public URL",

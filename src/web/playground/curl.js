@@ -45,6 +45,6 @@ export function toCurl(event, { url, secret }) {
  *
  * @param {string} text
  */
-function quote(text) {
+export function quote(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -8,6 +8,7 @@
  */
 import { formatMs, median } from "../figures.js";
 import { html as view, useState } from "../preact.js";
+import { Completion } from "./completion.js";
 import { toCurl } from "./curl.js";
 
 /** @typedef {import("./views.js").Props} Props */
@@ -32,6 +33,7 @@ export function Panel({ state, actions }) {
       </section>
       <${Voices} state=${state} actions=${actions} />
       <${DataForm} call=${call} />
+      <${Completion} call=${call} />
       <p class="foot">Parley ${data.version}</p>
     </section>
   `;

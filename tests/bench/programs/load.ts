@@ -1,7 +1,8 @@
 /**
  * Callers for the bench: each has a conversation and a connection of its own,
- * signs its turns as Layercode does, sends one after another and notes when the
- * first word came and when the answer was whole. Bare sockets, so that as
+ * signs its turns as Layercode does or sends all that was said as platforms do
+ * by chat completions, one after another, and notes when the first word came
+ * and when the answer was whole. Bare sockets, so that as
  * little as possible of the machine goes into it.
  *
  * Takes jobs as lines of JSON on its input, see {@linkcode Job}.
@@ -11,8 +12,8 @@
 import { createHmac } from "node:crypto";
 import { print } from "../_print.ts";
 import { readJobs } from "../_child.ts";
-import { type Job, SECRET, type Times } from "../_load.ts";
-import { FIRST, LAST } from "../_words.ts";
+import { type Job, KEY, SECRET, type Times } from "../_load.ts";
+import { FIRST, LAST, TOKENS } from "../_words.ts";
 
 const encoder = new TextEncoder();
 
@@ -46,13 +47,41 @@ async function call(
 }
 
 function toRequest(job: Job, caller: number, turn: number): Uint8Array {
+  return job.face === "openai"
+    ? toChatRequest(job, caller, turn)
+    : toEventRequest(job, caller, turn);
+}
+
+/** The whole conversation, as platforms send it anew with each turn. */
+function toChatRequest(job: Job, caller: number, turn: number): Uint8Array {
+  const answer = { role: "assistant", content: TOKENS.join("") };
+  const messages = [];
+  for (let n = 0; n <= turn; n++) {
+    messages.push({ role: "user", content: toText(n) }, answer);
+  }
+  messages.pop();
+  const body = JSON.stringify({ model: "bench", stream: true, messages });
+  return encoder.encode(
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n" +
+      "content-type: application/json\r\n" +
+      `content-length: ${body.length}\r\n` +
+      `authorization: Bearer ${KEY}\r\n` +
+      `x-parley-conversation: ${job.name}-${caller}\r\n\r\n${body}`,
+  );
+}
+
+function toText(turn: number): string {
+  return `This is question number ${turn}: is there a room for two people?`;
+}
+
+function toEventRequest(job: Job, caller: number, turn: number): Uint8Array {
   const conversation = `${job.name}-${caller}`;
   const body = JSON.stringify({
     type: "message",
     conversation_id: conversation,
     session_id: `session-${conversation}`,
     turn_id: `turn-${conversation}-${turn}`,
-    text: `This is question number ${turn}: is there a room for two people?`,
+    text: toText(turn),
   });
   const time = Math.floor(Date.now() / 1000);
   const signature = createHmac("sha256", SECRET).update(`${time}.${body}`)
@@ -74,7 +103,7 @@ function toRequest(job: Job, caller: number, turn: number): Uint8Array {
  */
 async function readAnswer(
   connection: Deno.Conn,
-  { retryMs }: Job,
+  { retryMs, face }: Job,
 ): Promise<number | undefined> {
   const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(16_384);
@@ -94,7 +123,8 @@ async function readAnswer(
     }
     throw new Error(`Refused: ${text.slice(0, 400)}`);
   }
-  const isWhole = text.includes(LAST) && text.includes("response.end");
+  const end = face === "openai" ? "data: [DONE]" : "response.end";
+  const isWhole = text.includes(LAST) && text.includes(end);
   if (!isWhole) throw new Error(`Not a whole answer: ${text}`);
   return firstAt;
 }

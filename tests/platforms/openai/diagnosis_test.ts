@@ -1,0 +1,77 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { diagnose } from "../../../src/platforms/openai/diagnosis.ts";
+import { toLines } from "../../fakes/findings.ts";
+import { deadUrl, serveOn } from "../../fakes/loopback.ts";
+import { startServer } from "../../fakes/server.ts";
+
+const KEY = "key-for-tests-only-0123456789";
+const OTHER = "other-for-tests-only-0123456789";
+
+async function look(
+  url: string,
+  { keys = [KEY], isPublic = false } = {},
+): Promise<string[]> {
+  const options = { keys, url: new URL(url), isPublic };
+  return toLines(await diagnose(options, AbortSignal.timeout(10_000)));
+}
+
+Deno.test("diagnose() finds the real server's routes open to every key that it has", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const takes = `ok chat completions: ${server.url}/v1/models takes`;
+  assertEquals(await look(`${server.url}/agent`), [
+    `${takes} the key, and lists one model`,
+  ]);
+  const [first = "", second = ""] = await look(server.url, {
+    keys: [KEY, OTHER],
+  });
+  assertEquals(first, `${takes} key no. 1, and lists one model`);
+  assertMatch(
+    second,
+    /^fail .* refuses key no\. 2 \(401\) → start the server again/,
+  );
+});
+
+Deno.test("diagnose() finds the real server's routes closed that has no keys", async () => {
+  await using server = await startServer();
+  const [line = ""] = await look(server.url);
+  assertMatch(line, /^fail .* is closed \(404\): .* → start the server again/);
+});
+
+Deno.test("diagnose() says nothing without keys", async () => {
+  assertEquals(await look(deadUrl(), { keys: [] }), []);
+});
+
+Deno.test("diagnose() finds no fault in a server that isn't started yet, unless it is public", async () => {
+  assertMatch(
+    (await look(deadUrl())).join(),
+    /^skipped .* no server answers at http:/,
+  );
+  assertMatch(
+    (await look(deadUrl(), { isPublic: true })).join(),
+    /^fail .* cannot reach http.* → start the server and the tunnel/,
+  );
+});
+
+Deno.test("diagnose() tells other servers apart, and carries the key nowhere else", async () => {
+  const asked: string[] = [];
+  const places: [Response, RegExp][] = [
+    [Response.json({ data: [{}, {}] }), /lists 2 models/],
+    [Response.json({ data: "none" }), /status 200, not with a list of models/],
+    [new Response("<h1>"), /status 200, not with a list of models/],
+    [new Response("no", { status: 429 }), /\(429\) → try again in a minute/],
+    [
+      new Response(null, { status: 307, headers: { location: "/elsewhere" } }),
+      /status 307/,
+    ],
+  ];
+  for (const [response, says] of places) {
+    await using place = serveOn((request) => {
+      asked.push(new URL(request.url).pathname);
+      return response;
+    });
+    const [line = ""] = await look(place.url);
+    assertMatch(line, /^fail chat completions: .* → \w/);
+    assertMatch(line, says);
+  }
+  assertEquals(new Set(asked), new Set(["/v1/models"]));
+});
