@@ -16,6 +16,7 @@ import { toCommonBeginning } from "./src/conversation/question.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
+import { nodeCrypto } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
 import { createLog, explain, printError, printText } from "./src/server/log.ts";
@@ -133,6 +134,8 @@ async function main(): Promise<void> {
       if (entrance) log.info("pages.address", { url: entrance + shown });
       log.info("server.listening", { ...banner, next: nextSteps(banner) });
     }
+    // Now, so that the first caller need not wait for it.
+    nodeCrypto();
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);

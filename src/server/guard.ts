@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
+import { nodeCrypto } from "./builtin.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
 import type { Handler, Sender } from "./router.ts";
 
@@ -38,16 +38,16 @@ export interface Guard {
 
 /** Makes a token that nobody guesses. */
 export function makeToken(): string {
-  return randomBytes(16).toString("hex");
+  return crypto.randomUUID().replaceAll("-", "");
 }
 
 /** Makes the one guard of all pages. */
 export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
-  const pass = digest(`cookie ${token}`).toString("hex");
+  const toPass = () => digest(`cookie ${token}`).toString("hex");
 
   function mayEnter(request: Request, sender?: Sender): boolean {
-    return holdsCookie(request, pass) ||
+    return holdsCookie(request, toPass) ||
       !hasSecret && isLocal(request, sender);
   }
 
@@ -55,7 +55,7 @@ export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
       if (given !== null && isSame(given, token)) {
-        return withoutToken(request, pass);
+        return withoutToken(request, toPass());
       }
       if (mayEnter(request, sender)) {
         return given === null
@@ -141,20 +141,20 @@ function cookieName({ port }: URL): string {
  * one that was set for another path would hide ours: `getCookies` of
  * `@std/http/cookie` keeps but the last one of a name.
  */
-function holdsCookie(request: Request, pass: string): boolean {
+function holdsCookie(request: Request, toPass: () => string): boolean {
   const name = `${cookieName(new URL(request.url))}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
     .filter((pair) => pair.startsWith(name))
-    .some((pair) => isSame(pair.slice(name.length), pass));
+    .some((pair) => isSame(pair.slice(name.length), toPass()));
 }
 
 /** Compares digests, so that the time taken tells neither length nor letters. */
 function isSame(a: string, b: string): boolean {
-  return timingSafeEqual(digest(a), digest(b));
+  return nodeCrypto().timingSafeEqual(digest(a), digest(b));
 }
 
 function digest(text: string) {
-  return createHash("sha256").update(text).digest();
+  return nodeCrypto().createHash("sha256").update(text).digest();
 }
 
 /** Only browsers send these headers. Older ones send the second alone. */

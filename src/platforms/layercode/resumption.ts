@@ -7,9 +7,8 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
+import { nodeCrypto } from "../../server/builtin.ts";
 
 /** A conversation, and whose it is. */
 export interface Given {
@@ -40,13 +39,13 @@ const MAX_IN_COOKIE = 16;
  * @param secrets the webhook secrets. The first signs, all are good
  */
 export function createResumption(secrets: readonly string[]): Resumption {
-  // A key of its own, so that a token is good for nothing else.
-  const keys = secrets.filter((secret) => secret !== "").map((secret) =>
-    createHmac("sha256", secret).update("parley: resume a conversation")
-      .digest()
-  );
+  const signers = secrets.filter((secret) => secret !== "");
 
-  function sign(key: Buffer, { conversationId, user }: Given): string {
+  function sign(secret: string, { conversationId, user }: Given): string {
+    const { createHmac } = nodeCrypto();
+    // A key of its own, so that a token is good for nothing else.
+    const key = createHmac("sha256", secret)
+      .update("parley: resume a conversation").digest();
     return createHmac("sha256", key)
       .update(JSON.stringify([conversationId, user ?? null]))
       .digest("base64url");
@@ -54,9 +53,9 @@ export function createResumption(secrets: readonly string[]): Resumption {
 
   return {
     give(given, request) {
-      const [key] = keys;
-      if (key === undefined) throw new TypeError("There is no webhook secret");
-      const token = sign(key, given);
+      const [secret] = signers;
+      if (!secret) throw new TypeError("There is no webhook secret");
+      const token = sign(secret, given);
       const headers = new Headers();
       const tokens = new Set([token, ...tokensIn(request)]);
       setCookie(headers, {
@@ -73,11 +72,14 @@ export function createResumption(secrets: readonly string[]): Resumption {
     },
     wasGiven(given, request, token) {
       const shown = [...token ? [token] : [], ...tokensIn(request)];
-      return keys.map((key) => Buffer.from(sign(key, given))).some((right) =>
-        shown.map((it) => Buffer.from(it)).some((it) =>
-          it.length === right.length && timingSafeEqual(it, right)
-        )
-      );
+      const encoder = new TextEncoder();
+      return signers.map((secret) => encoder.encode(sign(secret, given)))
+        .some((right) =>
+          shown.map((it) => encoder.encode(it)).some((it) =>
+            it.length === right.length &&
+            nodeCrypto().timingSafeEqual(it, right)
+          )
+        );
     },
   };
 }

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { timingSafeEqual } from "node:crypto";
 import { type Handler, lastSegment, type Routes } from "../../server/router.ts";
 import type { ActiveTurns } from "../../conversation/active_turns.ts";
 import { HttpError, json } from "../../server/http.ts";
+import { nodeCrypto } from "../../server/builtin.ts";
 import type { Shell } from "../shell.ts";
 import { toDocument } from "../../sessions/document.ts";
 import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
@@ -89,7 +89,7 @@ function checkToken(request: Request, token: string): void {
   const a = new TextEncoder().encode(token);
   // A header holds bytes, of which each is a letter here.
   const b = Uint8Array.from(given, (letter) => letter.charCodeAt(0));
-  if (a.length === b.length && timingSafeEqual(a, b)) return;
+  if (a.length === b.length && nodeCrypto().timingSafeEqual(a, b)) return;
   throw new HttpError(
     401,
     "invalid_token",
