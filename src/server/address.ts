@@ -7,12 +7,15 @@
  *
  * @module
  */
+import type Net from "node:net";
 import { toList } from "../settings/kinds.ts";
 import { SettingError } from "../settings/setting.ts";
 import { builtin } from "./builtin.ts";
 import type { Sender } from "./router.ts";
 
-const isIP = (text: string) => builtin("node:net").isIP(text);
+let net: typeof Net | undefined;
+const toNet = () => net ??= builtin("node:net");
+const isIP = (text: string) => toNet().isIP(text);
 
 /**
  * Makes the function that tells a client's address.
@@ -45,7 +48,7 @@ export function createAddressReader(
 }
 
 function toBlockList(ranges: readonly string[]) {
-  const list = new (builtin("node:net").BlockList)();
+  const list = new (toNet().BlockList)();
   for (const range of ranges) {
     const [address = "", bits] = range.split("/");
     if (bits === undefined) list.addAddress(address, familyOf(address));
