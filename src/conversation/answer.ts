@@ -219,7 +219,7 @@ class Answer {
     this.#limitTime();
     const { session } = this.#writer;
     const { steps = [] } = session.turn(turnId) ?? {};
-    const question = await toQuestion(session, this.call, this.parts);
+    const question = await toQuestion(session, this.parts);
     await askWithTools({
       ...question,
       provider,

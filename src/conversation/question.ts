@@ -27,13 +27,12 @@ export interface Question {
 /** Puts together what a conversation's next turn asks. */
 export async function toQuestion(
   session: Session,
-  call: CallContext,
   parts: TurnParts,
 ): Promise<Question> {
   const { agent, now } = parts;
   const { systemPrompt, contextTokens } = agent;
   const date = new Date(now());
-  const system = toSystemPrompt(session, systemPrompt, call, date);
+  const system = toSystemPrompt(session, systemPrompt, date);
   const room = contextTokens * INPUT_SHARE - estimateTokens(system);
   const messages = toHistory(session, room);
   return { system, messages, tools: await parts.tools };
@@ -54,8 +53,7 @@ function toBeginning(
 export async function toCommonBeginning(
   parts: TurnParts,
 ): Promise<PromptBeginning> {
-  const call = { conversationId: "", turnId: "", metadata: {} };
-  return toBeginning(await toQuestion(new Session(""), call, parts));
+  return toBeginning(await toQuestion(new Session(""), parts));
 }
 
 /**
@@ -65,14 +63,13 @@ export async function toCommonBeginning(
  */
 export async function readAhead(
   session: Session,
-  call: CallContext,
+  { conversationId }: CallContext,
   parts: TurnParts,
 ): Promise<void> {
   const { provider, log } = parts;
   if (provider.prepare === undefined) return;
-  const { conversationId } = call;
   try {
-    const question = await toQuestion(session, call, parts);
+    const question = await toQuestion(session, parts);
     const signal = AbortSignal.timeout(READ_AHEAD_MS);
     await provider.prepare(signal, toBeginning(question));
   } catch (error) {
