@@ -81,6 +81,8 @@ async function main(): Promise<void> {
     store,
     activeTurns,
     version,
+    log,
+    now,
   });
   const app: Handler = createApp({
     routes: {

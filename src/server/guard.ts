@@ -10,6 +10,7 @@
  */
 import { setCookie } from "@std/http/cookie";
 import { nodeCrypto } from "./builtin.ts";
+import type { Judge } from "./guesses.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
 import type { Handler, Sender } from "./router.ts";
 
@@ -21,6 +22,8 @@ export interface GuardParts {
   hasSecret: boolean;
   /** Answers a browser that may not enter, with a page that says how to. */
   locked: Handler;
+  /** Slows down who guesses the token. */
+  judge: Judge;
 }
 
 /** Stands before the pages. */
@@ -42,19 +45,24 @@ export function makeToken(): string {
 }
 
 /** Makes the one guard of all pages. */
-export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
+export function createGuard(
+  { token, hasSecret, locked, judge }: GuardParts,
+): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
   const toPass = () => digest(`cookie ${token}`).toString("hex");
 
   function mayEnter(request: Request, sender?: Sender): boolean {
-    return holdsCookie(request, toPass) ||
-      !hasSecret && isLocal(request, sender);
+    if (!hasSecret && isLocal(request, sender)) return true;
+    const isPass = (cookie: string) => isSame(cookie, toPass());
+    return judge(cookiesOf(request), isPass, { request, sender });
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      if (given !== null && isSame(given, token)) {
+      const shown = given === null ? [] : [given];
+      const isToken = (given: string) => isSame(given, token);
+      if (judge(shown, isToken, { request, sender })) {
         return withoutToken(request, toPass());
       }
       if (mayEnter(request, sender)) {
@@ -136,16 +144,19 @@ function cookieName({ port }: URL): string {
   return `parley_${port || "web"}`;
 }
 
+/** How many cookies of our name one request may try. */
+const MAX_COOKIES = 8;
+
 /**
- * Whether a request bears our cookie. All cookies of its name are looked at, for
- * one that was set for another path would hide ours: `getCookies` of
- * `@std/http/cookie` keeps but the last one of a name.
+ * The cookies that bear our name. Not one alone, for one that was set for another
+ * path would hide ours: `getCookies` of `@std/http/cookie` keeps but the last
+ * one of a name.
  */
-function holdsCookie(request: Request, toPass: () => string): boolean {
+function cookiesOf(request: Request): string[] {
   const name = `${cookieName(new URL(request.url))}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
     .filter((pair) => pair.startsWith(name))
-    .some((pair) => isSame(pair.slice(name.length), toPass()));
+    .slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length));
 }
 
 /** Compares digests, so that the time taken tells neither length nor letters. */
