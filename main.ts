@@ -25,6 +25,7 @@ import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { serve } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
+import { findPlainText } from "./src/sessions/plain_text.ts";
 import { startRetention } from "./src/sessions/retention.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
@@ -34,6 +35,10 @@ async function main(): Promise<void> {
   catchUnhandled(log);
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
+  const plain = findPlainText(config.sessionStore, Deno.env.get("PGSSLMODE"));
+  if (plain) {
+    log.warn("store.plain_text", { detail: plain.detail, fix: plain.fix });
+  }
   const activeTurns = createActiveTurns({ max: config.maxTurns });
   const secrets = await findSecrets(config, log);
   const token = config.playgroundToken ?? makeToken();
