@@ -22,6 +22,7 @@ import { createPlatformRoutes } from "./src/platforms/mod.ts";
 import { createLog, explain, printError, printText } from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
+import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { serve } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
@@ -31,6 +32,10 @@ import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
 async function main(): Promise<void> {
   const config = await loadConfig(Deno.env);
+  // There are keys in them, and nobody needs them any more.
+  for (const path of Object.values(FILES)) {
+    await Deno.permissions.revoke({ name: "read", path });
+  }
   const log = createLog(config.log);
   catchUnhandled(log);
   const provider = await chooseProvider(config, log);

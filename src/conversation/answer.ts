@@ -235,8 +235,17 @@ class Answer {
         text: agent.toolFillerMessage,
         afterMs: agent.toolFillerAfterMs,
       },
-      onFailure: ({ name }, error) =>
-        log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
+      onFailure: ({ name: tool }, error) => {
+        const isRight = error instanceof Deno.errors.NotCapable;
+        const fix = isRight ? { fix: "name its host in TOOL_HOSTS" } : {};
+        log.warn("tool.failed", {
+          conversationId,
+          turnId,
+          tool,
+          error,
+          ...fix,
+        });
+      },
     }, (part) => this.#take(part));
   }
 
