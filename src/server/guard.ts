@@ -39,6 +39,9 @@ export interface Guard {
   part(handler: Handler): Handler;
 }
 
+/** What the name of the pages' cookie begins with. */
+const COOKIE = "parley";
+
 /** Makes a token that nobody guesses. */
 export function makeToken(): string {
   return crypto.randomUUID().replaceAll("-", "");
@@ -54,7 +57,7 @@ export function createGuard(
   function mayEnter(request: Request, sender?: Sender): boolean {
     if (!hasSecret && isLocal(request, sender)) return true;
     const isPass = (cookie: string) => isSame(cookie, toPass());
-    return judge(cookiesOf(request), isPass, { request, sender });
+    return judge(cookiesOf(COOKIE, request), isPass, { request, sender });
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
@@ -126,7 +129,7 @@ function withoutToken(request: Request, pass?: string): Response {
   if (pass !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
     setCookie(headers, {
-      name: cookieName(url),
+      name: cookieName(COOKIE, request),
       value: pass,
       secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
@@ -139,21 +142,26 @@ function withoutToken(request: Request, pass?: string): Response {
   return new Response(null, { status: 303, headers });
 }
 
-/** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
-function cookieName({ port }: URL): string {
-  return `parley_${port || "web"}`;
+/**
+ * The name of a cookie. Cookies are a host's, whatever the port: two Parleys on
+ * one must not share a name.
+ *
+ * @param prefix tells our own cookies apart
+ */
+export function cookieName(prefix: string, { url }: Request): string {
+  return `${prefix}_${new URL(url).port || "web"}`;
 }
 
-/** How many cookies of our name one request may try. */
+/** How many cookies of one name a request may try. */
 const MAX_COOKIES = 8;
 
 /**
- * The cookies that bear our name. Not one alone, for one that was set for another
- * path would hide ours: `getCookies` of `@std/http/cookie` keeps but the last
- * one of a name.
+ * What the cookies of a name hold. Not one alone, for one that was set for
+ * another path would hide ours: `getCookies` of `@std/http/cookie` keeps but the
+ * last one of a name.
  */
-function cookiesOf(request: Request): string[] {
-  const name = `${cookieName(new URL(request.url))}=`;
+export function cookiesOf(prefix: string, request: Request): string[] {
+  const name = `${cookieName(prefix, request)}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
     .filter((pair) => pair.startsWith(name))
     .slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length));

@@ -9,6 +9,8 @@
  */
 import { setCookie } from "@std/http/cookie";
 import { nodeCrypto } from "../../server/builtin.ts";
+import { cookieName, cookiesOf } from "../../server/guard.ts";
+import { isSame } from "./verify.ts";
 
 /** A conversation, and whose it is. */
 export interface Given {
@@ -29,6 +31,9 @@ export interface Resumption {
   /** Whether it was given to whoever sent the request. */
   wasGiven(given: Given, request: Request, token?: string | null): boolean;
 }
+
+/** What the cookie's name begins with. */
+const COOKIE = "parley_calls";
 
 /** How many tokens the cookie holds: a browser sends it with every request. */
 const MAX_IN_COOKIE = 16;
@@ -59,7 +64,7 @@ export function createResumption(secrets: readonly string[]): Resumption {
       const headers = new Headers();
       const tokens = new Set([token, ...tokensIn(request)]);
       setCookie(headers, {
-        name: cookieName(request),
+        name: cookieName(COOKIE, request),
         // A dot is no letter of a token, and may stand in a cookie.
         value: [...tokens].slice(0, MAX_IN_COOKIE).join("."),
         // The page's own scheme, which we can't know behind a proxy.
@@ -72,28 +77,14 @@ export function createResumption(secrets: readonly string[]): Resumption {
     },
     wasGiven(given, request, token) {
       const shown = [...token ? [token] : [], ...tokensIn(request)];
-      const encoder = new TextEncoder();
-      return signers.map((secret) => encoder.encode(sign(secret, given)))
-        .some((right) =>
-          shown.map((it) => encoder.encode(it)).some((it) =>
-            it.length === right.length &&
-            nodeCrypto().timingSafeEqual(it, right)
-          )
-        );
+      return signers.map((secret) => sign(secret, given))
+        .some((right) => shown.some((it) => isSame(it, right)));
     },
   };
 }
 
-/** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
-function cookieName(request: Request): string {
-  return `parley_calls_${new URL(request.url).port || "web"}`;
-}
-
 function tokensIn(request: Request): string[] {
-  const name = `${cookieName(request)}=`;
-  return (request.headers.get("cookie") ?? "").split(/[;,] */)
-    .filter((pair) => pair.startsWith(name))
-    .flatMap((pair) => pair.slice(name.length).split("."))
+  return cookiesOf(COOKIE, request).flatMap((value) => value.split("."))
     // What a stranger puts in must not come back as a cookie that can't be set.
     .filter((token) => /^[\w-]{43}$/.test(token));
 }

@@ -58,8 +58,8 @@ export function sign(
   return `t=${time},v1=${toHex(secret, time, body)}`;
 }
 
-/** Compares texts of one length, in a time that doesn't tell where they differ. */
-function isSame(a: string, b: string): boolean {
+/** Compares texts, in a time that doesn't tell where they differ. */
+export function isSame(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let at = 0; at < a.length; at++) {
     difference |= a.charCodeAt(at) ^ b.charCodeAt(at);
