@@ -20,23 +20,34 @@ import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
+import { nodeCrypto } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
 import { createLog, explain, printError, printText } from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
+import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { serve } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
+import { findPlainText } from "./src/sessions/plain_text.ts";
 import { startRetention } from "./src/sessions/retention.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
 async function main(): Promise<void> {
   const config = await loadConfig(Deno.env);
+  // There are keys in them, and nobody needs them any more.
+  for (const path of Object.values(FILES)) {
+    await Deno.permissions.revoke({ name: "read", path });
+  }
   const log = createLog(config.log);
   catchUnhandled(log);
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
+  const plain = findPlainText(config.sessionStore, Deno.env.get("PGSSLMODE"));
+  if (plain) {
+    log.warn("store.plain_text", { detail: plain.detail, fix: plain.fix });
+  }
   const activeTurns = createActiveTurns({ max: config.maxTurns });
   const secrets = await findSecrets(config, log);
   const token = config.playgroundToken ?? makeToken();
@@ -92,6 +103,8 @@ async function main(): Promise<void> {
     store,
     activeTurns,
     version,
+    log,
+    now,
   });
   const app: Handler = createApp({
     routes: {
@@ -145,6 +158,8 @@ async function main(): Promise<void> {
       if (entrance) log.info("pages.address", { url: entrance + shown });
       log.info("server.listening", { ...banner, next: nextSteps(banner) });
     }
+    // Now, so that the first caller need not wait for it.
+    nodeCrypto();
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);

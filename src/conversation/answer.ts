@@ -187,8 +187,7 @@ class Answer {
     this.#limitTime();
     const { session } = this.#writer;
     const { steps = [] } = session.turn(turnId) ?? {};
-    const { call, parts, said } = this;
-    const question = await toQuestion(session, call, parts, said);
+    const question = await toQuestion(session, this.parts, this.said);
     await askWithTools({
       ...question,
       provider,
@@ -204,8 +203,17 @@ class Answer {
         text: agent.toolFillerMessage,
         afterMs: agent.toolFillerAfterMs,
       },
-      onFailure: ({ name }, error) =>
-        log.warn("tool.failed", { conversationId, turnId, tool: name, error }),
+      onFailure: ({ name: tool }, error) => {
+        const isRight = error instanceof Deno.errors.NotCapable;
+        const fix = isRight ? { fix: "name its host in TOOL_HOSTS" } : {};
+        log.warn("tool.failed", {
+          conversationId,
+          turnId,
+          tool,
+          error,
+          ...fix,
+        });
+      },
     }, (part) => this.#take(part));
   }
 

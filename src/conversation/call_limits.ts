@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import type { ToolCall } from "../providers/provider.ts";
+import { nodeCrypto } from "../server/builtin.ts";
 import type { TurnId } from "./turn.ts";
 
 /** A call, and what is to become of it. */
@@ -59,7 +59,7 @@ export function createCallLimits(
     const before = times.get(what) ?? 0;
     times.set(what, before + 1);
     ran++;
-    return createHash("sha256")
+    return nodeCrypto().createHash("sha256")
       .update(JSON.stringify([conversationId, turnId, what, before]))
       .digest("base64url");
   }

@@ -6,7 +6,7 @@
  */
 import type { Message } from "../providers/provider.ts";
 import type { Session, Step, Turn } from "../sessions/session.ts";
-import { toMemoryRemarks } from "./prompt.ts";
+import { toMemoryRemarks, toNameRemarks } from "./prompt.ts";
 
 /** What the caller did not hear the end of. */
 const INTERRUPTED = "[interrupted]";
@@ -65,14 +65,16 @@ function moveWindow(session: Session, start: number): Window {
     ...before?.memories ?? [],
     ...left.flatMap(({ memories }) => memories),
   ];
-  const remarks = toMemoryRemarks(memories);
+  const remarks = left.length > 0
+    ? [...toNameRemarks(session), ...toMemoryRemarks(memories)]
+    : [];
   const note = remarks.length > 0 ? `[${remarks.join(" ")}]` : undefined;
   const window = { start, memories, note };
   windows.set(session, window);
   return window;
 }
 
-/** Tells with the first words what was remembered in turns that aren't shown. */
+/** Tells with the first words what was told and remembered in turns that aren't shown. */
 function withNote(messages: Message[], note: string): Message[] {
   const first = messages.findIndex(({ role }) => role === "user");
   return messages.map((message, n) =>
@@ -130,7 +132,9 @@ function toMessages(turn: Turn, isNewest: boolean): Message[] {
   const messages: Message[] = [];
   const { user, note } = turn;
   if (user || note) {
-    const text = [note, user].filter(Boolean).join("\n");
+    // Notes alone stand in square brackets.
+    const words = user?.replaceAll("[", "(").replaceAll("]", ")");
+    const text = [note, words].filter(Boolean).join("\n");
     messages.push({ role: "user", text });
   }
   const cut = turn.heard !== undefined || turn.status === "interrupted" ||

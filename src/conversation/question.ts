@@ -43,14 +43,13 @@ export interface Additions {
 /** Puts together what a conversation's next turn asks. */
 export async function toQuestion(
   session: Session,
-  call: CallContext,
   parts: TurnParts,
   additions: Additions = {},
 ): Promise<Question> {
   const { agent, now } = parts;
   const { systemPrompt, contextTokens } = agent;
   const date = new Date(now());
-  const own = toSystemPrompt(session, systemPrompt, call, date);
+  const own = toSystemPrompt(session, systemPrompt, date);
   const { instructions, replacesPrompt, platformTools } = additions;
   const system = !instructions
     ? own
@@ -82,8 +81,7 @@ function toBeginning(
 export async function toCommonBeginning(
   parts: TurnParts,
 ): Promise<PromptBeginning> {
-  const call = { conversationId: "", turnId: "", metadata: {} };
-  return toBeginning(await toQuestion(new Session(""), call, parts));
+  return toBeginning(await toQuestion(new Session(""), parts));
 }
 
 /**
@@ -93,14 +91,13 @@ export async function toCommonBeginning(
  */
 export async function readAhead(
   session: Session,
-  call: CallContext,
+  { conversationId }: CallContext,
   parts: TurnParts,
 ): Promise<void> {
   const { provider, log } = parts;
   if (provider.prepare === undefined) return;
-  const { conversationId } = call;
   try {
-    const question = await toQuestion(session, call, parts);
+    const question = await toQuestion(session, parts);
     const signal = AbortSignal.timeout(READ_AHEAD_MS);
     await provider.prepare(signal, toBeginning(question));
   } catch (error) {

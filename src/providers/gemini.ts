@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import type { AsyncLocalStorage } from "node:async_hooks";
 import type { GenerateContentRequest } from "@google/generative-ai";
+import { builtin } from "../server/builtin.ts";
 import { toHttpUrl } from "../settings/kinds.ts";
 import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Needed, Values } from "../settings/setting.ts";
@@ -177,7 +178,7 @@ interface Seen {
   response?: Response;
 }
 
-const questions = new AsyncLocalStorage<Seen>();
+let questions: AsyncLocalStorage<Seen> | undefined;
 let isFetchWatched = false;
 
 /**
@@ -188,12 +189,13 @@ async function takeResponse(
   seen: Seen,
   ask: () => Promise<void>,
 ): Promise<Response> {
+  questions ??= new (builtin("node:async_hooks").AsyncLocalStorage<Seen>)();
   if (!isFetchWatched) {
     isFetchWatched = true;
     const original = globalThis.fetch;
     globalThis.fetch = async (input, init) => {
       const response = await original(input, init);
-      const seen = questions.getStore();
+      const seen = questions?.getStore();
       if (seen === undefined) return response;
       seen.response = response;
       // What is wrong the SDK explains. What is right is read by us alone.

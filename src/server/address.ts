@@ -7,10 +7,15 @@
  *
  * @module
  */
-import { BlockList, isIP } from "node:net";
+import type Net from "node:net";
 import { toList } from "../settings/kinds.ts";
 import { SettingError } from "../settings/setting.ts";
+import { builtin } from "./builtin.ts";
 import type { Sender } from "./router.ts";
+
+let net: typeof Net | undefined;
+const toNet = () => net ??= builtin("node:net");
+const isIP = (text: string) => toNet().isIP(text);
 
 /**
  * Makes the function that tells a client's address.
@@ -24,17 +29,13 @@ import type { Sender } from "./router.ts";
 export function createAddressReader(
   trustedProxies: readonly string[] = [],
 ): (request: Request, sender?: Sender) => string {
-  const trusted = new BlockList();
-  for (const range of trustedProxies) {
-    const [address = "", bits] = range.split("/");
-    if (bits === undefined) trusted.addAddress(address, familyOf(address));
-    else trusted.addSubnet(address, Number(bits), familyOf(address));
-  }
+  const trusted = trustedProxies.length > 0 && toBlockList(trustedProxies);
   return function readAddress({ headers }, sender) {
     let address = toAddress(sender?.address ?? "");
     if (address === undefined) return "unknown";
     let rest = headers.get("x-forwarded-for") ?? "";
-    while (rest !== "" && trusted.check(address, familyOf(address))) {
+    while (trusted && rest !== "") {
+      if (!trusted.check(address, familyOf(address))) break;
       const at = rest.lastIndexOf(",");
       const before = toAddress(rest.slice(at + 1));
       // Whatever stands further left, no trusted proxy vouches for it.
@@ -44,6 +45,16 @@ export function createAddressReader(
     }
     return address;
   };
+}
+
+function toBlockList(ranges: readonly string[]) {
+  const list = new (toNet().BlockList)();
+  for (const range of ranges) {
+    const [address = "", bits] = range.split("/");
+    if (bits === undefined) list.addAddress(address, familyOf(address));
+    else list.addSubnet(address, Number(bits), familyOf(address));
+  }
+  return list;
 }
 
 /**

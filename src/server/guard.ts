@@ -8,8 +8,9 @@
  *
  * @module
  */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
+import { nodeCrypto } from "./builtin.ts";
+import type { Judge } from "./guesses.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
 import type { Handler, Sender } from "./router.ts";
 
@@ -21,6 +22,8 @@ export interface GuardParts {
   hasSecret: boolean;
   /** Answers a browser that may not enter, with a page that says how to. */
   locked: Handler;
+  /** Slows down who guesses the token. */
+  judge: Judge;
 }
 
 /** Stands before the pages. */
@@ -36,26 +39,34 @@ export interface Guard {
   part(handler: Handler): Handler;
 }
 
+/** What the name of the pages' cookie begins with. */
+const COOKIE = "parley";
+
 /** Makes a token that nobody guesses. */
 export function makeToken(): string {
-  return randomBytes(16).toString("hex");
+  return crypto.randomUUID().replaceAll("-", "");
 }
 
 /** Makes the one guard of all pages. */
-export function createGuard({ token, hasSecret, locked }: GuardParts): Guard {
+export function createGuard(
+  { token, hasSecret, locked, judge }: GuardParts,
+): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
-  const pass = digest(`cookie ${token}`).toString("hex");
+  const toPass = () => digest(`cookie ${token}`).toString("hex");
 
   function mayEnter(request: Request, sender?: Sender): boolean {
-    return holdsCookie(request, pass) ||
-      !hasSecret && isLocal(request, sender);
+    if (!hasSecret && isLocal(request, sender)) return true;
+    const isPass = (cookie: string) => isSame(cookie, toPass());
+    return judge(cookiesOf(COOKIE, request), isPass, { request, sender });
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      if (given !== null && isSame(given, token)) {
-        return withoutToken(request, pass);
+      const shown = given === null ? [] : [given];
+      const isToken = (given: string) => isSame(given, token);
+      if (judge(shown, isToken, { request, sender })) {
+        return withoutToken(request, toPass());
       }
       if (mayEnter(request, sender)) {
         return given === null
@@ -118,7 +129,7 @@ function withoutToken(request: Request, pass?: string): Response {
   if (pass !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
     setCookie(headers, {
-      name: cookieName(url),
+      name: cookieName(COOKIE, request),
       value: pass,
       secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
@@ -131,30 +142,38 @@ function withoutToken(request: Request, pass?: string): Response {
   return new Response(null, { status: 303, headers });
 }
 
-/** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
-function cookieName({ port }: URL): string {
-  return `parley_${port || "web"}`;
+/**
+ * The name of a cookie. Cookies are a host's, whatever the port: two Parleys on
+ * one must not share a name.
+ *
+ * @param prefix tells our own cookies apart
+ */
+export function cookieName(prefix: string, { url }: Request): string {
+  return `${prefix}_${new URL(url).port || "web"}`;
 }
 
+/** How many cookies of one name a request may try. */
+const MAX_COOKIES = 8;
+
 /**
- * Whether a request bears our cookie. All cookies of its name are looked at, for
- * one that was set for another path would hide ours: `getCookies` of
- * `@std/http/cookie` keeps but the last one of a name.
+ * What the cookies of a name hold. Not one alone, for one that was set for
+ * another path would hide ours: `getCookies` of `@std/http/cookie` keeps but the
+ * last one of a name.
  */
-function holdsCookie(request: Request, pass: string): boolean {
-  const name = `${cookieName(new URL(request.url))}=`;
+export function cookiesOf(prefix: string, request: Request): string[] {
+  const name = `${cookieName(prefix, request)}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
     .filter((pair) => pair.startsWith(name))
-    .some((pair) => isSame(pair.slice(name.length), pass));
+    .slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length));
 }
 
 /** Compares digests, so that the time taken tells neither length nor letters. */
 function isSame(a: string, b: string): boolean {
-  return timingSafeEqual(digest(a), digest(b));
+  return nodeCrypto().timingSafeEqual(digest(a), digest(b));
 }
 
 function digest(text: string) {
-  return createHash("sha256").update(text).digest();
+  return nodeCrypto().createHash("sha256").update(text).digest();
 }
 
 /** Only browsers send these headers. Older ones send the second alone. */

@@ -16,9 +16,10 @@ export interface RateLimitOptions {
  * Counts one time more.
  *
  * @param key whose time it is. Default: one count for all
+ * @param times how many times it is; 0 only asks. Default: 1
  * @returns `undefined` where it may be done, else in how many seconds it may
  */
-export type RateLimit = (key?: string) => number | undefined;
+export type RateLimit = (key?: string, times?: number) => number | undefined;
 
 /** How many keys are remembered. Past that, all begin anew. */
 const MAX_KEYS = 10_000;
@@ -33,7 +34,7 @@ export function createRateLimit(
   const counts = new Map<string, number>();
   let beganAt = -Infinity;
 
-  return function take(key = "") {
+  return function take(key = "", times = 1) {
     const at = now();
     // A clock that was set back begins a new minute, too.
     if (at >= beganAt + MINUTE_MS || at < beganAt) {
@@ -44,9 +45,10 @@ export function createRateLimit(
     if (count >= perMinute) {
       return Math.ceil((beganAt + MINUTE_MS - at) / 1000);
     }
+    if (times === 0) return undefined;
     // Whoever has so many addresses meets the limit of all.
     if (count === 0 && counts.size >= MAX_KEYS) counts.clear();
-    counts.set(key, count + 1);
+    counts.set(key, count + times);
     return undefined;
   };
 }

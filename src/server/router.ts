@@ -54,11 +54,12 @@ export function createApp({ routes, log, isDraining }: AppParts): Handler {
 const MAX_PATH = 2048;
 
 function find(routes: Routes, request: Request): Handler {
+  const url = URL.parse(request.url);
   // Deno puts the Host header into the address as it came.
-  if (!URL.canParse(request.url)) {
+  if (url === null) {
     throw new HttpError(400, "invalid_host", "The Host header is no host");
   }
-  const { pathname } = new URL(request.url);
+  const { pathname } = url;
   if (pathname.length > MAX_PATH) {
     const message = `The path is longer than ${MAX_PATH} characters`;
     throw new HttpError(414, "path_too_long", message);

@@ -3,8 +3,14 @@
  *
  * @module
  */
-import { oneOf, toHttpUrl, toPath, wholeNumber } from "../settings/kinds.ts";
-import type { Found } from "../settings/setting.ts";
+import {
+  oneOf,
+  toHttpUrl,
+  toList,
+  toPath,
+  wholeNumber,
+} from "../settings/kinds.ts";
+import { type Found, SettingError } from "../settings/setting.ts";
 import { toRanges } from "./address.ts";
 import { LOG_LEVELS } from "./log.ts";
 
@@ -42,6 +48,16 @@ export const serverSettings = {
       "or all that come through one count as one sender.",
     defaultNote: "none: a sender's address is its connection's",
     parse: toRanges,
+  },
+  toolHosts: {
+    env: "TOOL_HOSTS",
+    secret: false,
+    example: "api.example.com,10.0.0.7:8080",
+    help: "The hosts that your tools and handlers in `src/agent` reach, with " +
+      "commas between them, each with its port or for any. Models and stores " +
+      "need no mention. `*` for every host.",
+    defaultNote: "none",
+    parse: toHosts,
   },
   dataDir: {
     env: "DATA_DIR",
@@ -87,3 +103,16 @@ export const logSettings = {
 
 /** The values of {@linkcode serverSettings}. */
 export type ServerSettings = Found<typeof serverSettings>;
+
+function toHosts(text: string, env: string): string[] {
+  const hosts = toList(text);
+  const isHost = (host: string) =>
+    /^(\*|(\*\.)?\w[\w-]*(\.[\w-]+)*(:\d{1,5})?|\[[\da-f:.]+\](:\d{1,5})?)$/i
+      .test(host);
+  const problems = hosts.filter((host) => !isHost(host)).map((host) =>
+    `${env}: "${host}" is not a host such as api.example.com or ` +
+    "10.0.0.7:8080; leave out https:// and the path"
+  );
+  if (problems.length > 0) throw new SettingError(problems);
+  return hosts;
+}

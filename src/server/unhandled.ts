@@ -6,11 +6,12 @@
  *
  * @module
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import type { AsyncLocalStorage } from "node:async_hooks";
+import { builtin } from "./builtin.ts";
 import type { Log } from "./log.ts";
 
 /** The name under which the code runs that is running. */
-const names = new AsyncLocalStorage<string>();
+let names: AsyncLocalStorage<string> | undefined;
 
 /**
  * Runs an owner's code under a name, which the log tells should that code let
@@ -21,6 +22,7 @@ const names = new AsyncLocalStorage<string>();
  * @returns what `run` returns
  */
 export function runNamed<T>(name: string, run: () => T): T {
+  names ??= new (builtin("node:async_hooks").AsyncLocalStorage<string>)();
   return names.run(name, run);
 }
 
@@ -34,7 +36,7 @@ export function catchUnhandled(log: Log): () => void {
   const { signal } = controller;
   function report(event: Event, error: unknown): void {
     event.preventDefault();
-    const name = names.getStore();
+    const name = names?.getStore();
     const place = findPlace(error);
     log.error("code.unhandled_error", {
       ...(name === undefined ? {} : { name }),

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { dirname } from "node:path";
 import type { Lines, News } from "./_engine.ts";
 import type { Line } from "./fit.ts";
 
@@ -137,7 +136,9 @@ export class FileLines implements Lines {
 
   #open(): Deno.FsFile {
     if (this.#file) return this.#file;
-    if (this.generation === undefined) makeFolder(dirname(this.path));
+    if (this.generation === undefined) {
+      makeFolder(this.path.slice(0, this.path.lastIndexOf("/")));
+    }
     this.#file = Deno.openSync(this.path, {
       append: true,
       // Windows locks nothing that is opened for adding alone.

@@ -7,7 +7,7 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../server/builtin.ts";
 import type { Lines, News } from "./_engine.ts";
 import type { Line } from "./fit.ts";
 import { toPreview } from "./_page.ts";
@@ -253,5 +253,7 @@ export async function* pages(
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.
-  return `~${createHash("sha256").update(id, "utf16le").digest("hex")}`;
+  return `~${
+    nodeCrypto().createHash("sha256").update(id, "utf16le").digest("hex")
+  }`;
 }

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { resolve } from "node:path";
+import { nodeCrypto } from "../server/builtin.ts";
 import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
 import { toPage, toPreview } from "./_page.ts";
@@ -27,7 +26,8 @@ export interface FileStoreOptions extends StoreOptions {
 /** Makes a store on a folder. Touches nothing until it is used. */
 export function createFileStore(options: FileStoreOptions): SessionStore {
   // Deno looks the working folder up at each use of a relative path.
-  const folder = resolve(options.folder);
+  const isWhole = /^([a-z]:)?[\\/]/i.test(options.folder);
+  const folder = isWhole ? options.folder : `${Deno.cwd()}/${options.folder}`;
   return createStoreOn({
     name: "file",
     open: (id) => new FileLines(id, pathOf(folder, id)),
@@ -68,7 +68,10 @@ export function pathOf(folder: string, id: string): string {
 
 /** A readable beginning and a hash; `~` keeps it apart from every safe id. */
 function hashedName(id: string): string {
-  const hash = createHash("sha256").update(id).digest("hex").slice(0, 32);
+  const hash = nodeCrypto().createHash("sha256").update(id).digest("hex").slice(
+    0,
+    32,
+  );
   const hint = id.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").slice(0, 40);
   return `${hint}~${hash}`;
 }

@@ -5,7 +5,6 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { dirname } from "node:path";
 import {
   forget,
   type Header,
@@ -174,7 +173,8 @@ const PASSING =
 async function openPath(path?: string): Promise<Deno.Kv> {
   if (path !== undefined && path !== ":memory:" && !/^https?:/.test(path)) {
     const folder = { recursive: true, mode: 0o700 };
-    await Deno.mkdir(dirname(path), folder).catch((error) => {
+    const [parent = "."] = /^.*(?=[\\/])/s.exec(path) ?? [];
+    await Deno.mkdir(parent || "/", folder).catch((error) => {
       // Leave to write the file alone is enough where its folder is there.
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
     });

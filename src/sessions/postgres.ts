@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../server/builtin.ts";
 import type { Lines, News } from "./_engine.ts";
 import { toPreview } from "./_page.ts";
 import { createPostgres, type Postgres } from "./_postgres.ts";
@@ -135,7 +135,8 @@ class PostgresLines implements Lines {
 function keyOf(id: string): string {
   if (/^[\w-]{1,100}$/.test(id)) return id;
   // JSON keeps those apart that are no Unicode.
-  return "~" + createHash("sha256").update(JSON.stringify(id)).digest("hex");
+  return "~" +
+    nodeCrypto().createHash("sha256").update(JSON.stringify(id)).digest("hex");
 }
 
 /** What was added to the lines that are known, or one row without a record. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
+import { nodeCrypto } from "../server/builtin.ts";
 
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -81,7 +81,9 @@ export type SessionRecord =
 
 /** Tells what a page sent in a turn from anything else that it may send. */
 export function toDataKey(turnId: string, data: unknown): string {
-  return createHash("sha256").update(JSON.stringify([turnId, data]))
+  return nodeCrypto().createHash("sha256").update(
+    JSON.stringify([turnId, data]),
+  )
     .digest("base64url");
 }
 

@@ -17,8 +17,8 @@ export interface Environment {
   problems: string[];
 }
 
-/** The files. */
-const FILES = {
+/** The files that settings may be in. */
+export const FILES = {
   dotenv: ".env",
   layercodeConfig: new URL("../../layercode.config.json", import.meta.url),
 };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
+import { nodeCrypto } from "../server/builtin.ts";
 import type { Log } from "../server/log.ts";
 import type { Config } from "./config.ts";
 import { readIfThere } from "./environment.ts";
@@ -60,7 +60,7 @@ export async function readKeptSecret(
 }
 
 function makeSecret(): string {
-  return `parley_${randomBytes(32).toString("hex")}`;
+  return `parley_${nodeCrypto().randomBytes(32).toString("hex")}`;
 }
 
 function toSecretPath(dataDir: string): string {

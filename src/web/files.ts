@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../server/builtin.ts";
 import { notFound } from "../server/http.ts";
 import type { Handler, Routes } from "../server/router.ts";
 
@@ -28,7 +28,9 @@ const serveFile: Handler = async (request) => {
     [];
   if (path === "") throw notFound();
   const bytes = await readFile(new URL(path, import.meta.url));
-  const etag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
+  const etag = `"${
+    nodeCrypto().createHash("sha256").update(bytes).digest("base64url")
+  }"`;
   const headers = {
     "content-type": TYPES[ending] ?? "",
     "cache-control": "no-cache",

@@ -10,6 +10,7 @@ import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
+import { createJudge, type GuessParts } from "../server/guesses.ts";
 import { createPlayground } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
@@ -19,7 +20,8 @@ import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
 
 /** What says which pages there are. */
-export interface PagesSettings extends WebSettings {
+export interface PagesSettings
+  extends WebSettings, Pick<GuessParts, "trustedProxies"> {
   /** Whether `/` is the playground. */
   playground: boolean;
   /** The webhook secrets that the owner gave. */
@@ -31,7 +33,7 @@ export interface PagesSettings extends WebSettings {
 }
 
 /** What pages are made of. */
-export interface PagesParts {
+export interface PagesParts extends Omit<GuessParts, "trustedProxies"> {
   /** Says which there are. */
   config: PagesSettings;
   /** The handler of `POST /agent`, which the playground talks to. */
@@ -81,7 +83,9 @@ export function createPages(parts: PagesParts): Pages {
     content: LOCKED,
     status: 403,
   });
-  const guard = createGuard({ token, hasSecret, locked });
+  const { trustedProxies } = config;
+  const judge = createJudge({ ...parts, trustedProxies });
+  const guard = createGuard({ token, hasSecret, locked, judge });
 
   const playground = hasPlayground
     ? createPlayground({
@@ -106,7 +110,7 @@ export function createPages(parts: PagesParts): Pages {
         ? createVoice({ agentId, apiUrl, version, guard, shell })
         : {},
       ...hasAdmin
-        ? createAdmin({ token: adminToken, store, activeTurns, shell })
+        ? createAdmin({ token: adminToken, judge, store, activeTurns, shell })
         : {},
     },
     ...hasPlayground

@@ -11,6 +11,8 @@ import { findDenokv, startDenokv } from "../sessions/_denokv.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
+const READ = "--allow-read=.env,layercode.config.json,src";
+
 /** The flags for what is on the disk. */
 function folders(env: Record<string, string>): string[] {
   return toFlags({ env }).split(" ").filter((flag) =>
@@ -24,9 +26,9 @@ function variables(flags: string): string[] {
 }
 
 Deno.test("toFlags() names the data folder, and the file of Deno KV if one is named", () => {
-  assertEquals(folders({}), ["--allow-read=.,./data", "--allow-write=./data"]);
+  assertEquals(folders({}), [`${READ},./data`, "--allow-write=./data"]);
   assertEquals(folders({ DATA_DIR: "/srv/p", SESSION_STORE: "kv:/srv/p.kv" }), [
-    "--allow-read=.,/srv/p,/srv/p.kv",
+    `${READ},/srv/p,/srv/p.kv`,
     "--allow-write=/srv/p,/srv/p.kv",
   ]);
   for (const SESSION_STORE of ["file", "kv", "kv:http://kv:4512", "nowhere"]) {
@@ -62,6 +64,73 @@ Deno.test("toFlags() names each variable that is declared or that .env refers to
   ]);
 });
 
+/** The hosts that the server may reach. */
+function hosts(env: Record<string, string>): string {
+  const flags = toFlags({ env, hasNet: true }).split(" ");
+  return flags.find((flag) => /^--(allow|deny)-net/.test(flag)) ?? "";
+}
+
+Deno.test("toFlags() names the hosts that the settings name, and no other", () => {
+  const table: [env: Record<string, string>, hosts: string][] = [
+    // Where no model is named, an Ollama is looked for.
+    [{}, "127.0.0.1:3000,127.0.0.1:11434"],
+    [
+      { LLM_PROVIDER: "gemini", GOOGLE_GENERATIVE_AI_API_KEY: "k" },
+      "127.0.0.1:3000,generativelanguage.googleapis.com:443",
+    ],
+    [
+      {
+        LLM_PROVIDER: "openai,ollama",
+        OPENAI_BASE_URL: "http://llm:8000/v1",
+        OPENAI_MODEL: "m",
+        OLLAMA_HOST: "https://[fd00::1]",
+        HOST: "::1",
+        PORT: "80",
+      },
+      "[::1]:80,[fd00::1]:443,llm:8000",
+    ],
+    [{ LLM_PROVIDER: "echo", PORT: "0" }, "127.0.0.1"],
+    [
+      {
+        LLM_PROVIDER: "echo",
+        LAYERCODE_WEBHOOK_SECRET: "a secret for tests",
+        LAYERCODE_API_KEY: "k",
+        SESSION_STORE: "postgres://me:pw@db/p",
+      },
+      "0.0.0.0:3000,api.layercode.com:443,db:5432",
+    ],
+    [
+      { LLM_PROVIDER: "echo", TOOL_HOSTS: "a.example.com,10.0.0.7:80" },
+      "127.0.0.1:3000,a.example.com,10.0.0.7:80",
+    ],
+    [
+      {
+        LLM_PROVIDER: "echo",
+        SESSION_STORE: "postgres://localhost/p?host=/run/postgresql",
+      },
+      "127.0.0.1:3000",
+    ],
+  ];
+  for (const [env, expected] of table) {
+    const named = hosts(env).replace("--allow-net=", "").split(",");
+    assertEquals(named.sort(), expected.split(",").sort());
+  }
+});
+
+Deno.test("toFlags() opens all of the network only where a setting says so", () => {
+  const echo = { LLM_PROVIDER: "echo" };
+  assertEquals(hosts({ ...echo, TOOL_HOSTS: "*" }), "--allow-net");
+  // Which hosts keep its data, a KV server tells when it is asked.
+  const store = { SESSION_STORE: "kv:https://kv.example.com" };
+  assertEquals(hosts({ ...echo, ...store }), "--allow-net");
+  // The server refuses these, and needs no network to say so.
+  for (const host of ["https://a", "a/b", "a b", "a;b", "-A", "", "*,--x"]) {
+    assertEquals(hosts({ ...echo, TOOL_HOSTS: `b,${host}` }), "--deny-net");
+  }
+  const comma = { LLM_PROVIDER: "ollama", OLLAMA_HOST: "http://a,*" };
+  assertEquals(hosts(comma), "--allow-net=127.0.0.1:3000");
+});
+
 Deno.test("permissions.ts finds DATA_DIR in the environment, in .env, or takes the default", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -94,6 +163,10 @@ Deno.test("deno.json gives every command that an owner runs a named list of perm
     );
     assertStringIncludes(task, "--no-prompt");
     assertStringIncludes(task, "deno task -q flags");
+  }
+  for (const task of [start, dev]) {
+    assertStringIncludes(task, "deno task -q flags --net)");
+    assertEquals(task.includes("--allow-"), false);
   }
   assertStringIncludes(flags, "src/cli/permissions.ts");
   // A tunnel (deno task --tunnel start) is for the server: without this, what

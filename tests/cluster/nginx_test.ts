@@ -153,3 +153,25 @@ for (const { name, missing, start } of STORES) {
     },
   });
 }
+
+Deno.test({
+  name: "cluster/nginx.conf closes the connection of a half-sent head",
+  ignore: noNginx !== undefined,
+  async fn() {
+    // No instance is asked.
+    await using nginx = await startNginx([
+      "http://127.0.0.1:9",
+      "http://127.0.0.1:9",
+    ]);
+    const { hostname, port } = new URL(nginx.url);
+    using connection = await Deno.connect({ hostname, port: Number(port) });
+    const head = "POST /agent HTTP/1.1\r\nhost: local";
+    await connection.write(new TextEncoder().encode(head));
+    const startedAt = performance.now();
+    const bytes = new Uint8Array(1_000);
+    const length = await connection.read(bytes);
+    const said = new TextDecoder().decode(bytes.subarray(0, length ?? 0));
+    assert(length === null || said.includes(" 408 "), said);
+    assertLess(performance.now() - startedAt, 20_000);
+  },
+});

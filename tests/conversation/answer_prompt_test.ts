@@ -258,6 +258,8 @@ for (const seed of [1, 2, 3, 4, 5]) {
       );
       // The question takes three quarters at most; JSON adds to it.
       assertLess(tokens, contextTokens);
+      // Told once, in the first turn, and still told when that is no longer shown.
+      assert(first.messages.some(({ text }) => /caller is unknown/.test(text)));
       if (json(first.messages[0]) !== json(before[0])) moves++;
       before = first.messages;
     }

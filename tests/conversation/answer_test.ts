@@ -386,7 +386,7 @@ Deno.test("answer() asks no model when the caller leaves while their words are b
   assertEquals(kept?.status, "interrupted");
 });
 
-Deno.test("answer() fills the date, the caller and the session's metadata into the prompt", async () => {
+Deno.test("answer() fills the date into the prompt, and tells the caller and the session's metadata in a note", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const parts = {
     ...makeParts(provider),
@@ -405,6 +405,10 @@ Deno.test("answer() fills the date, the caller and the session's metadata into t
   await collect(answer(call, { text: "?" }, parts));
   assertMatch(
     provider.requests[0]?.system ?? "",
-    /^Saturday,? 21 November 2026, 16:05\. \+4930 is Ada\. \{\{other\}\}\n/,
+    /^Saturday,? 21 November 2026, 16:05\. \[caller\] is \[metadata\.user\.name\]\. \{\{other\}\}\n/,
   );
+  assertEquals(provider.requests[0]?.messages, [{
+    role: "user",
+    text: '[caller is "+4930". metadata.user.name is "Ada".]\n?',
+  }]);
 });

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
 import type { ToolContext } from "../../src/conversation/tools.ts";
 import { agent } from "../fakes/agent.ts";
@@ -182,6 +182,16 @@ Deno.test("answer() logs a tool that fails, and goes on", async () => {
     (await parts.store.load("conv")).turn("t1")?.status,
     "complete",
   );
+});
+
+Deno.test("answer() logs which setting lets a tool reach its host", async () => {
+  const refused = make("refused", () => {
+    throw new Deno.errors.NotCapable("Requires net access");
+  });
+  const provider = createScriptedProvider(calls([refused.call]), says("No."));
+  const parts = { ...makeParts(provider), tools: [refused.tool] };
+  await collect(answer(id, { text: "?" }, parts));
+  assertStringIncludes(parts.lines.join("\n"), "TOOL_HOSTS");
 });
 
 Deno.test("answer() fills the silence of a slow tool when it is told to", async () => {

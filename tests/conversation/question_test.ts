@@ -45,7 +45,7 @@ Deno.test("toQuestion() puts together the prompt, the conversation and the tools
   const parts = { ...makeParts(createScriptedProvider()), tools: [tool] };
   const session = new Session("conv");
   say(session, 0, "Hello?");
-  assertEquals(await toQuestion(session, id, parts), {
+  assertEquals(await toQuestion(session, parts), {
     system: `Be brief.\n${NOTES_NOTE}`,
     messages: [
       { role: "user", text: "Hello?" },
@@ -62,7 +62,7 @@ Deno.test("toQuestion() waits for tools that are still loading", async () => {
     ...makeParts(createScriptedProvider()),
     tools: loading.promise,
   };
-  const question = toQuestion(new Session("conv"), id, parts);
+  const question = toQuestion(new Session("conv"), parts);
   loading.resolve([tool]);
   assertEquals((await question).tools, [tool]);
 });
@@ -73,7 +73,7 @@ Deno.test("toQuestion() leaves a quarter of the window to the answer, and counts
   const shown = async (contextTokens: number) => {
     const session = new Session("conv");
     for (let n = 0; n < 40; n++) say(session, n, "y".repeat(291));
-    const { messages } = await toQuestion(session, id, {
+    const { messages } = await toQuestion(session, {
       ...parts,
       agent: { ...agent, systemPrompt, contextTokens },
     });
@@ -88,7 +88,7 @@ Deno.test("toQuestion() leaves a quarter of the window to the answer, and counts
   assertEquals(await shown(1), 1);
 });
 
-Deno.test("toCommonBeginning() is how every prompt without placeholders begins", async () => {
+Deno.test("toCommonBeginning() is how every prompt that tells no time begins", async () => {
   const { tool } = make("weather", () => "blue");
   const provider = createScriptedProvider(says("Hi."));
   const parts = { ...makeParts(provider), tools: [tool] };
@@ -116,7 +116,11 @@ Deno.test("readAhead() has the model read what the first question begins with", 
   await listen(answer(call, { text: "Hello" }, parts));
   assertEquals(beginnings.length, 1);
   assertEquals(beginnings[0]?.system, requests[0]?.system);
-  assertStringIncludes(beginnings[0]?.system ?? "", "You talk to Ada");
+  assertStringIncludes(beginnings[0]?.system ?? "", "to [metadata.name] at");
+  assertEquals(requests[0]?.messages.at(-1), {
+    role: "user",
+    text: '[metadata.name is "Ada".]\nHello',
+  });
   assertEquals(beginnings[0]?.messages, requests[0]?.messages.slice(0, -1));
   assertEquals(beginnings[0]?.tools, requests[0]?.tools);
 });

@@ -7,6 +7,7 @@
  */
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { parse } from "@std/dotenv";
 import deno from "../../deno.json" with { type: "json" };
 import { toFlags } from "../../src/cli/permissions.ts";
 
@@ -89,15 +90,22 @@ async function flagsOf(
   const words = line?.split("deno run ").find((part) => part.includes(program));
   if (words === undefined) throw new Error(`No task runs ${program}`);
   const isReadOnly = words.includes("--read-only");
+  const hasNet = words.includes("--net");
   const dotenv = await Deno.readTextFile(`${folder}/.env`).catch(() => "");
   const flags = !words.includes("deno task -q flags")
     ? ""
     : sources === ROOT.pathname
-    ? toFlags({ env, dotenv, isReadOnly })
+    ? toFlags({ env: { ...parse(dotenv), ...env }, dotenv, isReadOnly, hasNet })
     : await flagsOfCopy(sources, env);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
-    .filter((word) => /^-q$|^--(frozen|no-prompt|allow-)/.test(word))
-    .map((word) => word.replace("--allow-read=", `--allow-read=${sources},`));
+    .filter((word) => /^-q$|^--(frozen|no-prompt|allow-|deny-)/.test(word))
+    // A test runs elsewhere than where the sources are.
+    .map((word) =>
+      word.replace(
+        "=.env,layercode.config.json",
+        (own) => `${own},${sources}layercode.config.json,${sources}src`,
+      )
+    );
 }
 
 /** What `deno task flags` prints in a copy of the sources, which may declare other settings. */
@@ -110,6 +118,7 @@ async function flagsOfCopy(
       ...["run", "-q", "--frozen", "--allow-env", `--allow-read=${sources},.`],
       ...stdFlags(),
       `${sources}src/cli/permissions.ts`,
+      "--net",
     ],
     cwd: sources,
     env: cleanEnv(env),

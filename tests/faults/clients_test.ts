@@ -1,6 +1,6 @@
 /**
- * Clients that no library would make: idle ones by the thousand, one that sends
- * a byte at a time, and one that reads nothing and never closes.
+ * Clients that no library would make: idle ones by the thousand, half-sent
+ * heads, one that sends a byte at a time, and one that reads nothing and never closes.
  *
  * @module
  */
@@ -45,30 +45,39 @@ async function until(holds: () => boolean): Promise<boolean> {
   return holds();
 }
 
-Deno.test({
-  name: `main.ts answers calls beside ${IDLE} idle connections, and keeps none`,
-  ignore: !IS_LINUX,
-  fn: async () => {
-    await using server = await startServer({ env: ENV, openFiles: 4_096 });
-    const before = descriptorsOf(server.pid).length;
-    const idle: Deno.Conn[] = [];
-    try {
-      while (idle.length < IDLE) {
-        // A few at a time: the queue of new connections is short.
-        const some = Array.from({ length: 50 }, () => connect(server));
-        idle.push(...await Promise.all(some));
+for (
+  const [what, head] of [
+    ["idle connections", ""],
+    ["half-sent heads", "POST /agent HTTP/1.1\r\nhost: local"],
+  ]
+) {
+  Deno.test({
+    name: `main.ts answers calls beside ${IDLE} ${what}, and keeps none`,
+    ignore: !IS_LINUX,
+    fn: async () => {
+      await using server = await startServer({ env: ENV, openFiles: 4_096 });
+      const before = descriptorsOf(server.pid).length;
+      const idle: Deno.Conn[] = [];
+      try {
+        while (idle.length < IDLE) {
+          // A few at a time: the queue of new connections is short.
+          const some = Array.from({ length: 50 }, () => connect(server));
+          idle.push(...await Promise.all(some));
+        }
+        const bytes = new TextEncoder().encode(head);
+        for (const connection of idle) await connection.write(bytes);
+        assert(await until(() => descriptorsOf(server.pid).length > IDLE));
+        for (let n = 0; n < 20; n++) {
+          assertStringIncludes(await ask(server, `call-${n}`), "stand-in");
+        }
+        await assertUnharmed(server);
+      } finally {
+        for (const connection of idle) connection.close();
       }
-      assert(await until(() => descriptorsOf(server.pid).length > IDLE));
-      for (let n = 0; n < 20; n++) {
-        assertStringIncludes(await ask(server, `call-${n}`), "stand-in");
-      }
-      await assertUnharmed(server);
-    } finally {
-      for (const connection of idle) connection.close();
-    }
-    assert(await until(() => descriptorsOf(server.pid).length < before + 20));
-  },
-});
+      assert(await until(() => descriptorsOf(server.pid).length < before + 20));
+    },
+  });
+}
 
 Deno.test("main.ts answers a client that sends one byte at a time", async () => {
   await using server = await startServer({ env: ENV });

@@ -180,6 +180,7 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
     token: "a token for tests only",
     hasSecret: false,
     locked: () => new Response("locked", { status: 403 }),
+    judge: () => false,
   });
   const part = guard.part(() => new Response("in"));
   const ask = async (address?: string) => {
@@ -550,4 +551,21 @@ Deno.test("main.ts refuses to start with a token that can be guessed", async () 
   assertEquals(code, 1);
   assertMatch(stderr, /PLAYGROUND_TOKEN.*16 characters.*openssl rand -hex 24/);
   assertEquals(stderr.includes("hunter2"), false);
+});
+
+Deno.test("createGuard() compares no more than 30 wrong tokens of an address in a minute", async () => {
+  await using server = await startServer();
+  const { ask, token } = addressOf(server);
+  const head = ["host: parley.test"];
+  for (let n = 0; n < 15; n++) {
+    const byToken = await ask({ line: `GET /?token=${n}`, head });
+    const cookie = `cookie: parley_web=${n}`;
+    const byCookie = await ask({ head: [...head, cookie] });
+    assertEquals([byToken.status, byCookie.status], [403, 200]);
+  }
+  const limited = await ask({ line: `GET /?token=${token}`, head });
+  assertEquals(limited.status, 429);
+  assertEquals(codeOf(limited), "rate_limited");
+  // Whoever shows nothing guesses nothing.
+  assertEquals((await ask({ head })).status, 200);
 });

@@ -9,6 +9,7 @@ import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts"
 import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
+import { findPlainText } from "../../sessions/plain_text.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
@@ -44,7 +45,12 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
   return [
     {
       title: "session store",
-      look: async () => [await diagnoseStore(createStore(config, quiet))],
+      look: async () => {
+        const sslMode = Deno.env.get("PGSSLMODE");
+        const plain = findPlainText(config.sessionStore, sslMode);
+        const found = await diagnoseStore(createStore(config, quiet));
+        return plain === undefined ? [found] : [found, plain];
+      },
     },
     { title: "port", look: async () => [await checkPort(config)] },
     {

@@ -7,9 +7,10 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { setCookie } from "@std/http/cookie";
+import { nodeCrypto } from "../../server/builtin.ts";
+import { cookieName, cookiesOf } from "../../server/guard.ts";
+import { isSame } from "./verify.ts";
 
 /** A conversation, and whose it is. */
 export interface Given {
@@ -31,6 +32,9 @@ export interface Resumption {
   wasGiven(given: Given, request: Request, token?: string | null): boolean;
 }
 
+/** What the cookie's name begins with. */
+const COOKIE = "parley_calls";
+
 /** How many tokens the cookie holds: a browser sends it with every request. */
 const MAX_IN_COOKIE = 16;
 
@@ -40,13 +44,13 @@ const MAX_IN_COOKIE = 16;
  * @param secrets the webhook secrets. The first signs, all are good
  */
 export function createResumption(secrets: readonly string[]): Resumption {
-  // A key of its own, so that a token is good for nothing else.
-  const keys = secrets.filter((secret) => secret !== "").map((secret) =>
-    createHmac("sha256", secret).update("parley: resume a conversation")
-      .digest()
-  );
+  const signers = secrets.filter((secret) => secret !== "");
 
-  function sign(key: Buffer, { conversationId, user }: Given): string {
+  function sign(secret: string, { conversationId, user }: Given): string {
+    const { createHmac } = nodeCrypto();
+    // A key of its own, so that a token is good for nothing else.
+    const key = createHmac("sha256", secret)
+      .update("parley: resume a conversation").digest();
     return createHmac("sha256", key)
       .update(JSON.stringify([conversationId, user ?? null]))
       .digest("base64url");
@@ -54,13 +58,13 @@ export function createResumption(secrets: readonly string[]): Resumption {
 
   return {
     give(given, request) {
-      const [key] = keys;
-      if (key === undefined) throw new TypeError("There is no webhook secret");
-      const token = sign(key, given);
+      const [secret] = signers;
+      if (!secret) throw new TypeError("There is no webhook secret");
+      const token = sign(secret, given);
       const headers = new Headers();
       const tokens = new Set([token, ...tokensIn(request)]);
       setCookie(headers, {
-        name: cookieName(request),
+        name: cookieName(COOKIE, request),
         // A dot is no letter of a token, and may stand in a cookie.
         value: [...tokens].slice(0, MAX_IN_COOKIE).join("."),
         // The page's own scheme, which we can't know behind a proxy.
@@ -73,25 +77,14 @@ export function createResumption(secrets: readonly string[]): Resumption {
     },
     wasGiven(given, request, token) {
       const shown = [...token ? [token] : [], ...tokensIn(request)];
-      return keys.map((key) => Buffer.from(sign(key, given))).some((right) =>
-        shown.map((it) => Buffer.from(it)).some((it) =>
-          it.length === right.length && timingSafeEqual(it, right)
-        )
-      );
+      return signers.map((secret) => sign(secret, given))
+        .some((right) => shown.some((it) => isSame(it, right)));
     },
   };
 }
 
-/** Cookies are a host's, whatever the port: two Parleys on one must not share a name. */
-function cookieName(request: Request): string {
-  return `parley_calls_${new URL(request.url).port || "web"}`;
-}
-
 function tokensIn(request: Request): string[] {
-  const name = `${cookieName(request)}=`;
-  return (request.headers.get("cookie") ?? "").split(/[;,] */)
-    .filter((pair) => pair.startsWith(name))
-    .flatMap((pair) => pair.slice(name.length).split("."))
+  return cookiesOf(COOKIE, request).flatMap((value) => value.split("."))
     // What a stranger puts in must not come back as a cookie that can't be set.
     .filter((token) => /^[\w-]{43}$/.test(token));
 }

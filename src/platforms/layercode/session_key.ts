@@ -1,14 +1,99 @@
 /**
- * Asks Layercode for a session key. The API key goes there and nowhere else,
- * and Layercode's answer comes back without it.
+ * What a page asks for when it asks for a session key, and what Layercode is
+ * asked for it. Only a few of the page's fields are read: what an agent is and
+ * may do is not for a browser to choose. The API key goes to Layercode and
+ * nowhere else, and Layercode's answer comes back without it.
  *
  * https://docs.layercode.com/api-reference/rest-api
  *
  * @module
  */
 import * as v from "@badrap/valita";
-import { HttpError } from "../../server/http.ts";
+import { HttpError, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
+
+/** What a page asks for. */
+export interface Wish {
+  /** The agent to talk to. */
+  agentId: string;
+  /** Whether it calls the agent a pipeline, as older pages do. */
+  isPipeline: boolean;
+  /** The conversation to go on with. */
+  conversationId?: string;
+  /** Proves that the conversation was given to this page. */
+  resumeToken?: string;
+  /** What the page says of its caller. */
+  metadata: Record<string, unknown>;
+}
+
+const text = v.string().assert((value) => value !== "").nullable().optional();
+const fieldsSchema = v.object({
+  agent_id: text,
+  pipeline_id: text,
+  conversation_id: text,
+  session_id: text,
+  resume_token: text,
+  metadata: v.record(v.unknown()).nullable().optional(),
+});
+
+/**
+ * Reads what a page asks for.
+ *
+ * @param ownAgentId the only agent that may be asked for, if there is one
+ * @throws {HttpError} 400 when a field can't be used, 403 when another agent is
+ * asked for; what {@linkcode readBody} throws
+ */
+export async function readWish(
+  request: Request,
+  ownAgentId: string | undefined,
+): Promise<Wish> {
+  const body = parseJson(await readBody(request));
+  const result = fieldsSchema.try(body, { mode: "strip" });
+  if (!result.ok) {
+    const field = result.issues[0]?.path.join(".");
+    throw invalidRequest(
+      field
+        ? `Field "${field}" is not valid: ids and tokens are non-empty ` +
+          "strings, metadata is an object, and all may be left out"
+        : "The body must be a JSON object",
+    );
+  }
+  const { agent_id, pipeline_id, conversation_id, session_id, resume_token } =
+    result.value;
+  const isPipeline = Boolean(pipeline_id);
+  const agentId = pipeline_id ?? agent_id ?? ownAgentId;
+  if (agentId === undefined) {
+    throw invalidRequest(
+      'Field "agent_id" is missing, and LAYERCODE_AGENT_ID is not set on this server',
+    );
+  }
+  if (ownAgentId !== undefined && agentId !== ownAgentId) {
+    const field = isPipeline ? "pipeline_id" : "agent_id";
+    const message =
+      `Field "${field}" names another agent than this server is for`;
+    throw new HttpError(403, "agent_not_allowed", message);
+  }
+  const wanted = (isPipeline ? session_id : undefined) ?? conversation_id;
+  return {
+    agentId,
+    isPipeline,
+    ...wanted ? { conversationId: wanted } : {},
+    ...resume_token ? { resumeToken: resume_token } : {},
+    metadata: result.value.metadata ?? {},
+  };
+}
+
+function invalidRequest(message: string): HttpError {
+  return new HttpError(400, "invalid_request", message);
+}
+
+/** What a page is let have of its wish. */
+export interface Granted {
+  /** The conversation to go on with. */
+  conversationId: string | undefined;
+  /** What tools and the prompt get to know of the caller. */
+  metadata: Record<string, unknown> | undefined;
+}
 
 /** Where to ask, and as whom. */
 export interface SessionKeyParts {
@@ -22,39 +107,43 @@ export interface SessionKeyParts {
   timeoutMs: number;
 }
 
-/** Which session key is wanted. */
-export interface SessionKeyRequest {
-  /** Today's form, or the pipelines' older one. */
-  path: "/v1/agents/web/authorize_session" | "/v1/pipelines/authorize_session";
-  /** Sent as JSON. */
-  body: Record<string, unknown>;
-}
-
 /**
- * Asks for a session key.
+ * Asks Layercode for a session key, in today's form or the pipelines' older one.
  *
  * @returns Layercode's answer
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function askForSessionKey(
-  { path, body }: SessionKeyRequest,
+  { agentId, isPipeline }: Wish,
+  { conversationId, metadata }: Granted,
   { apiKey, apiUrl, log, timeoutMs }: SessionKeyParts,
 ): Promise<unknown> {
-  const upstream: RequestInit = {
-    method: "POST",
-    headers: {
-      "authorization": `Bearer ${apiKey}`,
-      "content-type": "application/json",
-    },
-    body: JSON.stringify(body),
-    // A redirect would carry the key elsewhere.
-    redirect: "manual",
-    signal: AbortSignal.timeout(timeoutMs),
-  };
+  // What is undefined is left out when it becomes JSON.
+  const [path, body] = isPipeline
+    ? ["/v1/pipelines/authorize_session", {
+      pipeline_id: agentId,
+      session_id: conversationId,
+      metadata,
+    }]
+    : ["/v1/agents/web/authorize_session", {
+      agent_id: agentId,
+      conversation_id: conversationId,
+      metadata,
+    }];
   let response: Response;
   let reply: string;
   try {
-    response = await fetch(apiUrl + path, upstream);
+    response = await fetch(apiUrl + path, {
+      method: "POST",
+      headers: {
+        "authorization": `Bearer ${apiKey}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify(body),
+      // A redirect would carry the key elsewhere.
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     // Redacted at once: whatever of it is passed on can't hold the key.
     reply = (await response.text()).replaceAll(apiKey, "[key]");
   } catch (error) {

@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { nodeCrypto } from "../../server/builtin.ts";
 
 /** How far a signature's time may lie from now, either way. */
 export const TOLERANCE_SECONDS = 300;
@@ -28,6 +27,8 @@ export interface VerifyOptions {
   nowSeconds: number;
 }
 
+const encoder = new TextEncoder();
+
 /** Checks a signature: `undefined` when it is right, else what is wrong with it. */
 export function verify(options: VerifyOptions): Refusal | undefined {
   const { signature, body, secrets, nowSeconds } = options;
@@ -37,13 +38,12 @@ export function verify(options: VerifyOptions): Refusal | undefined {
     [];
   if (time === undefined || hex === undefined) return "malformed";
   if (Math.abs(nowSeconds - Number(time)) > TOLERANCE_SECONDS) return "expired";
-  const given = Buffer.from(hex.toLowerCase());
+  const given = hex.toLowerCase();
   let matched = false;
   for (const secret of secrets) {
     if (secret === "") continue;
-    const right = Buffer.from(toHex(secret, time, body));
     // No early way out: the time taken must not tell which secret it was.
-    if (timingSafeEqual(right, given)) matched = true;
+    if (isSame(toHex(secret, time, body), given)) matched = true;
   }
   return matched ? undefined : "mismatch";
 }
@@ -58,7 +58,50 @@ export function sign(
   return `t=${time},v1=${toHex(secret, time, body)}`;
 }
 
+/** Compares texts, in a time that doesn't tell where they differ. */
+export function isSame(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let at = 0; at < a.length; at++) {
+    difference |= a.charCodeAt(at) ^ b.charCodeAt(at);
+  }
+  return difference === 0;
+}
+
+// HMAC by its definition (RFC 2104): `createHmac` takes twice as long, which a
+// caller waits for, since it makes two streams and the keys anew each time.
+
 function toHex(secret: string, time: string, body: Uint8Array): string {
-  return createHmac("sha256", secret).update(`${time}.`).update(body)
-    .digest("hex");
+  const { createHash } = nodeCrypto();
+  const { inner, outer } = toPads(secret);
+  const hash = createHash("sha256").update(inner).update(`${time}.`)
+    .update(body).digest();
+  return createHash("sha256").update(outer).update(hash).digest("hex");
+}
+
+/** The blocks that a secret's hashes begin with. */
+interface Pads {
+  inner: Uint8Array;
+  outer: Uint8Array;
+}
+
+const BLOCK_BYTES = 64;
+
+/** There are as many as an owner's secrets. */
+const pads = new Map<string, Pads>();
+
+function toPads(secret: string): Pads {
+  const known = pads.get(secret);
+  if (known) return known;
+  const bytes = encoder.encode(secret);
+  const key = bytes.length > BLOCK_BYTES
+    ? nodeCrypto().createHash("sha256").update(bytes).digest()
+    : bytes;
+  const toPad = (byte: number) =>
+    Uint8Array.from(
+      { length: BLOCK_BYTES },
+      (_, at) => (key[at] ?? 0) ^ byte,
+    );
+  const made = { inner: toPad(0x36), outer: toPad(0x5c) };
+  pads.set(secret, made);
+  return made;
 }

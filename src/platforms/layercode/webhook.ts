@@ -8,6 +8,7 @@ import type {
   MessageEvent,
   StartEvent,
 } from "../../conversation/conversation.ts";
+import { createBoundedLog } from "../../server/bounded_log.ts";
 import {
   HttpError,
   json,
@@ -32,13 +33,15 @@ export function createWebhook(
   { conversations, log, now }: PlatformParts,
   { secrets }: WebhookOptions,
 ): Handler {
+  // Anybody can send one.
+  const refusals = createBoundedLog(log, now);
   return async function handle(request) {
     const body = await readBody(request);
     const signature = request.headers.get("layercode-signature");
     const nowSeconds = now() / 1000;
     const refusal = verify({ signature, body, secrets, nowSeconds });
     if (refusal !== undefined) {
-      log.warn("webhook.refused", { reason: refusal });
+      refusals.warn("webhook.refused", { reason: refusal });
       throw new HttpError(401, "invalid_signature", REFUSALS[refusal]);
     }
     const event = parseEvent(parseJson(body));

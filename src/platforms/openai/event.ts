@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
 import type { Additions } from "../../conversation/question.ts";
+import { nodeCrypto } from "../../server/builtin.ts";
 import { type Body, readMessages } from "./body.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
@@ -74,7 +74,7 @@ function findConversation(headers: Headers, body: Body): string | undefined {
     read(user_id);
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
   // It goes into addresses and file names, and may be of any length.
-  return createHash("sha256").update(id).digest("hex");
+  return nodeCrypto().createHash("sha256").update(id).digest("hex");
 }
 
 /** Tencent's own id of a request is the same each time that it tries. Elsewhere, proxies make one for each try. */

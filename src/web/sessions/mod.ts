@@ -4,10 +4,16 @@
  *
  * @module
  */
-import { timingSafeEqual } from "node:crypto";
-import { type Handler, lastSegment, type Routes } from "../../server/router.ts";
+import type { Judge } from "../../server/guesses.ts";
+import {
+  type Handler,
+  lastSegment,
+  type Routes,
+  type Sender,
+} from "../../server/router.ts";
 import type { ActiveTurns } from "../../conversation/active_turns.ts";
 import { HttpError, json } from "../../server/http.ts";
+import { nodeCrypto } from "../../server/builtin.ts";
 import type { Shell } from "../shell.ts";
 import { toDocument } from "../../sessions/document.ts";
 import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
@@ -16,6 +22,8 @@ import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
 export interface AdminParts {
   /** The bearer token that every request must carry. */
   token: string;
+  /** Slows down who guesses it. */
+  judge: Judge;
   /** Where the conversations are. */
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
@@ -38,7 +46,7 @@ export function createAdmin(parts: AdminParts): Routes {
   /** Lets through who shows the token. */
   function locked(handler: Handler): Handler {
     return (request, sender) => {
-      checkToken(request, parts.token);
+      checkToken({ request, sender }, parts);
       return handler(request, sender);
     };
   }
@@ -83,13 +91,20 @@ export function createAdmin(parts: AdminParts): Routes {
   };
 }
 
-function checkToken(request: Request, token: string): void {
-  const [, given = ""] =
-    /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "") ?? [];
-  const a = new TextEncoder().encode(token);
-  // A header holds bytes, of which each is a letter here.
-  const b = Uint8Array.from(given, (letter) => letter.charCodeAt(0));
-  if (a.length === b.length && timingSafeEqual(a, b)) return;
+function checkToken(
+  from: { request: Request; sender: Sender | undefined },
+  { token, judge }: AdminParts,
+): void {
+  const header = from.request.headers.get("authorization");
+  const [, given = ""] = /^Bearer +(.+)$/i.exec(header ?? "") ?? [];
+  const right = new TextEncoder().encode(token);
+  function isRight(given: string): boolean {
+    // A header holds bytes, of which each is a letter here.
+    const bytes = Uint8Array.from(given, (letter) => letter.charCodeAt(0));
+    return bytes.length === right.length &&
+      nodeCrypto().timingSafeEqual(bytes, right);
+  }
+  if (judge(given === "" ? [] : [given], isRight, from)) return;
   throw new HttpError(
     401,
     "invalid_token",

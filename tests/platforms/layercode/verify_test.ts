@@ -1,5 +1,6 @@
 // deno-lint-ignore no-import-prefix -- for tests alone, so not in deno.json
 import { verifySignature } from "npm:@layercode/node-server-sdk@1.2.1";
+import { createHmac } from "node:crypto";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   sign,
@@ -280,5 +281,13 @@ Deno.test("verify() refuses junk around the header, which the official SDK accep
   for (const header of [`junk ${signature}`, `${signature} junk`]) {
     assertEquals(sdkAccepts("{}", header), true, header);
     assertEquals(weAccept("{}", header), false, header);
+  }
+});
+
+Deno.test("sign() makes the HMAC that Node makes, of secrets of any length", () => {
+  for (const length of [1, 63, 64, 65, 200]) {
+    const secret = "é".repeat(length);
+    const hmac = createHmac("sha256", secret).update("5.{}").digest("hex");
+    assertEquals(sign(bytes("{}"), secret, 5), `t=5,v1=${hmac}`);
   }
 });

@@ -636,3 +636,17 @@ Deno.test({
     assertStringIncludes(lines.join("\n"), "Cannot sync");
   },
 });
+
+Deno.test("createWebhook() logs ten refusals in a minute, however many there are", async () => {
+  const { handle, lines } = makeServer();
+  for (let n = 0; n < 50; n++) {
+    const headers = { "content-type": "application/json" };
+    const request = new Request("http://parley.test/agent", {
+      method: "POST",
+      headers,
+      body: "{}",
+    });
+    assertEquals((await handle(request)).status, 401);
+  }
+  assertEquals(lines.length, 10);
+});

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { createJudge } from "../../../src/server/guesses.ts";
 import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
 import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
@@ -12,17 +13,26 @@ function make(token = TOKEN) {
   const store = createMemoryStore();
   const activeTurns = createActiveTurns();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
+  let at = 0;
+  const wait = (ms: number) => at += ms;
   const app = createApp({
-    routes: createAdmin({ token, store, activeTurns, shell: createShell([]) }),
+    routes: createAdmin({
+      token,
+      judge: createJudge({ log, now: () => at }),
+      store,
+      activeTurns,
+      shell: createShell([]),
+    }),
     log,
     isDraining: () => false,
   });
   async function ask(path: string, init: RequestInit = {}) {
     const headers = { authorization: `Bearer ${TOKEN}`, ...init.headers };
     const url = `http://parley.test${path}`;
-    return await app(new Request(url, { ...init, headers }));
+    const request = new Request(url, { ...init, headers });
+    return await app(request, { address: "192.0.2.1" });
   }
-  return { store, activeTurns, ask };
+  return { store, activeTurns, ask, wait };
 }
 
 Deno.test("createAdmin() answers only those who show the token", async () => {
@@ -53,6 +63,22 @@ Deno.test("createAdmin() answers only those who show the token", async () => {
     assertEquals(deletion.status, 401);
   }
   assertEquals((await store.load("a")).isEmpty, false);
+  assertEquals((await ask("/sessions")).status, 200);
+});
+
+Deno.test("createAdmin() compares no more than 30 wrong tokens of an address in a minute", async () => {
+  const { ask, wait } = make();
+  const guess = async (given: string) => {
+    const headers = { authorization: `Bearer ${given}` };
+    return (await ask("/sessions", { headers })).status;
+  };
+  for (let n = 0; n < 30; n++) assertEquals(await guess(`guess ${n}`), 401);
+  assertEquals(await guess("guess 31"), 429);
+  // Or whoever guesses would learn that it was the right one.
+  const limited = await ask("/sessions");
+  assertEquals(limited.status, 429);
+  assertEquals(limited.headers.get("retry-after"), "60");
+  wait(60_000);
   assertEquals((await ask("/sessions")).status, 200);
 });
 
