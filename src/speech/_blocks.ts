@@ -7,17 +7,11 @@
  */
 import { FENCE } from "./_fence.ts";
 import { JSON_CALL } from "./_hidden.ts";
-import {
-  type Form,
-  type Outcome,
-  type Rule,
-  type Scan,
-  toRules,
-} from "./_scan.ts";
+import { DEFINITION } from "./_links.ts";
+import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const INDENT = /[^\S\n]+/y;
 const DIGITS = /\d+/y;
-const NEVER = /(?!)/;
 
 /**
  * Reads one thing at the start of a line; `undefined` when the words of the
@@ -39,19 +33,12 @@ function readBlankLine(scan: Scan): true {
   if (scan.item) scan.output.endSentence();
   scan.item = false;
   scan.open = { "*": 0, "_": 0, "~": 0 };
-  scan.table = "";
   return scan.endLine();
 }
 
-const DELIMITER: Form = {
-  whole: /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\r?\n/,
-  begun: /^[-:| \t]*\r?$/,
-};
-
-const DASHES: Rule = { ...DELIMITER, when: ({ table }) => table !== "" };
-const QUOTE: Rule = { whole: /^>(?:[^\n\S]|(?!=)(?=[^]))/, begun: /^>$/ };
+const QUOTE: Rule = { whole: /^>(?!=)(?=[^])/, begun: /^>$/ };
 const HEADING: Rule = {
-  whole: /^#{1,6}(?=\s)|^#{2,6}(?=\p{L})/u,
+  whole: /^#{1,6}(?=\s)|^#{2,6}(?=[^\s!-@[-`{-~])/,
   begun: /^#{1,6}$/,
   read(scan, [mark]) {
     scan.beginBlock();
@@ -76,10 +63,12 @@ const NUMBER: Rule = {
     return beginItem(scan, mark.length);
   },
 };
-/** Makes the paragraph above it a heading, or only parts. */
+/** A rule, the line below a heading, or the one below the head of a table. */
 const LINE: Rule = {
-  whole: /^(?:([-*_])(?:[ \t]*\1){0,199}|={2,}|\+(?:[-=]+\+)+)[ \t]*(?=\r?\n)/,
-  begun: /^(?:([-*_=])(?:[ \t]*\1){0,199}|\+[-=+]*)[ \t]*\r?$/,
+  whole:
+    /^(?:([-*_])(?:[ \t]*\1){0,199}[ \t]*|={2,}[ \t]*|[|+]?[ \t:]*-[-+:| \t]*)(?=\r?\n)/,
+  begun:
+    /^(?:([-*_=])(?:[ \t]*\1){0,199}[ \t]*|[|+]?[ \t:]*(?:-[-+:| \t]*)?)\r?$/,
   read(scan, [marks]) {
     scan.beginBlock();
     return scan.leaveOut(marks.length);
@@ -97,71 +86,27 @@ function beginItem(scan: Scan, length: number): true {
   return scan.leaveOut(length);
 }
 
-const BAR: Rule = { whole: /^\|/, begun: NEVER, read: readBar };
-
-/** A bar at the start of a line is a row's in a table, or where one begins. */
-function readBar(scan: Scan): Outcome {
-  if (scan.table === "") {
-    const begins = beginsTable(scan);
-    if (begins !== true) return begins;
-    scan.beginBlock();
-    scan.table = "barred";
-  }
-  scan.beginRow();
-  return scan.leaveOut(1);
-}
-
-/** A bar within a line. */
-export const CELL_BAR: Rule = {
-  whole: /^\|/,
-  begun: NEVER,
+/** A row of a table, which has bars at both ends. */
+const ROW: Rule = {
+  whole: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
+  begun: /^\|[^\n]*$/,
   read(scan) {
-    if (!scan.row) {
-      if (scan.plainBars || scan.heading || scan.item) return undefined;
-      const begins = beginsTable(scan);
-      if (begins !== true) return begins;
-      scan.table = "bare";
-      scan.row = true;
-    }
-    scan.output.beginCell();
-    scan.open = { "*": 0, "_": 0, "~": 0 };
-    scan.before = "|";
+    scan.beginBlock();
+    scan.beginLine();
+    scan.row = true;
     return scan.leaveOut(1);
   },
 };
-
-/** The rest of a table's first line. */
-const HEAD: Form = { whole: /^[^\n]*\n/, begun: /^/ };
-
-/**
- * Whether the rest of this line is a table's first: a row of dashes follows,
- * or it has bars at both ends and between.
- */
-function beginsTable(scan: Scan): Outcome {
-  const head = scan.look(HEAD);
-  if (head === "more") return "more";
-  if (head && scan.lineStart && hasCells(head[0].trimEnd())) return true;
-  const delimiter = head && scan.look(DELIMITER, head[0].length);
-  if (delimiter === "more") return "more";
-  scan.plainBars = !delimiter?.[0].includes("|");
-  return scan.plainBars ? undefined : true;
-}
-
-function hasCells(line: string): boolean {
-  return /^\|[ \t].*\|$/.test(line) && /[ \t]\|[ \t]/.test(line.slice(2));
-}
 
 const BLOCKS = toRules({
   ">": [QUOTE],
   "#": [HEADING],
   "`~": [FENCE],
-  "|": [DASHES, BAR],
-  ":": [DASHES],
-  "[": [BOX, JSON_CALL],
+  "|": [LINE, ROW],
+  "[": [BOX, JSON_CALL, DEFINITION],
   "{": [JSON_CALL],
   "0123456789": [NUMBER],
-  "-": [DASHES, LINE, BULLET],
-  "*+": [LINE, BULLET],
+  "-*+": [LINE, BULLET],
   "_=": [LINE],
   "•‣⁃◦▪▫●○■□◆◇▸▹►∙": [BULLET],
 });

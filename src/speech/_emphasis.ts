@@ -5,23 +5,18 @@
  * space after it. It is then left out at once, for nobody can wait to see
  * whether it will be closed. It closes when one is open and no white space is
  * before it. Within a word, `_` is always a character, and so is `*` unless one
- * is open; `**` is one when its like follows in the same word. All others stay,
- * as in "2 * 3", "2*3*4" and "Terms apply*"; but `**` after a word goes.
+ * is open. All others stay, as in "2 * 3", "2*3*4" and "Terms apply*"; but
+ * `**` within or after a word goes.
  *
  * @module
  */
-import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
+import { IS_SPACED, WORDY } from "./_characters.ts";
+import type { Rule, Scan } from "./_scan.ts";
 
-const WORDY = /[\p{L}\p{M}\p{N}]/u;
-/** Letters of scripts that put spaces between words, which emphasis needs. */
-export const SPACED = /[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{N}]/u;
 const SLASH = /[/\\]/;
+const DIGIT = /\d/;
 /** Before it, and after it in the text: nothing or white space. */
 const BLANK = /^\s?$/;
-const CLOSING_IN_WORD: Form = {
-  whole: /^\S{1,40}?\*\*/,
-  begun: /^\S{0,40}$/,
-};
 
 /** A run of one mark. */
 export const EMPHASIS: Rule = {
@@ -38,32 +33,26 @@ export const EMPHASIS: Rule = {
 
 type Mark = keyof Scan["open"];
 
-function readStars(scan: Scan, length: number, after: string): Outcome {
+function readStars(scan: Scan, length: number, after: string): true {
   const { before } = scan;
-  const isSpaceAfter = BLANK.test(after);
-  const isSpaceBefore = BLANK.test(before);
-  if (scan.open["*"] > 0) {
-    const isProduct = length === 1 && /\d/.test(before) && /\d/.test(after);
-    if (isSpaceBefore ? isSpaceAfter && length > 1 : !isProduct) {
-      if (isSpaceBefore) scan.output.leaveOut("mark");
+  const isPair = length > 1;
+  const isAfterSpace = BLANK.test(before);
+  const isProduct = !isPair && DIGIT.test(before) && DIGIT.test(after);
+  if (scan.open["*"] > 0 && !isProduct) {
+    if (!isAfterSpace) return close(scan, "*", length);
+    if (isPair && BLANK.test(after)) {
+      scan.output.leaveOut("mark");
       return close(scan, "*", length);
     }
   }
-  if (!isSpaceAfter && !SPACED.test(before) && !SLASH.test(before)) {
-    const notOpening = length === 1 ? /[.,;:!?)\]}/]/ : /\//;
-    if (!notOpening.test(after)) return open(scan, "*", length);
-  }
-  if (length < 2 || isSpaceBefore) return keep(scan, length);
-  if (SPACED.test(after)) {
-    // Part of a word is marked, or "f**k" and "2**3" are meant.
-    if (/\d/.test(after)) return keep(scan, length);
-    const closing = scan.look(CLOSING_IN_WORD, length);
-    if (closing === "more") return "more";
-    return closing ? open(scan, "*", length) : keep(scan, length);
-  }
-  return SLASH.test(before + after)
-    ? keep(scan, length)
-    : scan.passMark(length, "*");
+  const notOpening = isPair ? /^[\s/]?$/ : /^[\s.,;:!?)\]}/]?$/;
+  const isInWord = IS_SPACED.test(before) || SLASH.test(before);
+  if (!isInWord && !notOpening.test(after)) return open(scan, "*", length);
+  const isCharacter = !isPair || isAfterSpace || /[\d/\\]/.test(after);
+  if (isCharacter) return keep(scan, length);
+  // A part of a word is marked.
+  if (IS_SPACED.test(after)) return open(scan, "*", length);
+  return SLASH.test(before) ? keep(scan, length) : scan.passMark(length, "*");
 }
 
 function readOthers(
@@ -78,10 +67,10 @@ function readOthers(
   if (scan.open[mark] > 0 && !BLANK.test(before) && !isInWord) {
     return close(scan, mark, length);
   }
-  const notOpening = mark === "_"
-    ? /[\p{L}\p{M}\p{N}/\\.@]/u
-    : /[\p{Lu}\p{Ll}\p{Lt}\p{Lm}\p{N}\p{Script=Hangul}]/u;
-  return notOpening.test(before) || /^[\s.,;:!?)\]}/]?$/.test(after)
+  const isAfterWord = mark === "_"
+    ? WORDY.test(before) || /[/\\.@]/.test(before)
+    : IS_SPACED.test(before);
+  return isAfterWord || /^[\s.,;:!?)\]}/]?$/.test(after)
     ? keep(scan, length)
     : open(scan, mark, length);
 }

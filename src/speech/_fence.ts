@@ -6,18 +6,17 @@
  * @module
  */
 import { isCall } from "./_hidden.ts";
-import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
+import type { Outcome, Rule, Scan } from "./_scan.ts";
 
-const CLOSING: Form = {
+const CLOSING: Rule = {
   whole: /^[ \t>]*(`{3,}|~{3,})[ \t]*\r?\n/,
   begun: /^[ \t>]*(?:`*|~*)[ \t]*\r?$/,
 };
 const REST_OF_LINE = /[^\n]*\n?/y;
 
-/** Languages that say that it is a call, might be one, or that it is the answer. */
+/** Languages that say that it is a call, or might be one. */
 const CALL = /^(?:tool|function)_?(?:code|calls?|use|outputs?|response)\b/;
-const DOUBTFUL = /^(?:json[c5]?|xml|)$/;
-const ANSWER = /^(?:markdown|md)$/;
+const DOUBTFUL = /^(?:json|xml|)$/;
 
 /** More of what may be a call is never held. */
 const MOST_HELD = 4096;
@@ -27,18 +26,17 @@ export const FENCE: Rule = {
   whole: /^(`{3,}(?=[^`\n]*\n)|~{3,})([^\n]*)\n/,
   begun: /^(?:`{1,2}|`{3,}[^`\n]*|~{1,2}|~{3,}[^\n]*)$/,
   read(scan, [line, marks = "", info = ""]) {
-    const language = info.trim().split(/[\s{,:]/)[0]!.toLowerCase();
+    const [language = ""] = info.trim().toLowerCase().split(/[\s{,:]/);
+    scan.beginBlock();
     scan.indent = 0;
     scan.marker = false;
-    scan.beginBlock();
     scan.output.space("\n");
     scan.at += line.length;
     if (scan.wrapped && language === "" && marks[0] === "`") {
       scan.wrapped = false;
-    } else if (ANSWER.test(language)) {
+    } else if (language === "markdown" || language === "md") {
       scan.wrapped = true;
     } else {
-      scan.output.leaveOut("block");
       leaveOutCode(scan, marks, language);
     }
     return true;
@@ -50,6 +48,7 @@ function leaveOutCode(scan: Scan, marks: string, language: string): void {
   let isDoubtful = DOUBTFUL.test(language);
   let held = "";
   let isLineBegun = false;
+  scan.output.leaveOut("thing");
   scan.fence = marks;
   scan.reader = readLine;
   if (!isDoubtful && !CALL.test(language)) sayMessage(scan);
@@ -64,10 +63,8 @@ function leaveOutCode(scan: Scan, marks: string, language: string): void {
     isLineBegun = !line.endsWith("\n");
     if (isDoubtful) {
       held = (held + line).trimStart();
-      if (!/^(?:[[{<]|$)/.test(held) || held.length > MOST_HELD) {
-        isDoubtful = false;
-        sayMessage(scan);
-      }
+      isDoubtful = /^(?:[[{<]|$)/.test(held) && held.length < MOST_HELD;
+      if (!isDoubtful) sayMessage(scan);
     }
     return true;
   }
@@ -78,16 +75,15 @@ function leaveOutCode(scan: Scan, marks: string, language: string): void {
     scan.reader = undefined;
     scan.at += length;
     scan.lineStart = true;
-    scan.indent = 0;
-    scan.marker = false;
     scan.output.space("\n");
-    scan.output.leaveOut("block");
+    scan.output.leaveOut("thing");
     return true;
   }
 }
 
 /** As a sentence of its own. */
 function sayMessage(scan: Scan): void {
-  scan.speakWords(scan.codeMessage);
+  scan.beginLine();
+  if (scan.codeMessage !== "") scan.output.say(scan.codeMessage);
   scan.output.endSentence();
 }

@@ -54,14 +54,9 @@ export function createSpeechCleaner(
 
   return {
     push(text) {
-      let rest = half + text;
-      half = HALF.test(rest) ? rest.slice(-1) : "";
-      rest = rest.slice(0, rest.length - half.length);
-      while (rest !== "") {
-        const cut = HALF.test(rest.slice(0, PIECE)) ? PIECE + 1 : PIECE;
-        read(scan, rest.slice(0, cut));
-        rest = rest.slice(cut);
-      }
+      const whole = half + text;
+      half = HALF.test(whole) ? whole.slice(-1) : "";
+      read(scan, half === "" ? whole : whole.slice(0, -1));
       return scan.output.take();
     },
     end() {
@@ -77,9 +72,6 @@ export function createSpeechCleaner(
   };
 }
 
-/** Long texts are read in pieces, as what is held back is copied now and then. */
-const PIECE = 4096;
-
 /** Ends within a character. */
 const HALF = /[\ud800-\udbff]$/;
 
@@ -92,12 +84,11 @@ function read(scan: Scan, text: string): void {
     scan.speak(1);
   }
   scan.text = scan.text.slice(scan.at);
-  scan.jsonFrom = Math.max(scan.jsonFrom - scan.at, 0);
   scan.at = 0;
 }
 
 function readNext(scan: Scan): Outcome {
-  if (scan.reader) return scan.reader(scan);
+  if (scan.reader) return scan.reader();
   if (scan.lineStart) {
     const outcome = readLineStart(scan);
     if (outcome) return outcome;
