@@ -65,10 +65,8 @@ const NUMBER: Rule = {
 };
 /** A rule, the line below a heading, or the one below the head of a table. */
 const LINE: Rule = {
-  whole:
-    /^(?:([-*_])(?:[ \t]*\1){0,199}[ \t]*|={2,}[ \t]*|[|+]?[ \t:]*-[-+:| \t]*)(?=\r?\n)/,
-  begun:
-    /^(?:([-*_=])(?:[ \t]*\1){0,199}[ \t]*|[|+]?[ \t:]*(?:-[-+:| \t]*)?)\r?$/,
+  whole: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
+  begun: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
   read(scan, [marks]) {
     scan.beginBlock();
     return scan.leaveOut(marks.length);

@@ -18,13 +18,10 @@ const REST_OF_LINE = /[^\n]*\n?/y;
 const CALL = /^(?:tool|function)_?(?:code|calls?|use|outputs?|response)\b/;
 const DOUBTFUL = /^(?:json|xml|)$/;
 
-/** More of what may be a call is never held. */
-const MOST_HELD = 4096;
-
 /** The line that opens a block. */
 export const FENCE: Rule = {
-  whole: /^(`{3,}(?=[^`\n]*\n)|~{3,})([^\n]*)\n/,
-  begun: /^(?:`{1,2}|`{3,}[^`\n]*|~{1,2}|~{3,}[^\n]*)$/,
+  whole: /^(`{3,}|~{3,})(?![`~])([^`\n]*)\n/,
+  begun: /^(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[^`\n]*)$/,
   read(scan, [line, marks = "", info = ""]) {
     const [language = ""] = info.trim().toLowerCase().split(/[\s{,:]/);
     scan.beginBlock();
@@ -44,9 +41,9 @@ export const FENCE: Rule = {
 };
 
 function leaveOutCode(scan: Scan, marks: string, language: string): void {
-  /** Whether it still has to be told from a tool call, by what it holds. */
-  let isDoubtful = DOUBTFUL.test(language);
-  let held = "";
+  /** Whether only the whole block tells it from a tool call. */
+  const isDoubtful = DOUBTFUL.test(language);
+  let code = "";
   let isLineBegun = false;
   scan.output.leaveOut("thing");
   scan.fence = marks;
@@ -61,16 +58,12 @@ function leaveOutCode(scan: Scan, marks: string, language: string): void {
     const line = scan.match(REST_OF_LINE) ?? "";
     scan.at += line.length;
     isLineBegun = !line.endsWith("\n");
-    if (isDoubtful) {
-      held = (held + line).trimStart();
-      isDoubtful = /^(?:[[{<]|$)/.test(held) && held.length < MOST_HELD;
-      if (!isDoubtful) sayMessage(scan);
-    }
+    if (isDoubtful) code += line;
     return true;
   }
 
   function close(length: number): true {
-    if (isDoubtful && !isCall(held)) sayMessage(scan);
+    if (isDoubtful && !isCall(code)) sayMessage(scan);
     scan.fence = "";
     scan.reader = undefined;
     scan.at += length;

@@ -13,13 +13,12 @@ const HIDDEN = String
   .raw`(?:\w+:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|(?:tool|function)(?:_?(?:calls?|code|use|outputs?|results?|responses?))?|invoke|script|style|svg|math|head|template)`;
 const IS_HIDDEN = new RegExp(`^${HIDDEN}(?:=.*)?$`, "i");
 const HIDDEN_END = new RegExp(`[<◁]/${HIDDEN}\\s*[>▷]`, "gi");
-const LINE_BREAK =
-  /^(?:br|p|div|[uod]l|table|t(?:head|body|foot)|hr|blockquote|pre|section|article|details|html|body)$/i;
-const SENTENCE = /^(?:li|tr|h[1-6]|d[td]|caption|summary|title)$/i;
+const LINE_BREAK = /^(?:br|p|div|[uod]l|table|hr|blockquote|pre|section)$/i;
+const SENTENCE = /^(?:li|tr|h[1-6]|d[td]|summary|title)$/i;
 const CELL = /^t[dh]$/i;
 /** These may stand within a word. Of another, "Array<string>" is an example. */
 const INLINE =
-  /^(?:a|abbr|b|big|break|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|samp|small|span|strike|strong|su[bp]|u|var)$/i;
+  /^(?:a|b|break|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong|su[bp]|u|var)$/i;
 
 const TAG: Rule = {
   whole:
@@ -49,10 +48,9 @@ const TAG: Rule = {
 };
 
 const COMMENT: Rule = {
-  whole: /^<!--|^<![a-z][^<>]*>/i,
-  begun: /^<!(?:-|[a-z][^<>]*)?$/i,
-  read: (scan, [{ length }]) =>
-    length === 4 ? scan.leaveOutTo(length, /-->/g) : scan.leaveOut(length),
+  whole: /^<!--/,
+  begun: /^<!-?$/,
+  read: (scan) => scan.leaveOutTo(0, /-->/g),
 };
 
 /** Where a channel ends that is not the answer's. */
@@ -72,9 +70,7 @@ const TEMPLATE_MARK: Rule = {
     if (/^(?:tool|function)\w*begin|^tool_calls?$/.test(name)) {
       return scan.leaveOutTo(length, CALLS_END);
     }
-    return name === "python_tag"
-      ? scan.leaveOutTo(length, /<\|e[om][tm]_id\|>/g)
-      : scan.leaveOut(length, "thing");
+    return scan.leaveOut(length, "thing");
   },
 };
 
@@ -106,21 +102,18 @@ export const JSON_CALL: Rule = {
 function createJsonReader(scan: Scan): () => Outcome {
   let depth = 0;
   let quote = "";
+  let isEscaped = false;
   return () => {
     while (scan.at < scan.text.length) {
-      const char = scan.text[scan.at++]!;
-      if (quote !== "") {
-        if (char === "\\" && scan.at === scan.text.length) {
-          scan.at--;
-          return "more";
-        }
-        if (char === "\\") scan.at++;
-        else if (char === quote) quote = "";
-      } else if (char === '"' || char === "'") quote = char;
+      const char = scan.text.charAt(scan.at++);
+      if (isEscaped) isEscaped = false;
+      else if (char === "\\") isEscaped = true;
+      else if (quote !== "") quote = char === quote ? "" : quote;
+      else if (char === '"' || char === "'") quote = char;
       else if (char === "{" || char === "[") depth++;
       else if ((char === "}" || char === "]") && --depth === 0) {
         scan.reader = undefined;
-        return true;
+        break;
       }
     }
     return true;

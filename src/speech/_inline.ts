@@ -8,7 +8,7 @@
 import { IS_SPACED, SPACED, UNSPACED, WORDY } from "./_characters.ts";
 import { EMPHASIS } from "./_emphasis.ts";
 import { ANGLES } from "./_hidden.ts";
-import { ADDRESS, BRACKET, CITATION_MARK, LINK } from "./_links.ts";
+import { ADDRESS, BRACKET, LINK } from "./_links.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const SPACE = /[^\S\n]+/y;
@@ -79,17 +79,6 @@ const TICKS: Rule = {
   },
 };
 
-/** Of a tag that is spoken of, the name is spoken. */
-const CODE_TAG: Rule = {
-  whole: /^<\/?([a-z][\w-]*)[^<>`\n]*>/i,
-  begun: /^<\/?(?:[a-z][^<>`\n]*)?$/i,
-  read(scan, [{ length }, name = ""]) {
-    scan.beginLine();
-    scan.output.say(name);
-    return scan.passMark(length, "`");
-  },
-};
-
 const ESCAPE: Rule = {
   whole: /^\\([^])/,
   begun: /^\\$/,
@@ -103,22 +92,23 @@ const ESCAPE: Rule = {
   },
 };
 
-/** Each name before its character. */
-const ENTITIES = " amp & lt < gt > quot \" apos ' ndash – mdash — hellip … " +
-  "lsquo ‘ rsquo ’ ldquo “ rdquo ” bull • copy © deg ° times × euro € ";
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  "#39": "'",
+  nbsp: " ",
+};
 
 const ENTITY: Rule = {
-  whole: /^&(?:#(\d{1,6})|#x([\da-f]{1,5})|([a-z]{2,6}));/i,
-  begun: /^&(?:#(?:\d{0,6}|x[\da-f]{0,5})|[a-z]{0,6})$/i,
-  read(scan, [{ length }, decimal, hex = "", name]) {
-    const char = name === undefined
-      ? String.fromCodePoint(decimal ? Number(decimal) : parseInt(hex, 16))
-      : name === "nbsp"
-      ? " "
-      : ENTITIES.split(` ${name} `)[1]?.[0];
+  whole: /^&(#?\w{2,4});/,
+  begun: /^&#?\w{0,4}$/,
+  read(scan, [{ length }, name = ""]) {
+    const char = ENTITIES[name];
     if (char === undefined) return undefined;
-    if (/\s/.test(char)) scan.output.space(" ");
-    else if (EMOJI.test(char)) scan.output.leaveOut("thing");
+    if (char === " ") scan.output.space(char);
     else scan.output.say(char);
     return scan.passMark(length, char);
   },
@@ -146,12 +136,10 @@ const RULES = toRules({
   "<◁": ANGLES,
   "[": [LINK, BRACKET],
   "!": [LINK],
-  "【": [CITATION_MARK],
   "|": [BAR],
   "hwHW": [ADDRESS],
 });
 const IN_CODE = toRules({
   "`": [TICKS],
-  "<": [CODE_TAG],
   "hwHW": [ADDRESS],
 });

@@ -74,23 +74,20 @@ export const DEFINITION: Rule = {
   read: (scan) => scan.leaveOutLine(),
 };
 
-/** A mark such as a search tool leaves, "【4†source】". */
-export const CITATION_MARK: Rule = {
-  whole: /^【\d{1,4}(?:[:†][^】\n]*)?】/,
-  begun: /^【(?:\d{1,4}(?:[:†][^】\n]*)?)?$/,
-  read: (scan, [mark]) => scan.leaveOut(mark.length, "thing"),
-};
-
 /** Characters of an address, and those that end the sentence around it unless more of it follows. */
 const PART = `[${SPACED}/#[@$&+=%-]`;
-const MARK = "[.,;:!?'*_~)\\]]";
-const HOST = `[${SPACED}_-]+`;
+const MARKS = ".,;:!?'*_~)\\]";
+const LABEL = `[${SPACED}_-]+`;
+const HOST = String.raw`(${LABEL}(?:\.${LABEL})*)(?!\.?${LABEL})`;
+const REST = String
+  .raw`(?:${PART}|[${MARKS}]+(?=${PART}|\()|\([^()\s]*\))*`;
 
 /** An address; parentheses are part of it. */
 export const ADDRESS: Rule = {
   whole: new RegExp(
+    // The rest is read once, as a whole: `(?=(…))\2` is never tried shorter.
     String
-      .raw`^(?:[hH]ttps?:\/\/(?:www\.)?|[wW]ww\.)(${HOST}(?:\.${HOST})*)(?:${PART}|${MARK}+(?=${PART}|\()|\([^()\s]*\))*(?=${MARK}*(?:(?!${PART}|${MARK}|\()[^]|\([^()\s]*[\s(]))`,
+      .raw`^(?:[hH]ttps?:\/\/(?:www\.)?|[wW]ww\.)${HOST}(?=(${REST}))\2(?=[${MARKS}]*(?:[^(${MARKS}]|\([^()\s]*[\s(]))`,
     "u",
   ),
   begun:

@@ -16,8 +16,6 @@ export type LeftOut = "mark" | "thing";
 const ENDED = /[.!?…:;,。！？：；，、؟۔،؛।॥።፡–—-]/;
 const CLOSING = /["'”’»)\]}›』」】]/;
 const NO_SPACE_BEFORE = /^[,.;:!?…)\]}”’»。，、！？：；]/;
-/** These go along with the thing that they stood at. */
-const ORPHAN = /^[,.;:!?。，、！？]/;
 const HINDI_OR_BENGALI = /[\u0900-\u09ff]/;
 
 /** Collects what may be spoken. */
@@ -37,7 +35,6 @@ export class Output {
   /** Says one piece, without white space. */
   say(text: string): void {
     if (this.#isTidied) {
-      if (this.#isApart && this.#isOrphan(text)) return;
       this.#gap = this.#tidied(text);
       this.#isTidied = this.#isApart = this.#isCell = false;
     }
@@ -115,11 +112,5 @@ export class Output {
     const isTouching = this.#isApart && WORDY.test(text) &&
       (WORDY.test(last) || ENDED.test(last));
     return isTouching ? " " : "";
-  }
-
-  /** Whether the piece belonged to something that was left out. */
-  #isOrphan(text: string): boolean {
-    const last = lastCharacter(this.#tail);
-    return ORPHAN.test(text) && (last === "" || ENDED.test(last));
   }
 }

@@ -27,7 +27,7 @@ export interface Rule {
 }
 
 /** Rules by the character that they begin with. */
-export type Rules = ReadonlyMap<string, readonly Rule[]>;
+type Rules = ReadonlyMap<string, readonly Rule[]>;
 
 /** Makes such a map, of which each key holds any number of characters. */
 export function toRules(rules: Record<string, readonly Rule[]>): Rules {

@@ -14,12 +14,6 @@ import { readLineStart } from "./_blocks.ts";
 import { readInline } from "./_inline.ts";
 import { type Outcome, Scan } from "./_scan.ts";
 
-/** What an owner may change about it. */
-export interface SpeechOptions {
-  /** Said in place of a block of code. Default: nothing. */
-  codeMessage?: string;
-}
-
 /** Takes out of one answer what can't be spoken. */
 export interface SpeechCleaner {
   /**
@@ -35,6 +29,8 @@ export interface SpeechCleaner {
  * Makes a cleaner for one answer. However the answer is cut into pieces, the
  * same is spoken.
  *
+ * @param codeMessage said in place of a block of code
+ *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -45,9 +41,7 @@ export interface SpeechCleaner {
  * assertEquals(cleaner.end(), "");
  * ```
  */
-export function createSpeechCleaner(
-  { codeMessage = "" }: SpeechOptions = {},
-): SpeechCleaner {
+export function createSpeechCleaner(codeMessage = ""): SpeechCleaner {
   const scan = new Scan(codeMessage);
   /** Half a character, when the text was cut inside one. */
   let half = "";

@@ -30,7 +30,7 @@ export function createSpeechBuffer(
   { speechCleanup, codeMessage }: SpeechBufferOptions,
 ): SpeechBuffer {
   const make = speechCleanup
-    ? () => createSpeechCleaner({ codeMessage })
+    ? () => createSpeechCleaner(codeMessage)
     : createPlain;
   let cleaner = make();
   let last = "";
