@@ -60,6 +60,6 @@ export const EMPHASIS: Rule = {
 
 /** Speaks a run of marks that are none, each by itself. */
 function keep(scan: Scan, length: number): true {
-  for (let count = 0; count < length; count++) scan.speak(1);
+  for (let count = 0; count < length; count++) scan.speak(scan.char());
   return true;
 }

@@ -55,7 +55,7 @@ function leaveOutCode(scan: Scan, marks: string, language: string): void {
     const found = isLineBegun ? undefined : scan.look(CLOSING);
     if (found === "more") return "more";
     if (found?.[1]?.startsWith(marks)) return close(found[0].length);
-    const line = scan.match(REST_OF_LINE) ?? "";
+    const line = scan.match(REST_OF_LINE);
     scan.at += line.length;
     isLineBegun = !line.endsWith("\n");
     if (isDoubtful) code += line;

@@ -19,14 +19,17 @@ const WORD = new RegExp(`[${SPACED}]+|[${UNSPACED}]+`, "uy");
 export function readInline(scan: Scan): Outcome {
   const char = scan.char();
   if (char === "\n") return scan.endLine();
-  const space = scan.match(SPACE);
-  if (space) {
-    scan.output.space(space);
-    return scan.passMark(space.length, " ");
+  const isAscii = char <= "~";
+  if (char <= " " || !isAscii) {
+    const space = scan.match(SPACE);
+    if (space !== "") {
+      scan.output.space(space);
+      return scan.passMark(space.length, " ");
+    }
   }
   return scan.apply(scan.ticks > 0 ? IN_CODE : RULES, char) ??
-    (char > "~" ? readEmoji(scan, char) : undefined) ??
-    scan.speak(scan.match(WORD)?.length ?? char.length);
+    (isAscii ? undefined : readEmoji(scan, char)) ??
+    scan.speak(scan.match(WORD) || char);
 }
 
 const EMOJI =
@@ -88,7 +91,7 @@ const ESCAPE: Rule = {
     if (/[\r\n]/.test(after)) return scan.passMark(1, "\\");
     if (!/[-.+#!*_`{}[\]()~<>|&"'$]/.test(after)) return undefined;
     scan.at++;
-    return scan.speak(1);
+    return scan.speak(after);
   },
 };
 

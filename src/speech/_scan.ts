@@ -110,10 +110,12 @@ export class Scan {
     return undefined;
   }
 
-  /** Matches a sticky expression at `at`. */
-  match(expression: RegExp): string | undefined {
+  /** What a sticky expression matches at `at`; "" where it doesn't. */
+  match(expression: RegExp): string {
     expression.lastIndex = this.at;
-    return expression.exec(this.text)?.[0];
+    return expression.test(this.text)
+      ? this.text.slice(this.at, expression.lastIndex)
+      : "";
   }
 
   /** The whole character so far on; "" at the end of the text. */
@@ -163,12 +165,11 @@ export class Scan {
     return this.leaveOutTo(0, /(?=\n)/g);
   }
 
-  /** Speaks what comes next, as it is. */
-  speak(length: number): true {
-    const text = this.text.slice(this.at, this.at + length);
+  /** Speaks the text that comes next, as it is. */
+  speak(text: string): true {
     this.beginLine();
     this.output.say(text);
-    return this.passMark(length, lastCharacter(text));
+    return this.passMark(text.length, lastCharacter(text));
   }
 
   /** Closes whatever block was open, for another begins. */

@@ -14,13 +14,14 @@ export interface AnswerLimit {
   /**
    * Takes the next words.
    *
+   * @param before what was said before them
    * @returns where in them the answer is to end, and why; nothing while it may go on
    */
-  take(words: string): { at: number; ended: AnswerEnding } | undefined;
+  take(
+    words: string,
+    before: string,
+  ): { at: number; ended: AnswerEnding } | undefined;
 }
-
-/** So much of the words before tells whether a sentence has ended. */
-const TAIL = 40;
 
 /** Past the limit by this much, an answer ends without a sentence's end, too. */
 const WITHOUT_SENTENCE = 1.25;
@@ -41,10 +42,9 @@ const NEW_WORD = /[\s\u2e80-\udbff]/;
 export function createAnswerLimit(maxTokens: number): AnswerLimit {
   const isRepetition = createRepetitionCheck();
   let tokens = 0;
-  let before = "";
 
   /** Whether the answer, which is long enough, may end before this character. */
-  function mayEnd(char: string): boolean {
+  function mayEnd(before: string, char: string): boolean {
     if (tokens > maxTokens * WITHOUT_WORD) return true;
     const isNewWord = NEW_WORD.test(char);
     if (isNewWord && tokens > maxTokens * WITHOUT_SENTENCE) return true;
@@ -52,18 +52,17 @@ export function createAnswerLimit(maxTokens: number): AnswerLimit {
   }
 
   return {
-    take(words) {
-      const earlier = before;
+    take(words, before) {
       for (let at = 0; at < words.length; at++) {
         const code = words.charCodeAt(at);
         // Four letters of English make a token.
         tokens += code < FIRST_SIGN ? 0.25 : 1;
         if (isRepetition(code)) return { at, ended: "repetition" };
         if (tokens <= maxTokens) continue;
-        before = (earlier + words.slice(0, at)).slice(-TAIL);
-        if (mayEnd(words.charAt(at))) return { at, ended: "max-tokens" };
+        if (mayEnd(before + words.slice(0, at), words.charAt(at))) {
+          return { at, ended: "max-tokens" };
+        }
       }
-      before = (earlier + words).slice(-TAIL);
       return undefined;
     },
   };

@@ -75,7 +75,7 @@ function read(scan: Scan, text: string): void {
     if (readNext(scan) === true) continue;
     if (!scan.ended) break;
     // Nothing more can come to decide it.
-    scan.speak(1);
+    scan.speak(scan.char());
   }
   scan.text = scan.text.slice(scan.at);
   scan.at = 0;
