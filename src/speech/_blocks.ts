@@ -1,12 +1,15 @@
 /**
- * What is told by the start of a line: headings, lists, quotes, rules and
- * tables. Their marks go. Each heading, item and row becomes a sentence; the
- * row of dashes below a table's head goes.
+ * What is told by the start of a line: headings, lists, quotes, rules, tables
+ * and blocks of code. Their marks go. Each heading, item and row becomes a
+ * sentence; the row of dashes below a table's head goes.
+ *
+ * Code is left out and a message stands for it; not even that, where it is a
+ * tool call, and nothing is left out of an answer that is all in one block of
+ * Markdown.
  *
  * @module
  */
-import { FENCE } from "./_fence.ts";
-import { JSON_CALL } from "./_hidden.ts";
+import { CALL, CALL_BEGUN, JSON_CALL } from "./_hidden.ts";
 import { DEFINITION } from "./_links.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
@@ -96,10 +99,52 @@ const ROW: Rule = {
   },
 };
 
+/** What opens a block of code. */
+const OPENING = "(`{3,}|~{3,})(?![`~])";
+
+/** A block that holds a tool call, by its language or by how it begins. */
+const CALL_FENCE: Rule = {
+  whole: new RegExp(
+    `^${OPENING}(?:(?:tool|function)[^\`\\n]*\\n|(?:json|xml)?\\s*\\n\\s*(?:<tool|<function|${CALL}))`,
+  ),
+  begun: new RegExp(
+    `^(?:\`{1,2}|~{1,2}|${OPENING}(?:[^\`\\n]*|(?:json|xml)?\\s*\\n\\s*(?:<[a-z]*|${CALL_BEGUN})))$`,
+  ),
+  read(scan, [, marks = ""]) {
+    scan.beginBlock();
+    return leaveOutCode(scan, marks);
+  },
+};
+
+/** The line that opens any other block. */
+const FENCE: Rule = {
+  whole: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
+  read(scan, [line, marks = "", info = ""]) {
+    const [language = ""] = info.trim().toLowerCase().split(/[\s{,:]/);
+    const isClosing = scan.wrapped && language === "" && marks[0] === "`";
+    scan.beginBlock();
+    if (isClosing || language === "markdown" || language === "md") {
+      scan.wrapped = !isClosing;
+      return scan.pass(line.length - 1);
+    }
+    scan.output.leaveOut("thing");
+    // As a sentence of its own.
+    if (scan.codeMessage !== "") scan.output.say(scan.codeMessage);
+    scan.output.endSentence();
+    return leaveOutCode(scan, marks);
+  },
+};
+
+/** Leaves out a block from its marks to the line that closes it. */
+function leaveOutCode(scan: Scan, marks: string): true {
+  const end = `\\n[ \\t>]*${marks}[\`~]*[ \\t]*(?=\\r?\\n)`;
+  return scan.leaveOutTo(marks.length, new RegExp(end, "g"));
+}
+
 const BLOCKS = toRules({
   ">": [QUOTE],
   "#": [HEADING],
-  "`~": [FENCE],
+  "`~": [CALL_FENCE, FENCE],
   "|": [LINE, ROW],
   "[": [BOX, JSON_CALL, DEFINITION],
   "{": [JSON_CALL],

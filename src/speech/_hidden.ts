@@ -77,20 +77,20 @@ const TEMPLATE_MARK: Rule = {
 /** What "<" may begin. */
 export const ANGLES: readonly Rule[] = [TEMPLATE_MARK, AUTOLINK, COMMENT, TAG];
 
-const CALLED = /["'](?:name|tool|tool_name|function)["']\s*:/;
-const ARGUMENTS = /["'](?:arguments|parameters|args)["']\s*:/;
+const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
 
-/** Whether this JSON calls a tool. */
-export function isCall(json: string): boolean {
-  return CALLED.test(json) && ARGUMENTS.test(json);
-}
+/** How JSON begins that calls a tool. */
+export const CALL = String
+  .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
+
+/** What may yet become that. */
+export const CALL_BEGUN = String
+  .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
 
 /** A tool call in JSON, at the start of a line. */
 export const JSON_CALL: Rule = {
-  whole:
-    /^(?:\[\s*)?\{\s*["'](?:name|tool|tool_name|function|type)["']\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:/,
-  begun:
-    /^(?:\[\s*)?(?:\{\s*(?:["'](?:[a-z_]{0,9}|(?:name|tool|tool_name|function|type)["'][^]*))?)?$/,
+  whole: new RegExp(`^${CALL}`),
+  begun: new RegExp(`^${CALL_BEGUN}$`),
   read(scan) {
     scan.output.leaveOut("thing");
     scan.reader = createJsonReader(scan);

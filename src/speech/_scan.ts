@@ -78,8 +78,6 @@ export class Scan {
   /** An emoji was just left out. */
   emoji = false;
 
-  /** The marks that close the block of code that is being left out. */
-  fence = "";
   /** The answer, or a part of it, is itself in a block of code. */
   wrapped = false;
 

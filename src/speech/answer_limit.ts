@@ -6,9 +6,6 @@
  */
 import { findSentenceEnd } from "./sentence.ts";
 
-/** Why an answer was ended early. */
-export type AnswerEnding = "max-tokens" | "repetition";
-
 /** Watches one answer. */
 export interface AnswerLimit {
   /**
@@ -20,7 +17,7 @@ export interface AnswerLimit {
   take(
     words: string,
     before: string,
-  ): { at: number; ended: AnswerEnding } | undefined;
+  ): { at: number; ended: "max-tokens" | "repetition" } | undefined;
 }
 
 /** Past the limit by this much, an answer ends without a sentence's end, too. */

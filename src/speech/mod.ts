@@ -56,9 +56,8 @@ export function createSpeechCleaner(codeMessage = ""): SpeechCleaner {
     end() {
       if (scan.ended) return "";
       scan.ended = true;
-      // A line that ends with the answer ends like any other, and so does a block of code.
+      // A line that ends with the answer ends like any other.
       read(scan, `${half}\n`);
-      if (scan.fence) read(scan, `${scan.fence}\n`);
       if (scan.item) scan.output.endSentence();
       scan.output.finish();
       return scan.output.take();
