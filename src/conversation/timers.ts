@@ -1,6 +1,6 @@
 /**
- * All that one turn waits for in time, on one timer of the system: a filler, a
- * look at the store. Putting one off costs no more than a number.
+ * All that one turn waits for in time: a filler, a look at the store, its end.
+ * They end together with it.
  *
  * @module
  */
@@ -17,42 +17,18 @@ export interface Timers {
 
 /** Makes the timers of one turn. */
 export function createTimers(): Timers {
-  const due = new Map<string, { at: number; onTime: () => void }>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let timerAt = Infinity;
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
   let isClosed = false;
-
-  function arm(at: number): void {
-    if (at >= timerAt) return;
-    clearTimeout(timer);
-    timerAt = at;
-    timer = setTimeout(run, Math.max(at - performance.now(), 0));
-  }
-
-  function run(): void {
-    timerAt = Infinity;
-    // The system's timer may be a fraction of a millisecond early.
-    const now = performance.now() + 1;
-    for (const [name, entry] of [...due]) {
-      if (entry.at > now || due.get(name) !== entry) continue;
-      due.delete(name);
-      entry.onTime();
-    }
-    for (const { at } of due.values()) arm(at);
-  }
 
   return {
     set(name, afterMs, onTime) {
-      if (isClosed) return;
-      const at = performance.now() + afterMs;
-      due.set(name, { at, onTime });
-      arm(at);
+      clearTimeout(timers.get(name));
+      if (!isClosed) timers.set(name, setTimeout(onTime, afterMs));
     },
-    clear: (name) => void due.delete(name),
+    clear: (name) => clearTimeout(timers.get(name)),
     close() {
       isClosed = true;
-      due.clear();
-      clearTimeout(timer);
+      for (const timer of timers.values()) clearTimeout(timer);
     },
   };
 }

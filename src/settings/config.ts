@@ -104,10 +104,8 @@ export class ConfigError extends Error {
    * @param problems each says which setting, what is wrong and how to fix it
    */
   constructor(readonly problems: readonly string[]) {
-    super(
-      `Cannot start: ${problems.length} setting(s) can't be used\n` +
-        problems.map((problem) => `  - ${problem}`).join("\n"),
-    );
+    const lines = problems.map((problem) => `\n  - ${problem}`).join("");
+    super(`Cannot start: ${problems.length} setting(s) can't be used${lines}`);
   }
 }
 
@@ -132,29 +130,16 @@ export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
 }
 
 /**
- * Reads the settings.
+ * Reads the settings. A variable that is set to nothing counts as unset, unless
+ * its declaration says that nothing means something.
  *
  * @throws {ConfigError} that lists all that is wrong
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
-  circumstances: Circumstances = {},
+  { problems: known = [], isTerminal = false }: Circumstances = {},
 ): Config {
-  const { config, problems } = inspectConfig(env, circumstances);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
-}
-
-/**
- * Reads the settings; those that can't be used stand at their defaults. A
- * variable that is set to nothing counts as unset, unless its declaration says
- * that nothing means something.
- */
-function inspectConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  circumstances: Circumstances = {},
-): { config: Config; problems: string[] } {
-  const problems = [...circumstances.problems ?? []];
+  const problems = [...known];
   function text(name: string): string | undefined {
     const value = env[name]?.trim();
     return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
@@ -165,17 +150,8 @@ function inspectConfig(
 
   const server = read(serverSettings);
   const { webhookSecrets = [] } = read(webhookSettings);
-  const layercode = read(layercodeSettings);
-  const openai = read(openaiSettings);
-  const providers = {
-    ...readProviders(text, problems),
-    ...read(providerSettings),
-  };
-  const agent = { ...read(conversationSettings), ...read(agentSettings) };
-  const sessions = read(sessionSettings);
   const web = read(webSettings);
   const log = read(logSettings);
-
   const hasSecret = webhookSecrets.length > 0;
   const isDeploy = (server.deployed ?? server.deploymentId) !== undefined;
   const config: Config = {
@@ -184,17 +160,16 @@ function inspectConfig(
       (hasSecret || isDeploy ? "0.0.0.0" : "127.0.0.1"),
     isDeploy,
     webhookSecrets,
-    layercode,
-    openai,
-    ...providers,
-    agent,
-    ...sessions,
+    layercode: read(layercodeSettings),
+    openai: read(openaiSettings),
+    ...readProviders(text, problems),
+    ...read(providerSettings),
+    agent: { ...read(conversationSettings), ...read(agentSettings) },
+    ...read(sessionSettings),
     ...web,
     playground: web.playground ?? !hasSecret,
-    log: {
-      ...log,
-      format: log.format ?? (circumstances.isTerminal ? "pretty" : "json"),
-    },
+    log: { ...log, format: log.format ?? (isTerminal ? "pretty" : "json") },
   };
-  return { config, problems };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }

@@ -6,7 +6,6 @@
  * @module
  */
 import { parse } from "@std/dotenv";
-import { readLayercodeConfig } from "./layercode_config.ts";
 import type { Setting } from "./setting.ts";
 
 /** The settings as they were found, unchecked. */
@@ -67,6 +66,39 @@ async function readDotenv(path: string | URL): Promise<Record<string, string>> {
       loop[1]
     } refers to itself; write its value out, or in single quotes`,
   );
+}
+
+/** What Layercode's own examples keep in `layercode.config.json`, and the settings that it is here. */
+const LAYERCODE_FIELDS = {
+  prompt: "SYSTEM_PROMPT",
+  welcome_message: "WELCOME_MESSAGE",
+};
+
+/** Reads `layercode.config.json`, as if its fields were variables. */
+function readLayercodeConfig(
+  source: string,
+  problems: string[],
+): Record<string, string> {
+  let file: unknown;
+  try {
+    file = JSON.parse(source.replace(/^\uFEFF/, ""));
+  } catch {
+    // Told below, like anything else that is no object.
+  }
+  if (typeof file !== "object" || file === null || Array.isArray(file)) {
+    problems.push("layercode.config.json: must be a JSON object");
+    return {};
+  }
+  const fields: Record<string, unknown> = { ...file };
+  const env: Record<string, string> = {};
+  for (const [key, name] of Object.entries(LAYERCODE_FIELDS)) {
+    const value = fields[key] ?? undefined;
+    if (typeof value === "string") env[name] = value;
+    else if (value !== undefined) {
+      problems.push(`layercode.config.json: "${key}" must be a string`);
+    }
+  }
+  return env;
 }
 
 /** A file's text, if there is one. */

@@ -1,23 +1,20 @@
 /**
- * What is told by the start of a line: headings, lists, quotes, rules and
- * tables. Their marks go. Each heading, item and row becomes a sentence; the
- * row of dashes below a table's head goes.
+ * What is told by the start of a line: headings, lists, quotes, rules, tables
+ * and blocks of code. Their marks go. Each heading, item and row becomes a
+ * sentence; the row of dashes below a table's head goes.
+ *
+ * Code is left out and a message stands for it; not even that, where it is a
+ * tool call, and nothing is left out of an answer that is all in one block of
+ * Markdown.
  *
  * @module
  */
-import { FENCE } from "./_fence.ts";
-import { JSON_CALL } from "./_hidden.ts";
-import {
-  type Form,
-  type Outcome,
-  type Rule,
-  type Scan,
-  toRules,
-} from "./_scan.ts";
+import { CALL, CALL_BEGUN, JSON_CALL } from "./_hidden.ts";
+import { DEFINITION } from "./_links.ts";
+import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const INDENT = /[^\S\n]+/y;
 const DIGITS = /\d+/y;
-const NEVER = /(?!)/;
 
 /**
  * Reads one thing at the start of a line; `undefined` when the words of the
@@ -39,19 +36,12 @@ function readBlankLine(scan: Scan): true {
   if (scan.item) scan.output.endSentence();
   scan.item = false;
   scan.open = { "*": 0, "_": 0, "~": 0 };
-  scan.table = "";
   return scan.endLine();
 }
 
-const DELIMITER: Form = {
-  whole: /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\r?\n/,
-  begun: /^[-:| \t]*\r?$/,
-};
-
-const DASHES: Rule = { ...DELIMITER, when: ({ table }) => table !== "" };
-const QUOTE: Rule = { whole: /^>(?:[^\n\S]|(?!=)(?=[^]))/, begun: /^>$/ };
+const QUOTE: Rule = { whole: /^>(?!=)(?=[^])/, begun: /^>$/ };
 const HEADING: Rule = {
-  whole: /^#{1,6}(?=\s)|^#{2,6}(?=\p{L})/u,
+  whole: /^#{1,6}(?=\s)|^#{2,6}(?=[^\s!-@[-`{-~])/,
   begun: /^#{1,6}$/,
   read(scan, [mark]) {
     scan.beginBlock();
@@ -76,10 +66,10 @@ const NUMBER: Rule = {
     return beginItem(scan, mark.length);
   },
 };
-/** Makes the paragraph above it a heading, or only parts. */
+/** A rule, the line below a heading, or the one below the head of a table. */
 const LINE: Rule = {
-  whole: /^(?:([-*_])(?:[ \t]*\1){0,199}|={2,}|\+(?:[-=]+\+)+)[ \t]*(?=\r?\n)/,
-  begun: /^(?:([-*_=])(?:[ \t]*\1){0,199}|\+[-=+]*)[ \t]*\r?$/,
+  whole: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
+  begun: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
   read(scan, [marks]) {
     scan.beginBlock();
     return scan.leaveOut(marks.length);
@@ -97,71 +87,69 @@ function beginItem(scan: Scan, length: number): true {
   return scan.leaveOut(length);
 }
 
-const BAR: Rule = { whole: /^\|/, begun: NEVER, read: readBar };
-
-/** A bar at the start of a line is a row's in a table, or where one begins. */
-function readBar(scan: Scan): Outcome {
-  if (scan.table === "") {
-    const begins = beginsTable(scan);
-    if (begins !== true) return begins;
-    scan.beginBlock();
-    scan.table = "barred";
-  }
-  scan.beginRow();
-  return scan.leaveOut(1);
-}
-
-/** A bar within a line. */
-export const CELL_BAR: Rule = {
-  whole: /^\|/,
-  begun: NEVER,
+/** A row of a table, which has bars at both ends. */
+const ROW: Rule = {
+  whole: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
+  begun: /^\|[^\n]*$/,
   read(scan) {
-    if (!scan.row) {
-      if (scan.plainBars || scan.heading || scan.item) return undefined;
-      const begins = beginsTable(scan);
-      if (begins !== true) return begins;
-      scan.table = "bare";
-      scan.row = true;
-    }
-    scan.output.beginCell();
-    scan.open = { "*": 0, "_": 0, "~": 0 };
-    scan.before = "|";
+    scan.beginBlock();
+    scan.beginLine();
+    scan.row = true;
     return scan.leaveOut(1);
   },
 };
 
-/** The rest of a table's first line. */
-const HEAD: Form = { whole: /^[^\n]*\n/, begun: /^/ };
+/** What opens a block of code. */
+const OPENING = "(`{3,}|~{3,})(?![`~])";
 
-/**
- * Whether the rest of this line is a table's first: a row of dashes follows,
- * or it has bars at both ends and between.
- */
-function beginsTable(scan: Scan): Outcome {
-  const head = scan.look(HEAD);
-  if (head === "more") return "more";
-  if (head && scan.lineStart && hasCells(head[0].trimEnd())) return true;
-  const delimiter = head && scan.look(DELIMITER, head[0].length);
-  if (delimiter === "more") return "more";
-  scan.plainBars = !delimiter?.[0].includes("|");
-  return scan.plainBars ? undefined : true;
-}
+/** A block that holds a tool call, by its language or by how it begins. */
+const CALL_FENCE: Rule = {
+  whole: new RegExp(
+    `^${OPENING}(?:(?:tool|function)[^\`\\n]*\\n|(?:json|xml)?\\s*\\n\\s*(?:<tool|<function|${CALL}))`,
+  ),
+  begun: new RegExp(
+    `^(?:\`{1,2}|~{1,2}|${OPENING}(?:[^\`\\n]*|(?:json|xml)?\\s*\\n\\s*(?:<[a-z]*|${CALL_BEGUN})))$`,
+  ),
+  read(scan, [, marks = ""]) {
+    scan.beginBlock();
+    return leaveOutCode(scan, marks);
+  },
+};
 
-function hasCells(line: string): boolean {
-  return /^\|[ \t].*\|$/.test(line) && /[ \t]\|[ \t]/.test(line.slice(2));
+/** The line that opens any other block. */
+const FENCE: Rule = {
+  whole: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
+  read(scan, [line, marks = "", info = ""]) {
+    const [language = ""] = info.trim().toLowerCase().split(/[\s{,:]/);
+    const isClosing = scan.wrapped && language === "" && marks[0] === "`";
+    scan.beginBlock();
+    if (isClosing || language === "markdown" || language === "md") {
+      scan.wrapped = !isClosing;
+      return scan.pass(line.length - 1);
+    }
+    scan.output.leaveOut("thing");
+    // As a sentence of its own.
+    if (scan.codeMessage !== "") scan.output.say(scan.codeMessage);
+    scan.output.endSentence();
+    return leaveOutCode(scan, marks);
+  },
+};
+
+/** Leaves out a block from its marks to the line that closes it. */
+function leaveOutCode(scan: Scan, marks: string): true {
+  const end = `\\n[ \\t>]*${marks}[\`~]*[ \\t]*(?=\\r?\\n)`;
+  return scan.leaveOutTo(marks.length, new RegExp(end, "g"));
 }
 
 const BLOCKS = toRules({
   ">": [QUOTE],
   "#": [HEADING],
-  "`~": [FENCE],
-  "|": [DASHES, BAR],
-  ":": [DASHES],
-  "[": [BOX, JSON_CALL],
+  "`~": [CALL_FENCE, FENCE],
+  "|": [LINE, ROW],
+  "[": [BOX, JSON_CALL, DEFINITION],
   "{": [JSON_CALL],
   "0123456789": [NUMBER],
-  "-": [DASHES, LINE, BULLET],
-  "*+": [LINE, BULLET],
+  "-*+": [LINE, BULLET],
   "_=": [LINE],
   "•‣⁃◦▪▫●○■□◆◇▸▹►∙": [BULLET],
 });

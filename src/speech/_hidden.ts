@@ -4,179 +4,118 @@
  *
  * @module
  */
+import { WORDY } from "./_characters.ts";
 import { AUTOLINK } from "./_links.ts";
-import type { Form, Outcome, Rule, Scan } from "./_scan.ts";
+import type { Outcome, Rule, Scan } from "./_scan.ts";
 
-const REASONING = String
-  .raw`(?:\w+:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|analysis|inner_monologue)`;
-const IS_REASONING = new RegExp(`^${REASONING}$`, "i");
-const REASONING_END = new RegExp(`[<◁]/${REASONING}\\s*[>▷]`, "gi");
-const CALL =
-  /^(?:\w+:)?(?:tool|function)_?(?:calls?|code|use|outputs?|results?|responses?)?$|^(?:\w+:)?invoke$|^(?:function|tool)=/i;
-/** The content of these is for machines, too. */
-const MACHINE = /^(?:script|style|svg|math|head|template|noscript)$/i;
-const LINE_BREAK =
-  /^(?:br|p|div|[uod]l|table|t(?:head|body|foot)|hr|blockquote|pre|section|article|header|footer|nav|main|aside|details|figure|form|fieldset|center|body|html|address)$/i;
-const SENTENCE =
-  /^(?:li|tr|h[1-6]|d[td]|caption|figcaption|summary|title|legend|option)$/i;
+/** Elements that hold reasoning, a tool call, or something for machines. */
+const HIDDEN = String
+  .raw`(?:\w+:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|(?:tool|function)(?:_?(?:calls?|code|use|outputs?|results?|responses?))?|invoke|script|style|svg|math|head|template)`;
+const IS_HIDDEN = new RegExp(`^${HIDDEN}(?:=.*)?$`, "i");
+const HIDDEN_END = new RegExp(`[<◁]/${HIDDEN}\\s*[>▷]`, "gi");
+const LINE_BREAK = /^(?:br|p|div|[uod]l|table|hr|blockquote|pre|section)$/i;
+const SENTENCE = /^(?:li|tr|h[1-6]|d[td]|summary|title)$/i;
 const CELL = /^t[dh]$/i;
 /** These may stand within a word. Of another, "Array<string>" is an example. */
 const INLINE =
-  /^(?:a|abbr|b|big|break|button|cite|code|data|del|em|emphasis|font|i|iframe|img|input|ins|kbd|label|mark|prosody|q|r[pt]|ruby|s|samp|small|span|strike|strong|su[bp]|time|tt|u|var|video|voice|wbr)$/i;
-const WORDY = /[\p{L}\p{N}]/u;
-
-/** The rest of a tag: a first attribute, and whatever follows it. */
-const QUOTED = `(?:"[^"]*"|'[^']*'|[^<>▷"'])*`;
-const FLAG =
-  "(?:async|autoplay|checked|controls|defer|disabled|hidden|loop|open)";
+  /^(?:a|b|break|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong|su[bp]|u|var)$/i;
 
 const TAG: Rule = {
-  whole: new RegExp(
-    String
-      .raw`^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(?:(\s+(?:[\w:@.-]+\s*=|${FLAG}(?=[\s/>]))${QUOTED})|\s*\/?)[>▷]`,
-    "i",
-  ),
-  begun: new RegExp(
-    String
-      .raw`^[<◁]\/?(?:[a-z][\w:.-]*(?:=[^\s<>]*)?(?:\s*\/?|\s+(?:[\w:@.-]*|(?:[\w:@.-]+\s*=|${FLAG}\s)${QUOTED}(?:"[^"]*|'[^']*)?)))?$`,
-    "i",
-  ),
-  read: readTag,
+  whole:
+    /^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(\s+[\w:@.-]+\s*=[^<>]*|\s*\/?)[>▷]/i,
+  begun:
+    /^[<◁]\/?(?:[a-z][\w:.-]*(?:=[^\s<>]*)?(?:\s*\/?|\s+[\w:@.-]+\s*(?:=[^<>]*)?))?$/i,
+  read(scan, [{ length }, slash, name = "", attributes = ""]) {
+    const opens = slash === "";
+    if (IS_HIDDEN.test(name)) {
+      return opens
+        ? scan.leaveOutTo(length, HIDDEN_END)
+        : scan.leaveOut(length, "thing");
+    }
+    if (name === "start_of_turn") return scan.leaveOutTo(length, /\n/g);
+    if (LINE_BREAK.test(name)) {
+      scan.output.space("\n");
+    } else if (SENTENCE.test(name)) {
+      scan.output.endSentence();
+      scan.output.space("\n");
+    } else if (CELL.test(name)) {
+      if (opens) scan.output.beginCell();
+    } else if (opens && !attributes.includes("=") && !INLINE.test(name)) {
+      if (WORDY.test(scan.before)) return undefined;
+    }
+    return scan.leaveOut(length);
+  },
 };
 
-function readTag(
-  scan: Scan,
-  [{ length }, slash, name = "", attributes]: RegExpExecArray,
-): Outcome {
-  const opens = slash === "";
-  const [plain = ""] = name.split("=");
-  const isMachine = MACHINE.test(name) || CALL.test(name);
-  if (IS_REASONING.test(name) || isMachine) {
-    if (!opens) return scan.leaveOut(length, "block");
-    const end = isMachine
-      ? new RegExp(`</${plain.replaceAll(".", "[.]")}\\s*>`, "gi")
-      : REASONING_END;
-    return scan.leaveOutTo(length, end);
-  }
-  if (/^start_of_turn$/i.test(name)) return scan.leaveOutTo(length, /\n/g);
-  if (name !== plain) return undefined;
-  if (LINE_BREAK.test(name)) {
-    scan.output.space("\n");
-  } else if (SENTENCE.test(name)) {
-    scan.output.endSentence();
-    scan.output.space("\n");
-  } else if (CELL.test(name)) {
-    if (opens) scan.output.beginCell();
-  } else if (opens && !attributes && !INLINE.test(name)) {
-    if (WORDY.test(scan.before)) return undefined;
-  }
-  return scan.leaveOut(length);
-}
-
-const DECLARATION: Rule = {
-  whole: /^<!--|^<[!?][a-z[][^<>]*>/i,
-  begun: /^<(?:!-?|\?|[!?][a-z[][^<>]*)$/i,
-  read: (scan, [{ length }]) =>
-    length === 4 ? scan.leaveOutTo(length, /-->/g) : scan.leaveOut(length),
+const COMMENT: Rule = {
+  whole: /^<!--/,
+  begun: /^<!-?$/,
+  read: (scan) => scan.leaveOutTo(0, /-->/g),
 };
 
-/** Where a channel ends that is not the answer's, and a call. */
-const CHANNEL_END =
-  /<[|｜](?:end|call|return|eot_id|im_end)[|｜]>|<channel\|>|(?=<\|(?:start|channel)\|>)/g;
-/** Where the answer, or a channel, begins after the name of its speaker. */
-const HEADER_END = /<\|(?:message|end_header_id)\|>|\n|(?=<\|channel\|>)/g;
-const CALLS_END =
-  /<[|｜]\/?[\w▁]{0,30}(?:end|end_of_thought)[|｜]>|<\/[|｜]?tool_calls?[|｜]?>/g;
-/** What follows the mark of the channel that holds the answer. */
-const ANSWER: Form = {
-  whole: /^final[^<\n]*<\|message\|>/,
-  begun: /^(?:f|fi|fin|fina|final[^<\n]*(?:<\|?\w*\|?)?)?$/,
-};
+/** Where a channel ends that is not the answer's. */
+const ANSWER = /<\|channel\|>final[^<\n]{0,20}<\|message\|>|<channel\|>/g;
+const CALLS_END = /<[|｜]\/?[\w▁]{0,30}end[|｜]>|<\/[|｜]?tool_calls?[|｜]?>/g;
 
 /** A mark of a model's template, "<|channel|>" among them. */
 const TEMPLATE_MARK: Rule = {
   whole: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
   begun: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
   read(scan, [{ length }, given = ""]) {
-    const name = given.toLowerCase().replace(/[▁ ]/g, "_");
-    if (/^(?:start|im_start|start_header_id)$/.test(name)) {
-      return scan.leaveOutTo(length, HEADER_END);
+    const name = given.replace(/[▁ ]/g, "_");
+    if (/^(?:start|channel.*)$/.test(name)) return scan.leaveOutTo(0, ANSWER);
+    if (/^(?:im_start|start_header_id)$/.test(name)) {
+      return scan.leaveOutTo(length, /\n|<\|end_header_id\|>/g);
     }
-    if (name.startsWith("channel")) {
-      const answer = scan.look(ANSWER, length);
-      if (answer === "more") return "more";
-      return answer
-        ? scan.leaveOut(length + answer[0].length, "block")
-        : scan.leaveOutTo(length, CHANNEL_END);
-    }
-    if (/^(?:tool|function)\w*begin|^tool_calls?$|^begin_of/.test(name)) {
+    if (/^(?:tool|function)\w*begin|^tool_calls?$/.test(name)) {
       return scan.leaveOutTo(length, CALLS_END);
     }
-    return name === "python_tag"
-      ? scan.leaveOutTo(length, CHANNEL_END)
-      : scan.leaveOut(length, "block");
+    return scan.leaveOut(length, "thing");
   },
 };
 
 /** What "<" may begin. */
-export const ANGLES: readonly Rule[] = [
-  TEMPLATE_MARK,
-  AUTOLINK,
-  DECLARATION,
-  TAG,
-];
+export const ANGLES: readonly Rule[] = [TEMPLATE_MARK, AUTOLINK, COMMENT, TAG];
 
-const CALLED = /["'](?:name|tool|tool_name|function)["']\s*:/;
-const ARGUMENTS = /["'](?:arguments|parameters|args)["']\s*:/;
+const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
 
-/** Whether this JSON calls a tool. */
-export function isCall(json: string): boolean {
-  return CALLED.test(json) && ARGUMENTS.test(json);
-}
+/** How JSON begins that calls a tool. */
+export const CALL = String
+  .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
 
-/** More JSON than this is never held. */
-const MOST_JSON = 16_384;
-/** What follows JSON that is alone on its lines. */
-const ALONE: Form = { whole: /^[ \t]*(?=[\r\n<{[])/, begun: /^[ \t]*$/ };
+/** What may yet become that. */
+export const CALL_BEGUN = String
+  .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
 
-/** JSON at the start of a line, which may be a tool call. */
+/** A tool call in JSON, at the start of a line. */
 export const JSON_CALL: Rule = {
-  whole: /^(?:\[\s*)?\{\s*["']/,
-  begun: /^(?:\[\s*)?\{\s*$|^\[\s*$/,
-  when: (scan) => scan.at >= scan.jsonFrom,
+  whole: new RegExp(`^${CALL}`),
+  begun: new RegExp(`^${CALL_BEGUN}$`),
   read(scan) {
-    scan.reader = readJson();
+    scan.output.leaveOut("thing");
+    scan.reader = createJsonReader(scan);
     return true;
   },
 };
 
-/** Reads JSON up to its end, and leaves it out if it calls a tool. */
-function readJson(): NonNullable<Scan["reader"]> {
-  let length = 0;
+/** Leaves out JSON up to its end. */
+function createJsonReader(scan: Scan): () => Outcome {
   let depth = 0;
   let quote = "";
-  let isClosed = false;
-  return function (scan) {
-    const { text, at, ended } = scan;
-    while (!isClosed && length < MOST_JSON && at + length < text.length) {
-      const char = text[at + length++]!;
-      if (quote !== "") {
-        if (char === "\\") length++;
-        else if (char === quote) quote = "";
-      } else if (char === '"' || char === "'") quote = char;
+  let isEscaped = false;
+  return () => {
+    while (scan.at < scan.text.length) {
+      const char = scan.text.charAt(scan.at++);
+      if (isEscaped) isEscaped = false;
+      else if (char === "\\") isEscaped = true;
+      else if (quote !== "") quote = char === quote ? "" : quote;
+      else if (char === '"' || char === "'") quote = char;
       else if (char === "{" || char === "[") depth++;
-      else if (char === "}" || char === "]") isClosed = --depth === 0;
+      else if ((char === "}" || char === "]") && --depth === 0) {
+        scan.reader = undefined;
+        break;
+      }
     }
-    if (!isClosed && length < MOST_JSON && !ended) return "more";
-    const calls = isCall(text.slice(at, at + length));
-    const isFirst = scan.output.isSilent;
-    const alone = scan.look(ALONE, length);
-    if (calls && isClosed && !isFirst && alone === "more") return "more";
-    scan.reader = undefined;
-    if (calls && (!isClosed || isFirst || alone)) {
-      return scan.leaveOut(Math.min(length, text.length - at), "block");
-    }
-    scan.jsonFrom = at + length;
     return true;
   };
 }

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { lastCharacter, type LeftOut, Output } from "./_output.ts";
+import { lastCharacter } from "./_characters.ts";
+import { type LeftOut, Output } from "./_output.ts";
 
 /**
  * What came of an attempt to read: `true` when something was read, `"more"`
@@ -13,16 +14,12 @@ import { lastCharacter, type LeftOut, Output } from "./_output.ts";
  */
 export type Outcome = true | "more" | undefined;
 
-/** What may stand in the text, as expressions that begin with `^`. */
-export interface Form {
+/** Something that may stand in the text, and what becomes of it. Its expressions begin with `^`. */
+export interface Rule {
   /** All of it, told from anything longer by what follows. */
   whole: RegExp;
-  /** Matches every beginning of it up to the end of the text. */
-  begun: RegExp;
-}
-
-/** A form, and what becomes of it. */
-export interface Rule extends Form {
+  /** Matches every beginning of it up to the end of the text. Absent: one character tells. */
+  begun?: RegExp;
   /** Whether it may stand here. Default: always. */
   when?(scan: Scan): boolean;
   /** Reads it. Default: it is left out. */
@@ -30,7 +27,7 @@ export interface Rule extends Form {
 }
 
 /** Rules by the character that they begin with. */
-export type Rules = ReadonlyMap<string, readonly Rule[]>;
+type Rules = ReadonlyMap<string, readonly Rule[]>;
 
 /** Makes such a map, of which each key holds any number of characters. */
 export function toRules(rules: Record<string, readonly Rule[]>): Rules {
@@ -44,6 +41,9 @@ export function toRules(rules: Record<string, readonly Rule[]>): Rules {
 /** So much text is held back, at most, until it is told what it is. */
 const MOST_HELD = 1000;
 
+/** No end that {@linkcode Scan.leaveOutTo} is given is longer. */
+const LONGEST_END = 64;
+
 /** Where the reading stands. */
 export class Scan {
   /** Text not yet read, from `at` on. */
@@ -55,7 +55,7 @@ export class Scan {
   /** The character before `at`, as a neighbour of marks. */
   before = "";
   /** Reads on instead of the rules, until it sets itself to `undefined`. */
-  reader: ((scan: Scan) => Outcome) | undefined;
+  reader: (() => Outcome) | undefined;
 
   /** Only white space and markers of blocks were read in this line. */
   lineStart = true;
@@ -68,10 +68,6 @@ export class Scan {
   item = false;
   /** The line is a row of a table. */
   row = false;
-  /** The table that is being read has bars at the start of its lines, or not. */
-  table: "" | "barred" | "bare" = "";
-  /** The bars in this line are no table's. */
-  plainBars = false;
   /** The highest number of a list item. */
   highest = 0;
 
@@ -79,35 +75,29 @@ export class Scan {
   open = { "*": 0, "_": 0, "~": 0 };
   /** How many backticks close the code that is being read. */
   ticks = 0;
-  /** An emoji was just left out, and whether the next sign is joined to it. */
-  emoji: "" | "whole" | "joined" = "";
+  /** An emoji was just left out. */
+  emoji = false;
 
-  /** The marks that close the block of code that is being left out. */
-  fence = "";
   /** The answer, or a part of it, is itself in a block of code. */
   wrapped = false;
-  /** Up to here there is no JSON to be looked for. */
-  jsonFrom = 0;
 
   /** @param codeMessage said in place of a block of code */
   constructor(readonly codeMessage: string) {}
 
-  /** Looks for a form, `offset` characters on. */
-  look(
-    { whole, begun }: Form,
-    offset = 0,
-  ): RegExpExecArray | "more" | undefined {
-    const from = this.at + offset;
-    const ahead = this.text.slice(from, from + MOST_HELD);
+  /** Looks for what a rule is about. */
+  look({ whole, begun }: Rule): RegExpExecArray | "more" | undefined {
+    const ahead = this.text.slice(this.at, this.at + MOST_HELD);
     const found = whole.exec(ahead);
     if (found) return found;
-    const isWhole = this.ended || ahead.length === MOST_HELD;
-    return !isWhole && begun.test(ahead) ? "more" : undefined;
+    const mayCome = !this.ended && ahead.length < MOST_HELD;
+    return mayCome && begun?.test(ahead) ? "more" : undefined;
   }
 
   /** Reads by the first rule that applies. */
   apply(rules: Rules, character: string): Outcome {
-    for (const rule of rules.get(character) ?? []) {
+    const candidates = rules.get(character);
+    if (candidates === undefined) return undefined;
+    for (const rule of candidates) {
       if (rule.when?.(this) === false) continue;
       const found = this.look(rule);
       if (found === "more") return "more";
@@ -118,10 +108,12 @@ export class Scan {
     return undefined;
   }
 
-  /** Matches a sticky expression at `at`. */
-  match(expression: RegExp): string | undefined {
+  /** What a sticky expression matches at `at`; "" where it doesn't. */
+  match(expression: RegExp): string {
     expression.lastIndex = this.at;
-    return expression.exec(this.text)?.[0];
+    return expression.test(this.text)
+      ? this.text.slice(this.at, expression.lastIndex)
+      : "";
   }
 
   /** The whole character so far on; "" at the end of the text. */
@@ -133,7 +125,7 @@ export class Scan {
   /** Moves on over something that leaves no trace. */
   pass(length: number): true {
     this.at += length;
-    this.emoji = "";
+    this.emoji = false;
     return true;
   }
 
@@ -150,7 +142,7 @@ export class Scan {
   }
 
   /** Leaves out what comes next and all that follows up to an end, however far. */
-  leaveOutTo(length: number, end: RegExp, what: LeftOut = "block"): true {
+  leaveOutTo(length: number, end: RegExp): true {
     this.reader = () => {
       end.lastIndex = this.at;
       const found = end.exec(this.text);
@@ -163,43 +155,34 @@ export class Scan {
       this.at = Math.max(this.at, this.text.length - kept);
       return this.ended || "more";
     };
-    return this.leaveOut(length, what);
+    return this.leaveOut(length, "thing");
   }
 
-  /** Speaks what comes next, as it is. */
-  speak(length: number): true {
-    const text = this.text.slice(this.at, this.at + length);
+  /** Leaves out the rest of the line, but not its end. */
+  leaveOutLine(): true {
+    return this.leaveOutTo(0, /(?=\n)/g);
+  }
+
+  /** Speaks the text that comes next, as it is. */
+  speak(text: string): true {
     this.beginLine();
     this.output.say(text);
-    return this.passMark(length, lastCharacter(text));
-  }
-
-  /** Speaks words that are not in the text, or were taken from it. */
-  speakWords(words: string): void {
-    this.beginLine();
-    for (const piece of words.split(/(\s+)/)) {
-      if (/^\s/.test(piece)) this.output.space(piece);
-      else if (piece !== "") this.output.say(piece);
-    }
+    return this.passMark(text.length, lastCharacter(text));
   }
 
   /** Closes whatever block was open, for another begins. */
   beginBlock(): void {
-    this.#endSentence();
+    this.output.endSentence();
+    this.output.leaveOut("mark");
     this.open = { "*": 0, "_": 0, "~": 0 };
-    this.item = this.row = false;
-    this.table = "";
+    this.item = false;
   }
 
   /** The first words of a line decide what becomes of the block before. */
   beginLine(): void {
     if (!this.lineStart) return;
     this.lineStart = false;
-    if (this.table === "bare") {
-      this.beginRow();
-    } else if (this.table === "barred") {
-      this.beginBlock();
-    } else if (this.item && !this.marker) {
+    if (this.item && !this.marker) {
       // Indented, it goes on with the item; otherwise it is a new paragraph.
       if (this.indent === 0) this.beginBlock();
       else this.output.leaveOut("mark");
@@ -207,40 +190,13 @@ export class Scan {
     this.marker = false;
   }
 
-  /** A row of the table begins. */
-  beginRow(): void {
-    this.#endSentence();
-    this.lineStart = false;
-    this.row = true;
-  }
-
   /** Passes a line break. */
   endLine(): true {
     if (this.heading || this.row) this.output.endSentence();
-    this.heading =
-      this.row =
-      this.plainBars =
-      this.marker =
-        false;
+    this.heading = this.row = this.marker = false;
     this.ticks = this.indent = 0;
     this.lineStart = true;
     this.output.space("\n");
     return this.passMark(1, "\n");
   }
-
-  #endSentence(): void {
-    this.output.endSentence();
-    this.output.leaveOut("mark");
-  }
-}
-
-/** No end that {@linkcode Scan.leaveOutTo} is given is longer. */
-const LONGEST_END = 64;
-
-/** An expression for any beginning of these letters, none included. */
-export function beginningOf(letters: string): string {
-  return [...letters].reduceRight(
-    (rest, letter) => `(?:[${letter}]${rest})?`,
-    "",
-  );
 }

@@ -6,18 +6,30 @@
  */
 import { findSentenceEnd } from "./sentence.ts";
 
-/** Why an answer was ended early. */
-export type AnswerEnding = "max-tokens" | "repetition";
-
 /** Watches one answer. */
 export interface AnswerLimit {
   /**
    * Takes the next words.
    *
+   * @param before what was said before them
    * @returns where in them the answer is to end, and why; nothing while it may go on
    */
-  take(words: string): { at: number; ended: AnswerEnding } | undefined;
+  take(
+    words: string,
+    before: string,
+  ): { at: number; ended: "max-tokens" | "repetition" } | undefined;
 }
+
+/** Past the limit by this much, an answer ends without a sentence's end, too. */
+const WITHOUT_SENTENCE = 1.25;
+
+/** And by this much without a word's, too. */
+const WITHOUT_WORD = 1.5;
+
+/** From here on, Unicode has scripts in which one sign is a word or a syllable, and about one token. */
+const FIRST_SIGN = 0x2e80;
+
+const NEW_WORD = /[\s\u2e80-\udbff]/;
 
 /**
  * Makes the limit of one answer.
@@ -27,66 +39,31 @@ export interface AnswerLimit {
 export function createAnswerLimit(maxTokens: number): AnswerLimit {
   const isRepetition = createRepetitionCheck();
   let tokens = 0;
-  let before = "";
 
-  /** Where in a word the answer is to end. */
-  function takeWord(word: string): ReturnType<AnswerLimit["take"]> {
-    tokens += tokensOf(word);
-    // Known only when the next word begins.
-    if (isRepetition(word)) return { at: 0, ended: "repetition" };
-    if (tokens > maxTokens) {
-      const at = findSentenceEnd(before, word) ?? findWordEnd(word);
-      if (at !== undefined) return { at, ended: "max-tokens" };
-    }
-    before = (before + word).slice(-TAIL);
-    return undefined;
-  }
-
-  /** Where an answer ends that has no sentences, or not even words. */
-  function findWordEnd(word: string): number | undefined {
-    if (tokens > maxTokens * WITHOUT_WORD) return word.length;
-    const isNew = tokens > maxTokens * WITHOUT_SENTENCE && NEW_WORD.test(word);
-    return isNew ? 0 : undefined;
+  /** Whether the answer, which is long enough, may end before this character. */
+  function mayEnd(before: string, char: string): boolean {
+    if (tokens > maxTokens * WITHOUT_WORD) return true;
+    const isNewWord = NEW_WORD.test(char);
+    if (isNewWord && tokens > maxTokens * WITHOUT_SENTENCE) return true;
+    return findSentenceEnd(before, char) === 0;
   }
 
   return {
-    take(words) {
-      // However many come at once, each is looked at.
-      for (const { 0: word, index } of words.matchAll(WORD)) {
-        const end = takeWord(word);
-        if (end) return { ...end, at: index + end.at };
+    take(words, before) {
+      for (let at = 0; at < words.length; at++) {
+        const code = words.charCodeAt(at);
+        // Four letters of English make a token.
+        tokens += code < FIRST_SIGN ? 0.25 : 1;
+        if (isRepetition(code)) return { at, ended: "repetition" };
+        if (tokens <= maxTokens) continue;
+        if (mayEnd(before + words.slice(0, at), words.charAt(at))) {
+          return { at, ended: "max-tokens" };
+        }
       }
       return undefined;
     },
   };
 }
-
-const NEW_WORD = /^[\s\u{2e80}-\u{10ffff}]/u;
-
-/** A word with the space before it, or one sign of a script that knows no spaces. */
-const WORD =
-  /\s*(?:[\u{2e80}-\u{10ffff}]|[^\s\u{2e80}-\u{10ffff}]+)[。！？」』”’）]*|\s+/gu;
-
-/** Past the limit by this much, an answer ends without a sentence's end, too. */
-const WITHOUT_SENTENCE = 1.25;
-
-/** And by this much without a word's, too. */
-const WITHOUT_WORD = 1.5;
-
-/** How much of the words before tells whether a sentence ends. */
-const TAIL = 40;
-
-/** About how many tokens words are: four letters of English, one sign of Chinese. */
-function tokensOf(words: string): number {
-  let quarters = 0;
-  for (let n = 0; n < words.length; n++) {
-    quarters += words.charCodeAt(n) < FIRST_SIGN ? 1 : 4;
-  }
-  return quarters / 4;
-}
-
-/** From here on, Unicode has scripts in which one sign is a word or a syllable. */
-const FIRST_SIGN = 0x2e80;
 
 /** How often the same words come in a row, at least, and how many that must be in all. */
 const REPEATS = 4;
@@ -95,33 +72,25 @@ const REPEATED_WORDS = 30;
 /** The most words that are repeated together. */
 const MAX_PERIOD = 64;
 
-/** Makes a function that takes an answer's words and tells whether its last ones are the same few over and over. */
-function createRepetitionCheck(): (words: string) => boolean {
+/** Makes a function that takes an answer letter by letter and tells whether its last words are the same few over and over. */
+function createRepetitionCheck(): (code: number) => boolean {
   /** Each word as a hash, the newest last. */
   let hashes: number[] = [];
   let hash = 0;
 
-  function endWord(): boolean {
-    if (hash === 0) return false;
-    hashes.push(hash);
-    hash = 0;
-    if (hashes.length > 4 * REPEATS * MAX_PERIOD) {
-      hashes = hashes.slice(-REPEATS * MAX_PERIOD);
+  return (code) => {
+    const isLetter = isPartOfWord(code);
+    const endsWord = hash !== 0 && (!isLetter || code >= FIRST_SIGN);
+    if (endsWord) {
+      hashes.push(hash);
+      hash = 0;
+      if (hashes.length > 4 * REPEATS * MAX_PERIOD) {
+        hashes = hashes.slice(-REPEATS * MAX_PERIOD);
+      }
     }
-    return isRepeated(hashes);
-  }
-
-  return (words) => {
-    let found = false;
-    for (let n = 0; n < words.length; n++) {
-      const code = words.charCodeAt(n);
-      if (isPartOfWord(code)) {
-        if (code >= FIRST_SIGN) found = endWord() || found;
-        // Small and capital letters of ASCII differ in this one bit.
-        hash = Math.imul(hash ^ (code | 0x20), 0x01000193) | 1;
-      } else found = endWord() || found;
-    }
-    return found;
+    // Small and capital letters of ASCII differ in this one bit.
+    if (isLetter) hash = Math.imul(hash ^ (code | 0x20), 0x01000193) | 1;
+    return endsWord && isRepeated(hashes);
   };
 }
 

@@ -14,12 +14,6 @@ import { readLineStart } from "./_blocks.ts";
 import { readInline } from "./_inline.ts";
 import { type Outcome, Scan } from "./_scan.ts";
 
-/** What an owner may change about it. */
-export interface SpeechOptions {
-  /** Said in place of a block of code. Default: nothing. */
-  codeMessage?: string;
-}
-
 /** Takes out of one answer what can't be spoken. */
 export interface SpeechCleaner {
   /**
@@ -35,6 +29,8 @@ export interface SpeechCleaner {
  * Makes a cleaner for one answer. However the answer is cut into pieces, the
  * same is spoken.
  *
+ * @param codeMessage said in place of a block of code
+ *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -45,40 +41,29 @@ export interface SpeechCleaner {
  * assertEquals(cleaner.end(), "");
  * ```
  */
-export function createSpeechCleaner(
-  { codeMessage = "" }: SpeechOptions = {},
-): SpeechCleaner {
+export function createSpeechCleaner(codeMessage = ""): SpeechCleaner {
   const scan = new Scan(codeMessage);
   /** Half a character, when the text was cut inside one. */
   let half = "";
 
   return {
     push(text) {
-      let rest = half + text;
-      half = HALF.test(rest) ? rest.slice(-1) : "";
-      rest = rest.slice(0, rest.length - half.length);
-      while (rest !== "") {
-        const cut = HALF.test(rest.slice(0, PIECE)) ? PIECE + 1 : PIECE;
-        read(scan, rest.slice(0, cut));
-        rest = rest.slice(cut);
-      }
+      const whole = half + text;
+      half = HALF.test(whole) ? whole.slice(-1) : "";
+      read(scan, half === "" ? whole : whole.slice(0, -1));
       return scan.output.take();
     },
     end() {
       if (scan.ended) return "";
       scan.ended = true;
-      // A line that ends with the answer ends like any other, and so does a block of code.
+      // A line that ends with the answer ends like any other.
       read(scan, `${half}\n`);
-      if (scan.fence) read(scan, `${scan.fence}\n`);
       if (scan.item) scan.output.endSentence();
       scan.output.finish();
       return scan.output.take();
     },
   };
 }
-
-/** Long texts are read in pieces, as what is held back is copied now and then. */
-const PIECE = 4096;
 
 /** Ends within a character. */
 const HALF = /[\ud800-\udbff]$/;
@@ -89,15 +74,14 @@ function read(scan: Scan, text: string): void {
     if (readNext(scan) === true) continue;
     if (!scan.ended) break;
     // Nothing more can come to decide it.
-    scan.speak(1);
+    scan.speak(scan.char());
   }
   scan.text = scan.text.slice(scan.at);
-  scan.jsonFrom = Math.max(scan.jsonFrom - scan.at, 0);
   scan.at = 0;
 }
 
 function readNext(scan: Scan): Outcome {
-  if (scan.reader) return scan.reader(scan);
+  if (scan.reader) return scan.reader();
   if (scan.lineStart) {
     const outcome = readLineStart(scan);
     if (outcome) return outcome;

@@ -23,4 +23,4 @@ export function findSentenceEnd(
 
 /** Not the dot of an initial, nor of "e.g." and "Dr.". */
 const SENTENCE_END =
-  /(?:(?<!(?<!\p{L})(?:\p{L}|Dr|Mrs?|Ms|Prof|St|Nr|No|vs))\.|[!?…])["'”’)\]]*(?=\s)|[。！？]+[」』”’）]*/gu;
+  /(?:(?<!(?<![A-Za-z\u00c0-\u1fff])(?:[A-Za-z\u00c0-\u1fff]|Dr|Mrs?|Ms|Prof|St|Nr|No|vs))\.|[!?…])["'”’)\]]*(?=\s)|[。！？]+[」』”’）]*/gu;

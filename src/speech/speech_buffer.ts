@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createSpeechCleaner, type SpeechCleaner } from "./mod.ts";
+import { createSpeechCleaner } from "./mod.ts";
 
 /** What the agent says in one turn. */
 export interface SpeechBuffer {
@@ -29,10 +29,7 @@ export interface SpeechBufferOptions {
 export function createSpeechBuffer(
   { speechCleanup, codeMessage }: SpeechBufferOptions,
 ): SpeechBuffer {
-  const make = speechCleanup
-    ? () => createSpeechCleaner({ codeMessage })
-    : createPlain;
-  let cleaner = make();
+  let cleaner = createSpeechCleaner(codeMessage);
   let last = "";
   let pause = false;
 
@@ -47,10 +44,10 @@ export function createSpeechBuffer(
   }
 
   return {
-    push: (text) => join(cleaner.push(text)),
+    push: (text) => join(speechCleanup ? cleaner.push(text) : text),
     flush() {
       const rest = join(cleaner.end());
-      cleaner = make();
+      cleaner = createSpeechCleaner(codeMessage);
       pause = true;
       return rest;
     },
@@ -61,8 +58,4 @@ export function createSpeechBuffer(
       return joined;
     },
   };
-}
-
-function createPlain(): SpeechCleaner {
-  return { push: (text) => text, end: () => "" };
 }

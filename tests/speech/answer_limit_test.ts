@@ -11,7 +11,7 @@ function say(
   let said = "";
   for (let n = 0; n < text.length; n += size) {
     const piece = text.slice(n, n + size);
-    const end = limit.take(piece);
+    const end = limit.take(piece, said);
     if (end) return { said: said + piece.slice(0, end.at), ended: end.ended };
     said += piece;
   }
