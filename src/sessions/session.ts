@@ -10,6 +10,7 @@ import { toLines } from "./fit.ts";
 import {
   type SessionRecord,
   toDataKey,
+  toTurnKey,
   type TurnDetails,
   type TurnStatus,
 } from "./record.ts";
@@ -66,19 +67,33 @@ export interface StepResult {
   text: string;
 }
 
+/** A note of the platform's. */
+export interface Note {
+  /** The platform's name for it. */
+  name: string;
+  /** What it told. */
+  content?: unknown;
+  /** When, ISO 8601. */
+  at: string;
+}
+
 /** A conversation, read back. Unknown ids are conversations without a turn. */
 export class Session {
   /** Oldest first. */
   readonly turns: Turn[] = [];
   /** What the platform told besides, oldest first. */
-  readonly notes: { name: string; content?: unknown; at: string }[] = [];
-  /** Whether nothing was ever kept of it. */
+  readonly notes: Note[] = [];
+  /** Whether nothing is kept of it. */
   isEmpty = true;
+  /** When one that had this id was deleted, ISO 8601. */
+  deletedAt: string | undefined;
   /** About how much memory it takes. */
   bytes: number = EMPTY_BYTES;
   /** A new turn's id is looked for as well, in all of a long conversation. */
   readonly #turnsById = new Map<string, Turn>();
-  #replies: Map<string, unknown> | undefined;
+  /** By {@linkcode toTurnKey}. */
+  #deletedTurns = new Set<string>();
+  #replies = new Map<string, unknown>();
 
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */
   constructor(readonly id: string) {}
@@ -88,9 +103,12 @@ export class Session {
     return this.turns.flatMap(({ memories }) => memories);
   }
 
-  /** The turn with this id, if it is known. */
+  /** The turn with this id, if it is known. One that was deleted is over and has no words. */
   turn(id: string): Turn | undefined {
-    return this.#turnsById.get(id);
+    return this.#turnsById.get(id) ??
+      (this.#isDeleted(id)
+        ? { ...toTurn(id, this.deletedAt ?? ""), status: "complete" }
+        : undefined);
   }
 
   /** Whether the very same was noted before, as far as it was kept. */
@@ -106,24 +124,56 @@ export class Session {
   /** What the page was answered when it sent the very same in the same turn. */
   replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
     const key = toDataKey(turnId, data);
-    return this.#replies?.has(key)
+    return this.#replies.has(key)
       ? { reply: this.#replies.get(key) }
       : undefined;
   }
 
-  /** Takes in the next record. */
+  /** Whether a record still belongs here: it doesn't where it comes late, of what was deleted. */
+  takes(record: SessionRecord): boolean {
+    const { type } = record;
+    if (this.deletedAt === undefined) return true;
+    if (type === "note" || type === "data") return !this.isEmpty;
+    return !("turnId" in record && this.#isDeleted(record.turnId));
+  }
+
+  /** What is to be known of this conversation once it is deleted. */
+  toDeleted(at: string): SessionRecord {
+    const keys = this.turns.map(({ id }) => toTurnKey(id));
+    const turns = [...this.#deletedTurns, ...keys].slice(-MAX_DELETED_TURNS);
+    return { type: "deleted", turns, at };
+  }
+
+  /** The newest half of it, in a conversation of its own: memory has no room for the rest. */
+  toNewest(maxBytes: number): Session {
+    const newest = new Session(this.id);
+    const add = (item: unknown) => newest.bytes += sizeOf(item);
+    const { turns, notes } = this;
+    newest.turns.push(...takeNewest(turns, maxBytes / 2));
+    newest.notes.push(...takeNewest(notes, maxBytes / 8));
+    newest.#replies = new Map(takeNewest([...this.#replies], maxBytes / 8));
+    for (const turn of newest.turns) newest.#turnsById.set(turn.id, turn);
+    [...newest.turns, ...newest.notes, ...newest.#replies].forEach(add);
+    newest.isEmpty = this.isEmpty;
+    newest.deletedAt = this.deletedAt;
+    newest.#deletedTurns = this.#deletedTurns;
+    return newest;
+  }
+
+  /** Takes in the next record. One that deletes what came before is for a new conversation. */
   apply(record: SessionRecord): void {
-    this.isEmpty = false;
     // Words become one text; all else takes about what its JSON does, on V8.
-    const kept = record.type === "assistant"
-      ? record.text
-      : JSON.stringify(record);
-    this.bytes += WIDE.test(kept) ? 2 * kept.length : kept.length;
+    this.bytes += sizeOf(record.type === "assistant" ? record.text : record);
+    if (record.type === "deleted") {
+      this.deletedAt = record.at;
+      this.#deletedTurns = new Set(record.turns);
+      return;
+    }
+    if (record.type === "session") return;
+    this.isEmpty = false;
     switch (record.type) {
-      case "session":
-        return;
       case "data":
-        (this.#replies ??= new Map()).set(record.key, record.reply);
+        this.#replies.set(record.key, record.reply);
         return;
       case "note": {
         const { name, content, at } = record;
@@ -135,10 +185,15 @@ export class Session {
     }
   }
 
+  #isDeleted(turnId: string): boolean {
+    return this.#deletedTurns.size > 0 &&
+      this.#deletedTurns.has(toTurnKey(turnId));
+  }
+
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
     let turn = this.turn(turnId);
     if (turn === undefined) {
-      turn = { id: turnId, at, assistant: "", steps: NONE, memories: NONE };
+      turn = toTurn(turnId, at);
       this.turns.push(turn);
       this.#turnsById.set(turn.id, turn);
     }
@@ -149,14 +204,36 @@ export class Session {
 /** A record that belongs to a turn. */
 type TurnRecord = Exclude<
   SessionRecord,
-  { type: "session" | "data" | "note" }
+  { type: "session" | "data" | "note" | "deleted" }
 >;
+
+function toTurn(id: string, at: string): Turn {
+  return { id, at, assistant: "", steps: NONE, memories: NONE };
+}
+
+/** The newest of a list that fit, oldest first; the last in any case. */
+function takeNewest<T>(items: readonly T[], maxBytes: number): T[] {
+  let start = items.length;
+  for (let bytes = 0; start > 0; start--) {
+    bytes += sizeOf(items[start - 1]);
+    if (bytes > maxBytes && start < items.length) break;
+  }
+  return items.slice(start);
+}
+
+function sizeOf(item: unknown): number {
+  const text = typeof item === "string" ? item : JSON.stringify(item);
+  return WIDE.test(text) ? 2 * text.length : text.length;
+}
 
 /** Most turns have neither steps nor memories. */
 const NONE: readonly never[] = Object.freeze([]);
 
 /** A conversation without a turn, with what its store holds of it: measured on V8. */
 const EMPTY_BYTES = 1_700;
+
+/** How many turns of a deleted conversation are known by their hashes; what comes late is of the last. */
+const MAX_DELETED_TURNS = 500;
 
 /** V8 keeps all letters of a text in two bytes where one of them is not Latin. */
 // deno-lint-ignore no-control-regex -- these are letters like any other

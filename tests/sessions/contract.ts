@@ -24,6 +24,8 @@ export interface StoreUnderTest extends AsyncDisposable {
 /** When everything happens. */
 export const AT = "2026-11-21T10:00:00.000Z";
 
+const DATA = { type: "data", key: "k", at: AT } as const;
+
 /** The caller's words. */
 export function user(turnId: string, text: string): SessionRecord {
   return { type: "user", turnId, text, at: AT };
@@ -360,6 +362,54 @@ export function testStore(
     await store.update("B", () => [user("t9", "Again")]);
     const session = await (reopen?.() ?? store).load("B");
     assertEquals(session.turns.map(({ user }) => user), ["Again"]);
+  });
+
+  test("delete() has nothing come back that comes late, until a new turn begins", async ({ store, reopen }) => {
+    const note: SessionRecord = { type: "note", name: "end", at: AT };
+    const data: SessionRecord = { ...DATA, turnId: "t2", reply: 1 };
+    const late = [note, data, user("t1", "?"), assistant("t1", "!"), end("t1")];
+    for (const id of ["a", "../B"]) {
+      await store.update(id, () => [user("t1", "?"), note, end("t1")]);
+      assertEquals(await store.delete(id), true);
+      for (const under of [store, reopen?.() ?? store]) {
+        for (const record of late) await under.update(id, () => [record]);
+        const writer = await under.open(id, () => late);
+        for (const record of late) writer.add(record);
+        await writer.close();
+        const session = await under.load(id);
+        assertEquals([session.isEmpty, session.notes], [true, []]);
+        // A turn that comes again is over, and is not answered anew.
+        const { status, assistant, user } = session.turn("t1") ?? {};
+        assertEquals([status, assistant, user], ["complete", "", undefined]);
+        assertEquals((await under.list()).sessions, []);
+      }
+      await store.update(id, () => [user("t9", "Anew"), user("t1", "?"), note]);
+      await store.update(id, () => [note]);
+      const session = await (reopen?.() ?? store).load(id);
+      assertEquals(session.turns.map(({ user }) => user), ["Anew"]);
+      assertEquals(session.notes.length, 1);
+      const { sessions } = await store.list();
+      assertEquals(sessions.map(({ preview }) => preview), ["Anew"]);
+      assertEquals(await store.delete(id), true);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    assert(await store.sweep(new Date()) <= 2);
+    await store.update("a", () => [user("t1", "Long after")]);
+    assertEquals((await store.load("a")).turns.length, 1);
+  });
+
+  test("sweep() deletes no more than a share of all, the oldest first", async ({ store, reopen }) => {
+    for (const id of ["1", "2", "3", "4", "5"]) {
+      await store.update(id, () => [user("t", "Hello")]);
+      await new Promise((resolve) => setTimeout(resolve, 12));
+    }
+    const ids = async () =>
+      (await (reopen?.() ?? store).list()).sessions.map(({ id }) => id);
+    assertEquals(await store.sweep(new Date(), 0.4), 2);
+    assertEquals(await ids(), ["5", "4", "3"]);
+    assertEquals(await store.sweep(new Date(), 0.01), 1);
+    assertEquals(await ids(), ["5", "4"]);
+    assertEquals(await store.sweep(new Date()), 2);
   });
 
   test("delete() waits for the update before it", async ({ store, reopen }) => {
