@@ -113,6 +113,7 @@ async function main(): Promise<void> {
       days: config.sessionTtlDays,
       log,
       now,
+      uptime,
     });
     const banner = {
       version,
