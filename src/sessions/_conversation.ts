@@ -141,11 +141,11 @@ export class Conversation {
     else this.#timer ??= setTimeout(write, WORDS_WAIT_MS);
   }
 
-  #apply(lines: readonly { record: SessionRecord }[]): void {
-    for (const { record } of lines) {
+  #apply(lines: readonly Line[]): void {
+    for (const { record, json } of lines) {
       // Nothing of what came before is left in it.
       if (record.type === "deleted") this.session = new Session(this.id);
-      this.session.apply(record);
+      this.session.apply(record, json);
     }
     const { maxBytes, onCut } = this.options;
     if (this.session.bytes <= maxBytes) return;
@@ -181,10 +181,10 @@ export class Conversation {
     { start, lines }: News,
     { deletedAt = "" }: Session = this.session,
   ): void {
-    for (const [n, line] of lines.entries()) {
-      if (line === "") continue;
-      const record = parseRecord(line);
-      if (record) this.#apply([{ record }]);
+    for (const [n, json] of lines.entries()) {
+      if (json === "") continue;
+      const record = parseRecord(json);
+      if (record) this.#apply([{ record, json }]);
       else this.options.onBadRecord?.({ id: this.id, number: start + n + 1 });
     }
     for (const writer of this.#writers) {
@@ -287,9 +287,8 @@ export class Conversation {
     do lines = toLines(
       this.session.toDeleted(new Date().toISOString()),
     ); while (!await this.#append(lines, true));
-    for (const { record } of lines) {
-      this.#take({ which: "all", start: 0, lines: [JSON.stringify(record)] });
-    }
+    const news = { start: 0, lines: lines.map(({ json }) => json) };
+    this.#take({ which: "all", ...news });
     return wasThere;
   }
 }

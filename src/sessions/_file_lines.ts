@@ -174,8 +174,8 @@ export class FileLines implements Lines {
     } catch (error) {
       if (!isNew) throw error;
       if (error instanceof Deno.errors.NotFound) makeFolder(dirname(this.path));
-      // Made by somebody else just now, unless it is a link.
-      else statOf(this.path);
+      // Made by somebody else just now, unless it is a link that leads nowhere yet.
+      else statFile(this.path);
       return this.#file = openFile(this.path, false);
     }
   }
@@ -205,12 +205,15 @@ function encode(text: string): Uint8Array {
   return BUFFER.subarray(0, encoder.encodeInto(text, BUFFER).written);
 }
 
-/** @throws {Error} when it is a symbolic link, which may lead out of the folder */
 function statOf(path: string): Deno.FileInfo | undefined {
   // To be told by an error that there is none costs six times as much.
-  if (!existsSync(path)) return undefined;
-  const stat = ifFound(() => Deno.lstatSync(path));
-  if (stat?.isSymlink) throw new Error("Its file is a symbolic link");
+  return existsSync(path) ? ifFound(() => statFile(path)) : undefined;
+}
+
+/** @throws {Error} when it is a symbolic link, which may lead out of the folder */
+function statFile(path: string): Deno.FileInfo {
+  const stat = Deno.lstatSync(path);
+  if (stat.isSymlink) throw new Error("Its file is a symbolic link");
   return stat;
 }
 

@@ -160,10 +160,16 @@ export class Session {
     return newest;
   }
 
-  /** Takes in the next record. One that deletes what came before is for a new conversation. */
-  apply(record: SessionRecord): void {
+  /**
+   * Takes in the next record. One that deletes what came before is for a new
+   * conversation.
+   *
+   * @param json the same, where it is at hand
+   */
+  apply(record: SessionRecord, json?: string): void {
     // Words become one text; all else takes about what its JSON does, on V8.
-    this.bytes += sizeOf(record.type === "assistant" ? record.text : record);
+    const isWords = record.type === "assistant";
+    this.bytes += sizeOf(isWords ? record.text : json ?? record);
     if (record.type === "deleted") {
       this.deletedAt = record.at;
       this.#deletedTurns = new Set(record.turns);

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { Turn } from "../../src/sessions/session.ts";
-import type { SessionStore } from "../../src/sessions/store.ts";
+import type { SessionStore, StoreOptions } from "../../src/sessions/store.ts";
 import { testWriter } from "./writer_contract.ts";
 
 /** A store under test. */
@@ -18,7 +18,7 @@ export interface StoreUnderTest extends AsyncDisposable {
    * another process at the same time. Absent where nothing outlives the
    * process. Closed with the rest when the test ends.
    */
-  reopen?: () => SessionStore;
+  reopen?: (options?: StoreOptions) => SessionStore;
 }
 
 /** When everything happens. */
@@ -272,6 +272,46 @@ export function testStore(
     }
     const session = await (reopen?.() ?? store).load("a");
     assertEquals(session.turns.map((turn) => turn.user), texts);
+  });
+
+  test("load() gives the newest part of a conversation that is larger than may be in memory, and tells of it once", async ({ reopen }) => {
+    if (!reopen) return;
+    const told: string[] = [];
+    const onCut = (id: string) => told.push(id);
+    const store = reopen({ maxBytes: 400_000, onCut });
+    const text = "x".repeat(20_000);
+    const writer = await store.open("a", () => []);
+    for (let n = 0; n < 20; n++) {
+      writer.add(user(`t${n}`, text));
+      writer.add(end(`t${n}`));
+    }
+    await writer.close();
+    for (let n = 20; n < 60; n++) {
+      await store.update("a", () => [user(`t${n}`, text), end(`t${n}`)]);
+    }
+    assertEquals(told, ["a"]);
+    const other = reopen({ maxBytes: 400_000, onCut });
+    for (const under of [store, other]) {
+      const { turns, bytes } = await under.load("a");
+      assert(bytes <= 400_000 && turns.length >= 5, `${bytes}`);
+      assertEquals(turns.at(-1)?.id, "t59");
+      assertEquals(turns[0]?.id, `t${60 - turns.length}`);
+    }
+    // Both go on, and see what the other adds.
+    await other.update("a", () => [user("t60", "Still here")]);
+    await store.update("a", ({ turns }) => [
+      user("t61", `after ${turns.at(-1)?.id}`),
+    ]);
+    const { turns } = await other.load("a");
+    assertEquals(turns.at(-1)?.user, "after t60");
+    assertEquals(told, ["a", "a"]);
+    // Nothing has left the store.
+    assertEquals((await reopen().load("a")).turns.length, 62);
+    // It can be deleted, and begun anew.
+    assertEquals(await store.delete("a"), true);
+    await store.update("a", () => [user("t59", "Late"), user("new", "Anew")]);
+    const anew = await other.load("a");
+    assertEquals(anew.turns.map(({ user }) => user), ["Anew"]);
   });
 
   test("keeps conversations apart, however odd their ids", async ({ store, reopen }) => {

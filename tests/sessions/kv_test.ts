@@ -1,15 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Entry, keyOf, shorten } from "../../src/sessions/_kv_lines.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
-import type { SessionStore } from "../../src/sessions/store.ts";
+import type { SessionStore, StoreOptions } from "../../src/sessions/store.ts";
 import { census, test } from "./_kv.ts";
 import { testStore, user } from "./contract.ts";
 
 testStore("createKvStore()", async () => {
   const folder = await Deno.makeTempDir();
   const stores: SessionStore[] = [];
-  function reopen(): SessionStore {
-    const store = createKvStore({ path: `${folder}/kv/sessions.sqlite` });
+  function reopen(options?: StoreOptions): SessionStore {
+    const path = `${folder}/kv/sessions.sqlite`;
+    const store = createKvStore({ path, ...options });
     stores.push(store);
     return store;
   }
