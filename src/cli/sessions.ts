@@ -37,6 +37,9 @@ const USAGE = `The conversations that Parley keeps.
                                   tenth of all at most; --force: every one
 `;
 
+/** More than a conversation can have. */
+const ALL_MB = 1_000_000;
+
 const OPTIONS = {
   limit: { type: "string" },
   force: { type: "boolean" },
@@ -52,7 +55,8 @@ async function main(args: string[]): Promise<boolean> {
   }
   const config = await loadConfig(Deno.env);
   const log = createLog({ level: "warn", format: "pretty" });
-  const store = createStore(config, log);
+  // An export is whole.
+  const store = createStore({ ...config, maxSessionMb: ALL_MB }, log);
   if (rest.length > 0) throw new UsageError(`Too many words\n\n${USAGE}`);
   switch (command) {
     case "list":
