@@ -56,7 +56,10 @@ export class FileLines implements Lines {
   /** What is known of the file; of one that is open, without a look at its path. */
   #stat(): Deno.FileInfo | undefined {
     const stat = this.#file?.statSync();
-    return stat && stat.nlink !== 0 ? stat : statOf(this.path);
+    if (stat && stat.nlink !== 0) return stat;
+    // To be told by an error that there is none costs six times as much.
+    const isThere = this.#generation !== undefined || existsSync(this.path);
+    return isThere ? ifFound(() => statFile(this.path)) : undefined;
   }
 
   #readLines(size: number): string[] {
@@ -203,11 +206,6 @@ const decoder = new TextDecoder();
 function encode(text: string): Uint8Array {
   if (text.length * 3 > BUFFER.length) return encoder.encode(text);
   return BUFFER.subarray(0, encoder.encodeInto(text, BUFFER).written);
-}
-
-function statOf(path: string): Deno.FileInfo | undefined {
-  // To be told by an error that there is none costs six times as much.
-  return existsSync(path) ? ifFound(() => statFile(path)) : undefined;
 }
 
 /** @throws {Error} when it is a symbolic link, which may lead out of the folder */
