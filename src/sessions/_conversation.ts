@@ -170,10 +170,9 @@ export class Conversation {
   }
 
   #read(isAnew: boolean): Promise<News> {
-    // As much as is left in memory of one that has grown too large.
-    const most = this.options.maxBytes / 2;
+    const { maxBytes } = this.options;
     const what = `read session "${this.id}"`;
-    return attempt(what, () => this.lines.read(isAnew, most));
+    return attempt(what, () => this.lines.read(isAnew, maxBytes));
   }
 
   /** Takes what was read; what is pending and still wanted comes after it. */

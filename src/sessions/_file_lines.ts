@@ -44,7 +44,8 @@ export class FileLines implements Lines {
     this.#generation = generation;
     const start = this.#count;
     const isCut = size - this.#size > maxBytes;
-    if (isCut) this.#size = size - maxBytes;
+    // As much as stays in memory of one that has grown too large.
+    if (isCut) this.#size = size - Math.floor(maxBytes / 2);
     const lines = size === this.#size ? [] : this.#readLines(size);
     // Reading began somewhere in it.
     if (isCut) lines[0] = "";

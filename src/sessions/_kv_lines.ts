@@ -132,17 +132,10 @@ export class KvLines implements Lines {
     }
     this.#header = header;
     this.#versionstamp = result.ok ? result.versionstamp : UNKNOWN;
-    if (isAlone) await this.#purge(generation, before.length + 1);
+    // Nobody reads any more what comes before.
+    const end = toEntryKey(before.length + 1);
+    if (isAlone) await purge(run, this.#key, { end });
     return true;
-  }
-
-  /** Deletes the entries before a line. Nobody reads them any more. */
-  async #purge(generation: string, number: number): Promise<void> {
-    const prefix = keyOf("record", this.#key, generation);
-    const end = keyOf("record", this.#key, generation, number);
-    for await (const page of pages(this.run, prefix, end)) {
-      await this.run((kv) => deleteAll(kv.atomic(), page).commit());
-    }
   }
 
   /** The newest lines after those that are known, as many as there is room for, and whether some are missing. */
@@ -221,25 +214,31 @@ export async function forget(
   { value, versionstamp }: Deno.KvEntryMaybe<Header>,
 ): Promise<boolean> {
   const headerKey = keyOf("session", key);
-  const commit = async (keys: Deno.KvKey[]) => {
-    const check = { key: headerKey, versionstamp };
-    const { ok } = await run((kv) =>
-      deleteAll(kv.atomic().check(check), keys).commit()
-    );
-    return ok;
-  };
-  for await (const page of pages(run, keyOf("record", key))) {
-    if (!await commit(page)) return false;
-  }
-  return await commit([headerKey, keyOf("start", value?.at ?? 0, key)]);
+  const check = { key: headerKey, versionstamp };
+  if (!await purge(run, key, { check })) return false;
+  const { ok } = await run((kv) =>
+    kv.atomic().check(check).delete(headerKey)
+      .delete(keyOf("start", value?.at ?? 0, key)).commit()
+  );
+  return ok;
 }
 
-function deleteAll(
-  commit: Deno.AtomicOperation,
-  keys: readonly Deno.KvKey[],
-): Deno.AtomicOperation {
-  for (const key of keys) commit.delete(key);
-  return commit;
+/** Deletes a conversation's entries: those before a key, and as long as a check holds. */
+async function purge(
+  run: RunOnKv,
+  key: string,
+  { end, check }: { end?: Deno.KvKey; check?: Deno.AtomicCheck },
+): Promise<boolean> {
+  for await (const page of pages(run, keyOf("record", key), end)) {
+    const { ok } = await run((kv) => {
+      const commit = kv.atomic();
+      if (check) commit.check(check);
+      for (const entry of page) commit.delete(entry);
+      return commit.commit();
+    });
+    if (!ok) return false;
+  }
+  return true;
 }
 
 /** A commit may have 1,000 changes and, Deno says, 80 KiB of keys of some 170 bytes each. */

@@ -314,7 +314,8 @@ test("delete() leaves nothing that was said on the disk, and adds through no lin
   const store = createFileStore({ folder });
   await store.update("a", () => [user("t1", "Secret")]);
   await store.delete("a");
-  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
+  const files = Deno.readDir(folder);
+  const names = await Array.fromAsync(files, ({ name }) => name);
   assertEquals(names, ["a.jsonl"]);
   const text = await Deno.readTextFile(pathOf(folder, "a"));
   assert(!text.includes("Secret") && !text.includes("t1"), text);
