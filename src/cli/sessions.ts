@@ -13,7 +13,7 @@ import {
   type TurnDocument,
 } from "../sessions/document.ts";
 import { createStore } from "../sessions/mod.ts";
-import { MAX_SHARE, sweepOlder } from "../sessions/retention.ts";
+import { MAX_SHARE, toOldest } from "../sessions/retention.ts";
 import type { Session } from "../sessions/session.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
 import { toCaption } from "./_caption.ts";
@@ -74,9 +74,9 @@ async function main(args: string[]): Promise<boolean> {
     case "sweep": {
       const { sessionTtlDays: days } = config;
       if (days === 0) throw new UsageError("SESSION_TTL_DAYS is not set");
-      const maxShare = values.force ? 1 : MAX_SHARE;
-      const limits = { now: Date.now(), maxShare };
-      print(`Deleted ${await sweepOlder(store, days, limits)}\n`);
+      const oldest = toOldest(days, Date.now());
+      const count = await store.sweep(oldest, values.force ? 1 : MAX_SHARE);
+      print(`Deleted ${count}\n`);
       break;
     }
     default:

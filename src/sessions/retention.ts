@@ -30,13 +30,9 @@ const MAX_JUMP_MS = 60 * 60_000;
 /** How many of all conversations one sweep deletes, so that there is time to notice that a clock was wrong when the process began. */
 export const MAX_SHARE = 0.1;
 
-/** Deletes the conversations whose last word is as many days ago, or a share of all if there are more. Gives how many. */
-export function sweepOlder(
-  store: SessionStore,
-  days: number,
-  { now, maxShare }: { now: number; maxShare: number },
-): Promise<number> {
-  return store.sweep(new Date(now - days * DAY_MS), maxShare);
+/** The time before which a last word is too old. */
+export function toOldest(days: number, now: number): Date {
+  return new Date(now - days * DAY_MS);
 }
 
 /**
@@ -57,8 +53,7 @@ export function startRetention(options: RetentionOptions): () => Promise<void> {
       return log.warn("sessions.not_swept", { jumpMs, message });
     }
     try {
-      const limits = { now: now(), maxShare: MAX_SHARE };
-      const deleted = await sweepOlder(store, days, limits);
+      const deleted = await store.sweep(toOldest(days, now()), MAX_SHARE);
       if (deleted > 0) log.info("sessions.swept", { deleted, olderThan: days });
     } catch (error) {
       // The next sweep finds what this one left.
