@@ -138,6 +138,7 @@ async function main(): Promise<void> {
       days: config.sessionTtlDays,
       log,
       now,
+      uptime,
     });
     const banner = {
       version,

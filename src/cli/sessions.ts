@@ -9,9 +9,12 @@ import { createLog, printError } from "../server/log.ts";
 import {
   type SessionDocument,
   toDocument,
+  toRecordings,
   type TurnDocument,
 } from "../sessions/document.ts";
 import { createStore } from "../sessions/mod.ts";
+import { MAX_SHARE, toOldest } from "../sessions/retention.ts";
+import type { Session } from "../sessions/session.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
 import { toCaption } from "./_caption.ts";
 import {
@@ -30,10 +33,16 @@ const USAGE = `The conversations that Parley keeps.
   deno task sessions show ID      what was said, with timings
   deno task sessions export ID    one JSON document
   deno task sessions delete ID    forgets it
+  deno task sessions sweep        forgets those older than SESSION_TTL_DAYS, a
+                                  tenth of all at most; --force: every one
 `;
+
+/** More than a conversation can have. */
+const ALL_MB = 1_000_000;
 
 const OPTIONS = {
   limit: { type: "string" },
+  force: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -46,7 +55,8 @@ async function main(args: string[]): Promise<boolean> {
   }
   const config = await loadConfig(Deno.env);
   const log = createLog({ level: "warn", format: "pretty" });
-  const store = createStore(config, log);
+  // An export is whole.
+  const store = createStore({ ...config, maxSessionMb: ALL_MB }, log);
   if (rest.length > 0) throw new UsageError(`Too many words\n\n${USAGE}`);
   switch (command) {
     case "list":
@@ -58,10 +68,15 @@ async function main(args: string[]): Promise<boolean> {
     case "export":
       print(`${printableJson(await find(store, id), 2)}\n`);
       break;
-    case "delete": {
-      const known = needId(id);
-      if (!await store.delete(known)) throw unknown(known);
-      print(`Deleted ${printable(known)}\n`);
+    case "delete":
+      await forget(store, needId(id));
+      break;
+    case "sweep": {
+      const { sessionTtlDays: days } = config;
+      if (days === 0) throw new UsageError("SESSION_TTL_DAYS is not set");
+      const oldest = toOldest(days, Date.now());
+      const count = await store.sweep(oldest, values.force ? 1 : MAX_SHARE);
+      print(`Deleted ${count}\n`);
       break;
     }
     default:
@@ -100,9 +115,22 @@ async function find(
   store: SessionStore,
   id: string | undefined,
 ): Promise<SessionDocument> {
-  const session = await store.load(needId(id));
-  if (session.isEmpty) throw unknown(session.id);
-  return toDocument(session);
+  return toDocument(await load(store, needId(id)));
+}
+
+async function load(store: SessionStore, id: string): Promise<Session> {
+  const session = await store.load(id);
+  if (session.isEmpty) throw unknown(id);
+  return session;
+}
+
+async function forget(store: SessionStore, id: string): Promise<void> {
+  const recordings = toRecordings(await load(store, id));
+  if (!await store.delete(id)) throw unknown(id);
+  print(`Deleted ${printable(id)}\n`);
+  if (recordings.length === 0) return;
+  print("Its recordings are kept elsewhere, delete them there:\n");
+  for (const url of recordings) print(`  ${oneLine(url)}\n`);
 }
 
 function needId(id: string | undefined): string {

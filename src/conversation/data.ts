@@ -33,17 +33,29 @@ export interface DataParts {
   now: () => number;
 }
 
+/** How much data without an answer is remembered. */
+const MAX_UNANSWERED = 10_000;
+
 /** Makes the function that answers pages. */
 export function createDataAnswer(
   { store, onData, now }: DataParts,
 ): DataHandler {
   const underway = new Map<string, Promise<unknown>>();
+  /** Told by their hashes: of data without an answer, the store keeps nothing. */
+  const unanswered = new Set<string>();
 
   async function once(data: unknown, context: DataContext): Promise<unknown> {
     const { conversationId, turnId } = context;
+    const hash = toDataKey(turnId, [conversationId, data]);
+    if (unanswered.has(hash)) return undefined;
     const before = (await store.load(conversationId)).replyTo(turnId, data);
     if (before) return before.reply;
     const reply = await onData(data, context);
+    if (reply === undefined) {
+      if (unanswered.size === MAX_UNANSWERED) unanswered.clear();
+      unanswered.add(hash);
+      return undefined;
+    }
     const at = new Date(now()).toISOString();
     // Another instance may have been first: the page is told one thing.
     const session = await store.update(

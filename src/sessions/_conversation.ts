@@ -6,14 +6,14 @@
  */
 import type { Lines, News } from "./_engine.ts";
 import { pause } from "./_retry.ts";
-import { Writer } from "./_writer.ts";
 import { type Line, toLines } from "./fit.ts";
-import { parseRecord } from "./record.ts";
+import { parseRecord, type SessionRecord } from "./record.ts";
 import { Session } from "./session.ts";
 import {
   attempt,
   type Change,
   type OpenOptions,
+  type SessionWriter,
   StoreError,
   type StoreOptions,
   toStoreError,
@@ -25,14 +25,25 @@ const WORDS_WAIT_MS = 100;
 /** How often others may be first until a write is given up. */
 const MAX_MISSES = 100;
 
+/** A turn that writes. */
+interface Writer {
+  onOthers: (session: Session) => boolean;
+  /** Whether its records are still to be kept. */
+  isWanted: boolean;
+  /** Why they can't be kept; the first reason counts. */
+  failure?: StoreError;
+}
+
 /** A line that isn't written yet, and the turn that it is of. */
 interface Pending extends Line {
   writer: Writer;
 }
 
-/** Who is told of what. */
+/** How much is kept in memory, and who is told of what. */
 interface ConversationOptions {
+  maxBytes: number;
   onBadRecord: StoreOptions["onBadRecord"];
+  onCut: (id: string) => void;
   /** Called when nothing is under way any more. */
   onIdle: (conversation: Conversation) => void;
 }
@@ -76,110 +87,127 @@ export class Conversation {
     return result;
   }
 
-  join({ onOthers = () => true }: OpenOptions = {}): Writer {
-    const writer = new Writer(this, onOthers);
-    this.#writers.add(writer);
-    return writer;
-  }
-
-  leave(writer: Writer): void {
-    this.#writers.delete(writer);
-    this.#settle();
-  }
-
   #settle(): void {
     if (this.isBusy) return;
     this.lines.release?.();
     this.options.onIdle(this);
   }
 
-  /** Takes a turn's lines: the engine has them when this returns, or soon. */
-  add(lines: readonly Line[], writer: Writer): void {
-    const { lines: kept } = this;
+  /** Lets a turn write. */
+  join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
+    const writer: Writer = { onOthers, isWanted: true };
+    this.#writers.add(writer);
+    let closed: Promise<void> | undefined;
+    // A write that fails is told in `failure`; any other fault the next write meets, too.
+    const run = (task: () => Promise<void>) => this.run(task).catch(() => {});
+    const flush = async () => {
+      await run(() => this.flush());
+      if (writer.failure) throw writer.failure;
+    };
+    const getSession = () => this.session;
+    return {
+      get session() {
+        return getSession();
+      },
+      add: (record) => this.#add(record, writer),
+      flush,
+      // A write that is due tells of others, too.
+      look: () =>
+        run(() => this.#pending.length > 0 ? this.#write() : this.refresh()),
+      close: () =>
+        closed ??= flush().finally(() => {
+          this.#writers.delete(writer);
+          this.#settle();
+        }),
+    };
+  }
+
+  /** Takes a turn's record: the engine has it when this returns, or soon. */
+  #add(record: SessionRecord, writer: Writer): void {
+    if (writer.failure) throw writer.failure;
+    if (!writer.isWanted || !this.session.takes(record)) return;
+    const lines = toLines(record);
     try {
-      kept.write?.(lines);
-    } catch (error) {
+      this.lines.write?.(lines);
+    } catch (cause) {
       this.#isInDoubt = true;
-      throw error;
+      throw writer.failure = toStoreError(`write session "${this.id}"`, cause);
     }
-    for (const line of lines) {
-      if (!kept.write) this.#pending.push({ ...line, writer });
-      this.session.apply(line.record);
-    }
-    if (kept.write) return;
+    this.#apply(lines);
+    if (this.lines.write) return;
+    this.#pending.push(...lines.map((line) => ({ ...line, writer })));
     const write = () => void this.run(() => this.flush()).catch(() => {});
-    const isWord = lines.at(-1)?.record.type === "assistant";
-    if (isWord) this.#timer ??= setTimeout(write, WORDS_WAIT_MS);
-    else write();
+    if (record.type !== "assistant") write();
+    else this.#timer ??= setTimeout(write, WORDS_WAIT_MS);
+  }
+
+  #apply(lines: readonly Line[]): void {
+    for (const { record, json } of lines) {
+      // Nothing of what came before is left in it.
+      if (record.type === "deleted") this.session = new Session(this.id);
+      this.session.apply(record, json);
+    }
+    const { maxBytes, onCut } = this.options;
+    if (this.session.bytes <= maxBytes) return;
+    this.session = this.session.toNewest(maxBytes);
+    onCut(this.id);
   }
 
   /** Brings what is in memory up to what is kept, and tells the turns of it. */
   async refresh(): Promise<void> {
-    const { generation } = this.lines;
     let news = await this.#read(this.#isInDoubt);
-    if (!this.#isInDoubt && generation === this.lines.generation) {
+    if (news.which === "next") {
       if (news.lines.length === 0) return;
-      if (news.start > 0 && this.#pending.length === 0) {
-        this.#take(news);
-        return this.#tellWriters();
-      }
+      if (this.#pending.length === 0) return this.#take(news);
+      // What is in memory holds words that come after those of others.
+      news = await this.#read(true);
     }
-    // What is in memory holds words that come after those of others.
-    if (news.start > 0) news = await this.#read(true);
-    this.#replace(news, generation);
-  }
-
-  #read(isAll: boolean): Promise<News> {
-    return attempt(`read session "${this.id}"`, () => this.lines.read(isAll));
-  }
-
-  /** Begins again with what is kept; what is pending and still wanted comes after it. */
-  #replace(news: News, before: string | undefined): void {
-    const isDeleted = before !== undefined && before !== this.lines.generation;
+    const before = this.session;
     this.session = new Session(this.id);
     this.#isInDoubt = false;
-    this.#take(news);
-    this.#tellWriters(isDeleted);
-    this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
-    for (const { record } of this.#pending) this.session.apply(record);
+    if (news.which === "newest") this.options.onCut(this.id);
+    this.#take(news, before);
   }
 
-  #take({ start, lines }: News): void {
-    for (const [n, line] of lines.entries()) {
-      if (line === "") continue;
-      const record = parseRecord(line);
-      if (record) this.session.apply(record);
+  #read(isAnew: boolean): Promise<News> {
+    const { maxBytes } = this.options;
+    const what = `read session "${this.id}"`;
+    return attempt(what, () => this.lines.read(isAnew, maxBytes));
+  }
+
+  /** Takes what was read; what is pending and still wanted comes after it. */
+  #take(
+    { start, lines }: News,
+    { deletedAt = "" }: Session = this.session,
+  ): void {
+    for (const [n, json] of lines.entries()) {
+      if (json === "") continue;
+      const record = parseRecord(json);
+      if (record) this.#apply([{ record, json }]);
       else this.options.onBadRecord?.({ id: this.id, number: start + n + 1 });
     }
-  }
-
-  /** Tells the turns that others have added something, or deleted all of it. */
-  #tellWriters(isDeleted = false): void {
     for (const writer of this.#writers) {
       if (!writer.isWanted) continue;
       const isWanted = writer.onOthers(this.session);
+      const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
       writer.isWanted = isWanted && !isDeleted;
     }
+    this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
+    this.#apply(this.#pending);
   }
 
-  /** Looks whether others have added something: a write that is due tells it, too. */
-  look(): Promise<void> {
-    return this.#pending.length > 0 ? this.#writePending() : this.refresh();
-  }
-
-  /** Adds what a change decides. */
+  /** Adds what a change decides, without what belongs to a deleted conversation. */
   async update(change: Change): Promise<void> {
-    await this.#writePending();
+    await this.#write();
     // A decision on what is in memory will do: if that is old, nothing is added.
     let isFresh = this.#isInDoubt;
     if (isFresh) await this.refresh();
     while (true) {
-      const lines = change(this.session).flatMap(toLines);
+      const records = change(this.session);
+      const lines = records.filter((record) => this.session.takes(record))
+        .flatMap(toLines);
       if (lines.length > 0) {
-        if (await this.#append(lines)) {
-          for (const { record } of lines) this.session.apply(record);
-          return;
-        }
+        if (await this.#append(lines)) return this.#apply(lines);
       } else if (isFresh) return;
       else await this.refresh();
       isFresh = true;
@@ -188,7 +216,7 @@ export class Conversation {
 
   /** Resolves when all that was taken would survive a power cut. */
   async flush(): Promise<void> {
-    await this.#writePending();
+    await this.#write();
     try {
       // Where a write takes microseconds, so does a look.
       if (this.lines.write) await this.refresh();
@@ -198,7 +226,8 @@ export class Conversation {
     }
   }
 
-  async #writePending(): Promise<void> {
+  /** Writes what is pending. */
+  async #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const last = this.#pending.at(-1);
@@ -224,11 +253,13 @@ export class Conversation {
   }
 
   /** Adds lines if others were not first; else reads what they have added. */
-  async #append(lines: readonly Line[]): Promise<boolean> {
-    const what = `write session "${this.id}"`;
+  async #append(lines: readonly Line[], isAlone = false): Promise<boolean> {
+    const what = `${isAlone ? "delete" : "write"} session "${this.id}"`;
     const batch = crypto.randomUUID();
     try {
-      if (await attempt(what, () => this.lines.append(lines, batch))) {
+      if (
+        await attempt(what, () => this.lines.append(lines, batch, isAlone))
+      ) {
         this.#misses = 0;
         return true;
       }
@@ -245,14 +276,18 @@ export class Conversation {
     return false;
   }
 
+  /** Deletes all of it but what tells later that it was. */
   async delete(): Promise<boolean> {
-    const { generation } = this.lines;
-    this.#isInDoubt = true;
-    const wasThere = await attempt(
-      `delete session "${this.id}"`,
-      () => this.lines.delete(),
-    );
-    this.#replace({ start: 0, lines: [] }, generation);
+    // What can't be read can still be deleted.
+    await this.refresh().catch(() => {});
+    const wasThere = this.#isInDoubt || !this.session.isEmpty;
+    if (!wasThere && this.session.deletedAt === undefined) return false;
+    let lines: Line[];
+    do lines = toLines(
+      this.session.toDeleted(new Date().toISOString()),
+    ); while (!await this.#append(lines, true));
+    const news = { start: 0, lines: lines.map(({ json }) => json) };
+    this.#take({ which: "all", ...news });
     return wasThere;
   }
 }

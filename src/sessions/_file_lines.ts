@@ -9,20 +9,21 @@
  *
  * @module
  */
+import { builtin } from "../server/builtin.ts";
 import type { Lines, News } from "./_engine.ts";
 import type { Line } from "./fit.ts";
 
 /** A file of which everything up to a certain size is known. */
 export class FileLines implements Lines {
-  /** Which file has the path, as far as is known. */
-  generation: string | undefined;
+  /** Which file has the path, as far as is known. Absent: none. */
+  #generation: string | undefined;
   /** Open while a turn is at work on it. */
   #file: Deno.FsFile | undefined;
   /** Bytes that were read, or written by this process. */
   #size = 0;
   /** How many of them, at the end, are a line without its end. */
   #torn = 0;
-  /** How many lines come before those. */
+  /** How many lines come before those, of those that were read. */
   #count = 0;
   /** What this process has written since the last read: other processes' lines may lie in between. */
   #written = "";
@@ -30,20 +31,36 @@ export class FileLines implements Lines {
 
   constructor(readonly id: string, readonly path: string) {}
 
-  read(isAll = false): News {
-    const stat = statOf(this.path);
+  read(isAnew: boolean, maxBytes: number): News {
+    const stat = this.#stat();
     const size = stat?.size ?? 0;
     const generation = stat && size > 0 ? toGeneration(stat) : undefined;
-    const isOther = generation !== this.generation || size < this.#size;
+    const isOther = generation !== this.#generation || size < this.#size;
     const isMixed = size !== this.#size && this.#written !== "";
     if (isOther) this.release();
-    if (isOther || isAll || isMixed) this.#size = this.#torn = this.#count = 0;
-    this.generation = generation;
+    const isNext = !isOther && !isAnew && !isMixed;
+    if (!isNext) this.#size = this.#torn = this.#count = 0;
+    this.#generation = generation;
     const start = this.#count;
+    const isCut = size - this.#size > maxBytes;
+    // As much as stays in memory of one that has grown too large.
+    if (isCut) this.#size = size - Math.floor(maxBytes / 2);
     const lines = size === this.#size ? [] : this.#readLines(size);
-    if (isMixed && !isOther) lines.push(...this.#repeatLost(lines));
+    // Reading began somewhere in it.
+    if (isCut) lines[0] = "";
+    else if (isMixed && !isOther) lines.push(...this.#repeatLost(lines));
     this.#written = "";
-    return { start, lines };
+    return { which: isCut ? "newest" : isNext ? "next" : "all", start, lines };
+  }
+
+  /** What is known of the file; of one that is open, without a look at its path. */
+  #stat(): Deno.FileInfo | undefined {
+    const stat = this.#file?.statSync();
+    if (stat && stat.nlink !== 0) return stat;
+    // To be told by an error that there is none costs six times as much.
+    const isThere = this.#generation !== undefined ||
+      builtin("node:fs").existsSync(this.path);
+    return isThere ? ifFound(() => statFile(this.path)) : undefined;
   }
 
   #readLines(size: number): string[] {
@@ -68,18 +85,43 @@ export class FileLines implements Lines {
     return lost;
   }
 
-  async append(lines: readonly Line[]): Promise<boolean> {
+  async append(
+    lines: readonly Line[],
+    _batch: string,
+    isAlone = false,
+  ): Promise<boolean> {
     const file = this.#open();
     if (!tryLock(file)) await file.lock(true);
     try {
-      const stat = statOf(this.path);
-      const isKnown = stat?.size === this.#size &&
-        toGeneration(stat) === this.generation;
-      if (isKnown) this.write(lines);
-      return isKnown;
+      const stat = file.statSync();
+      const isKnown = stat.size === this.#size && stat.nlink !== 0 &&
+        (this.#size === 0 || toGeneration(stat) === this.#generation);
+      if (!isKnown) return false;
+      this.#generation = toGeneration(stat);
+      if (isAlone) this.#replace(lines);
+      else this.write(lines);
     } finally {
       file.unlockSync();
     }
+    return true;
+  }
+
+  /** Puts a new file in the place of this one, so that at no time a part of it is left. */
+  #replace(lines: readonly Line[]): void {
+    const { id, path } = this;
+    const first = { type: "session", version: 1, id };
+    const texts = [JSON.stringify(first), ...lines.map(({ json }) => json)];
+    const text = `${texts.join("\n")}\n`;
+    using file = Deno.openSync(`${path}.new`, {
+      write: true,
+      create: true,
+      truncate: true,
+      mode: 0o600,
+    });
+    file.writeSync(encode(text));
+    file.syncDataSync();
+    Deno.renameSync(`${path}.new`, path);
+    // The next look finds another file than the one that is open, and reads it.
   }
 
   write(lines: readonly Line[]): void {
@@ -95,6 +137,7 @@ export class FileLines implements Lines {
 
   #write(text: string, count: number): void {
     const file = this.#open();
+    this.#generation ??= toGeneration(file.statSync());
     let before = "";
     if (this.#size === 0) {
       const { id } = this;
@@ -122,13 +165,6 @@ export class FileLines implements Lines {
     await this.#file?.syncData();
   }
 
-  delete(): Promise<boolean> {
-    const wasThere = statOf(this.path) !== undefined;
-    if (wasThere) Deno.removeSync(this.path);
-    this.read();
-    return Promise.resolve(wasThere);
-  }
-
   release(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -136,20 +172,30 @@ export class FileLines implements Lines {
 
   #open(): Deno.FsFile {
     if (this.#file) return this.#file;
-    if (this.generation === undefined) {
-      makeFolder(this.path.slice(0, this.path.lastIndexOf("/")));
+    const isNew = this.#generation === undefined;
+    try {
+      return this.#file = openFile(this.path, isNew);
+    } catch (error) {
+      if (!isNew) throw error;
+      if (error instanceof Deno.errors.NotFound) {
+        makeFolder(this.path.slice(0, this.path.lastIndexOf("/")));
+      } // Made by somebody else just now, unless it is a link that leads nowhere yet.
+      else statFile(this.path);
+      return this.#file = openFile(this.path, false);
     }
-    this.#file = Deno.openSync(this.path, {
-      append: true,
-      // Windows locks nothing that is opened for adding alone.
-      read: true,
-      create: true,
-      // Callers' words are nobody else's on this machine.
-      mode: 0o600,
-    });
-    this.generation ??= toGeneration(this.#file.statSync());
-    return this.#file;
   }
+}
+
+/** Opens a file to read it and add to it. A new one is made, and none is where a link leads. */
+function openFile(path: string, isNew: boolean): Deno.FsFile {
+  return Deno.openSync(path, {
+    append: true,
+    // Windows locks nothing that is opened for adding alone.
+    read: true,
+    ...isNew ? { createNew: true } : { create: true },
+    // Callers' words are nobody else's on this machine.
+    mode: 0o600,
+  });
 }
 
 const NEWLINE = 0x0a;
@@ -165,9 +211,9 @@ function encode(text: string): Uint8Array {
 }
 
 /** @throws {Error} when it is a symbolic link, which may lead out of the folder */
-function statOf(path: string): Deno.FileInfo | undefined {
-  const stat = ifFound(() => Deno.lstatSync(path));
-  if (stat?.isSymlink) throw new Error("Its file is a symbolic link");
+function statFile(path: string): Deno.FileInfo {
+  const stat = Deno.lstatSync(path);
+  if (stat.isSymlink) throw new Error("Its file is a symbolic link");
   return stat;
 }
 

@@ -24,9 +24,10 @@ export interface Header {
   /** When it began and was last added to, in milliseconds since 1970. */
   at: number;
   lastAt: number;
-  /** How many lines there are. */
+  /** How many lines there ever were, and which is the first that is left, from 1. */
   length: number;
-  preview?: string;
+  first?: number;
+  preview?: string | undefined;
 }
 
 /** Lines that were added together. */
@@ -59,51 +60,58 @@ export class KvLines implements Lines {
     this.#key = shorten(id);
   }
 
-  get generation(): string | undefined {
-    return this.#header?.generation;
-  }
-
-  async read(isAll = false): Promise<News> {
-    while (true) {
-      const { value, versionstamp } = await this.#readHeader();
-      const known = isAll ? undefined : this.#header;
-      const isSame = value !== null && value.generation === known?.generation &&
-        value.length >= known.length;
-      const start = isSame ? known.length : 0;
-      const length = value?.length ?? 0;
-      const lines = value && start < length
-        ? await this.#readEntries(value.generation, start)
-        : [];
+  async read(isAnew: boolean, maxBytes: number): Promise<News> {
+    const { value, versionstamp } = await readHeader(this.run, this.#key);
+    const { length = 0, first = 1 } = value ?? {};
+    const isSame = !isAnew && value?.generation === this.#header?.generation;
+    const known = isSame ? this.#header?.length ?? 0 : 0;
+    const least = Math.max(known, first - 1);
+    const hasNews = value !== null && least < length;
+    const { lines, isTorn } = hasNews
+      ? await this.#readEntries(value.generation, least, maxBytes)
+      : { lines: [], isTorn: false };
+    if (hasNews) {
       // Added to, or deleted, while it was read? Then that may be a part of it.
-      const isWhole = start === length ||
-        (await this.#readHeader()).versionstamp === versionstamp;
-      if (!isWhole) continue;
-      if (start + lines.length !== length) {
-        throw new Error("some of its records are missing");
-      }
-      this.#header = value ?? undefined;
-      this.#versionstamp = versionstamp;
-      return { start, lines };
+      const now = await readHeader(this.run, this.#key);
+      if (now.versionstamp !== versionstamp) return this.read(isAnew, maxBytes);
     }
+    this.#header = value ?? undefined;
+    this.#versionstamp = versionstamp;
+    if (isTorn) throw new Error("some of its records are missing");
+    const start = length - lines.length;
+    const isNext = isSame && start === known;
+    const isWhole = start === first - 1;
+    return {
+      which: isNext ? "next" : isWhole ? "all" : "newest",
+      start,
+      lines,
+    };
   }
 
-  async append(lines: readonly Line[], batch: string): Promise<boolean> {
-    const { id } = this;
+  async append(
+    lines: readonly Line[],
+    batch: string,
+    isAlone = false,
+  ): Promise<boolean> {
+    const { id, run } = this;
     const lastAt = Date.now();
     const before = this.#header ??
       { id, generation: batch, at: lastAt, lastAt, length: 0 };
-    const { generation, at, preview } = before;
+    const { generation, at } = before;
+    const preview = isAlone ? undefined : before.preview;
     const header: Header = {
       ...before,
+      preview: undefined,
       lastAt,
       length: before.length + lines.length,
-      ...(preview ? {} : toPreview(lines.map(({ record }) => record))),
+      ...isAlone ? { first: before.length + 1 } : {},
+      ...preview ? { preview } : toPreview(lines.map(({ record }) => record)),
     };
     const headerKey = keyOf("session", this.#key);
     const toEntryKey = (number: number) =>
       keyOf("record", this.#key, generation, number);
     const versionstamp = this.#versionstamp;
-    const result = await this.run((kv) => {
+    const result = await run((kv) => {
       const commit = kv.atomic()
         .check({ key: headerKey, versionstamp })
         .set(headerKey, header);
@@ -117,39 +125,46 @@ export class KvLines implements Lines {
     });
     if (!result.ok) {
       // It may be there all the same: the answer to it was lost.
-      const { value } = await this.run((kv) =>
+      const { value } = await run((kv) =>
         kv.get<Entry>(toEntryKey(before.length + 1))
       );
       if (value?.batch !== batch) return false;
     }
     this.#header = header;
     this.#versionstamp = result.ok ? result.versionstamp : UNKNOWN;
+    // Nobody reads any more what comes before.
+    const end = toEntryKey(before.length + 1);
+    if (isAlone) await purge(run, this.#key, { end });
     return true;
   }
 
-  async delete(): Promise<boolean> {
-    let wasThere: boolean | undefined;
-    while (wasThere === undefined) {
-      wasThere = await forget(this.run, this.#key, await this.#readHeader());
-    }
-    this.#header = undefined;
-    this.#versionstamp = null;
-    return wasThere;
-  }
-
-  #readHeader(): Promise<Deno.KvEntryMaybe<Header>> {
-    return readHeader(this.run, this.#key);
-  }
-
-  async #readEntries(generation: string, known: number): Promise<string[]> {
+  /** The newest lines after those that are known, as many as there is room for, and whether some are missing. */
+  async #readEntries(
+    generation: string,
+    known: number,
+    maxBytes: number,
+  ): Promise<{ lines: string[]; isTorn: boolean }> {
     const prefix = keyOf("record", this.#key, generation);
     const start = keyOf("record", this.#key, generation, known + 1);
-    const entries = await this.run((kv) =>
-      Array.fromAsync(kv.list<Entry>({ prefix, start }, { batchSize: 500 }))
-    );
-    return entries.flatMap(({ value }) =>
-      new TextDecoder().decode(value.lines).split("\n")
-    );
+    return await this.run(async (kv) => {
+      const options = { batchSize: 500, reverse: true };
+      const found: string[][] = [];
+      let bytes = 0;
+      let next: number | undefined;
+      let isTorn = false;
+      for await (
+        const { key, value } of kv.list<Entry>({ prefix, start }, options)
+      ) {
+        bytes += value.lines.length;
+        if (bytes > maxBytes) return { lines: found.reverse().flat(), isTorn };
+        const number = Number(key.at(-1));
+        isTorn ||= next !== undefined && number + value.count !== next;
+        next = number;
+        found.push(new TextDecoder().decode(value.lines).split("\n"));
+      }
+      isTorn ||= next !== known + 1;
+      return { lines: found.reverse().flat(), isTorn };
+    });
   }
 }
 
@@ -189,34 +204,39 @@ export function readHeader(
 }
 
 /**
- * Deletes a conversation: its entries and then, with the last of them, its
- * header. One that is so long that it takes several commits can't be read
- * meanwhile; where a process dies between them, it can be deleted again.
- *
- * @returns whether there was one; nothing where it was added to meanwhile
+ * Deletes all of a conversation unless it is added to meanwhile: its entries,
+ * and then its header. One that is so long that it takes several commits can't
+ * be read meanwhile; where a process dies between them, the next sweep goes on.
  */
 export async function forget(
   run: RunOnKv,
   key: string,
   { value, versionstamp }: Deno.KvEntryMaybe<Header>,
-): Promise<boolean | undefined> {
-  if (value === null) return false;
-  const { generation, at } = value;
-  for await (const page of pages(run, keyOf("record", key, generation))) {
-    const isLast = page.length < KEYS_AT_ONCE;
+): Promise<boolean> {
+  const headerKey = keyOf("session", key);
+  const check = { key: headerKey, versionstamp };
+  if (!await purge(run, key, { check })) return false;
+  const { ok } = await run((kv) =>
+    kv.atomic().check(check).delete(headerKey)
+      .delete(keyOf("start", value?.at ?? 0, key)).commit()
+  );
+  return ok;
+}
+
+/** Deletes a conversation's entries: those before a key, and as long as a check holds. */
+async function purge(
+  run: RunOnKv,
+  key: string,
+  { end, check }: { end?: Deno.KvKey; check?: Deno.AtomicCheck },
+): Promise<boolean> {
+  for await (const page of pages(run, keyOf("record", key), end)) {
     const { ok } = await run((kv) => {
       const commit = kv.atomic();
-      commit.check({ key: keyOf("session", key), versionstamp });
-      for (const entryKey of page) commit.delete(entryKey);
-      if (isLast) {
-        commit.delete(keyOf("session", key)).delete(keyOf("start", at, key));
-      }
+      if (check) commit.check(check);
+      for (const entry of page) commit.delete(entry);
       return commit.commit();
     });
-    if (ok) continue;
-    // Not ok, and yet gone: the answer to it was lost.
-    const found = await readHeader(run, key);
-    return found.value?.generation === generation ? undefined : true;
+    if (!ok) return false;
   }
   return true;
 }

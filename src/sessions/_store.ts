@@ -13,17 +13,22 @@ import {
   type StoreOptions,
 } from "./store.ts";
 
-/** What `CACHE_MB` counts in. */
+/** What `CACHE_MB` and `MAX_SESSION_MB` count in. */
 export const MB = 1_048_576;
+
+/** How many conversations are remembered about which the owner was told. */
+const MAX_TOLD = 1_000;
 
 /** Makes a store of an engine. */
 export function createStoreOn(
   engine: Engine,
-  { onBadRecord, cacheBytes = 64 * MB }: StoreOptions = {},
+  { onBadRecord, onCut, cacheBytes = 64 * MB, maxBytes = 16 * MB }:
+    StoreOptions = {},
 ): SessionStore {
   /** Those in memory, the last used last, and what each took then. */
   const held = new Map<string, { conversation: Conversation; bytes: number }>();
   let heldBytes = 0;
+  const told = new Set<string>();
 
   /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
   function hold(conversation: Conversation): void {
@@ -42,12 +47,20 @@ export function createStoreOn(
     held.delete(id);
   }
 
+  function tellOnce(id: string): void {
+    if (told.has(id)) return;
+    if (told.size === MAX_TOLD) told.clear();
+    told.add(id);
+    onCut?.(id);
+  }
+
   function use<T>(
     id: string,
     task: (conversation: Conversation) => Promise<T>,
   ): Promise<T> {
+    const options = { onBadRecord, onCut: tellOnce, maxBytes, onIdle: hold };
     const conversation = held.get(id)?.conversation ??
-      new Conversation(id, engine.open(id), { onBadRecord, onIdle: hold });
+      new Conversation(id, engine.open(id), options);
     const result = conversation.run(() => task(conversation));
     // It is busy now, and so stays.
     hold(conversation);
@@ -78,8 +91,8 @@ export function createStoreOn(
         "list the sessions",
         () => engine.list({ limit: PAGE_SIZE, ...options }),
       ),
-    sweep: (before) =>
-      attempt("delete old sessions", () => engine.sweep(before)),
+    sweep: (before, maxShare = 1) =>
+      attempt("delete old sessions", () => engine.sweep(before, maxShare)),
     check: () =>
       attempt(`reach the ${engine.name} store`, () => engine.check()),
     close: () => engine.close(),

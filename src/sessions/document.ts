@@ -50,6 +50,15 @@ export function toDocument(session: Session): SessionDocument {
   return { id, turns: turns.map(toTurnDocument), memories, notes };
 }
 
+/** The recordings that the platform told of. They are not in the store, and aren't deleted with what is. */
+export function toRecordings({ notes }: Session): string[] {
+  const urls = notes.map(({ content }) =>
+    content !== null && typeof content === "object" &&
+    "recording_url" in content && content.recording_url
+  );
+  return [...new Set(urls.filter((url) => typeof url === "string"))];
+}
+
 function toTurnDocument(turn: Turn): TurnDocument {
   const { id, at, user, assistant, heard, status, details = {}, steps } = turn;
   const calls = steps.flatMap(({ calls, results }) =>

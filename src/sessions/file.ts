@@ -6,6 +6,7 @@
  * @module
  */
 import { nodeCrypto } from "../server/builtin.ts";
+import { toMostSwept } from "./_engine.ts";
 import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
 import { toPage, toPreview } from "./_page.ts";
@@ -14,8 +15,17 @@ import {
   attempt,
   type SessionInfo,
   type SessionStore,
+  type StoreKind,
   type StoreOptions,
 } from "./store.ts";
+
+/** Files under `DATA_DIR`. */
+export const file: StoreKind<{ type: "file" }> = {
+  forms: { file: "JSON Lines files under `DATA_DIR/sessions`" },
+  read: (text) => text === "file" ? { type: "file" } : undefined,
+  create: (_, { dataDir, ...options }) =>
+    createFileStore({ folder: `${dataDir}/sessions`, ...options }),
+};
 
 /** Where the files lie. */
 export interface FileStoreOptions extends StoreOptions {
@@ -37,10 +47,12 @@ export function createFileStore(options: FileStoreOptions): SessionStore {
       const infos = sessions.flatMap(({ id, at }) => describe(folder, id, at));
       return { sessions: infos, ...rest };
     },
-    async sweep(before) {
+    async sweep(before, maxShare) {
       let count = 0;
-      for (const { id: name, at } of await listFiles(folder)) {
-        if (at >= before.toISOString()) continue;
+      const files = await listFiles(folder);
+      const most = toMostSwept(files.length, maxShare);
+      for (const { id: name, at } of files.reverse()) {
+        if (at >= before.toISOString() || count === most) break;
         if (await removeOld(`${folder}/${name}`, before)) count++;
       }
       return count;
@@ -108,11 +120,14 @@ function describe(folder: string, name: string, at: string): SessionInfo[] {
   const head = readRange(`${folder}/${name}`, 0, HEAD_BYTES) ??
     new Uint8Array();
   const lines = new TextDecoder().decode(head).split("\n").slice(0, -1);
-  const first = parseRecord(lines[0] ?? "");
+  const records = lines.slice(0, 16).map(parseRecord);
+  const [first, second] = records;
   const isNamed = first?.type === "session";
-  if (lines.length === 0 || (!isNamed && name.includes("~"))) return [];
+  const isDeleted = second?.type === "deleted" && records.length === 2;
+  if (lines.length === 0 || isDeleted) return [];
+  if (!isNamed && name.includes("~")) return [];
   const id = isNamed ? first.id : name.slice(0, -EXTENSION.length);
-  return [{ id, at, ...toPreview(lines.values().map(parseRecord)) }];
+  return [{ id, at, ...toPreview(records) }];
 }
 
 /** Enough for two of the longest records. */

@@ -22,20 +22,37 @@ export interface Line {
 }
 
 /**
- * Makes lines of a record that fit; none of a page's answer that doesn't, whose
- * next one of the kind is handed to the owner's handler again.
+ * Makes lines of a record that fit. None where nothing is to be kept: of a
+ * page's answer that is too long, or of data without an answer.
  *
  * @throws {StoreError} when its ids alone are too long
  */
 export function toLines(record: SessionRecord): Line[] {
+  const lines: Line[] = [];
+  let rest = record;
+  while (isLongText(rest)) {
+    const text = head(rest.text, PIECE_LETTERS);
+    lines.push(...toLine({ ...rest, text }));
+    rest = { ...rest, text: rest.text.slice(text.length) };
+  }
+  return [...lines, ...toLine(rest)];
+}
+
+function isLongText(
+  record: SessionRecord,
+): record is SessionRecord & { type: "user" | "assistant" } {
+  if (record.type !== "user" && record.type !== "assistant") return false;
+  const { length } = record.text;
+  if (length <= PIECE_LETTERS) return false;
+  return length > MAX_RECORD_BYTES || !fits(JSON.stringify(record));
+}
+
+function toLine(record: SessionRecord): Line[] {
+  const isData = record.type === "data";
+  if (isData && record.reply === undefined) return [];
   const json = JSON.stringify(record);
   if (fits(json)) return [{ record, json }];
-  if (record.type === "data") return [];
-  const isText = record.type === "user" || record.type === "assistant";
-  if (!isText || record.text.length <= PIECE_LETTERS) return [cut(record)];
-  const text = head(record.text, PIECE_LETTERS);
-  const rest = record.text.slice(text.length);
-  return [{ ...record, text }, { ...record, text: rest }].flatMap(toLines);
+  return isData ? [] : [cut(record)];
 }
 
 /** Leaves out a vendor's own form of calls, then the ends of what is longest. */

@@ -5,6 +5,8 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
+import { toPath } from "../settings/kinds.ts";
+import { toMostSwept } from "./_engine.ts";
 import {
   forget,
   type Header,
@@ -20,8 +22,28 @@ import type {
   SessionInfo,
   SessionPage,
   SessionStore,
+  StoreKind,
   StoreOptions,
 } from "./store.ts";
+
+/** Deno KV: a file or a server's address; where none is named, a file in `DATA_DIR`, or Deno Deploy's own. */
+export const kv: StoreKind<{ type: "kv"; path?: string }> = {
+  forms: {
+    "kv": "Deno KV, a file in `DATA_DIR`; on Deno Deploy its own",
+    "kv:<file or address>": "Deno KV in another file, or a denokv server",
+  },
+  read(text, env) {
+    const [isKv, path] = /^kv(?::(.+))?$/s.exec(text) ?? [];
+    if (isKv === undefined) return undefined;
+    if (path === undefined) return { type: "kv" };
+    const isAddress = /^https?:/.test(path);
+    return { type: "kv", path: isAddress ? path : toPath(path, env) };
+  },
+  create({ path }, { dataDir, isDeploy, ...options }) {
+    const own = isDeploy ? {} : { path: `${dataDir}/sessions.kv` };
+    return createKvStore({ ...own, ...path ? { path } : {}, ...options });
+  },
+};
 
 /** Which database, and how to use it. */
 export interface KvStoreOptions extends StoreOptions {
@@ -79,17 +101,18 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
         throw error;
       }),
 
-    async sweep(before) {
+    async sweep(before, maxShare) {
+      const starts: Deno.KvKey[] = [];
+      for await (const page of pages(run, keyOf("start"))) starts.push(...page);
+      const most = toMostSwept(starts.length, maxShare);
       let count = 0;
-      // One that began later can't have ended before.
-      const end = keyOf("start", before.getTime());
-      for await (const page of pages(run, keyOf("start"), end)) {
-        for (const start of page) {
-          const key = String(start.at(-1));
-          const header = await readHeader(run, key);
-          const isOld = header.value && header.value.lastAt < before.getTime();
-          if (isOld && await forget(run, key, header)) count++;
-        }
+      for (const start of starts) {
+        const [at, key] = start.slice(-2);
+        // One that began later can't have ended before.
+        if (Number(at) >= before.getTime() || count === most) break;
+        const header = await readHeader(run, String(key));
+        const isOld = header.value && header.value.lastAt < before.getTime();
+        if (isOld && await forget(run, String(key), header)) count++;
       }
       return count;
     },
@@ -108,7 +131,9 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
 async function describe(kv: Deno.Kv, key: string): Promise<SessionInfo[]> {
   const { value } = await kv.get<Header>(keyOf("session", key));
   if (value === null) return [];
-  const { id, at, preview } = value;
+  const { id, at, length, first = 1, preview } = value;
+  // Nothing is left of it but that it was deleted.
+  if (first > 1 && length === first) return [];
   const info = { id, at: new Date(at).toISOString() };
   return [preview === undefined ? info : { ...info, preview }];
 }

@@ -1,17 +1,25 @@
 /**
- * The stores, by the name that `SESSION_STORE` gives them. A new store is a
- * file beside this one and a line here.
+ * The stores, and the one that the settings name. A new one is a file beside
+ * this one and an entry in {@linkcode STORES}.
  *
  * @module
  */
 import { explain, type Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import { MB } from "./_store.ts";
-import { createFileStore } from "./file.ts";
-import { createKvStore } from "./kv.ts";
-import { createPostgresStore } from "./postgres.ts";
-import type { SessionSettings, StoreChoice } from "./settings.ts";
-import type { SessionStore, StoreOptions } from "./store.ts";
+import { file } from "./file.ts";
+import { kv } from "./kv.ts";
+import { postgres } from "./postgres.ts";
+import type { SessionSettings } from "./settings.ts";
+import type { SessionStore, StoreKind } from "./store.ts";
+
+/** Every kind of store. */
+export const STORES = { file, kv, postgres };
+
+/** What `SESSION_STORE` says. */
+export type StoreChoice = NonNullable<
+  ReturnType<typeof STORES[keyof typeof STORES]["read"]>
+>;
 
 /**
  * Reaches the store, and makes what it lacks, before the first caller does.
@@ -38,27 +46,20 @@ export interface StoreParts extends SessionSettings {
 
 /** Makes the store that the settings name. Nothing is opened until it is used. */
 export function createStore(config: StoreParts, log: Log): SessionStore {
-  const { dataDir, isDeploy } = config;
+  const { dataDir, isDeploy, maxSessionMb, cacheMb } = config;
   const choice: StoreChoice = config.sessionStore ??
     { type: isDeploy ? "kv" : "file" };
-  const options: StoreOptions = {
-    cacheBytes: config.cacheMb * MB,
+  const kind: StoreKind = STORES[choice.type];
+  return kind.create(choice, {
+    ...{ dataDir, isDeploy, cacheBytes: cacheMb * MB },
+    maxBytes: maxSessionMb * MB,
     onBadRecord: (record) => log.warn("session.bad_record", { ...record }),
-  };
-  switch (choice.type) {
-    case "file":
-      return createFileStore({ folder: `${dataDir}/sessions`, ...options });
-    case "kv": {
-      const path = choice.path ??
-        (isDeploy ? undefined : `${dataDir}/sessions.kv`);
-      return createKvStore({
-        ...(path === undefined ? {} : { path }),
-        ...options,
-      });
-    }
-    case "postgres":
-      return createPostgresStore({ ...choice, ...options });
-  }
+    onCut: (conversationId) => {
+      const message = `It takes more than ${maxSessionMb} MB: its oldest ` +
+        "part has left the memory; raise MAX_SESSION_MB to keep more of it";
+      log.warn("session.cut", { conversationId, message });
+    },
+  });
 }
 
 /** What `deno task doctor` says of a store: whether it can be written. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Finding } from "../settings/finding.ts";
-import type { StoreChoice } from "./settings.ts";
+import type { StoreChoice } from "./mod.ts";
 
 /**
  * What is to be said of it, if anything.

@@ -9,13 +9,23 @@
  * @module
  */
 import { nodeCrypto } from "../server/builtin.ts";
-import type { Lines, News } from "./_engine.ts";
+import { type Lines, type News, toMostSwept } from "./_engine.ts";
 import { toPreview } from "./_page.ts";
 import { createPostgres, type Postgres } from "./_postgres.ts";
 import { createStoreOn } from "./_store.ts";
 import type { Line } from "./fit.ts";
 import { parseRecord } from "./record.ts";
-import type { SessionStore, StoreOptions } from "./store.ts";
+import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
+
+/** A database of Postgres. */
+export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
+  forms: { "postgres://user:password@host/database": "Postgres" },
+  read: (url) =>
+    /^postgres(ql)?:/.test(url) && new URL(url).host
+      ? { type: "postgres", url }
+      : undefined,
+  create: ({ url }, options) => createPostgresStore({ url, ...options }),
+};
 
 /** Which Postgres. */
 export interface PostgresStoreOptions extends StoreOptions {
@@ -59,12 +69,15 @@ export function createPostgresStore(
       };
     },
 
-    async sweep(before) {
+    async sweep(before, maxShare) {
+      const [all] = await postgres.query<{ count: number }>(COUNT, []);
+      const most = toMostSwept(all?.count ?? 0, maxShare);
       let count = 0;
       let found: unknown[];
       do {
         // A few at a time, so that none takes too long.
-        found = await postgres.query(SWEEP, [before.toISOString(), 100]);
+        const few = Math.min(most - count, 100);
+        found = await postgres.query(SWEEP, [before.toISOString(), few]);
         count += found.length;
       } while (found.length > 0);
       return count;
@@ -81,7 +94,7 @@ export function createPostgresStore(
 /** One conversation's rows. */
 class PostgresLines implements Lines {
   /** The number of its row in `parley_sessions`. */
-  generation: string | undefined;
+  #uid: string | undefined;
   #length = 0;
   readonly #key: string;
 
@@ -89,46 +102,55 @@ class PostgresLines implements Lines {
     this.#key = keyOf(id);
   }
 
-  async read(isAll = false): Promise<News> {
-    const rows = await this.postgres.query<
-      { uid: string; length: number; start: number; record: string | null }
-    >(READ, [this.#key, isAll ? null : this.generation, this.#length]);
+  async read(isAnew: boolean, maxBytes: number): Promise<News> {
+    const rows = await this.postgres.query<Row>(READ, [
+      ...[this.#key, isAnew ? null : this.#uid],
+      ...[this.#length, maxBytes],
+    ]);
     const [first] = rows;
-    this.generation = first?.uid;
+    const known = first?.known ?? 0;
+    const isSame = !isAnew && (this.#uid === undefined || known > 0);
+    this.#uid = first?.uid;
     this.#length = first?.length ?? 0;
+    // One row without a record where there is nothing new.
+    const lines = rows.flatMap(({ record }) => record ?? []);
+    const start = this.#length - lines.length;
+    const isWhole = start === 0 || lines[0]?.startsWith(DELETED);
+    const isNext = isSame && start === known;
     return {
-      start: first?.start ?? 0,
-      // One row without a record where there is nothing new.
-      lines: rows.flatMap(({ record }) => record ?? []),
+      which: isNext ? "next" : isWhole ? "all" : "newest",
+      start,
+      lines,
     };
   }
 
-  async append(lines: readonly Line[], batch: string): Promise<boolean> {
-    const { generation, postgres } = this;
+  async append(
+    lines: readonly Line[],
+    batch: string,
+    isAlone = false,
+  ): Promise<boolean> {
     const texts = lines.map(({ json }) => json);
-    let [found] = await postgres.query<{ uid: string }>(
-      generation === undefined ? BEGIN : ADD,
-      generation === undefined
-        ? [this.#key, JSON.stringify(this.id), batch, texts]
-        : [generation, this.#length, batch, texts],
-    );
-    if (found === undefined) {
-      // Somebody was first: this process itself, perhaps, whose answer was lost.
-      const ours = [this.#key, this.#length + 1, batch];
-      [found] = await postgres.query<{ uid: string }>(OURS, ours);
-    }
-    if (found === undefined) return false;
-    this.generation = found.uid;
+    const ask = async (text: string, values: readonly unknown[]) =>
+      (await this.postgres.query<{ uid: string }>(text, values))[0]?.uid;
+    const uid =
+      await (this.#uid === undefined
+        ? ask(BEGIN, [this.#key, JSON.stringify(this.id), batch, texts])
+        : ask(ADD, [this.#uid, this.#length, batch, texts, isAlone])) ??
+        // Somebody was first: this process itself, perhaps, whose answer was lost.
+        await ask(OURS, [this.#key, this.#length + 1, batch]);
+    if (uid === undefined) return false;
+    this.#uid = uid;
     this.#length += lines.length;
     return true;
   }
+}
 
-  async delete(): Promise<boolean> {
-    const deleted = await this.postgres.query(DELETE, [this.#key]);
-    this.generation = undefined;
-    this.#length = 0;
-    return deleted.length > 0;
-  }
+/** What {@linkcode READ} finds. */
+interface Row {
+  uid: string;
+  length: number;
+  known: number;
+  record: string | null;
 }
 
 /** Ids are of any length and may hold what a text can't; a unique index takes neither. */
@@ -139,15 +161,22 @@ function keyOf(id: string): string {
     nodeCrypto().createHash("sha256").update(JSON.stringify(id)).digest("hex");
 }
 
-/** What was added to the lines that are known, or one row without a record. */
+/** How the record begins before which all was deleted. */
+const DELETED = '{"type":"deleted",';
+
+/** The newest lines after those that are known, or one row without a record. */
 const READ = `
-select s.uid, s.length, known.length as start, r.record
+select s.uid, s.length, known.length as known, r.record
 from parley_sessions s
 cross join lateral (
   select case when s.uid = $2::bigint and s.length >= $3::int
     then $3::int else 0 end as length
 ) known
-left join parley_records r on r.uid = s.uid and r.seq > known.length
+left join lateral (
+  select seq, record, sum(octet_length(record)) over (order by seq desc) bytes
+  from parley_records
+  where uid = s.uid and seq > known.length
+) r on r.bytes <= $4::bigint
 where s.key = $1
 order by r.seq`;
 
@@ -166,14 +195,18 @@ with s as (
 ), r as (${RECORDS.replace("$N", "0")})
 select uid from s`;
 
-/** Adds to a conversation, if it still is as long as was thought. */
+/** Adds to a conversation, if it still is as long as was thought, and deletes the rest of it where it is told to. */
 const ADD = `
 with s as (
   update parley_sessions
   set length = length + cardinality($4::text[]), at = now()
   where uid = $1 and length = $2::int
   returning uid
-), r as (${RECORDS.replace("$N", "$2::int")})
+), r as (${RECORDS.replace("$N", "$2::int")}
+), d as (
+  delete from parley_records r using s
+  where $5::boolean and r.uid = s.uid and r.seq <= $2::int
+)
 select uid from s`;
 
 /** Whether a batch was added at a place. */
@@ -186,26 +219,32 @@ where s.key = $1 and r.seq = $2 and r.batch = $3`;
 const LIST = `
 select s.uid, s.id, s.started_at, r.record as first
 from (
-  select uid, id, started_at from parley_sessions
-  where $1::bigint is null or uid < $1::bigint
+  select uid, id, started_at from parley_sessions s
+  where ($1::bigint is null or uid < $1::bigint) and exists (
+    select from parley_records r
+    where r.uid = s.uid and r.record not like '${DELETED}%'
+  )
   order by uid desc
   limit $2
 ) s
 left join lateral (
   select record from parley_records
-  where uid = s.uid and seq <= 16 and record like '{"type":"user",%'
+  where uid = s.uid and record like '{"type":"user",%' and seq < 16 + (
+    select min(seq) from parley_records where uid = s.uid
+  )
   order by seq
   limit 1
 ) r on true
 order by s.uid desc`;
 
-const DELETE = "delete from parley_sessions where key = $1 returning uid";
+const COUNT = "select count(*)::int as count from parley_sessions";
 
 /** The time is asked twice: something may be added while this waits for the row. */
 const SWEEP = `
 delete from parley_sessions
 where at < $1::timestamptz and uid in (
-  select uid from parley_sessions where at < $1::timestamptz limit $2
+  select uid from parley_sessions where at < $1::timestamptz
+  order by at limit $2
 )
 returning uid`;
 

@@ -77,7 +77,9 @@ export type SessionRecord =
   /** The page sent something, told by a {@linkcode toDataKey}, and was answered. */
   | OfTurn & { type: "data"; key: string; reply?: unknown }
   /** The platform told something about the conversation: a recording, its end. */
-  | { type: "note"; name: string; content?: unknown; at: string };
+  | { type: "note"; name: string; content?: unknown; at: string }
+  /** All before it was deleted. What is left of that are its turns, told by {@linkcode toTurnKey}. */
+  | { type: "deleted"; turns: string[]; at: string };
 
 /** Tells what a page sent in a turn from anything else that it may send. */
 export function toDataKey(turnId: string, data: unknown): string {
@@ -85,6 +87,12 @@ export function toDataKey(turnId: string, data: unknown): string {
     JSON.stringify([turnId, data]),
   )
     .digest("base64url");
+}
+
+/** Tells a turn that was deleted, without its id. */
+export function toTurnKey(turnId: string): string {
+  return nodeCrypto().createHash("sha256").update(turnId).digest("base64url")
+    .slice(0, 16);
 }
 
 /** The texts that a record of each type must have, so that one can be told from a torn or foreign line. */
@@ -100,6 +108,7 @@ const TEXTS: Record<SessionRecord["type"], readonly string[]> = {
   heard: ["turnId", "at", "text"],
   data: ["turnId", "at", "key"],
   note: ["at", "name"],
+  deleted: ["at"],
 };
 
 /** Reads one record back, or nothing when it isn't one. */
@@ -110,7 +119,8 @@ export function parseRecord(json: string): SessionRecord | undefined {
       ? TEXTS[value.type as SessionRecord["type"]]
       : undefined;
     const isRecord = texts?.every((name) => typeof value[name] === "string") &&
-      (value.type !== "calls" || value.calls.every(isCall));
+      (value.type !== "calls" || value.calls.every(isCall)) &&
+      (value.type !== "deleted" || Array.isArray(value.turns));
     return isRecord ? value : undefined;
   } catch {
     // Not JSON, or no object: a torn line, which the store reports.

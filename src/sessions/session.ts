@@ -5,67 +5,20 @@
  *
  * @module
  */
-import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
+import { applyToTurn, toTurn, type Turn } from "./_turn.ts";
 import { toLines } from "./fit.ts";
-import {
-  type SessionRecord,
-  toDataKey,
-  type TurnDetails,
-  type TurnStatus,
-} from "./record.ts";
+import { type SessionRecord, toDataKey, toTurnKey } from "./record.ts";
 
-/** One turn: what the caller said, if anything, and the agent's answer. */
-export interface Turn {
-  /** The platform's; unlike any other in this conversation. */
-  readonly id: string;
-  /** When it began, ISO 8601. */
-  readonly at: string;
-  /** Absent when the agent spoke first. */
-  user?: string;
-  /** What the model is told beside it. */
-  note?: string;
-  /** What was streamed so far. */
-  assistant: string;
-  /** What the model wrote after the last step; absent: what was said then. */
-  written?: string;
-  /** The tools that were called on the way to it, if any. */
-  steps: readonly Step[];
-  /** What tools were told to keep in mind, oldest first. */
-  memories: readonly string[];
-  /** What the caller heard of it; absent: all, as far as is known. */
-  heard?: string;
-  /** Absent while the answer is under way, and for good when the process died in it. */
-  status?: TurnStatus;
-  /** The attempt whose records count: how often it was answered anew. Absent: 0. */
-  attempt?: number;
-  /** Absent for turns that asked no model, and for those under way. */
-  details?: TurnDetails;
-}
+export type { Step, StepResult, Turn } from "./_turn.ts";
 
-/** One time that the model called tools. */
-export interface Step {
-  /** What was said before, since the step before. */
-  text: string;
-  /** What the model wrote before, since the step before; absent: what was said. */
-  written?: string;
-  /** What was called. */
-  calls: ToolCall[];
-  /** The model's own form of both, where its vendor wants it back. */
-  raw?: ProviderMetadata;
-  /** The ids of the calls that the platform runs, if any. */
-  handedOn?: string[];
-  /** What the tools returned; fewer than calls when the turn was cut short. */
-  results: StepResult[];
-}
-
-/** What a tool returned. */
-export interface StepResult {
-  /** Which call it answers. */
-  callId: string;
-  /** The tool's name. */
+/** A note of the platform's. */
+export interface Note {
+  /** The platform's name for it. */
   name: string;
-  /** What it returned, as JSON. */
-  text: string;
+  /** What it told. */
+  content?: unknown;
+  /** When, ISO 8601. */
+  at: string;
 }
 
 /** A conversation, read back. Unknown ids are conversations without a turn. */
@@ -73,14 +26,18 @@ export class Session {
   /** Oldest first. */
   readonly turns: Turn[] = [];
   /** What the platform told besides, oldest first. */
-  readonly notes: { name: string; content?: unknown; at: string }[] = [];
-  /** Whether nothing was ever kept of it. */
+  readonly notes: Note[] = [];
+  /** Whether nothing is kept of it. */
   isEmpty = true;
+  /** When one that had this id was deleted, ISO 8601. */
+  deletedAt: string | undefined;
   /** About how much memory it takes. */
   bytes: number = EMPTY_BYTES;
   /** A new turn's id is looked for as well, in all of a long conversation. */
   readonly #turnsById = new Map<string, Turn>();
-  #replies: Map<string, unknown> | undefined;
+  /** By {@linkcode toTurnKey}. */
+  #deletedTurns = new Set<string>();
+  #replies = new Map<string, unknown>();
 
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */
   constructor(readonly id: string) {}
@@ -90,9 +47,12 @@ export class Session {
     return this.turns.flatMap(({ memories }) => memories);
   }
 
-  /** The turn with this id, if it is known. */
+  /** The turn with this id, if it is known. One that was deleted is over and has no words. */
   turn(id: string): Turn | undefined {
-    return this.#turnsById.get(id);
+    return this.#turnsById.get(id) ??
+      (this.#isDeleted(id)
+        ? { ...toTurn(id, this.deletedAt ?? ""), status: "complete" }
+        : undefined);
   }
 
   /** Whether the very same was noted before, as far as it was kept. */
@@ -108,24 +68,62 @@ export class Session {
   /** What the page was answered when it sent the very same in the same turn. */
   replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
     const key = toDataKey(turnId, data);
-    return this.#replies?.has(key)
+    return this.#replies.has(key)
       ? { reply: this.#replies.get(key) }
       : undefined;
   }
 
-  /** Takes in the next record. */
-  apply(record: SessionRecord): void {
-    this.isEmpty = false;
+  /** Whether a record still belongs here: it doesn't where it comes late, of what was deleted. */
+  takes(record: SessionRecord): boolean {
+    const { type } = record;
+    if (this.deletedAt === undefined) return true;
+    if (type === "note" || type === "data") return !this.isEmpty;
+    return !("turnId" in record && this.#isDeleted(record.turnId));
+  }
+
+  /** What is to be known of this conversation once it is deleted. */
+  toDeleted(at: string): SessionRecord {
+    const keys = this.turns.map(({ id }) => toTurnKey(id));
+    const turns = [...this.#deletedTurns, ...keys].slice(-MAX_DELETED_TURNS);
+    return { type: "deleted", turns, at };
+  }
+
+  /** The newest half of it, in a conversation of its own: memory has no room for the rest. */
+  toNewest(maxBytes: number): Session {
+    const newest = new Session(this.id);
+    const add = (item: unknown) => newest.bytes += sizeOf(item);
+    const { turns, notes } = this;
+    newest.turns.push(...takeNewest(turns, maxBytes / 2));
+    newest.notes.push(...takeNewest(notes, maxBytes / 8));
+    newest.#replies = new Map(takeNewest([...this.#replies], maxBytes / 8));
+    for (const turn of newest.turns) newest.#turnsById.set(turn.id, turn);
+    [...newest.turns, ...newest.notes, ...newest.#replies].forEach(add);
+    newest.isEmpty = this.isEmpty;
+    newest.deletedAt = this.deletedAt;
+    newest.#deletedTurns = this.#deletedTurns;
+    return newest;
+  }
+
+  /**
+   * Takes in the next record. One that deletes what came before is for a new
+   * conversation.
+   *
+   * @param json the same, where it is at hand
+   */
+  apply(record: SessionRecord, json?: string): void {
     // Words become one text; all else takes about what its JSON does, on V8.
-    const kept = record.type === "assistant"
-      ? record.text
-      : JSON.stringify(record);
-    this.bytes += WIDE.test(kept) ? 2 * kept.length : kept.length;
+    const isWords = record.type === "assistant";
+    this.bytes += sizeOf(isWords ? record.text : json ?? record);
+    if (record.type === "deleted") {
+      this.deletedAt = record.at;
+      this.#deletedTurns = new Set(record.turns);
+      return;
+    }
+    if (record.type === "session") return;
+    this.isEmpty = false;
     switch (record.type) {
-      case "session":
-        return;
       case "data":
-        (this.#replies ??= new Map()).set(record.key, record.reply);
+        this.#replies.set(record.key, record.reply);
         return;
       case "note": {
         const { name, content, at } = record;
@@ -137,10 +135,15 @@ export class Session {
     }
   }
 
+  #isDeleted(turnId: string): boolean {
+    return this.#deletedTurns.size > 0 &&
+      this.#deletedTurns.has(toTurnKey(turnId));
+  }
+
   #open({ turnId, at }: { turnId: string; at: string }): Turn {
     let turn = this.turn(turnId);
     if (turn === undefined) {
-      turn = { id: turnId, at, assistant: "", steps: NONE, memories: NONE };
+      turn = toTurn(turnId, at);
       this.turns.push(turn);
       this.#turnsById.set(turn.id, turn);
     }
@@ -148,95 +151,27 @@ export class Session {
   }
 }
 
-/** A record that belongs to a turn. */
-type TurnRecord = Exclude<
-  SessionRecord,
-  { type: "session" | "data" | "note" }
->;
+/** The newest of a list that fit, oldest first; the last in any case. */
+function takeNewest<T>(items: readonly T[], maxBytes: number): T[] {
+  let start = items.length;
+  for (let bytes = 0; start > 0; start--) {
+    bytes += sizeOf(items[start - 1]);
+    if (bytes > maxBytes && start < items.length) break;
+  }
+  return items.slice(start);
+}
 
-/** Most turns have neither steps nor memories. */
-const NONE: readonly never[] = Object.freeze([]);
+function sizeOf(item: unknown): number {
+  const text = typeof item === "string" ? item : JSON.stringify(item);
+  return WIDE.test(text) ? 2 * text.length : text.length;
+}
 
 /** A conversation without a turn, with what its store holds of it: measured on V8. */
 const EMPTY_BYTES = 1_700;
 
+/** How many turns of a deleted conversation are known by their hashes; what comes late is of the last. */
+const MAX_DELETED_TURNS = 500;
+
 /** V8 keeps all letters of a text in two bytes where one of them is not Latin. */
 // deno-lint-ignore no-control-regex -- these are letters like any other
 const WIDE = /[^\x00-\xff]/;
-
-function applyToTurn(turn: Turn, record: TurnRecord): void {
-  switch (record.type) {
-    case "user":
-      turn.user = (turn.user ?? "") + record.text;
-      if (record.note !== undefined) turn.note = record.note;
-      return;
-    case "heard":
-      turn.heard = record.text;
-      return;
-    case "again":
-      if (record.isReworded) delete turn.user;
-      return beginAttempt(turn, record.attempt);
-  }
-  // What another process says, which answers the same turn.
-  if ((record.attempt ?? 0) !== (turn.attempt ?? 0)) return;
-  switch (record.type) {
-    case "assistant":
-      turn.assistant += record.text;
-      break;
-    case "calls":
-      turn.steps = [...turn.steps, toStep(record, turn)];
-      break;
-    case "result": {
-      const { callId, name, text } = record;
-      turn.steps.at(-1)?.results.push({ callId, name, text });
-      break;
-    }
-    case "memory":
-      turn.memories = [...turn.memories, record.text];
-      break;
-    case "end":
-      end(turn, record);
-      break;
-  }
-}
-
-function toStep(
-  { calls, raw, text, handedOn }: SessionRecord & { type: "calls" },
-  { assistant, steps }: Turn,
-): Step {
-  const before = steps.reduce((sum, { text }) => sum + text.length, 0);
-  return {
-    text: assistant.slice(before),
-    ...(text === undefined ? {} : { written: text }),
-    calls,
-    ...(raw ? { raw } : {}),
-    ...(handedOn ? { handedOn } : {}),
-    results: [],
-  };
-}
-
-function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
-  const { type: _, turnId: __, at: ___, attempt: ____, ...rest } = record;
-  const { status, written, ...details } = rest;
-  turn.status = status;
-  turn.assistant = toOneText(turn.assistant);
-  if (written !== undefined) turn.written = written;
-  if (Object.keys(details).length > 0) turn.details = details;
-}
-
-/** What was said and called before counts no more; what was remembered does. */
-function beginAttempt(turn: Turn, attempt: number | undefined): void {
-  turn.assistant = "";
-  turn.steps = NONE;
-  delete turn.written;
-  delete turn.status;
-  delete turn.details;
-  delete turn.heard;
-  delete turn.attempt;
-  if (attempt) turn.attempt = attempt;
-}
-
-/** A text that was put together from many pieces holds on to all of them, until it is copied. */
-function toOneText(text: string): string {
-  return JSON.parse(JSON.stringify(text));
-}

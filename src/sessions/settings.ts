@@ -3,32 +3,30 @@
  *
  * @module
  */
-import { toPath, wholeNumber } from "../settings/kinds.ts";
+import { wholeNumber } from "../settings/kinds.ts";
 import type { Found, Setting } from "../settings/setting.ts";
+import { type StoreChoice, STORES } from "./mod.ts";
+import type { StoreKind } from "./store.ts";
 
-/** What `SESSION_STORE` says. */
-export type StoreChoice =
-  /** Under `DATA_DIR`. */
-  | { type: "file" }
-  /** A file or a server's address; absent: a file in `DATA_DIR`, or Deno Deploy's own. */
-  | { type: "kv"; path?: string }
-  | { type: "postgres"; url: string };
+const KINDS: readonly StoreKind[] = Object.values(STORES);
+
+/** Each form of `SESSION_STORE`, and what it means. */
+const FORMS = KINDS.flatMap(({ forms }) => Object.entries(forms));
 
 /** Where conversations are kept, for how long, and how many of them in memory. */
 export const sessionSettings = {
   sessionStore: {
     env: "SESSION_STORE",
     secret: false,
-    help: `The store:
-- \`file\`: JSON Lines files under \`DATA_DIR/sessions\`
-- \`kv\`: Deno KV, a file in \`DATA_DIR\`; on Deno Deploy its own
-- \`kv:<file or address>\`: Deno KV in another file, or a denokv server
-- \`postgres://user:password@host/database\``,
+    help: [
+      "The store:",
+      ...FORMS.map(([form, what]) => `- \`${form}\`: ${what}`),
+    ]
+      .join("\n"),
     defaultNote: "`file`; on Deno Deploy `kv`, since files don't last there",
     example: "file",
     parse: toStoreChoice,
-    expected: "file, kv, kv:<file or http address> or " +
-      "postgres://<user>:<password>@<host>/<database>",
+    expected: `one of ${FORMS.map(([form]) => form).join(", ")}`,
   },
   sessionTtlDays: {
     env: "SESSION_TTL_DAYS",
@@ -44,6 +42,15 @@ export const sessionSettings = {
       "turn of one need not read it again. One of 100 turns takes some 100 " +
       "KB. What a turn is at work on stays in any case. At least 1.",
     ...wholeNumber(1),
+  },
+  maxSessionMb: {
+    env: "MAX_SESSION_MB",
+    default: "16",
+    help: "How much memory one conversation may take, in MB. Past it the " +
+      "oldest half leaves the memory, is no longer shown to the model and no " +
+      "longer read, and the log says so. All of it stays in the store. At " +
+      "least 4, since one turn may take more than 1.",
+    ...wholeNumber(4, 1_024),
   },
 } as const;
 
@@ -68,15 +75,10 @@ export const engineSettings: readonly Setting[] = [
 
 /** @throws {TypeError} when it names no store */
 function toStoreChoice(text: string, env: string): StoreChoice {
-  const [, scheme, rest] = /^(\w+)(?::(.+))?$/s.exec(text) ?? [];
-  if (scheme === "file" && rest === undefined) return { type: "file" };
-  if (scheme === "kv") {
-    if (rest === undefined) return { type: "kv" };
-    const isAddress = /^https?:/.test(rest);
-    return { type: "kv", path: isAddress ? rest : toPath(rest, env) };
-  }
-  if (/^postgres(ql)?$/.test(scheme ?? "") && new URL(text).host) {
-    return { type: "postgres", url: text };
+  for (const kind of KINDS) {
+    const choice = kind.read(text, env);
+    // Each kind of the list gives a choice of its own kind.
+    if (choice) return choice as StoreChoice;
   }
   throw new TypeError("Not a store");
 }

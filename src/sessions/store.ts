@@ -48,10 +48,19 @@ export interface SessionStore {
    * words or their first, whichever the engine can tell at once.
    */
   list(options?: ListOptions): Promise<SessionPage>;
-  /** Deletes a conversation. Gives whether there was one. */
+  /**
+   * Deletes a conversation, and remembers that it did: of what comes late,
+   * nothing is kept. A new turn begins it anew. Gives whether there was one.
+   */
   delete(id: string): Promise<boolean>;
-  /** Deletes the conversations to which nothing was added since a time. Gives how many. */
-  sweep(before: Date): Promise<number>;
+  /**
+   * Deletes the conversations to which nothing was added since a time, and what
+   * is remembered of deleted ones.
+   *
+   * @param maxShare how many of all there are, from 0 to 1. Default 1
+   * @returns how many
+   */
+  sweep(before: Date, maxShare?: number): Promise<number>;
   /** Resolves when the store can be written. */
   check(): Promise<void>;
   /** Closes connections and files. The store can't be used after. */
@@ -62,8 +71,34 @@ export interface SessionStore {
 export interface StoreOptions {
   /** Told of each record that can't be read; the number counts from 1. */
   onBadRecord?: (record: { id: string; number: number }) => void;
+  /** Told once of a conversation whose oldest turns are in memory no more. */
+  onCut?: (id: string) => void;
   /** How much memory conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
+  /** How much of it one conversation may take; its newest half stays. Default 16 MB. */
+  maxBytes?: number;
+}
+
+/** A kind of store, and how `SESSION_STORE` names it. */
+export interface StoreKind<Choice extends { type: string } = { type: string }> {
+  /** What `SESSION_STORE` may say, each with what it means, in Markdown. */
+  readonly forms: Readonly<Record<string, string>>;
+  /**
+   * Reads what `SESSION_STORE` says. Nothing where that names another kind.
+   *
+   * @throws {Error} where it can't be used
+   */
+  read(text: string, env: string): Choice | undefined;
+  /** Makes the store. Nothing is opened until it is used. */
+  create(choice: Choice, place: StorePlace): SessionStore;
+}
+
+/** How a store is to be used, and where one lies that has no place of its own. */
+export interface StorePlace extends StoreOptions {
+  /** The only folder that may be written. */
+  dataDir: string;
+  /** Whether this runs on Deno Deploy, where no file lasts. */
+  isDeploy: boolean;
 }
 
 /** How to open a conversation. */

@@ -87,7 +87,13 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
     assertEquals(exported.id, "conv_1");
     assertEquals(exported.turns[0].user, "Hello\x1b[2J");
 
-    assertEquals((await sessions("delete", "conv_1")).code, 0);
+    const content = { recording_url: "https://recordings.example/1" };
+    await store.update("conv_1", () => [
+      { type: "note", name: "n", content, at: new Date().toISOString() },
+    ]);
+    const deleted = await sessions("delete", "conv_1");
+    assertEquals(deleted.code, 0);
+    assertStringIncludes(deleted.stdout, "https://recordings.example/1");
     assertEquals((await store.load("conv_1")).isEmpty, true);
     const again = await sessions("delete", "conv_1");
     assertEquals(again.code, 1);
@@ -116,6 +122,33 @@ Deno.test("sessions.ts exits with 1 and says what to fix", async () => {
       assertEquals(code, 1, args.join(" "));
       assertStringIncludes(stderr, says);
     }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("sessions.ts sweeps a tenth of what is over, and all of it by --force", async () => {
+  const folder = await Deno.makeTempDir();
+  const sweep = (days: string, ...args: string[]) =>
+    runProgram("src/cli/sessions.ts", ["sweep", ...args], {
+      folder,
+      env: { SESSION_TTL_DAYS: days },
+    });
+  try {
+    const path = `${folder}/data/sessions`;
+    const store = createFileStore({ folder: path });
+    const old = new Date(Date.now() - 3 * 24 * 60 * 60_000);
+    for (let n = 0; n < 20; n++) {
+      await store.update(`c${n}`, () => [user("t1", "Hello")]);
+      if (n > 0) await Deno.utime(`${path}/c${n}.jsonl`, old, old);
+    }
+    assertStringIncludes((await sweep("2")).stdout, "Deleted 2\n");
+    assertStringIncludes((await sweep("2", "--force")).stdout, "Deleted 17\n");
+    const { sessions } = await store.list();
+    assertEquals(sessions.map(({ id }) => id), ["c0"]);
+    const unset = await sweep("0");
+    assertEquals(unset.code, 1);
+    assertStringIncludes(unset.stderr, "SESSION_TTL_DAYS");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createDataAnswer } from "../../src/conversation/data.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
+import { createRecordingStore } from "../fakes/store.ts";
 
 const context = { conversationId: "conv", turnId: "t1", metadata: {} };
 
@@ -53,4 +54,17 @@ Deno.test("createDataAnswer() asks again after the owner's handler failed", asyn
   const answer = createDataAnswer({ store, onData, now: Date.now });
   await assertRejects(async () => await answer({}, context), RangeError);
   assertEquals(await answer({}, context), "fine");
+});
+
+Deno.test("createDataAnswer() keeps nothing of data without an answer, and hands it over once all the same", async () => {
+  const { store, records } = createRecordingStore();
+  let calls = 0;
+  const onData = () => void calls++;
+  const answer = createDataAnswer({ store, onData, now: Date.now });
+  for (const _ of [1, 2, 3]) {
+    assertEquals(await answer({ a: 1 }, context), undefined);
+  }
+  await answer({ a: 1 }, { ...context, conversationId: "other" });
+  assertEquals(calls, 2);
+  assertEquals(records, []);
 });

@@ -33,9 +33,8 @@ export function createMemoryStore(): SessionStore {
   }
 
   function add(session: Session, change: Change): Session {
-    const records = change(session).flatMap(toLines).map(({ record }) =>
-      record
-    );
+    const records = change(session).filter((record) => session.takes(record))
+      .flatMap(toLines).map(({ record }) => record);
     for (const record of records) session.apply(record);
     if (records.length > 0) {
       sessions.set(session.id, session);
@@ -56,7 +55,7 @@ export function createMemoryStore(): SessionStore {
     let isWanted = true;
     const onDelete = () => {
       isWanted = false;
-      session = new Session(id);
+      session = sessions.get(id) ?? new Session(id);
       onOthers?.(session);
     };
     const listeners = deleted.get(id) ?? new Set();
@@ -93,15 +92,21 @@ export function createMemoryStore(): SessionStore {
   }
 
   function remove(id: string): Promise<boolean> {
-    times.delete(id);
-    const was = sessions.delete(id);
+    const was = times.delete(id);
+    const left = sessions.get(id)?.toDeleted(new Date().toISOString());
+    sessions.set(id, new Session(id));
+    if (left) sessions.get(id)?.apply(left);
     for (const tell of deleted.get(id) ?? []) tell();
     return Promise.resolve(was);
   }
 
-  function sweep(before: Date): Promise<number> {
-    const old = [...times].filter(([, { at }]) => at < before.toISOString());
+  function sweep(before: Date, maxShare = 1): Promise<number> {
+    const old = [...times].filter(([, { at }]) => at < before.toISOString())
+      .slice(0, Math.ceil(times.size * maxShare));
     for (const [id] of old) remove(id);
+    for (const { id, isEmpty } of sessions.values()) {
+      if (isEmpty) sessions.delete(id);
+    }
     return Promise.resolve(old.length);
   }
 

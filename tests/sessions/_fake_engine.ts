@@ -31,22 +31,27 @@ export class FakeEngine implements Engine {
 }
 
 class FakeLines implements Lines {
-  generation: string | undefined;
+  #born: string | undefined;
   #length = 0;
 
   constructor(readonly id: string, readonly engine: FakeEngine) {}
 
-  read(isAll = false): News {
+  read(isAnew: boolean): News {
     this.engine.reads++;
     const found = this.engine.kept.get(this.id);
-    const isSame = found?.born === this.generation;
-    const start = isSame && !isAll ? this.#length : 0;
-    this.generation = found?.born;
+    const isSame = found?.born === this.#born && !isAnew;
+    const start = isSame ? this.#length : 0;
+    this.#born = found?.born;
     this.#length = found?.lines.length ?? 0;
-    return { start, lines: found?.lines.slice(start) ?? [] };
+    const lines = found?.lines.slice(start) ?? [];
+    return { which: isSame ? "next" : "all", start, lines };
   }
 
-  async append(lines: readonly Line[], batch: string): Promise<boolean> {
+  async append(
+    lines: readonly Line[],
+    batch: string,
+    isAlone?: boolean,
+  ): Promise<boolean> {
     const { engine, id } = this;
     engine.atOnce = Math.max(engine.atOnce, ++engine.underWay);
     try {
@@ -56,17 +61,14 @@ class FakeLines implements Lines {
     }
     const found = engine.kept.get(id) ?? { born: batch, lines: [] };
     const isKnown = found.lines.length === this.#length &&
-      (this.#length === 0 || found.born === this.generation);
+      (this.#length === 0 || found.born === this.#born);
     if (!isKnown) return false;
-    found.lines.push(...lines.map(({ json }) => json));
+    const before = isAlone ? found.lines.map(() => "") : found.lines;
+    found.lines = [...before, ...lines.map(({ json }) => json)];
     engine.kept.set(id, found);
     engine.writes.push(lines.length);
-    this.generation = found.born;
+    this.#born = found.born;
     this.#length = found.lines.length;
     return true;
-  }
-
-  delete(): Promise<boolean> {
-    return Promise.resolve(this.engine.kept.delete(this.id));
   }
 }

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { Turn } from "../../src/sessions/session.ts";
-import type { SessionStore } from "../../src/sessions/store.ts";
+import type { SessionStore, StoreOptions } from "../../src/sessions/store.ts";
 import { testWriter } from "./writer_contract.ts";
 
 /** A store under test. */
@@ -18,11 +18,13 @@ export interface StoreUnderTest extends AsyncDisposable {
    * another process at the same time. Absent where nothing outlives the
    * process. Closed with the rest when the test ends.
    */
-  reopen?: () => SessionStore;
+  reopen?: (options?: StoreOptions) => SessionStore;
 }
 
 /** When everything happens. */
 export const AT = "2026-11-21T10:00:00.000Z";
+
+const DATA = { type: "data", key: "k", at: AT } as const;
 
 /** The caller's words. */
 export function user(turnId: string, text: string): SessionRecord {
@@ -272,6 +274,46 @@ export function testStore(
     assertEquals(session.turns.map((turn) => turn.user), texts);
   });
 
+  test("load() gives the newest part of a conversation that is larger than may be in memory, and tells of it once", async ({ reopen }) => {
+    if (!reopen) return;
+    const told: string[] = [];
+    const onCut = (id: string) => told.push(id);
+    const store = reopen({ maxBytes: 400_000, onCut });
+    const text = "x".repeat(20_000);
+    const writer = await store.open("a", () => []);
+    for (let n = 0; n < 20; n++) {
+      writer.add(user(`t${n}`, text));
+      writer.add(end(`t${n}`));
+    }
+    await writer.close();
+    for (let n = 20; n < 60; n++) {
+      await store.update("a", () => [user(`t${n}`, text), end(`t${n}`)]);
+    }
+    assertEquals(told, ["a"]);
+    const other = reopen({ maxBytes: 400_000, onCut });
+    for (const under of [store, other]) {
+      const { turns, bytes } = await under.load("a");
+      assert(bytes <= 400_000 && turns.length >= 5, `${bytes}`);
+      assertEquals(turns.at(-1)?.id, "t59");
+      assertEquals(turns[0]?.id, `t${60 - turns.length}`);
+    }
+    // Both go on, and see what the other adds.
+    await other.update("a", () => [user("t60", "Still here")]);
+    await store.update("a", ({ turns }) => [
+      user("t61", `after ${turns.at(-1)?.id}`),
+    ]);
+    const { turns } = await other.load("a");
+    assertEquals(turns.at(-1)?.user, "after t60");
+    assertEquals(told, ["a", "a"]);
+    // Nothing has left the store.
+    assertEquals((await reopen().load("a")).turns.length, 62);
+    // It can be deleted, and begun anew.
+    assertEquals(await store.delete("a"), true);
+    await store.update("a", () => [user("t59", "Late"), user("new", "Anew")]);
+    const anew = await other.load("a");
+    assertEquals(anew.turns.map(({ user }) => user), ["Anew"]);
+  });
+
   test("keeps conversations apart, however odd their ids", async ({ store, reopen }) => {
     const ids = [
       "abc",
@@ -360,6 +402,54 @@ export function testStore(
     await store.update("B", () => [user("t9", "Again")]);
     const session = await (reopen?.() ?? store).load("B");
     assertEquals(session.turns.map(({ user }) => user), ["Again"]);
+  });
+
+  test("delete() has nothing come back that comes late, until a new turn begins", async ({ store, reopen }) => {
+    const note: SessionRecord = { type: "note", name: "end", at: AT };
+    const data: SessionRecord = { ...DATA, turnId: "t2", reply: 1 };
+    const late = [note, data, user("t1", "?"), assistant("t1", "!"), end("t1")];
+    for (const id of ["a", "../B"]) {
+      await store.update(id, () => [user("t1", "?"), note, end("t1")]);
+      assertEquals(await store.delete(id), true);
+      for (const under of [store, reopen?.() ?? store]) {
+        for (const record of late) await under.update(id, () => [record]);
+        const writer = await under.open(id, () => late);
+        for (const record of late) writer.add(record);
+        await writer.close();
+        const session = await under.load(id);
+        assertEquals([session.isEmpty, session.notes], [true, []]);
+        // A turn that comes again is over, and is not answered anew.
+        const { status, assistant, user } = session.turn("t1") ?? {};
+        assertEquals([status, assistant, user], ["complete", "", undefined]);
+        assertEquals((await under.list()).sessions, []);
+      }
+      await store.update(id, () => [user("t9", "Anew"), user("t1", "?"), note]);
+      await store.update(id, () => [note]);
+      const session = await (reopen?.() ?? store).load(id);
+      assertEquals(session.turns.map(({ user }) => user), ["Anew"]);
+      assertEquals(session.notes.length, 1);
+      const { sessions } = await store.list();
+      assertEquals(sessions.map(({ preview }) => preview), ["Anew"]);
+      assertEquals(await store.delete(id), true);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    assert(await store.sweep(new Date()) <= 2);
+    await store.update("a", () => [user("t1", "Long after")]);
+    assertEquals((await store.load("a")).turns.length, 1);
+  });
+
+  test("sweep() deletes no more than a share of all, the oldest first", async ({ store, reopen }) => {
+    for (const id of ["1", "2", "3", "4", "5"]) {
+      await store.update(id, () => [user("t", "Hello")]);
+      await new Promise((resolve) => setTimeout(resolve, 12));
+    }
+    const ids = async () =>
+      (await (reopen?.() ?? store).list()).sessions.map(({ id }) => id);
+    assertEquals(await store.sweep(new Date(), 0.4), 2);
+    assertEquals(await ids(), ["5", "4", "3"]);
+    assertEquals(await store.sweep(new Date(), 0.01), 1);
+    assertEquals(await ids(), ["5", "4"]);
+    assertEquals(await store.sweep(new Date()), 2);
   });
 
   test("delete() waits for the update before it", async ({ store, reopen }) => {

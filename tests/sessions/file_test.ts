@@ -14,7 +14,7 @@ testStore("createFileStore()", async () => {
   const folder = await Deno.makeTempDir();
   return {
     store: createFileStore({ folder }),
-    reopen: () => createFileStore({ folder }),
+    reopen: (options) => createFileStore({ folder, ...options }),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 });
@@ -280,6 +280,53 @@ test("add() loses nothing after a line that another process left torn", async (f
     const { turns } = await under.load("a");
     assertEquals(turns.map(({ assistant }) => assistant), ["0.1.2."]);
   }
+});
+
+test("load() reads of a file that is too large no more than may be in memory", async (folder) => {
+  const line = `${JSON.stringify(user("t0", "x".repeat(50_000)))}\n`;
+  await Deno.writeTextFile(pathOf(folder, "a"), line.repeat(400));
+  await Deno.writeTextFile(
+    pathOf(folder, "a"),
+    `${JSON.stringify(user("t1", "New"))}\n`,
+    { append: true },
+  );
+  let read = 0;
+  const { readSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.readSync = function (bytes) {
+    const count = readSync.call(this, bytes);
+    read += count ?? 0;
+    return count;
+  };
+  try {
+    const store = createFileStore({ folder, maxBytes: 4_000_000 });
+    const { turns } = await store.load("a");
+    assertEquals(turns.at(-1)?.user, "New");
+    assertEquals(read, 2_000_000);
+    await store.update("a", () => [user("t2", "Next")]);
+    assertEquals((await store.load("a")).turns.at(-1)?.user, "Next");
+    assertEquals(read, 2_000_000);
+  } finally {
+    Deno.FsFile.prototype.readSync = readSync;
+  }
+});
+
+test("delete() leaves nothing that was said on the disk, and adds through no link", async (folder) => {
+  const store = createFileStore({ folder });
+  await store.update("a", () => [user("t1", "Secret")]);
+  await store.delete("a");
+  const files = Deno.readDir(folder);
+  const names = await Array.fromAsync(files, ({ name }) => name);
+  assertEquals(names, ["a.jsonl"]);
+  const text = await Deno.readTextFile(pathOf(folder, "a"));
+  assert(!text.includes("Secret") && !text.includes("t1"), text);
+  // Nothing is there yet where it leads to.
+  await Deno.symlink(`${folder}/outside`, pathOf(folder, "b"));
+  await assertRejects(
+    () => store.update("b", () => [user("t1", "x")]),
+    StoreError,
+    "symbolic link",
+  );
+  await assertRejects(() => Deno.lstat(`${folder}/outside`));
 });
 
 test("list() reads the beginnings of files, not the whole of them", async (folder) => {

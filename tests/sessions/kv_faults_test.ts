@@ -2,7 +2,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { toLines } from "../../src/sessions/fit.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 import { census, failing, meanwhile, test } from "./_kv.ts";
-import { user } from "./contract.ts";
+import { AT, user } from "./contract.ts";
+
+const ALL = 1_000_000;
+
+/** What is left of one that was deleted: that it was. */
+const DELETED = { session: 1, start: 1, record: 1 };
 
 function line(turnId: string, text: string) {
   return toLines(user(turnId, text));
@@ -21,7 +26,7 @@ test("keeps none of an update that fails, however long it is", async ({ open, op
   const { turns } = await dying.load("a");
   assertEquals(turns.map(({ id }) => id), ["t1", "t3"]);
   await open().delete("a");
-  assertEquals(await census(kv), {});
+  assertEquals(await census(kv), DELETED);
 });
 
 test("rejects more than a commit of KV can hold, and keeps none of it", async ({ open, kv }) => {
@@ -38,17 +43,22 @@ test("adds the very same batch once", async ({ lines, open }) => {
     assert(await theirs.append(line("t1", text), "batch 1"));
     const more = [...line("t2", "Two"), ...line("t3", "Three")];
     const late = lines(id);
-    await late.read();
+    await late.read(false, ALL);
     assert(await ours.append(more, "batch 2"));
     assert(await late.append(more, "batch 2"));
     assertEquals((await open().load(id)).turns.length, 3);
     // What it knew is not for sure the newest.
-    assertEquals(await late.append(line("t4", "Four"), "batch 3"), false);
-    assertEquals(await late.read(), { start: 3, lines: [] });
+    assertEquals(await late.append(line("t4", "Four"), "batch 4"), false);
+    assertEquals(await late.read(false, ALL), {
+      which: "next",
+      start: 3,
+      lines: [],
+    });
     // Deleted, it doesn't come back by being added again.
     const known = lines(id);
-    await known.read();
-    assertEquals(await ours.delete(), true);
+    await known.read(false, ALL);
+    const deleted = toLines({ type: "deleted", turns: [], at: AT });
+    assert(await ours.append(deleted, "batch 3", true));
     assertEquals(await known.append(more, "batch 2"), false);
     assertEquals((await open().load(id)).isEmpty, true);
   }
@@ -65,7 +75,7 @@ test("adds and deletes once when the answer is lost", async ({ openOn, open, kv 
   assertEquals(turns.map(({ id }) => id), ["t1", "t2", "t3"]);
   assertEquals(await store.delete("a"), true);
   assertEquals(await store.delete("a"), false);
-  assertEquals(await census(kv), {});
+  assertEquals(await census(kv), DELETED);
 });
 
 test("adds nothing, and leaves nothing, where somebody else was first", async ({ lines, kv }) => {
@@ -73,7 +83,7 @@ test("adds nothing, and leaves nothing, where somebody else was first", async ({
   assert(await one.append(line("t1", "One"), "1"));
   const big = line("t2", "x".repeat(50_000));
   assertEquals(await other.append(big, "2"), false);
-  await third.read();
+  await third.read(false, ALL);
   await one.append(line("t3", "Three"), "3");
   assertEquals(await third.append(big, "4"), false);
   assertEquals(await census(kv), { session: 1, start: 1, record: 2 });
@@ -96,8 +106,11 @@ test("delete() can be asked again where a process died over a longer one", async
   }
   const dying = openOn(failing((commit) => commit === 2));
   await assertRejects(() => dying.delete("a"), StoreError);
-  await assertRejects(() => open().load("a"), StoreError, "missing");
-  assertEquals((await store.list()).sessions.length, 1);
+  // It is gone for whoever asks, and what is left of it is deleted as well.
+  assertEquals((await open().load("a")).isEmpty, true);
+  assertEquals((await store.list()).sessions, []);
+  await store.delete("a");
+  assertEquals(await census(kv), DELETED);
   assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 1);
   assertEquals(await census(kv), {});
   await store.update("a", () => [user("t2", "Anew")]);
@@ -108,6 +121,7 @@ test("load() reads no part of what is deleted meanwhile", async ({ open, openOn 
   // Many entries, of which the first are deleted first.
   const many = Array.from({ length: 100 }, (_, n) => user(`t${n}`, "Old"));
   const big = [user("big", "Old".repeat(100_000))];
+  let news = 0;
   for (const batches of [[many, many, many], [big], [many, big]]) {
     for (const commits of [1, 2, 3, Infinity]) {
       const store = open();
@@ -118,8 +132,10 @@ test("load() reads no part of what is deleted meanwhile", async ({ open, openOn 
       );
       assertEquals((await reader.load("a")).isEmpty, true);
       const other = openOn(meanwhile(() => store.delete("a")));
-      await store.update("a", () => [user("t1", "New")]);
-      await other.update("a", ({ turns }) => [user("t2", `${turns.length}`)]);
+      await store.update("a", () => [user(`new ${news++}`, "New")]);
+      await other.update("a", ({ turns }) => [
+        user(`new ${news++}`, `${turns.length}`),
+      ]);
       const { turns } = await open().load("a");
       assertEquals(turns.map((turn) => turn.user), ["0"]);
       await store.delete("a");

@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createKvStore } from "../../src/sessions/kv.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import {
+  type SessionStore,
+  StoreError,
+  type StoreOptions,
+} from "../../src/sessions/store.ts";
 import { findDenokv, startDenokv } from "./_denokv.ts";
 import { assistant, testStore, user } from "./contract.ts";
 
@@ -16,8 +20,8 @@ function testOn(program: string): void {
   testStore(NAME, async () => {
     const server = await startDenokv(program);
     const stores: SessionStore[] = [];
-    function reopen(): SessionStore {
-      const store = createKvStore({ path: server.url });
+    function reopen(options?: StoreOptions): SessionStore {
+      const store = createKvStore({ path: server.url, ...options });
       stores.push(store);
       return store;
     }

@@ -1,15 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Entry, keyOf, shorten } from "../../src/sessions/_kv_lines.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
-import type { SessionStore } from "../../src/sessions/store.ts";
+import type { SessionStore, StoreOptions } from "../../src/sessions/store.ts";
 import { census, test } from "./_kv.ts";
 import { testStore, user } from "./contract.ts";
 
 testStore("createKvStore()", async () => {
   const folder = await Deno.makeTempDir();
   const stores: SessionStore[] = [];
-  function reopen(): SessionStore {
-    const store = createKvStore({ path: `${folder}/kv/sessions.sqlite` });
+  function reopen(options?: StoreOptions): SessionStore {
+    const path = `${folder}/kv/sessions.sqlite`;
+    const store = createKvStore({ path, ...options });
     stores.push(store);
     return store;
   }
@@ -34,11 +35,11 @@ test("keeps texts of every size around what a value can hold", async ({ open }) 
       }
     }
   }
-  const store = open();
+  const store = open({ maxBytes: 100_000_000 });
   for (const [n, text] of texts.entries()) {
     await store.update("a", () => [user(`t${n}`, text)]);
   }
-  const { turns } = await open().load("a");
+  const { turns } = await open({ maxBytes: 100_000_000 }).load("a");
   assertEquals(turns.length, texts.length);
   for (const [n, turn] of turns.entries()) assert(turn.user === texts[n]);
 });
@@ -80,7 +81,7 @@ test("reads conversations of many entries", async ({ open }) => {
   assertEquals(turns.length, 1_300);
 });
 
-test("delete() and sweep() leave not a single key", async ({ open, kv }) => {
+test("delete() leaves that it was, and sweep() not a single key", async ({ open, kv }) => {
   const store = open();
   for (const id of ["a", "../é", "b"]) {
     for (let n = 0; n < 250; n += 50) {
@@ -95,7 +96,12 @@ test("delete() and sweep() leave not a single key", async ({ open, kv }) => {
   assertEquals((await census(kv)).session, 3);
   await store.delete("a");
   await store.delete("../é");
-  assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 1);
+  assertEquals((await census(kv)).record, 2 + 5 + 10);
+  for await (const { value } of kv.list({ prefix: keyOf("record", "a") })) {
+    const { lines } = value as Entry;
+    assert(!new TextDecoder().decode(lines).includes("Hello"));
+  }
+  assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 3);
   assertEquals(await census(kv), {});
 });
 

@@ -1,6 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createPostgresStore } from "../../src/sessions/postgres.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import {
+  type SessionStore,
+  StoreError,
+  type StoreOptions,
+} from "../../src/sessions/store.ts";
 import {
   type RealPostgres,
   startPostgres,
@@ -20,8 +24,8 @@ async function open(
 ): Promise<Required<StoreUnderTest>> {
   await server.sql("drop table if exists parley_records, parley_sessions");
   const stores: SessionStore[] = [];
-  function reopen(): SessionStore {
-    const store = createPostgresStore({ url: urlOf(server) });
+  function reopen(options?: StoreOptions): SessionStore {
+    const store = createPostgresStore({ url: urlOf(server), ...options });
     stores.push(store);
     return store;
   }

@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { startRetention } from "../../src/sessions/retention.ts";
-import { StoreError } from "../../src/sessions/store.ts";
+import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
 import { user } from "./contract.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
+const HOUR_MS = 60 * 60_000;
+const uptime = () => performance.now();
 
 function recordingLog() {
   const events: string[] = [];
@@ -18,13 +20,13 @@ Deno.test("startRetention() forgets what is older than the days say", async () =
   await store.update("a", () => [user("t1", "Hello")]);
   const inDays = (days: number) => () => Date.now() + days * DAY_MS;
   for (const now of [inDays(0), inDays(29.9)]) {
-    await startRetention({ store, days: 30, log, now })();
+    await startRetention({ store, days: 30, log, now, uptime })();
   }
   assertEquals((await store.load("a")).isEmpty, false);
-  await startRetention({ store, days: 0, log, now: inDays(9_000) })();
+  await startRetention({ store, days: 0, log, now: inDays(9_000), uptime })();
   assertEquals((await store.load("a")).isEmpty, false);
   assertEquals(events, []);
-  await startRetention({ store, days: 30, log, now: inDays(30.1) })();
+  await startRetention({ store, days: 30, log, now: inDays(30.1), uptime })();
   assertEquals((await store.load("a")).isEmpty, true);
   assertEquals(events, ["sessions.swept"]);
 });
@@ -35,6 +37,57 @@ Deno.test("startRetention() outlives a store that fails", async () => {
     ...createMemoryStore(),
     sweep: () => Promise.reject(new StoreError("Cannot delete old sessions")),
   };
-  await startRetention({ store, days: 1, log, now: Date.now })();
+  await startRetention({ store, days: 1, log, now: Date.now, uptime })();
   assertEquals(events, ["sessions.not_swept"]);
+});
+
+/** Retention whose two clocks a test sets; an hour goes by when it is told to. */
+function startOn(store: SessionStore, clocks: { wall: number; up: number }) {
+  const hourly: (() => void)[] = [];
+  const { setInterval } = globalThis;
+  const fake = (task: () => void) => hourly.push(task);
+  Object.assign(globalThis, { setInterval: fake });
+  const { events, log } = recordingLog();
+  const stop = startRetention({
+    ...{ store, days: 30, log },
+    now: () => clocks.wall,
+    uptime: () => clocks.up,
+  });
+  Object.assign(globalThis, { setInterval });
+  async function afterAnHour(jumpMs = 0): Promise<void> {
+    clocks.wall += HOUR_MS + jumpMs;
+    clocks.up += HOUR_MS;
+    for (const task of hourly) task();
+    await stop();
+  }
+  return { events, afterAnHour, settled: stop };
+}
+
+Deno.test("startRetention() deletes nothing after the clock was set, and says so", async () => {
+  const store = createMemoryStore();
+  await store.update("a", () => [user("t1", "Hello")]);
+  for (const jumpMs of [60 * DAY_MS, -60 * DAY_MS]) {
+    const { events, afterAnHour } = startOn(store, { wall: Date.now(), up: 7 });
+    await afterAnHour(jumpMs);
+    await afterAnHour();
+    assertEquals((await store.load("a")).isEmpty, false);
+    assertEquals(events, ["sessions.not_swept", "sessions.not_swept"]);
+    // Back again, the two agree.
+    await afterAnHour(-jumpMs);
+    assertEquals(events.length, 2);
+  }
+});
+
+Deno.test("startRetention() deletes a tenth of all at once, where the clock was wrong from the beginning", async () => {
+  const store = createMemoryStore();
+  for (let n = 0; n < 40; n++) {
+    await store.update(`${n}`, () => [user("t1", "Hello")]);
+  }
+  const count = async () => (await store.list({ limit: 100 })).sessions.length;
+  const wall = Date.now() + 60 * DAY_MS;
+  const { afterAnHour, settled } = startOn(store, { wall, up: 7 });
+  await settled();
+  assertEquals(await count(), 36);
+  await afterAnHour();
+  assertEquals(await count(), 32);
 });

@@ -238,6 +238,51 @@ Deno.test("Session.replyTo() knows what was sent by its hash, and another turn's
   assertEquals(made.replyTo("t2", data), undefined);
 });
 
+Deno.test("Session.toNewest() keeps the newest turns, notes and answers, and the last turn however large", () => {
+  const made = session(
+    ...Array.from({ length: 100 }, (_, n): SessionRecord[] => [
+      user(`t${n}`, "x".repeat(1_000)),
+      { type: "note", name: "n", content: { n, text: "x".repeat(500) }, at },
+      {
+        type: "data",
+        turnId: `t${n}`,
+        key: toDataKey(`t${n}`, n),
+        reply: "x".repeat(500),
+        at,
+      },
+    ]).flat(),
+  );
+  const newest = made.toNewest(100_000);
+  assert(newest.bytes <= 80_000 && newest.bytes > 50_000, `${newest.bytes}`);
+  assertEquals(newest.turns.at(-1), made.turns.at(-1));
+  assertEquals(newest.turn("t99")?.user?.length, 1_000);
+  assertEquals(newest.turn("t0"), undefined);
+  assertEquals(newest.turns.length, 45);
+  assertEquals(newest.notes.at(-1), made.notes.at(-1));
+  assert(newest.replyTo("t99", 99) && !newest.replyTo("t0", 0));
+  assertEquals(newest.isEmpty, false);
+  const large = session(user("t1", "x"), user("t2", "x".repeat(90_000)));
+  assertEquals(large.toNewest(10_000).turns.map(({ id }) => id), ["t2"]);
+});
+
+Deno.test("Session.toDeleted() names no turn, and at most 500", () => {
+  const made = session(
+    ...Array.from({ length: 600 }, (_, n) => user(`turn_${n}`, "Secret")),
+  );
+  const deleted = made.toDeleted(at);
+  assertEquals(/turn_|Secret/.test(JSON.stringify(deleted)), false);
+  assertEquals(deleted.type === "deleted" && deleted.turns.length, 500);
+  const left = session(deleted);
+  assertEquals([left.isEmpty, left.turns], [true, []]);
+  assertEquals(left.turn("turn_599")?.status, "complete");
+  assertEquals([left.turn("turn_99"), left.turn("new")], [
+    undefined,
+    undefined,
+  ]);
+  // Deleted once more, it still knows them.
+  assertEquals(left.toDeleted(at), deleted);
+});
+
 Deno.test("Session.bytes tells about what it takes, and costs nothing a word", () => {
   const made = session(user("t1", "Hello"));
   const before = made.bytes;
@@ -310,6 +355,7 @@ const RECORDS: SessionRecord[] = [
   },
   { type: "data", turnId: "t1", key: "k", reply: null, at },
   { type: "note", name: "end", content: { duration: 3 }, at },
+  { type: "deleted", turns: ["hash"], at },
 ];
 
 for (const [n, record] of RECORDS.entries()) {
@@ -335,6 +381,7 @@ for (
     '{"type":"memory","turnId":"t","at":"x"}',
     '{"type":"again","at":"x"}',
     '{"type":"end","turnId":"t","at":"x"}',
+    '{"type":"deleted","at":"x"}',
     '{"type":"toString","turnId":"t","at":"x"}',
   ]
 ) {

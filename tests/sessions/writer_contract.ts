@@ -223,21 +223,22 @@ export function testWriter(
   });
 
   test("add() drops what comes after the conversation was deleted, elsewhere or here", async ({ store, reopen }) => {
-    for (const other of [store, reopen?.() ?? store]) {
+    for (const [n, other] of [store, reopen?.() ?? store].entries()) {
       let told = 0;
-      const writer = await store.open("a", () => [user("t1", "?")], {
+      const turnId = `t${n}`;
+      const writer = await store.open("a", () => [user(turnId, "?")], {
         onOthers: ({ turns }) => {
           told++;
           assertEquals(turns, []);
           return true;
         },
       });
-      writer.add(assistant("t1", "One. "));
+      writer.add(assistant(turnId, "One. "));
       await writer.flush();
       assertEquals(await other.delete("a"), true);
-      writer.add(assistant("t1", "Two. "));
+      writer.add(assistant(turnId, "Two. "));
       await writer.flush();
-      writer.add(end("t1"));
+      writer.add(end(turnId));
       await writer.look();
       await writer.close();
       assertEquals(told, 1);
@@ -245,7 +246,7 @@ export function testWriter(
         assertEquals((await under.load("a")).isEmpty, true);
         assertEquals((await under.list()).sessions, []);
       }
-      await store.update("a", () => [user("t9", "Anew")]);
+      await store.update("a", () => [user(`anew${n}`, "Anew")]);
       assertEquals((await other.load("a")).turns.length, 1);
       await store.delete("a");
     }

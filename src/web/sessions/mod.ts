@@ -15,7 +15,7 @@ import type { ActiveTurns } from "../../conversation/active_turns.ts";
 import { HttpError, json } from "../../server/http.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
 import type { Shell } from "../shell.ts";
-import { toDocument } from "../../sessions/document.ts";
+import { toDocument, toRecordings } from "../../sessions/document.ts";
 import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
 
 /** What the room is made of. */
@@ -78,11 +78,22 @@ export function createAdmin(parts: AdminParts): Routes {
     return json(toDocument(session));
   }
 
+  async function findRecordings(id: string): Promise<string[]> {
+    try {
+      return toRecordings(await store.load(id));
+    } catch {
+      // What can't be read can still be deleted.
+      return [];
+    }
+  }
+
   async function forget(request: Request): Promise<Response> {
     const id = lastSegment(request);
     await activeTurns.end(id);
+    const recordings = await findRecordings(id);
     if (!await store.delete(id)) throw unknown();
-    return new Response(null, { status: 204 });
+    if (recordings.length === 0) return new Response(null, { status: 204 });
+    return json({ deleted: id, recordings_kept_elsewhere: recordings });
   }
 
   return {

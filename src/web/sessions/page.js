@@ -87,8 +87,18 @@ async function forget() {
   const question =
     "Delete this conversation? What was said in it is forgotten for good.";
   if (!confirm(question)) return;
-  if (await ask("DELETE", path)) location.assign("/sessions");
-  else draw();
+  const deleted = await ask("DELETE", path);
+  if (deleted === undefined) return draw();
+  if (deleted !== true) {
+    const { recordings_kept_elsewhere: urls } =
+      /** @type {{ recordings_kept_elsewhere: string[] }} */ (deleted);
+    alert(
+      `Its recordings are kept elsewhere, delete them there:\n${
+        urls.join("\n")
+      }`,
+    );
+  }
+  location.assign("/sessions");
 }
 
 /**

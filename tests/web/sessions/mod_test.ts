@@ -241,3 +241,21 @@ Deno.test("createAdmin() gives a browser the page, which holds nothing yet", asy
     assertEquals((await response.text()).includes("secret-id"), false);
   }
 });
+
+Deno.test("createAdmin() names the recordings that a deleted conversation has elsewhere", async () => {
+  const { store, ask } = make();
+  const at = "2026-11-21T10:00:00.000Z";
+  const content = { recording_url: "https://recordings.example/1" };
+  await store.update("a", () => [
+    user("t1", "Hello"),
+    { type: "note", name: "session.update", content, at },
+    { type: "note", name: "session.end", content: { duration: 3 }, at },
+  ]);
+  const response = await ask("/sessions/a", { method: "DELETE" });
+  assertEquals(response.status, 200);
+  assertEquals(await response.json(), {
+    deleted: "a",
+    recordings_kept_elsewhere: ["https://recordings.example/1"],
+  });
+  assertEquals((await store.load("a")).isEmpty, true);
+});
