@@ -4,14 +4,28 @@
  *
  * @module
  */
+import type * as NodeAsyncHooks from "node:async_hooks";
 import type NodeCrypto from "node:crypto";
-import type NodeProcess from "node:process";
+import type NodeNet from "node:net";
+
+/** The modules that something here needs. */
+export interface Builtins {
+  /** For what belongs to whoever runs. */
+  "node:async_hooks": typeof NodeAsyncHooks;
+  /** For hashes. */
+  "node:crypto": typeof NodeCrypto;
+  /** For addresses. */
+  "node:net": typeof NodeNet;
+}
 
 /** Loads one of Node's modules. */
-export const builtin: typeof NodeProcess.getBuiltinModule = (id: string) =>
+export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
   // Deno has it, and 2.5 doesn't declare it.
-  (globalThis as unknown as { process: typeof NodeProcess }).process
-    .getBuiltinModule(id);
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(id: Id): Builtins[Id] };
+  };
+  return process.getBuiltinModule(id);
+}
 
 let crypto: typeof NodeCrypto | undefined;
 

@@ -37,15 +37,26 @@ export async function diagnose(
   ];
 }
 
+/** What is found of one thing. */
+function finder(title: string) {
+  return (status: Finding["status"], detail: string, fix?: string): Finding =>
+    fix === undefined
+      ? { status, title, detail }
+      : { status, title, detail, fix };
+}
+
+const ofSecret = finder("webhook secret");
+const ofClock = finder("clock");
+const ofLayercode = finder("layercode");
+
 /** Shorter secrets can be guessed. */
 const SHORTEST_SECRET = 16;
 
 function judgeSecrets(secrets: readonly string[]): Finding[] {
-  const title = "webhook secret";
   if (secrets.length === 0) {
     const detail = "not set: the server makes its own on its first start. " +
       "Layercode's belongs in LAYERCODE_WEBHOOK_SECRET";
-    return [{ status: "ok", title, detail }];
+    return [ofSecret("ok", detail)];
   }
   return secrets.map((secret, index): Finding => {
     const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
@@ -55,16 +66,10 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
       : secret.length < SHORTEST_SECRET
       ? `has only ${secret.length} characters`
       : undefined;
-    if (fault === undefined) {
-      return { status: "ok", title, detail: `${which}is set` };
-    }
-    return {
-      status: "warn",
-      title,
-      detail: `${which}${fault}`,
-      fix: "copy it again from Layercode's dashboard (your agent, “Connect " +
-        "your backend”) into LAYERCODE_WEBHOOK_SECRET",
-    };
+    if (fault === undefined) return ofSecret("ok", `${which}is set`);
+    const fix = "copy it again from Layercode's dashboard (your agent, " +
+      "“Connect your backend”) into LAYERCODE_WEBHOOK_SECRET";
+    return ofSecret("warn", `${which}${fault}`, fix);
   });
 }
 
@@ -87,15 +92,11 @@ async function askLayercode(
   } catch (error) {
     const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
     const clock = "not compared with anybody's: Layercode can't be reached";
+    const fix =
+      "check the network and LAYERCODE_API_URL; Layercode itself may be down";
     return [
-      { status: "skipped", title: "clock", detail: clock },
-      apiKey === undefined ? NO_KEY : {
-        status: "fail",
-        title: TITLE,
-        detail,
-        fix:
-          "check the network and LAYERCODE_API_URL; Layercode itself may be down",
-      },
+      ofClock("skipped", clock),
+      apiKey === undefined ? NO_KEY : ofLayercode("fail", detail, fix),
     ];
   }
   const clock = judgeClock(response.headers.get("date"));
@@ -106,45 +107,36 @@ async function askLayercode(
   const knows = agentId ? `, and knows agent ${agentId}` : "";
   return [
     clock,
-    { status: "ok", title: TITLE, detail: `takes the API key${knows}` },
+    ofLayercode("ok", `takes the API key${knows}`),
     ...agentId ? judgeWebhook(reply, options.publicUrl) : [],
   ];
 }
 
-const TITLE = "layercode";
-
-const NO_KEY: Finding = {
-  status: "skipped",
-  title: TITLE,
-  detail: "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
-};
+const NO_KEY = ofLayercode(
+  "skipped",
+  "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
+);
 
 /** How far the clock may be off, so that a signature has time left to travel. */
 const ALLOWED_SECONDS = 60;
 
 /** Compares the clock with a `date` header. A signature carries its time. */
 export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
-  const title = "clock";
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
     const detail = "not compared with anybody's: Layercode told no time";
-    return { status: "skipped", title, detail };
+    return ofClock("skipped", detail);
   }
   const off = Math.abs(seconds);
   if (off <= ALLOWED_SECONDS) {
-    return {
-      status: "ok",
-      title,
-      detail: `within ${off + 1} s of Layercode's`,
-    };
+    return ofClock("ok", `within ${off + 1} s of Layercode's`);
   }
-  return {
-    status: "fail",
-    title,
-    detail: `${off} s ${seconds > 0 ? "ahead of" : "behind"} Layercode's; ` +
+  return ofClock(
+    "fail",
+    `${off} s ${seconds > 0 ? "ahead of" : "behind"} Layercode's; ` +
       `webhooks are refused when it is off by ${TOLERANCE_SECONDS} s`,
-    fix: "have it set by the network, e.g. sudo timedatectl set-ntp true",
-  };
+    "have it set by the network, e.g. sudo timedatectl set-ntp true",
+  );
 }
 
 function explainRefusal(
@@ -154,29 +146,25 @@ function explainRefusal(
 ): Finding {
   const said = error ? `: ${error}` : "";
   if (status === 404 && agentId !== undefined) {
-    return {
-      status: "fail",
-      title: TITLE,
-      detail: `there is no agent ${agentId}${said}`,
-      fix:
-        "copy its id again from Layercode's dashboard into LAYERCODE_AGENT_ID",
-    };
+    return ofLayercode(
+      "fail",
+      `there is no agent ${agentId}${said}`,
+      "copy its id again from Layercode's dashboard into LAYERCODE_AGENT_ID",
+    );
   }
   if ([400, 401, 403].includes(status)) {
-    return {
-      status: "fail",
-      title: TITLE,
-      detail: `the API key is refused (${status})${said}`,
-      fix: "copy it again from the settings of Layercode's dashboard into " +
+    return ofLayercode(
+      "fail",
+      `the API key is refused (${status})${said}`,
+      "copy it again from the settings of Layercode's dashboard into " +
         "LAYERCODE_API_KEY",
-    };
+    );
   }
-  return {
-    status: "warn",
-    title: TITLE,
-    detail: `could not tell whether the key is good: status ${status}${said}`,
-    fix: "try again later; Layercode may be down",
-  };
+  return ofLayercode(
+    "warn",
+    `could not tell whether the key is good: status ${status}${said}`,
+    "try again later; Layercode may be down",
+  );
 }
 
 /** Compares the address that Layercode sends the agent's webhooks to with `--url`. */
@@ -187,25 +175,16 @@ function judgeWebhook(
   const plugin = config?.plugins?.find(({ use }) => use === "agent.webhook");
   const webhook = webhook_url ?? plugin?.options?.url;
   if (webhook === undefined) return [];
-  const title = TITLE;
   if (publicUrl === undefined) {
     const detail =
       `the agent's webhook is ${webhook}; --url ${webhook} tries it`;
-    return [{ status: "ok", title, detail }];
+    return [ofLayercode("ok", detail)];
   }
   if (URL.parse(webhook)?.href === publicUrl.href) {
-    return [{
-      status: "ok",
-      title,
-      detail: "the agent's webhook is this --url",
-    }];
+    return [ofLayercode("ok", "the agent's webhook is this --url")];
   }
-  return [{
-    status: "warn",
-    title,
-    detail: `the agent's webhook is ${webhook}, not ${publicUrl.href}`,
-    fix: "change it in Layercode's dashboard",
-  }];
+  const detail = `the agent's webhook is ${webhook}, not ${publicUrl.href}`;
+  return [ofLayercode("warn", detail, "change it in Layercode's dashboard")];
 }
 
 /** What is read of a description of an agent, or of a refusal. */
