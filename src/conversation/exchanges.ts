@@ -5,7 +5,7 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
-import { follow, isAlike, toWords, type Words } from "./_words.ts";
+import { follow, isAlike, toWords, type Words } from "./words.ts";
 
 /** Something that was said and heard. */
 export interface Utterance {
@@ -23,6 +23,9 @@ export type Known = Pick<
 
 /** How far back is looked for where a transcript meets the record, in exchanges. */
 const DEPTH = 20;
+
+/** How much of a text tells it from others, in letters. */
+const MOST_COMPARED = 2_000;
 
 /** What the caller said, if anything, and what the agent said until they spoke again. */
 export class Exchange {
@@ -48,12 +51,12 @@ export class Exchange {
 
   /** The words of the caller. */
   get user(): Words {
-    return this.#user ??= toWords(this.text);
+    return this.#user ??= toWords(this.text.slice(0, MOST_COMPARED));
   }
 
   /** The words of the agent. */
   get assistant(): Words {
-    return this.#assistant ??= toWords(this.answer);
+    return this.#assistant ??= toWords(this.answer.slice(0, MOST_COMPARED));
   }
 }
 

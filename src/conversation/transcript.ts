@@ -23,7 +23,7 @@ import {
   toHeard,
   type Utterance,
 } from "./exchanges.ts";
-import { isAlike, isBeginning, toWords, type Words } from "./_words.ts";
+import { isAlike, isBeginning, toWords, type Words } from "./words.ts";
 
 /** The conversation as the platform tells it. */
 export interface Told {
@@ -35,6 +35,8 @@ export interface Told {
   results?: readonly { callId: string; text: string }[];
   /** The call whose result came now: the agent goes on with it. */
   resumes?: string;
+  /** What the platform wants of the agent now, where the caller said nothing. */
+  prompt?: string;
 }
 
 /** How many exchanges back a transcript may correct what was heard. */
@@ -154,9 +156,10 @@ export function toWithdrawal(
 /** What the model is told where the caller said nothing, if it has to be told. */
 export function toNoteOfSilence(
   session: Session,
-  { transcript, results = [], resumes }: Told,
+  { transcript, results = [], resumes, prompt }: Told,
 ): string | undefined {
   if (resumes === undefined) {
+    if (prompt) return `[${prompt}]`;
     return transcript.length === 0
       ? "[The caller has joined the call and waits for you to speak.]"
       : "[The caller says nothing.]";

@@ -46,8 +46,53 @@ const bodySchema = v.object({
   phoneNumber: phone,
 });
 
-/** A request's JSON. */
-export type Body = v.Infer<typeof bodySchema>;
+/** A request's JSON, as far as it is read. */
+export interface Body {
+  /** What was said, checked by {@linkcode readMessages}. */
+  messages: unknown[];
+  /** Any; there is one model. */
+  model?: string | undefined;
+  /** Whether the answer is to be streamed. */
+  stream?: boolean | undefined;
+  /** Whether a stream is to end with the count of tokens. */
+  stream_options?: { include_usage?: boolean | undefined } | undefined;
+  /** What the platform runs; `null` where it is no function. */
+  tools?: (Tool | null)[] | undefined;
+  /** `none`: no tool is to be called. */
+  tool_choice?: unknown;
+  /** Vapi's call. */
+  call?: Named | undefined;
+  /** What a client gave ElevenLabs for us. */
+  elevenlabs_extra_body?: Named | undefined;
+  /** What the platform tells tools of the call. */
+  metadata?: Record<string, unknown> | undefined;
+  /** Whose request it is. */
+  user?: string | undefined;
+  /** The same, as ElevenLabs has it. */
+  user_id?: string | undefined;
+  /** The caller, as Vapi has it. */
+  customer?: { number?: string | undefined } | undefined;
+  /** The number that was called, as Vapi has it. */
+  phoneNumber?: { number?: string | undefined } | undefined;
+}
+
+/** What names a conversation. */
+export interface Named {
+  /** Vapi's name for it. */
+  id?: string | undefined;
+  /** ElevenLabs' name for it. */
+  conversation_id?: string | undefined;
+}
+
+/** A tool, as OpenAI has it. */
+export interface Tool {
+  /** What the model is told. */
+  function: {
+    name: string;
+    description?: string | undefined;
+    parameters?: Record<string, unknown> | undefined;
+  };
+}
 
 /** A message, as far as it is read. */
 interface Message {
@@ -104,11 +149,13 @@ export function readMessages(
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
   const results: { callId: string; text: string }[] = [];
+  /** The last that isn't a prompt, and whether a prompt follows it. */
   let last: Message["role"] | undefined;
+  let isPrompted = false;
   for (const [index, message] of messages.entries()) {
     const { role, text, callId } = readMessage(message, index);
-    // Some platforms put a prompt for this turn behind what was said.
     if (role !== "system" && role !== "developer") last = role;
+    isPrompted = role !== last;
     switch (role) {
       case "system":
       case "developer":
@@ -130,12 +177,16 @@ export function readMessages(
   }
   const isSaid = last === "user";
   const resumes = last === "tool" ? results.at(-1)?.callId : undefined;
+  // Behind the agent's own words it is what the platform wants said now.
+  const isWanted = last === "assistant" && isPrompted;
+  const prompt = isWanted ? instructions.pop() : undefined;
   return {
     instructions: instructions.join("\n\n"),
     text: isSaid ? transcript.pop()?.text ?? "" : "",
     transcript,
     results,
     ...(resumes === undefined ? {} : { resumes }),
+    ...(prompt === undefined ? {} : { prompt }),
   };
 }
 

@@ -388,6 +388,21 @@ Deno.test("POST /v1/chat/completions welcomes where nothing was said, and answer
   );
 });
 
+Deno.test("POST /v1/chat/completions tells the model what the platform wants said now", async () => {
+  const provider = createScriptedProvider(says("Your taxi is here."));
+  const { handle } = makeFace(provider);
+  const said = messages("#Be loud.", ">Hello", "Hi.", "#Tell of the taxi.");
+  const body = { ...hello, messages: said };
+  assertEquals(
+    await readWords(await handle(post(body, inCall))),
+    "Your taxi is here.",
+  );
+  const [request] = provider.requests;
+  assertEquals(request?.messages.at(-1)?.text, "[Tell of the taxi.]");
+  assertStringIncludes(request?.system ?? "", "Be loud.");
+  assertEquals(request?.system.includes("taxi"), false);
+});
+
 Deno.test("POST /v1/chat/completions ends the turn when the client leaves, streamed or not", async () => {
   for (const stream of [true, false]) {
     const cancelled = Promise.withResolvers<void>();

@@ -33,8 +33,9 @@ export function toWords(text: string): Words {
 
 /** How far one text goes along with another. */
 export interface Course {
-  /** How many words of each were gone through: all of one of them. */
+  /** How many words of ours were gone through; all of them, or all of theirs. */
   ours: number;
+  /** How many words of theirs were. */
   theirs: number;
   /** How much of that is the same, from 0 to 1. */
   likeness: number;
