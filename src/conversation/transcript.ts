@@ -177,10 +177,11 @@ function toHeardRecords(
   { turn, text, isAll }: Heard,
   at: string,
 ): SessionRecord[] {
+  const isKnown = isAll && turn.heard === undefined;
   const known = turn.heard ?? turn.assistant;
-  if (known.trim() === text.trim() || (isAll && turn.heard === undefined)) {
-    return [];
-  }
+  if (isKnown || known.trim() === text.trim()) return [];
+  const [words, knownWords] = [toWords(text), toWords(known)];
+  if (words.texts.join(" ") === knownWords.texts.join(" ")) return [];
   return [{ type: "heard", turnId: turn.id, text, at }];
 }
 

@@ -109,6 +109,6 @@ export function isAlike(one: Words, other: Words): boolean {
   const isStart = a.slice(0, least).join(" ") === b.slice(0, least).join(" ");
   const isEnd = a.slice(-least).join(" ") === b.slice(-least).join(" ");
   if (isStart || isEnd) return true;
-  const { likeness } = follow(one, other);
-  return likeness >= 0.5 && least * 2 >= Math.max(a.length, b.length);
+  const isShort = least * 2 < Math.max(a.length, b.length);
+  return !isShort && follow(one, other).likeness >= 0.5;
 }

@@ -308,6 +308,8 @@ Deno.test("createConversations().respond() goes on with what the platform's tool
     "assistant: It is done.",
     "user: Really?",
   ]);
+  const [turn] = (await server.store.load("conv")).turns;
+  assertEquals(turn?.steps[0]?.results.length, 1);
 });
 
 Deno.test("createConversations().respond() runs its own tool where the platform's has the same name", async () => {

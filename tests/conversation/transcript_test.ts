@@ -11,17 +11,26 @@ import { Session } from "../../src/sessions/session.ts";
 const at = "2026-01-01T00:00:00.000Z";
 
 /** A conversation: what was said in each turn, by the caller and by the agent; no caller's words: the agent spoke first. */
-type Said = [user: string, assistant: string, status?: "interrupted"];
+type Said = [
+  user: string,
+  assistant: string,
+  status?: "interrupted" | "complete",
+  heard?: string,
+];
 
 function toSession(said: readonly Said[]): Session {
   const session = new Session("conv");
-  for (const [n, [user, assistant, status = "complete"]] of said.entries()) {
+  for (const [n, turn] of said.entries()) {
+    const [user, assistant, status = "complete", heard] = turn;
     const ofTurn = { turnId: `t${n}`, at };
     const records: SessionRecord[] = [
       { type: "user", text: user, ...ofTurn },
       { type: "assistant", text: assistant, ...ofTurn },
       { type: "end", status, ...ofTurn },
     ];
+    if (heard !== undefined) {
+      records.push({ type: "heard", text: heard, ...ofTurn });
+    }
     for (const record of records.slice(n === 0 && user === "" ? 1 : 0)) {
       session.apply(record);
     }
@@ -35,6 +44,13 @@ function toTranscript(texts: readonly string[]): Utterance[] {
     text.startsWith(">")
       ? { by: "caller", text: text.slice(1) }
       : { by: "agent", text }
+  );
+}
+
+/** What is known to have been heard, by turn. */
+function toAllHeard({ turns }: Session): Record<string, string> {
+  return Object.fromEntries(
+    turns.flatMap(({ id, heard }) => heard === undefined ? [] : [[id, heard]]),
   );
 }
 
@@ -129,6 +145,47 @@ const CASES: Case[] = [
     ],
     text: "Is breakfast included",
     turn: "t2",
+  },
+  {
+    name: "one that was misheard then does, too",
+    said: [...HOTEL, ["I take it.", "Good."]],
+    transcript: [
+      ">Do you have a room for 2 people?",
+      "Yes, room 12 is free at 90 euros.",
+    ],
+    text: "Is there breakfast included",
+    turn: "t2",
+  },
+  {
+    name: "a sentence that was said twice is told by the one before",
+    said: [["", "Welcome!"], ["Yes", "Fine."], ["Okay", "Good."], [
+      "Yes",
+      "Fine.",
+    ]],
+    transcript: ["Welcome!", ">Yes", "Fine."],
+    text: "Okay",
+    turn: "t2",
+  },
+  {
+    name: "the very words are the same rather than some that are alike",
+    said: [["I want to cancel", "It is done."], ["I want", "It is done."]],
+    transcript: [">I want to cancel", "It is done."],
+    text: "I want to book",
+    turn: "t1",
+    isReworded: true,
+  },
+  {
+    name: "an answer that was heard in other words is known by them",
+    said: [...HOTEL, ["Hello?", "It is, as I said.", "complete", "One moment"]],
+    transcript: [">Hello?", "one moment"],
+    text: "Good.",
+  },
+  {
+    name: "a number may be spelt out sign by sign",
+    said: [["Number?", "It is 4711, see you on Monday, or later."]],
+    transcript: [">Number?", "it is four seven one one"],
+    text: "Good.",
+    heard: { t0: "It is 4711," },
   },
   {
     name: "an edited sentence takes the place of the old one",
@@ -322,14 +379,12 @@ for (const { name, said, transcript, text, turn, ...expected } of CASES) {
       found !== undefined && isReworded(text, found, session.turns),
       expected.isReworded ?? false,
     );
-    const before = structuredClone(session.turns);
+    const known = session.turns.length;
+    const heardBefore = toAllHeard(session);
     const records = toCorrections(session, told, turn ?? "new", at);
     for (const record of records) session.apply(record);
-    const heard = session.turns.flatMap(({ id, heard }) =>
-      heard === undefined ? [] : [[id, heard]]
-    );
-    assertEquals(Object.fromEntries(heard), expected.heard ?? {});
-    const takenOver = session.turns.slice(before.length)
+    assertEquals(toAllHeard(session), { ...heardBefore, ...expected.heard });
+    const takenOver = session.turns.slice(known)
       .map(({ user = "", assistant }) => [user, assistant]);
     assertEquals(takenOver, expected.takenOver ?? []);
     // What was once corrected is not corrected again.
