@@ -116,30 +116,20 @@ function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
   return findings;
 }
 
+/** What is wrong, and how to fix it. */
+type Explanation = [detail: string, fix: string];
+
 /** Says why a signed turn was not answered with a stream, and how to fix that. */
 function explainRefusal(
-  { status, headers }: Response,
+  response: Response,
   text: string,
   url: URL,
-): [detail: string, fix: string] {
+): Explanation {
+  const byTunnel = explainTunnel(response, text, url);
+  if (byTunnel) return byTunnel;
+  const { status } = response;
   const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
   const because = said ? `(${status}): ${said}` : `(${status})`;
-  const location = headers.get("location");
-  if (location !== null) {
-    return [
-      `${url.href} redirects (${status}) to ${location}: what is posted gets lost`,
-      "give Layercode the address that it redirects to",
-    ];
-  }
-  const [ngrok] = /ERR_NGROK_\d+/.exec(
-    `${headers.get("ngrok-error-code")} ${text}`,
-  ) ?? [];
-  if (ngrok) {
-    return [
-      `ngrok can't reach the server (${ngrok})`,
-      "start the server, and the tunnel to its PORT: ngrok http 3000",
-    ];
-  }
   if (status === 401 && /clocks/.test(text)) {
     return [
       "the server refuses the signature's time: the clocks differ",
@@ -168,20 +158,42 @@ function explainRefusal(
         `${url.pathname} is not the webhook's path (${status})`,
         `try ${new URL("/agent", url)}`,
       ];
-    case 530:
-      return [
-        "the tunnel is gone (530 from Cloudflare)",
-        "start it again (cloudflared tunnel --url http://localhost:3000); its address " +
-        "is a new one each time, so enter that in Layercode's dashboard",
-      ];
+    default:
+      return [`the turn was refused ${because}`, "look at the server's log"];
   }
-  return /^(50[24]|52\d)$/.test(`${status}`)
-    ? [
-      `a tunnel or proxy can't reach the server behind it (${status})`,
-      "start the server, and point the tunnel or proxy to its HOST and PORT",
-    ]
-    : [
-      `the turn was refused ${because}`,
-      "look at the server's log",
+}
+
+/** Says what a tunnel or proxy means that answers in the server's place. */
+function explainTunnel(
+  { status, headers }: Response,
+  text: string,
+  url: URL,
+): Explanation | undefined {
+  const location = headers.get("location");
+  if (location !== null) {
+    return [
+      `${url.href} redirects (${status}) to ${location}: what is posted gets lost`,
+      "give Layercode the address that it redirects to",
     ];
+  }
+  const code = `${headers.get("ngrok-error-code")} ${text}`;
+  const [ngrok] = /ERR_NGROK_\d+/.exec(code) ?? [];
+  if (ngrok) {
+    return [
+      `ngrok can't reach the server (${ngrok})`,
+      "start the server, and the tunnel to its PORT: ngrok http 3000",
+    ];
+  }
+  if (status === 530) {
+    return [
+      "the tunnel is gone (530 from Cloudflare)",
+      "start it again (cloudflared tunnel --url http://localhost:3000); its address " +
+      "is a new one each time, so enter that in Layercode's dashboard",
+    ];
+  }
+  if (!/^(50[24]|52\d)$/.test(`${status}`)) return undefined;
+  return [
+    `a tunnel or proxy can't reach the server behind it (${status})`,
+    "start the server, and point the tunnel or proxy to its HOST and PORT",
+  ];
 }
