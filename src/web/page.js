@@ -15,7 +15,7 @@ export function readData() {
 }
 
 /**
- * Finds an element that the page is known to have.
+ * Finds an element that the page is known to have, hence the cast.
  *
  * @param {string} selector
  */
@@ -43,6 +43,7 @@ export function drawPage(main, facts) {
  */
 export function takeField(event, name) {
   event.preventDefault();
+  // Of an event, TypeScript doesn't know what element it is for.
   const form = /** @type {HTMLFormElement} */ (event.currentTarget);
   const text = String(new FormData(form).get(name)).trim();
   form.reset();

@@ -13,7 +13,7 @@ import { Turn } from "./turn.js";
  *
  * @typedef {object} CallParts
  * @property {typeof import("./send.js").post} post
- * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "end" | "stop">} speaker
+ * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "stop">} speaker
  * @property {() => number} now in milliseconds
  * @property {() => void} onChange called when something about a turn changes
  */
@@ -41,8 +41,6 @@ export class Call {
   /** @type {CallParts} */
   #parts;
   #sessionId = "";
-  /** Ends the newest turn's connection. */
-  #hangUp = new AbortController();
   /** What the next message tells of. @type {Record<string, unknown> | undefined} */
   #interruption;
 
@@ -54,11 +52,6 @@ export class Call {
   /** The newest turn. */
   get last() {
     return this.turns.at(-1);
-  }
-
-  /** Whether the agent is still answering, or still speaking. */
-  get isOpen() {
-    return this.last?.isOpen ?? false;
   }
 
   /**
@@ -78,7 +71,7 @@ export class Call {
   connect() {
     this.interrupt();
     this.#sessionId = newId("sess");
-    return this.#run(this.#toRequest("session.start"));
+    return this.#run("session.start");
   }
 
   /**
@@ -92,13 +85,13 @@ export class Call {
     const told = this.#interruption && {
       interruption_context: this.#interruption,
     };
-    return this.#run(this.#toRequest("message", { text, ...told }));
+    return this.#run("message", { text, ...told });
   }
 
   /** Cuts the agent off. Returns whether there was something to cut off. */
   interrupt() {
     if (!this.last?.isOpen) return false;
-    this.#hangUp.abort();
+    this.last.hangUp.abort();
     this.#cutOff(this.last);
     this.#interruption = toInterruption(this.last);
     return true;
@@ -122,7 +115,7 @@ export class Call {
     turn.rewind();
     this.#speak(turn);
     speaker.add(turn.text);
-    speaker.end();
+    speaker.add();
     onChange();
   }
 
@@ -155,34 +148,36 @@ export class Call {
   /**
    * Sends a turn and follows the answer to its end, or to where it is cut off.
    *
-   * @param {Record<string, unknown>} request
+   * @param {string} type
+   * @param {Record<string, unknown>} [content]
    * @returns {Promise<boolean>} whether the server took it
    */
-  async #run(request) {
+  async #run(type, content) {
     const { post, speaker, now, onChange } = this.#parts;
-    const { signal } = this.#hangUp = new AbortController();
+    const request = this.#toRequest(type, content);
     const turn = new Turn(request, { isSpoken: speaker.isOn, now: now() });
     this.turns.push(turn);
     if (turn.isSpoken) this.#speak(turn);
     onChange();
+    const { signal } = turn.hangUp;
     const response = await post(request, signal);
     if (signal.aborted) return true;
     if (typeof response === "string") {
       this.#cutOff(turn, response);
       return false;
     }
-    if (request.interruption_context) this.#interruption = undefined;
-    await this.#follow(turn, response, signal);
+    if (content?.interruption_context) this.#interruption = undefined;
+    await this.#follow(turn, response);
     return true;
   }
 
   /**
    * @param {Turn} turn
    * @param {Response} response
-   * @param {AbortSignal} signal
    */
-  async #follow(turn, response, signal) {
+  async #follow(turn, response) {
     const { speaker, now, onChange } = this.#parts;
+    const { signal } = turn.hangUp;
     try {
       for await (const event of readEvents(response)) {
         if (signal.aborted) return;
@@ -197,7 +192,7 @@ export class Call {
     }
     if (signal.aborted) return;
     if (turn.isWhole) {
-      if (turn.isSpoken) speaker.end();
+      if (turn.isSpoken) speaker.add();
       return;
     }
     // The server may have sent more than came, so the agent is told.

@@ -53,11 +53,15 @@ const app = {
   microphone,
   /** What is wrong. */
   alert: "",
-  /** Whether the conversation began before this page was opened. */
-  isResumed: false,
+  /** What could not be sent, and stands in the field unless something else does. */
+  draft: "",
   /** @type {SpeechSynthesisVoice[]} */
   voices: [],
-  say,
+  /** @param {string} text what was written */
+  send(text) {
+    app.draft = "";
+    say(text);
+  },
   begin: () => open(),
   reconnect: () => afresh(() => call.connect()),
   toggleMicrophone() {
@@ -100,9 +104,8 @@ async function say(text) {
   // To the end, which is where it is upside down.
   find("#scroll").scrollTop = 0;
   if (await call.say(text)) return;
-  // Nothing that was written gets lost.
-  const field = /** @type {HTMLTextAreaElement} */ (find("#words"));
-  field.value ||= text;
+  app.draft = text;
+  draw();
 }
 
 /** @param {boolean} isOn */
@@ -133,7 +136,6 @@ function afresh(action) {
  * @param {string} [id] of one that goes on
  */
 function open(id) {
-  app.isResumed = id !== undefined;
   afresh(() => call.open(id));
   history.replaceState(null, "", `#${call.id}`);
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { takeField } from "../page.js";
 import { html as view, useState } from "../preact.js";
 import { toCurl } from "./curl.js";
 
@@ -57,8 +58,6 @@ function Curl({ app }) {
   `;
 }
 
-const UNHEARD =
-  "What it hasn't spoken when you interrupt is struck through, and the agent is told.";
 const NO_VOICES =
   "This browser has no voices, so answers can only be read. An operating system's settings for speech can add some.";
 
@@ -66,6 +65,7 @@ const NO_VOICES =
 function Voices({ app: { voices, speaker, chooseVoice } }) {
   /** @param {Event} event */
   function onChange({ currentTarget }) {
+    // Of an event, TypeScript doesn't know what element it is for.
     chooseVoice(/** @type {HTMLSelectElement} */ (currentTarget).value);
   }
   const options = voices.map(({ voiceURI, name, lang }) =>
@@ -76,7 +76,7 @@ function Voices({ app: { voices, speaker, chooseVoice } }) {
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks" value=${speaker.voice?.voiceURI}
         hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
-      <p class="quiet">${voices.length === 0 ? NO_VOICES : UNHEARD}</p>
+      <p class="quiet" hidden=${voices.length > 0}>${NO_VOICES}</p>
     </section>
   `;
 }
@@ -87,14 +87,14 @@ function Voices({ app: { voices, speaker, chooseVoice } }) {
  * @param {{ call: import("./call.js").Call }} props
  */
 function DataForm({ call }) {
+  const [text, setText] = useState('{"page": "rooms"}');
   const [answer, setAnswer] = useState("");
   /** @param {SubmitEvent} event */
   async function onSubmit(event) {
-    event.preventDefault();
-    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
-    const text = String(new FormData(form).get("data"));
+    const json = takeField(event, "data");
+    setText(json);
     try {
-      setAnswer(await call.sendData(JSON.parse(text)));
+      setAnswer(await call.sendData(JSON.parse(json)));
     } catch (error) {
       setAnswer(`${error}`);
     }
@@ -104,7 +104,7 @@ function DataForm({ call }) {
       <summary>Send data</summary>
       <form class="data-form" onSubmit=${onSubmit}>
         <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
-        <textarea id="data" name="data" rows="2" spellcheck="false">{"page": "rooms"}</textarea>
+        <textarea id="data" name="data" rows="2" spellcheck="false">${text}</textarea>
         <button class="small">Send data</button>
         <p id="data-answer" class="quiet" role="status">${answer}</p>
       </form>

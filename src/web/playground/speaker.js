@@ -137,18 +137,11 @@ export class Speaker {
     this.#onProgress = onProgress;
   }
 
-  /** @param {string} text what has come */
+  /** Adds what has come; without a text, no more is coming. @param {string} [text] */
   add(text) {
     if (this.#isClosed) return;
+    this.#isClosed = text === undefined;
     this.#queue.push(...this.#split(text));
-    if (this.#speech === undefined) this.#next();
-  }
-
-  /** No more is coming. */
-  end() {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#queue.push(...this.#split());
     if (this.#speech === undefined) this.#next();
   }
 

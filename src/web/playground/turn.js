@@ -7,8 +7,6 @@
  */
 import { formatMs, toEnding, toFigures } from "../figures.js";
 
-/** @typedef {import("../conversation.js").Tool} Tool */
-
 /** One turn, which all pages can show, and what only the playground knows of it. */
 export class Turn {
   /** @type {import("../conversation.js").Part[]} */
@@ -24,6 +22,8 @@ export class Turn {
   isSpeaking = false;
   /** Whether no more is coming. */
   isWhole = false;
+  /** Ends the connection. */
+  hangUp = new AbortController();
   /**
    * What the server tells of the turn; the times are those of the caller,
    * measured here.
@@ -42,7 +42,8 @@ export class Turn {
     this.caller = request.type === "message" ? String(request.text) : undefined;
     this.isSpoken = isSpoken;
     this.startedAt = now;
-    this.events = [{ atMs: 0, content: /** @type {unknown} */ (request) }];
+    /** @type {import("../conversation.js").WireEvent[]} */
+    this.events = [{ atMs: 0, content: request }];
   }
 
   /** What it took, as far as it is known. */
@@ -70,7 +71,7 @@ export class Turn {
         this.#addWords(String(event.content));
         break;
       case "response.data":
-        this.parts = addData(this.parts, event.content, now);
+        this.#addData(event.content, now);
         break;
       case "parley.turn":
         this.summary = { ...event, ...this.summary };
@@ -92,6 +93,36 @@ export class Turn {
     const last = this.parts.at(-1);
     if (last?.type === "words") last.text += text;
     else this.parts.push({ type: "words", text });
+  }
+
+  /**
+   * Adds what a tool is at, or whatever else the agent sends to a page.
+   *
+   * @param {unknown} content
+   * @param {number} now
+   */
+  #addData(content, now) {
+    const { tool: name, call_id: id, status } = Object(content);
+    if (![name, id, status].every((text) => typeof text === "string")) {
+      this.parts.push({ type: "data", content });
+      return;
+    }
+    const known = this.parts.filter((part) => part.type === "tool")
+      .find((tool) => tool.id === id);
+    if (known) {
+      known.status = status;
+      known.detail = `${status} in ${formatMs(now - (known.startedAt ?? now))}`;
+    } else {
+      const detail = status;
+      this.parts.push({
+        type: "tool",
+        id,
+        name,
+        status,
+        detail,
+        startedAt: now,
+      });
+    }
   }
 
   /** Is to be read aloud once more, from the beginning. */
@@ -146,29 +177,4 @@ export class Turn {
       }
     }
   }
-}
-
-/**
- * Adds what a tool is at, or whatever else the agent sends to a page.
- *
- * @param {import("../conversation.js").Part[]} parts
- * @param {unknown} content
- * @param {number} now
- */
-function addData(parts, content, now) {
-  const { tool: name, call_id: id, status } =
-    /** @type {Record<string, unknown>} */ (content ?? {});
-  if (
-    typeof name !== "string" || typeof id !== "string" ||
-    typeof status !== "string"
-  ) return [...parts, { type: /** @type {const} */ ("data"), content }];
-  const known = parts.filter((part) => part.type === "tool")
-    .find((tool) => tool.id === id);
-  const { startedAt = now } = known ?? {};
-  const detail = known ? `${status} in ${formatMs(now - startedAt)}` : status;
-  /** @type {Tool} */
-  const tool = { type: "tool", id, name, status, detail, startedAt };
-  return known
-    ? parts.map((part) => part === known ? tool : part)
-    : [...parts, tool];
 }

@@ -50,7 +50,6 @@ export function Playground({ app }) {
       <section id="scroll" class="scroll" aria-label="What was said" tabindex="0">
         <div>
           ${findModel(app).provider === "echo" && view`<${NoModel} />`}
-          ${app.isResumed && view`<${Resumed} />`}
           <${Turns} turns=${turns} />
         </div>
       </section>
@@ -75,21 +74,14 @@ function NoModel() {
   `;
 }
 
-function Resumed() {
-  return view`
-    <p class="quiet resumed">
-      This conversation goes on. What was said before isn't shown here, but the agent knows it.
-    </p>
-  `;
-}
-
 /** @param {Props} props */
 function Composer({ app }) {
-  const { call, microphone, speaker, voices } = app;
+  const { call, draft, microphone, speaker, voices } = app;
+  const isIdle = !call.last?.isOpen;
   /** @param {SubmitEvent} event */
   function onSubmit(event) {
     const text = takeField(event, "words");
-    if (text !== "") app.say(text);
+    if (text !== "") app.send(text);
   }
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
@@ -104,7 +96,7 @@ function Composer({ app }) {
       </p>
       <label class="aside" for="words">What you say</label>
       <textarea id="words" name="words" rows="1" maxlength="20000" placeholder="Say something…"
-        enterkeyhint="send" onKeyDown=${onKeyDown}></textarea>
+        enterkeyhint="send" onKeyDown=${onKeyDown}>${draft}</textarea>
       <div class="keys">
         <button type="button" class="quiet" id="mic" aria-label="Microphone"
           aria-describedby="mic-note" aria-pressed=${`${microphone.isOn}`}
@@ -117,8 +109,7 @@ function Composer({ app }) {
           <${Icon} path=${LOUDSPEAKER} /> <span class="label">Speak answers</span>
         </button>
         <span class="gap"></span>
-        <button type="button" class="quiet" id="interrupt" disabled=${!call
-    .isOpen}
+        <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
           onClick=${() =>
     call.interrupt()}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
         <button class="primary" id="send">Send</button>

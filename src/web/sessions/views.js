@@ -101,18 +101,18 @@ export function toTurn(turn) {
   const isBeginning = heard === undefined || assistant.startsWith(heard);
   const text = isBeginning ? assistant : `${heard} ${assistant}`;
   const remarks = [...status === "complete" ? [] : [status], ...toEnding(turn)];
+  /** @type {import("../conversation.js").Part[]} */
+  const parts = tool_calls.map(({ name, arguments: given, result }) => ({
+    type: "tool",
+    name: `${name}(${JSON.stringify(given)})`,
+    status: result === undefined ? "stopped" : "done",
+    detail: result === undefined ? "" : `→ ${JSON.stringify(result)}`,
+  }));
+  if (text !== "") parts.push({ type: "words", text });
   return {
     key: turn_id,
     caller: user,
-    parts: [
-      ...tool_calls.map(({ name, arguments: given, result }) => ({
-        type: /** @type {const} */ ("tool"),
-        name: `${name}(${JSON.stringify(given)})`,
-        status: result === undefined ? "stopped" : "done",
-        detail: result === undefined ? "" : `→ ${JSON.stringify(result)}`,
-      })),
-      ...text === "" ? [] : [{ type: /** @type {const} */ ("words"), text }],
-    ],
+    parts,
     heard: heard?.length,
     state: heard === undefined ? status : "interrupted",
     remark: remarks.join(", "),

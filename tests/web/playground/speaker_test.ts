@@ -92,7 +92,7 @@ Deno.test("Speaker speaks a sentence once it is whole, and the next one after it
   speaker.add("tence. Another.");
   assertEquals(given.map(({ text }) => text), ["One sentence."]);
   assertEquals(speaker.saying, "One sentence.");
-  speaker.end();
+  speaker.add();
   tell(0, "start");
   tell(0, "end");
   assertEquals(given.map(({ text }) => text), ["One sentence.", "Another."]);
@@ -104,7 +104,7 @@ Deno.test("Speaker speaks a sentence once it is whole, and the next one after it
 Deno.test("Speaker guesses how far a silent voice is, and knows it when stopped", async () => {
   const { speaker, progress, tell, pass } = make();
   speaker.add("One sentence of several words.");
-  speaker.end();
+  speaker.add();
   tell(0, "start");
   await pass(1_000);
   const [offset = 0] = progress.at(-1) ?? [];
@@ -119,7 +119,7 @@ for (const begins of [true, false]) {
   Deno.test(`Speaker says when a voice ${begins ? "doesn't end" : "doesn't begin"}`, async () => {
     const { speaker, troubles, tell, pass } = make();
     speaker.add("One sentence.");
-    speaker.end();
+    speaker.add();
     if (begins) tell(0, "start");
     await pass(5_000);
     assertEquals(troubles, []);
