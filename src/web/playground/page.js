@@ -53,15 +53,9 @@ const app = {
   microphone,
   /** What is wrong. */
   alert: "",
-  /** What could not be sent, and stands in the field unless something else does. */
-  draft: "",
   /** @type {SpeechSynthesisVoice[]} */
   voices: [],
-  /** @param {string} text what was written */
-  send(text) {
-    app.draft = "";
-    say(text);
-  },
+  say,
   begin: () => open(),
   reconnect: () => afresh(() => call.connect()),
   toggleMicrophone() {
@@ -104,8 +98,9 @@ async function say(text) {
   // To the end, which is where it is upside down.
   find("#scroll").scrollTop = 0;
   if (await call.say(text)) return;
-  app.draft = text;
-  draw();
+  // Nothing that was written gets lost. `#words` is a text area, hence the cast.
+  const field = /** @type {HTMLTextAreaElement} */ (find("#words"));
+  field.value ||= text;
 }
 
 /** @param {boolean} isOn */

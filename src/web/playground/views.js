@@ -76,12 +76,12 @@ function NoModel() {
 
 /** @param {Props} props */
 function Composer({ app }) {
-  const { call, draft, microphone, speaker, voices } = app;
+  const { call, microphone, speaker, voices } = app;
   const isIdle = !call.last?.isOpen;
   /** @param {SubmitEvent} event */
   function onSubmit(event) {
     const text = takeField(event, "words");
-    if (text !== "") app.send(text);
+    if (text !== "") app.say(text);
   }
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
@@ -96,7 +96,7 @@ function Composer({ app }) {
       </p>
       <label class="aside" for="words">What you say</label>
       <textarea id="words" name="words" rows="1" maxlength="20000" placeholder="Say something…"
-        enterkeyhint="send" onKeyDown=${onKeyDown}>${draft}</textarea>
+        enterkeyhint="send" onKeyDown=${onKeyDown}></textarea>
       <div class="keys">
         <button type="button" class="quiet" id="mic" aria-label="Microphone"
           aria-describedby="mic-note" aria-pressed=${`${microphone.isOn}`}
