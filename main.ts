@@ -20,7 +20,7 @@ import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
-import { nodeCrypto } from "./src/server/builtin.ts";
+import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
 import { createLog, explain, printError, printText } from "./src/server/log.ts";
@@ -159,8 +159,9 @@ async function main(): Promise<void> {
       if (entrance) log.info("pages.address", { url: entrance + shown });
       log.info("server.listening", { ...banner, next: nextSteps(banner) });
     }
-    // Now, so that the first caller need not wait for it.
-    nodeCrypto();
+    // Now, so that the first caller need not wait for them.
+    builtin("node:crypto");
+    if (store.name === "file") builtin("node:fs");
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);

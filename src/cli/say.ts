@@ -8,8 +8,9 @@ import { stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { type AnswerEvent, newId } from "../platforms/layercode/client.ts";
 import { explain, printError } from "../server/log.ts";
-import { type Figures, toCaption } from "./_caption.ts";
+import { followAnswer, isStream } from "./_answer.ts";
 import { connect, type Connection, type EventFields } from "./_connection.ts";
+import { type Figures, toEnding, toFigures } from "../web/figures.js";
 import {
   dim,
   oneLine,
@@ -148,10 +149,7 @@ async function send(
         "Is the server running? deno task start",
     );
   });
-  const type = response.headers.get("content-type") ?? "";
-  if (!type.startsWith("text/event-stream")) {
-    return await printPlain(response, url);
-  }
+  if (!isStream(response)) return await printPlain(response, url);
   const show = json ? () => {} : print;
   const outcome = await follow(connection.read(response), startedAt, show);
   const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
@@ -175,33 +173,27 @@ async function follow(
 ): Promise<Outcome> {
   const elapsed = () => Math.round(performance.now() - startedAt);
   const outcome: Outcome = { text: "", data: [], total_ms: 0, status: "" };
-  let reason: string | undefined = "no end of it came";
-  try {
-    for await (const { type, content, ...details } of answer) {
-      switch (type) {
-        case "response.tts":
-          outcome.first_word_ms ??= elapsed();
-          outcome.text += content;
-          show(printable(String(content)));
-          break;
-        case "response.data":
-          outcome.data.push(content);
-          show(`\n[data] ${printableJson(content)}\n`);
-          break;
-        case "parley.turn":
-          // Times are told as they were measured here.
-          Object.assign(outcome, details, { first_words_ms: undefined });
-          break;
-        case "response.end":
-          outcome.total_ms = elapsed();
-          reason = undefined;
-          break;
-      }
+  const reason = await followAnswer(answer, (event) => {
+    const { type, content, ...details } = event;
+    switch (type) {
+      case "response.tts":
+        outcome.first_word_ms ??= elapsed();
+        outcome.text += content;
+        show(printable(String(content)));
+        break;
+      case "response.data":
+        outcome.data.push(content);
+        show(`\n[data] ${printableJson(content)}\n`);
+        break;
+      case "parley.turn":
+        // Times are told as they were measured here.
+        Object.assign(outcome, details, { first_words_ms: undefined });
+        break;
+      case "response.end":
+        outcome.total_ms = elapsed();
+        break;
     }
-  } catch (error) {
-    // After response.end, what happens to the connection matters to nobody.
-    if (reason !== undefined) reason = explain(error);
-  }
+  });
   if (reason === undefined) {
     return { ...outcome, status: outcome.status || "complete" };
   }
@@ -213,7 +205,8 @@ function toLine(outcome: Outcome, conversationId: string): string {
   const { status, first_word_ms } = outcome;
   return oneLine([
     ...(first_word_ms === undefined ? ["no words"] : []),
-    ...toCaption({ ...outcome, first_words_ms: first_word_ms }),
+    ...toFigures({ ...outcome, first_words_ms: first_word_ms }),
+    ...toEnding(outcome),
     ...(status === "complete" ? [] : [status]),
     `conversation ${conversationId}`,
   ].join(", "));

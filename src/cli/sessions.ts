@@ -16,7 +16,7 @@ import { createStore } from "../sessions/mod.ts";
 import { MAX_SHARE, toOldest } from "../sessions/retention.ts";
 import type { Session } from "../sessions/session.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
-import { toCaption } from "./_caption.ts";
+import { toEnding, toFigures } from "../web/figures.js";
 import {
   oneLine,
   print,
@@ -158,8 +158,8 @@ function toText({ id, turns, memories }: SessionDocument): string {
 }
 
 function toParagraph(turn: TurnDocument): string {
-  const caption = oneLine([turn.status, ...toCaption(turn)].join(", "));
-  const lines = [`${toTime(turn.at)}  ${caption}`];
+  const caption = [turn.status, ...toFigures(turn), ...toEnding(turn)];
+  const lines = [`${toTime(turn.at)}  ${oneLine(caption.join(", "))}`];
   if (turn.user !== undefined) lines.push(`  Caller: ${indent(turn.user)}`);
   for (const { name, arguments: given, result } of turn.tool_calls ?? []) {
     const outcome = result === undefined ? "" : ` → ${printableJson(result)}`;

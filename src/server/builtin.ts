@@ -6,6 +6,7 @@
  */
 import type * as NodeAsyncHooks from "node:async_hooks";
 import type NodeCrypto from "node:crypto";
+import type NodeFs from "node:fs";
 import type NodeNet from "node:net";
 
 /** The modules that something here needs. */
@@ -14,12 +15,22 @@ export interface Builtins {
   "node:async_hooks": typeof NodeAsyncHooks;
   /** For hashes. */
   "node:crypto": typeof NodeCrypto;
+  /** For files that may not be there, which isn't worth an error. */
+  "node:fs": typeof NodeFs;
   /** For addresses. */
   "node:net": typeof NodeNet;
 }
 
+const loaded: Partial<Builtins> = {};
+
 /** Loads one of Node's modules. */
-export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
+export function builtin<Id extends keyof Builtins>(
+  id: Id,
+): NonNullable<Partial<Builtins>[Id]> {
+  return loaded[id] ??= load(id);
+}
+
+function load<Id extends keyof Builtins>(id: Id): Builtins[Id] {
   // Deno has it, and 2.5 doesn't declare it.
   const { process } = globalThis as unknown as {
     process: { getBuiltinModule(id: Id): Builtins[Id] };
@@ -27,9 +38,7 @@ export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
   return process.getBuiltinModule(id);
 }
 
-let crypto: typeof NodeCrypto | undefined;
-
 /** `node:crypto`: unlike the web's, its hashes are there at once. */
 export function nodeCrypto(): typeof NodeCrypto {
-  return crypto ??= builtin("node:crypto");
+  return builtin("node:crypto");
 }

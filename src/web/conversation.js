@@ -12,18 +12,12 @@ import { html as view, useState } from "./preact.js";
  * Something that an answer holds: words, a tool's work, or data for the page.
  *
  * @typedef {{ type: "words", text: string }} Words
- * @typedef {{ type: "tool", name: string, status: string, detail: string }} Tool
+ * @typedef {{ type: "tool", name: string, status: string, detail: string, id?: string, startedAt?: number }} Tool
  * @typedef {{ type: "data", content: unknown }} Data
  * @typedef {Words | Tool | Data} Part
  */
 
-/**
- * An event as it went over the wire.
- *
- * @typedef {object} WireEvent
- * @property {number} atMs since the turn began
- * @property {unknown} content
- */
+/** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it went over the wire, and when, since the turn began */
 
 /**
  * A turn as it is shown.
@@ -34,7 +28,7 @@ import { html as view, useState } from "./preact.js";
  * @property {Part[]} parts the answer
  * @property {number | undefined} [heard] how many characters of its words were heard, if not all
  * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
- * @property {string | undefined} [remark] stands beneath the answer
+ * @property {string} [remark] stands beneath the answer
  * @property {string[]} [figures] stand beside the answer
  * @property {WireEvent[]} [events] can be looked at beneath it
  */
@@ -47,20 +41,22 @@ import { html as view, useState } from "./preact.js";
  * @param {string} [props.caller] what the caller is called
  */
 export function Turns({ turns, caller = "You" }) {
-  /** @param {Turn} turn */
-  const toItem = (turn) =>
+  const items = turns.map((turn) =>
     view`
       <li key=${turn.key} class="turn" data-state=${turn.state}>
-        ${isAsked(turn) && view`<${Caller} name=${caller} turn=${turn} />`}
+        ${
+      turn.caller !== undefined && view`
+          <div class="said you">
+            <p class="who">${caller}</p>
+            <p class="words">${turn.caller}</p>
+          </div>
+        `
+    }
         ${isAnswered(turn) && view`<${Agent} turn=${turn} />`}
       </li>
-    `;
-  return view`<ol class="turns" id="turns">${turns.map(toItem)}</ol>`;
-}
-
-/** @param {Turn} turn */
-function isAsked({ caller }) {
-  return caller !== undefined;
+    `
+  );
+  return view`<ol class="turns" id="turns">${items}</ol>`;
 }
 
 /** @param {Turn} turn */
@@ -68,23 +64,13 @@ function isAnswered({ parts, state, remark, events }) {
   return parts.length > 0 || state === "waiting" || Boolean(remark || events);
 }
 
-/** @param {{ name: string, turn: Turn }} props */
-function Caller({ name, turn }) {
-  return view`
-    <div class="said you">
-      <p class="who">${name}</p>
-      <p class="words">${turn.caller}</p>
-    </div>
-  `;
-}
-
 /** @param {{ turn: Turn }} props */
 function Agent({ turn }) {
   const { parts, state, remark, figures = [], events } = turn;
-  const isEmpty = parts.length === 0;
-  const isWaiting = isEmpty && state === "waiting";
+  const isWaiting = parts.length === 0 && state === "waiting";
   // A turn may hold nothing but a remark about the conversation.
-  const name = isEmpty && !isWaiting ? "" : "Agent";
+  const name = parts.length > 0 || isWaiting ? "Agent" : "";
+  const notes = figures.map((figure) => view`<span>${figure}</span> `);
   return view`
     <div class="said agent">
       <p class="who">${name}</p>
@@ -93,14 +79,9 @@ function Agent({ turn }) {
         ${remark && view`<p class="remark">${remark}</p>`}
         ${events && view`<${Events} events=${events} />`}
       </div>
-      <p class="notes">${figures.map(toNote)}</p>
+      <p class="notes">${notes}</p>
     </div>
   `;
-}
-
-/** @param {string} figure */
-function toNote(figure) {
-  return view`<span>${figure}</span> `;
 }
 
 /** @param {Turn} turn */
@@ -116,7 +97,6 @@ function toViews({ parts, heard = Infinity, state }) {
       case "tool":
         return view`
           <p class="tool" data-status=${part.status}>
-            <span class="mark" aria-hidden="true"></span>
             <code>${part.name}</code> <span class="quiet">${part.detail}</span>
           </p>
         `;
@@ -153,21 +133,23 @@ function toWords(text, split, isCut) {
 function Events({ events }) {
   const [isOpen, setOpen] = useState(false);
   /** @param {Event} event */
-  function onToggle({ currentTarget }) {
-    setOpen(/** @type {HTMLDetailsElement} */ (currentTarget).open);
+  function toggle(event) {
+    event.preventDefault();
+    setOpen(!isOpen);
   }
-  const rows = isOpen ? events : [];
+  const rows = isOpen && events.map(({ atMs, content }) =>
+    view`
+      <li>
+        <span>+${Math.round(atMs)} ms</span> <code>${
+      JSON.stringify(content)
+    }</code>
+      </li>
+    `
+  );
   return view`
-    <details class="events" onToggle=${onToggle}>
-      <summary>${events.length} events</summary>
-      <ol>${rows.map(toRow)}</ol>
+    <details class="events" open=${isOpen}>
+      <summary onClick=${toggle}>${events.length} events</summary>
+      <ol>${rows}</ol>
     </details>
   `;
-}
-
-/** @param {WireEvent} event */
-function toRow({ atMs, content }) {
-  const time = `+${Math.round(atMs)} ms`;
-  const json = JSON.stringify(content);
-  return view`<li><span>${time}</span> <code>${json}</code></li>`;
 }

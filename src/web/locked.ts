@@ -5,8 +5,7 @@
  */
 
 /** The page's content, as HTML. */
-export const LOCKED = `<div class="locked">
-<h1>This page needs its token</h1>
+export const LOCKED = `<h1>This page needs its token</h1>
 <p>
 Open the address that Parley printed when it started. It ends in
 <code>?token=…</code>
@@ -21,5 +20,4 @@ by.
 A token is made at each start, and the one before no longer opens anything.
 <code>PLAYGROUND_TOKEN</code> sets one that stays.
 </li>
-</ul>
-</div>`;
+</ul>`;

@@ -109,6 +109,8 @@ function toDocument(options: PageOptions, links: string): string {
 <title>${title}</title>
 <link rel="icon" href="data:image/svg+xml,${ICON}">
 <link rel="stylesheet" href="/web/page.css">
+<link rel="stylesheet" href="/web/bar.css">
+<link rel="stylesheet" href="/web/conversation.css">
 ${own}
 </head>
 <body class="${room}" data-page="${escape(JSON.stringify(data))}">

@@ -238,7 +238,7 @@ if (Deno.env.get("SCREENSHOTS") === "1") {
         // So high that no line is cut in two.
         phone: {
           ...PHONE,
-          viewport: { width: 390, height: 908 },
+          viewport: { width: 390, height: 924 },
           colorScheme: "light",
         },
       } as const,

@@ -52,7 +52,7 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
     ]);
     assertStringIncludes(
       (await sessions("show", "long")).stdout,
-      "1,024 tokens, prompt read in 172 ms, 2,048 cached, " +
+      "tokens: 1,024 out, prompt read in 172 ms, 2,048 cached, " +
         "ended at MAX_ANSWER_TOKENS",
     );
 

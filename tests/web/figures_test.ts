@@ -1,23 +1,10 @@
 import { assertEquals } from "@std/assert";
 import {
   formatMs,
-  median,
   nameModel,
   toEnding,
   toFigures,
-  toUsage,
 } from "../../src/web/figures.js";
-
-Deno.test("toUsage() says only what is known", () => {
-  assertEquals(toUsage({}), []);
-  assertEquals(
-    toUsage({ output_tokens: 1_042, prompt_ms: 172, cached_tokens: 2_048 }),
-    ["1,042 tokens", "prompt read in 172 ms", "2,048 cached"],
-  );
-  // All that it read was new to the model, or known and read at once.
-  assertEquals(toUsage({ cached_tokens: 0 }), []);
-  assertEquals(toUsage({ prompt_ms: 0 }), ["prompt read in 0 ms"]);
-});
 
 Deno.test("toEnding() names what ended an answer, the setting where it is one", () => {
   assertEquals(toEnding({}), []);
@@ -53,6 +40,9 @@ Deno.test("toFigures() says who answered and what it took, as far as it is known
       "2,048 cached",
     ],
   );
+  // All that it read was new to the model, or known and read at once.
+  assertEquals(toFigures({ cached_tokens: 0 }), []);
+  assertEquals(toFigures({ prompt_ms: 0 }), ["prompt read in 0 ms"]);
 });
 
 Deno.test("nameModel() names the provider, and the model where that adds something", () => {
@@ -74,11 +64,4 @@ Deno.test("formatMs() keeps to what can be told apart", () => {
     "10 s",
     "61 s",
   ]);
-});
-
-Deno.test("median() is the middle, or the middle of the middle two", () => {
-  assertEquals(median([]), undefined);
-  assertEquals(median([5]), 5);
-  assertEquals(median([9, 1]), 5);
-  assertEquals(median([9, 1, 3]), 3);
 });

@@ -28,8 +28,6 @@ export interface PortConfig {
   port: number;
   /** The address to listen on. */
   hostname: string;
-  /** Empty where the settings name none: the server then looks for one by itself. */
-  providers: readonly string[];
 }
 
 /** Says whether the server's address can be listened on, or who has it. */
@@ -38,7 +36,7 @@ export async function checkPort(config: PortConfig): Promise<Finding> {
   const title = "port";
   // Some systems let two listen on one port, so a running server is asked first.
   const running = port === 0 ? undefined : await findRunning(config);
-  if (running) return compareWithSettings(running, config);
+  if (running) return { status: "ok", title, detail: running };
   try {
     Deno.listen({ port, hostname }).close();
     const detail = port === 0 ? "any that is free" : `${port} is free`;
@@ -65,51 +63,25 @@ export async function checkPort(config: PortConfig): Promise<Finding> {
   }
 }
 
-/** What the `/health` of a running Parley tells. */
-interface Running {
-  version: string;
-  provider: string;
-  model: string;
-}
-
 /** A server on this machine that hangs must not hold up the rest. */
 const HEALTH_TIMEOUT_MS = 1_500;
 
 /** Asks the server that the settings describe; `undefined` where there is none, or it isn't Parley. */
 async function findRunning(
   { port, hostname }: PortConfig,
-): Promise<Running | undefined> {
+): Promise<string | undefined> {
   const host = /^(0\.0\.0\.0|::)$/.test(hostname) ? "127.0.0.1" : hostname;
   const address = host.includes(":") ? `[${host}]` : host;
+  const url = `http://${address}:${port}/health`;
   try {
     const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
-    const response = await fetch(`http://${address}:${port}/health`, {
-      signal,
-    });
-    const { version, provider, model } = await response.json();
+    const { version, provider, model } = await (await fetch(url, { signal }))
+      .json();
     return version && provider && model
-      ? { version, provider, model }
+      ? `Parley ${version} is running here (${provider}, ${model})`
       : undefined;
   } catch {
     // Nothing is there, or nothing that answers as Parley does.
     return undefined;
   }
-}
-
-/** Says whether the server that runs was started with today's settings. */
-function compareWithSettings(
-  { version, provider, model }: Running,
-  { providers }: PortConfig,
-): Finding {
-  const title = "port";
-  const detail = `Parley ${version} is running here (${provider}, ${model})`;
-  if (providers.length === 0 || providers.includes(provider)) {
-    return { status: "ok", title, detail };
-  }
-  return {
-    status: "warn",
-    title,
-    detail: `${detail}, but the settings are for ${providers.join(", then ")}`,
-    fix: "start the server again, so that it reads today's settings",
-  };
 }

@@ -13,6 +13,7 @@ import {
 } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
 import type { Finding } from "../../settings/finding.ts";
+import { followAnswer, isStream } from "../_answer.ts";
 
 const TITLE = "public URL";
 
@@ -46,21 +47,20 @@ export async function checkPublicUrl(
         "gone when the tunnel ends, and a new one needs some seconds",
     )];
   }
-  const type = response.headers.get("content-type") ?? "";
-  if (response.status !== 200 || !type.startsWith("text/event-stream")) {
+  if (!isStream(response)) {
     const text = await response.text().catch(explain);
     return [fail(...explainRefusal(response, text, url))];
   }
   const events: TimedEvent[] = [];
   const elapsed = () => Math.round(performance.now() - startedAt);
-  try {
-    for await (const event of readAnswer(response)) {
-      events.push({ event, atMs: elapsed() });
-    }
-  } catch (error) {
-    return [brokenOff(elapsed(), explain(error))];
-  }
-  return judgeAnswer(events);
+  const reason = await followAnswer(readAnswer(response), (event) => {
+    events.push({ event, atMs: elapsed() });
+  });
+  if (reason === undefined) return judgeAnswer(events);
+  return [fail(
+    `the answer broke off after ${elapsed()} ms: ${reason}`,
+    "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
+  )];
 }
 
 /** An event of the answer, and how long after the turn's beginning it came. */
@@ -73,13 +73,6 @@ function fail(detail: string, fix: string): Finding {
   return { status: "fail", title: TITLE, detail, fix };
 }
 
-function brokenOff(afterMs: number, reason: string): Finding {
-  return fail(
-    `the answer broke off after ${afterMs} ms: ${reason}`,
-    "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
-  );
-}
-
 /** An answer must take this long for the times of its pieces to tell something. */
 const TELLING_MS = 1_000;
 
@@ -90,10 +83,7 @@ const AT_ONCE_MS = 50;
 function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
   const ofType = (type: string) =>
     events.filter(({ event }) => event.type === type);
-  const [end] = ofType("response.end");
-  if (end === undefined) {
-    return [brokenOff(events.at(-1)?.atMs ?? 0, "no response.end came")];
-  }
+  const endMs = ofType("response.end")[0]?.atMs ?? 0;
   const turn = ofType("parley.turn")[0]?.event;
   if (turn?.status === "failed") {
     return [fail(
@@ -102,17 +92,17 @@ function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
     )];
   }
   const words = ofType("response.tts");
-  const firstMs = words[0]?.atMs ?? end.atMs;
+  const firstMs = words[0]?.atMs ?? endMs;
   const who = turn ? ` by ${turn.provider}, ${turn.model}` : "";
   const findings: Finding[] = [{
     status: "ok",
     title: TITLE,
     detail:
       `a signed turn was answered${who}: first word after ${firstMs} ms, ` +
-      `all of it after ${end.atMs} ms`,
+      `all of it after ${endMs} ms`,
   }];
   // Of one or two pieces it can't be told.
-  const isCollected = end.atMs > TELLING_MS && words.length > 2 &&
+  const isCollected = endMs > TELLING_MS && words.length > 2 &&
     words.every(({ atMs }) => atMs - firstMs < AT_ONCE_MS);
   if (isCollected) {
     findings.push({
@@ -127,25 +117,68 @@ function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
   return findings;
 }
 
+/** What is wrong, and how to fix it. */
+type Explanation = [detail: string, fix: string];
+
 /** Says why a signed turn was not answered with a stream, and how to fix that. */
 function explainRefusal(
+  response: Response,
+  text: string,
+  url: URL,
+): Explanation {
+  const byTunnel = explainTunnel(response, text, url);
+  if (byTunnel) return byTunnel;
+  const { status } = response;
+  const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
+  const because = said ? `(${status}): ${said}` : `(${status})`;
+  if (status === 401 && /clocks/.test(text)) {
+    return [
+      "the server refuses the signature's time: the clocks differ",
+      "have both machines' clocks set by the network",
+    ];
+  }
+  switch (status) {
+    case 200:
+      return [
+        "the turn was answered with status 200",
+        "the address must be Parley's, with /agent at its end",
+      ];
+    case 401:
+      return [
+        `the server refuses our signature ${because}`,
+        "both need the same LAYERCODE_WEBHOOK_SECRET; start the server again after changing it",
+      ];
+    case 403:
+      return [
+        `something before the server refuses strangers ${because}`,
+        "let Layercode's POST through at the proxy or firewall; it brings its signature",
+      ];
+    case 404:
+    case 405:
+      return [
+        `${url.pathname} is not the webhook's path (${status})`,
+        `try ${new URL("/agent", url)}`,
+      ];
+    default:
+      return [`the turn was refused ${because}`, "look at the server's log"];
+  }
+}
+
+/** Says what a tunnel or proxy means that answers in the server's place. */
+function explainTunnel(
   { status, headers }: Response,
   text: string,
   url: URL,
-): [detail: string, fix: string] {
-  const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
-  const because = said ? `: ${said}` : "";
-  if (status >= 300 && status <= 399) {
+): Explanation | undefined {
+  const location = headers.get("location");
+  if (location !== null) {
     return [
-      `${url.href} redirects (${status}) to ${
-        headers.get("location")
-      }: what is posted gets lost`,
+      `${url.href} redirects (${status}) to ${location}: what is posted gets lost`,
       "give Layercode the address that it redirects to",
     ];
   }
-  const [ngrok] = /ERR_NGROK_\d+/.exec(
-    `${headers.get("ngrok-error-code")} ${text}`,
-  ) ?? [];
+  const code = `${headers.get("ngrok-error-code")} ${text}`;
+  const [ngrok] = /ERR_NGROK_\d+/.exec(code) ?? [];
   if (ngrok) {
     return [
       `ngrok can't reach the server (${ngrok})`,
@@ -159,40 +192,9 @@ function explainRefusal(
       "is a new one each time, so enter that in Layercode's dashboard",
     ];
   }
-  if (/^(50[24]|52\d)$/.test(`${status}`)) {
-    return [
-      `a tunnel or proxy can't reach the server behind it (${status})`,
-      "start the server, and point the tunnel or proxy to its HOST and PORT",
-    ];
-  }
-  switch (status) {
-    case 401:
-      return /clocks/.test(text)
-        ? [
-          "the server refuses the signature's time: the clocks differ",
-          "have both machines' clocks set by the network",
-        ]
-        : [
-          `the server refuses our signature (401)${because}`,
-          "both need the same LAYERCODE_WEBHOOK_SECRET; start the server again after changing it",
-        ];
-    case 403:
-      return [
-        `something before the server refuses strangers (403)${because}`,
-        "let Layercode's POST through at the proxy or firewall; it brings its signature",
-      ];
-    case 404:
-    case 405:
-      return [
-        `${url.pathname} is not the webhook's path (${status})`,
-        `try ${new URL("/agent", url)}`,
-      ];
-    default:
-      return [
-        `the turn was answered with status ${status}${because}`,
-        status === 200
-          ? "the address must be Parley's, with /agent at its end"
-          : "look at the server's log",
-      ];
-  }
+  if (!/^(50[24]|52\d)$/.test(`${status}`)) return undefined;
+  return [
+    `a tunnel or proxy can't reach the server behind it (${status})`,
+    "start the server, and point the tunnel or proxy to its HOST and PORT",
+  ];
 }

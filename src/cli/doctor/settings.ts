@@ -27,8 +27,6 @@ export interface Settings {
   secrets: readonly string[];
 }
 
-const TITLE = "settings";
-
 /** Reads the settings of this process and of the files. */
 export async function checkSettings(
   real: Pick<Deno.Env, "get">,
@@ -36,10 +34,9 @@ export async function checkSettings(
   try {
     return readSettings(await readEnvironment(real, SETTINGS));
   } catch (error) {
-    const fix = ".env and layercode.config.json must be readable files";
-    const detail = explain(error);
-    const results: Finding[] = [{ status: "fail", title: TITLE, detail, fix }];
-    return { results, secrets: [] };
+    const problem = `${explain(error)}; make .env and ` +
+      "layercode.config.json readable files";
+    return { results: [toFinding(problem)], secrets: [] };
   }
 }
 
@@ -49,17 +46,17 @@ export function readSettings({ env, problems }: Environment): Settings {
   try {
     const config = readConfig(env, { problems });
     const detail = "can be used";
-    const results: Finding[] = [{ status: "ok", title: TITLE, detail }];
+    const results: Finding[] = [{ status: "ok", title: "settings", detail }];
     return { results, config, secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const results = error.problems.map((problem): Finding => {
-      const [
-        detail = problem,
-        fix = "change it in .env or in the environment",
-      ] = problem.split(/; (?=\w+ )/);
-      return { status: "fail", title: TITLE, detail, fix };
-    });
-    return { results, secrets };
+    return { results: error.problems.map(toFinding), secrets };
   }
+}
+
+/** A problem says what is wrong and, behind a semicolon, how to fix it. */
+function toFinding(problem: string): Finding {
+  const [detail = problem, fix = "change it in .env or in the environment"] =
+    problem.split(/; (?=\w+ )/);
+  return { status: "fail", title: "settings", detail, fix };
 }

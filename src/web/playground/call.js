@@ -1,29 +1,28 @@
 // @ts-check
 /**
- * A conversation as Layercode would hold it: its ids, its turns, and what is
- * told about an interruption. Knows no page; it is told what to send and tells
- * when something changes.
+ * A conversation as Layercode would hold it: its ids, its turns, and what the
+ * agent is told about an interruption. Knows no page.
  *
  * @module
  */
-import { toInterruption } from "./heard.js";
-import { SendError } from "./send.js";
-import { addEvent, createTurn, cutOff, isOpen } from "./turn.js";
-
-/** @typedef {import("./turn.js").Turn} Turn */
+import { readEvents } from "./send.js";
+import { Turn } from "./turn.js";
 
 /**
  * What a conversation needs.
  *
  * @typedef {object} CallParts
- * @property {typeof import("./send.js").sendTurn} send
- * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "end" | "stop">} speaker
+ * @property {typeof import("./send.js").post} post
+ * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "stop">} speaker
  * @property {() => number} now in milliseconds
  * @property {() => void} onChange called when something about a turn changes
  */
 
+const BROKEN = "The answer broke off: its connection broke in the middle.";
+
 /**
- * Makes a new id, as Layercode's look.
+ * Makes a new id, as Layercode's look. Away from https and localhost, browsers
+ * have no `randomUUID()`.
  *
  * @param {string} prefix
  */
@@ -42,9 +41,7 @@ export class Call {
   /** @type {CallParts} */
   #parts;
   #sessionId = "";
-  /** Ends the newest turn's connection. */
-  #hangUp = new AbortController();
-  /** What the next message tells of. @type {import("./heard.js").Interruption | undefined} */
+  /** What the next message tells of. @type {Record<string, unknown> | undefined} */
   #interruption;
 
   /** @param {CallParts} parts */
@@ -55,11 +52,6 @@ export class Call {
   /** The newest turn. */
   get last() {
     return this.turns.at(-1);
-  }
-
-  /** Whether the agent is still answering, or still speaking. */
-  get isOpen() {
-    return this.last !== undefined && isOpen(this.last);
   }
 
   /**
@@ -79,7 +71,7 @@ export class Call {
   connect() {
     this.interrupt();
     this.#sessionId = newId("sess");
-    return this.#run(this.#toRequest("session.start"));
+    return this.#run("session.start");
   }
 
   /**
@@ -90,25 +82,18 @@ export class Call {
    */
   say(text) {
     this.interrupt();
-    const told = this.#interruption;
-    return this.#run(this.#toRequest("message", {
-      text,
-      ...(told ? { interruption_context: told } : {}),
-    }));
+    const told = this.#interruption && {
+      interruption_context: this.#interruption,
+    };
+    return this.#run("message", { text, ...told });
   }
 
   /** Cuts the agent off. Returns whether there was something to cut off. */
   interrupt() {
-    const turn = this.last;
-    if (turn === undefined || !isOpen(turn)) return false;
-    const { speaker, now, onChange } = this.#parts;
-    this.#hangUp.abort();
-    cutOff(turn, turn.isSpoken ? speaker.stop() : turn.text.length, now());
-    this.#interruption = toInterruption(
-      turn.id,
-      turn.text.slice(0, turn.heard),
-    );
-    onChange();
+    if (!this.last?.isOpen) return false;
+    this.last.hangUp.abort();
+    this.#cutOff(this.last);
+    this.#interruption = toInterruption(this.last);
     return true;
   }
 
@@ -117,38 +102,33 @@ export class Call {
     this.#parts.speaker.stop();
     const turn = this.last;
     if (!turn?.isSpoken) return;
-    turn.isSpoken = turn.isSpeaking = false;
-    turn.heard = turn.text.length;
+    turn.isSpoken = false;
+    turn.hearAll();
     this.#parts.onChange();
   }
 
   /** Reads the newest answer aloud, where it is whole and wasn't yet. */
   readAloud() {
+    const { speaker, onChange } = this.#parts;
     const turn = this.last;
-    if (turn?.state !== "complete" || turn.isSpeaking || turn.text === "") {
-      return;
-    }
-    turn.isSpoken = turn.isSpeaking = true;
-    turn.heard = 0;
+    if (turn?.state !== "complete" || turn.text === "") return;
+    turn.rewind();
     this.#speak(turn);
-    this.#parts.speaker.add(turn.text);
-    this.#parts.speaker.end();
-    this.#parts.onChange();
+    speaker.add(turn.text);
+    speaker.add();
+    onChange();
   }
 
   /**
    * Sends JSON as a page would, outside of any turn.
    *
    * @param {unknown} data
-   * @returns {Promise<unknown>} the answer
+   * @returns {Promise<string>} what came of it
    */
   async sendData(data) {
-    const { signal } = new AbortController();
-    const request = this.#toRequest("data", { data });
-    for await (const answer of this.#parts.send(request, signal)) {
-      return answer;
-    }
-    return undefined;
+    const response = await this.#parts.post(this.#toRequest("data", { data }));
+    if (typeof response === "string") return response;
+    return `Answer: ${JSON.stringify(await response.json())}`;
   }
 
   /**
@@ -168,80 +148,87 @@ export class Call {
   /**
    * Sends a turn and follows the answer to its end, or to where it is cut off.
    *
-   * @param {Record<string, unknown>} request
+   * @param {string} type
+   * @param {Record<string, unknown>} [content]
    * @returns {Promise<boolean>} whether the server took it
    */
-  async #run(request) {
-    const { send, speaker, now, onChange } = this.#parts;
-    const { signal } = this.#hangUp = new AbortController();
-    const turn = createTurn(request, { isSpoken: speaker.isOn, now: now() });
-    let isAccepted = false;
+  async #run(type, content) {
+    const { post, speaker, now, onChange } = this.#parts;
+    const request = this.#toRequest(type, content);
+    const turn = new Turn(request, { isSpoken: speaker.isOn, now: now() });
     this.turns.push(turn);
     if (turn.isSpoken) this.#speak(turn);
     onChange();
-    try {
-      const events = send(request, signal, () => {
-        isAccepted = true;
-        if (request.interruption_context) this.#interruption = undefined;
-      });
-      await this.#follow(turn, events, signal);
-    } catch (error) {
-      if (signal.aborted) return true;
-      if (isAccepted) turn.totalMs = now() - turn.startedAt;
-      this.#fail(turn, error);
+    const { signal } = turn.hangUp;
+    const response = await post(request, signal);
+    if (signal.aborted) return true;
+    if (typeof response === "string") {
+      this.#cutOff(turn, response);
+      return false;
     }
-    onChange();
-    return isAccepted;
+    if (content?.interruption_context) this.#interruption = undefined;
+    await this.#follow(turn, response);
+    return true;
   }
 
   /**
    * @param {Turn} turn
-   * @param {AsyncIterable<import("./send.js").AnswerEvent>} events
-   * @param {AbortSignal} signal
+   * @param {Response} response
    */
-  async #follow(turn, events, signal) {
+  async #follow(turn, response) {
     const { speaker, now, onChange } = this.#parts;
-    for await (const event of events) {
-      if (signal.aborted) return;
-      addEvent(turn, event, now());
-      if (turn.isSpoken && event.type === "response.tts") {
-        speaker.add(String(event.content));
+    const { signal } = turn.hangUp;
+    try {
+      for await (const event of readEvents(response)) {
+        if (signal.aborted) return;
+        turn.add(event, now());
+        if (turn.isSpoken && event.type === "response.tts") {
+          speaker.add(String(event.content));
+        }
+        onChange();
       }
-      onChange();
+    } catch {
+      // What happens to the connection after the last event matters to nobody.
     }
     if (signal.aborted) return;
-    if (turn.state !== "complete" && turn.state !== "failed") {
-      throw new SendError("The answer broke off before its end.");
+    if (turn.isWhole) {
+      if (turn.isSpoken) speaker.add();
+      return;
     }
-    if (turn.isSpoken) speaker.end();
+    // The server may have sent more than came, so the agent is told.
+    this.#cutOff(turn, BROKEN);
+    this.#interruption = toInterruption(turn);
   }
 
   /**
-   * What came until then is all that could be heard; the server may have sent
-   * more, so the agent is told.
-   *
    * @param {Turn} turn
-   * @param {unknown} error
+   * @param {string} [trouble]
    */
-  #fail(turn, error) {
-    turn.state = "failed";
-    turn.trouble = error instanceof SendError
-      ? error.message
-      : `The answer can't be read: ${error}.`;
-    if (turn.isSpoken) this.#parts.speaker.end();
-    if (turn.text !== "") {
-      this.#interruption = toInterruption(turn.id, turn.text);
-    }
+  #cutOff(turn, trouble) {
+    const { speaker, now, onChange } = this.#parts;
+    const heard = turn.isSpoken ? speaker.stop() : turn.text.length;
+    turn.cutOff(heard, now(), trouble);
+    onChange();
   }
 
   /** Has the speaker tell how far into a turn it has come. @param {Turn} turn */
   #speak(turn) {
     const { speaker, onChange } = this.#parts;
     speaker.begin((offset, isOver) => {
-      if (!turn.isSpoken) return;
-      turn.heard = isOver ? turn.text.length : offset;
-      if (isOver) turn.isSpeaking = false;
+      turn.heard = offset;
+      if (isOver) turn.hearAll();
       onChange();
     });
   }
+}
+
+/** Tells of a turn that was cut off as Layercode does. @param {Turn} turn */
+function toInterruption({ key, text, heard }) {
+  const words = text.slice(0, heard);
+  return {
+    previous_turn_interrupted: true,
+    words_heard: words.match(/\S+/gu)?.length ?? 0,
+    text_heard: words.trimEnd(),
+    assistant_turn_id: key,
+  };
 }

@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { createEchoFilter } from "./heard.js";
 
 /**
  * What this page uses of the browser's class, which TypeScript doesn't know.
@@ -28,8 +27,7 @@ import { createEchoFilter } from "./heard.js";
  * What listening needs.
  *
  * @typedef {object} MicrophoneParts
- * @property {() => string} language
- * @property {() => string} saying what the agent is just saying, empty if nothing
+ * @property {Pick<import("./speaker.js").Speaker, "voice" | "saying">} speaker
  * @property {() => void} onChange called when it is switched on or off, or hears something
  * @property {() => void} onWords called while the caller speaks
  * @property {(text: string) => void} onSentence
@@ -54,10 +52,11 @@ const PROBLEMS = new Map([
 
 /** The browser's class, which not every browser has. @returns {(new () => Recognition) | undefined} */
 function findRecognition() {
-  /** @typedef {new () => Recognition} RecognitionClass */
-  const world =
-    /** @type {{ SpeechRecognition?: RecognitionClass, webkitSpeechRecognition?: RecognitionClass }} */ (globalThis);
-  return world.SpeechRecognition ?? world.webkitSpeechRecognition;
+  for (const name of ["SpeechRecognition", "webkitSpeechRecognition"]) {
+    const found = Reflect.get(globalThis, name);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** Why there is no microphone on this page, or where its audio goes. */
@@ -72,26 +71,26 @@ export function explainMicrophone() {
 
 /** What listens. */
 export class Microphone {
-  isPossible = findRecognition() !== undefined && isSecureContext;
+  isPossible = findRecognition() !== undefined && globalThis.isSecureContext;
   isOn = false;
   /** What is just being heard. */
   hearing = "";
+  /** What the agent said while it was listened: recognition is late. */
+  #overheard = "";
   /** @type {MicrophoneParts} */
   #parts;
   /** @type {Recognition | undefined} */
   #recognition;
-  #echo;
 
   /** @param {MicrophoneParts} parts */
   constructor(parts) {
     this.#parts = parts;
-    this.#echo = createEchoFilter(parts.saying);
   }
 
   /** Begins to listen. */
   start() {
     this.isOn = true;
-    this.#echo.clear();
+    this.#overheard = "";
     this.#listen();
     this.#parts.onChange();
   }
@@ -113,15 +112,11 @@ export class Microphone {
     const isCurrent = () => this.#recognition === recognition;
     recognition.continuous = true;
     recognition.interimResults = true;
-    recognition.lang = this.#parts.language();
+    recognition.lang = this.#parts.speaker.voice?.lang ?? navigator.language;
     recognition.onresult = (event) => this.#hear(event);
     recognition.onerror = ({ error }) => {
       const isHarmless = error === "no-speech" || error === "aborted";
-      if (isHarmless || !isCurrent()) return;
-      this.#fail(
-        PROBLEMS.get(error) ??
-          `The browser's speech recognition failed (${error}).`,
-      );
+      if (!isHarmless && isCurrent()) this.#fail(error);
     };
     recognition.onend = () => {
       // Browsers end it after a silence, whatever "continuous" says.
@@ -130,33 +125,80 @@ export class Microphone {
     try {
       recognition.start();
     } catch (error) {
-      this.#fail(`The microphone can't be used: ${error}.`);
+      this.#fail(`${error}`);
     }
   }
 
   /** @param {Parameters<Recognition["onresult"]>[0]} event */
   #hear({ resultIndex, results }) {
+    const { speaker, onWords, onSentence, onChange } = this.#parts;
     let interim = "";
-    for (const result of Array.from(results).slice(resultIndex)) {
-      const text = result[0].transcript.trim();
-      if (result.isFinal) this.#take(text);
-      else interim += ` ${text}`;
+    for (const { isFinal, 0: best } of Array.from(results).slice(resultIndex)) {
+      this.#overheard = speaker.saying || this.#overheard;
+      if (!isFinal) interim += ` ${best.transcript.trim()}`;
+      else {
+        const sentence = ownWords(best.transcript.trim(), this.#overheard);
+        this.#overheard = "";
+        if (sentence !== "") onSentence(sentence);
+      }
     }
-    this.hearing = this.#echo.ownWords(interim.trim());
-    if (this.hearing !== "") this.#parts.onWords();
-    this.#parts.onChange();
+    this.hearing = ownWords(interim.trim(), this.#overheard);
+    if (this.hearing !== "") onWords();
+    onChange();
   }
 
-  /** @param {string} text */
-  #take(text) {
-    const own = this.#echo.ownWords(text);
-    this.#echo.clear();
-    if (own !== "") this.#parts.onSentence(own);
-  }
-
-  /** @param {string} problem */
-  #fail(problem) {
+  /** @param {string} error */
+  #fail(error) {
     this.stop();
-    this.#parts.onTrouble(problem);
+    this.#parts.onTrouble(
+      PROBLEMS.get(error) ??
+        `The browser's speech recognition failed (${error}).`,
+    );
   }
+}
+
+const WORDS = /[\p{L}\p{N}'’]+/gu;
+
+/**
+ * What of the recognised words is the caller's own while the agent speaks: a
+ * loudspeaker reaches the microphone, too.
+ *
+ * @param {string} recognised
+ * @param {string} spoken what the agent said
+ * @returns {string} empty when all of it is the agent's
+ */
+export function ownWords(recognised, spoken) {
+  const words = [...recognised.matchAll(WORDS)];
+  const echoed = countEcho(
+    words.map(([word]) => plain(word)),
+    (spoken.match(WORDS) ?? []).map(plain),
+  );
+  if (echoed === words.length) return "";
+  // Fewer may be chance: a caller also says "the".
+  return echoed < 3 ? recognised : recognised.slice(words[echoed]?.index);
+}
+
+/**
+ * How many words at the beginning follow each other in what was spoken.
+ * Recognition misses a word now and then.
+ *
+ * @param {string[]} words
+ * @param {string[]} spoken
+ */
+function countEcho(words, spoken) {
+  const counts = spoken.map((_, start) => {
+    let rest = spoken.slice(start);
+    const own = words.findIndex((word) => {
+      const at = rest.slice(0, 3).indexOf(word);
+      rest = rest.slice(at + 1);
+      return at < 0;
+    });
+    return own < 0 ? words.length : own;
+  });
+  return Math.max(0, ...counts);
+}
+
+/** @param {string} word */
+function plain(word) {
+  return word.toLowerCase().replace(/['’]/gu, "");
 }

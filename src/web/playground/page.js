@@ -6,10 +6,11 @@
  *
  * @module
  */
-import { html as view, render } from "../preact.js";
+import { drawPage, find, readData } from "../page.js";
+import { html as view } from "../preact.js";
 import { Call } from "./call.js";
 import { Microphone } from "./microphone.js";
-import { sendTurn } from "./send.js";
+import { post } from "./send.js";
 import { Speaker } from "./speaker.js";
 import { Facts, Playground } from "./views.js";
 
@@ -23,11 +24,8 @@ import { Facts, Playground } from "./views.js";
  * @property {{ variable: string } | { file: string }} secret where it is kept
  */
 
-/** @type {PageData} */
-const data = JSON.parse(document.body.dataset.page ?? "");
 const synth = globalThis.speechSynthesis;
 const now = () => performance.now();
-
 const speaker = new Speaker({
   synth,
   toUtterance: (text) => new SpeechSynthesisUtterance(text),
@@ -37,114 +35,90 @@ const speaker = new Speaker({
     warn(problem);
   },
 });
-const call = new Call({
-  send: sendTurn,
-  speaker,
-  now,
-  onChange: draw,
-});
+const call = new Call({ post, speaker, now, onChange: draw });
 const microphone = new Microphone({
-  language: () => speaker.voice?.lang ?? navigator.language,
-  saying: () => speaker.saying,
+  speaker,
   onChange: draw,
   onWords: () => call.interrupt(),
   onSentence: say,
   onTrouble: warn,
 });
 
-/** All that the page shows besides the parts above. */
-const state = {
-  data,
+/** All that the page shows, and what can be done on it. */
+const app = {
+  /** @type {PageData} */
+  data: readData(),
   call,
   speaker,
   microphone,
   /** What is wrong. */
   alert: "",
-  /** What is written in the field. */
-  draft: "",
-  /** Whether the conversation began before this page was opened. */
-  isResumed: false,
   /** @type {SpeechSynthesisVoice[]} */
   voices: [],
-};
-
-/** What can be done on the page. */
-const actions = {
   say,
-  interrupt: () => call.interrupt(),
   begin: () => open(),
   reconnect: () => afresh(() => call.connect()),
-  /** @param {string} text */
-  write(text) {
-    state.draft = text;
-    draw();
-  },
   toggleMicrophone() {
-    state.alert = "";
+    app.alert = "";
     if (microphone.isOn) return microphone.stop();
     setSpeaking(true);
     microphone.start();
   },
   toggleSpeaking() {
-    state.alert = "";
+    app.alert = "";
     setSpeaking(!speaker.isOn);
     // Browsers let nothing be spoken before a click, so the welcome was silent.
     if (speaker.isOn && call.turns.length === 1) call.readAloud();
   },
   /** @param {string} uri */
   chooseVoice(uri) {
-    speaker.voice = state.voices.find(({ voiceURI }) => voiceURI === uri);
+    speaker.voice = app.voices.find(({ voiceURI }) => voiceURI === uri);
     draw();
   },
 };
 
-/** @typedef {typeof state} State */
-/** @typedef {typeof actions} Actions */
+/** @typedef {typeof app} App */
 
 function draw() {
-  const props = { state, actions };
-  render(view`<${Playground} ...${props} />`, find("main"));
-  render(view`<${Facts} ...${props} />`, find("#facts"));
-}
-
-/** @param {string} selector @returns {HTMLElement} */
-function find(selector) {
-  return /** @type {HTMLElement} */ (document.querySelector(selector));
+  drawPage(
+    view`<${Playground} app=${app} />`,
+    view`<${Facts} app=${app} />`,
+  );
 }
 
 /** @param {string} problem */
 function warn(problem) {
-  state.alert = problem;
+  app.alert = problem;
   draw();
 }
 
 /** @param {string} text */
 async function say(text) {
-  state.alert = "";
+  app.alert = "";
   // To the end, which is where it is upside down.
   find("#scroll").scrollTop = 0;
-  const isAccepted = await call.say(text);
-  // Nothing that was written gets lost.
-  if (!isAccepted) actions.write(state.draft || text);
+  if (await call.say(text)) return;
+  // Nothing that was written gets lost. `#words` is a text area, hence the cast.
+  const field = /** @type {HTMLTextAreaElement} */ (find("#words"));
+  field.value ||= text;
 }
 
 /** @param {boolean} isOn */
 function setSpeaking(isOn) {
   if (!isOn) call.mute();
-  speaker.isOn = isOn && state.voices.length > 0;
+  speaker.isOn = isOn && app.voices.length > 0;
   draw();
 }
 
 function loadVoices() {
-  state.voices = synth?.getVoices() ?? [];
-  speaker.voice ??= state.voices.find((voice) => voice.default) ??
-    state.voices[0];
+  app.voices = synth?.getVoices() ?? [];
+  speaker.voice ??= app.voices.find((voice) => voice.default) ?? app.voices[0];
   draw();
 }
 
 /** Does what one of the buttons at the side is for. @param {() => void} action */
 function afresh(action) {
-  state.alert = "";
+  app.alert = "";
   find("#panel").hidePopover();
   action();
   find("#words").focus();
@@ -157,7 +131,6 @@ function afresh(action) {
  * @param {string} [id] of one that goes on
  */
 function open(id) {
-  state.isResumed = id !== undefined;
   afresh(() => call.open(id));
   history.replaceState(null, "", `#${call.id}`);
 }

@@ -1,12 +1,12 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The tools at the playground's side: how fast the agent is, what can be done
- * with the conversation, the voice, and data for the agent.
+ * The tools at the playground's side: what can be done with the conversation,
+ * the voice, and data for the agent.
  *
  * @module
  */
-import { formatMs, median } from "../figures.js";
+import { takeField } from "../page.js";
 import { html as view, useState } from "../preact.js";
 import { Completion } from "./completion.js";
 import { toCurl } from "./curl.js";
@@ -14,62 +14,36 @@ import { toCurl } from "./curl.js";
 /** @typedef {import("./views.js").Props} Props */
 
 /** @param {Props} props */
-export function Panel({ state, actions }) {
-  const { call, data } = state;
+export function Panel({ app }) {
   return view`
     <section id="panel" class="panel" aria-label="Tools" popover="auto">
-      <${Median} turns=${call.turns} />
       <section>
         <h2>Conversation</h2>
-        <p><code id="conversation">${call.id}</code></p>
+        <p><code id="conversation">${app.call.id}</code></p>
         <div class="menu">
-          <button type="button" id="new"
-            onClick=${actions.begin}>New conversation</button>
-          <button type="button" id="reconnect" onClick=${actions.reconnect}>
+          <button type="button" id="new" onClick=${app.begin}>New conversation</button>
+          <button type="button" id="reconnect" onClick=${app.reconnect}>
             Reconnect <small>session.start</small>
           </button>
-          <${Curl} request=${call.last?.request} secret=${data.secret} />
+          <${Curl} app=${app} />
         </div>
       </section>
-      <${Voices} state=${state} actions=${actions} />
-      <${DataForm} call=${call} />
-      <${Completion} call=${call} />
-      <p class="foot">Parley ${data.version}</p>
+      <${Voices} app=${app} />
+      <${DataForm} call=${app.call} />
+      <${Completion} call=${app.call} />
+      <p class="foot quiet">Parley ${app.data.version}</p>
     </section>
   `;
 }
 
-/**
- * The time to the first word, over the answers to a caller.
- *
- * @param {{ turns: readonly import("./turn.js").Turn[] }} props
- */
-function Median({ turns }) {
-  const times = turns.flatMap(({ request, totalMs, firstMs }) =>
-    request.type === "message" && totalMs !== undefined ? firstMs ?? [] : []
-  );
-  const middle = median(times);
-  const figure = middle === undefined ? "–" : formatMs(middle);
-  return view`
-    <section>
-      <h2>Time to first word</h2>
-      <p class="big" id="median">${figure}</p>
-      <p class="quiet">Median of ${times.length} turns, in your browser</p>
-    </section>
-  `;
-}
-
-/**
- * @param {object} props
- * @param {Record<string, unknown> | undefined} props.request the newest turn's
- * @param {import("./page.js").PageData["secret"]} props.secret
- */
-function Curl({ request, secret }) {
+/** @param {Props} props */
+function Curl({ app }) {
   const [label, setLabel] = useState("Copy as curl");
   const [script, setScript] = useState("");
   async function copy() {
     const url = new URL("/agent", location.href).href;
-    const text = toCurl(request ?? {}, { url, secret });
+    const { secret } = app.data;
+    const text = toCurl(app.call.last?.request ?? {}, { url, secret });
     try {
       await navigator.clipboard.writeText(text);
       setLabel("Copied");
@@ -86,33 +60,27 @@ function Curl({ request, secret }) {
   `;
 }
 
-/** @param {Props} props */
-function Voices({ state: { voices, speaker }, actions }) {
-  /** @param {Event} event */
-  function onChange({ currentTarget }) {
-    actions.chooseVoice(/** @type {HTMLSelectElement} */ (currentTarget).value);
-  }
-  const uri = speaker.voice?.voiceURI;
-  return view`
-    <section>
-      <h2>Voice</h2>
-      <select id="voices" aria-label="The voice that speaks" value=${uri}
-        hidden=${voices.length === 0} onChange=${onChange}>
-        ${voices.map(toOption)}
-      </select>
-      <p class="quiet">${voices.length === 0 ? NO_VOICES : UNHEARD}</p>
-    </section>
-  `;
-}
-
-const UNHEARD =
-  "What it hasn't spoken when you interrupt is struck through, and the agent is told.";
 const NO_VOICES =
   "This browser has no voices, so answers can only be read. An operating system's settings for speech can add some.";
 
-/** @param {SpeechSynthesisVoice} voice */
-function toOption({ voiceURI, name, lang }) {
-  return view`<option value=${voiceURI}>${name} (${lang})</option>`;
+/** @param {Props} props */
+function Voices({ app: { voices, speaker, chooseVoice } }) {
+  /** @param {Event} event */
+  function onChange({ currentTarget }) {
+    // Of an event, TypeScript doesn't know what element it is for.
+    chooseVoice(/** @type {HTMLSelectElement} */ (currentTarget).value);
+  }
+  const options = voices.map(({ voiceURI, name, lang }) =>
+    view`<option value=${voiceURI}>${name} (${lang})</option>`
+  );
+  return view`
+    <section>
+      <h2>Voice</h2>
+      <select id="voices" aria-label="The voice that speaks" value=${speaker.voice?.voiceURI}
+        hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
+      <p class="quiet" hidden=${voices.length > 0}>${NO_VOICES}</p>
+    </section>
+  `;
 }
 
 /**
@@ -121,18 +89,16 @@ function toOption({ voiceURI, name, lang }) {
  * @param {{ call: import("./call.js").Call }} props
  */
 function DataForm({ call }) {
+  const [text, setText] = useState('{"page": "rooms"}');
   const [answer, setAnswer] = useState("");
   /** @param {SubmitEvent} event */
   async function onSubmit(event) {
-    event.preventDefault();
-    const form = new FormData(
-      /** @type {HTMLFormElement} */ (event.currentTarget),
-    );
+    const json = takeField(event, "data");
+    setText(json);
     try {
-      const got = await call.sendData(JSON.parse(String(form.get("data"))));
-      setAnswer(`Answer: ${JSON.stringify(got)}`);
+      setAnswer(await call.sendData(JSON.parse(json)));
     } catch (error) {
-      setAnswer(/** @type {Error} */ (error).message);
+      setAnswer(`${error}`);
     }
   }
   return view`
@@ -140,7 +106,7 @@ function DataForm({ call }) {
       <summary>Send data</summary>
       <form class="data-form" onSubmit=${onSubmit}>
         <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
-        <textarea id="data" name="data" rows="2" spellcheck="false">{"page": "rooms"}</textarea>
+        <textarea id="data" name="data" rows="2" spellcheck="false">${text}</textarea>
         <button class="small">Send data</button>
         <p id="data-answer" class="quiet" role="status">${answer}</p>
       </form>

@@ -9,10 +9,14 @@
  *
  * @module
  */
-import { CHARACTERS_A_SECOND, heardAfter } from "./heard.js";
-import { createSplitter } from "./sentences.js";
 
-/** @typedef {import("./sentences.js").Sentence} Sentence */
+/**
+ * A piece to be spoken at one go.
+ *
+ * @typedef {object} Sentence
+ * @property {string} text
+ * @property {number} start where in the whole text it begins
+ */
 
 /**
  * What speaking needs.
@@ -24,23 +28,58 @@ import { createSplitter } from "./sentences.js";
  * @property {(problem: string) => void} onTrouble
  */
 
-/**
- * A sentence as it is spoken.
- *
- * @typedef {object} Speech
- * @property {Sentence} sentence
- * @property {SpeechSynthesisUtterance} utterance held here, because browsers
- * forget one that nobody holds, events and all
- * @property {number} askedAt
- * @property {number} [startedAt]
- * @property {boolean} isTold whether the voice tells how far it is
- */
+/** How fast a voice speaks that doesn't tell how far it is. */
+const CHARACTERS_A_SECOND = 14;
 
 /** How much longer than it should a sentence may take until the voice counts as broken. */
 const GRACE_MS = 6_000;
 
 /** How often progress is guessed where the voice doesn't tell. */
 const GUESS_EVERY_MS = 200;
+
+/**
+ * Makes what cuts a text as it comes into sentences, each as soon as it is
+ * whole, so that speaking can begin before the answer ends.
+ *
+ * @param {string} [locale] of the text, where it is known
+ */
+export function createSplitter(locale) {
+  const segmenter = new Intl.Segmenter(locale, { granularity: "sentence" });
+  let text = "";
+  let start = 0;
+  /**
+   * Gives the sentences that more text makes whole; without more, the rest.
+   *
+   * @param {string} [more]
+   * @returns {Sentence[]}
+   */
+  return function split(more) {
+    text += more ?? "";
+    const sentences = Array.from(
+      segmenter.segment(text),
+      ({ segment, index }) => ({ text: segment, start: start + index }),
+    );
+    // The last one may go on.
+    const open = more === undefined ? undefined : sentences.pop();
+    start = open?.start ?? start + text.length;
+    text = open?.text ?? "";
+    return sentences.filter(({ text }) => text.trim() !== "");
+  };
+}
+
+/**
+ * How much of a text has been spoken after a while, in whole words.
+ *
+ * @param {string} text
+ * @param {number} elapsedMs since its beginning
+ * @returns {number} characters
+ */
+export function heardAfter(text, elapsedMs) {
+  const reached = Math.floor(elapsedMs / 1000 * CHARACTERS_A_SECOND);
+  if (reached >= text.length) return text.length;
+  // A word that has only begun wasn't heard.
+  return text.slice(0, reached + 1).replace(/\S+$/u, "").length;
+}
 
 /** What speaks. */
 export class Speaker {
@@ -50,20 +89,26 @@ export class Speaker {
   voice;
   /** @type {SpeakerParts} */
   #parts;
-  #splitter = createSplitter();
+  #split = createSplitter();
   /** @type {Sentence[]} */
   #queue = [];
-  /** @type {Speech | undefined} */
+  /**
+   * What is just spoken. Browsers forget an utterance that nobody holds, events
+   * and all.
+   *
+   * @type {SpeechSynthesisUtterance | undefined}
+   */
   #speech;
-  /** What was spoken last. */
-  #before = "";
+  /** The sentences that were begun. */
+  #begun = "";
   /** How much of the text was spoken, in characters. */
   #offset = 0;
-  #rate = CHARACTERS_A_SECOND;
-  /** Whether the text is over. */
+  /** Whether no more text is coming. */
   #isClosed = true;
   /** @type {(offset: number, isOver: boolean) => void} */
   #onProgress = () => {};
+  /** Guesses how far the voice is. */
+  #guess = () => {};
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
@@ -72,14 +117,9 @@ export class Speaker {
     this.#parts = parts;
   }
 
-  /**
-   * What is just being said, and what was just before: recognition is late.
-   * Empty while nothing is said.
-   */
+  /** The text up to the end of the sentence that is just said. Empty while nothing is said. */
   get saying() {
-    return this.#speech
-      ? `${this.#before} ${this.#speech.sentence.text}`.trim()
-      : "";
+    return this.#speech ? this.#begun.trimEnd() : "";
   }
 
   /**
@@ -90,22 +130,18 @@ export class Speaker {
    */
   begin(onProgress) {
     this.#clear();
-    this.#splitter = createSplitter(this.voice?.lang);
+    this.#split = createSplitter(this.voice?.lang);
+    this.#begun = "";
     this.#offset = 0;
     this.#isClosed = false;
     this.#onProgress = onProgress;
   }
 
-  /** @param {string} text what has come */
+  /** Adds what has come; without a text, no more is coming. @param {string} [text] */
   add(text) {
-    if (!this.#isClosed) this.#enqueue(this.#splitter.add(text));
-  }
-
-  /** No more is coming. */
-  end() {
     if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#enqueue(this.#splitter.flush());
+    this.#isClosed = text === undefined;
+    this.#queue.push(...this.#split(text));
     if (this.#speech === undefined) this.#next();
   }
 
@@ -116,7 +152,7 @@ export class Speaker {
    */
   stop() {
     this.#onProgress = () => {};
-    if (this.#speech) this.#guess(this.#speech);
+    if (this.#speech) this.#guess();
     this.#clear();
     return this.#offset;
   }
@@ -129,15 +165,8 @@ export class Speaker {
     this.#parts.synth?.cancel();
   }
 
-  /** @param {Sentence[]} sentences */
-  #enqueue(sentences) {
-    this.#queue.push(...sentences);
-    if (this.#speech === undefined && this.#queue.length > 0) this.#next();
-  }
-
   #next() {
     clearInterval(this.#timer);
-    this.#before = this.#speech?.sentence.text ?? "";
     this.#speech = undefined;
     const sentence = this.#queue.shift();
     if (sentence) this.#speak(sentence);
@@ -145,65 +174,45 @@ export class Speaker {
   }
 
   /** @param {Sentence} sentence */
-  #speak(sentence) {
+  #speak({ text, start }) {
     const { synth, toUtterance, now } = this.#parts;
-    const utterance = toUtterance(sentence.text.trimEnd());
+    const utterance = this.#speech = toUtterance(text.trimEnd());
     if (this.voice) {
       utterance.voice = this.voice;
       utterance.lang = this.voice.lang;
     }
-    /** @type {Speech} */
-    const speech = { sentence, utterance, askedAt: now(), isTold: false };
-    this.#speech = speech;
-    this.#listen(speech);
-    this.#timer = setInterval(() => this.#watch(speech), GUESS_EVERY_MS);
-    synth?.speak(utterance);
-  }
-
-  /** Follows what the voice tells, as long as it is about the current sentence. @param {Speech} speech */
-  #listen(speech) {
-    const { sentence, utterance } = speech;
-    const { now } = this.#parts;
-    const isCurrent = () => this.#speech === speech;
-    utterance.onstart = () => speech.startedAt = now();
+    this.#begun += text;
+    const isCurrent = () => this.#speech === utterance;
+    const askedAt = now();
+    let startedAt = Infinity;
+    let isTold = false;
+    this.#guess = () => {
+      if (isTold) return;
+      this.#advance(start + heardAfter(text, Math.max(0, now() - startedAt)));
+    };
+    utterance.onstart = () => startedAt = now();
     utterance.onboundary = ({ charIndex, name }) => {
       if (!isCurrent() || (name && name !== "word")) return;
-      speech.isTold = true;
-      speech.startedAt ??= now();
-      this.#advance(sentence.start + charIndex);
+      isTold = true;
+      this.#advance(start + charIndex);
     };
     utterance.onend = () => {
       if (!isCurrent()) return;
-      const seconds = (now() - (speech.startedAt ?? now())) / 1000;
-      if (seconds > 0.5) this.#rate = sentence.text.length / seconds;
-      this.#advance(sentence.start + sentence.text.length);
+      this.#advance(start + text.length);
       this.#next();
     };
     utterance.onerror = ({ error }) => {
-      if (!isCurrent()) return;
-      this.#fail(
-        error === "not-allowed"
-          ? "The browser doesn't let this page speak yet: press “Speak answers” again."
-          : `The browser's voice failed (${error}). Choose another one, or read along.`,
-      );
+      if (isCurrent()) this.#fail(toProblem(error));
     };
-  }
-
-  /** Some voices never begin, and some forget to end. @param {Speech} speech */
-  #watch(speech) {
-    const expectedMs = speech.sentence.text.length / this.#rate * 2_000;
-    this.#guess(speech);
-    if (this.#parts.now() - speech.askedAt > GRACE_MS + expectedMs) {
-      this.#fail("The browser's voice has stopped. Choose another one.");
-    }
-  }
-
-  /** @param {Speech} speech */
-  #guess({ sentence, startedAt, isTold }) {
-    if (startedAt === undefined || isTold) return;
-    const elapsedMs = this.#parts.now() - startedAt;
-    const heard = heardAfter(sentence.text, elapsedMs, this.#rate);
-    this.#advance(sentence.start + heard);
+    // Some voices never begin, and some forget to end.
+    const timeoutMs = GRACE_MS + text.length / CHARACTERS_A_SECOND * 2_000;
+    this.#timer = setInterval(() => {
+      this.#guess();
+      if (now() - askedAt > timeoutMs) {
+        this.#fail("The browser's voice has stopped. Choose another one.");
+      }
+    }, GUESS_EVERY_MS);
+    synth?.speak(utterance);
   }
 
   /** @param {number} offset */
@@ -218,4 +227,11 @@ export class Speaker {
     this.#clear();
     this.#parts.onTrouble(problem);
   }
+}
+
+/** Says what a voice's error means. @param {string} error */
+function toProblem(error) {
+  return error === "not-allowed"
+    ? "The browser doesn't let this page speak yet: press “Speak answers” again."
+    : `The browser's voice failed (${error}). Choose another one, or read along.`;
 }

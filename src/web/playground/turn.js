@@ -7,196 +7,174 @@
  */
 import { formatMs, toEnding, toFigures } from "../figures.js";
 
-/** @typedef {import("../figures.js").Figures & { status: string }} Summary */
-/** @typedef {import("../conversation.js").Tool & { id: string, startedAt: number }} Tool */
-/** @typedef {import("../conversation.js").Words} Words */
-/** @typedef {import("../conversation.js").Data} Data */
+/** One turn, which all pages can show, and what only the playground knows of it. */
+export class Turn {
+  /** @type {import("../conversation.js").Part[]} */
+  parts = [];
+  /** All words so far. */
+  text = "";
+  /** How much of the text was heard, in characters. */
+  heard = 0;
+  /** `waiting`, `answering`, `complete`, `interrupted` or `failed`. */
+  state = "waiting";
+  remark = "";
+  /** Whether there is something left to be read aloud. */
+  isSpeaking = false;
+  /** Whether no more is coming. */
+  isWhole = false;
+  /** Ends the connection. */
+  hangUp = new AbortController();
+  /**
+   * What the server tells of the turn; the times are those of the caller,
+   * measured here.
+   *
+   * @type {import("../figures.js").Figures & { status?: string }}
+   */
+  summary = {};
 
-/**
- * One turn: what was sent, and the answer as far as it has come.
- *
- * @typedef {object} Turn
- * @property {Record<string, unknown>} request
- * @property {string} id
- * @property {string} text all words so far
- * @property {(Words | Tool | Data)[]} parts the same words, and what happened between them
- * @property {number} heard how much of the text was heard, in characters
- * @property {boolean} isSpoken whether it is read aloud
- * @property {boolean} isSpeaking whether there is something left to be read aloud
- * @property {"waiting" | "answering" | "complete" | "interrupted" | "failed"} state
- * @property {string} [trouble] what went wrong, in words
- * @property {number} startedAt
- * @property {number} [firstMs] as measured here
- * @property {number} [totalMs] as measured here
- * @property {Summary} [summary] as the server measured it
- * @property {import("../conversation.js").WireEvent[]} events
- */
-
-/**
- * Makes a turn that has just been sent.
- *
- * @param {Record<string, unknown>} request
- * @param {{ isSpoken: boolean, now: number }} options
- * @returns {Turn}
- */
-export function createTurn(request, { isSpoken, now }) {
-  return {
-    request,
-    id: String(request.turn_id),
-    text: "",
-    parts: [],
-    heard: 0,
-    isSpoken,
-    isSpeaking: false,
-    state: "waiting",
-    startedAt: now,
-    events: [{ atMs: 0, content: request }],
-  };
-}
-
-/**
- * Whether the agent is still answering, or still speaking.
- *
- * @param {Turn} turn
- */
-export function isOpen({ state, isSpeaking }) {
-  return state === "waiting" || state === "answering" || isSpeaking;
-}
-
-/**
- * Adds an event of the answer to its turn.
- *
- * @param {Turn} turn
- * @param {import("./send.js").AnswerEvent} event
- * @param {number} now
- */
-export function addEvent(turn, event, now) {
-  turn.events.push({ atMs: now - turn.startedAt, content: event });
-  switch (event.type) {
-    case "response.tts":
-      addWords(turn, String(event.content), now);
-      break;
-    case "response.data":
-      addData(turn, event.content, now);
-      break;
-    case "parley.turn":
-      turn.summary = /** @type {Summary} */ (/** @type {unknown} */ (event));
-      break;
-    case "response.end":
-      turn.totalMs = now - turn.startedAt;
-      turn.state = turn.summary?.status === "failed" ? "failed" : "complete";
-      break;
+  /**
+   * @param {Record<string, unknown>} request what was sent
+   * @param {{ isSpoken: boolean, now: number }} options
+   */
+  constructor(request, { isSpoken, now }) {
+    this.request = request;
+    this.key = String(request.turn_id);
+    this.caller = request.type === "message" ? String(request.text) : undefined;
+    this.isSpoken = isSpoken;
+    this.startedAt = now;
+    /** @type {import("../conversation.js").WireEvent[]} */
+    this.events = [{ atMs: 0, content: request }];
   }
-}
 
-/**
- * @param {Turn} turn
- * @param {string} text
- * @param {number} now
- */
-function addWords(turn, text, now) {
-  turn.firstMs ??= now - turn.startedAt;
-  turn.state = "answering";
-  turn.isSpeaking = turn.isSpoken;
-  turn.text += text;
-  if (!turn.isSpoken) turn.heard = turn.text.length;
-  const last = turn.parts.at(-1);
-  if (last?.type === "words") last.text += text;
-  else turn.parts.push({ type: "words", text });
-}
-
-/**
- * @param {Turn} turn
- * @param {unknown} content
- * @param {number} now
- */
-function addData(turn, content, now) {
-  const { tool: name, call_id: id, status } =
-    /** @type {Record<string, unknown>} */ (content ?? {});
-  if (
-    typeof name !== "string" || typeof id !== "string" ||
-    typeof status !== "string"
-  ) {
-    turn.parts.push({ type: "data", content });
-    return;
+  /** What it took, as far as it is known. */
+  get figures() {
+    return toFigures(this.summary);
   }
-  const known = turn.parts.find((part) =>
-    part.type === "tool" && part.id === id
-  );
-  if (known?.type === "tool") {
-    known.status = status;
-    known.detail = `${status} in ${formatMs(now - known.startedAt)}`;
-  } else {
-    const detail = status;
-    turn.parts.push({ type: "tool", id, name, status, detail, startedAt: now });
-  }
-}
 
-/**
- * Cuts a turn off.
- *
- * @param {Turn} turn
- * @param {number} heard how much of its text was heard, in characters
- * @param {number} now
- */
-export function cutOff(turn, heard, now) {
-  turn.heard = heard;
-  turn.isSpeaking = false;
-  turn.state = "interrupted";
-  turn.totalMs ??= now - turn.startedAt;
-  for (const part of turn.parts) {
-    if (part.type === "tool" && part.status === "running") {
-      part.status = part.detail = "stopped";
+  /** Whether the agent is still answering, or still speaking. */
+  get isOpen() {
+    return this.state === "waiting" || this.state === "answering";
+  }
+
+  /**
+   * Adds an event of the answer.
+   *
+   * @param {import("./send.js").AnswerEvent} event
+   * @param {number} now
+   */
+  add(event, now) {
+    const atMs = now - this.startedAt;
+    this.events.push({ atMs, content: event });
+    switch (event.type) {
+      case "response.tts":
+        this.summary.first_words_ms ??= atMs;
+        this.#addWords(String(event.content));
+        break;
+      case "response.data":
+        this.#addData(event.content, now);
+        break;
+      case "parley.turn":
+        this.summary = { ...event, ...this.summary };
+        break;
+      case "response.end":
+        this.summary.total_ms = atMs;
+        this.isWhole = true;
+        this.#settle();
+        break;
     }
   }
-}
 
-/**
- * A turn as all pages show it.
- *
- * @param {Turn} turn
- * @returns {import("../conversation.js").Turn}
- */
-export function toShown(turn) {
-  const { request, parts, heard, summary, firstMs, totalMs, events } = turn;
-  return {
-    key: turn.id,
-    caller: request.type === "message" ? String(request.text) : undefined,
-    parts,
-    heard,
-    state: turn.isSpeaking ? "answering" : turn.state,
-    remark: toRemark(turn),
-    // The times are those of the caller: measured here.
-    figures: toFigures({
-      ...summary,
-      first_words_ms: firstMs,
-      total_ms: totalMs,
-    }),
-    events,
-  };
-}
+  /** @param {string} text */
+  #addWords(text) {
+    this.state = "answering";
+    this.isSpeaking = this.isSpoken;
+    this.text += text;
+    if (!this.isSpoken) this.heard = this.text.length;
+    const last = this.parts.at(-1);
+    if (last?.type === "words") last.text += text;
+    else this.parts.push({ type: "words", text });
+  }
 
-/**
- * What there is to say of a turn beneath its words.
- *
- * @param {Turn} turn
- */
-export function toRemark(turn) {
-  const { state, trouble, text, heard, isSpoken, request, summary } = turn;
-  if (state === "interrupted") {
-    if (text === "") return "Interrupted before the first word";
-    if (!isSpoken) return "Interrupted";
-    return heard === 0
-      ? "Interrupted before a word was spoken"
-      : "Interrupted while speaking";
+  /**
+   * Adds what a tool is at, or whatever else the agent sends to a page.
+   *
+   * @param {unknown} content
+   * @param {number} now
+   */
+  #addData(content, now) {
+    const { tool: name, call_id: id, status } = Object(content);
+    if (![name, id, status].every((text) => typeof text === "string")) {
+      this.parts.push({ type: "data", content });
+      return;
+    }
+    const known = this.parts.filter((part) => part.type === "tool")
+      .find((tool) => tool.id === id);
+    if (known) {
+      known.status = status;
+      known.detail = `${status} in ${formatMs(now - (known.startedAt ?? now))}`;
+    } else {
+      const detail = status;
+      this.parts.push({
+        type: "tool",
+        id,
+        name,
+        status,
+        detail,
+        startedAt: now,
+      });
+    }
   }
-  if (trouble) return trouble;
-  if (state === "failed") {
-    return "This turn failed. The cause is in Parley's log.";
+
+  /** Is to be read aloud once more, from the beginning. */
+  rewind() {
+    this.isSpoken = this.isSpeaking = true;
+    this.heard = 0;
+    this.state = "answering";
   }
-  if (state !== "complete") return "";
-  if (text === "" && request.type !== "message") {
-    return "The agent waits for you to speak first";
+
+  /** All that came was heard, or counts as heard. */
+  hearAll() {
+    this.heard = this.text.length;
+    this.isSpeaking = false;
+    this.#settle();
   }
-  return toEnding(summary ?? {}).join();
+
+  /** Says how the turn ended, once it is whole and all of it was spoken. */
+  #settle() {
+    if (!this.isWhole || this.isSpeaking) return;
+    if (this.summary.status === "failed") {
+      this.state = "failed";
+      this.remark = "This turn failed. The cause is in Parley's log.";
+      return;
+    }
+    this.state = "complete";
+    this.remark = this.text === "" && this.caller === undefined
+      ? "The agent waits for you to speak first"
+      : toEnding(this.summary).join();
+  }
+
+  /**
+   * Ends the turn before its end.
+   *
+   * @param {number} heard how much of its text was heard, in characters
+   * @param {number} now
+   * @param {string} [trouble] what went wrong, if it wasn't the caller who ended it
+   */
+  cutOff(heard, now, trouble) {
+    this.heard = heard;
+    this.isSpeaking = false;
+    this.state = trouble ? "failed" : "interrupted";
+    this.remark = trouble ??
+      (heard === 0
+        ? "Interrupted before the first word"
+        : this.isSpoken
+        ? "Interrupted while speaking"
+        : "Interrupted");
+    this.summary.total_ms ??= now - this.startedAt;
+    for (const part of this.parts) {
+      if (part.type === "tool" && part.status === "running") {
+        part.status = part.detail = "stopped";
+      }
+    }
+  }
 }

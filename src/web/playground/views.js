@@ -8,35 +8,28 @@
  */
 import { Turns } from "../conversation.js";
 import { nameModel } from "../figures.js";
+import { find, takeField } from "../page.js";
 import { html as view } from "../preact.js";
 import { explainMicrophone } from "./microphone.js";
 import { Panel } from "./panel.js";
-import { toShown } from "./turn.js";
 
-/** @typedef {{ state: import("./page.js").State, actions: import("./page.js").Actions }} Props */
-
-/** What one could say at the beginning. */
-const HINTS = [
-  "What can you do?",
-  "What time is it in Tokyo?",
-  "Please remember that my name is Ada.",
-];
+/** @typedef {{ app: import("./page.js").App }} Props */
 
 /**
  * Who answers: who did so last, or would now. A stand-in gives way to Ollama
  * while the page is open.
  *
- * @param {import("./page.js").State} state
+ * @param {Props["app"]} app
  */
 function findModel({ call, data }) {
   const { provider = data.provider, model = data.model } =
-    call.turns.findLast(({ summary }) => summary?.provider)?.summary ?? {};
+    call.turns.findLast(({ summary }) => summary.provider)?.summary ?? {};
   return { provider, model };
 }
 
 /** The end of the page's header. @param {Props} props */
-export function Facts({ state }) {
-  const { provider, model } = findModel(state);
+export function Facts({ app }) {
+  const { provider, model } = findModel(app);
   const name = nameModel(provider, model);
   return view`
     <span class="model" title="Which model answers">${name}</span>
@@ -46,31 +39,28 @@ export function Facts({ state }) {
 }
 
 /** The page's main part. @param {Props} props */
-export function Playground({ state, actions }) {
-  const { call, isResumed, alert } = state;
-  const { turns, last } = call;
-  const isFresh = turns.length === 1 && last?.request.type !== "message";
+export function Playground({ app }) {
+  const { turns, last } = app.call;
   // A screen reader would only talk at the same time as the voice.
   const isRead = last?.state === "complete" && !last.isSpoken;
-  const news = last?.trouble ?? (isRead ? last.text : "");
+  const news = last?.state === "failed" ? last.remark : isRead && last.text;
   return view`
     <div class="stage">
       <h1 class="aside">Talk with the agent</h1>
       <section id="scroll" class="scroll" aria-label="What was said" tabindex="0">
-        <div class=${isFresh ? "fresh" : ""}>
-          ${findModel(state).provider === "echo" && view`<${NoModel} />`}
-          ${isResumed && view`<${Resumed} />`}
-          <${Turns} turns=${turns.map(toShown)} />
-          ${isFresh && view`<${Hints} onHint=${actions.say} />`}
+        <div>
+          ${findModel(app).provider === "echo" && view`<${NoModel} />`}
+          <${Turns} turns=${turns} />
         </div>
       </section>
       <div class="dock">
-        ${alert && view`<p class="alert" id="alert" role="alert">${alert}</p>`}
-        <${Composer} state=${state} actions=${actions} />
+        <p class="alert" id="alert" role="alert" hidden=${!app
+    .alert}>${app.alert}</p>
+        <${Composer} app=${app} />
         <p class="fine" id="mic-note">${explainMicrophone()}</p>
       </div>
     </div>
-    <${Panel} state=${state} actions=${actions} />
+    <${Panel} app=${app} />
     <p id="live" class="aside" aria-live="polite">${news}</p>
   `;
 }
@@ -84,69 +74,48 @@ function NoModel() {
   `;
 }
 
-function Resumed() {
-  return view`
-    <p class="quiet resumed">
-      This conversation goes on. What was said before isn't shown here, but the agent knows it.
-    </p>
-  `;
-}
-
-/** @param {{ onHint: (text: string) => void }} props */
-function Hints({ onHint }) {
-  const buttons = HINTS.map((hint) =>
-    view`<button type="button" onClick=${() => onHint(hint)}>${hint}</button>`
-  );
-  return view`<div class="hints">${buttons}</div>`;
-}
-
 /** @param {Props} props */
-function Composer({ state, actions }) {
-  const { draft, call, microphone, speaker, voices } = state;
-  function send() {
-    const text = draft.trim();
-    if (text === "") return;
-    actions.write("");
-    actions.say(text);
+function Composer({ app }) {
+  const { call, microphone, speaker, voices } = app;
+  const isIdle = !call.last?.isOpen;
+  /** @param {SubmitEvent} event */
+  function onSubmit(event) {
+    const text = takeField(event, "words");
+    if (text !== "") app.say(text);
   }
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    send();
+    find("#send").click();
   }
-  /** @param {Event} event */
-  function onInput({ currentTarget }) {
-    actions.write(/** @type {HTMLTextAreaElement} */ (currentTarget).value);
-  }
-  const isIdle = !call.isOpen;
-  const isListening = microphone.isOn;
-  const isSpeaking = speaker.isOn;
-  const { toggleMicrophone, toggleSpeaking, interrupt } = actions;
   return view`
-    <div class="composer">
-      ${isListening && view`<${Interim} text=${microphone.hearing} />`}
+    <form class="composer" autocomplete="off" onSubmit=${onSubmit}>
+      <p id="interim" class="interim" hidden=${!microphone.isOn}>
+        ${microphone.hearing || "Listening…"}
+      </p>
       <label class="aside" for="words">What you say</label>
-      <textarea id="words" rows="1" maxlength="20000" placeholder="Say something…"
-        enterkeyhint="send" value=${draft} onInput=${onInput} onKeyDown=${onKeyDown}></textarea>
+      <textarea id="words" name="words" rows="1" maxlength="20000" placeholder="Say something…"
+        enterkeyhint="send" onKeyDown=${onKeyDown}></textarea>
       <div class="keys">
-        <${Key} id="mic" label="Microphone" path=${MICROPHONE} isOn=${isListening}
-          note="mic-note" isMissing=${!microphone
-    .isPossible} onClick=${toggleMicrophone} />
-        <${Key} id="voice" label="Speak answers" path=${LOUDSPEAKER} isOn=${isSpeaking}
-          isMissing=${voices.length === 0} onClick=${toggleSpeaking} />
+        <button type="button" class="quiet" id="mic" aria-label="Microphone"
+          aria-describedby="mic-note" aria-pressed=${`${microphone.isOn}`}
+          disabled=${!microphone.isPossible} onClick=${app.toggleMicrophone}>
+          <${Icon} path=${MICROPHONE} /> <span class="label">Microphone</span>
+        </button>
+        <button type="button" class="quiet" id="voice" aria-label="Speak answers"
+          aria-pressed=${`${speaker.isOn}`}
+          disabled=${voices.length === 0} onClick=${app.toggleSpeaking}>
+          <${Icon} path=${LOUDSPEAKER} /> <span class="label">Speak answers</span>
+        </button>
         <span class="gap"></span>
         <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
-          onClick=${interrupt}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
-        <button type="button" class="primary" id="send" onClick=${send}>Send</button>
+          onClick=${() =>
+    call.interrupt()}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
+        <button class="primary" id="send">Send</button>
       </div>
-    </div>
+    </form>
   `;
-}
-
-/** What is just being heard. @param {{ text: string }} props */
-function Interim({ text }) {
-  return view`<p id="interim" class="interim">${text || "Listening…"}</p>`;
 }
 
 const MICROPHONE =
@@ -154,26 +123,11 @@ const MICROPHONE =
 const LOUDSPEAKER =
   "M3.5 7.75h2.75L10 4.5v11l-3.75-3.25H3.5zM13 7.25a4 4 0 0 1 0 5.5M15.25 5a7 7 0 0 1 0 10";
 
-/**
- * A button that is on or off, with its picture.
- *
- * @param {object} props
- * @param {string} props.id
- * @param {string} props.label
- * @param {string} props.path
- * @param {string} [props.note] the id of what explains it
- * @param {boolean} props.isOn
- * @param {boolean} props.isMissing whether the browser can't do it
- * @param {() => void} props.onClick
- */
-function Key({ id, label, path, note, isOn, isMissing, onClick }) {
+/** @param {{ path: string }} props */
+function Icon({ path }) {
   return view`
-    <button type="button" class="quiet" id=${id} aria-label=${label}
-      aria-describedby=${note} aria-pressed=${`${isOn}`} disabled=${isMissing} onClick=${onClick}>
-      <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
-        <path d=${path} />
-      </svg>
-      <span class="label">${label}</span>
-    </button>
+    <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
+      <path d=${path} />
+    </svg>
   `;
 }

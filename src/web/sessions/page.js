@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { html as view, render } from "../preact.js";
+import { drawPage } from "../page.js";
+import { html as view } from "../preact.js";
 import { List, One, Unlock } from "./views.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
@@ -34,12 +35,11 @@ const state = {
 
 function draw() {
   const { alert } = state;
-  const page = view`
+  drawPage(view`
     <h1 class=${id && "id"}>${id || "Conversations"}</h1>
     ${alert && view`<p class="alert" role="alert">${alert}</p>`}
     ${toContent()}
-  `;
-  render(page, /** @type {Element} */ (document.querySelector("main")));
+  `);
 }
 
 function toContent() {
@@ -62,7 +62,7 @@ async function open() {
   draw();
   if (sessionStorage.getItem(TOKEN) === null) return;
   if (id === "") return await showList();
-  state.session = /** @type {SessionDocument} */ (await ask("GET", path));
+  state.session = await ask("GET", path);
   if (state.session) document.title = `${id} · Parley`;
   draw();
 }
@@ -71,11 +71,7 @@ async function open() {
 async function showList() {
   const { cursor, sessions = [] } = state;
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
-  const page =
-    /** @type {{ sessions: Summary[], cursor?: string } | undefined} */ (await ask(
-      "GET",
-      `/sessions${query}`,
-    ));
+  const page = await ask("GET", `/sessions${query}`);
   if (page) {
     state.cursor = page.cursor;
     state.sessions = [...sessions, ...page.sessions];
@@ -106,17 +102,16 @@ async function forget() {
  *
  * @param {"GET" | "DELETE"} method
  * @param {string} path
- * @returns {Promise<unknown>} JSON, or `true` where there is none; nothing when it
- * can't be had, and then `state.alert` says why
+ * @returns JSON, or `true` where there is none; nothing when it can't be had,
+ * and then `state.alert` says why
  */
 async function ask(method, path) {
   state.alert = "";
+  // A header can hold a text whose letters are its bytes.
+  const bytes = new TextEncoder().encode(sessionStorage.getItem(TOKEN) ?? "");
+  const authorization = `Bearer ${String.fromCharCode(...bytes)}`;
+  const headers = { accept: "application/json", authorization };
   try {
-    const token = toBytes(sessionStorage.getItem(TOKEN) ?? "");
-    const headers = {
-      accept: "application/json",
-      authorization: `Bearer ${token}`,
-    };
     const response = await fetch(path, { method, headers });
     if (response.status === 204) return true;
     const body = await response.json();
@@ -127,11 +122,6 @@ async function ask(method, path) {
     state.alert = "The server can't be reached. Is it running?";
   }
   return undefined;
-}
-
-/** A text as a header can hold it: each of its bytes a letter. @param {string} text */
-function toBytes(text) {
-  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 open();

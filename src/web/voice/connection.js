@@ -32,13 +32,19 @@ import { explainError, explainRefusal } from "./trouble.js";
  * @property {() => void} mute
  * @property {() => Promise<void>} unmute
  * @property {(isOn: boolean) => Promise<void>} setAudioInput
- * @property {(isOn: boolean) => Promise<void>} setAudioOutput
  * @property {() => void} triggerUserTurnStarted
  * @property {() => void} triggerUserTurnFinished
  * @property {(text: string) => void} sendClientResponseText
  */
 
-/** @typedef {new (options: Record<string, unknown>) => Client} ClientClass */
+/**
+ * What the page is told of.
+ *
+ * @typedef {object} Listeners
+ * @property {() => void} onChange
+ * @property {(level: number) => void} onLevel many times a second: how loud the
+ * microphone is, from 0 to 1
+ */
 
 const LOST = "The connection was lost. Reconnect to go on.";
 
@@ -57,39 +63,39 @@ export class Connection {
   /** Whether the browser lets this page record and play. */
   hasSound = isSecureContext && Boolean(navigator.mediaDevices);
   hasMicrophone = this.hasSound;
-  isAudible = this.hasSound;
   /** What was said. @type {import("./messages.js").Turn[]} */
   turns = [];
   /** While there is a connection, or one is being made. @type {Client | undefined} */
   #client;
   #isLeaving = false;
   #data;
-  #onChange;
-  #onLevel;
+  #listeners;
 
   /**
    * @param {PageData} data
-   * @param {() => void} onChange
-   * @param {(level: number) => void} onLevel told many times a second how loud
-   * the microphone is, from 0 to 1
+   * @param {Listeners} listeners
    */
-  constructor(data, onChange, onLevel) {
+  constructor(data, listeners) {
     this.#data = data;
-    this.#onChange = onChange;
-    this.#onLevel = onLevel;
+    this.#listeners = listeners;
+  }
+
+  /** Takes note of something, and has the page drawn anew. @param {Partial<Connection>} news */
+  #set(news) {
+    Object.assign(this, news);
+    this.#listeners.onChange();
   }
 
   /** Connects, or goes on with the conversation. */
   async connect() {
-    this.trouble = "";
     this.#isLeaving = false;
-    this.#set("connecting");
+    this.#set({ state: "connecting", trouble: "" });
     let Client;
     try {
       Client = await loadSdk(this.#data.sdk);
     } catch (error) {
-      this.trouble = explainError(error);
-      return this.#set("disconnected");
+      const trouble = explainError(error);
+      return this.#set({ state: "disconnected", trouble });
     }
     const client = this.#client = new Client(this.#toOptions());
     const { websocketUrl } = this.#data;
@@ -112,48 +118,33 @@ export class Connection {
   send(text) {
     addTurn(this.turns, { caller: text, isTyped: true });
     this.#client?.sendClientResponseText(text);
-    this.#onChange();
+    this.#set({});
   }
 
   /** Tells that the caller begins or ends to speak. */
   toggleTalking = () => {
-    this.isTalking = !this.isTalking;
-    if (this.isTalking) this.#client?.triggerUserTurnStarted();
-    else this.#client?.triggerUserTurnFinished();
-    this.#onChange();
+    if (this.isTalking) this.#client?.triggerUserTurnFinished();
+    else this.#client?.triggerUserTurnStarted();
+    this.#set({ isTalking: !this.isTalking });
   };
 
-  /** @param {boolean} isOn */
-  setSound = (isOn) => {
-    this.isAudible = isOn;
-    this.#client?.setAudioOutput(isOn);
-    this.#onChange();
-  };
-
-  /** @param {boolean} isOn */
-  setMicrophone = async (isOn) => {
-    this.hasMicrophone = isOn;
-    this.#onChange();
+  /** Lets the caller be heard, or no longer. */
+  toggleMicrophone = async () => {
+    const hasMicrophone = !this.hasMicrophone;
+    this.#set({ hasMicrophone });
     const client = this.#client;
     if (this.state !== "connected" || client === undefined) return;
-    if (!isOn) return client.mute();
+    if (!hasMicrophone) return client.mute();
     try {
       await client.unmute();
       // Where the connection was made without it.
       await client.setAudioInput(true);
     } catch {
       // `onError` has been told why, which shows it.
-      this.hasMicrophone = false;
-      this.#onChange();
+      this.#set({ hasMicrophone: false });
       await client.setAudioInput(false);
     }
   };
-
-  /** @param {Connection["state"]} state */
-  #set(state) {
-    this.state = state;
-    this.#onChange();
-  }
 
   #toOptions() {
     return {
@@ -162,21 +153,21 @@ export class Connection {
       authorizeSessionEndpoint: "/authorize",
       authorizeSessionRequest: this.#authorize,
       audioInput: this.hasMicrophone,
-      audioOutput: this.isAudible,
+      audioOutput: this.hasSound,
       onConnect: this.#onConnect,
       onDisconnect: this.#onDisconnect,
       onError: this.#onError,
       onMessage: (/** @type {import("./messages.js").Message} */ message) => {
         addMessage(this.turns, message);
-        this.#onChange();
+        this.#set({});
       },
       onDataMessage: (/** @type {{ content: unknown }} */ { content }) => {
         addTurn(this.turns, { parts: [{ type: "data", content }] });
-        this.#onChange();
+        this.#set({});
       },
       onUserAmplitudeChange: (/** @type {number} */ amplitude) =>
         // Speech is seldom above 0.3.
-        this.#onLevel(Math.min(1, amplitude * 3)),
+        this.#listeners.onLevel(Math.min(1, amplitude * 3)),
     };
   }
 
@@ -196,27 +187,28 @@ export class Connection {
   #onConnect = ({ conversationId, config }) => {
     const isKnown = conversationId === this.conversationId;
     addTurn(this.turns, { remark: isKnown ? "Reconnected" : "Connected" });
-    this.conversationId = conversationId ?? "";
-    this.isPushed = config?.transcription?.trigger === "push_to_talk";
-    this.#set("connected");
+    this.#set({
+      state: "connected",
+      conversationId: conversationId ?? "",
+      isPushed: config?.transcription?.trigger === "push_to_talk",
+    });
   };
 
   #onDisconnect = () => {
     this.#client = undefined;
-    this.isTalking = false;
     if (this.state === "connected") {
       addTurn(this.turns, { remark: "Disconnected" });
     }
     if (!this.#isLeaving) this.trouble ||= LOST;
-    this.#set("disconnected");
+    this.#set({ state: "disconnected", isTalking: false });
   };
 
   /** @param {Error} error */
   #onError = (error) => {
     const isLost = this.state === "connected" &&
       /^WebSocket/.test(error.message);
-    this.trouble ||= isLost ? LOST : explainError(error);
-    this.#onChange();
+    const trouble = isLost ? LOST : explainError(error);
+    this.#set({ trouble: this.trouble || trouble });
   };
 }
 
@@ -224,18 +216,17 @@ export class Connection {
  * Loads the SDK; one that failed to come is asked for anew the next time.
  *
  * @param {PageData["sdk"]} sdk
- * @returns {Promise<ClientClass>}
+ * @returns {Promise<new (options: Record<string, unknown>) => Client>}
  */
 async function loadSdk({ url, integrity }) {
-  const world =
-    /** @type {{ LayercodeClient?: { default: ClientClass } }} */ (globalThis);
-  if (world.LayercodeClient === undefined) {
+  const find = () => Reflect.get(globalThis, "LayercodeClient");
+  if (find() === undefined) {
     const script = document.createElement("script");
     Object.assign(script, { src: url, integrity, crossOrigin: "anonymous" });
     document.head.append(script);
     await new Promise((resolve) => script.onload = script.onerror = resolve);
   }
-  if (world.LayercodeClient !== undefined) return world.LayercodeClient.default;
+  if (find() !== undefined) return find().default;
   throw new Error(
     `Layercode's browser SDK could not be loaded from ${url}: a firewall or an extension may stand in the way`,
   );

@@ -20,11 +20,27 @@
 /**
  * What one side said in a turn, or what else happened.
  *
- * @typedef {import("../conversation.js").Turn & {
- *   pieces?: string[],
- *   isTyped?: boolean,
- * }} Turn
+ * @typedef {import("../conversation.js").Turn & { pieces: string[], isTyped?: boolean }} Turn
  */
+
+/**
+ * Adds a turn, of which not all need be known yet.
+ *
+ * @param {Turn[]} turns
+ * @param {Partial<Turn>} known
+ */
+export function addTurn(turns, known) {
+  /** @type {Turn} */
+  const turn = {
+    key: `${turns.length}`,
+    parts: [],
+    state: "complete",
+    pieces: [],
+    ...known,
+  };
+  turns.push(turn);
+  return turn;
+}
 
 /**
  * Adds a message to the conversation.
@@ -41,45 +57,16 @@ export function addMessage(turns, message) {
     const turn = turns.find((turn) => turn.key === key) ??
       turns.find(({ isTyped, caller }) => isTyped && caller === content) ??
       addTurn(turns, {});
-    Object.assign(turn, { key, isTyped: false });
-    hear(turn, message, content);
+    // A piece may be replaced by a later one, all of them by the whole.
+    turn.pieces[message.delta_counter ?? 0] = content;
+    const caller = type === "user.transcript" ? content : turn.pieces.join("");
+    Object.assign(turn, { key, isTyped: false, caller });
   } else if (type.startsWith("response.text")) {
     const key = `agent ${turn_id}`;
     const turn = turns.find((turn) => turn.key === key) ??
       addTurn(turns, { key });
-    answer(turn, type, content);
+    addWords(turn, type, content);
   }
-}
-
-/**
- * Adds a turn, of which not all need be known yet.
- *
- * @param {Turn[]} turns
- * @param {Partial<Turn>} known
- */
-export function addTurn(turns, known) {
-  /** @type {Turn} */
-  const turn = {
-    key: `${turns.length}`,
-    parts: [],
-    state: "complete",
-    ...known,
-  };
-  turns.push(turn);
-  return turn;
-}
-
-/**
- * Adds words of a caller: all of them, or a piece that a later one may replace.
- *
- * @param {Turn} turn
- * @param {Message} message
- * @param {string} content
- */
-function hear(turn, { type, delta_counter = 0 }, content) {
-  turn.pieces ??= [];
-  turn.pieces[delta_counter] = content;
-  turn.caller = type === "user.transcript" ? content : turn.pieces.join("");
 }
 
 /**
@@ -90,11 +77,11 @@ function hear(turn, { type, delta_counter = 0 }, content) {
  * @param {string} type
  * @param {string} content
  */
-function answer(turn, type, content) {
+function addWords(turn, type, content) {
   const [part] = turn.parts;
   const before = part?.type === "words" ? part.text : "";
-  if (type === "response.text.delta") turn.pieces ??= [];
-  else if (turn.pieces && before.includes(content.trim())) return;
+  if (type === "response.text.delta") turn.pieces.push(content);
+  else if (turn.pieces.length > 0 && before.includes(content.trim())) return;
   // Sentences may come one by one, without what stands between them.
   const gap = /[.!?…]$/.test(before) && /^\p{L}/u.test(content) ? " " : "";
   turn.parts = [{ type: "words", text: before + gap + content }];

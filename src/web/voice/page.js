@@ -6,39 +6,34 @@
  * @module
  */
 import { Turns } from "../conversation.js";
-import { html as view, render } from "../preact.js";
+import { drawPage, find, readData, takeField } from "../page.js";
+import { html as view } from "../preact.js";
 import { Connection } from "./connection.js";
 
 /** @type {import("./connection.js").PageData} */
-const data = JSON.parse(document.body.dataset.page ?? "");
-const connection = new Connection(data, draw, (level) => {
-  find("#level").style.setProperty("--level", String(level));
+const data = readData();
+const connection = new Connection(data, {
+  onChange: draw,
+  onLevel: (level) => find("#level").style.setProperty("--level", `${level}`),
 });
 
 function draw() {
   const { state, hasMicrophone } = connection;
   const isNew = document.body.dataset.state !== state;
   document.body.dataset.state = state;
-  render(view`<${Facts} />`, find("#facts"));
-  render(view`<${Voice} />`, find("main"));
+  drawPage(
+    view`<${Voice} />`,
+    view`
+      <code id="agent" title="The Layercode agent">${data.agentId}</code>
+      <span title="Parley's version">${data.version}</span>
+    `,
+  );
   // With a microphone, a phone's keyboard would only be in the way.
   if (isNew && state === "connected" && !hasMicrophone) find("#words").focus();
 }
 
-/** @param {string} selector @returns {HTMLElement} */
-function find(selector) {
-  return /** @type {HTMLElement} */ (document.querySelector(selector));
-}
-
-function Facts() {
-  return view`
-    <code id="agent" title="The Layercode agent">${data.agentId}</code>
-    <span title="Parley's version">${data.version}</span>
-  `;
-}
-
 function Voice() {
-  const { conversationId, turns } = connection;
+  const { conversationId, turns, state } = connection;
   return view`
     <div>
       <h1>Talk with the agent</h1>
@@ -52,18 +47,31 @@ function Voice() {
     <section id="log" class="scroll" aria-label="What was said" tabindex="0">
       <${Turns} turns=${turns} />
     </section>
-    <${Field} />
+    <form autocomplete="off" onSubmit=${send}>
+      <fieldset class="row" disabled=${state !== "connected"}>
+        <label class="aside" for="words">What you say</label>
+        <input type="text" id="words" name="words" maxlength="4000" enterkeyhint="send"
+          placeholder="Type instead of speaking" />
+        <button class="primary">Send</button>
+      </fieldset>
+    </form>
     <p class="quiet" hidden=${conversationId === ""}>
       Conversation <code id="id">${conversationId}</code>
     </p>
   `;
 }
 
+/** @param {SubmitEvent} event */
+function send(event) {
+  const text = takeField(event, "words");
+  if (text !== "") connection.send(text);
+}
+
 function Controls() {
-  const { state, trouble, conversationId, hasSound, isPushed, isTalking } =
-    connection;
-  const { hasMicrophone, isAudible } = connection;
-  const { toggleTalking, setMicrophone, setSound } = connection;
+  const { state, trouble, conversationId, isPushed, isTalking } = connection;
+  const { hasSound, hasMicrophone, toggleMicrophone } = connection;
+  const isConnecting = state === "connecting";
+  const isHeard = state === "connected" && hasMicrophone;
   const label = {
     disconnected: conversationId ? "Reconnect" : "Connect",
     connecting: "Connecting…",
@@ -73,24 +81,25 @@ function Controls() {
     if (state === "disconnected") connection.connect();
     if (state === "connected") connection.disconnect();
   }
-  const talk = isTalking ? "Done speaking" : "Speak";
-  const kind = trouble ? "trouble" : state;
-  const isHeard = state === "connected" && hasMicrophone;
-  const isConnecting = state === "connecting";
-  const isFixed = !hasSound || isConnecting;
   return view`
     <section class="card" aria-label="Connection">
-      <div class="controls">
+      <div class="row">
         <button type="button" class="primary" id="connect" onClick=${onClick}
           aria-disabled=${`${isConnecting}`}>${label}</button>
-        <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
-          hidden=${!isHeard || !isPushed}>${talk}</button>
-        <${Switch} label="Microphone" isOn=${hasMicrophone} isFixed=${isFixed}
-          onSwitch=${setMicrophone} />
-        <${Switch} label="Sound" isOn=${isAudible} isFixed=${isFixed}
-          onSwitch=${setSound} />
+        <button type="button" aria-pressed=${`${isTalking}`} onClick=${connection.toggleTalking}
+          hidden=${!isHeard || !isPushed}>${
+    isTalking ? "Done speaking" : "Speak"
+  }</button>
+        <label class="switch">
+          <input type="checkbox" role="switch" checked=${hasMicrophone}
+            disabled=${
+    !hasSound || isConnecting
+  } onChange=${toggleMicrophone} />
+          Microphone
+        </label>
       </div>
-      <p class="status" id="status" role="status" data-kind=${kind}>${toStatus()}</p>
+      <p class="status" id="status" role="status"
+        data-kind=${trouble ? "trouble" : state}>${trouble || toStatus()}</p>
       <p class="quiet" hidden=${hasSound}>
         Browsers give the microphone only to pages at https or on localhost. Open this page so to
         speak; here you can type.
@@ -101,8 +110,7 @@ function Controls() {
 }
 
 function toStatus() {
-  const { state, trouble, hasMicrophone, isPushed } = connection;
-  if (trouble) return trouble;
+  const { state, hasMicrophone, isPushed } = connection;
   switch (state) {
     case "disconnected":
       return "Not connected.";
@@ -116,43 +124,6 @@ function toStatus() {
         ? "Connected. Press Speak and speak, or type."
         : "Connected. Speak, or type.";
   }
-}
-
-/** @param {{ label: string, isOn: boolean, isFixed: boolean, onSwitch: (isOn: boolean) => void }} props */
-function Switch({ label, isOn, isFixed, onSwitch }) {
-  /** @param {Event} event */
-  function onChange({ currentTarget }) {
-    onSwitch(/** @type {HTMLInputElement} */ (currentTarget).checked);
-  }
-  return view`
-    <label class="switch">
-      <input type="checkbox" role="switch" checked=${isOn} disabled=${isFixed} onChange=${onChange} />
-      ${label}
-    </label>
-  `;
-}
-
-function Field() {
-  /** @param {SubmitEvent} event */
-  function onSubmit(event) {
-    event.preventDefault();
-    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
-    const text = String(new FormData(form).get("words")).trim();
-    if (text === "") return;
-    form.reset();
-    connection.send(text);
-  }
-  return view`
-    <form autocomplete="off" onSubmit=${onSubmit}>
-      <fieldset class="composer" disabled=${connection.state !== "connected"}>
-        <label class="aside" for="words">What you say</label>
-        <input type="text" id="words" name="words" maxlength="4000"
-          enterkeyhint="send"
-          placeholder="Type instead of speaking" />
-        <button class="primary">Send</button>
-      </fieldset>
-    </form>
-  `;
 }
 
 draw();

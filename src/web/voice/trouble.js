@@ -5,18 +5,18 @@
  * @module
  */
 
-/** What to do, by status of `/authorize`. */
-const REMEDIES = new Map([
-  [400, "Check LAYERCODE_API_KEY and LAYERCODE_AGENT_ID on the server."],
-  [402, "Add to the balance in the Layercode dashboard."],
+/** What the browser says of a microphone, and what to do. */
+const MICROPHONE = new Map([
   [
-    403,
-    "Open this page at the server's own address, or have it allowed there.",
+    "NotAllowedError",
+    "is not allowed. Allow it in the browser's settings for this page",
   ],
-  [429, "Wait a little and connect again."],
-  [502, "Connect again in a moment."],
-  [503, "Set it in .env and start the server again."],
-  [504, "Connect again in a moment."],
+  ["NotFoundError", "is missing. Plug one in"],
+  ["OverconstrainedError", "is missing. Plug one in"],
+  [
+    "NotReadableError",
+    "can't be used: another program may have it. Close that",
+  ],
 ]);
 
 /**
@@ -30,8 +30,15 @@ export async function explainRefusal(response) {
   // Something in between may have answered, which has no words of ours.
   const message = body?.error?.message ??
     `The server answered with status ${status}`;
-  const remedy = REMEDIES.get(status);
-  return `${message}.${remedy ? ` ${remedy}` : ""}`;
+  switch (status) {
+    case 400:
+    case 401:
+      return `${message}. Check LAYERCODE_API_KEY and LAYERCODE_AGENT_ID on the server.`;
+    case 402:
+      return `${message}. Add to the balance in the Layercode dashboard.`;
+    default:
+      return `${message}.`;
+  }
 }
 
 /**
@@ -42,15 +49,11 @@ export async function explainRefusal(response) {
 export function explainError(error) {
   if (!(error instanceof Error)) return `That did not work: ${error}.`;
   const { name, message } = error;
-  // The second is the SDK's own, spelled as it spells it.
-  if (name === "NotAllowedError" || /denined audio device/.test(message)) {
-    return "The microphone is not allowed. Allow it in the browser's settings for this page and connect again, or switch Microphone off and type.";
-  }
-  if (name === "NotFoundError" || name === "OverconstrainedError") {
-    return "There is no microphone. Plug one in and connect again, or switch Microphone off and type.";
-  }
-  if (name === "NotReadableError") {
-    return "The microphone can't be used: another program may have it. Close that and connect again, or switch Microphone off and type.";
+  // The SDK's own, spelled as it spells it.
+  const isDenied = /denined audio device/.test(message);
+  const microphone = MICROPHONE.get(isDenied ? "NotAllowedError" : name);
+  if (microphone) {
+    return `The microphone ${microphone} and connect again, or switch Microphone off and type.`;
   }
   if (/^WebSocket/.test(message)) {
     return "The connection to Layercode failed. Connect again; a firewall or an extension may stand in the way.";

@@ -123,7 +123,7 @@ Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer
       /signature's time/,
     ],
     [page(403, "no"), /refuses strangers \(403\)/],
-    [page(500, "no"), /status 500 → look at the server's log/],
+    [page(500, "no"), /refused \(500\) → look at the server's log/],
     [page(200, "hello"), /status 200 → the address must be Parley's/],
   ];
   for (const [response, says] of pages) {

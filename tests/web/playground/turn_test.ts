@@ -1,42 +1,35 @@
 import { assertEquals } from "@std/assert";
-import {
-  addEvent,
-  createTurn,
-  cutOff,
-  isOpen,
-  toRemark,
-  toShown,
-} from "../../../src/web/playground/turn.js";
+import { Turn } from "../../../src/web/playground/turn.js";
 
 function turnAt(now: number, isSpoken = false) {
   const request = { type: "message", turn_id: "turn_1", text: "Hello" };
-  return createTurn(request, { isSpoken, now });
+  return new Turn(request, { isSpoken, now });
 }
 
-Deno.test("addEvent() puts words together, and takes the times", () => {
+Deno.test("Turn.add() puts words together, and takes the times", () => {
   const turn = turnAt(100);
-  assertEquals(isOpen(turn), true);
-  addEvent(turn, { type: "response.tts", content: "Good " }, 150);
-  addEvent(turn, { type: "response.tts", content: "morning." }, 180);
+  assertEquals(turn.isOpen, true);
+  turn.add({ type: "response.tts", content: "Good " }, 150);
+  turn.add({ type: "response.tts", content: "morning." }, 180);
   assertEquals(turn.state, "answering");
-  addEvent(turn, { type: "response.end" }, 200);
+  turn.add({ type: "response.end" }, 200);
   assertEquals(turn.text, "Good morning.");
   assertEquals(turn.heard, turn.text.length);
   assertEquals(turn.parts, [{ type: "words", text: "Good morning." }]);
-  assertEquals([turn.firstMs, turn.totalMs], [50, 100]);
+  assertEquals([turn.summary.first_words_ms, turn.summary.total_ms], [50, 100]);
   assertEquals(turn.state, "complete");
-  assertEquals(isOpen(turn), false);
+  assertEquals(turn.isOpen, false);
 });
 
-Deno.test("addEvent() leaves what is spoken unheard until the voice tells", () => {
+Deno.test("Turn.add() leaves what is spoken unheard until the voice tells", () => {
   const turn = turnAt(0, true);
-  addEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
-  addEvent(turn, { type: "response.end" }, 2);
+  turn.add({ type: "response.tts", content: "Good morning." }, 1);
+  turn.add({ type: "response.end" }, 2);
   assertEquals(turn.heard, 0);
-  assertEquals(isOpen(turn), true, "it still speaks");
+  assertEquals(turn.isOpen, true, "it still speaks");
 });
 
-Deno.test("addEvent() shows tools and data between the words", () => {
+Deno.test("Turn.add() shows tools and data between the words", () => {
   const turn = turnAt(0);
   const tool = { tool: "current_time", call_id: "c1" };
   for (
@@ -47,7 +40,7 @@ Deno.test("addEvent() shows tools and data between the words", () => {
       ["text", 31],
       [null, 32],
     ] as const
-  ) addEvent(turn, { type: "response.data", content }, now);
+  ) turn.add({ type: "response.data", content }, now);
   assertEquals(turn.parts, [
     {
       type: "tool",
@@ -63,38 +56,38 @@ Deno.test("addEvent() shows tools and data between the words", () => {
   ]);
 });
 
-Deno.test("addEvent() believes the server that a turn failed", () => {
+Deno.test("Turn.add() believes the server that a turn failed", () => {
   const turn = turnAt(0);
-  addEvent(turn, { type: "something.new" }, 1);
+  turn.add({ type: "something.new" }, 1);
   // What the server adds to Layercode's events.
-  addEvent(turn, { type: "parley.turn", status: "failed" } as never, 1);
-  addEvent(turn, { type: "response.end" }, 2);
+  turn.add({ type: "parley.turn", status: "failed" } as never, 1);
+  turn.add({ type: "response.end" }, 2);
   assertEquals(turn.state, "failed");
 });
 
-Deno.test("cutOff() stops what was at work", () => {
+Deno.test("Turn.cutOff() stops what was at work", () => {
   const turn = turnAt(0, true);
-  addEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
+  turn.add({ type: "response.tts", content: "Good morning." }, 1);
   const content = { tool: "look", call_id: "c1", status: "running" };
-  addEvent(turn, { type: "response.data", content }, 2);
-  cutOff(turn, 5, 30);
-  assertEquals(isOpen(turn), false);
-  assertEquals([turn.state, turn.heard, turn.totalMs], ["interrupted", 5, 30]);
+  turn.add({ type: "response.data", content }, 2);
+  turn.cutOff(5, 30);
+  assertEquals(turn.isOpen, false);
+  const { state, heard, summary } = turn;
+  assertEquals([state, heard, summary.total_ms], ["interrupted", 5, 30]);
   const [, tool] = turn.parts;
   assertEquals(tool?.type === "tool" && tool.status, "stopped");
 });
 
-Deno.test("toShown() has the times of the caller, and the rest from the server", () => {
+Deno.test("Turn.figures has the times of the caller, and the rest from the server", () => {
   const turn = turnAt(100);
   const server = { provider: "gemini", first_words_ms: 1, input_tokens: 2_690 };
-  addEvent(turn, { type: "response.tts", content: "Good." }, 150);
-  addEvent(
-    turn,
+  turn.add({ type: "response.tts", content: "Good." }, 150);
+  turn.add(
     { type: "parley.turn", status: "complete", ...server } as never,
     160,
   );
-  addEvent(turn, { type: "response.end" }, 200);
-  const { caller, figures, events = [] } = toShown(turn);
+  turn.add({ type: "response.end" }, 200);
+  const { caller, figures, events } = turn;
   assertEquals(caller, "Hello");
   assertEquals(figures, [
     "50 ms first word",
@@ -106,16 +99,16 @@ Deno.test("toShown() has the times of the caller, and the rest from the server",
   assertEquals(events[0]?.content, turn.request);
 });
 
-Deno.test("toShown() has a turn answering until all of it is spoken", () => {
+Deno.test("Turn.hearAll() ends a turn of which all is spoken", () => {
   const turn = turnAt(0, true);
-  addEvent(turn, { type: "response.tts", content: "Good morning." }, 1);
-  addEvent(turn, { type: "response.end" }, 2);
-  assertEquals(toShown(turn).state, "answering");
-  turn.isSpeaking = false;
-  assertEquals(toShown(turn).state, "complete");
+  turn.add({ type: "response.tts", content: "Good morning." }, 1);
+  turn.add({ type: "response.end" }, 2);
+  assertEquals(turn.state, "answering");
+  turn.hearAll();
+  assertEquals(turn.state, "complete");
 });
 
-Deno.test("toRemark() says what ended an answer for the model", () => {
+Deno.test("Turn.remark says what ended an answer for the model", () => {
   for (
     const [ended, says] of [
       [undefined, ""],
@@ -125,9 +118,9 @@ Deno.test("toRemark() says what ended an answer for the model", () => {
   ) {
     const turn = turnAt(0);
     const summary = { type: "parley.turn", status: "complete", ended };
-    addEvent(turn, { type: "response.tts", content: "And so on." }, 1);
-    addEvent(turn, summary, 2);
-    addEvent(turn, { type: "response.end" }, 3);
-    assertEquals(toRemark(turn), says);
+    turn.add({ type: "response.tts", content: "And so on." }, 1);
+    turn.add(summary, 2);
+    turn.add({ type: "response.end" }, 3);
+    assertEquals(turn.remark, says);
   }
 });
