@@ -6,81 +6,17 @@
  *
  * @module
  */
+import type { Dialect } from "./_openai_dialect.ts";
+import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
-  isRetryableStatus,
   type Message,
   ProviderError,
   type ProviderRequest,
   type Thinking,
   THINKING_TOKENS,
+  type Usage,
 } from "./provider.ts";
-
-/**
- * What of a request not every server takes. It begins as most take it, and
- * {@linkcode adapt} changes it by what a server refuses.
- */
-export interface Dialect {
-  /** What the server calls the longest answer. */
-  limit: "max_completion_tokens" | "max_tokens";
-  /** How much the model is to think. `undefined`: nothing is said of it. */
-  effort: string | undefined;
-  /** Whether the model may be told of tools. */
-  hasTools: boolean;
-  /** Whether token counts are asked for. */
-  hasUsage: boolean;
-  /** Whether the model thinks all the same, as its answers show. */
-  isThinking: boolean;
-}
-
-/** How a server is spoken to at first. */
-export function toDialect(isOpenAi: boolean, thinking: Thinking): Dialect {
-  return {
-    limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
-    effort: thinking === "off" ? "none" : thinking,
-    hasTools: true,
-    hasUsage: true,
-    isThinking: thinking !== "off",
-  };
-}
-
-/**
- * How a server is spoken to from now on, by why it refused a request.
- *
- * @returns `undefined` where nothing can be changed
- */
-export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
-  const { limit, effort, hasTools, hasUsage } = dialect;
-  if (/reasoning|thinking/i.test(reason) && effort !== undefined) {
-    // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
-    const other = ["none", "minimal", "low"].find((other) =>
-      other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
-    );
-    const isThinking = other === "minimal" || other === "low";
-    return { ...dialect, effort: other, isThinking };
-  }
-  if (hasTools && /\btools?\b/i.test(reason) && UNABLE.test(reason)) {
-    return { ...dialect, hasTools: false };
-  }
-  if (hasUsage && /stream_options/.test(reason)) {
-    return { ...dialect, hasUsage: false };
-  }
-  if (reason.includes(limit) && UNKNOWN.test(reason)) {
-    const isOld = limit === "max_tokens";
-    return {
-      ...dialect,
-      limit: isOld ? "max_completion_tokens" : "max_tokens",
-    };
-  }
-  return undefined;
-}
-
-/** How servers say that they don't know a field. */
-const UNKNOWN =
-  /unsupported|not supported|unknown|unrecogni[sz]ed|not permitted/i;
-
-/** How servers say that a model can't call tools, or that they weren't set up for it. */
-const UNABLE = /not support|unsupported|no endpoints|requires|not enabled/i;
 
 /** The body of a question. */
 export function toBody(
@@ -168,79 +104,93 @@ function toId(id: string): string {
 }
 
 /** An error, as the many servers put it. */
-export type OpenAiError = string | {
+type OpenAiError = string | {
   message?: string;
   code?: string | number | null;
   status_code?: number;
 };
 
+/** A call, or a piece of one: its arguments come bit by bit. */
+interface CallPiece {
+  index?: number;
+  id?: string | null;
+  function?: { name?: string | null; arguments?: string | null };
+}
+
 /** A piece of an answer. */
-export interface OpenAiChunk {
+interface Chunk {
   /** What the model says; empty in the chunk with the counts. */
   choices?: {
     delta?: {
       content?: unknown;
       reasoning?: unknown;
       reasoning_content?: unknown;
-      tool_calls?: {
-        index?: number;
-        id?: string | null;
-        function?: { name?: string | null; arguments?: string | null };
-      }[] | null;
+      tool_calls?: CallPiece[] | null;
     };
     finish_reason?: string | null;
   }[];
-  /** What the vendor counted. */
-  usage?: {
-    prompt_tokens?: number;
-    completion_tokens?: number;
-    prompt_tokens_details?: { cached_tokens?: number } | null;
-    completion_tokens_details?: { reasoning_tokens?: number } | null;
-  } | null;
+  usage?: Counts | null;
   /** Instead of all else. */
   error?: OpenAiError;
 }
 
-/** A call, whose arguments come in pieces. */
-interface OpenCall {
-  index: number;
-  id: string;
-  name: string;
-  text: string;
+/** What the vendor counted. */
+interface Counts {
+  prompt_tokens?: number;
+  completion_tokens?: number;
+  prompt_tokens_details?: { cached_tokens?: number } | null;
+  completion_tokens_details?: { reasoning_tokens?: number } | null;
 }
 
-/**
- * Makes what reads an answer, event by event.
- *
- * @param onThought called when the model turns out to think
- */
-export function createChunkReader(
-  answer: Answer,
-  toolChoice: "none" | undefined,
-  onThought: () => void,
-): (data: string) => void {
-  const calls: OpenCall[] = [];
+/** Reads an answer, event by event. */
+export class AnswerReader {
+  /** Whether the model turned out to think. */
+  hasThought = false;
+  readonly #calls: { index: number; id: string; name: string; text: string }[] =
+    [];
 
-  function addCall(
-    { index = 0, id, function: { name, arguments: text } = {} }: NonNullable<
-      NonNullable<NonNullable<OpenAiChunk["choices"]>[number]["delta"]>[
-        "tool_calls"
-      ]
-    >[number],
-  ): void {
-    let call = calls.findLast((call) => call.index === index);
+  /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
+  constructor(
+    readonly answer: Answer,
+    readonly toolChoice: "none" | undefined,
+  ) {}
+
+  /** Takes the next event. */
+  read(data: string): void {
+    const { answer } = this;
+    if (data === "[DONE]") {
+      this.#finish(undefined);
+      answer.isOver = true;
+      return;
+    }
+    const { choices, usage, error }: Chunk = JSON.parse(data);
+    if (error) throw toError(error, answer.provider);
+    const { delta, finish_reason } = choices?.[0] ?? {};
+    if (typeof delta?.content === "string") answer.addText(delta.content);
+    if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
+    for (const piece of delta?.tool_calls ?? []) this.#addCall(piece);
+    if (usage) {
+      answer.usage = toUsage(usage);
+      this.hasThought ||= !!usage.completion_tokens_details?.reasoning_tokens;
+    }
+    if (finish_reason) this.#finish(finish_reason);
+  }
+
+  #addCall(piece: CallPiece): void {
+    const { index = 0, id, function: { name, arguments: text } = {} } = piece;
+    let call = this.#calls.findLast((call) => call.index === index);
     // Some servers give every call the same index, and none an id.
     if (call === undefined || (id && id !== call.id) || (name && !id)) {
       const made = `call_${crypto.randomUUID().slice(0, 18)}`;
       call = { index, id: id || made, name: name ?? "", text: "" };
-      calls.push(call);
+      this.#calls.push(call);
     }
     call.text += text ?? "";
   }
 
-  function finish(reason: string | undefined): void {
-    for (const { id, name, text } of calls.splice(0)) {
-      // Not every server keeps its model from calling what it must not.
+  #finish(reason: string | undefined): void {
+    const { answer, toolChoice } = this;
+    for (const { id, name, text } of this.#calls.splice(0)) {
       if (toolChoice === "none") continue;
       answer.addCall({ id, name, arguments: toArguments(text) });
     }
@@ -252,33 +202,18 @@ export function createChunkReader(
       });
     } else answer.end ??= "complete";
   }
+}
 
-  return (data) => {
-    if (data === "[DONE]") {
-      finish(undefined);
-      answer.isOver = true;
-      return;
-    }
-    const { choices, usage, error }: OpenAiChunk = JSON.parse(data);
-    if (error) throw toStreamError(error, answer.provider);
-    const { delta, finish_reason } = choices?.[0] ?? {};
-    if (typeof delta?.content === "string") answer.addText(delta.content);
-    if (delta?.reasoning_content || delta?.reasoning) onThought();
-    for (const call of delta?.tool_calls ?? []) addCall(call);
-    if (usage) {
-      const { prompt_tokens, completion_tokens } = usage;
-      const cached = usage.prompt_tokens_details?.cached_tokens;
-      const thought = usage.completion_tokens_details?.reasoning_tokens;
-      if (thought) onThought();
-      answer.usage = {
-        ...(prompt_tokens === undefined ? {} : { inputTokens: prompt_tokens }),
-        ...(cached === undefined ? {} : { cachedTokens: cached }),
-        ...(completion_tokens === undefined
-          ? {}
-          : { outputTokens: completion_tokens }),
-      };
-    }
-    if (finish_reason) finish(finish_reason);
+function toUsage(
+  { prompt_tokens, completion_tokens, prompt_tokens_details }: Counts,
+): Usage {
+  const cached = prompt_tokens_details?.cached_tokens;
+  return {
+    ...(prompt_tokens === undefined ? {} : { inputTokens: prompt_tokens }),
+    ...(cached === undefined ? {} : { cachedTokens: cached }),
+    ...(completion_tokens === undefined
+      ? {}
+      : { outputTokens: completion_tokens }),
   };
 }
 
@@ -292,16 +227,10 @@ function toArguments(text: string): unknown {
   }
 }
 
-/** An error in the middle of an answer whose status was 200. */
-function toStreamError(error: OpenAiError, provider: string): ProviderError {
+function toError(error: OpenAiError, provider: string): ProviderError {
   const { message, code, status_code } = typeof error === "string"
     ? { message: error }
     : error;
   const status = Number(status_code ?? code) || undefined;
-  return new ProviderError(`The server of ${provider} failed in mid-answer`, {
-    provider,
-    status,
-    retryable: status === undefined || isRetryableStatus(status),
-    cause: message,
-  });
+  return toStreamError(provider, status, message);
 }

@@ -1,12 +1,10 @@
 /**
- * Reads a vendor's streamed answer: one place for what is the same with all of
- * them. The vendors' SDKs send the question; their readers are not used, since
- * each costs several promises a word, and none stops the download when the
- * caller leaves.
+ * Reads a vendor's streamed answer: one reader for all vendors.
  *
  * @module
  */
 import { createParser } from "eventsource-parser";
+import { type Server, toReadError } from "./_server.ts";
 import {
   ProviderError,
   type ProviderMetadata,
@@ -82,6 +80,8 @@ export class Answer {
 
 /** How one vendor is asked, and its answer understood. */
 export interface Exchange {
+  /** Who is asked. */
+  server: Server;
   /** Empty; filled in by {@linkcode Exchange.read}. */
   answer: Answer;
   /** How the vendor parts the messages of its answer: by lines, or as events. */
@@ -92,22 +92,19 @@ export interface Exchange {
   send(signal: AbortSignal): Promise<Response>;
   /** Takes one message of the answer. */
   read(message: string): void;
-  /** Makes of what was thrown what is known of it. `response`: the answer had begun. */
-  toError(error: unknown, response: Response | undefined): ProviderError;
 }
 
 /** Asks, and passes on the answer as it comes. */
 export async function* streamAnswer(
-  { answer, format, signal, ...vendor }: Exchange,
+  { server, answer, format, signal, send, read }: Exchange,
 ): AsyncGenerator<ProviderPart, void> {
   signal.throwIfAborted();
   const upstream = new AbortController();
   const onAbort = () => upstream.abort(signal.reason);
   signal.addEventListener("abort", onAbort);
-  let response: Response | undefined;
   let isWhole = false;
   try {
-    response = await vendor.send(upstream.signal);
+    const response = await send(upstream.signal);
     holdResponse(response, upstream.signal);
     // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
     // every word, which doubles what an answer costs.
@@ -115,9 +112,7 @@ export async function* streamAnswer(
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
     const decoder = new TextDecoder();
-    const feed = format === "sse"
-      ? toEvents(vendor.read)
-      : toLines(vendor.read);
+    const feed = format === "sse" ? toEvents(read) : toLines(read);
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
       feed(done ? "\n" : decoder.decode(value, { stream: true }));
@@ -129,11 +124,9 @@ export async function* streamAnswer(
     isWhole = true;
     if (answer.isOver) void readToEnd(reader);
     yield last;
-  } catch (error) {
+  } catch (cause) {
     signal.throwIfAborted();
-    throw error instanceof ProviderError
-      ? error
-      : vendor.toError(error, response);
+    throw toReadError(server, cause);
   } finally {
     signal.removeEventListener("abort", onAbort);
     // Only after a whole answer is the connection left to the next question.
@@ -156,7 +149,7 @@ function toEvents(read: (message: string) => void): (text: string) => void {
 }
 
 /** Makes what parts text into lines, and drops empty ones. */
-export function toLines(
+function toLines(
   read: (message: string) => void,
 ): (text: string) => void {
   let rest = "";

@@ -8,18 +8,19 @@
 import { toHttpUrl } from "../settings/kinds.ts";
 import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
+import { findings, toFinding } from "./_diagnosis.ts";
+import { adapt, toDialect } from "./_openai_dialect.ts";
+import { AnswerReader, toBody } from "./_openai_wire.ts";
 import {
-  ask,
-  findings,
-  readError,
-  type Reply,
+  type Question,
+  type Refusal,
+  request as requestFrom,
+  requestJson,
+  type Server,
   withoutPassword,
-} from "./_diagnosis.ts";
-import { adapt, createChunkReader, toBody, toDialect } from "./_openai_wire.ts";
+} from "./_server.ts";
 import { Answer, streamAnswer } from "./_stream.ts";
 import {
-  isRetryableStatus,
-  parseRetryAfter,
   type Provider,
   ProviderError,
   type ProviderRequest,
@@ -95,57 +96,45 @@ export function createOpenAi(
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): Provider {
   const name = "openai";
-  const place = withoutPassword(baseUrl);
-  const isOpenAi = baseUrl === OPENAI;
   const headers = toHeaders(apiKey);
-  let dialect = toDialect(isOpenAi, thinking);
-  let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  let model = named ?? (baseUrl === OPENAI ? DEFAULT_MODEL : undefined);
+  let dialect = toDialect(baseUrl === OPENAI, thinking);
+  const server = toServer(baseUrl, () => model);
 
   async function send(
     request: ProviderRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    model ??= await findOnlyModel(baseUrl, headers, signal);
+    model ??= findOnly(
+      server,
+      await listModels(server, baseUrl, { headers, signal }),
+    );
     for (let changes = 0;; changes++) {
       const sent = dialect;
-      const response = await fetch(`${baseUrl}/chat/completions`, {
-        method: "POST",
-        headers,
-        body: JSON.stringify(toBody(request, model, sent)),
-        signal,
-      });
-      if (response.ok) return response;
-      const reason = readError(await response.text());
-      if (!isRefusal(response.status) || changes >= MAX_CHANGES) {
-        throw toStatusError(response, reason, model);
-      }
-      // Another question may have found it out meanwhile.
-      if (sent !== dialect) continue;
-      const next = adapt(sent, reason);
-      if (next === undefined) throw toStatusError(response, reason, model);
-      dialect = next;
-      if (sent.hasTools && !next.hasTools) {
-        const message =
-          `Model "${model}" at ${place} is asked without tools, ` +
-          `since it can't call any: ${reason}`;
-        log.warn("openai.no_tools", { message });
+      const body = JSON.stringify(toBody(request, model, sent));
+      try {
+        return await requestFrom(server, `${baseUrl}/chat/completions`, {
+          method: "POST",
+          headers,
+          body,
+          signal,
+        });
+      } catch (error) {
+        const reason = findReason(error);
+        if (reason === undefined || changes >= MAX_CHANGES) throw error;
+        // Another question may have found it out meanwhile.
+        if (sent !== dialect) continue;
+        const next = adapt(sent, reason);
+        if (next === undefined) throw error;
+        dialect = next;
+        if (sent.hasTools && !next.hasTools) {
+          const message =
+            `Model "${model}" at ${server.place} is asked without tools, ` +
+            `since it can't call any: ${reason}`;
+          log.warn("openai.no_tools", { message });
+        }
       }
     }
-  }
-
-  function toError(
-    cause: unknown,
-    response: Response | undefined,
-  ): ProviderError {
-    if (cause instanceof ProviderError) return cause;
-    const message = response
-      ? `Cannot read the answer of ${place}`
-      : `Cannot reach ${place}`;
-    return new ProviderError(message, {
-      provider: name,
-      retryable: true,
-      cause,
-    });
   }
 
   return {
@@ -155,27 +144,23 @@ export function createOpenAi(
     },
     stream(request) {
       const answer = new Answer(name);
+      const reader = new AnswerReader(answer, request.toolChoice);
       return streamAnswer({
+        server,
         answer,
         format: "sse",
         signal: request.signal,
         send: (signal) => send(request, signal),
-        read: createChunkReader(answer, request.toolChoice, () => {
-          if (!dialect.isThinking) dialect = { ...dialect, isThinking: true };
-        }),
-        toError,
+        read(data) {
+          reader.read(data);
+          if (reader.hasThought && !dialect.isThinking) {
+            dialect = { ...dialect, isThinking: true };
+          }
+        },
       });
     },
     async check(signal) {
-      try {
-        const response = await fetch(`${baseUrl}/models`, { headers, signal });
-        const text = await response.text();
-        // Not every server lists its models.
-        if (response.ok || response.status === 404) return;
-        throw toStatusError(response, readError(text), model);
-      } catch (error) {
-        throw toError(error, undefined);
-      }
+      await listModels(server, baseUrl, { headers, signal });
     },
   };
 }
@@ -187,41 +172,12 @@ function toHeaders(apiKey: string | undefined): Record<string, string> {
   };
 }
 
-/** Whether a status may mean that a part of the question is not understood. */
-function isRefusal(status: number): boolean {
-  return [400, 404, 422, 500].includes(status);
-}
-
-/** The model of a server that has only one, not counting those that can't chat. */
-async function findOnlyModel(
-  baseUrl: string,
-  headers: HeadersInit,
-  signal: AbortSignal,
-): Promise<string> {
-  const { status, text, json } = await ask(`${baseUrl}/models`, {
-    headers,
-    signal,
-  });
-  if (status === 401 || status === 403) {
-    const refusal = { status, headers: new Headers() };
-    throw toStatusError(refusal, readError(text), undefined);
-  }
-  const models = toModels(json);
-  const [only] = models;
-  if (only !== undefined && models.length === 1) return only.id;
-  const place = withoutPassword(baseUrl);
-  throw new ProviderError(`${notNamed(place, models)}: set OPENAI_MODEL`, {
-    provider: "openai",
-    retryable: false,
-  });
-}
-
-function notNamed(place: string, models: readonly ListedModel[]): string {
-  return models.length === 0
-    ? `OPENAI_MODEL is not set, and ${place} lists no model`
-    : `OPENAI_MODEL is not set, and ${place} has ${models.length} models, such as ${
-      models.slice(0, 3).map(({ id }) => id).join(", ")
-    }`;
+/** In which words a server refused what it may not have understood. */
+function findReason(error: unknown): string | undefined {
+  return error instanceof ProviderError &&
+      [400, 404, 422, 500].includes(error.status ?? 0)
+    ? String(error.cause)
+    : undefined;
 }
 
 /** A model in a server's list. */
@@ -231,96 +187,118 @@ interface ListedModel {
   shutdown_date?: string | null;
 }
 
-function toModels(json: { data?: unknown }): ListedModel[] {
-  const list: ListedModel[] = Array.isArray(json.data) ? json.data : [];
-  return list.filter(({ id }) => !/embed/i.test(id));
+/** A server's models that can chat; none where it doesn't list them. */
+async function listModels(
+  server: Server,
+  baseUrl: string,
+  question: Question,
+): Promise<ListedModel[]> {
+  try {
+    const { data } = await requestJson<{ data: ListedModel[] }>(
+      server,
+      `${baseUrl}/models`,
+      question,
+    );
+    const list = Array.isArray(data) ? data : [];
+    return list.filter(({ id }) => !/embed/i.test(id));
+  } catch (error) {
+    if (error instanceof ProviderError && error.status === 404) return [];
+    throw error;
+  }
 }
 
-function toStatusError(
-  { status, headers }: Pick<Response, "status" | "headers">,
-  reason: string,
-  model: string | undefined,
-): ProviderError {
-  const [what, fix, retryable] = explainStatus(status, reason, model);
-  const ms = Number(headers.get("retry-after-ms")) || undefined;
-  return new ProviderError(`Cannot ask model "${model}": ${what}; ${fix}`, {
+/** @throws {ProviderError} when there is not one model, but several or none */
+function findOnly(server: Server, models: readonly ListedModel[]): string {
+  const [only] = models;
+  if (only !== undefined && models.length === 1) return only.id;
+  const message = `${notNamed(server.place, models)}: set OPENAI_MODEL`;
+  throw new ProviderError(message, { provider: "openai", retryable: false });
+}
+
+function notNamed(place: string, models: readonly ListedModel[]): string {
+  const has = models.length === 0
+    ? "lists no model"
+    : `has ${models.length} models, such as ${
+      models.slice(0, 3).map(({ id }) => id).join(", ")
+    }`;
+  return `OPENAI_MODEL is not set, and ${place} ${has}`;
+}
+
+function toServer(
+  baseUrl: string,
+  model: () => string | undefined,
+): Server {
+  const place = withoutPassword(baseUrl);
+  return {
     provider: "openai",
-    status,
-    retryable,
-    retryAfterMs: ms ?? parseRetryAfter(headers.get("retry-after")),
-    cause: reason,
-  });
+    place,
+    title: place,
+    addressEnv: "OPENAI_BASE_URL",
+    unreachable: "check the network and OPENAI_BASE_URL; start that server",
+    asked: () => `model "${model()}"`,
+    explain: (status, body) => explain(status, body, model()),
+  };
 }
 
-/** A status that isn't good: what it means, how to fix it, whether it may pass. */
-function explainStatus(
+/** What a refusal of such a server's means, and how to fix it. */
+function explain(
   status: number,
-  reason: string,
+  body: string,
   model: string | undefined,
-): [what: string, fix: string, mayPass: boolean] {
+): Refusal | undefined {
   switch (status) {
     case 401:
-      return ["the API key is not valid (401)", GET_A_KEY, false];
+      return { what: "the API key is not valid (401)", fix: GET_A_KEY };
     case 403:
-      return [
-        "the API key may not use it (403)",
-        "check OPENAI_API_KEY",
-        false,
-      ];
+      return {
+        what: "the API key may not use it (403)",
+        fix: "check OPENAI_API_KEY",
+      };
     case 404:
-      return [
-        `there is no model "${model}" there, or no chat completions (404)`,
-        "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
-        false,
-      ];
+      return {
+        what:
+          `there is no model "${model}" there, or no chat completions (404)`,
+        fix: "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
+      };
     case 402:
     case 429:
       // OpenAI says the same of an account without credit, which doesn't pass.
-      return status === 402 || /insufficient_quota/.test(reason)
-        ? [`the account's credit is used up (${status})`, "top it up", false]
-        : [
-          "too much was asked for now (429)",
-          "wait, or raise the limit",
-          true,
-        ];
+      return status === 402 || /insufficient_quota/.test(body)
+        ? {
+          what: `the account's credit is used up (${status})`,
+          fix: "top it up",
+          retryable: false,
+        }
+        : {
+          what: "too much was asked for now (429)",
+          fix: "wait, or raise the limit",
+        };
   }
-  return [
-    `it answered with status ${status}`,
-    status >= 500 ? "try again later" : "check OPENAI_BASE_URL",
-    isRetryableStatus(status),
-  ];
+  return undefined;
 }
 
-const { ok, warn, fail, unreachable } = findings("openai");
+const { ok, warn, fail } = findings("openai");
 
 /** Looks at the address, the key and the model: asks for the list of models. */
 async function diagnose(
   { apiKey, baseUrl, model: named }: Found<OpenAiSettings>,
   { now, signal }: DiagnosisContext,
 ): Promise<Finding[]> {
-  const place = withoutPassword(baseUrl);
-  const isOpenAi = baseUrl === OPENAI;
-  const model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
-  let reply: Reply;
+  const model = named ?? (baseUrl === OPENAI ? DEFAULT_MODEL : undefined);
+  const server = toServer(baseUrl, () => model);
+  const { place } = server;
+  let models: ListedModel[];
   try {
-    const headers = toHeaders(apiKey);
-    reply = await ask(`${baseUrl}/models`, { headers, signal });
+    const question = { headers: toHeaders(apiKey), signal };
+    models = await listModels(server, baseUrl, question);
   } catch (error) {
-    const fix = "check the network and OPENAI_BASE_URL; start that server";
-    return [unreachable(baseUrl, error, fix)];
+    return [toFinding(server, error)];
   }
-  const { status, text, json } = reply;
-  if (status !== 200 && status !== 404) {
-    const [what, fix] = explainStatus(status, readError(text), model);
-    return [fail(`${what}: ${readError(text)}`, fix)];
-  }
-  const models = toModels(json);
   if (model === undefined) {
-    return models.length === 1
-      ? [ok(`${models[0]?.id} is the only model at ${place}`)]
-      : [
-        fail(notNamed(place, models), "set OPENAI_MODEL to one of its models"),
-      ];
+    const [only] = models;
+    return only !== undefined && models.length === 1
+      ? [ok(`${only.id} is the only model at ${place}`)]
+      : [fail(notNamed(place, models), "set OPENAI_MODEL to one of them")];
   }
   const fix =
     "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
@@ -329,7 +307,7 @@ async function diagnose(
   if (entry === undefined) {
     const what = `${place} doesn't list model "${model}"`;
     // llama.cpp answers to any name.
-    return [isOpenAi ? fail(what, fix) : warn(what, fix)];
+    return [baseUrl === OPENAI ? fail(what, fix) : warn(what, fix)];
   }
   const end = entry.shutdown_date;
   if (end) {

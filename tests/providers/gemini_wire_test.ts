@@ -3,10 +3,12 @@ import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
 import {
   findEnd,
+  toThinkingConfig,
+} from "../../src/providers/_gemini_models.ts";
+import {
   type GeminiPart,
   toCall,
   toContents,
-  toThinkingConfig,
   toTools,
 } from "../../src/providers/_gemini_wire.ts";
 import {

@@ -506,7 +506,8 @@ test("doesn't take a server for Ollama that is none", async () => {
       const { error } = await askInVain(createOllama(settings, CONTEXT));
       assertEquals(
         error.message,
-        `What answers at ${host} is not Ollama (status 404): check OLLAMA_HOST`,
+        `Cannot ask Ollama model "${named.model ?? DEFAULT_MODEL}": what ` +
+          `answers at ${host} is not Ollama (status 404); check OLLAMA_HOST`,
       );
     }
   } finally {
