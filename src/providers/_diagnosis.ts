@@ -6,7 +6,7 @@
 import { explain } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import { ProviderError } from "./provider.ts";
-import { RefusalError, type Server } from "./_server.ts";
+import { placeOf, RefusalError, type Server } from "./_server.ts";
 
 /** Makes findings of one title. */
 export interface Findings {
@@ -37,7 +37,7 @@ export function toFinding(server: Server, error: unknown): Finding {
   const why = whyUnreachable(
     error instanceof ProviderError ? error.cause : error,
   );
-  return fail(`cannot reach ${server.place}: ${why}`, server.unreachable);
+  return fail(`cannot reach ${placeOf(server)}: ${why}`, server.unreachable);
 }
 
 /** Says why somebody could not be reached; Deno's words differ from version to version. */

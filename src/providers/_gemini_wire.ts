@@ -32,11 +32,9 @@ export interface GeminiPart {
   functionResponse?: { name: string; response: object; id?: string };
 }
 
-/** A message. */
-export interface GeminiContent {
-  /** Who says it; tools speak as the user. */
+/** A message; tools speak as the user. */
+interface GeminiContent {
   role: "user" | "model";
-  /** What is said. */
   parts: GeminiPart[];
 }
 
@@ -46,17 +44,18 @@ export function toBody(
   model: string,
   thinkingConfig: ThinkingConfig | undefined,
 ): Record<string, unknown> {
+  const isForbidden = tools.length > 0 && toolChoice === "none";
   return {
     contents: toContents(messages),
-    ...(tools.length === 0 ? {} : { tools: toTools(tools) }),
-    ...(tools.length > 0 && toolChoice === "none"
-      ? { toolConfig: { functionCallingConfig: { mode: "NONE" } } }
-      : {}),
+    tools: tools.length > 0 ? toTools(tools) : undefined,
+    toolConfig: isForbidden
+      ? { functionCallingConfig: { mode: "NONE" } }
+      : undefined,
     generationConfig: {
-      ...(maxTokens === undefined ? {} : {
-        maxOutputTokens: maxTokens + toThinkingTokens(model, thinkingConfig),
-      }),
-      ...(thinkingConfig ? { thinkingConfig } : {}),
+      maxOutputTokens: maxTokens === undefined
+        ? undefined
+        : maxTokens + toThinkingTokens(model, thinkingConfig),
+      thinkingConfig,
     },
   };
 }
@@ -85,9 +84,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (counts) {
     answer.usage = {
       inputTokens: counts.promptTokenCount,
-      ...(counts.cachedContentTokenCount === undefined
-        ? {}
-        : { cachedTokens: counts.cachedContentTokenCount }),
+      cachedTokens: counts.cachedContentTokenCount,
       outputTokens: counts.candidatesTokenCount ?? 0,
     };
   }
@@ -143,18 +140,12 @@ function toParts(message: Message): GeminiPart[] {
       if (providerMetadata?.provider === "gemini") {
         return providerMetadata.content as GeminiPart[];
       }
-      return [
-        ...(text === "" ? [] : [{ text }]),
-        ...calls.map((call, n): GeminiPart => ({
-          functionCall: {
-            name: call.name,
-            args: call.arguments,
-            ...idOf(call.id),
-          },
-          // Of a call that another model made there is none; this stands for it.
-          ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
-        })),
-      ];
+      const parts = calls.map(({ name, arguments: args, id }, n) => ({
+        functionCall: { name, args, ...idOf(id) },
+        // Of a call that another model made there is none; this stands for it.
+        ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
+      }));
+      return text === "" ? parts : [{ text }, ...parts];
     }
   }
 }

@@ -99,19 +99,12 @@ interface LoadedModel {
 /** What a model can do, and whether it is in memory. */
 export async function diagnoseModel(
   server: Server,
-  { host, model }: { host: string; model: string },
+  model: string,
   { contextTokens, toolCount, signal }: DiagnosisContext,
 ): Promise<Finding[]> {
-  const body = JSON.stringify({ model });
   const [about, { models: loaded = [] }] = await Promise.all([
-    requestJson<Description>(server, `${host}/api/show`, {
-      method: "POST",
-      body,
-      signal,
-    }),
-    requestJson<{ models: LoadedModel[] }>(server, `${host}/api/ps`, {
-      signal,
-    }),
+    requestJson<Description>(server, "/api/show", signal, { model }),
+    requestJson<{ models: LoadedModel[] }>(server, "/api/ps", signal),
   ]);
   const can = about.capabilities;
   if (can?.includes("completion") === false) {

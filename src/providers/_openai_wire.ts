@@ -15,7 +15,7 @@ import {
   type ProviderRequest,
   type Thinking,
   THINKING_TOKENS,
-  type Usage,
+  type ToolDeclaration,
 } from "./provider.ts";
 
 /** The body of a question. */
@@ -31,53 +31,38 @@ export function toBody(
   const room = isThinking
     ? THINKING_TOKENS[effort as Thinking] || THINKING_TOKENS.medium
     : 0;
+  const isTold = hasTools && tools.length > 0;
   return {
     model,
     messages: toMessages(system, messages),
     stream: true,
-    ...(hasUsage ? { stream_options: { include_usage: true } } : {}),
-    ...(maxTokens === undefined ? {} : { [limit]: maxTokens + room }),
-    ...(effort === undefined ? {} : { reasoning_effort: effort }),
-    ...(tools.length === 0 || !hasTools ? {} : {
-      tools: tools.map(({ name, description, parameters }) => ({
-        type: "function",
-        function: { name, description, parameters },
-      })),
-      ...(toolChoice === undefined ? {} : { tool_choice: toolChoice }),
-    }),
+    stream_options: hasUsage ? { include_usage: true } : undefined,
+    [limit]: maxTokens === undefined ? undefined : maxTokens + room,
+    reasoning_effort: effort,
+    tools: isTold ? toFunctions(tools) : undefined,
+    tool_choice: isTold ? toolChoice : undefined,
   };
 }
 
-/** A message as it goes over the wire. */
-export interface OpenAiMessage {
-  /** Who says it. */
-  role: "system" | "user" | "assistant" | "tool";
-  /** What is said. */
-  content: string | null;
-  /** What the model calls. */
-  tool_calls?: {
-    id: string;
-    type: "function";
-    function: { name: string; arguments: string };
-  }[];
-  /** Which call a result answers. */
-  tool_call_id?: string;
+/** Tools as OpenAI and Ollama are told of them. */
+export function toFunctions(tools: readonly ToolDeclaration[]) {
+  return tools.map(({ name, description, parameters }) => ({
+    type: "function" as const,
+    function: { name, description, parameters },
+  }));
 }
 
 /** Converts a conversation. Some models' templates want it to begin with the user. */
-export function toMessages(
-  system: string,
-  messages: readonly Message[],
-): OpenAiMessage[] {
-  const all = messages.map(toMessage);
-  if (all[0]?.role === "assistant") {
+function toMessages(system: string, messages: readonly Message[]): object[] {
+  const all: object[] = messages.map(toMessage);
+  if (messages[0]?.role === "assistant") {
     all.unshift({ role: "user", content: "(The caller joins.)" });
   }
   if (system !== "") all.unshift({ role: "system", content: system });
   return all;
 }
 
-function toMessage(message: Message): OpenAiMessage {
+function toMessage(message: Message): object {
   const { role, text: content } = message;
   if (role === "user") return { role, content };
   if (role === "tool") {
@@ -129,17 +114,15 @@ interface Chunk {
     };
     finish_reason?: string | null;
   }[];
-  usage?: Counts | null;
+  /** What the vendor counted. */
+  usage?: {
+    prompt_tokens?: number;
+    completion_tokens?: number;
+    prompt_tokens_details?: { cached_tokens?: number } | null;
+    completion_tokens_details?: { reasoning_tokens?: number } | null;
+  } | null;
   /** Instead of all else. */
   error?: OpenAiError;
-}
-
-/** What the vendor counted. */
-interface Counts {
-  prompt_tokens?: number;
-  completion_tokens?: number;
-  prompt_tokens_details?: { cached_tokens?: number } | null;
-  completion_tokens_details?: { reasoning_tokens?: number } | null;
 }
 
 /** Reads an answer, event by event. */
@@ -170,7 +153,11 @@ export class AnswerReader {
     if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
     for (const piece of delta?.tool_calls ?? []) this.#addCall(piece);
     if (usage) {
-      answer.usage = toUsage(usage);
+      answer.usage = {
+        inputTokens: usage.prompt_tokens,
+        cachedTokens: usage.prompt_tokens_details?.cached_tokens,
+        outputTokens: usage.completion_tokens,
+      };
       this.hasThought ||= !!usage.completion_tokens_details?.reasoning_tokens;
     }
     if (finish_reason) this.#finish(finish_reason);
@@ -202,19 +189,6 @@ export class AnswerReader {
       });
     } else answer.end ??= "complete";
   }
-}
-
-function toUsage(
-  { prompt_tokens, completion_tokens, prompt_tokens_details }: Counts,
-): Usage {
-  const cached = prompt_tokens_details?.cached_tokens;
-  return {
-    ...(prompt_tokens === undefined ? {} : { inputTokens: prompt_tokens }),
-    ...(cached === undefined ? {} : { cachedTokens: cached }),
-    ...(completion_tokens === undefined
-      ? {}
-      : { outputTokens: completion_tokens }),
-  };
 }
 
 /** What is no JSON goes on as it came: the tool refuses it, and the model is told. */

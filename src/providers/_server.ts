@@ -11,18 +11,33 @@ import { ProviderError } from "./provider.ts";
 export interface Server {
   /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
-  /** Its address, without a password. */
-  readonly place: string;
-  /** What errors call it: its address, and its name where it has one. */
-  readonly title: string;
+  /** What errors call it. Default: its address alone. */
+  readonly name?: string;
+  /** Its address, which all paths follow. */
+  readonly url: string;
+  /** What each of our own requests carries, such as the key. */
+  readonly headers?: Record<string, string>;
   /** The variable that holds its address. */
   readonly addressEnv: string;
   /** What an owner can do where nobody is reached. */
   readonly unreachable: string;
   /** What a question goes to, such as `Gemini model "x"`. */
-  readonly asked: () => string;
+  asked(): string;
   /** What a refusal means; nothing where its status says all that is known. */
   explain(status: number, body: string): Refusal | undefined;
+}
+
+/** A server's address as it may be shown. */
+export function placeOf({ url }: Pick<Server, "url">): string {
+  const shown = new URL(url);
+  shown.username = "";
+  shown.password = "";
+  return shown.href.replace(/\/$/, "");
+}
+
+function titleOf(server: Server): string {
+  const { name } = server;
+  return name === undefined ? placeOf(server) : `${name} at ${placeOf(server)}`;
 }
 
 /** Why a server refuses. */
@@ -53,9 +68,6 @@ export class RefusalError extends ProviderError {
   }
 }
 
-/** How a server is asked: with a signal, always. */
-export type Question = RequestInit & { signal: AbortSignal };
-
 /**
  * Asks. A redirect isn't followed: it could carry a key to another host.
  *
@@ -64,9 +76,9 @@ export type Question = RequestInit & { signal: AbortSignal };
 export async function request(
   server: Server,
   url: string | URL | Request,
-  question: Question,
+  question: RequestInit & { signal: AbortSignal },
 ): Promise<Response> {
-  const { provider, title } = server;
+  const { provider } = server;
   let response: Response;
   let body: string;
   try {
@@ -74,7 +86,7 @@ export async function request(
     if (response.ok) return response;
     body = await response.text();
   } catch (cause) {
-    const message = `Cannot reach ${title}`;
+    const message = `Cannot reach ${titleOf(server)}`;
     throw new ProviderError(message, { provider, retryable: true, cause });
   }
   const { status, headers } = response;
@@ -83,16 +95,26 @@ export async function request(
   throw new RefusalError(server, status, refusal, readError(body));
 }
 
+/** Asks for a path, or posts JSON to it. */
+export function requestPath(
+  server: Server,
+  path: string,
+  signal: AbortSignal,
+  body?: object,
+): Promise<Response> {
+  const { url, headers = {} } = server;
+  const posted = body && { method: "POST", body: JSON.stringify(body) };
+  return request(server, `${url}${path}`, { headers, signal, ...posted });
+}
+
 /**
  * Asks, and reads the answer whole, of which each field is to be checked: a
  * stranger may have sent it. It has none where it is no JSON.
  */
 export async function requestJson<Body extends object>(
-  server: Server,
-  url: string,
-  question: Question,
+  ...question: Parameters<typeof requestPath>
 ): Promise<Partial<Body>> {
-  const response = await request(server, url, question);
+  const response = await requestPath(...question);
   try {
     return await response.json() ?? {};
   } catch {
@@ -101,12 +123,10 @@ export async function requestJson<Body extends object>(
 }
 
 /** What was thrown while an answer was read, as an error of ours. */
-export function toReadError(
-  { provider, title }: Server,
-  cause: unknown,
-): ProviderError {
+export function toReadError(server: Server, cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
-  const message = `Cannot read the answer of ${title}`;
+  const message = `Cannot read the answer of ${titleOf(server)}`;
+  const { provider } = server;
   return new ProviderError(message, { provider, retryable: true, cause });
 }
 
@@ -171,12 +191,4 @@ function readRetryAfter(headers: Headers): number | undefined {
   if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text) * 1000;
   const dateMs = Date.parse(text) - Date.now();
   return Number.isNaN(dateMs) ? undefined : Math.max(dateMs, 0);
-}
-
-/** An address as it may be shown. */
-export function withoutPassword(address: string): string {
-  const url = new URL(address);
-  url.username = "";
-  url.password = "";
-  return url.href.replace(/\/$/, "");
 }

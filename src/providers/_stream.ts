@@ -16,7 +16,7 @@ import {
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
   /** What the vendor counted. */
-  usage: Usage = {};
+  usage: { [Count in keyof Usage]: number | undefined } = {};
   /** Why the model stopped; `undefined` while it hasn't. */
   end: "complete" | "cut" | ProviderError | undefined;
   /** Whether nothing of interest follows, although the body may go on. */
@@ -69,9 +69,10 @@ export class Answer {
         retryable: true,
       });
     }
+    const counts = Object.entries(usage).filter(([, count]) => count != null);
     return {
       type: "finish",
-      usage,
+      usage: Object.fromEntries(counts),
       ...(this.#hasCalls && providerMetadata ? { providerMetadata } : {}),
       ...(end === "cut" ? { isCut: true } : {}),
     };

@@ -12,12 +12,7 @@ import { findings, toFinding } from "./_diagnosis.ts";
 import { findEnd, toThinkingConfig } from "./_gemini_models.ts";
 import { readChunk, toBody } from "./_gemini_wire.ts";
 import { lazily, runWithFetch, takeResponse, toFetch } from "./_sdk.ts";
-import {
-  type Refusal,
-  requestJson,
-  type Server,
-  withoutPassword,
-} from "./_server.ts";
+import { type Refusal, requestJson, type Server } from "./_server.ts";
 import { Answer, streamAnswer } from "./_stream.ts";
 import {
   type Provider,
@@ -80,7 +75,7 @@ export function createGemini(
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): Provider {
   const name = "gemini";
-  const server = toServer(model, baseUrl);
+  const server = toServer({ apiKey, model, baseUrl });
   // In the background, so that the first caller need not wait for it. Whether
   // it failed shows when it is needed.
   loadSdk().catch(() => {});
@@ -133,7 +128,7 @@ export function createGemini(
       });
     },
     async check(signal) {
-      await describe({ apiKey, model, baseUrl }, server, signal);
+      await describe(server, model, signal);
     },
   };
 }
@@ -149,21 +144,20 @@ interface Description {
 
 /** Asks for it: https://ai.google.dev/api/models#method:-models.get */
 function describe(
-  { apiKey, model, baseUrl }: Values<GeminiSettings>,
   server: Server,
+  model: string,
   signal: AbortSignal,
 ): Promise<Partial<Description>> {
-  const url = `${baseUrl}/v1beta/models/${encodeURI(model)}`;
-  const headers = { "x-goog-api-key": apiKey };
-  return requestJson<Description>(server, url, { headers, signal });
+  const path = `/v1beta/models/${encodeURI(model)}`;
+  return requestJson<Description>(server, path, signal);
 }
 
-function toServer(model: string, baseUrl: string): Server {
-  const place = withoutPassword(baseUrl);
+function toServer({ apiKey, model, baseUrl }: Values<GeminiSettings>): Server {
   return {
     provider: "gemini",
-    place,
-    title: `Gemini at ${place}`,
+    name: "Gemini",
+    url: baseUrl,
+    headers: { "x-goog-api-key": apiKey },
     addressEnv: "GEMINI_BASE_URL",
     unreachable: "check the network, the proxy and GEMINI_BASE_URL",
     asked: () => `Gemini model "${model}"`,
@@ -171,7 +165,7 @@ function toServer(model: string, baseUrl: string): Server {
   };
 }
 
-/** What a refusal of Gemini's means, and how to fix it. */
+/** What Gemini's refusals mean, and how to fix them. */
 function explain(
   status: number,
   body: string,
@@ -180,40 +174,33 @@ function explain(
   if (status === 401 || /API_KEY_INVALID|API key not valid/.test(body)) {
     return { what: "the API key is not valid", fix: GET_A_KEY };
   }
-  if (status === 400) {
-    return {
+  const retryAfterMs = readRetryDelay(body);
+  const refusals: Record<number, Refusal> = {
+    400: {
       what: "it refused the question (400)",
       fix: /location/i.test(body)
         ? "Gemini's API is not offered where this machine is: use a proxy (GEMINI_BASE_URL) or Ollama"
         : "check GOOGLE_GENERATIVE_AI_API_KEY",
-    };
-  }
-  if (status === 403) {
-    return {
+    },
+    403: {
       what: "the API key may not use it (403)",
-      fix:
-        "allow the key in GOOGLE_GENERATIVE_AI_API_KEY the Generative Language " +
-        `API and this machine's address, or get another at ${KEY_PAGE}`,
-    };
-  }
-  if (status === 404) {
-    return { what: `there is no model "${model}" (404)`, fix: GET_A_MODEL };
-  }
-  const retryAfterMs = readRetryDelay(body);
-  if (status === 429) {
-    return {
+      fix: "allow the key in GOOGLE_GENERATIVE_AI_API_KEY the Generative " +
+        `Language API and this machine's address, or get another at ${KEY_PAGE}`,
+    },
+    404: { what: `there is no model "${model}" (404)`, fix: GET_A_MODEL },
+    429: {
       what: "the quota is used up for now (429)",
       fix: "wait, or raise the quota at https://aistudio.google.com; " +
         FALL_BACK,
       retryAfterMs,
-    };
-  }
-  if (status < 500) return undefined;
-  return {
+    },
+  };
+  const isDown = {
     what: `it answered with status ${status}`,
     fix: `Gemini seems to be down: try again later; ${FALL_BACK}`,
     retryAfterMs,
   };
+  return refusals[status] ?? (status >= 500 ? isDown : undefined);
 }
 
 const FALL_BACK = "LLM_PROVIDER=gemini,ollama falls back on Ollama";
@@ -243,9 +230,9 @@ async function diagnose(
     const isGone = date === undefined || Date.parse(date) <= now();
     all.push((isGone ? fail : warn)(`model "${model}" ${end}`, GET_A_MODEL));
   }
-  const server = toServer(model, baseUrl);
+  const server = toServer({ apiKey, model, baseUrl });
   try {
-    const about = await describe({ apiKey, model, baseUrl }, server, signal);
+    const about = await describe(server, model, signal);
     all.push(judge(about, model, contextTokens));
   } catch (error) {
     all.push(toFinding(server, error));

@@ -10,7 +10,12 @@ import type { ChatRequest } from "ollama";
 import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
 import { findings, toFinding } from "./_diagnosis.ts";
-import { connect, toServer } from "./_ollama_client.ts";
+import {
+  connect,
+  toDuration,
+  toOllamaUrl,
+  toServer,
+} from "./_ollama_client.ts";
 import {
   createModelFinder,
   DEFAULT_MODEL,
@@ -28,7 +33,7 @@ import {
   toTools,
 } from "./_ollama_wire.ts";
 import { takeResponse, toFetch } from "./_sdk.ts";
-import { requestJson, type Server, toReadError } from "./_server.ts";
+import { placeOf, requestJson, type Server, toReadError } from "./_server.ts";
 import { Answer, streamAnswer } from "./_stream.ts";
 import {
   type PromptBeginning,
@@ -94,38 +99,16 @@ export const ollama: Vendor<OllamaSettings> = {
   diagnose,
 };
 
-/**
- * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
- * own server reads the same variable, so `0.0.0.0` and a bare `host:port` are
- * normal there.
- *
- * @throws {TypeError} when it is no address
- */
-export function toOllamaUrl(value: string): string {
-  const url = new URL(/^https?:\/\//i.test(value) ? value : `http://${value}`);
-  if (url.port === "" && !/^https?:\/\//i.test(value)) url.port = "11434";
-  if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
-  if (url.hostname === "[::]") url.hostname = "[::1]";
-  return url.href.replace(/\/$/, "");
-}
-
-/** @throws {SyntaxError} when it is no time that Ollama understands */
-function toDuration(text: string): string {
-  if (/^(-?\d+|-?(\d+(\.\d+)?(ms|s|m|h))+)$/.test(text)) return text;
-  throw new SyntaxError(`Not a time: ${text}`);
-}
-
 /** Makes a provider that asks Ollama. */
 export function createOllama(
   options: Values<OllamaSettings>,
   { contextTokens, thinking, log }: VendorContext,
 ): Provider {
-  const { host, keepAlive } = options;
+  const { keepAlive } = options;
   const finder = createModelFinder(options.model, log);
   const asked: Asked = {
-    host,
     finder,
-    server: toServer(host, finder.name),
+    server: toServer(options.host, finder.name),
     toRequest: ({ name, capabilities }, limit = {}) => ({
       model: name,
       keep_alive: toKeepAlive(keepAlive),
@@ -147,7 +130,10 @@ export function createOllama(
       ),
     async check(signal) {
       try {
-        const client = await connect(host, toFetch(asked.server, signal));
+        const client = await connect(
+          asked.server,
+          toFetch(asked.server, signal),
+        );
         const { name } = await finder.find(client);
         await client.show({ model: name });
       } catch (error) {
@@ -161,7 +147,6 @@ export function createOllama(
 
 /** What every question to one Ollama needs. */
 interface Asked {
-  host: string;
   server: Server;
   finder: ModelFinder;
   /** What a request says of the model, and how long an answer may be. */
@@ -176,7 +161,7 @@ type OllamaQuestion =
   & Pick<ProviderRequest, "toolChoice" | "signal">;
 
 function stream(
-  { host, server, finder, toRequest }: Asked,
+  { server, finder, toRequest }: Asked,
   question: OllamaQuestion,
   toLimitOf: (model: Model) => { num_predict?: number },
   answer: Answer = new Answer("ollama"),
@@ -188,9 +173,9 @@ function stream(
     signal: question.signal,
     async send(signal) {
       const fetch = toFetch(server, signal);
-      const model = await finder.find(await connect(host, fetch));
+      const model = await finder.find(await connect(server, fetch));
       return await takeResponse(async (fetch) => {
-        const client = await connect(host, fetch);
+        const client = await connect(server, fetch);
         await client.chat({
           ...toRequest(model, toLimitOf(model)),
           messages: toLines(question),
@@ -224,13 +209,13 @@ async function prepare(asked: Asked, question: OllamaQuestion): Promise<void> {
  * without a prompt when it has loaded it.
  */
 async function isLoading(
-  { host, server, finder, toRequest }: Asked,
+  { server, finder, toRequest }: Asked,
   signal: AbortSignal,
 ): Promise<boolean> {
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
   let isListed = false;
   try {
-    const client = await connect(host, toFetch(server, inTime));
+    const client = await connect(server, toFetch(server, inTime));
     const request = toRequest(await finder.find(client));
     const { models } = await client.ps();
     isListed = models.some(({ name }) => isSameModel(name, request.model));
@@ -256,26 +241,26 @@ async function diagnose(
   context: DiagnosisContext,
 ): Promise<Finding[]> {
   const { ok, fail } = findings("ollama");
-  const { host } = values;
   const { signal } = context;
   // The provider's own way of choosing a model, so that both choose the same.
   const provider = createOllama(values, context);
-  const server = toServer(host, () => provider.model);
+  const server = toServer(values.host, () => provider.model);
   const all: Finding[] = [];
   try {
-    const { version } = await requestJson<{ version: string }>(
+    type Version = { version: string };
+    const { version } = await requestJson<Version>(
       server,
-      `${host}/api/version`,
-      { signal },
+      "/api/version",
+      signal,
     );
     if (version === undefined) {
-      const what = `what answers at ${server.place} is not Ollama`;
+      const what = `what answers at ${placeOf(server)} is not Ollama`;
       return [fail(what, "check OLLAMA_HOST")];
     }
-    all.push(ok(`version ${version} answers at ${server.place}`));
+    all.push(ok(`version ${version} answers at ${placeOf(server)}`));
     await provider.check(signal);
     const { model } = provider;
-    const found = await diagnoseModel(server, { host, model }, context);
+    const found = await diagnoseModel(server, model, context);
     return [...all, ...found];
   } catch (error) {
     const isMissing = all.length > 0 && error instanceof ProviderError &&

@@ -39,7 +39,7 @@ export async function* pull(
   const until = AbortSignal.any([signal, over.signal]);
   try {
     const server = toServer(host, () => model);
-    const client = await connect(host, toFetch(server, until));
+    const client = await connect(server, toFetch(server, until));
     for await (const step of await client.pull({ model, stream: true })) {
       const { status, digest, completed = 0, total } = step;
       if (digest && total) layers.set(digest, { completed, total });

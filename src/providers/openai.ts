@@ -12,12 +12,11 @@ import { findings, toFinding } from "./_diagnosis.ts";
 import { adapt, toDialect } from "./_openai_dialect.ts";
 import { AnswerReader, toBody } from "./_openai_wire.ts";
 import {
-  type Question,
+  placeOf,
   type Refusal,
-  request as requestFrom,
   requestJson,
+  requestPath,
   type Server,
-  withoutPassword,
 } from "./_server.ts";
 import { Answer, streamAnswer } from "./_stream.ts";
 import {
@@ -92,33 +91,25 @@ const MAX_CHANGES = 5;
 
 /** Makes a provider that asks such a server. */
 export function createOpenAi(
-  { apiKey, baseUrl, model: named }: Values<OpenAiSettings>,
+  values: Values<OpenAiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): Provider {
   const name = "openai";
-  const headers = toHeaders(apiKey);
-  let model = named ?? (baseUrl === OPENAI ? DEFAULT_MODEL : undefined);
-  let dialect = toDialect(baseUrl === OPENAI, thinking);
-  const server = toServer(baseUrl, () => model);
+  const isOpenAi = values.baseUrl === OPENAI;
+  let model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  let dialect = toDialect(isOpenAi, thinking);
+  const server = toServer(values, () => model);
 
   async function send(
     request: ProviderRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    model ??= findOnly(
-      server,
-      await listModels(server, baseUrl, { headers, signal }),
-    );
+    model ??= findOnly(server, await listModels(server, signal));
     for (let changes = 0;; changes++) {
       const sent = dialect;
-      const body = JSON.stringify(toBody(request, model, sent));
+      const body = toBody(request, model, sent);
       try {
-        return await requestFrom(server, `${baseUrl}/chat/completions`, {
-          method: "POST",
-          headers,
-          body,
-          signal,
-        });
+        return await requestPath(server, "/chat/completions", signal, body);
       } catch (error) {
         const reason = findReason(error);
         if (reason === undefined || changes >= MAX_CHANGES) throw error;
@@ -129,7 +120,7 @@ export function createOpenAi(
         dialect = next;
         if (sent.hasTools && !next.hasTools) {
           const message =
-            `Model "${model}" at ${server.place} is asked without tools, ` +
+            `Model "${model}" at ${placeOf(server)} is asked without tools, ` +
             `since it can't call any: ${reason}`;
           log.warn("openai.no_tools", { message });
         }
@@ -160,15 +151,8 @@ export function createOpenAi(
       });
     },
     async check(signal) {
-      await listModels(server, baseUrl, { headers, signal });
+      await listModels(server, signal);
     },
-  };
-}
-
-function toHeaders(apiKey: string | undefined): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
   };
 }
 
@@ -190,15 +174,11 @@ interface ListedModel {
 /** A server's models that can chat; none where it doesn't list them. */
 async function listModels(
   server: Server,
-  baseUrl: string,
-  question: Question,
+  signal: AbortSignal,
 ): Promise<ListedModel[]> {
+  type List = { data: ListedModel[] };
   try {
-    const { data } = await requestJson<{ data: ListedModel[] }>(
-      server,
-      `${baseUrl}/models`,
-      question,
-    );
+    const { data } = await requestJson<List>(server, "/models", signal);
     const list = Array.isArray(data) ? data : [];
     return list.filter(({ id }) => !/embed/i.test(id));
   } catch (error) {
@@ -211,108 +191,103 @@ async function listModels(
 function findOnly(server: Server, models: readonly ListedModel[]): string {
   const [only] = models;
   if (only !== undefined && models.length === 1) return only.id;
-  const message = `${notNamed(server.place, models)}: set OPENAI_MODEL`;
+  const message = `${notNamed(server, models)}: set OPENAI_MODEL`;
   throw new ProviderError(message, { provider: "openai", retryable: false });
 }
 
-function notNamed(place: string, models: readonly ListedModel[]): string {
+function notNamed(server: Server, models: readonly ListedModel[]): string {
   const has = models.length === 0
     ? "lists no model"
     : `has ${models.length} models, such as ${
       models.slice(0, 3).map(({ id }) => id).join(", ")
     }`;
-  return `OPENAI_MODEL is not set, and ${place} ${has}`;
+  return `OPENAI_MODEL is not set, and ${placeOf(server)} ${has}`;
 }
 
 function toServer(
-  baseUrl: string,
+  { apiKey, baseUrl }: Found<OpenAiSettings>,
   model: () => string | undefined,
 ): Server {
-  const place = withoutPassword(baseUrl);
   return {
     provider: "openai",
-    place,
-    title: place,
+    url: baseUrl,
+    headers: {
+      "content-type": "application/json",
+      ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
+    },
     addressEnv: "OPENAI_BASE_URL",
     unreachable: "check the network and OPENAI_BASE_URL; start that server",
     asked: () => `model "${model()}"`,
-    explain: (status, body) => explain(status, body, model()),
+    explain: (status, body) => toRefusals(body, model())[status],
   };
 }
 
-/** What a refusal of such a server's means, and how to fix it. */
-function explain(
-  status: number,
+/** What its refusals mean, and how to fix them. */
+function toRefusals(
   body: string,
   model: string | undefined,
-): Refusal | undefined {
-  switch (status) {
-    case 401:
-      return { what: "the API key is not valid (401)", fix: GET_A_KEY };
-    case 403:
-      return {
-        what: "the API key may not use it (403)",
-        fix: "check OPENAI_API_KEY",
-      };
-    case 404:
-      return {
-        what:
-          `there is no model "${model}" there, or no chat completions (404)`,
-        fix: "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
-      };
-    case 402:
-    case 429:
-      // OpenAI says the same of an account without credit, which doesn't pass.
-      return status === 402 || /insufficient_quota/.test(body)
-        ? {
-          what: `the account's credit is used up (${status})`,
-          fix: "top it up",
-          retryable: false,
-        }
-        : {
-          what: "too much was asked for now (429)",
-          fix: "wait, or raise the limit",
-        };
-  }
-  return undefined;
+): Record<number, Refusal> {
+  const noCredit = {
+    what: "the account's credit is used up",
+    fix: "top it up",
+    retryable: false,
+  };
+  const tooMuch = {
+    what: "too much was asked for now (429)",
+    fix: "wait, or raise the limit",
+  };
+  return {
+    401: { what: "the API key is not valid (401)", fix: GET_A_KEY },
+    402: noCredit,
+    403: {
+      what: "the API key may not use it (403)",
+      fix: "check OPENAI_API_KEY",
+    },
+    404: {
+      what: `there is no model "${model}" there, or no chat completions (404)`,
+      fix: "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
+    },
+    // OpenAI says the same of an account without credit, which doesn't pass.
+    429: /insufficient_quota/.test(body) ? noCredit : tooMuch,
+  };
 }
 
 const { ok, warn, fail } = findings("openai");
 
 /** Looks at the address, the key and the model: asks for the list of models. */
 async function diagnose(
-  { apiKey, baseUrl, model: named }: Found<OpenAiSettings>,
+  values: Found<OpenAiSettings>,
   { now, signal }: DiagnosisContext,
 ): Promise<Finding[]> {
-  const model = named ?? (baseUrl === OPENAI ? DEFAULT_MODEL : undefined);
-  const server = toServer(baseUrl, () => model);
-  const { place } = server;
+  const isOpenAi = values.baseUrl === OPENAI;
+  const model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  const server = toServer(values, () => model);
   let models: ListedModel[];
   try {
-    const question = { headers: toHeaders(apiKey), signal };
-    models = await listModels(server, baseUrl, question);
+    models = await listModels(server, signal);
   } catch (error) {
     return [toFinding(server, error)];
   }
+  const [first] = models;
   if (model === undefined) {
-    const [only] = models;
-    return only !== undefined && models.length === 1
-      ? [ok(`${only.id} is the only model at ${place}`)]
-      : [fail(notNamed(place, models), "set OPENAI_MODEL to one of them")];
+    return first !== undefined && models.length === 1
+      ? [ok(`${first.id} is the only model at ${placeOf(server)}`)]
+      : [fail(notNamed(server, models), "set OPENAI_MODEL to one of them")];
   }
   const fix =
     "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
     "which mostly ends in /v1";
   const entry = models.find(({ id }) => id === model);
   if (entry === undefined) {
-    const what = `${place} doesn't list model "${model}"`;
+    const what = `${placeOf(server)} doesn't list model "${model}"`;
     // llama.cpp answers to any name.
-    return [baseUrl === OPENAI ? fail(what, fix) : warn(what, fix)];
+    return [isOpenAi ? fail(what, fix) : warn(what, fix)];
   }
   const end = entry.shutdown_date;
   if (end) {
     const finding = Date.parse(end) <= now() ? fail : warn;
     return [finding(`model "${model}" is shut down on ${end}`, fix)];
   }
-  return [ok(`${model} is there${apiKey ? ", and the key is valid" : ""}`)];
+  const isKeyValid = values.apiKey ? ", and the key is valid" : "";
+  return [ok(`${model} is there${isKeyValid}`)];
 }

@@ -13,7 +13,8 @@ import { toThink } from "../../src/providers/_ollama_wire.ts";
 import { createTimers } from "../../src/conversation/timers.ts";
 import { createLog } from "../../src/server/log.ts";
 import { DEFAULT_MODEL } from "../../src/providers/_ollama_models.ts";
-import { createOllama, toOllamaUrl } from "../../src/providers/ollama.ts";
+import { toOllamaUrl } from "../../src/providers/_ollama_client.ts";
+import { createOllama } from "../../src/providers/ollama.ts";
 import {
   type Message,
   ProviderError,
