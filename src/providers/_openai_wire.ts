@@ -133,16 +133,12 @@ export class AnswerReader {
     [];
 
   /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
-  constructor(
-    readonly answer: Answer,
-    readonly toolChoice: "none" | undefined,
-  ) {}
+  constructor(readonly toolChoice: "none" | undefined) {}
 
   /** Takes the next event. */
-  read(data: string): void {
-    const { answer } = this;
+  read(data: string, answer: Answer): void {
     if (data === "[DONE]") {
-      this.#finish(undefined);
+      this.#finish(answer);
       answer.isOver = true;
       return;
     }
@@ -160,7 +156,7 @@ export class AnswerReader {
       };
       this.hasThought ||= !!usage.completion_tokens_details?.reasoning_tokens;
     }
-    if (finish_reason) this.#finish(finish_reason);
+    if (finish_reason) this.#finish(answer, finish_reason);
   }
 
   #addCall(piece: CallPiece): void {
@@ -175,10 +171,9 @@ export class AnswerReader {
     call.text += text ?? "";
   }
 
-  #finish(reason: string | undefined): void {
-    const { answer, toolChoice } = this;
+  #finish(answer: Answer, reason?: string): void {
     for (const { id, name, text } of this.#calls.splice(0)) {
-      if (toolChoice === "none") continue;
+      if (this.toolChoice === "none") continue;
       answer.addCall({ id, name, arguments: toArguments(text) });
     }
     if (reason === "length") answer.end = "cut";

@@ -81,23 +81,21 @@ export class Answer {
 
 /** How one vendor is asked, and its answer understood. */
 export interface Exchange {
-  /** Who is asked. */
-  server: Server;
-  /** Empty; filled in by {@linkcode Exchange.read}. */
-  answer: Answer;
   /** How the vendor parts the messages of its answer: by lines, or as events. */
   format: "ndjson" | "sse";
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
   /** Asks. The response's status is good; anything else is thrown. */
   send(signal: AbortSignal): Promise<Response>;
-  /** Takes one message of the answer. */
-  read(message: string): void;
+  /** Takes one message, and adds it to the answer. */
+  read(message: string, answer: Answer): void;
 }
 
 /** Asks, and passes on the answer as it comes. */
 export async function* streamAnswer(
-  { server, answer, format, signal, send, read }: Exchange,
+  server: Server,
+  { format, signal, send, read }: Exchange,
+  answer: Answer = new Answer(server.provider),
 ): AsyncGenerator<ProviderPart, void> {
   signal.throwIfAborted();
   const upstream = new AbortController();
@@ -113,7 +111,8 @@ export async function* streamAnswer(
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
     const decoder = new TextDecoder();
-    const feed = format === "sse" ? toEvents(read) : toLines(read);
+    const split = format === "sse" ? toEvents : toLines;
+    const feed = split((message) => read(message, answer));
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
       feed(done ? "\n" : decoder.decode(value, { stream: true }));

@@ -13,7 +13,7 @@ import { findEnd, toThinkingConfig } from "./_gemini_models.ts";
 import { readChunk, toBody } from "./_gemini_wire.ts";
 import { lazily, runWithFetch, takeResponse, toFetch } from "./_sdk.ts";
 import { type Refusal, requestJson, type Server } from "./_server.ts";
-import { Answer, streamAnswer } from "./_stream.ts";
+import { streamAnswer } from "./_stream.ts";
 import {
   type Provider,
   ProviderError,
@@ -74,7 +74,6 @@ export function createGemini(
   { apiKey, model, baseUrl }: Values<GeminiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): Provider {
-  const name = "gemini";
   const server = toServer({ apiKey, model, baseUrl });
   // In the background, so that the first caller need not wait for it. Whether
   // it failed shows when it is needed.
@@ -114,19 +113,15 @@ export function createGemini(
   }
 
   return {
-    name,
+    name: server.provider,
     model,
-    stream(request) {
-      const answer = new Answer(name);
-      return streamAnswer({
-        server,
-        answer,
+    stream: (request) =>
+      streamAnswer(server, {
         format: "sse",
         signal: request.signal,
         send: (signal) => send(request, signal),
-        read: (message) => readChunk(JSON.parse(message), answer),
-      });
-    },
+        read: (event, answer) => readChunk(JSON.parse(event), answer),
+      }),
     async check(signal) {
       await describe(server, model, signal);
     },

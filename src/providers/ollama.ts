@@ -164,11 +164,9 @@ function stream(
   { server, finder, toRequest }: Asked,
   question: OllamaQuestion,
   toLimitOf: (model: Model) => { num_predict?: number },
-  answer: Answer = new Answer("ollama"),
+  answer?: Answer,
 ): AsyncIterable<ProviderPart> {
-  return streamAnswer({
-    server,
-    answer,
+  return streamAnswer(server, {
     format: "ndjson",
     signal: question.signal,
     async send(signal) {
@@ -184,8 +182,8 @@ function stream(
         });
       }, fetch);
     },
-    read: (line) => readLine(JSON.parse(line), answer),
-  });
+    read: (line, answer) => readLine(JSON.parse(line), answer),
+  }, answer);
 }
 
 /** Loads the model and has it read the beginning, for which it must say a word. */

@@ -18,7 +18,7 @@ import {
   requestPath,
   type Server,
 } from "./_server.ts";
-import { Answer, streamAnswer } from "./_stream.ts";
+import { streamAnswer } from "./_stream.ts";
 import {
   type Provider,
   ProviderError,
@@ -94,7 +94,6 @@ export function createOpenAi(
   values: Values<OpenAiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): Provider {
-  const name = "openai";
   const isOpenAi = values.baseUrl === OPENAI;
   let model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
   let dialect = toDialect(isOpenAi, thinking);
@@ -119,31 +118,29 @@ export function createOpenAi(
         if (next === undefined) throw error;
         dialect = next;
         if (sent.hasTools && !next.hasTools) {
-          const message =
-            `Model "${model}" at ${placeOf(server)} is asked without tools, ` +
-            `since it can't call any: ${reason}`;
-          log.warn("openai.no_tools", { message });
+          log.warn("openai.no_tools", {
+            message:
+              `Model "${model}" at ${placeOf(server)} is asked without ` +
+              `tools, since it can't call any: ${reason}`,
+          });
         }
       }
     }
   }
 
   return {
-    name,
+    name: server.provider,
     get model() {
       return model ?? "unknown";
     },
     stream(request) {
-      const answer = new Answer(name);
-      const reader = new AnswerReader(answer, request.toolChoice);
-      return streamAnswer({
-        server,
-        answer,
+      const reader = new AnswerReader(request.toolChoice);
+      return streamAnswer(server, {
         format: "sse",
         signal: request.signal,
         send: (signal) => send(request, signal),
-        read(data) {
-          reader.read(data);
+        read(event, answer) {
+          reader.read(event, answer);
           if (reader.hasThought && !dialect.isThinking) {
             dialect = { ...dialect, isThinking: true };
           }
