@@ -137,7 +137,7 @@ export async function* streamAnswer(
 /**
  * Keeps a response from being collected as garbage before its request's signal
  * is: Deno (2.5 to 2.9.6) forgets the signal of a `fetch` then, and aborting
- * it does nothing. `tests/providers/garbage_test.ts` holds us to it.
+ * it does nothing. `tests/providers/contract.ts` holds us to it.
  */
 function holdResponse(response: Response, signal: AbortSignal): void {
   signal.addEventListener("abort", () => void response);
