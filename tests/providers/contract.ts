@@ -40,13 +40,20 @@ export interface Vendor {
   create(url: string): Provider;
   /** Starts its stand-in. */
   start(script: Script<CommonAnswer>): Fake;
-  /** Recorded answers, as they stand in `fixtures/`, and what is in them. */
-  fixtures: {
-    text: string;
-    says: string;
-    calls: string;
-    called: Pick<ToolCall, "name" | "arguments">[];
-  };
+  /** Answers in the vendor's wire format, as they stand in `fixtures/`. */
+  fixtures: Fixture[];
+}
+
+/** An answer, and what is made of it. */
+export interface Fixture {
+  /** From `fixtures/`. */
+  path: string;
+  /** The words; none unless told. */
+  says?: string;
+  /** What is called; nothing unless told. */
+  calls?: Pick<ToolCall, "name" | "arguments">[];
+  /** What the failure is, where it is one. */
+  fails?: string;
 }
 
 /** The calls among an answer's parts. */
@@ -243,29 +250,29 @@ function testAnswers({ fixtures }: Vendor, test: Test): void {
     assertEquals((await ask(provider)).text, "Good day.");
   });
 
-  for (
-    const [what, path] of [["text", fixtures.text], ["calls", fixtures.calls]]
-  ) {
+  for (const { path, says = "", calls = [], fails } of fixtures) {
     const url = new URL(`../fixtures/${path}`, import.meta.url);
     const body = Deno.readFileSync(url);
     const cut: Script<CommonAnswer> = (_, n) => ({
       kind: "raw",
       bytes: n === 0 ? [body] : splitAt(body, n * 3),
     });
-    test(
-      `decodes ${what} that arrive cut at any byte, as they were recorded`,
-      cut,
-      async (provider) => {
-        for (let n = 0; n < body.length; n += 3) {
-          const { text, parts } = await ask(provider);
-          const calls = callsOf(parts)
-            .map(({ name, arguments: args }) => ({ name, arguments: args }));
-          assertEquals(text, what === "text" ? fixtures.says : "");
-          assertEquals(calls, what === "text" ? [] : fixtures.called);
-          assertEquals(parts.at(-1)?.type, "finish");
+    test(`decodes ${path}, cut at any byte`, cut, async (provider) => {
+      for (let n = 0; n < body.length; n += 3) {
+        if (fails !== undefined) {
+          const { error } = await askInVain(provider);
+          assertStringIncludes(error.message, fails);
+          continue;
         }
-      },
-    );
+        const { text, parts } = await ask(provider);
+        const called = callsOf(parts)
+          .map(({ name, arguments: args }) => ({ name, arguments: args }));
+        assertEquals([text, called], [says, calls]);
+        assertEquals(parts.at(-1)?.type, "finish");
+        // Calls without a word are an answer, too.
+        if (says === "") assertEquals(parts.length, calls.length + 1);
+      }
+    });
   }
 
   test("says that an answer was as long as it may be", [

@@ -41,19 +41,30 @@ testVendor({
   create: (baseUrl) =>
     createGemini({ apiKey: "test-key", model, baseUrl }, CONTEXT),
   start: (script) => startFakeGemini(script),
-  fixtures: {
-    text: "gemini/text.sse",
-    says:
-      'Grüß Gott! 👋 Schön, dass Sie anrufen. In Köln hat es heute 7 °C, in 東京 scheint die Sonne ☀️ – dort sagt man „こんにちは“.\nEs grüßt die Familie 👩‍👩‍👧‍👦 aus dem Straßencafé, "bis bald" & <tschüs>.',
-    calls: "gemini/tool_calls.sse",
-    called: [
-      {
-        name: "get_weather",
-        arguments: { city: "München", unit: "celsius" },
-      },
-      { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
-    ],
-  },
+  fixtures: [
+    {
+      path: "gemini/text.sse",
+      says:
+        'Grüß Gott! 👋 Schön, dass Sie anrufen. In Köln hat es heute 7 °C, in 東京 scheint die Sonne ☀️ – dort sagt man „こんにちは“.\nEs grüßt die Familie 👩‍👩‍👧‍👦 aus dem Straßencafé, "bis bald" & <tschüs>.',
+    },
+    {
+      path: "gemini/tool_calls.sse",
+      calls: [
+        {
+          name: "get_weather",
+          arguments: { city: "München", unit: "celsius" },
+        },
+        { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+      ],
+    },
+    {
+      path: "gemini/thought.sse",
+      says:
+        "Sonntags haben wir leider geschlossen. Möchten Sie am Montag vorbeikommen?",
+    },
+    { path: "gemini/blocked.sse", fails: "PROHIBITED_CONTENT" },
+    { path: "gemini/safety.sse", fails: "SAFETY" },
+  ],
 });
 
 test("streams text, and counts tokens", async () => {

@@ -58,16 +58,28 @@ testVendor({
   addressEnv: "OLLAMA_HOST",
   create: (host) => createOllama({ host, model, keepAlive: "30m" }, CONTEXT),
   start: (script) => startFakeOllama(script),
-  fixtures: {
-    text: "ollama/text.ndjson",
-    says:
-      "Grüß Gott! 👋 In 東京 scheint die Sonne ☀️ – dort sagt man „こんにちは“.\nFamilie 👩‍👩‍👧‍👦 & <tschüs>.",
-    calls: "ollama/tool_calls.ndjson",
-    called: [
-      { name: "get_weather", arguments: { city: "München", unit: "celsius" } },
-      { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
-    ],
-  },
+  fixtures: [
+    {
+      path: "ollama/text.ndjson",
+      says:
+        "Grüß Gott! 👋 In 東京 scheint die Sonne ☀️ – dort sagt man „こんにちは“.\nFamilie 👩‍👩‍👧‍👦 & <tschüs>.",
+    },
+    {
+      path: "ollama/tool_calls.ndjson",
+      calls: [
+        {
+          name: "get_weather",
+          arguments: { city: "München", unit: "celsius" },
+        },
+        { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+      ],
+    },
+    {
+      path: "ollama/thought.ndjson",
+      says: "Sonntags haben wir leider geschlossen.",
+    },
+    { path: "ollama/error.ndjson", fails: "Cannot read the answer" },
+  ],
 });
 
 test("streams text, and counts tokens", async () => {

@@ -46,15 +46,16 @@ testVendor({
   create: (url) =>
     createOpenAi({ baseUrl: `${url}/v1`, apiKey: "test-key", model }, CONTEXT),
   start: (script) => startFakeOpenAi(script),
-  fixtures: {
-    text: "openai/text.sse",
-    says: "Grüße aus Köln 👋",
-    calls: "openai/tool_calls.sse",
-    called: [
-      { name: "get_weather", arguments: { city: "München" } },
-      { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
-    ],
-  },
+  fixtures: [
+    { path: "openai/text.sse", says: "Grüße aus Köln 👋" },
+    {
+      path: "openai/tool_calls.sse",
+      calls: [
+        { name: "get_weather", arguments: { city: "München" } },
+        { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+      ],
+    },
+  ],
 });
 
 test("streams text, and counts tokens, those from the cache too", async () => {
