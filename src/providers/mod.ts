@@ -9,6 +9,7 @@ import { createLog, explain, type Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import { type Found, readValues, type Setting } from "../settings/setting.ts";
 import { findings } from "./_diagnosis.ts";
+import { findNamed } from "./_named.ts";
 import { echo } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import { gemini } from "./gemini.ts";
@@ -67,7 +68,7 @@ export function readProviders(
   text: (env: string) => string | undefined,
   problems: string[],
 ): ProviderConfig {
-  const [providers, namedBy] = findNamed(text, problems);
+  const [providers, namedBy] = findNamed(VENDORS, text, problems);
   const values = NAMES.map((name) => {
     const { settings, findProblem } = VENDORS[name];
     const why = namedBy === "LLM_PROVIDER"
@@ -85,35 +86,6 @@ export function readProviders(
     ...(namedBy === undefined ? {} : { providersNamedBy: namedBy }),
     vendors: Object.fromEntries(values) as VendorValues,
   };
-}
-
-/** Those that `LLM_PROVIDER` names, else the first that one of its own settings does. */
-function findNamed(
-  text: (env: string) => string | undefined,
-  problems: string[],
-): [names: ProviderName[], by?: string] {
-  const list = text("LLM_PROVIDER");
-  if (list === undefined) {
-    for (const name of NAMES) {
-      const isMeant = ({ selects, env }: Setting<unknown>) =>
-        selects && text(env) !== undefined;
-      const setting = Object.values(VENDORS[name].settings).find(isMeant);
-      if (setting) return [[name], setting.env];
-    }
-    return [[]];
-  }
-  const words = new Set(list.split(",").map((word) => word.trim()));
-  for (const word of words) {
-    if (NAMES.some((name) => name === word)) continue;
-    problems.push(
-      word === ""
-        ? "LLM_PROVIDER: has an empty entry; remove the comma too many"
-        : `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
-          "name one of them, several with commas between, or unset it",
-    );
-  }
-  const isNamed = (word: string) => NAMES.find((name) => name === word) ?? [];
-  return [[...words].flatMap(isNamed), "LLM_PROVIDER"];
 }
 
 /** Makes the provider of this name. */

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import type { ChatRequest } from "ollama";
 import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
 import { findings, toFinding } from "./_diagnosis.ts";
+import { type Asked, isLoading, prepare, stream } from "./_ollama_chat.ts";
 import {
   connect,
   toDuration,
@@ -20,28 +20,11 @@ import {
   createModelFinder,
   DEFAULT_MODEL,
   diagnoseModel,
-  isSameModel,
-  type ModelFinder,
 } from "./_ollama_models.ts";
-import {
-  type Model,
-  readLine,
-  toKeepAlive,
-  toLimit,
-  toLines,
-  toThink,
-  toTools,
-} from "./_ollama_wire.ts";
-import { takeResponse, toFetch } from "./_sdk.ts";
-import { placeOf, requestJson, type Server, toReadError } from "./_server.ts";
-import { Answer, streamAnswer } from "./_stream.ts";
-import {
-  type PromptBeginning,
-  type Provider,
-  ProviderError,
-  type ProviderPart,
-  type ProviderRequest,
-} from "./provider.ts";
+import { toKeepAlive, toLimit, toThink } from "./_ollama_wire.ts";
+import { toFetch } from "./_sdk.ts";
+import { placeOf, requestJson, toReadError } from "./_server.ts";
+import { type Provider, ProviderError } from "./provider.ts";
 import type { DiagnosisContext, Vendor, VendorContext } from "./vendor.ts";
 
 /** Ollama's settings. */
@@ -144,94 +127,6 @@ export function createOllama(
     isLoading: (signal) => isLoading(asked, signal),
   };
 }
-
-/** What every question to one Ollama needs. */
-interface Asked {
-  server: Server;
-  finder: ModelFinder;
-  /** What a request says of the model, and how long an answer may be. */
-  toRequest(
-    model: Model,
-    limit?: { num_predict?: number },
-  ): Omit<ChatRequest, "messages" | "stream">;
-}
-
-type OllamaQuestion =
-  & PromptBeginning
-  & Pick<ProviderRequest, "toolChoice" | "signal">;
-
-function stream(
-  { server, finder, toRequest }: Asked,
-  question: OllamaQuestion,
-  toLimitOf: (model: Model) => { num_predict?: number },
-  answer?: Answer,
-): AsyncIterable<ProviderPart> {
-  return streamAnswer(server, {
-    format: "ndjson",
-    signal: question.signal,
-    async send(signal) {
-      const fetch = toFetch(server, signal);
-      const model = await finder.find(await connect(server, fetch));
-      return await takeResponse(async (fetch) => {
-        const client = await connect(server, fetch);
-        await client.chat({
-          ...toRequest(model, toLimitOf(model)),
-          messages: toLines(question),
-          stream: true,
-          ...toTools(question, model),
-        });
-      }, fetch);
-    },
-    read: (line, answer) => readLine(JSON.parse(line), answer),
-  }, answer);
-}
-
-/** Loads the model and has it read the beginning, for which it must say a word. */
-async function prepare(asked: Asked, question: OllamaQuestion): Promise<void> {
-  const answer = new Answer("ollama");
-  const limit = () => ({ num_predict: 1 });
-  let parts = 0;
-  try {
-    for await (const _ of stream(asked, question, limit, answer)) {
-      // One that says more than it was asked to is left.
-      if (++parts >= 8) return;
-    }
-  } catch (error) {
-    // An answer without a word is as good here.
-    if (answer.end === undefined) throw error;
-  }
-}
-
-/**
- * Ollama lists a model once it has begun to load it, and answers a request
- * without a prompt when it has loaded it.
- */
-async function isLoading(
-  { server, finder, toRequest }: Asked,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
-  let isListed = false;
-  try {
-    const client = await connect(server, toFetch(server, inTime));
-    const request = toRequest(await finder.find(client));
-    const { models } = await client.ps();
-    isListed = models.some(({ name }) => isSameModel(name, request.model));
-    if (!isListed) return true;
-    const askedAt = performance.now();
-    await client.generate({ ...request, stream: false, prompt: "" });
-    // It has loaded it just now, and has yet to read the prompt.
-    return performance.now() - askedAt > LOADED_MS;
-  } catch {
-    return isListed && inTime.aborted && !signal.aborted;
-  }
-}
-
-/** How long Ollama may take to tell whether it is loading a model. */
-const LOOK_MS = 1_000;
-
-/** A model that is loaded answers a request without a prompt sooner. */
-const LOADED_MS = 250;
 
 /** Looks at the server, then at the model. */
 async function diagnose(

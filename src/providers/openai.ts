@@ -12,12 +12,14 @@ import { findings, toFinding } from "./_diagnosis.ts";
 import { adapt, toDialect } from "./_openai_dialect.ts";
 import { AnswerReader, toBody } from "./_openai_wire.ts";
 import {
-  placeOf,
-  type Refusal,
-  requestJson,
-  requestPath,
-  type Server,
-} from "./_server.ts";
+  findOnly,
+  GET_A_KEY,
+  type ListedModel,
+  listModels,
+  notNamed,
+  toServer,
+} from "./_openai_server.ts";
+import { placeOf, requestPath } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import {
   type Provider,
@@ -33,8 +35,6 @@ import {
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
-const GET_A_KEY =
-  "get a key at https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL";
 
 /** The settings of such a server. */
 export type OpenAiSettings = {
@@ -159,94 +159,6 @@ function findReason(error: unknown): string | undefined {
       [400, 404, 422, 500].includes(error.status ?? 0)
     ? String(error.cause)
     : undefined;
-}
-
-/** A model in a server's list. */
-interface ListedModel {
-  id: string;
-  /** When OpenAI ends it, where that is known: `YYYY-MM-DD`. */
-  shutdown_date?: string | null;
-}
-
-/** A server's models that can chat; none where it doesn't list them. */
-async function listModels(
-  server: Server,
-  signal: AbortSignal,
-): Promise<ListedModel[]> {
-  type List = { data: ListedModel[] };
-  try {
-    const { data } = await requestJson<List>(server, "/models", signal);
-    const list = Array.isArray(data) ? data : [];
-    return list.filter(({ id }) => !/embed/i.test(id));
-  } catch (error) {
-    if (error instanceof ProviderError && error.status === 404) return [];
-    throw error;
-  }
-}
-
-/** @throws {ProviderError} when there is not one model, but several or none */
-function findOnly(server: Server, models: readonly ListedModel[]): string {
-  const [only] = models;
-  if (only !== undefined && models.length === 1) return only.id;
-  const message = `${notNamed(server, models)}: set OPENAI_MODEL`;
-  throw new ProviderError(message, { provider: "openai", retryable: false });
-}
-
-function notNamed(server: Server, models: readonly ListedModel[]): string {
-  const has = models.length === 0
-    ? "lists no model"
-    : `has ${models.length} models, such as ${
-      models.slice(0, 3).map(({ id }) => id).join(", ")
-    }`;
-  return `OPENAI_MODEL is not set, and ${placeOf(server)} ${has}`;
-}
-
-function toServer(
-  { apiKey, baseUrl }: Found<OpenAiSettings>,
-  model: () => string | undefined,
-): Server {
-  return {
-    provider: "openai",
-    url: baseUrl,
-    headers: {
-      "content-type": "application/json",
-      ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
-    },
-    addressEnv: "OPENAI_BASE_URL",
-    unreachable: "check the network and OPENAI_BASE_URL; start that server",
-    asked: () => `model "${model()}"`,
-    explain: (status, body) => toRefusals(body, model())[status],
-  };
-}
-
-/** What its refusals mean, and how to fix them. */
-function toRefusals(
-  body: string,
-  model: string | undefined,
-): Record<number, Refusal> {
-  const noCredit = {
-    what: "the account's credit is used up",
-    fix: "top it up",
-    retryable: false,
-  };
-  const tooMuch = {
-    what: "too much was asked for now (429)",
-    fix: "wait, or raise the limit",
-  };
-  return {
-    401: { what: "the API key is not valid (401)", fix: GET_A_KEY },
-    402: noCredit,
-    403: {
-      what: "the API key may not use it (403)",
-      fix: "check OPENAI_API_KEY",
-    },
-    404: {
-      what: `there is no model "${model}" there, or no chat completions (404)`,
-      fix: "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
-    },
-    // OpenAI says the same of an account without credit, which doesn't pass.
-    429: /insufficient_quota/.test(body) ? noCredit : tooMuch,
-  };
 }
 
 const { ok, warn, fail } = findings("openai");
