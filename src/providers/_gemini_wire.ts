@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { EnhancedGenerateContentResponse } from "@google/generative-ai";
 import { type ThinkingConfig, toThinkingTokens } from "./_gemini_models.ts";
 import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
@@ -60,10 +59,24 @@ export function toBody(
   };
 }
 
-/** An answer's next piece. An error may come in its place, with status 200. */
-export type GeminiChunk = EnhancedGenerateContentResponse & {
+/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
+export interface GeminiChunk {
+  /** What the model says, and why it stopped. */
+  candidates?: {
+    content?: { parts?: GeminiPart[] };
+    finishReason?: string;
+  }[];
+  /** Why the question is refused. */
+  promptFeedback?: { blockReason?: string };
+  /** What was counted so far. */
+  usageMetadata?: {
+    promptTokenCount?: number;
+    cachedContentTokenCount?: number;
+    candidatesTokenCount?: number;
+  };
+  /** Comes in place of all else, with status 200. */
   error?: { code?: number; message?: string };
-};
+}
 
 /** Reads the next piece of an answer. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
@@ -74,9 +87,8 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   const blocked = chunk.promptFeedback?.blockReason;
   if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
   const candidate = chunk.candidates?.[0];
-  for (const part of (candidate?.content?.parts ?? []) as GeminiPart[]) {
-    answer.providerMetadata ??= { provider: "gemini", content: [] };
-    (answer.providerMetadata.content as GeminiPart[]).push(part);
+  for (const part of candidate?.content?.parts ?? []) {
+    keep(part, answer);
     if (part.functionCall) answer.addCall(toCall(part.functionCall));
     else if (!part.thought) answer.addText(part.text);
   }
@@ -88,13 +100,20 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
       outputTokens: counts.candidatesTokenCount ?? 0,
     };
   }
-  const reason: string | undefined = candidate?.finishReason;
+  const reason = candidate?.finishReason;
   if (reason === "STOP") answer.end = "complete";
   // An answer that is as long as it may be has ended, not failed.
   else if (reason === "MAX_TOKENS") answer.end = "cut";
   else if (reason !== undefined) {
     answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
   }
+}
+
+/** Keeps a part as it came: Gemini wants it back with the calls. */
+function keep(part: GeminiPart, answer: Answer): void {
+  answer.providerMetadata ??= { provider: "gemini", content: [] };
+  const { content } = answer.providerMetadata;
+  if (Array.isArray(content)) content.push(part);
 }
 
 /** A failure that would come again, whoever asks. */
@@ -138,6 +157,7 @@ function toParts(message: Message): GeminiPart[] {
       const { text, calls = [], providerMetadata } = message;
       // Gemini 3 refuses calls whose signature was lost: send its own parts back.
       if (providerMetadata?.provider === "gemini") {
+        // What keep() put there.
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({

@@ -8,6 +8,7 @@
  * @module
  */
 import type { Ollama } from "ollama";
+import { toHttpUrl } from "../settings/kinds.ts";
 import { type Fetch, lazily } from "./_sdk.ts";
 import { placeOf, type Server } from "./_server.ts";
 
@@ -65,7 +66,7 @@ export function toOllamaUrl(value: string): string {
   if (url.port === "" && !/^https?:\/\//i.test(value)) url.port = "11434";
   if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
   if (url.hostname === "[::]") url.hostname = "[::1]";
-  return url.href.replace(/\/$/, "");
+  return toHttpUrl(url.href);
 }
 
 /** Reads a time. @throws {SyntaxError} when it is none that Ollama understands */

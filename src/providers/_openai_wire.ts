@@ -13,7 +13,6 @@ import {
   type Message,
   ProviderError,
   type ProviderRequest,
-  type Thinking,
   THINKING_TOKENS,
   type ToolDeclaration,
 } from "./provider.ts";
@@ -27,10 +26,10 @@ export function toBody(
   model: string,
   { limit, effort, hasTools, hasUsage, isThinking }: Dialect,
 ): Record<string, unknown> {
-  // What a model thinks counts as part of the answer.
-  const room = isThinking
-    ? THINKING_TOKENS[effort as Thinking] || THINKING_TOKENS.medium
-    : 0;
+  // What a model thinks counts as part of the answer. Servers know more words
+  // for how much than we do.
+  const tokens: Record<string, number> = THINKING_TOKENS;
+  const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
   const isTold = hasTools && tools.length > 0;
   return {
     model,

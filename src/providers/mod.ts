@@ -35,6 +35,7 @@ export type VendorValues = {
 };
 
 const VENDORS: Record<ProviderName, Vendor> = PROVIDERS;
+// Its keys are its names.
 const NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
 /** Every setting of every vendor. */
@@ -84,6 +85,7 @@ export function readProviders(
   return {
     providers,
     ...(namedBy === undefined ? {} : { providersNamedBy: namedBy }),
+    // One of each vendor, made from its own settings just above.
     vendors: Object.fromEntries(values) as VendorValues,
   };
 }
