@@ -5,11 +5,11 @@ import {
   findEnd,
   toThinkingConfig,
 } from "../../src/providers/_gemini_models.ts";
+import { toTools } from "../../src/providers/_gemini_tools.ts";
 import {
   type GeminiPart,
   toCall,
   toContents,
-  toTools,
 } from "../../src/providers/_gemini_wire.ts";
 import {
   type Message,
