@@ -19,7 +19,7 @@ import {
   notNamed,
   toServer,
 } from "./_openai_server.ts";
-import { placeOf, requestPath } from "./_server.ts";
+import { placeOf, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import {
   type Provider,
@@ -118,11 +118,8 @@ export function createOpenAi(
         if (next === undefined) throw error;
         dialect = next;
         if (sent.hasTools && !next.hasTools) {
-          log.warn("openai.no_tools", {
-            message:
-              `Model "${model}" at ${placeOf(server)} is asked without ` +
-              `tools, since it can't call any: ${reason}`,
-          });
+          const message = sayNoTools(server, model, reason);
+          log.warn("openai.no_tools", { message });
         }
       }
     }
@@ -151,6 +148,11 @@ export function createOpenAi(
       await listModels(server, signal);
     },
   };
+}
+
+function sayNoTools(server: Server, model: string, reason: string): string {
+  return `Model "${model}" at ${placeOf(server)} is asked without tools, ` +
+    `since it can't call any: ${reason}`;
 }
 
 /** In which words a server refused what it may not have understood. */
