@@ -6,17 +6,15 @@
  *
  * @module
  */
-import type { EnhancedGenerateContentResponse } from "@google/generative-ai";
+import { type ThinkingConfig, toThinkingTokens } from "./_gemini_models.ts";
+import { toTools } from "./_gemini_tools.ts";
+import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
-  isRetryableStatus,
   type Message,
   ProviderError,
   type ProviderRequest,
-  type Thinking,
-  THINKING_TOKENS,
   type ToolCall,
-  type ToolDeclaration,
 } from "./provider.ts";
 
 /** A part of a message. The SDK's own type lacks half of these. */
@@ -33,11 +31,9 @@ export interface GeminiPart {
   functionResponse?: { name: string; response: object; id?: string };
 }
 
-/** A message. */
-export interface GeminiContent {
-  /** Who says it; tools speak as the user. */
+/** A message; tools speak as the user. */
+interface GeminiContent {
   role: "user" | "model";
-  /** What is said. */
   parts: GeminiPart[];
 }
 
@@ -47,43 +43,52 @@ export function toBody(
   model: string,
   thinkingConfig: ThinkingConfig | undefined,
 ): Record<string, unknown> {
+  const isForbidden = tools.length > 0 && toolChoice === "none";
   return {
     contents: toContents(messages),
-    ...(tools.length === 0 ? {} : { tools: toTools(tools) }),
-    ...(tools.length > 0 && toolChoice === "none"
-      ? { toolConfig: { functionCallingConfig: { mode: "NONE" } } }
-      : {}),
+    tools: tools.length > 0 ? toTools(tools) : undefined,
+    toolConfig: isForbidden
+      ? { functionCallingConfig: { mode: "NONE" } }
+      : undefined,
     generationConfig: {
-      ...(maxTokens === undefined ? {} : {
-        maxOutputTokens: maxTokens + toThinkingTokens(model, thinkingConfig),
-      }),
-      ...(thinkingConfig ? { thinkingConfig } : {}),
+      maxOutputTokens: maxTokens === undefined
+        ? undefined
+        : maxTokens + toThinkingTokens(model, thinkingConfig),
+      thinkingConfig,
     },
   };
 }
 
-/** An answer's next piece. An error may come in its place, with status 200. */
-export type GeminiChunk = EnhancedGenerateContentResponse & {
+/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
+export interface GeminiChunk {
+  /** What the model says, and why it stopped. */
+  candidates?: {
+    content?: { parts?: GeminiPart[] };
+    finishReason?: string;
+  }[];
+  /** Why the question is refused. */
+  promptFeedback?: { blockReason?: string };
+  /** What was counted so far. */
+  usageMetadata?: {
+    promptTokenCount?: number;
+    cachedContentTokenCount?: number;
+    candidatesTokenCount?: number;
+  };
+  /** Comes in place of all else, with status 200. */
   error?: { code?: number; message?: string };
-};
+}
 
 /** Reads the next piece of an answer. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (chunk.error !== undefined) {
     const { code = 500, message } = chunk.error;
-    throw new ProviderError(`Gemini failed in mid-answer: status ${code}`, {
-      provider: "gemini",
-      status: code,
-      retryable: isRetryableStatus(code),
-      cause: message,
-    });
+    throw toStreamError("gemini", code, message);
   }
   const blocked = chunk.promptFeedback?.blockReason;
   if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
   const candidate = chunk.candidates?.[0];
-  for (const part of (candidate?.content?.parts ?? []) as GeminiPart[]) {
-    answer.providerMetadata ??= { provider: "gemini", content: [] };
-    (answer.providerMetadata.content as GeminiPart[]).push(part);
+  for (const part of candidate?.content?.parts ?? []) {
+    keep(part, answer);
     if (part.functionCall) answer.addCall(toCall(part.functionCall));
     else if (!part.thought) answer.addText(part.text);
   }
@@ -91,19 +96,24 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (counts) {
     answer.usage = {
       inputTokens: counts.promptTokenCount,
-      ...(counts.cachedContentTokenCount === undefined
-        ? {}
-        : { cachedTokens: counts.cachedContentTokenCount }),
+      cachedTokens: counts.cachedContentTokenCount,
       outputTokens: counts.candidatesTokenCount ?? 0,
     };
   }
-  const reason: string | undefined = candidate?.finishReason;
+  const reason = candidate?.finishReason;
   if (reason === "STOP") answer.end = "complete";
   // An answer that is as long as it may be has ended, not failed.
   else if (reason === "MAX_TOKENS") answer.end = "cut";
   else if (reason !== undefined) {
     answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
   }
+}
+
+/** Keeps a part as it came: Gemini wants it back with the calls. */
+function keep(part: GeminiPart, answer: Answer): void {
+  answer.providerMetadata ??= { provider: "gemini", content: [] };
+  const { content } = answer.providerMetadata;
+  if (Array.isArray(content)) content.push(part);
 }
 
 /** A failure that would come again, whoever asks. */
@@ -147,20 +157,15 @@ function toParts(message: Message): GeminiPart[] {
       const { text, calls = [], providerMetadata } = message;
       // Gemini 3 refuses calls whose signature was lost: send its own parts back.
       if (providerMetadata?.provider === "gemini") {
+        // What keep() put there.
         return providerMetadata.content as GeminiPart[];
       }
-      return [
-        ...(text === "" ? [] : [{ text }]),
-        ...calls.map((call, n): GeminiPart => ({
-          functionCall: {
-            name: call.name,
-            args: call.arguments,
-            ...idOf(call.id),
-          },
-          // Of a call that another model made there is none; this stands for it.
-          ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
-        })),
-      ];
+      const parts = calls.map(({ name, arguments: args, id }, n) => ({
+        functionCall: { name, args, ...idOf(id) },
+        // Of a call that another model made there is none; this stands for it.
+        ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
+      }));
+      return text === "" ? parts : [{ text }, ...parts];
     }
   }
 }
@@ -191,120 +196,4 @@ export function toCall(
     name,
     arguments: args ?? {},
   };
-}
-
-/** The tools in Gemini's terms: no empty parameters, no keyword that it refuses. */
-export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
-  if (tools.length === 0) return [];
-  return [{
-    functionDeclarations: tools.map(({ name, description, parameters }) => ({
-      name,
-      description,
-      ...(Object.keys(parameters.properties ?? {}).length === 0
-        ? {}
-        : { parameters: toSchema(parameters) }),
-    })),
-  }];
-}
-
-/**
- * All that Gemini knows of JSON Schema; one other word, and it refuses the
- * whole request.
- *
- * Source: https://ai.google.dev/api/caching#Schema
- */
-const KEYWORDS = new Set(
-  ("type title description nullable enum format pattern minLength maxLength " +
-    "minimum maximum items minItems maxItems properties required " +
-    "minProperties maxProperties anyOf").split(" "),
-);
-
-/** What is left out here is still checked when the tool is called. */
-function toSchema(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(toSchema);
-  if (typeof schema !== "object" || schema === null) return schema;
-  const words: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(schema)) {
-    const key = name === "oneOf" ? "anyOf" : name;
-    if (!isKnown(key, value)) continue;
-    words.push([key, key === "properties" ? toEach(value) : toSchema(value)]);
-  }
-  return Object.fromEntries(words);
-}
-
-/** The schemas of properties, which may have any name. */
-function toEach(properties: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, value]) => [name, toSchema(value)]),
-  );
-}
-
-function isKnown(key: string, value: unknown): boolean {
-  // Of these two it knows the words, but not every value.
-  if (key === "format") return value === "date-time";
-  if (key === "enum" && Array.isArray(value)) {
-    return value.every((item) => typeof item === "string");
-  }
-  return KEYWORDS.has(key);
-}
-
-/** How much a model is to think: a number of tokens, or a level of newer models. */
-export interface ThinkingConfig {
-  /** Of models up to 2.5. */
-  thinkingBudget?: number;
-  /** Of models from 3 on. */
-  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
-}
-
-/**
- * How little or much a model is to think, in the words of its generation; the
- * words of another generation are an error.
- */
-export function toThinkingConfig(
-  model: string,
-  thinking: Thinking,
-): ThinkingConfig | undefined {
-  if (/^gemini-(1\.|2\.0)/.test(model)) return undefined;
-  if (/^gemini-2\.5/.test(model)) {
-    // The large model can't do without; this is its least.
-    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
-    const thinkingBudget = thinking === "off"
-      ? least
-      : THINKING_TOKENS[thinking];
-    return { thinkingBudget };
-  }
-  if (thinking !== "off") return { thinkingLevel: thinking };
-  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
-}
-
-/**
- * How many of an answer's tokens a model may have thought, which count as part
- * of it. A model that wasn't told how much to think may do so a lot.
- */
-function toThinkingTokens(
-  model: string,
-  config: ThinkingConfig | undefined,
-): number {
-  if (/^gemini-(1\.|2\.0)/.test(model)) return 0;
-  if (config === undefined) return THINKING_TOKENS.medium;
-  const { thinkingBudget, thinkingLevel = "minimal" } = config;
-  if (thinkingBudget !== undefined) return thinkingBudget;
-  return thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel];
-}
-
-/** Models that are gone or will be, and when. As of November 2026. */
-const ENDS: [RegExp, string][] = [
-  [/^gemini-1\./, "is retired"],
-  [/^gemini-2\.0-/, "was retired on 2026-06-01"],
-  [/^gemini-2\.5-flash($|-(?!lite))/, "is shut down on 2026-12-01"],
-  [/^gemini-3\.1-flash-lite/, "is shut down on 2027-05-07"],
-];
-
-/**
- * What is known of a model's end, if anything.
- *
- * Source: https://ai.google.dev/gemini-api/docs/deprecations
- */
-export function findEnd(model: string): string | undefined {
-  return ENDS.find(([pattern]) => pattern.test(model))?.[1];
 }

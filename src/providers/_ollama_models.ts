@@ -6,20 +6,56 @@
  */
 import type { Ollama } from "ollama";
 import type { Finding } from "../settings/finding.ts";
-import { ask, findings } from "./_diagnosis.ts";
+import type { Log } from "../server/log.ts";
+import { findings } from "./_diagnosis.ts";
+import type { Model } from "./_ollama_wire.ts";
+import { requestJson, type Server } from "./_server.ts";
 import { ProviderError } from "./provider.ts";
 import type { DiagnosisContext } from "./vendor.ts";
 
 /** The model that is asked for when none is named and none is installed. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
+/** Finds out which model is to be asked, and what it can do: once. */
+export interface ModelFinder {
+  /** The model as far as is known yet. */
+  name(): string;
+  /** @throws {ProviderError} when there is none that can chat */
+  find(client: Ollama): Promise<Model>;
+}
+
 /**
- * The default model when it is installed, else the smallest installed one that
- * can chat.
+ * Makes what finds the model.
  *
- * @throws {ProviderError} when there is none
+ * @param named where absent: the default model when it is installed, else the
+ * smallest installed one that can chat
  */
-export async function chooseModel(client: Ollama): Promise<string> {
+export function createModelFinder(
+  named: string | undefined,
+  log: Log,
+): ModelFinder {
+  let known: Model | undefined;
+  return {
+    name: () => known?.name ?? named ?? DEFAULT_MODEL,
+    async find(client) {
+      if (known) return known;
+      const model = named ?? await chooseModel(client);
+      const { capabilities } = await client.show({ model });
+      // Another question may have found it out meanwhile.
+      if (known) return known;
+      known = { name: model, capabilities };
+      if (named === undefined) {
+        const why = model === DEFAULT_MODEL
+          ? "it is the default"
+          : `${DEFAULT_MODEL} is not pulled, and this is the smallest that can chat`;
+        log.info("ollama.model_chosen", { model, why });
+      }
+      return known;
+    },
+  };
+}
+
+async function chooseModel(client: Ollama): Promise<string> {
   const { models } = await client.list();
   if (models.some(({ name }) => name === DEFAULT_MODEL)) return DEFAULT_MODEL;
   const bySize = models
@@ -45,18 +81,32 @@ const { ok, warn, fail } = findings("ollama");
 const GET_ANOTHER =
   `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`;
 
+/** What Ollama says of a model. */
+interface Description {
+  capabilities: string[];
+  model_info: Record<string, unknown>;
+  remote_host: string;
+  remote_model: string;
+}
+
+/** A model in memory. */
+interface LoadedModel {
+  name: string;
+  size: number;
+  expires_at: string;
+}
+
 /** What a model can do, and whether it is in memory. */
 export async function diagnoseModel(
-  host: string,
+  server: Server,
   model: string,
   { contextTokens, toolCount, signal }: DiagnosisContext,
 ): Promise<Finding[]> {
-  const body = JSON.stringify({ model });
-  const [{ json: about }, { json: memory }] = await Promise.all([
-    ask(`${host}/api/show`, { method: "POST", body, signal }),
-    ask(`${host}/api/ps`, { signal }),
+  const [about, { models: loaded = [] }] = await Promise.all([
+    requestJson<Description>(server, "/api/show", signal, { model }),
+    requestJson<{ models: LoadedModel[] }>(server, "/api/ps", signal),
   ]);
-  const can: string[] | undefined = about.capabilities;
+  const can = about.capabilities;
   if (can?.includes("completion") === false) {
     const what = `can't chat: it is for ${can.join(", ")}`;
     return [fail(`model "${model}" ${what}`, GET_ANOTHER)];
@@ -67,7 +117,7 @@ export async function diagnoseModel(
       `model "${model}" runs in Ollama's cloud: what callers say leaves this machine`,
       `set OLLAMA_MODEL to one that runs here, such as ${DEFAULT_MODEL}`,
     ));
-  } else all.push(describeMemory(model, memory.models ?? []));
+  } else all.push(describeMemory(model, loaded));
   if (can?.includes("tools") === false && toolCount > 0) {
     const what = `can't call tools, of which the agent has ${toolCount}`;
     all.push(warn(`model "${model}" ${what}`, GET_ANOTHER));
@@ -85,7 +135,7 @@ export async function diagnoseModel(
 /** Not being loaded is normal while no server runs. */
 function describeMemory(
   model: string,
-  loaded: { name: string; size: number; expires_at: string }[],
+  loaded: readonly LoadedModel[],
 ): Finding {
   const entry = loaded.find(({ name }) => isSameModel(name, model));
   if (entry === undefined) {

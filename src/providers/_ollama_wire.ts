@@ -6,6 +6,7 @@
  * @module
  */
 import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
+import { toFunctions } from "./_openai_wire.ts";
 import type { Answer } from "./_stream.ts";
 import {
   type Message,
@@ -33,28 +34,15 @@ export function toLines(
 }
 
 function toLine(message: Message): Line {
-  const { role, text } = message;
-  switch (role) {
-    case "user":
-      return { role, content: text };
-    case "tool":
-      return { role, content: text, tool_name: message.name };
-    case "assistant":
-      return {
-        role,
-        content: text,
-        ...(message.calls?.length
-          ? {
-            tool_calls: message.calls.map((call) => ({
-              function: {
-                name: call.name,
-                arguments: call.arguments as Record<string, unknown>,
-              },
-            })),
-          }
-          : {}),
-      };
-  }
+  const { role, text: content } = message;
+  if (role === "user") return { role, content };
+  if (role === "tool") return { role, content, tool_name: message.name };
+  if (!message.calls?.length) return { role, content };
+  const tool_calls = message.calls.map(({ name, arguments: args }) => ({
+    // An object: Ollama itself made one of what the model wrote.
+    function: { name, arguments: args as Record<string, unknown> },
+  }));
+  return { role, content, tool_calls };
 }
 
 /** A model that can't call tools refuses to be told of any. */
@@ -64,12 +52,7 @@ export function toTools(
 ): Pick<ChatRequest, "tools"> {
   if (tools.length === 0 || toolChoice === "none") return {};
   if (capabilities && !capabilities.includes("tools")) return {};
-  return {
-    tools: tools.map(({ name, description, parameters }) => ({
-      type: "function",
-      function: { name, description, parameters },
-    })),
-  };
+  return { tools: toFunctions(tools) };
 }
 
 /**
@@ -121,16 +104,11 @@ export function readLine(line: OllamaLine, answer: Answer): void {
     answer.addCall({ id, name, arguments: args ?? {} });
   }
   if (!line.done) return;
-  const { prompt_eval_count, prompt_eval_duration, eval_count } = line;
+  const { prompt_eval_duration: promptNs } = line;
   answer.usage = {
-    ...(prompt_eval_count === undefined
-      ? {}
-      : { inputTokens: prompt_eval_count }),
-    ...(eval_count === undefined ? {} : { outputTokens: eval_count }),
-    // Nanoseconds.
-    ...(prompt_eval_duration === undefined
-      ? {}
-      : { promptMs: Math.round(prompt_eval_duration / 1e6) }),
+    inputTokens: line.prompt_eval_count,
+    outputTokens: line.eval_count,
+    promptMs: promptNs === undefined ? undefined : Math.round(promptNs / 1e6),
   };
   answer.end = line.done_reason === "length" ? "cut" : "complete";
   answer.isOver = true;

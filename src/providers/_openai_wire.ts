@@ -6,81 +6,16 @@
  *
  * @module
  */
+import type { Dialect } from "./_openai_dialect.ts";
+import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
-  isRetryableStatus,
   type Message,
   ProviderError,
   type ProviderRequest,
-  type Thinking,
   THINKING_TOKENS,
+  type ToolDeclaration,
 } from "./provider.ts";
-
-/**
- * What of a request not every server takes. It begins as most take it, and
- * {@linkcode adapt} changes it by what a server refuses.
- */
-export interface Dialect {
-  /** What the server calls the longest answer. */
-  limit: "max_completion_tokens" | "max_tokens";
-  /** How much the model is to think. `undefined`: nothing is said of it. */
-  effort: string | undefined;
-  /** Whether the model may be told of tools. */
-  hasTools: boolean;
-  /** Whether token counts are asked for. */
-  hasUsage: boolean;
-  /** Whether the model thinks all the same, as its answers show. */
-  isThinking: boolean;
-}
-
-/** How a server is spoken to at first. */
-export function toDialect(isOpenAi: boolean, thinking: Thinking): Dialect {
-  return {
-    limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
-    effort: thinking === "off" ? "none" : thinking,
-    hasTools: true,
-    hasUsage: true,
-    isThinking: thinking !== "off",
-  };
-}
-
-/**
- * How a server is spoken to from now on, by why it refused a request.
- *
- * @returns `undefined` where nothing can be changed
- */
-export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
-  const { limit, effort, hasTools, hasUsage } = dialect;
-  if (/reasoning|thinking/i.test(reason) && effort !== undefined) {
-    // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
-    const other = ["none", "minimal", "low"].find((other) =>
-      other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
-    );
-    const isThinking = other === "minimal" || other === "low";
-    return { ...dialect, effort: other, isThinking };
-  }
-  if (hasTools && /\btools?\b/i.test(reason) && UNABLE.test(reason)) {
-    return { ...dialect, hasTools: false };
-  }
-  if (hasUsage && /stream_options/.test(reason)) {
-    return { ...dialect, hasUsage: false };
-  }
-  if (reason.includes(limit) && UNKNOWN.test(reason)) {
-    const isOld = limit === "max_tokens";
-    return {
-      ...dialect,
-      limit: isOld ? "max_completion_tokens" : "max_tokens",
-    };
-  }
-  return undefined;
-}
-
-/** How servers say that they don't know a field. */
-const UNKNOWN =
-  /unsupported|not supported|unknown|unrecogni[sz]ed|not permitted/i;
-
-/** How servers say that a model can't call tools, or that they weren't set up for it. */
-const UNABLE = /not support|unsupported|no endpoints|requires|not enabled/i;
 
 /** The body of a question. */
 export function toBody(
@@ -91,57 +26,42 @@ export function toBody(
   model: string,
   { limit, effort, hasTools, hasUsage, isThinking }: Dialect,
 ): Record<string, unknown> {
-  // What a model thinks counts as part of the answer.
-  const room = isThinking
-    ? THINKING_TOKENS[effort as Thinking] || THINKING_TOKENS.medium
-    : 0;
+  // What a model thinks counts as part of the answer. Servers know more words
+  // for how much than we do.
+  const tokens: Record<string, number> = THINKING_TOKENS;
+  const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
+  const isTold = hasTools && tools.length > 0;
   return {
     model,
     messages: toMessages(system, messages),
     stream: true,
-    ...(hasUsage ? { stream_options: { include_usage: true } } : {}),
-    ...(maxTokens === undefined ? {} : { [limit]: maxTokens + room }),
-    ...(effort === undefined ? {} : { reasoning_effort: effort }),
-    ...(tools.length === 0 || !hasTools ? {} : {
-      tools: tools.map(({ name, description, parameters }) => ({
-        type: "function",
-        function: { name, description, parameters },
-      })),
-      ...(toolChoice === undefined ? {} : { tool_choice: toolChoice }),
-    }),
+    stream_options: hasUsage ? { include_usage: true } : undefined,
+    [limit]: maxTokens === undefined ? undefined : maxTokens + room,
+    reasoning_effort: effort,
+    tools: isTold ? toFunctions(tools) : undefined,
+    tool_choice: isTold ? toolChoice : undefined,
   };
 }
 
-/** A message as it goes over the wire. */
-export interface OpenAiMessage {
-  /** Who says it. */
-  role: "system" | "user" | "assistant" | "tool";
-  /** What is said. */
-  content: string | null;
-  /** What the model calls. */
-  tool_calls?: {
-    id: string;
-    type: "function";
-    function: { name: string; arguments: string };
-  }[];
-  /** Which call a result answers. */
-  tool_call_id?: string;
+/** Tools as OpenAI and Ollama are told of them. */
+export function toFunctions(tools: readonly ToolDeclaration[]) {
+  return tools.map(({ name, description, parameters }) => ({
+    type: "function" as const,
+    function: { name, description, parameters },
+  }));
 }
 
 /** Converts a conversation. Some models' templates want it to begin with the user. */
-export function toMessages(
-  system: string,
-  messages: readonly Message[],
-): OpenAiMessage[] {
-  const all = messages.map(toMessage);
-  if (all[0]?.role === "assistant") {
+function toMessages(system: string, messages: readonly Message[]): object[] {
+  const all: object[] = messages.map(toMessage);
+  if (messages[0]?.role === "assistant") {
     all.unshift({ role: "user", content: "(The caller joins.)" });
   }
   if (system !== "") all.unshift({ role: "system", content: system });
   return all;
 }
 
-function toMessage(message: Message): OpenAiMessage {
+function toMessage(message: Message): object {
   const { role, text: content } = message;
   if (role === "user") return { role, content };
   if (role === "tool") {
@@ -168,25 +88,28 @@ function toId(id: string): string {
 }
 
 /** An error, as the many servers put it. */
-export type OpenAiError = string | {
+type OpenAiError = string | {
   message?: string;
   code?: string | number | null;
   status_code?: number;
 };
 
+/** A call, or a piece of one: its arguments come bit by bit. */
+interface CallPiece {
+  index?: number;
+  id?: string | null;
+  function?: { name?: string | null; arguments?: string | null };
+}
+
 /** A piece of an answer. */
-export interface OpenAiChunk {
+interface Chunk {
   /** What the model says; empty in the chunk with the counts. */
   choices?: {
     delta?: {
       content?: unknown;
       reasoning?: unknown;
       reasoning_content?: unknown;
-      tool_calls?: {
-        index?: number;
-        id?: string | null;
-        function?: { name?: string | null; arguments?: string | null };
-      }[] | null;
+      tool_calls?: CallPiece[] | null;
     };
     finish_reason?: string | null;
   }[];
@@ -201,47 +124,55 @@ export interface OpenAiChunk {
   error?: OpenAiError;
 }
 
-/** A call, whose arguments come in pieces. */
-interface OpenCall {
-  index: number;
-  id: string;
-  name: string;
-  text: string;
-}
+/** Reads an answer, event by event. */
+export class AnswerReader {
+  /** Whether the model turned out to think. */
+  hasThought = false;
+  readonly #calls: { index: number; id: string; name: string; text: string }[] =
+    [];
 
-/**
- * Makes what reads an answer, event by event.
- *
- * @param onThought called when the model turns out to think
- */
-export function createChunkReader(
-  answer: Answer,
-  toolChoice: "none" | undefined,
-  onThought: () => void,
-): (data: string) => void {
-  const calls: OpenCall[] = [];
+  /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
+  constructor(readonly toolChoice: "none" | undefined) {}
 
-  function addCall(
-    { index = 0, id, function: { name, arguments: text } = {} }: NonNullable<
-      NonNullable<NonNullable<OpenAiChunk["choices"]>[number]["delta"]>[
-        "tool_calls"
-      ]
-    >[number],
-  ): void {
-    let call = calls.findLast((call) => call.index === index);
+  /** Takes the next event. */
+  read(data: string, answer: Answer): void {
+    if (data === "[DONE]") {
+      this.#finish(answer);
+      answer.isOver = true;
+      return;
+    }
+    const { choices, usage, error }: Chunk = JSON.parse(data);
+    if (error) throw toError(error, answer.provider);
+    const { delta, finish_reason } = choices?.[0] ?? {};
+    if (typeof delta?.content === "string") answer.addText(delta.content);
+    if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
+    for (const piece of delta?.tool_calls ?? []) this.#addCall(piece);
+    if (usage) {
+      answer.usage = {
+        inputTokens: usage.prompt_tokens,
+        cachedTokens: usage.prompt_tokens_details?.cached_tokens,
+        outputTokens: usage.completion_tokens,
+      };
+      this.hasThought ||= !!usage.completion_tokens_details?.reasoning_tokens;
+    }
+    if (finish_reason) this.#finish(answer, finish_reason);
+  }
+
+  #addCall(piece: CallPiece): void {
+    const { index = 0, id, function: { name, arguments: text } = {} } = piece;
+    let call = this.#calls.findLast((call) => call.index === index);
     // Some servers give every call the same index, and none an id.
     if (call === undefined || (id && id !== call.id) || (name && !id)) {
       const made = `call_${crypto.randomUUID().slice(0, 18)}`;
       call = { index, id: id || made, name: name ?? "", text: "" };
-      calls.push(call);
+      this.#calls.push(call);
     }
     call.text += text ?? "";
   }
 
-  function finish(reason: string | undefined): void {
-    for (const { id, name, text } of calls.splice(0)) {
-      // Not every server keeps its model from calling what it must not.
-      if (toolChoice === "none") continue;
+  #finish(answer: Answer, reason?: string): void {
+    for (const { id, name, text } of this.#calls.splice(0)) {
+      if (this.toolChoice === "none") continue;
       answer.addCall({ id, name, arguments: toArguments(text) });
     }
     if (reason === "length") answer.end = "cut";
@@ -252,34 +183,6 @@ export function createChunkReader(
       });
     } else answer.end ??= "complete";
   }
-
-  return (data) => {
-    if (data === "[DONE]") {
-      finish(undefined);
-      answer.isOver = true;
-      return;
-    }
-    const { choices, usage, error }: OpenAiChunk = JSON.parse(data);
-    if (error) throw toStreamError(error, answer.provider);
-    const { delta, finish_reason } = choices?.[0] ?? {};
-    if (typeof delta?.content === "string") answer.addText(delta.content);
-    if (delta?.reasoning_content || delta?.reasoning) onThought();
-    for (const call of delta?.tool_calls ?? []) addCall(call);
-    if (usage) {
-      const { prompt_tokens, completion_tokens } = usage;
-      const cached = usage.prompt_tokens_details?.cached_tokens;
-      const thought = usage.completion_tokens_details?.reasoning_tokens;
-      if (thought) onThought();
-      answer.usage = {
-        ...(prompt_tokens === undefined ? {} : { inputTokens: prompt_tokens }),
-        ...(cached === undefined ? {} : { cachedTokens: cached }),
-        ...(completion_tokens === undefined
-          ? {}
-          : { outputTokens: completion_tokens }),
-      };
-    }
-    if (finish_reason) finish(finish_reason);
-  };
 }
 
 /** What is no JSON goes on as it came: the tool refuses it, and the model is told. */
@@ -292,16 +195,10 @@ function toArguments(text: string): unknown {
   }
 }
 
-/** An error in the middle of an answer whose status was 200. */
-function toStreamError(error: OpenAiError, provider: string): ProviderError {
+function toError(error: OpenAiError, provider: string): ProviderError {
   const { message, code, status_code } = typeof error === "string"
     ? { message: error }
     : error;
   const status = Number(status_code ?? code) || undefined;
-  return new ProviderError(`The server of ${provider} failed in mid-answer`, {
-    provider,
-    status,
-    retryable: status === undefined || isRetryableStatus(status),
-    cause: message,
-  });
+  return toStreamError(provider, status, message);
 }

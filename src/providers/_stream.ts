@@ -1,12 +1,10 @@
 /**
- * Reads a vendor's streamed answer: one place for what is the same with all of
- * them. The vendors' SDKs send the question; their readers are not used, since
- * each costs several promises a word, and none stops the download when the
- * caller leaves.
+ * Reads a vendor's streamed answer: one reader for all vendors.
  *
  * @module
  */
 import { createParser } from "eventsource-parser";
+import { type Server, toReadError } from "./_server.ts";
 import {
   ProviderError,
   type ProviderMetadata,
@@ -18,7 +16,7 @@ import {
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
   /** What the vendor counted. */
-  usage: Usage = {};
+  usage: { [Count in keyof Usage]: number | undefined } = {};
   /** Why the model stopped; `undefined` while it hasn't. */
   end: "complete" | "cut" | ProviderError | undefined;
   /** Whether nothing of interest follows, although the body may go on. */
@@ -71,9 +69,10 @@ export class Answer {
         retryable: true,
       });
     }
+    const counts = Object.entries(usage).filter(([, count]) => count != null);
     return {
       type: "finish",
-      usage,
+      usage: Object.fromEntries(counts),
       ...(this.#hasCalls && providerMetadata ? { providerMetadata } : {}),
       ...(end === "cut" ? { isCut: true } : {}),
     };
@@ -82,32 +81,29 @@ export class Answer {
 
 /** How one vendor is asked, and its answer understood. */
 export interface Exchange {
-  /** Empty; filled in by {@linkcode Exchange.read}. */
-  answer: Answer;
   /** How the vendor parts the messages of its answer: by lines, or as events. */
   format: "ndjson" | "sse";
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
   /** Asks. The response's status is good; anything else is thrown. */
   send(signal: AbortSignal): Promise<Response>;
-  /** Takes one message of the answer. */
-  read(message: string): void;
-  /** Makes of what was thrown what is known of it. `response`: the answer had begun. */
-  toError(error: unknown, response: Response | undefined): ProviderError;
+  /** Takes one message, and adds it to the answer. */
+  read(message: string, answer: Answer): void;
 }
 
 /** Asks, and passes on the answer as it comes. */
 export async function* streamAnswer(
-  { answer, format, signal, ...vendor }: Exchange,
+  server: Server,
+  { format, signal, send, read }: Exchange,
+  answer: Answer = new Answer(server.provider),
 ): AsyncGenerator<ProviderPart, void> {
   signal.throwIfAborted();
   const upstream = new AbortController();
   const onAbort = () => upstream.abort(signal.reason);
   signal.addEventListener("abort", onAbort);
-  let response: Response | undefined;
   let isWhole = false;
   try {
-    response = await vendor.send(upstream.signal);
+    const response = await send(upstream.signal);
     holdResponse(response, upstream.signal);
     // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
     // every word, which doubles what an answer costs.
@@ -115,9 +111,8 @@ export async function* streamAnswer(
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
     const decoder = new TextDecoder();
-    const feed = format === "sse"
-      ? toEvents(vendor.read)
-      : toLines(vendor.read);
+    const split = format === "sse" ? toEvents : toLines;
+    const feed = split((message) => read(message, answer));
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
       feed(done ? "\n" : decoder.decode(value, { stream: true }));
@@ -129,11 +124,9 @@ export async function* streamAnswer(
     isWhole = true;
     if (answer.isOver) void readToEnd(reader);
     yield last;
-  } catch (error) {
+  } catch (cause) {
     signal.throwIfAborted();
-    throw error instanceof ProviderError
-      ? error
-      : vendor.toError(error, response);
+    throw toReadError(server, cause);
   } finally {
     signal.removeEventListener("abort", onAbort);
     // Only after a whole answer is the connection left to the next question.
@@ -144,7 +137,7 @@ export async function* streamAnswer(
 /**
  * Keeps a response from being collected as garbage before its request's signal
  * is: Deno (2.5 to 2.9.6) forgets the signal of a `fetch` then, and aborting
- * it does nothing. `tests/providers/garbage_test.ts` holds us to it.
+ * it does nothing. `tests/providers/contract.ts` holds us to it.
  */
 function holdResponse(response: Response, signal: AbortSignal): void {
   signal.addEventListener("abort", () => void response);
@@ -156,7 +149,7 @@ function toEvents(read: (message: string) => void): (text: string) => void {
 }
 
 /** Makes what parts text into lines, and drops empty ones. */
-export function toLines(
+function toLines(
   read: (message: string) => void,
 ): (text: string) => void {
   let rest = "";

@@ -4,29 +4,24 @@
  *
  * @module
  */
-import type { AsyncLocalStorage } from "node:async_hooks";
 import type { GenerateContentRequest } from "@google/generative-ai";
-import { builtin } from "../server/builtin.ts";
 import { toHttpUrl } from "../settings/kinds.ts";
 import type { Finding } from "../settings/finding.ts";
 import type { Defaulted, Found, Needed, Values } from "../settings/setting.ts";
+import { findings, toFinding } from "./_diagnosis.ts";
+import { findEnd, toThinkingConfig } from "./_gemini_models.ts";
 import {
-  ask,
-  findings,
-  readError,
-  type Reply,
-  withoutPassword,
-} from "./_diagnosis.ts";
+  DEFAULT_MODEL,
+  describe,
+  type Description,
+  GET_A_MODEL,
+  KEY_PAGE,
+  toServer,
+} from "./_gemini_server.ts";
+import { readChunk, toBody } from "./_gemini_wire.ts";
+import { lazily, runWithFetch, takeResponse, toFetch } from "./_sdk.ts";
+import { streamAnswer } from "./_stream.ts";
 import {
-  findEnd,
-  readChunk,
-  toBody,
-  toThinkingConfig,
-} from "./_gemini_wire.ts";
-import { Answer, streamAnswer } from "./_stream.ts";
-import {
-  isRetryableStatus,
-  parseRetryAfter,
   type Provider,
   ProviderError,
   type ProviderRequest,
@@ -37,13 +32,6 @@ import {
   type Vendor,
   type VendorContext,
 } from "./vendor.ts";
-
-const DEFAULT_MODEL = "gemini-3.5-flash-lite";
-const GET_A_MODEL =
-  `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`;
-const KEY_PAGE = "https://aistudio.google.com/apikey";
-const GET_A_KEY =
-  `get a key at ${KEY_PAGE} and set GOOGLE_GENERATIVE_AI_API_KEY`;
 
 /** Gemini's settings. */
 export type GeminiSettings = {
@@ -81,12 +69,15 @@ export const gemini: Vendor<GeminiSettings> = {
   diagnose,
 };
 
-/** Makes a provider that asks Gemini. The SDK is loaded on the first question. */
+/** Makes a provider that asks Gemini. */
 export function createGemini(
   { apiKey, model, baseUrl }: Values<GeminiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): Provider {
-  const name = "gemini";
+  const server = toServer({ apiKey, model, baseUrl });
+  // In the background, so that the first caller need not wait for it. Whether
+  // it failed shows when it is needed.
+  loadSdk().catch(() => {});
   // Not every model knows every level: one that refuses is asked without.
   let thinkingConfig = toThinkingConfig(model, thinking);
   const end = findEnd(model);
@@ -98,204 +89,55 @@ export function createGemini(
   async function send(
     request: ProviderRequest,
     signal: AbortSignal,
-    seen: Seen,
   ): Promise<Response> {
-    const { GoogleGenerativeAI } = await import("@google/generative-ai");
-    // The SDK sends the request even when its signal was aborted beforehand.
-    signal.throwIfAborted();
+    const { GoogleGenerativeAI } = await loadSdk();
     const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
       { model, systemInstruction: request.system },
       { baseUrl },
     );
     const body = toBody(request, model, thinkingConfig);
+    // Its types know neither thinking nor signatures; it passes both on.
+    const question = body as unknown as GenerateContentRequest;
     try {
-      return await takeResponse(seen, async () => {
-        // Its types know neither thinking nor signatures; it passes both on.
-        const question = body as unknown as GenerateContentRequest;
-        const { response } = await client.generateContentStream(question, {
-          signal,
-        });
-        // It finds nothing to read, since we read; unheard, that would end the process.
-        response.catch(() => {});
-      });
+      return await takeResponse(
+        // It takes no other `fetch` than the global one.
+        (fetch) =>
+          runWithFetch(fetch, () => client.generateContentStream(question)),
+        toFetch(server, signal),
+      );
     } catch (error) {
       if (!thinkingConfig || !isAboutThinking(error)) throw error;
       thinkingConfig = undefined;
-      return await send(request, signal, seen);
+      return await send(request, signal);
     }
-  }
-
-  function toError(cause: unknown, seen: Seen): ProviderError {
-    const status = statusOf(cause);
-    if (status !== undefined) {
-      const retryAfterMs = toRetryDelayMs(cause) ??
-        parseRetryAfter(seen.response?.headers.get("retry-after"));
-      return toStatusError(model, status, { cause, retryAfterMs });
-    }
-    const message = seen.response
-      ? "Cannot read Gemini's answer"
-      : `Cannot reach Gemini at ${withoutPassword(baseUrl)}`;
-    return new ProviderError(message, {
-      provider: name,
-      retryable: true,
-      cause,
-    });
   }
 
   return {
-    name,
+    name: server.provider,
     model,
-    stream(request) {
-      const seen: Seen = {};
-      const answer = new Answer(name);
-      return streamAnswer({
-        answer,
+    stream: (request) =>
+      streamAnswer(server, {
         format: "sse",
         signal: request.signal,
-        send: (signal) => send(request, signal, seen),
-        read: (message) => readChunk(JSON.parse(message), answer),
-        toError: (error) => toError(error, seen),
-      });
-    },
+        send: (signal) => send(request, signal),
+        read: (event, answer) => readChunk(JSON.parse(event), answer),
+      }),
     async check(signal) {
-      let response: Response;
-      try {
-        response = await fetch(`${baseUrl}/v1beta/models/${model}`, {
-          headers: { "x-goog-api-key": apiKey },
-          signal,
-        });
-      } catch (error) {
-        throw toError(error, {});
-      }
-      await response.body?.cancel();
-      if (!response.ok) throw toStatusError(model, response.status);
+      await describe(server, model, signal);
     },
   };
 }
 
-/** What came back from Gemini, which the SDK doesn't show. */
-interface Seen {
-  response?: Response;
-}
-
-let questions: AsyncLocalStorage<Seen> | undefined;
-let isFetchWatched = false;
-
-/**
- * Has the SDK ask, and takes the response from under it. It calls the global
- * `fetch` and can't be given another, so that one is watched while it asks.
- */
-async function takeResponse(
-  seen: Seen,
-  ask: () => Promise<void>,
-): Promise<Response> {
-  questions ??= new (builtin("node:async_hooks").AsyncLocalStorage<Seen>)();
-  if (!isFetchWatched) {
-    isFetchWatched = true;
-    const original = globalThis.fetch;
-    globalThis.fetch = async (input, init) => {
-      const response = await original(input, init);
-      const seen = questions?.getStore();
-      if (seen === undefined) return response;
-      seen.response = response;
-      // What is wrong the SDK explains. What is right is read by us alone.
-      return response.ok ? new Response("") : response;
-    };
-  }
-  await questions.run(seen, ask);
-  if (seen.response === undefined) throw new TypeError("No response");
-  return seen.response;
-}
-
-/** A status that isn't good: what it means, and how to fix it. */
-function explain(
-  status: number,
-  text: string,
-  model: string,
-): [what: string, fix: string] {
-  if (status === 401 || /API_KEY_INVALID|API key not valid/.test(text)) {
-    return ["the API key is not valid", GET_A_KEY];
-  }
-  switch (status) {
-    case 400:
-      return [
-        "it refused the question (400)",
-        /location/i.test(text)
-          ? "Gemini's API is not offered where this machine is: use a proxy (GEMINI_BASE_URL) or Ollama"
-          : "check GOOGLE_GENERATIVE_AI_API_KEY",
-      ];
-    case 403:
-      return [
-        "the API key may not use it (403)",
-        "allow the key in GOOGLE_GENERATIVE_AI_API_KEY the Generative Language " +
-        `API and this machine's address, or get another at ${KEY_PAGE}`,
-      ];
-    case 404:
-      return [`there is no model "${model}" (404)`, GET_A_MODEL];
-    case 429:
-      return [
-        "the quota is used up for now (429)",
-        "wait, or raise the quota at https://aistudio.google.com; " +
-        "LLM_PROVIDER=gemini,ollama falls back on Ollama",
-      ];
-  }
-  return [
-    `it answered with status ${status}`,
-    status >= 500
-      ? "Gemini seems to be down: try again later; LLM_PROVIDER=gemini,ollama falls back on Ollama"
-      : "check GEMINI_BASE_URL",
-  ];
-}
-
-function toStatusError(
-  model: string,
-  status: number,
-  more: { cause?: unknown; retryAfterMs?: number | undefined } = {},
-): ProviderError {
-  const { cause } = more;
-  const text = cause instanceof Error ? cause.message : "";
-  const [what, fix] = explain(status, text, model);
-  const retryable = isRetryableStatus(status);
-  return new ProviderError(
-    `Cannot ask Gemini model "${model}": ${what}; ${fix}`,
-    { provider: "gemini", status, retryable, ...more },
-  );
-}
-
-/** `GoogleGenerativeAIFetchError` alone has one. */
-function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && "status" in error &&
-      typeof error.status === "number"
-    ? error.status
-    : undefined;
-}
+const loadSdk = lazily(() => import("@google/generative-ai"));
 
 function isAboutThinking(error: unknown): boolean {
-  return statusOf(error) === 400 && error instanceof Error &&
-    /thinking/i.test(error.message);
+  return error instanceof ProviderError && error.status === 400 &&
+    /thinking/i.test(String(error.cause));
 }
 
-/**
- * When Gemini wants to be asked again: `google.rpc.RetryInfo`, as in
- * `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "23s"}`.
- */
-function toRetryDelayMs(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errorDetails" in error)) return undefined;
-  const { errorDetails } = error;
-  if (!Array.isArray(errorDetails)) return undefined;
-  for (const detail of errorDetails) {
-    const seconds = /^(\d+(?:\.\d+)?)s$/.exec(String(detail?.retryDelay))?.[1];
-    if (seconds !== undefined) return Number(seconds) * 1000;
-  }
-  return undefined;
-}
+const { ok, warn, fail } = findings("gemini");
 
-const { ok, warn, fail, unreachable } = findings("gemini");
-
-/**
- * Looks at the key, the model and how long there will be that model. Asks for
- * the model's description: https://ai.google.dev/api/models#method:-models.get
- */
+/** Looks at the key, the model and how long there will be that model. */
 async function diagnose(
   { apiKey = "", model, baseUrl }: Found<GeminiSettings>,
   { contextTokens, now, signal }: DiagnosisContext,
@@ -307,35 +149,33 @@ async function diagnose(
     const isGone = date === undefined || Date.parse(date) <= now();
     all.push((isGone ? fail : warn)(`model "${model}" ${end}`, GET_A_MODEL));
   }
-  const url = `${baseUrl}/v1beta/models/${encodeURI(model)}`;
+  const server = toServer({ apiKey, model, baseUrl });
   try {
-    const headers = { "x-goog-api-key": apiKey };
-    all.push(judge(await ask(url, { headers, signal }), model, contextTokens));
+    const about = await describe(server, model, signal);
+    all.push(judge(about, model, contextTokens));
   } catch (error) {
-    const fix = "check the network, the proxy and GEMINI_BASE_URL";
-    all.push(unreachable(baseUrl, error, fix));
+    all.push(toFinding(server, error));
   }
   return all;
 }
 
-function judge(reply: Reply, model: string, contextTokens: number): Finding {
-  const { status, text, json } = reply;
-  if (status !== 200) {
-    const [what, fix] = explain(status, text, model);
-    return fail(`${what}: ${readError(text)}`, fix);
-  }
-  if (json.name === undefined) {
+function judge(
+  { name, supportedGenerationMethods, inputTokenLimit = Infinity }: Partial<
+    Description
+  >,
+  model: string,
+  contextTokens: number,
+): Finding {
+  if (name === undefined) {
     return fail("what answers is not Gemini", "check GEMINI_BASE_URL");
   }
-  if (
-    json.supportedGenerationMethods?.includes?.("generateContent") === false
-  ) {
+  if (supportedGenerationMethods?.includes("generateContent") === false) {
     return fail(`model "${model}" is not one to talk with`, GET_A_MODEL);
   }
-  if (json.inputTokenLimit < contextTokens) {
+  if (inputTokenLimit < contextTokens) {
     return warn(
-      `${model} takes ${json.inputTokenLimit} tokens, and CONTEXT_TOKENS is ${contextTokens}`,
-      `set CONTEXT_TOKENS to ${json.inputTokenLimit} or less`,
+      `${model} takes ${inputTokenLimit} tokens, and CONTEXT_TOKENS is ${contextTokens}`,
+      `set CONTEXT_TOKENS to ${inputTokenLimit} or less`,
     );
   }
   return ok(`${model} is there, and the key is valid`);

@@ -9,19 +9,19 @@ import { createLog, explain, type Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import { type Found, readValues, type Setting } from "../settings/setting.ts";
 import { findings } from "./_diagnosis.ts";
+import { findNamed } from "./_named.ts";
 import { echo } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import { gemini } from "./gemini.ts";
 import { ollama } from "./ollama.ts";
 import { openai } from "./openai.ts";
-import {
-  type PromptBeginning,
-  type Provider,
-  ProviderError,
-} from "./provider.ts";
+import { prepare } from "./prepare.ts";
+import type { Provider } from "./provider.ts";
 import type { ProviderSettings } from "./settings.ts";
 import { createStandIn } from "./stand_in.ts";
 import type { Vendor } from "./vendor.ts";
+
+export { prepare } from "./prepare.ts";
 
 /** Every vendor, the preferred first: where several are set up, that one is asked. */
 export const PROVIDERS = { gemini, ollama, openai, echo };
@@ -35,6 +35,7 @@ export type VendorValues = {
 };
 
 const VENDORS: Record<ProviderName, Vendor> = PROVIDERS;
+// Its keys are its names.
 const NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
 /** Every setting of every vendor. */
@@ -68,7 +69,7 @@ export function readProviders(
   text: (env: string) => string | undefined,
   problems: string[],
 ): ProviderConfig {
-  const [providers, namedBy] = findNamed(text, problems);
+  const [providers, namedBy] = findNamed(VENDORS, text, problems);
   const values = NAMES.map((name) => {
     const { settings, findProblem } = VENDORS[name];
     const why = namedBy === "LLM_PROVIDER"
@@ -84,37 +85,9 @@ export function readProviders(
   return {
     providers,
     ...(namedBy === undefined ? {} : { providersNamedBy: namedBy }),
+    // One of each vendor, made from its own settings just above.
     vendors: Object.fromEntries(values) as VendorValues,
   };
-}
-
-/** Those that `LLM_PROVIDER` names, else the first that one of its own settings does. */
-function findNamed(
-  text: (env: string) => string | undefined,
-  problems: string[],
-): [names: ProviderName[], by?: string] {
-  const list = text("LLM_PROVIDER");
-  if (list === undefined) {
-    for (const name of NAMES) {
-      const isMeant = ({ selects, env }: Setting<unknown>) =>
-        selects && text(env) !== undefined;
-      const setting = Object.values(VENDORS[name].settings).find(isMeant);
-      if (setting) return [[name], setting.env];
-    }
-    return [[]];
-  }
-  const words = new Set(list.split(",").map((word) => word.trim()));
-  for (const word of words) {
-    if (NAMES.some((name) => name === word)) continue;
-    problems.push(
-      word === ""
-        ? "LLM_PROVIDER: has an empty entry; remove the comma too many"
-        : `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
-          "name one of them, several with commas between, or unset it",
-    );
-  }
-  const isNamed = (word: string) => NAMES.find((name) => name === word) ?? [];
-  return [[...words].flatMap(isNamed), "LLM_PROVIDER"];
 }
 
 /** Makes the provider of this name. */
@@ -209,47 +182,6 @@ export async function chooseProvider(
       return provider;
     },
   });
-}
-
-/** How long a model may take to load; large ones come from slow disks. */
-const PREPARE_TIMEOUT_MS = 10 * 60_000;
-
-/** How soon a provider that can't be reached yet is made ready again. */
-const PREPARE_AGAIN_MS = 5_000;
-
-/**
- * Makes a provider ready in the background, with word in the log of how it
- * goes: at once, or as soon as it can be reached. A caller who comes before
- * waits for the rest of it.
- */
-export async function prepare(
-  provider: Provider,
-  beginning: PromptBeginning,
-  log: Log,
-  againMs: number = PREPARE_AGAIN_MS,
-): Promise<void> {
-  if (provider.prepare === undefined) return;
-  const { name } = provider;
-  log.info("provider.preparing", { provider: name });
-  for (let tries = 1;; tries++) {
-    const startedAt = Date.now();
-    try {
-      const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
-      await provider.prepare(signal, beginning);
-      const { model } = provider;
-      const tookMs = Date.now() - startedAt;
-      return log.info("provider.ready", { provider: name, model, tookMs });
-    } catch (error) {
-      if (tries === 1) {
-        log.error("provider.not_ready", { provider: name, error });
-      }
-      if (!(error instanceof ProviderError && error.retryable)) return;
-      await new Promise((resolve) =>
-        // A process that has nothing else to do needn't wait for it.
-        Deno.unrefTimer(setTimeout(resolve, againMs))
-      );
-    }
-  }
 }
 
 /**

@@ -7,7 +7,10 @@
  */
 import { explain } from "../server/log.ts";
 import { whyUnreachable } from "./_diagnosis.ts";
-import { toLines } from "./_stream.ts";
+import { connect, toServer } from "./_ollama_client.ts";
+import { toFetch } from "./_sdk.ts";
+import { RefusalError } from "./_server.ts";
+import { ProviderError } from "./provider.ts";
 
 /** How far a pull is. */
 export interface Progress {
@@ -19,17 +22,11 @@ export interface Progress {
   total: number;
 }
 
-/** A model could not be pulled; the message says why and how to fix it. */
-export class PullError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "PullError";
-}
-
 /**
  * Pulls a model. What was fetched before a pull ended early is not fetched
  * again.
  *
- * @throws {PullError} when it can't be had
+ * @throws {Error} when it can't be had; the message says why and how to fix it
  */
 export async function* pull(
   host: string,
@@ -37,16 +34,15 @@ export async function* pull(
   signal: AbortSignal,
 ): AsyncGenerator<Progress, void> {
   const layers = new Map<string, { completed: number; total: number }>();
-  let isWhole = false;
+  // Whoever leaves the loop ends the download, which the SDK doesn't.
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
   try {
-    const body = JSON.stringify({ model, stream: true });
-    const request = { method: "POST", body, signal };
-    const response = await fetch(`${host}/api/pull`, request);
-    for await (const line of readLines(response)) {
-      const { status, digest, completed = 0, total, error } = JSON.parse(line);
-      if (error !== undefined) throw new Error(error);
+    const server = toServer(host, () => model);
+    const client = await connect(server, toFetch(server, until));
+    for await (const step of await client.pull({ model, stream: true })) {
+      const { status, digest, completed = 0, total } = step;
       if (digest && total) layers.set(digest, { completed, total });
-      isWhole ||= status === "success";
       const all = { completed: 0, total: 0 };
       for (const { completed, total } of layers.values()) {
         all.completed += completed;
@@ -56,31 +52,21 @@ export async function* pull(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw new PullError(explainPull(error, model), { cause: error });
+    throw new Error(explainPull(error, model), { cause: error });
+  } finally {
+    over.abort();
   }
-  if (!isWhole) throw new PullError(BROKEN_OFF);
 }
-
-/** The lines of a body. Whoever leaves the loop ends the download. */
-async function* readLines(response: Response): AsyncGenerator<string, void> {
-  const lines: string[] = [];
-  const feed = toLines((line) => lines.push(line));
-  const decoder = new TextDecoder();
-  for await (const bytes of response.body ?? []) {
-    feed(decoder.decode(bytes, { stream: true }));
-    yield* lines.splice(0);
-  }
-  feed("\n");
-  yield* lines;
-}
-
-const BROKEN_OFF = "the pull broke off: try again, and it goes on from there";
 
 function explainPull(error: unknown, model: string): string {
-  const text = error instanceof TypeError
-    ? whyUnreachable(error)
+  const text = error instanceof RefusalError
+    ? String(error.cause)
+    : error instanceof ProviderError
+    ? whyUnreachable(error.cause)
     : explain(error);
-  if (/error reading a body/i.test(text)) return BROKEN_OFF;
+  if (/error reading a body|did not receive done/i.test(text)) {
+    return "the pull broke off: try again, and it goes on from there";
+  }
   if (/no space left|disk full|not enough space/i.test(text)) {
     return `Ollama's disk is full (${text}): make room, or set OLLAMA_MODELS there to a folder on another`;
   }

@@ -204,25 +204,6 @@ export class ProviderError extends Error {
   }
 }
 
-/** Whether a failure with this HTTP status may pass by itself. */
-export function isRetryableStatus(status: number): boolean {
-  return status === 408 || status === 429 || status >= 500;
-}
-
-/**
- * What a `retry-after` header says, in milliseconds: a number of seconds or a
- * date (RFC 9110, 10.2.3).
- */
-export function parseRetryAfter(
-  value: string | null | undefined,
-): number | undefined {
-  const text = value?.trim();
-  if (!text) return undefined;
-  if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const ms = Date.parse(text) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
-}
-
 /**
  * How many tokens a model may use up by thinking, where its vendor counts them
  * as part of the answer: room that is added, so that no answer is cut short.

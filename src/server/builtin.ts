@@ -8,6 +8,7 @@ import type * as NodeAsyncHooks from "node:async_hooks";
 import type NodeCrypto from "node:crypto";
 import type NodeFs from "node:fs";
 import type NodeNet from "node:net";
+import type * as NodeTimers from "node:timers/promises";
 
 /** The modules that something here needs. */
 export interface Builtins {
@@ -19,6 +20,8 @@ export interface Builtins {
   "node:fs": typeof NodeFs;
   /** For addresses. */
   "node:net": typeof NodeNet;
+  /** For waits that a signal ends. */
+  "node:timers/promises": typeof NodeTimers;
 }
 
 const loaded: Partial<Builtins> = {};

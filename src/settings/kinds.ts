@@ -65,7 +65,7 @@ export function toList(text: string): string[] {
 export function toHttpUrl(text: string): string {
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError("Not http(s)");
-  return url.href.replace(/\/+$/, "");
+  return url.href.replace(/\/$/, "");
 }
 
 /** An http(s) address, and what it is where nobody sets it. */

@@ -96,6 +96,57 @@ export interface RawAnswer extends Pace {
   end?: "whole" | "cut" | "stall";
 }
 
+/** What goes wrong the same way with every vendor. */
+export type Fault =
+  | RawAnswer
+  | Pace
+    & (
+      /** The connection drops; `midLine`: inside a message. */
+      | { kind: "cut"; chunks: string[]; midLine?: boolean }
+      /** The body ends properly but too early: nothing says that it is the end; `midLine`: inside a message. */
+      | { kind: "unfinished"; chunks: string[]; midLine?: boolean }
+      /** Silence until the client leaves: after these chunks, or before the headers if there are none. */
+      | { kind: "stall"; chunks?: string[] }
+    );
+
+/** What a model of any vendor may do. */
+export type CommonAnswer =
+  | Fault
+  | Pace
+    & (
+      | { kind: "text"; chunks: string[] }
+      | { kind: "thought"; thoughts: string[]; chunks: string[] }
+      | { kind: "empty" }
+      | { kind: "max-tokens"; chunks?: string[] }
+      | { kind: "status"; status: number; body?: string; retryAfter?: string }
+    );
+
+/**
+ * A fault in terms of the wire.
+ *
+ * @param say makes the messages that say these words
+ */
+export function faultWire(
+  answer: Fault,
+  contentType: string,
+  say: (chunks: string[]) => Uint8Array[],
+): WireAnswer {
+  if (answer.kind === "raw") return rawWire(answer, contentType);
+  const wire = { ...paceOf(answer), status: 200, contentType };
+  if (answer.kind === "stall") {
+    return answer.chunks === undefined
+      ? { ...wire, pieces: [], headersAfterMs: Infinity }
+      : { ...wire, pieces: say(answer.chunks), end: "stall" };
+  }
+  const half = say(["never to be seen"]).slice(-1)
+    .map((piece) => piece.subarray(0, 70));
+  return {
+    ...wire,
+    pieces: [...say(answer.chunks), ...answer.midLine ? half : []],
+    end: answer.kind === "cut" ? "cut" : "whole",
+  };
+}
+
 /** An answer in terms of the wire; the vendors' answers are turned into these. */
 export interface WireAnswer extends Pace {
   /** The HTTP status. */
@@ -111,7 +162,7 @@ export interface WireAnswer extends Pace {
 }
 
 /** A raw answer in terms of the wire. */
-export function rawWire(answer: RawAnswer, streamType: string): WireAnswer {
+function rawWire(answer: RawAnswer, streamType: string): WireAnswer {
   const { bytes, status = 200, contentType = streamType, end = "whole" } =
     answer;
   return { ...paceOf(answer), status, contentType, pieces: bytes, end };

@@ -15,10 +15,10 @@
 import {
   encode,
   type Fake,
+  type Fault,
+  faultWire,
   type Pace,
   paceOf,
-  type RawAnswer,
-  rawWire,
   readScript,
   type RecordedRequest,
   type Script,
@@ -65,7 +65,7 @@ export interface GeminiRequestBody {
  * answer that ends well carries `finishReason` in its last chunk, as Google's do.
  */
 export type GeminiAnswer =
-  | RawAnswer
+  | Fault
   | Pace
     & (
       | { kind: "text"; chunks: string[]; finishReason?: string }
@@ -111,12 +111,6 @@ export type GeminiAnswer =
         status?: number;
         message?: string;
       }
-      /** The connection drops; `midLine`: inside an event. */
-      | { kind: "cut"; chunks: string[]; midLine?: boolean }
-      /** The body ends properly but too early: no `finishReason`; `midLine`: inside an event. */
-      | { kind: "unfinished"; chunks: string[]; midLine?: boolean }
-      /** Silence until the client leaves: after these chunks, or before the headers if there are none. */
-      | { kind: "stall"; chunks?: string[] }
     );
 
 /** A call the model makes. */
@@ -196,15 +190,11 @@ function toWire(answer: GeminiAnswer, model: string): WireAnswer {
   const { say, event } = createEvents(model);
   const texts = (chunks: string[] = []) =>
     chunks.map((text) => say([{ text }]));
-  const wire = (
-    pieces: Uint8Array[],
-    end: WireAnswer["end"] = "whole",
-  ): WireAnswer => ({
+  const wire = (pieces: Uint8Array[]): WireAnswer => ({
     ...paceOf(answer),
     status: 200,
     contentType: "text/event-stream",
     pieces,
-    end,
   });
   switch (answer.kind) {
     case "text": {
@@ -265,21 +255,8 @@ function toWire(answer: GeminiAnswer, model: string): WireAnswer {
       const error = errorObject(answer.status ?? 503, answer.message);
       return wire([...texts(answer.chunks), sse({ error })]);
     }
-    case "cut":
-    case "unfinished": {
-      const whole = texts(answer.chunks);
-      const half = texts(["never to be seen"]).map((it) => it.subarray(0, 70));
-      return wire(
-        answer.midLine ? [...whole, ...half] : whole,
-        answer.kind === "cut" ? "cut" : "whole",
-      );
-    }
-    case "stall":
-      return answer.chunks === undefined
-        ? { ...wire([]), headersAfterMs: Infinity }
-        : wire(texts(answer.chunks), "stall");
-    case "raw":
-      return rawWire(answer, "text/event-stream");
+    default:
+      return faultWire(answer, "text/event-stream", texts);
   }
 }
 

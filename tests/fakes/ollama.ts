@@ -14,10 +14,10 @@
 import {
   encode,
   type Fake,
+  type Fault,
+  faultWire,
   type Pace,
   paceOf,
-  type RawAnswer,
-  rawWire,
   readScript,
   type Script,
   startFake,
@@ -79,7 +79,7 @@ export interface OllamaMetrics {
  * line: a slow first token is `headersAfterMs`.
  */
 export type OllamaAnswer =
-  | RawAnswer
+  | Fault
   | Pace
     & (
       | { kind: "text"; chunks: string[]; metrics?: Partial<OllamaMetrics> }
@@ -105,12 +105,6 @@ export type OllamaAnswer =
       }
       /** An error line inside the 200 stream; a 500 if it has no chunks. */
       | { kind: "error-chunk"; chunks: string[]; error?: string }
-      /** The connection drops; `midLine`: inside a line. */
-      | { kind: "cut"; chunks: string[]; midLine?: boolean }
-      /** The body ends properly but too early: no `done`; `midLine`: inside a line. */
-      | { kind: "unfinished"; chunks: string[]; midLine?: boolean }
-      /** Silence until the client leaves: after these chunks, or before the headers if there are none. */
-      | { kind: "stall"; chunks?: string[] }
     );
 
 /** A model that is installed. */
@@ -245,15 +239,11 @@ export function startFakeOllama(
 function toWire(answer: OllamaAnswer, model: string): WireAnswer {
   const say = (text: string) =>
     line({ ...message(model, { content: text }), done: false });
-  const wire = (
-    pieces: Uint8Array[],
-    end: WireAnswer["end"] = "whole",
-  ): WireAnswer => ({
+  const wire = (pieces: Uint8Array[]): WireAnswer => ({
     ...paceOf(answer),
     status: 200,
     contentType: "application/x-ndjson",
     pieces,
-    end,
   });
   switch (answer.kind) {
     case "text":
@@ -311,22 +301,12 @@ function toWire(answer: OllamaAnswer, model: string): WireAnswer {
         ? { ...json(500, { error }), ...paceOf(answer) }
         : wire([...chunks.map(say), line({ error })]);
     }
-    case "cut":
-    case "unfinished": {
-      const half = answer.midLine
-        ? [say("never to be seen").subarray(0, 70)]
-        : [];
-      return wire(
-        [...answer.chunks.map(say), ...half],
-        answer.kind === "cut" ? "cut" : "whole",
+    default:
+      return faultWire(
+        answer,
+        "application/x-ndjson",
+        (chunks) => chunks.map(say),
       );
-    }
-    case "stall":
-      return answer.chunks === undefined
-        ? { ...wire([]), headersAfterMs: Infinity }
-        : wire(answer.chunks.map(say), "stall");
-    case "raw":
-      return rawWire(answer, "application/x-ndjson");
   }
 }
 

@@ -14,10 +14,10 @@
 import {
   encode,
   type Fake,
+  type Fault,
+  faultWire,
   type Pace,
   paceOf,
-  type RawAnswer,
-  rawWire,
   readScript,
   type RecordedRequest,
   type Script,
@@ -65,7 +65,7 @@ export interface OpenAiCall {
 
 /** What the model does. Where `chunks` may be left out, nothing is said. */
 export type OpenAiAnswer =
-  | RawAnswer
+  | Fault
   | Pace
     & (
       | { kind: "text"; chunks: string[]; usage?: Record<string, unknown> }
@@ -93,12 +93,6 @@ export type OpenAiAnswer =
       }
       /** An error object inside the 200 stream. */
       | { kind: "error-chunk"; chunks?: string[]; code?: number }
-      /** The connection drops; `midLine`: inside an event. */
-      | { kind: "cut"; chunks: string[]; midLine?: boolean }
-      /** The body ends properly but too early: neither `finish_reason` nor `[DONE]`. */
-      | { kind: "unfinished"; chunks: string[] }
-      /** Silence until the client leaves: after these chunks, or before the headers if there are none. */
-      | { kind: "stall"; chunks?: string[] }
     );
 
 /** What a stand-in accepts. */
@@ -195,15 +189,11 @@ function toWire(answer: OpenAiAnswer, body: OpenAiRequestBody): WireAnswer {
       : []),
     encode("data: [DONE]\n\n"),
   ];
-  const wire = (
-    pieces: Uint8Array[],
-    end: WireAnswer["end"] = "whole",
-  ): WireAnswer => ({
+  const wire = (pieces: Uint8Array[]): WireAnswer => ({
     ...paceOf(answer),
     status: 200,
     contentType: "text/event-stream; charset=utf-8",
     pieces,
-    end,
   });
   switch (answer.kind) {
     case "text":
@@ -256,19 +246,8 @@ function toWire(answer: OpenAiAnswer, body: OpenAiRequestBody): WireAnswer {
       const error = { message, type: "server_error", param: null, code };
       return wire([...texts(answer.chunks), sse({ error })]);
     }
-    case "cut": {
-      const half = say({ content: "never to be seen" }).subarray(0, 70);
-      const pieces = texts(answer.chunks);
-      return wire(answer.midLine ? [...pieces, half] : pieces, "cut");
-    }
-    case "unfinished":
-      return wire(texts(answer.chunks));
-    case "stall":
-      return answer.chunks === undefined
-        ? { ...wire([]), headersAfterMs: Infinity }
-        : wire(texts(answer.chunks), "stall");
-    case "raw":
-      return rawWire(answer, "text/event-stream");
+    default:
+      return faultWire(answer, "text/event-stream", texts);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   ProviderError,
   type ProviderPart,
   type ProviderRequest,
+  type ToolDeclaration,
 } from "../../src/providers/provider.ts";
 import type { VendorContext } from "../../src/providers/vendor.ts";
 import { createLog } from "../../src/server/log.ts";
@@ -40,6 +41,18 @@ export const CONVERSATION: Message[] = [
   { role: "assistant", text: "Hello Ada." },
   { role: "user", text: "Who am I?" },
 ];
+
+/** A tool that models call in tests. */
+export const weather: ToolDeclaration = {
+  name: "get_weather",
+  description: "Tells the weather",
+  parameters: {
+    type: "object",
+    properties: { city: { type: "string" } },
+    required: ["city"],
+    additionalProperties: false,
+  },
+};
 
 /** Reads an answer: its text, and its parts. */
 export async function ask(

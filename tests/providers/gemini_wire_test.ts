@@ -3,11 +3,13 @@ import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
 import {
   findEnd,
+  toThinkingConfig,
+} from "../../src/providers/_gemini_models.ts";
+import { toTools } from "../../src/providers/_gemini_tools.ts";
+import {
   type GeminiPart,
   toCall,
   toContents,
-  toThinkingConfig,
-  toTools,
 } from "../../src/providers/_gemini_wire.ts";
 import {
   type Message,

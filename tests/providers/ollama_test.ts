@@ -1,35 +1,36 @@
 // deno-lint-ignore-file no-console -- one test looks at what the SDK writes there
 import {
   assertEquals,
-  assertLess,
   assertRejects,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import * as z from "zod";
-import { askWithTools } from "../../src/conversation/tool_loop.ts";
-import { tool } from "../../src/conversation/tools.ts";
 import { toThink } from "../../src/providers/_ollama_wire.ts";
-import { createTimers } from "../../src/conversation/timers.ts";
 import { createLog } from "../../src/server/log.ts";
 import { DEFAULT_MODEL } from "../../src/providers/_ollama_models.ts";
-import { createOllama, toOllamaUrl } from "../../src/providers/ollama.ts";
+import { toOllamaUrl } from "../../src/providers/_ollama_client.ts";
+import { createOllama } from "../../src/providers/ollama.ts";
 import {
   type Message,
   ProviderError,
-  type ProviderPart,
   THINKING,
   type Thinking,
-  type ToolDeclaration,
 } from "../../src/providers/provider.ts";
 import { nextQuestion } from "../fakes/_wire.ts";
 import {
   type FakeOllamaModel,
   type OllamaAnswer,
-  splitAt,
   startFakeOllama,
 } from "../fakes/ollama.ts";
-import { ask, askInVain, CONTEXT, CONVERSATION, question } from "./_ask.ts";
+import {
+  ask,
+  askInVain,
+  CONTEXT,
+  CONVERSATION,
+  question,
+  weather,
+} from "./_ask.ts";
+import { callsOf, talkOfWeather, testVendor } from "./contract.ts";
 
 const model = "llama3.2:3b";
 
@@ -51,6 +52,35 @@ function test(what: string, fn: () => Promise<void>): void {
     fn,
   });
 }
+
+testVendor({
+  title: "createOllama()",
+  addressEnv: "OLLAMA_HOST",
+  create: (host) => createOllama({ host, model, keepAlive: "30m" }, CONTEXT),
+  start: (script) => startFakeOllama(script),
+  fixtures: [
+    {
+      path: "ollama/text.ndjson",
+      says:
+        "Grüß Gott! 👋 In 東京 scheint die Sonne ☀️ – dort sagt man „こんにちは“.\nFamilie 👩‍👩‍👧‍👦 & <tschüs>.",
+    },
+    {
+      path: "ollama/tool_calls.ndjson",
+      calls: [
+        {
+          name: "get_weather",
+          arguments: { city: "München", unit: "celsius" },
+        },
+        { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+      ],
+    },
+    {
+      path: "ollama/thought.ndjson",
+      says: "Sonntags haben wir leider geschlossen.",
+    },
+    { path: "ollama/error.ndjson", fails: "Cannot read the answer" },
+  ],
+});
 
 test("streams text, and counts tokens", async () => {
   const { fake, ollama } = start({
@@ -92,50 +122,6 @@ test("sends a keep-alive of bare seconds as a number", async () => {
   assertEquals(fake.requests.at(-1)?.body?.keep_alive, -1);
 });
 
-test("never speaks a thought", async () => {
-  const { fake, options } = start({
-    kind: "thought",
-    thoughts: ["The caller greets me."],
-    chunks: ["Good ", "day."],
-  });
-  await using _ = fake;
-  const ollama = createOllama({ ...options, model: "qwen3.5:4b" }, CONTEXT);
-  assertEquals((await ask(ollama)).text, "Good day.");
-});
-
-test("decodes an answer that arrives cut at any byte", async () => {
-  const body = await Deno.readFile(
-    new URL("../fixtures/ollama/text.ndjson", import.meta.url),
-  );
-  const cuts = Array.from({ length: body.length - 1 }, (_, n) => n + 1);
-  const fake = startFakeOllama((_request, index) => ({
-    kind: "raw",
-    bytes: index === 0 ? [body] : splitAt(body, cuts[index * 3] ?? 1),
-  }));
-  await using _ = fake;
-  const ollama = createOllama({
-    host: fake.url,
-    model,
-    keepAlive: "1m",
-  }, CONTEXT);
-  const { text: whole } = await ask(ollama);
-  assertStringIncludes(whole, "ü");
-  for (let n = 0; n < cuts.length / 3; n++) {
-    assertEquals((await ask(ollama)).text, whole);
-  }
-});
-
-const weather: ToolDeclaration = {
-  name: "get_weather",
-  description: "Tells the weather",
-  parameters: { type: "object", properties: { city: { type: "string" } } },
-};
-
-function callsOf(parts: readonly ProviderPart[]) {
-  return parts.filter((part) => part.type === "tool-call")
-    .map(({ call }) => call);
-}
-
 test("tells of tools, and passes on what the model calls", async () => {
   const { fake, ollama } = start({
     kind: "tool-calls",
@@ -175,40 +161,6 @@ test("takes calls without a word for an answer, and such without arguments for c
   const { parts } = await ask(ollama, { tools: [weather] });
   assertEquals(parts.map(({ type }) => type), ["tool-call", "finish"]);
   assertEquals(callsOf(parts)[0]?.arguments, {});
-});
-
-test("decodes calls that arrive cut at any byte, as they were recorded", async () => {
-  const body = await Deno.readFile(
-    new URL("../fixtures/ollama/tool_calls.ndjson", import.meta.url),
-  );
-  const offsets = Array.from(
-    { length: Math.floor((body.length - 1) / 7) },
-    (_, n) => 1 + n * 7,
-  );
-  const fake = startFakeOllama((_request, index) => ({
-    kind: "raw",
-    bytes: index === 0 ? [body] : splitAt(body, offsets[index - 1] ?? 1),
-  }));
-  await using _ = fake;
-  const ollama = createOllama({
-    host: fake.url,
-    model,
-    keepAlive: "1m",
-  }, CONTEXT);
-  for (const _offset of [0, ...offsets]) {
-    const { parts } = await ask(ollama);
-    assertEquals(
-      callsOf(parts).map(({ name, arguments: args }) => [name, args]),
-      [
-        ["get_weather", { city: "München", unit: "celsius" }],
-        ["get_time", { zone: "Asia/Tokyo" }],
-      ],
-    );
-    assertEquals(parts.at(-1), {
-      type: "finish",
-      usage: { inputTokens: 211, outputTokens: 44, promptMs: 1290 },
-    });
-  }
 });
 
 test("shows the model what was called before, and what came of it", async () => {
@@ -254,34 +206,7 @@ test("calls a tool and answers with what it returned", async () => {
     { kind: "text", chunks: ["It is sunny."] },
   );
   await using _ = fake;
-  const real = tool({
-    name: "get_weather",
-    description: "Tells the weather",
-    parameters: z.object({ city: z.string() }),
-    run: ({ city }) => `Sunny in ${city}`,
-  });
-  let text = "";
-  await askWithTools({
-    provider: ollama,
-    tools: [real],
-    system: "Be brief.",
-    messages: [{ role: "user", text: "The weather?" }],
-    context: {
-      conversationId: "conv",
-      turnId: "t1",
-      metadata: {},
-      signal: new AbortController().signal,
-      remember: () => Promise.resolve(),
-    },
-    filler: { text: "", afterMs: 0 },
-    onFailure: () => {},
-    maxTokens: 1_000,
-    timers: createTimers(),
-  }, (part) => {
-    if (part.type === "text-delta") text += part.text;
-    return Promise.resolve(true);
-  });
-  assertEquals(text, "It is sunny.");
+  assertEquals(await talkOfWeather(ollama), "It is sunny.");
   const lines = fake.requests.at(-1)?.body?.messages ?? [];
   assertEquals(lines.map(({ role }) => role), [
     "system",
@@ -416,70 +341,13 @@ test("names the command that pulls a model which is to be loaded", async () => {
   assertStringIncludes((await prepare()).message, fake.url);
 });
 
-const FAILURES: {
-  what: string;
-  answer: OllamaAnswer;
-  says: string;
-  status?: number;
-  retryable: boolean;
-}[] = [
-  {
-    what: "a bad request (400)",
-    answer: { kind: "status", status: 400 },
-    says: "400",
-    status: 400,
-    retryable: false,
-  },
-  {
-    what: "a server fault (500)",
-    answer: { kind: "status", status: 500 },
-    says: "500",
-    status: 500,
-    retryable: true,
-  },
-  {
-    what: "a full queue (503)",
-    answer: { kind: "status", status: 503 },
-    says: "503",
-    status: 503,
-    retryable: true,
-  },
-  {
-    what: "an empty answer",
-    answer: { kind: "empty" },
-    says: "empty",
-    retryable: false,
-  },
-  {
-    what: "an error inside the stream",
-    answer: { kind: "error-chunk", chunks: ["Well, "] },
-    says: "read",
-    retryable: true,
-  },
-  {
-    what: "a connection cut in mid-answer",
-    answer: { kind: "cut", chunks: ["Well, "] },
-    says: "read",
-    retryable: true,
-  },
-  {
-    what: "a body that ends too early",
-    answer: { kind: "unfinished", chunks: ["Well, "] },
-    says: "broke off",
-    retryable: true,
-  },
-];
-
-for (const { what, answer, says, status, retryable } of FAILURES) {
-  test(`fails on ${what}`, async () => {
-    const { fake, ollama } = start(answer);
-    await using _ = fake;
-    const { error } = await askInVain(ollama);
-    assertStringIncludes(error.message, says);
-    assertEquals(error.status, status);
-    assertEquals(error.retryable, retryable);
-  });
-}
+test("fails on an error inside the stream", async () => {
+  const { fake, ollama } = start({ kind: "error-chunk", chunks: ["Well, "] });
+  await using _ = fake;
+  const { error } = await askInVain(ollama);
+  assertStringIncludes(error.message, "read");
+  assertEquals([error.status, error.retryable], [undefined, true]);
+});
 
 test("names the command that pulls a missing model", async () => {
   const { fake, options } = start();
@@ -506,7 +374,8 @@ test("doesn't take a server for Ollama that is none", async () => {
       const { error } = await askInVain(createOllama(settings, CONTEXT));
       assertEquals(
         error.message,
-        `What answers at ${host} is not Ollama (status 404): check OLLAMA_HOST`,
+        `Cannot ask Ollama model "${named.model ?? DEFAULT_MODEL}": what ` +
+          `answers at ${host} is not Ollama (status 404); check OLLAMA_HOST`,
       );
     }
   } finally {
@@ -514,46 +383,6 @@ test("doesn't take a server for Ollama that is none", async () => {
   }
   // The SDK would write of a page to the console, in the middle of the log.
   assertEquals(written, []);
-});
-
-test("says where it looked when nothing listens", async () => {
-  const { fake, options } = start();
-  await fake.close();
-  const { error } = await askInVain(createOllama(options, CONTEXT));
-  assertStringIncludes(error.message, options.host);
-  assertEquals(error.retryable, true);
-});
-
-test("is cancelled within 100 ms, in a cold load and in mid-answer, and alone", async () => {
-  for (const chunks of [[], ["Once ", "upon "]]) {
-    const { fake, ollama } = start(
-      { kind: "stall", chunks },
-      { kind: "text", chunks: ["I ", "go ", "on."], delayMs: 30 },
-    );
-    await using _ = fake;
-    const controller = new AbortController();
-    let heard = 0;
-    const asked = (async () => {
-      for await (
-        const _part of ollama.stream(question({ signal: controller.signal }))
-      ) heard++;
-    })();
-    const request = await nextQuestion(fake);
-    const other = ask(ollama);
-    while (heard < chunks.length) await new Promise((go) => setTimeout(go));
-    const at = performance.now();
-    controller.abort(new Error("the caller left"));
-    await assertRejects(() => asked, Error, "the caller left");
-    assertLess(await request.cancelled - at, 100);
-    assertEquals((await other).text, "I go on.");
-  }
-});
-
-test("is cancelled when the reader leaves the loop", async () => {
-  const { fake, ollama } = start({ kind: "stall", chunks: ["Once "] });
-  await using _ = fake;
-  for await (const _part of ollama.stream(question())) break;
-  assertEquals(await (await nextQuestion(fake)).ended, "cancelled");
 });
 
 const big: FakeOllamaModel = { name: "big:70b", capabilities: ["completion"] };
@@ -645,14 +474,12 @@ test("says what to pull when no model can chat", async () => {
   assertStringIncludes(error.message, `ollama pull ${DEFAULT_MODEL}`);
 });
 
-test("can be checked without asking the model", async () => {
-  const { fake, ollama, options } = start();
-  const signal = new AbortController().signal;
-  await ollama.check(signal);
+test("finds a missing model when it is checked", async () => {
+  const { fake, options } = start();
+  await using _ = fake;
   const missing = createOllama({ ...options, model: "x:1b" }, CONTEXT);
+  const { signal } = new AbortController();
   await assertRejects(() => missing.check(signal), ProviderError);
-  await fake.close();
-  await assertRejects(() => ollama.check(signal), ProviderError);
 });
 
 Deno.test("toOllamaUrl() makes an address that can be dialled", () => {
@@ -693,25 +520,6 @@ test("is told where to end, and room to think", async () => {
     const without = fake.requests.at(-1)?.body?.options;
     assertEquals(without && "num_predict" in without, false);
   }
-});
-
-test("says that an answer was as long as it may be", async () => {
-  const { fake, ollama } = start({ kind: "max-tokens", chunks: ["Once upon"] });
-  await using _ = fake;
-  const { parts, text } = await ask(ollama, { maxTokens: 2 });
-  assertEquals(text, "Once upon");
-  const last = parts.at(-1);
-  assertEquals(last?.type === "finish" && last.isCut, true);
-});
-
-test("tells when to ask again", async () => {
-  const { fake, ollama } = start(
-    { kind: "status", status: 503, retryAfter: "2" },
-    { kind: "status", status: 503 },
-  );
-  await using _ = fake;
-  assertEquals((await askInVain(ollama)).error.retryAfterMs, 2_000);
-  assertEquals((await askInVain(ollama)).error.retryAfterMs, undefined);
 });
 
 test("knows a model that is still loading from one that is silent", async () => {

@@ -5,28 +5,21 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import * as z from "zod";
-import { createTimers } from "../../src/conversation/timers.ts";
-import { askWithTools } from "../../src/conversation/tool_loop.ts";
-import { tool } from "../../src/conversation/tools.ts";
 import { createOpenAi } from "../../src/providers/openai.ts";
 import {
   type Message,
   ProviderError,
-  type ProviderPart,
   type Thinking,
-  type ToolDeclaration,
 } from "../../src/providers/provider.ts";
 import { createLog } from "../../src/server/log.ts";
-import { nextQuestion } from "../fakes/_wire.ts";
 import {
   type FakeOpenAiOptions,
   type OpenAiAnswer,
   type OpenAiRequestBody,
-  splitAt,
   startFakeOpenAi,
 } from "../fakes/openai.ts";
-import { ask, askInVain, CONTEXT, CONVERSATION, question } from "./_ask.ts";
+import { ask, askInVain, CONTEXT, CONVERSATION, weather } from "./_ask.ts";
+import { callsOf, talkOfWeather, testVendor } from "./contract.ts";
 
 const model = "gpt-6-luna";
 
@@ -46,6 +39,24 @@ function test(what: string, fn: () => Promise<void>): void {
 }
 
 const encode = (text: string) => new TextEncoder().encode(text);
+
+testVendor({
+  title: "createOpenAi()",
+  addressEnv: "OPENAI_BASE_URL",
+  create: (url) =>
+    createOpenAi({ baseUrl: `${url}/v1`, apiKey: "test-key", model }, CONTEXT),
+  start: (script) => startFakeOpenAi(script),
+  fixtures: [
+    { path: "openai/text.sse", says: "Grüße aus Köln 👋" },
+    {
+      path: "openai/tool_calls.sse",
+      calls: [
+        { name: "get_weather", arguments: { city: "München" } },
+        { name: "get_time", arguments: { zone: "Asia/Tokyo" } },
+      ],
+    },
+  ],
+});
 
 test("streams text, and counts tokens, those from the cache too", async () => {
   const { fake, openai } = start([{
@@ -144,41 +155,6 @@ test("never speaks a thought, and leaves room for thoughts once there were some"
   }
 });
 
-for (
-  const [what, name, expected] of [
-    ["an answer", "text.sse", "Grüße aus Köln 👋"],
-    ["calls", "tool_calls.sse", ""],
-  ] as const
-) {
-  test(`decodes ${what} that arrive cut at any byte`, async () => {
-    const url = new URL(`../fixtures/openai/${name}`, import.meta.url);
-    const body = await Deno.readFile(url);
-    const fake = startFakeOpenAi((_request, index) => ({
-      kind: "raw",
-      bytes: index === 0 ? [body] : splitAt(body, index * 3),
-    }));
-    await using _ = fake;
-    const baseUrl = `${fake.url}/v1`;
-    const openai = createOpenAi(
-      { baseUrl, apiKey: "test-key", model },
-      CONTEXT,
-    );
-    const { text, parts } = await ask(openai);
-    assertEquals(text, expected);
-    for (let n = 3; n < body.length; n += 3) {
-      const cut = await ask(openai);
-      assertEquals(cut.text, expected);
-      assertEquals(callsOf(cut.parts), callsOf(parts));
-      assertEquals(cut.parts.at(-1), parts.at(-1));
-    }
-    if (expected !== "") return;
-    assertEquals(callsOf(parts), [
-      { id: "call_7vQm2", name: "get_weather", arguments: { city: "München" } },
-      { id: "call_Xa91p", name: "get_time", arguments: { zone: "Asia/Tokyo" } },
-    ]);
-  });
-}
-
 test("makes one part of what arrives at once", async () => {
   const url = new URL("../fixtures/openai/text.sse", import.meta.url);
   const { fake, openai } = start([
@@ -188,17 +164,6 @@ test("makes one part of what arrives at once", async () => {
   const { parts } = await ask(openai);
   assertEquals(parts.map(({ type }) => type), ["text-delta", "finish"]);
 });
-
-const weather: ToolDeclaration = {
-  name: "get_weather",
-  description: "Tells the weather",
-  parameters: { type: "object", properties: { city: { type: "string" } } },
-};
-
-function callsOf(parts: readonly ProviderPart[]) {
-  return parts.filter((part) => part.type === "tool-call")
-    .map(({ call }) => call);
-}
 
 test("tells of tools, and passes on what the model calls", async () => {
   const { fake, openai } = start([{
@@ -262,33 +227,7 @@ test("calls a tool and answers with what it returned", async () => {
     { kind: "text", chunks: ["It is sunny."] },
   ]);
   await using _ = fake;
-  let text = "";
-  await askWithTools({
-    provider: openai,
-    tools: [tool({
-      name: "get_weather",
-      description: "Tells the weather",
-      parameters: z.object({ city: z.string() }),
-      run: ({ city }) => `Sunny in ${city}`,
-    })],
-    system: "Be brief.",
-    messages: [{ role: "user", text: "The weather?" }],
-    context: {
-      conversationId: "conv",
-      turnId: "t1",
-      metadata: {},
-      signal: new AbortController().signal,
-      remember: () => Promise.resolve(),
-    },
-    filler: { text: "", afterMs: 0 },
-    onFailure: () => {},
-    maxTokens: 1_000,
-    timers: createTimers(),
-  }, (part) => {
-    if (part.type === "text-delta") text += part.text;
-    return true;
-  });
-  assertEquals(text, "It is sunny.");
+  assertEquals(await talkOfWeather(openai), "It is sunny.");
   const sent = fake.requests[1]?.body?.messages ?? [];
   assertEquals(sent[2], {
     role: "assistant",
@@ -475,13 +414,6 @@ const FAILURES: {
   retryable: boolean;
 }[] = [
   {
-    what: "a bad request (400)",
-    answer: { kind: "status", status: 400 },
-    says: "400",
-    status: 400,
-    retryable: false,
-  },
-  {
     what: "a forbidden key (403)",
     answer: { kind: "status", status: 403 },
     says: "OPENAI_API_KEY",
@@ -503,32 +435,6 @@ const FAILURES: {
     retryable: false,
   },
   {
-    what: "a server fault (500)",
-    answer: { kind: "status", status: 500 },
-    says: "500",
-    status: 500,
-    retryable: true,
-  },
-  {
-    what: "a proxy's page (502)",
-    answer: { kind: "status", status: 502, body: "<html>Bad gateway</html>" },
-    says: "502",
-    status: 502,
-    retryable: true,
-  },
-  {
-    what: "an empty answer",
-    answer: { kind: "empty" },
-    says: "empty",
-    retryable: false,
-  },
-  {
-    what: "an answer that reached its limit without a word",
-    answer: { kind: "max-tokens" },
-    says: "limit of tokens",
-    retryable: false,
-  },
-  {
     what: "an answer that the filter stops",
     answer: { kind: "filtered", chunks: ["Well, "] },
     text: "Well, ",
@@ -541,26 +447,6 @@ const FAILURES: {
     text: "Well, ",
     says: "mid-answer",
     status: 503,
-    retryable: true,
-  },
-  {
-    what: "a connection cut in mid-answer",
-    answer: { kind: "cut", chunks: ["Well, "] },
-    text: "Well, ",
-    says: "read",
-    retryable: true,
-  },
-  {
-    what: "a connection cut in mid-line",
-    answer: { kind: "cut", chunks: ["Well, "], midLine: true },
-    says: "read",
-    retryable: true,
-  },
-  {
-    what: "a body that ends too early",
-    answer: { kind: "unfinished", chunks: ["Well, "] },
-    text: "Well, ",
-    says: "broke off",
     retryable: true,
   },
   {
@@ -600,72 +486,10 @@ test("fails on an unknown model, a wrong key and a wrong address, and says what 
   }
 });
 
-test("says where it looked when nothing listens", async () => {
-  const { fake, openai, settings } = start([]);
-  await fake.close();
-  const { error } = await askInVain(openai);
-  assertEquals(error.message, `Cannot reach ${settings.baseUrl}`);
-  assertEquals([error.retryable, error.status], [true, undefined]);
-});
-
-test("tells when to ask again", async () => {
-  const { fake, openai } = start([
-    { kind: "status", status: 429, retryAfter: "2" },
-    { kind: "status", status: 503 },
-  ]);
+test("finds a wrong key when it is checked", async () => {
+  const { fake, settings } = start([]);
   await using _ = fake;
-  assertEquals((await askInVain(openai)).error.retryAfterMs, 2_000);
-  assertEquals((await askInVain(openai)).error.retryAfterMs, undefined);
-});
-
-test("says that an answer was as long as it may be", async () => {
-  const { fake, openai } = start([{
-    kind: "max-tokens",
-    chunks: ["Once upon"],
-  }]);
-  await using _ = fake;
-  const { parts, text } = await ask(openai, { maxTokens: 2 });
-  assertEquals(text, "Once upon");
-  const last = parts.at(-1);
-  assertEquals(last?.type === "finish" && last.isCut, true);
-});
-
-test("is cancelled within 100 ms, before the first byte and in mid-answer", async () => {
-  for (const chunks of [undefined, ["Once ", "upon "]]) {
-    const { fake, openai } = start([
-      chunks ? { kind: "stall", chunks } : { kind: "stall" },
-    ]);
-    await using _ = fake;
-    const controller = new AbortController();
-    let heard = 0;
-    const asked = (async () => {
-      const { signal } = controller;
-      for await (const _part of openai.stream(question({ signal }))) heard++;
-    })();
-    const request = await nextQuestion(fake);
-    while (heard < (chunks?.length ?? 0)) {
-      await new Promise((go) => setTimeout(go));
-    }
-    const at = performance.now();
-    controller.abort(new Error("the caller left"));
-    await assertRejects(() => asked, Error, "the caller left");
-    assertLess(await request.cancelled - at, 100);
-  }
-});
-
-test("is cancelled when the reader leaves the loop", async () => {
-  const { fake, openai } = start([{ kind: "stall", chunks: ["Once "] }]);
-  await using _ = fake;
-  for await (const _part of openai.stream(question())) break;
-  assertEquals(await (await nextQuestion(fake)).ended, "cancelled");
-});
-
-test("can be checked without spending tokens", async () => {
-  const { fake, openai, settings } = start([]);
   const { signal } = new AbortController();
-  await openai.check(signal);
   const wrong = createOpenAi({ ...settings, apiKey: "wrong" }, CONTEXT);
   await assertRejects(() => wrong.check(signal), ProviderError, "not valid");
-  await fake.close();
-  await assertRejects(() => openai.check(signal), ProviderError, "reach");
 });
