@@ -159,9 +159,8 @@ async function main(): Promise<void> {
       if (entrance) log.info("pages.address", { url: entrance + shown });
       log.info("server.listening", { ...banner, next: nextSteps(banner) });
     }
-    // Now, so that the first caller need not wait for them.
+    // Now, so that the first caller need not wait for it.
     builtin("node:crypto");
-    if (store.name === "file") builtin("node:fs");
   });
   // A tool that can't be loaded ends the start.
   await Promise.all([served, tools.promise]);

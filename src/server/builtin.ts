@@ -6,7 +6,6 @@
  */
 import type * as NodeAsyncHooks from "node:async_hooks";
 import type NodeCrypto from "node:crypto";
-import type NodeFs from "node:fs";
 import type NodeNet from "node:net";
 import type * as NodeTimers from "node:timers/promises";
 
@@ -16,8 +15,6 @@ export interface Builtins {
   "node:async_hooks": typeof NodeAsyncHooks;
   /** For hashes. */
   "node:crypto": typeof NodeCrypto;
-  /** For files that may not be there, which isn't worth an error. */
-  "node:fs": typeof NodeFs;
   /** For addresses. */
   "node:net": typeof NodeNet;
   /** For waits that a signal ends. */

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { builtin } from "../server/builtin.ts";
 import type { Lines, News } from "./_engine.ts";
 import type { Line } from "./fit.ts";
 
@@ -57,10 +56,7 @@ export class FileLines implements Lines {
   #stat(): Deno.FileInfo | undefined {
     const stat = this.#file?.statSync();
     if (stat && stat.nlink !== 0) return stat;
-    // To be told by an error that there is none costs six times as much.
-    const isThere = this.#generation !== undefined ||
-      builtin("node:fs").existsSync(this.path);
-    return isThere ? ifFound(() => statFile(this.path)) : undefined;
+    return ifFound(() => statFile(this.path));
   }
 
   #readLines(size: number): string[] {
