@@ -36,6 +36,8 @@ async function start() {
       OLLAMA_MODEL: "llama3.2:3b",
     },
   });
+  // Deno can't load what it needs later while it is being looked into.
+  await ask(server, "conv_0");
   const inspector = await inspect(port);
   return {
     server,
