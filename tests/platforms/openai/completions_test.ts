@@ -362,7 +362,7 @@ Deno.test("POST /v1/chat/completions tells Tencent's second try from a second se
   assertEquals(await ask("r2"), "Two.");
 });
 
-Deno.test("POST /v1/chat/completions tells tools who calls", async () => {
+Deno.test("POST /v1/chat/completions tells the model who calls", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeFace(provider, {
     agent: { ...agent, systemPrompt: "{{caller}} {{metadata.plan}}" },
@@ -370,7 +370,9 @@ Deno.test("POST /v1/chat/completions tells tools who calls", async () => {
   const customer = { number: "+46701" };
   const body = { ...hello, customer, metadata: { plan: "gold" } };
   await readWords(await handle(post(body, inCall)));
-  assertStringIncludes(provider.requests[0]?.system ?? "", "+46701 gold");
+  const shown = JSON.stringify(provider.requests[0]?.messages);
+  assertStringIncludes(shown, "+46701");
+  assertStringIncludes(shown, "gold");
 });
 
 Deno.test("POST /v1/chat/completions welcomes where nothing was said, and answers where the caller is silent", async () => {
