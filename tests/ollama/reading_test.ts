@@ -16,14 +16,14 @@ import { findEngine } from "./_engine.ts";
 const SECRET = "a secret for tests only";
 
 /**
- * Some 300 tokens, with the time in it, as an owner may write it. This model sees
+ * Some 260 tokens, with the time in it, as an owner may write it. This model sees
  * 512 tokens at once: beyond that its engine reads all again once a token is taken
  * back, such as the empty line at which this model stops. Ten short turns fit.
  */
 const SYSTEM =
   "A conversation between a caller and the front desk of a hotel. " +
   Array.from(
-    { length: 24 },
+    { length: 21 },
     (_, n) =>
       `Room ${101 + n} looks out on the ${
         ["harbour", "old town", "garden", "hills"][n % 4]
