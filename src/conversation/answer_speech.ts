@@ -188,7 +188,7 @@ export class AnswerSpeech {
       if (this.isOver && this.#isTimeUp) this.ended = "max-seconds";
       text = words.slice(0, end);
     }
-    const limit = this.#limit.take(text, this.#sentence);
+    const limit = this.#limit.take(text);
     if (limit) {
       this.isOver = true;
       this.ended = limit.ended;

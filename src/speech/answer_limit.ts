@@ -11,12 +11,10 @@ export interface AnswerLimit {
   /**
    * Takes the next words.
    *
-   * @param before what was said before them
    * @returns where in them the answer is to end, and why; nothing while it may go on
    */
   take(
     words: string,
-    before: string,
   ): { at: number; ended: "max-tokens" | "repetition" } | undefined;
 }
 
@@ -29,6 +27,9 @@ const WITHOUT_WORD = 1.5;
 /** From here on, Unicode has scripts in which one sign is a word or a syllable, and about one token. */
 const FIRST_SIGN = 0x2e80;
 
+/** How many letters before tell whether a sentence ends. */
+const TAIL = 40;
+
 const NEW_WORD = /[\s\u2e80-\udbff]/;
 
 /**
@@ -39,6 +40,8 @@ const NEW_WORD = /[\s\u2e80-\udbff]/;
 export function createAnswerLimit(maxTokens: number): AnswerLimit {
   const isRepetition = createRepetitionCheck();
   let tokens = 0;
+  /** The last letters. All of them would have to be copied for each new one. */
+  let tail = "";
 
   /** Whether the answer, which is long enough, may end before this character. */
   function mayEnd(before: string, char: string): boolean {
@@ -49,17 +52,21 @@ export function createAnswerLimit(maxTokens: number): AnswerLimit {
   }
 
   return {
-    take(words, before) {
+    take(words) {
+      const text = tail + words;
       for (let at = 0; at < words.length; at++) {
         const code = words.charCodeAt(at);
         // Four letters of English make a token.
         tokens += code < FIRST_SIGN ? 0.25 : 1;
         if (isRepetition(code)) return { at, ended: "repetition" };
         if (tokens <= maxTokens) continue;
-        if (mayEnd(before + words.slice(0, at), words.charAt(at))) {
+        const end = tail.length + at;
+        const before = text.slice(Math.max(end - TAIL, 0), end);
+        if (mayEnd(before, words.charAt(at))) {
           return { at, ended: "max-tokens" };
         }
       }
+      tail = text.slice(-TAIL);
       return undefined;
     },
   };

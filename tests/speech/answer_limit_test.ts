@@ -11,7 +11,7 @@ function say(
   let said = "";
   for (let n = 0; n < text.length; n += size) {
     const piece = text.slice(n, n + size);
-    const end = limit.take(piece, said);
+    const end = limit.take(piece);
     if (end) return { said: said + piece.slice(0, end.at), ended: end.ended };
     said += piece;
   }
@@ -158,3 +158,12 @@ for (
     }
   });
 }
+
+Deno.test("createAnswerLimit() needs time in proportion to the text past its limit, too", () => {
+  const text = "x".repeat(2_000_000);
+  const startedAt = performance.now();
+  const { ended } = say(text, 350_000, 8_000);
+  assertEquals(ended, "max-tokens");
+  // It takes 0.3 s; a copy of what was said for each letter would take minutes.
+  assertLess(performance.now() - startedAt, 5_000);
+});
