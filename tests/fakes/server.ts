@@ -96,7 +96,7 @@ async function flagsOf(
     ? ""
     : sources === ROOT.pathname
     ? toFlags({ env: { ...parse(dotenv), ...env }, dotenv, isReadOnly, hasNet })
-    : await flagsOfCopy(sources, env);
+    : await flagsOfCopy(sources, env, hasNet ? ["--net"] : []);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
     .filter((word) => /^-q$|^--(frozen|no-prompt|allow-|deny-)/.test(word))
     // A test runs elsewhere than where the sources are.
@@ -112,13 +112,14 @@ async function flagsOf(
 async function flagsOfCopy(
   sources: string,
   env: Record<string, string>,
+  options: string[],
 ): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-q", "--frozen", "--allow-env", `--allow-read=${sources},.`],
       ...stdFlags(),
       `${sources}src/cli/permissions.ts`,
-      "--net",
+      ...options,
     ],
     cwd: sources,
     env: cleanEnv(env),
