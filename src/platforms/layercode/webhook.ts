@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { TooManyTurnsError } from "../../conversation/active_turns.ts";
 import type {
   MessageEvent,
   StartEvent,
@@ -18,6 +17,7 @@ import {
 } from "../../server/http.ts";
 import type { Handler } from "../../server/router.ts";
 import type { PlatformParts } from "../platform.ts";
+import { refuse } from "../refuse.ts";
 import { parseEvent, type WebhookEvent } from "./events.ts";
 import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { type Refusal, verify } from "./verify.ts";
@@ -86,13 +86,6 @@ export function createWebhook(
     // The status is the receipt: 200 means that the caller's words are kept.
     return stream.response;
   }
-}
-
-/** Tells the sender to try again, where there are too many turns. */
-function refuse(error: unknown): never {
-  if (!(error instanceof TooManyTurnsError)) throw error;
-  const headers = { "retry-after": `${error.retryAfterSeconds}` };
-  throw new HttpError(503, "too_many_turns", error.message, headers);
 }
 
 /** What a sender is told, so that an owner can fix it. */

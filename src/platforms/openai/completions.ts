@@ -3,16 +3,11 @@
  *
  * @module
  */
-import { TooManyTurnsError } from "../../conversation/active_turns.ts";
 import type { Stateless } from "../../conversation/stateless.ts";
-import {
-  HttpError,
-  parseJson,
-  readBody,
-  shuttingDown,
-} from "../../server/http.ts";
+import { parseJson, readBody, shuttingDown } from "../../server/http.ts";
 import type { Handler } from "../../server/router.ts";
 import type { PlatformParts } from "../platform.ts";
+import { refuse } from "../refuse.ts";
 import { createAnswer } from "./answer.ts";
 import { parseBody } from "./body.ts";
 import { type Asked, readEvent } from "./event.ts";
@@ -60,11 +55,4 @@ export function createCompletions(
     if (!isTaken) throw shuttingDown();
     return answer.response;
   };
-}
-
-/** Tells the platform to try again, where there are too many turns. */
-function refuse(error: unknown): never {
-  if (!(error instanceof TooManyTurnsError)) throw error;
-  const headers = { "retry-after": `${error.retryAfterSeconds}` };
-  throw new HttpError(503, "too_many_turns", error.message, headers);
 }

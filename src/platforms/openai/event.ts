@@ -11,10 +11,10 @@ import { type Body, readMessages } from "./body.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
 /** The request header that names a conversation, on any platform that sends headers of its owner's. */
-export const CONVERSATION_HEADER = "x-parley-conversation";
+const CONVERSATION_HEADER = "x-parley-conversation";
 
 /** The request header of what belongs to no conversation, such as finding a title. */
-export const TASK_HEADER = "x-parley-task";
+const TASK_HEADER = "x-parley-task";
 
 /** What is asked, and of which part of the agent. */
 export interface Asked {

@@ -7,7 +7,7 @@ import { oneOf, toList } from "../../settings/kinds.ts";
 import { type Found, SettingError } from "../../settings/setting.ts";
 
 /** The fewest characters of a key that strangers may try to guess. */
-export const LEAST_KEY_LENGTH = 16;
+const LEAST_KEY_LENGTH = 16;
 
 /** Who may ask, and what becomes of a platform's own prompt. */
 export const openaiSettings = {
