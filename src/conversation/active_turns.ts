@@ -6,6 +6,7 @@
  * @module
  */
 import { createListeners } from "./listeners.ts";
+import { createTurnstile } from "./turnstile.ts";
 import type { RunTurn, TurnId, TurnOutput } from "./turn.ts";
 
 /** A turn under way. */
@@ -82,6 +83,7 @@ export function createActiveTurns(
 ): ActiveTurns {
   /** The newest of each conversation. */
   const turns = new Map<string, Entry>();
+  const enter = createTurnstile();
   /** All of them, also those that wait for the one before. */
   let count = 0;
 
@@ -125,7 +127,7 @@ export function createActiveTurns(
       isStopped: false,
       before: turns.get(conversationId),
       stored: stored.promise,
-      done: Promise.resolve().then(go),
+      done: enter().then(go),
       listen: listeners.add,
       async stop() {
         turn.isStopped = true;

@@ -27,6 +27,12 @@ export interface ListenOptions {
   log: Log;
 }
 
+/**
+ * How many connections may wait to be accepted; the system may allow less. Who
+ * finds no place waits for a second, or for three, before it asks again.
+ */
+const BACKLOG = 4_096;
+
 /** How many descriptors are kept for the calls under way. */
 const RESERVE = 32;
 
@@ -75,7 +81,7 @@ export function listen(options: ListenOptions): () => Promise<void> {
     onListen: ListenOptions["onListen"],
   ): Deno.NetAddr {
     let hasWebSockets = false;
-    const where = { port, hostname, onListen };
+    const where = { port, hostname, onListen, tcpBacklog: BACKLOG };
     const served = Deno.serve(where, async (request, info) => {
       const response = await options.handler(request, info);
       hasWebSockets ||= response.status === 101;
