@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HttpError, json, notFound, shuttingDown } from "./http.ts";
+import { HttpError, notFound, shuttingDown } from "./http.ts";
 import type { Log } from "./log.ts";
 
 /** Who sent a request: the other end of the connection, which may be a proxy. */
@@ -89,9 +89,8 @@ function withoutLastSlash(path: string): string {
 
 /** The path with `*` for its last segment; as it is, where that is empty. */
 function withAnyEnd(path: string): string {
-  return path.endsWith("/")
-    ? path
-    : `${path.slice(0, path.lastIndexOf("/") + 1)}*`;
+  const begin = path.slice(0, path.lastIndexOf("/") + 1);
+  return begin === path ? path : `${begin}*`;
 }
 
 /**
@@ -106,13 +105,4 @@ export function lastSegment(request: Request): string {
   } catch {
     throw new HttpError(400, "invalid_path", "The path is not encoded right");
   }
-}
-
-/**
- * The answer at `/` where there is no page.
- *
- * @param playground how to get it, where there is one for others
- */
-export function createHome(version: string, playground?: string): Handler {
-  return () => json({ name: "parley", version, webhook: "/agent", playground });
 }

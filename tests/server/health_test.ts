@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   createHealth,
+  createHome,
   createReady,
   type HealthParts,
 } from "../../src/server/health.ts";
@@ -48,6 +49,16 @@ function setup() {
 function get(path: string): Request {
   return new Request(`http://parley.test${path}`);
 }
+
+Deno.test("createHome() says what runs here and where the webhook is", async () => {
+  const response = await createHome("1.2.3")(get("/"));
+  assertEquals(response.status, 200);
+  assertEquals(await response.json(), {
+    name: "parley",
+    version: "1.2.3",
+    webhook: "/agent",
+  });
+});
 
 Deno.test("createHealth() tells what serves and since when", async () => {
   const { state, parts } = setup();
