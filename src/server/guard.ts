@@ -10,8 +10,8 @@
  */
 import { setCookie } from "@std/http/cookie";
 import { nodeCrypto } from "./builtin.ts";
-import type { Judge } from "./guesses.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
+import type { Judge } from "./limits.ts";
 import type { Handler, Sender } from "./router.ts";
 
 /** What decides who may enter. */
@@ -63,9 +63,8 @@ export function createGuard(
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      const shown = given === null ? [] : [given];
       const isToken = (given: string) => isSame(given, token);
-      if (judge(shown, isToken, { request, sender })) {
+      if (given !== null && judge([given], isToken, { request, sender })) {
         return withoutToken(request, toPass());
       }
       if (mayEnter(request, sender)) {

@@ -3,7 +3,7 @@ import {
   type BannerParts,
   nextSteps,
   toBanner,
-} from "../../src/server/banner.ts";
+} from "../../src/server/serve.ts";
 
 const PARTS: BannerParts = {
   version: "1.2.3",
