@@ -32,24 +32,19 @@ const PAUSE_MS = 100;
 const FIX = "more are connected than the limit of open files allows: raise " +
   "it (ulimit -n), or let a proxy in front limit connections";
 
-/** What listens. */
-export interface Listening {
-  /** Its address, as it can be opened. */
-  url: string;
-  /** Accepts nobody any more, and resolves when all that was asked is answered. */
-  shutdown: () => Promise<void>;
-}
-
 /**
  * Listens until it is shut down.
  *
+ * @returns the address, as it can be opened, and a function that accepts nobody
+ * any more and resolves when all that was asked is answered
  * @throws {Error} when the address can't be listened on
  */
-export function listen(parts: ListenParts): Listening {
+export function listen(
+  parts: ListenParts,
+): { url: string; shutdown(): Promise<void> } {
   const { hostname, port } = parts.config;
   try {
-    const listener = new Listener(parts);
-    return { url: listener.url, shutdown: () => listener.shutdown() };
+    return new Listener(parts);
   } catch (cause) {
     throw cause instanceof Deno.errors.AddrInUse
       ? new Error(

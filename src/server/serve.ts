@@ -42,8 +42,8 @@ export async function serve(
   onListen: (url: string) => void,
 ): Promise<void> {
   const { activeTurns, log } = parts;
-  const { url, shutdown } = listen(parts);
-  onListen(url);
+  const listener = listen(parts);
+  onListen(listener.url);
   log.info("server.stopping", { signal: await nextSignal() });
   parts.onDrain();
   const startedAt = performance.now();
@@ -51,7 +51,7 @@ export async function serve(
     startedAt + UNTIL_MS[step] - performance.now();
   while (activeTurns.size > 0 && left("drain") > 0) await delay(20);
   await Promise.race([activeTurns.endAll(), delay(left("clear"))]);
-  await Promise.race([shutdown(), delay(left("close"))]);
+  await Promise.race([listener.shutdown(), delay(left("close"))]);
   await delay(FLUSH_MS);
   await Promise.race([parts.onStop(), delay(left("stop"))]);
   log.info("server.stopped");
