@@ -6,8 +6,7 @@
  * @module
  */
 import { IS_SPACED, SPACED, UNSPACED, WORDY } from "./_characters.ts";
-import { ANGLES } from "./_hidden.ts";
-import { ADDRESS, BRACKET, LINK } from "./_links.ts";
+import { ADDRESS, ANGLES, BRACKET, LINK } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const SPACE = /[^\S\n]+/y;

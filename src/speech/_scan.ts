@@ -84,25 +84,22 @@ export class Scan {
   /** @param codeMessage said in place of a block of code */
   constructor(readonly codeMessage: string) {}
 
-  /** Looks for what a rule is about. */
-  look({ whole, begun }: Rule): RegExpExecArray | "more" | undefined {
-    const ahead = this.text.slice(this.at, this.at + MOST_HELD);
-    const found = whole.exec(ahead);
-    if (found) return found;
-    const mayCome = !this.ended && ahead.length < MOST_HELD;
-    return mayCome && begun?.test(ahead) ? "more" : undefined;
-  }
-
   /** Reads by the first rule that applies. */
   apply(rules: Rules, character: string): Outcome {
     const candidates = rules.get(character);
     if (candidates === undefined) return undefined;
     for (const rule of candidates) {
       if (rule.when?.(this) === false) continue;
-      const found = this.look(rule);
-      if (found === "more") return "more";
-      const outcome = found &&
-        (rule.read ? rule.read(this, found) : this.leaveOut(found[0].length));
+      const ahead = this.text.slice(this.at, this.at + MOST_HELD);
+      const found = rule.whole.exec(ahead);
+      if (found === null) {
+        const mayCome = !this.ended && ahead.length < MOST_HELD;
+        if (mayCome && rule.begun?.test(ahead)) return "more";
+        continue;
+      }
+      const outcome = rule.read
+        ? rule.read(this, found)
+        : this.leaveOut(found[0].length);
       if (outcome) return outcome;
     }
     return undefined;

@@ -90,3 +90,56 @@ function readNext(scan: Scan): Outcome {
   }
   return readInline(scan);
 }
+
+/** What the agent says in one turn. */
+export interface SpeechBuffer {
+  /** Takes the model's text; gives what can be spoken of it now. */
+  push(text: string): string;
+  /** Gives what was held back: the model pauses or has finished. */
+  flush(): string;
+  /** Takes words that come whole, from elsewhere than the model. */
+  interject(text: string): string;
+}
+
+/**
+ * Makes the buffer of one turn.
+ *
+ * @param speechCleanup whether markup, reasoning and the like are taken out
+ * @param codeMessage said in place of a block of code. Empty: nothing is
+ */
+export function createSpeechBuffer(
+  { speechCleanup, codeMessage }: {
+    speechCleanup: boolean;
+    codeMessage: string;
+  },
+): SpeechBuffer {
+  let cleaner = createSpeechCleaner(codeMessage);
+  let last = "";
+  let pause = false;
+
+  /** Parts what is said now from what was said before a pause. */
+  function join(text: string): string {
+    if (text === "") return "";
+    const apart = pause && last !== "" && !/\s$/.test(last) &&
+      !/^\s/.test(text);
+    pause = false;
+    last = text;
+    return apart ? ` ${text}` : text;
+  }
+
+  return {
+    push: (text) => join(speechCleanup ? cleaner.push(text) : text),
+    flush() {
+      const rest = join(cleaner.end());
+      cleaner = createSpeechCleaner(codeMessage);
+      pause = true;
+      return rest;
+    },
+    interject(text) {
+      pause = true;
+      const joined = join(text);
+      pause = true;
+      return joined;
+    },
+  };
+}
