@@ -91,10 +91,9 @@ export class Output {
     return taken;
   }
 
-  /** Puts out the white space at the end, but for the line break that was added to it. */
-  finish(): void {
-    if (!this.#isTidied) this.#out += this.#gap.replace(/\n$/, "");
-    this.#gap = "";
+  /** Gives the rest: the white space at the end, but for the line break that was added to it. */
+  end(): string {
+    return this.take() + (this.#isTidied ? "" : this.#gap.replace(/\n$/, ""));
   }
 
   /** The gap as it is to be spoken, something having been left out in it. */
