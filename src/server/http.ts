@@ -10,10 +10,8 @@ export class HttpError extends Error {
   /**
    * Makes a refusal; to be thrown, or sent with {@linkcode toResponse}.
    *
-   * @param status HTTP status
    * @param code for programs, e.g. `invalid_signature`
    * @param message for people; says how to fix it, tells nothing internal
-   * @param headers further response headers
    */
   constructor(
     readonly status: number,
@@ -52,8 +50,11 @@ export function json(body: unknown, init: ResponseInit = {}): Response {
 /** The largest body that is read, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/** Whoever is told to stop sending is not listened to any longer. */
+const CLOSE = { connection: "close" };
+
 /** How long a body may take to arrive. Deno itself would wait for ever. */
-const BODY_TIMEOUT_SECONDS = 10;
+const BODY_SECONDS = 10;
 
 /**
  * Reads a JSON request's body without decoding it: signatures are over bytes.
@@ -72,17 +73,17 @@ export async function readBody(request: Request): Promise<Uint8Array> {
       "Send the body as JSON, with content-type: application/json",
     );
   }
-  const length = headers.get("content-length");
+  const length = headers.get("content-length") ?? "";
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(tooSlow()),
-    BODY_TIMEOUT_SECONDS * 1000,
-  );
+  const timer = setTimeout(() => {
+    const message = `The body did not arrive within ${BODY_SECONDS} seconds`;
+    late.reject(new HttpError(408, "request_timeout", message, CLOSE));
+  }, BODY_SECONDS * 1000);
   try {
     // The server lets no more through than was declared, and this is cheaper.
     // Deno 2.5 takes chunks all the same, where both are declared.
-    const isBounded = length !== null && /^\d+$/.test(length) &&
+    const isBounded = /^\d+$/.test(length) &&
       !headers.has("transfer-encoding");
     const bytes = isBounded ? request.bytes() : readPieces(request.body);
     return await Promise.race([bytes, late.promise]);
@@ -108,9 +109,6 @@ async function readPieces(body: Request["body"]): Promise<Uint8Array> {
   return bytes.slice();
 }
 
-/** How much of a body of unknown length is read at once, in bytes. */
-const PIECE_BYTES = 4096;
-
 /**
  * Each piece is good until the next is read: Deno fills the same memory again
  * and again. Left to itself, it takes 64 KiB for every chunk, and a sender of
@@ -126,7 +124,7 @@ async function* toPieces(body: Request["body"]): AsyncGenerator<Uint8Array> {
     return yield* body;
   }
   try {
-    let lent = new Uint8Array(PIECE_BYTES);
+    let lent = new Uint8Array(4096);
     while (true) {
       const { done, value } = await reader.read(lent);
       if (done) return;
@@ -161,16 +159,7 @@ export function isSameOrigin(origin: string, request: Request): boolean {
     new URL(origin).host === new URL(request.url).host;
 }
 
-/** Whoever is told to stop sending is not listened to any longer. */
-const CLOSE = { connection: "close" };
-
 function tooLarge(): HttpError {
   const message = `The body is larger than ${MAX_BODY_BYTES} bytes`;
   return new HttpError(413, "too_large", message, CLOSE);
-}
-
-function tooSlow(): HttpError {
-  const message =
-    `The body did not arrive within ${BODY_TIMEOUT_SECONDS} seconds`;
-  return new HttpError(408, "request_timeout", message, CLOSE);
 }

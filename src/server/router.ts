@@ -25,18 +25,19 @@ export type Handler = (
  */
 export type Routes = Record<string, Partial<Record<string, Handler>>>;
 
-/** What the app is made of. */
-export interface AppParts {
-  /** Who answers what. */
-  routes: Routes;
-  /** Told what the last catch keeps from the sender. */
-  log: Log;
-  /** Whether the server is shutting down, when nothing new is begun. */
-  isDraining: () => boolean;
-}
-
-/** Makes the one handler that `Deno.serve` gets. */
-export function createApp({ routes, log, isDraining }: AppParts): Handler {
+/**
+ * Makes the one handler that `Deno.serve` gets.
+ *
+ * @param log told what the last catch keeps from the sender
+ * @param isDraining whether the server is shutting down: nothing new is begun
+ */
+export function createApp(
+  { routes, log, isDraining }: {
+    routes: Routes;
+    log: Log;
+    isDraining: () => boolean;
+  },
+): Handler {
   return async function handle(request, sender) {
     try {
       if (isDraining()) throw shuttingDown();
