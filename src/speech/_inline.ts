@@ -46,7 +46,7 @@ function readEmoji(scan: Scan, char: string): Outcome {
 
 function leaveOutEmoji(scan: Scan, length: number): true {
   // At the start of a line it serves as a bullet.
-  if (/^\n?$/.test(scan.before) && !scan.heading && !scan.row) scan.item = true;
+  if (/^\n?$/.test(scan.before)) scan.item = true;
   scan.before = " ";
   scan.leaveOut(length, "thing");
   scan.emoji = true;

@@ -44,14 +44,12 @@ export class Output {
     this.#tail = text.length > 3 ? text : this.#tail.slice(-3) + text;
   }
 
-  /** Takes white space. */
   space(text: string): void {
     if (!this.#isTidied) this.#gap += text;
     if (text.includes("\n")) this.#space = "\n";
     else this.#space ||= " ";
   }
 
-  /** Something was left out here. */
   leaveOut(what: LeftOut): void {
     this.#isTidied = true;
     this.#isApart ||= what === "thing";

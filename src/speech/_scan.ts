@@ -62,11 +62,9 @@ export class Scan {
   indent = 0;
   /** A list marker is all that was read in this line. */
   marker = false;
-  /** The line is a heading. */
   heading = false;
   /** A list item is open. */
   item = false;
-  /** The line is a row of a table. */
   row = false;
   /** The highest number of a list item. */
   highest = 0;
@@ -132,7 +130,6 @@ export class Scan {
     return this.pass(length);
   }
 
-  /** Leaves out what comes next. */
   leaveOut(length: number, what: LeftOut = "mark"): true {
     this.output.leaveOut(what);
     return this.pass(length);
@@ -187,7 +184,6 @@ export class Scan {
     this.marker = false;
   }
 
-  /** Passes a line break. */
   endLine(): true {
     if (this.heading || this.row) this.output.endSentence();
     this.heading = this.row = this.marker = false;
