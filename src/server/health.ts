@@ -9,24 +9,6 @@ import { json } from "./http.ts";
 import type { Log } from "./log.ts";
 import type { Handler } from "./router.ts";
 
-/** What is looked at. */
-export interface HealthParts {
-  /** Parley's own, from `deno.json`. */
-  version: string;
-  /** Named by `/health`, asked by `/ready`. */
-  provider: {
-    readonly name: string;
-    readonly model: string;
-    check(signal: AbortSignal): Promise<void>;
-  };
-  /** Named by `/health`, asked by `/ready`. */
-  store: { readonly name: string; check(): Promise<void> };
-  /** Told why a part is not ready, which the sender is not. */
-  log: Log;
-  /** Milliseconds that only go forward, such as `performance.now`. */
-  now: () => number;
-}
-
 /**
  * The answer at `/` where there is no page.
  *
@@ -36,9 +18,18 @@ export function createHome(version: string, playground?: string): Handler {
   return () => json({ name: "parley", version, webhook: "/agent", playground });
 }
 
-/** Makes the handler of `GET /health`. */
+/**
+ * Makes the handler of `GET /health`.
+ *
+ * @param now milliseconds that only go forward, such as `performance.now`
+ */
 export function createHealth(
-  { version, provider, store, now }: HealthParts,
+  { version, provider, store, now }: {
+    version: string;
+    provider: { name: string; model: string };
+    store: { name: string };
+    now: () => number;
+  },
 ): Handler {
   const startedAt = now();
   return () =>
@@ -58,15 +49,20 @@ const CHECK_TIMEOUT_MS = 3_000;
 /** How long an answer of `/ready` stands, so that nobody can wear out the provider with it. */
 const READY_FOR_MS = 2_000;
 
-/** Makes the handler of `GET /ready`. */
+/** Makes the handler of `GET /ready`. The log is told why a part is not ready, the sender is not. */
 export function createReady(
-  { provider, store, log, now }: HealthParts,
+  { provider, store, log, now }: {
+    provider: { check(signal: AbortSignal): Promise<void> };
+    store: { check(): Promise<void> };
+    log: Log;
+    now: () => number;
+  },
 ): Handler {
   let askedAt = -Infinity;
   let failing: Promise<string[]>;
 
   /** The name of a part that doesn't answer. */
-  async function ask(name: string, part: HealthParts["provider" | "store"]) {
+  async function ask(name: string, part: typeof provider) {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
     // Not all parts watch the signal.
     const late = new Promise<never>((_, reject) => {

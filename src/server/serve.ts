@@ -72,28 +72,18 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What there is to say at the start. */
-export interface BannerParts {
-  /** Parley's own, from `deno.json`. */
-  version: string;
-  /** Where it listens, e.g. `http://localhost:3000`. */
-  url: string;
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  provider: string;
-  /** As the vendor spells it. */
-  model: string;
-  /** As `SESSION_STORE` spells it. */
-  store: string;
-  /** The only folder that is written. */
-  dataDir: string;
-  /** Whether the owner gave a webhook secret, or one was made. */
-  ownSecret: boolean;
-  /** The address of the page for trying the agent, if there is one, with its token. */
-  page?: string | undefined;
-}
-
-/** The next steps, one a line. */
-export function nextSteps({ url, ownSecret, page }: BannerParts): string[] {
+/**
+ * The next steps, one a line.
+ *
+ * @param page the address of the page for trying the agent, with its token
+ */
+export function nextSteps(
+  { url, ownSecret, page }: {
+    url: string;
+    ownSecret: boolean;
+    page?: string | undefined;
+  },
+): string[] {
   const { port } = new URL(url);
   const terminal = page ? "In a terminal:     " : "Talk to it:        ";
   return [
@@ -106,8 +96,16 @@ export function nextSteps({ url, ownSecret, page }: BannerParts): string[] {
   ];
 }
 
-/** What a start says, for a terminal. */
-export function toBanner(parts: BannerParts): string {
+/** What a start says, for a terminal. Names are spelt as the settings spell them. */
+export function toBanner(
+  parts: Parameters<typeof nextSteps>[0] & {
+    version: string;
+    provider: string;
+    model: string;
+    store: string;
+    dataDir: string;
+  },
+): string {
   const { version, url, provider, model, store, dataDir, ownSecret } = parts;
   const vendor = provider === "echo"
     ? "none: echo, a stand-in that repeats what it hears"

@@ -19,23 +19,18 @@ const TAIL = 40;
 
 const NEW_WORD = /[\s\u2e80-\udbff]/;
 
-/** Where in the next words an answer is to end, and why. */
-export interface AnswerEnd {
-  /** How many letters of them are still said. */
-  at: number;
-  /** What was too much. */
-  ended: "max-tokens" | "repetition";
-}
-
 /**
  * Makes the limit of one answer.
  *
  * @param maxTokens about how long the answer may be, in tokens
- * @returns a function that takes the next words
+ * @returns a function that takes the next words and tells where in them the
+ * answer is to end, and why; nothing while it may go on
  */
 export function createAnswerLimit(
   maxTokens: number,
-): (words: string) => AnswerEnd | undefined {
+): (
+  words: string,
+) => { at: number; ended: "max-tokens" | "repetition" } | undefined {
   const isRepetition = createRepetitionCheck();
   let tokens = 0;
   /** The last letters. All of them would have to be copied for each new one. */

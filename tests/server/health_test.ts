@@ -3,7 +3,6 @@ import {
   createHealth,
   createHome,
   createReady,
-  type HealthParts,
 } from "../../src/server/health.ts";
 import { createLog } from "../../src/server/log.ts";
 import { createEcho } from "../../src/providers/echo.ts";
@@ -24,13 +23,13 @@ function setup() {
       ? Promise.reject(new Error(`${part} at 10.0.0.1: password wrong`))
       : Promise.resolve();
   };
-  const parts: HealthParts = {
+  const parts = {
     version: "1.2.3",
     provider: {
       ...createEcho(),
       name: "gemini",
       model: "a-model",
-      check: (signal) => {
+      check: (signal: AbortSignal) => {
         state.signals.push(signal);
         return check("provider");
       },
