@@ -8,7 +8,6 @@ import deno from "./deno.json" with { type: "json" };
 import { authorize } from "./src/agent/authorize.ts";
 import { onData } from "./src/agent/data.ts";
 import { createApp, type Handler } from "./src/server/router.ts";
-import { nextSteps, toBanner } from "./src/server/banner.ts";
 import { ConfigError, loadConfig } from "./src/settings/config.ts";
 import { createActiveTurns } from "./src/conversation/active_turns.ts";
 import {
@@ -28,7 +27,7 @@ import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
-import { serve } from "./src/server/serve.ts";
+import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
 import { findPlainText } from "./src/sessions/plain_text.ts";
 import { startRetention } from "./src/sessions/retention.ts";

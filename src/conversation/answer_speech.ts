@@ -7,11 +7,10 @@
  */
 import type { Timers } from "./timers.ts";
 import type { TurnEnding } from "../sessions/record.ts";
-import { createAnswerLimit } from "../speech/answer_limit.ts";
+import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
 import { createTicker, type Ticker } from "./ticker.ts";
-import { findSentenceEnd } from "../speech/sentence.ts";
 import { createSilenceFiller } from "./silence_filler.ts";
-import { createSpeechBuffer } from "../speech/speech_buffer.ts";
+import { createSpeechBuffer } from "../speech/mod.ts";
 import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
 
 /** What speaking needs of its turn. */
@@ -188,7 +187,7 @@ export class AnswerSpeech {
       if (this.isOver && this.#isTimeUp) this.ended = "max-seconds";
       text = words.slice(0, end);
     }
-    const limit = this.#limit.take(text);
+    const limit = this.#limit(text);
     if (limit) {
       this.isOver = true;
       this.ended = limit.ended;

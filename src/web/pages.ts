@@ -5,12 +5,13 @@
  * @module
  */
 import { createAdmin } from "./sessions/mod.ts";
-import { createHome, type Handler, type Routes } from "../server/router.ts";
+import type { Handler, Routes } from "../server/router.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
-import { createJudge, type GuessParts } from "../server/guesses.ts";
+import { createHome } from "../server/health.ts";
+import { createJudge, type GuessParts } from "../server/limits.ts";
 import { createPlayground } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";

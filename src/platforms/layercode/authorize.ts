@@ -9,10 +9,9 @@
  */
 import * as v from "@badrap/valita";
 import { createAddressReader, toNetwork } from "../../server/address.ts";
-import { createBoundedLog } from "../../server/bounded_log.ts";
 import { HttpError, json } from "../../server/http.ts";
+import { createBoundedLog, createRateLimit } from "../../server/limits.ts";
 import type { Log } from "../../server/log.ts";
-import { createRateLimit } from "../../server/rate_limit.ts";
 import type { Sender } from "../../server/router.ts";
 import type {
   Approval,

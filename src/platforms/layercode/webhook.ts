@@ -7,7 +7,7 @@ import type {
   MessageEvent,
   StartEvent,
 } from "../../conversation/conversation.ts";
-import { createBoundedLog } from "../../server/bounded_log.ts";
+import { createBoundedLog } from "../../server/limits.ts";
 import {
   HttpError,
   json,

@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { createBoundedLog } from "../../server/bounded_log.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { createJudge, type GuessParts } from "../../server/guesses.ts";
 import { HttpError } from "../../server/http.ts";
+import {
+  createBoundedLog,
+  createJudge,
+  type GuessParts,
+} from "../../server/limits.ts";
 import type { Sender } from "../../server/router.ts";
 
 /** What is needed to tell who asks. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Judge } from "../../server/guesses.ts";
+import type { Judge } from "../../server/limits.ts";
 import {
   type Handler,
   lastSegment,
