@@ -12,7 +12,6 @@ import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import { findPlainText } from "../../sessions/plain_text.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
-import { readKeptSecret } from "../../settings/secret.ts";
 import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
@@ -26,9 +25,6 @@ export interface Check {
   timeoutMs?: number;
 }
 
-/** The title of the check of language models, which is made again when one was pulled. */
-export const MODELS = "language model";
-
 /**
  * Everything that depends on the settings, in the order that it is told of.
  *
@@ -36,25 +32,20 @@ export const MODELS = "language model";
  */
 export function listChecks(config: Config, publicUrl?: URL): Check[] {
   const quiet = createLog({ level: "error", format: "json", write() {} });
-  const { layercode, webhookSecrets } = config;
-  const platform = {
-    ...layercode,
-    webhookSecrets,
-    ...(publicUrl ? { publicUrl } : {}),
-  };
+  const { layercode, openai, webhookSecrets, sessionStore } = config;
+  const isPublic = publicUrl !== undefined;
   return [
     {
       title: "session store",
-      look: async () => {
-        const sslMode = Deno.env.get("PGSSLMODE");
-        const plain = findPlainText(config.sessionStore, sslMode);
-        const found = await diagnoseStore(createStore(config, quiet));
-        return plain === undefined ? [found] : [found, plain];
-      },
+      look: async () =>
+        [
+          await diagnoseStore(createStore(config, quiet)),
+          findPlainText(sessionStore, Deno.env.get("PGSSLMODE")) ?? [],
+        ].flat(),
     },
     { title: "port", look: async () => [await checkPort(config)] },
     {
-      title: MODELS,
+      title: "language model",
       look: async (signal) => {
         const { tools } = await import("../../agent/mod.ts");
         const context = { toolCount: tools.length, now: Date.now, signal };
@@ -63,55 +54,33 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
     },
     {
       title: "layercode",
-      look: (signal) => diagnoseLayercode(platform, signal),
+      look: (signal) => {
+        const given = isPublic ? { publicUrl } : {};
+        const options = { ...layercode, webhookSecrets, ...given };
+        return diagnoseLayercode(options, signal);
+      },
     },
     {
       title: "chat completions",
-      look: (signal) =>
-        diagnoseOpenAi({
-          ...config.openai,
-          url: publicUrl ?? new URL(`http://127.0.0.1:${config.port}`),
-          isPublic: publicUrl !== undefined,
-        }, signal),
+      look: (signal) => {
+        const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
+        return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
+      },
     },
     {
       title: "public URL",
-      look: (signal) => checkTurn(config, publicUrl, signal),
+      look: (signal) => checkPublicUrl(publicUrl, config, signal),
       // A turn: a model may take as long as it is given.
       timeoutMs: 30_000,
     },
   ];
 }
 
-async function checkTurn(
-  { webhookSecrets, dataDir }: Config,
-  publicUrl: URL | undefined,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const title = "public URL";
-  if (publicUrl === undefined) {
-    const detail = "--url https://… sends a turn through your tunnel";
-    return [{ status: "skipped", title, detail }];
-  }
-  const secret = webhookSecrets[0] ?? await readKeptSecret(dataDir);
-  if (secret !== undefined) {
-    return await checkPublicUrl(publicUrl, secret, signal);
-  }
-  return [{
-    status: "fail",
-    title,
-    detail: "no turn was sent: there is no webhook secret to sign it with",
-    fix:
-      "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
-  }];
-}
-
 /** Makes checks all at once, and tells what each found in the order of the list. */
 export async function* runChecks(
   checks: readonly Check[],
-): AsyncGenerator<[title: string, Finding[]], void> {
-  const runs = checks.map((check) => runCheck(check));
-  for (const run of runs) yield await run;
+): AsyncGenerator<Finding[], void> {
+  yield* checks.map(runCheck);
 }
 
 const TIMEOUT_MS = 6_000;
@@ -119,11 +88,11 @@ const TIMEOUT_MS = 6_000;
 /** A part that can't even tell what is wrong with it must not end the others. */
 async function runCheck(
   { title, look, timeoutMs = TIMEOUT_MS }: Check,
-): Promise<[string, Finding[]]> {
+): Promise<Finding[]> {
   try {
-    return [title, await look(AbortSignal.timeout(timeoutMs))];
+    return await look(AbortSignal.timeout(timeoutMs));
   } catch (error) {
     const detail = `can't be looked at: ${explain(error)}`;
-    return [title, [{ status: "fail", title, detail }]];
+    return [{ status: "fail", title, detail }];
   }
 }

@@ -20,12 +20,18 @@ import { findSecretValues } from "./redact.ts";
 /** The settings, as far as they can be used. */
 export interface Settings {
   /** What there is to say of them. */
-  results: Finding[];
+  findings: Finding[];
   /** Absent where something is wrong. */
   config?: Config;
   /** The values that must not be shown. */
   secrets: readonly string[];
 }
+
+const NOT_LOOKED_AT: Finding = {
+  status: "skipped",
+  title: "all else",
+  detail: "not looked at, since settings can't be used",
+};
 
 /** Reads the settings of this process and of the files. */
 export async function checkSettings(
@@ -36,7 +42,7 @@ export async function checkSettings(
   } catch (error) {
     const problem = `${explain(error)}; make .env and ` +
       "layercode.config.json readable files";
-    return { results: [toFinding(problem)], secrets: [] };
+    return { findings: [toFinding(problem), NOT_LOOKED_AT], secrets: [] };
   }
 }
 
@@ -46,11 +52,12 @@ export function readSettings({ env, problems }: Environment): Settings {
   try {
     const config = readConfig(env, { problems });
     const detail = "can be used";
-    const results: Finding[] = [{ status: "ok", title: "settings", detail }];
-    return { results, config, secrets };
+    const findings: Finding[] = [{ status: "ok", title: "settings", detail }];
+    return { findings, config, secrets };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { results: error.problems.map(toFinding), secrets };
+    const findings = [...error.problems.map(toFinding), NOT_LOOKED_AT];
+    return { findings, secrets };
   }
 }
 
