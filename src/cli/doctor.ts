@@ -5,11 +5,16 @@
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
+import { SETTINGS } from "../settings/config.ts";
+import { readEnvironment } from "../settings/environment.ts";
 import type { Finding } from "../settings/finding.ts";
 import { checkDeno } from "./doctor/machine.ts";
-import { listChecks, runChecks } from "./doctor/mod.ts";
-import { createRedact, passwordsIn } from "./doctor/redact.ts";
-import { checkSettings } from "./doctor/settings.ts";
+import { listChecks, readSettings, runChecks } from "./doctor/mod.ts";
+import {
+  createRedact,
+  findSecretValues,
+  passwordsIn,
+} from "./doctor/redact.ts";
 import { oneLine, print, printJson, readServerUrl, run } from "./_terminal.ts";
 
 const USAGE =
@@ -32,8 +37,12 @@ async function main(
   { url: given, json = false }: { url?: string; json?: boolean },
 ): Promise<boolean> {
   const url = given === undefined ? undefined : readServerUrl(given, "/agent");
-  const { findings, config, secrets } = await checkSettings(Deno.env);
-  const redact = createRedact([...secrets, ...passwordsIn(url?.href ?? "")]);
+  const environment = await readEnvironment(Deno.env, SETTINGS);
+  const { findings, config } = readSettings(environment);
+  const redact = createRedact([
+    ...findSecretValues(environment.env),
+    ...passwordsIn(url?.href ?? ""),
+  ]);
   const results: Finding[] = [];
 
   function tell(finding: Finding): void {

@@ -122,7 +122,6 @@ export interface Circumstances {
  * `layercode.config.json`.
  *
  * @throws {ConfigError} that lists all that is wrong
- * @throws {SyntaxError} when `.env` can't be made sense of
  */
 export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
   const { env, problems } = await readEnvironment(real, SETTINGS);

@@ -44,7 +44,7 @@ export async function loadOrMakeSecret(dataDir: string): Promise<string> {
   }
   // What callers say is for nobody else on this machine.
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await writeFirst(path, `${makeSecret()}\n`);
+  writeFirst(path, `${makeSecret()}\n`);
   const secret = await readKeptSecret(dataDir);
   if (secret !== undefined) return secret;
   throw new Error(
@@ -67,20 +67,13 @@ function toSecretPath(dataDir: string): string {
   return `${dataDir}/webhook-secret`;
 }
 
-/** Writes a file whole or not at all, unless it is there: two servers may start at once. */
-async function writeFirst(path: string, text: string): Promise<void> {
-  const draft = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(draft, text, { mode: 0o600 });
+/** Writes a file unless it is there: of several servers that start at once, one makes the secret. */
+function writeFirst(path: string, text: string): void {
   try {
-    await Deno.link(draft, path).catch((error) => {
-      if (error instanceof Deno.errors.AlreadyExists) throw error;
-      // A disk without hard links.
-      return Deno.writeTextFile(path, text, { mode: 0o600, createNew: true });
-    });
+    // At one go, so that no other server finds half of it.
+    Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  } finally {
-    await Deno.remove(draft);
   }
 }
 

@@ -1,6 +1,6 @@
 import {
   assertEquals,
-  assertRejects,
+  assertMatch,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -138,24 +138,33 @@ Deno.test("readEnvironment() takes what belongs to Deno and packages from the re
   });
 });
 
-Deno.test("readEnvironment() rejects when .env is there and can't be read", async () => {
+Deno.test("readEnvironment() says what is wrong with files that it can't read", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const files = { dotenv: folder, layercodeConfig: `${folder}/none` };
-    const get = () => undefined;
-    await assertRejects(() => readEnvironment({ get }, SETTINGS, files));
+    const files = {
+      dotenv: `${folder}/.env`,
+      layercodeConfig: `${folder}/layercode.config.json`,
+    };
+    for (const path of Object.values(files)) await Deno.mkdir(path);
+    const get = (name: string) => name === "PORT" ? "4000" : undefined;
+    const { env, problems } = await readEnvironment({ get }, SETTINGS, files);
+    assertEquals(env, { PORT: "4000" });
+    assertEquals(problems.length, 2);
+    assertMatch(problems[0] ?? "", /^\.env: \w/);
+    assertMatch(problems[1] ?? "", /^layercode\.config\.json: \w/);
   } finally {
-    await Deno.remove(folder);
+    await Deno.remove(folder, { recursive: true });
   }
 });
 
 Deno.test("readEnvironment() refuses a variable that refers to itself, over which the parser would never end", async () => {
   const dotenv = "PORT=4000\nPATH=$PATH:/opt/bin\n";
-  await assertRejects(
-    () => read({}, { dotenv }),
-    SyntaxError,
-    "PATH refers to itself",
-  );
+  assertEquals(await read({}, { dotenv }), {
+    env: {},
+    problems: [
+      ".env: PATH refers to itself; write its value out, or in single quotes",
+    ],
+  });
 });
 
 Deno.test("readEnvironment() takes references to other variables", async () => {

@@ -10,10 +10,38 @@ import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import { findPlainText } from "../../sessions/plain_text.ts";
-import type { Config } from "../../settings/config.ts";
+import { type Config, ConfigError, readConfig } from "../../settings/config.ts";
+import type { Environment } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
+
+/** Reads the settings of an environment, as far as they can be used. */
+export function readSettings(
+  { env, problems }: Environment,
+): { config?: Config; findings: Finding[] } {
+  try {
+    const config = readConfig(env, { problems });
+    const detail = "can be used";
+    return { config, findings: [{ status: "ok", title: "settings", detail }] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const rest = "not looked at, since settings can't be used";
+    return {
+      findings: [
+        ...error.problems.map(toFinding),
+        { status: "skipped", title: "all else", detail: rest },
+      ],
+    };
+  }
+}
+
+/** A problem says what is wrong and, behind a semicolon, how to fix it. */
+function toFinding(problem: string): Finding {
+  const [detail = problem, fix = "change it in .env or in the environment"] =
+    problem.split(/; (?=\w+ )/);
+  return { status: "fail", title: "settings", detail, fix };
+}
 
 /** Something to look at. */
 export interface Check {

@@ -1,7 +1,7 @@
 /**
  * Has a turn with the server at its public address, signed as Layercode signs,
  * and says what stands in the way: a tunnel that is gone, a proxy that
- * redirects or collects the answer, another secret.
+ * redirects, another secret.
  *
  * @module
  */
@@ -65,66 +65,41 @@ export async function checkPublicUrl(
         "gone when the tunnel ends, and a new one needs some seconds",
     )];
   }
-  if (isStream(response)) return await judgeAnswer(response, startedAt);
+  if (isStream(response)) return [await judgeAnswer(response, startedAt)];
   const text = await response.text().catch(explain);
   return [explainRefusal(response, text, url)];
 }
 
-/** An answer must take this long for the times of its pieces to tell something. */
-const TELLING_MS = 1_000;
-
-/** Pieces this close together came at once. */
-const AT_ONCE_MS = 50;
-
-/** Says how the turn went, and whether its answer came piece by piece. */
+/** Says how the turn went. */
 async function judgeAnswer(
   response: Response,
   startedAt: number,
-): Promise<Finding[]> {
+): Promise<Finding> {
   const elapsed = () => Math.round(performance.now() - startedAt);
-  const wordsAtMs: number[] = [];
+  let firstMs: number | undefined;
   let turn: AnswerEvent | undefined;
   try {
     for await (const event of readToEnd(readAnswer(response))) {
-      if (event.type === "response.tts") wordsAtMs.push(elapsed());
+      if (event.type === "response.tts") firstMs ??= elapsed();
       if (event.type === "parley.turn") turn = event;
     }
   } catch (error) {
-    return [fail(
+    return fail(
       `the answer broke off after ${elapsed()} ms: ${explain(error)}`,
       "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
-    )];
+    );
   }
   const endMs = elapsed();
   if (turn?.status === "failed") {
-    return [fail(
+    return fail(
       "the turn was answered with ERROR_MESSAGE: the model there fails",
       "see the language model above, and the server's log",
-    )];
+    );
   }
   const who = turn ? ` by ${turn.provider}, ${turn.model}` : "";
-  const [firstMs = endMs] = wordsAtMs;
-  const findings: Finding[] = [{
-    status: "ok",
-    title,
-    detail:
-      `a signed turn was answered${who}: first word after ${firstMs} ms, ` +
-      `all of it after ${endMs} ms`,
-  }];
-  // Of one or two pieces it can't be told.
-  const isCollected = endMs > TELLING_MS && wordsAtMs.length > 2 &&
-    wordsAtMs.every((ms) => ms - firstMs < AT_ONCE_MS);
-  if (isCollected) {
-    findings.push({
-      status: "warn",
-      title,
-      detail:
-        "all of the answer came at once, at its end: a proxy seems to collect it first",
-      fix:
-        "switch off buffering there (nginx: proxy_buffering off); callers wait for the whole answer otherwise",
-    });
-  }
-  return findings;
+  const detail = `a signed turn was answered${who}: first word after ` +
+    `${firstMs ?? endMs} ms, all of it after ${endMs} ms`;
+  return { status: "ok", title, detail };
 }
 
 /** Says why a signed turn was not answered with a stream, and how to fix that. */
