@@ -9,7 +9,7 @@ import { authorize } from "./src/agent/authorize.ts";
 import { onData } from "./src/agent/data.ts";
 import { createApp, type Handler } from "./src/server/router.ts";
 import { nextSteps, toBanner } from "./src/server/banner.ts";
-import { ConfigError, loadConfig } from "./src/settings/config.ts";
+import { type Config, loadConfig } from "./src/settings/config.ts";
 import { createActiveTurns } from "./src/conversation/active_turns.ts";
 import {
   type ConversationParts,
@@ -23,7 +23,13 @@ import { makeToken } from "./src/server/guard.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
-import { createLog, explain, printError, printText } from "./src/server/log.ts";
+import {
+  createLog,
+  explain,
+  type Log,
+  printError,
+  printText,
+} from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { FILES } from "./src/settings/environment.ts";
@@ -34,6 +40,9 @@ import { findPlainText } from "./src/sessions/plain_text.ts";
 import { startRetention } from "./src/sessions/retention.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
+/** What is made once, and given to every part that needs it. */
+type Parts = Awaited<ReturnType<typeof makeParts>>;
+
 async function main(): Promise<void> {
   const config = await loadConfig(Deno.env);
   // There are keys in them, and nobody needs them any more.
@@ -42,39 +51,72 @@ async function main(): Promise<void> {
   }
   const log = createLog(config.log);
   catchUnhandled(log);
+  const parts = await makeParts(config, log);
+  const { store, tools, draining } = parts;
+  const { app, entrance } = createRoutes(parts);
+  let stopRetention = () => Promise.resolve();
+  const served = serve({
+    ...parts,
+    app,
+    onDrain: () => draining.abort(),
+    onStop: async () => {
+      await stopRetention();
+      await store.close();
+    },
+  }, (url) => {
+    stopRetention = prepareAll(parts);
+    greet(parts, url, entrance);
+    // Now, so that the first caller need not wait for it.
+    builtin("node:crypto");
+  });
+  // A tool that can't be loaded ends the start.
+  await Promise.all([served, tools.promise]);
+}
+
+async function makeParts(config: Config, log: Log) {
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
   const plain = findPlainText(config.sessionStore, Deno.env.get("PGSSLMODE"));
   if (plain) {
     log.warn("store.plain_text", { detail: plain.detail, fix: plain.fix });
   }
-  const activeTurns = createActiveTurns({ max: config.maxTurns });
-  const secrets = await findSecrets(config, log);
-  const token = config.playgroundToken ?? makeToken();
-
-  const { version } = deno;
-  const { agent } = config;
-  const now = Date.now;
   // Loaded once the server listens: checking arguments (zod) takes half as long
   // to load as all the rest.
   const tools = Promise.withResolvers<readonly Tool[]>();
-  let draining = false;
-  const isDraining = () => draining;
-  let stopRetention = () => Promise.resolve();
-  const uptime = () => performance.now();
-  const health = { version, provider, store, log, now: uptime };
+  const draining = new AbortController();
   const turnParts: TurnParts = {
     store,
     provider,
-    agent,
+    agent: config.agent,
     tools: tools.promise,
-    isDraining,
+    isDraining: () => draining.signal.aborted,
     log,
-    now,
+    now: Date.now,
   };
+  return {
+    config,
+    log,
+    provider,
+    store,
+    activeTurns: createActiveTurns({ max: config.maxTurns }),
+    secrets: await findSecrets(config, log),
+    token: config.playgroundToken ?? makeToken(),
+    tools,
+    draining,
+    turnParts,
+    version: deno.version,
+    now: Date.now,
+    uptime: () => performance.now(),
+  };
+}
+
+/** Makes what answers every request, and tells the path of the page to begin with. */
+function createRoutes(parts: Parts) {
+  const { config, log, now, secrets, turnParts, uptime } = parts;
+  const { publicUrl, trustedProxies } = config;
   const conversationParts: ConversationParts = {
     ...turnParts,
-    activeTurns,
+    activeTurns: parts.activeTurns,
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
   };
   const conversations = createConversations(conversationParts);
@@ -83,29 +125,19 @@ async function main(): Promise<void> {
     layercode: {
       ...config.layercode,
       secrets,
-      publicUrl: config.publicUrl,
-      trustedProxies: config.trustedProxies,
+      publicUrl,
+      trustedProxies,
       authorize: (request) => runNamed("authorize", () => authorize(request)),
     },
     openai: keys && {
       ...config.openai,
       keys,
-      trustedProxies: config.trustedProxies,
+      trustedProxies,
       stateless: createStateless(conversationParts),
     },
   });
-  const pages = createPages({
-    config,
-    webhook: (request) => app(request),
-    secrets,
-    token,
-    provider,
-    store,
-    activeTurns,
-    version,
-    log,
-    now,
-  });
+  const pages = createPages({ ...parts, webhook: (request) => app(request) });
+  const health = { ...parts, now: uptime };
   const app: Handler = createApp({
     routes: {
       ...platforms,
@@ -115,66 +147,55 @@ async function main(): Promise<void> {
       "/ready": { GET: createReady(health) },
     },
     log,
-    isDraining,
+    isDraining: () => parts.draining.signal.aborted,
   });
-  const served = serve({
-    config,
-    app,
-    activeTurns,
-    log,
-    onDrain: () => draining = true,
-    onStop: async () => {
-      await stopRetention();
-      await store.close();
-    },
-  }, (url) => {
-    tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
-    toCommonBeginning(turnParts).then((beginning) =>
-      prepare(provider, beginning, log)
-    );
-    prepareStore(store, log);
-    stopRetention = startRetention({
-      store,
-      days: config.sessionTtlDays,
-      log,
-      now,
-      uptime,
-    });
-    const banner = {
-      version,
-      url,
-      provider: provider.name,
-      model: provider.model,
-      store: store.name,
-      dataDir: config.dataDir,
-      ownSecret: config.webhookSecrets.length > 0,
-    };
-    const entrance = pages.entrance && `${url}${pages.entrance}?token=`;
-    if (config.log.format === "pretty") {
-      const page = entrance && entrance + encodeURIComponent(token);
-      printText(toBanner({ ...banner, page }));
-    } else {
-      // Logs are sent on and kept: a token that outlives this start stays out.
-      const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
-      if (entrance) log.info("pages.address", { url: entrance + shown });
-      log.info("server.listening", { ...banner, next: nextSteps(banner) });
-    }
-    // Now, so that the first caller need not wait for it.
-    builtin("node:crypto");
-  });
-  // A tool that can't be loaded ends the start.
-  await Promise.all([served, tools.promise]);
+  return { app, entrance: pages.entrance };
+}
+
+/**
+ * Prepares what the first caller would otherwise wait for.
+ *
+ * @returns ends what goes on in the background
+ */
+function prepareAll(parts: Parts): () => Promise<void> {
+  const { config, tools, turnParts, provider, store, log } = parts;
+  tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
+  toCommonBeginning(turnParts).then((beginning) =>
+    prepare(provider, beginning, log)
+  );
+  prepareStore(store, log);
+  return startRetention({ ...parts, days: config.sessionTtlDays });
+}
+
+/** Tells whoever started the server where it is, and what to do next. */
+function greet(parts: Parts, url: string, path: string | undefined): void {
+  const { config, log, provider, store, token, version } = parts;
+  const banner = {
+    version,
+    url,
+    provider: provider.name,
+    model: provider.model,
+    store: store.name,
+    dataDir: config.dataDir,
+    ownSecret: config.webhookSecrets.length > 0,
+  };
+  const entrance = path && `${url}${path}?token=`;
+  if (config.log.format === "pretty") {
+    const page = entrance && entrance + encodeURIComponent(token);
+    printText(toBanner({ ...banner, page }));
+    return;
+  }
+  // Logs are sent on and kept: a token that outlives this start stays out.
+  const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
+  if (entrance) log.info("pages.address", { url: entrance + shown });
+  log.info("server.listening", { ...banner, next: nextSteps(banner) });
 }
 
 if (import.meta.main) {
   try {
     await main();
   } catch (error) {
-    printError(
-      error instanceof ConfigError
-        ? error.message
-        : `Cannot start: ${explain(error)}`,
-    );
+    printError(`Cannot start: ${explain(error)}`);
     Deno.exit(1);
   }
   Deno.exit(0);

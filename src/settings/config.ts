@@ -105,16 +105,8 @@ export class ConfigError extends Error {
    */
   constructor(readonly problems: readonly string[]) {
     const lines = problems.map((problem) => `\n  - ${problem}`).join("");
-    super(`Cannot start: ${problems.length} setting(s) can't be used${lines}`);
+    super(`${problems.length} setting(s) can't be used${lines}`);
   }
-}
-
-/** What there is besides the variables. */
-export interface Circumstances {
-  /** What is already known to be wrong. */
-  problems?: readonly string[];
-  /** Whether a person reads the log. Default: a program. */
-  isTerminal?: boolean;
 }
 
 /**
@@ -132,13 +124,15 @@ export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
  * Reads the settings. A variable that is set to nothing counts as unset, unless
  * its declaration says that nothing means something.
  *
+ * @param more what is wrong with files that settings may be in, and whether a
+ * person reads the log; default: nothing, and a program
  * @throws {ConfigError} that lists all that is wrong
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
-  { problems: known = [], isTerminal = false }: Circumstances = {},
+  more: { problems?: readonly string[]; isTerminal?: boolean } = {},
 ): Config {
-  const problems = [...known];
+  const problems = [...more.problems ?? []];
   function text(name: string): string | undefined {
     const value = env[name]?.trim();
     return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
@@ -167,7 +161,10 @@ export function readConfig(
     ...read(sessionSettings),
     ...web,
     playground: web.playground ?? !hasSecret,
-    log: { ...log, format: log.format ?? (isTerminal ? "pretty" : "json") },
+    log: {
+      ...log,
+      format: log.format ?? (more.isTerminal ? "pretty" : "json"),
+    },
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -10,7 +10,6 @@ import {
   WELCOME_MESSAGE,
 } from "../../src/agent/prompt.ts";
 import {
-  type Circumstances,
   type Config,
   ConfigError,
   readConfig,
@@ -20,8 +19,8 @@ import {
 type Env = Record<string, string | undefined>;
 
 /** What is said against settings that can't be used. */
-function problemsOf(env: Env, circumstances: Circumstances = {}) {
-  return assertThrows(() => readConfig(env, circumstances), ConfigError)
+function problemsOf(env: Env) {
+  return assertThrows(() => readConfig(env), ConfigError)
     .problems;
 }
 
