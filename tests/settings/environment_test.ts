@@ -14,6 +14,7 @@ import {
   type Environment,
   readEnvironment,
 } from "../../src/settings/environment.ts";
+import { runProgram } from "../fakes/server.ts";
 
 /** What is found, besides the real environment. */
 interface Files {
@@ -165,6 +166,20 @@ Deno.test("readEnvironment() refuses a variable that refers to itself, over whic
       ".env: PATH refers to itself; write its value out, or in single quotes",
     ],
   });
+});
+
+Deno.test("main.ts tells of a .env that it can't read, along with all else that is wrong", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/.env`);
+    const options = { folder, env: { PORT: "http" } };
+    const { code, stderr } = await runProgram("main.ts", [], options);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Cannot start: 2 setting(s) can't be used");
+    assertMatch(stderr, /\n  - \.env: \w.*\n  - PORT="http"/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("readEnvironment() takes references to other variables", async () => {
