@@ -21,8 +21,13 @@ export interface Connection {
   /** Whether there is more to send than what a caller says. */
   hasEvents: boolean;
   /** Sends an event of Layercode's, in the platform's own form. */
-  send(fields: EventFields): Promise<Response>;
-  /** Reads the answer, whichever form it has. */
+  send(fields: EventFields, signal?: AbortSignal): Promise<Response>;
+  /**
+   * Reads the answer up to its end, whichever form it has. What happens to the
+   * connection after that matters to nobody.
+   *
+   * @throws {Error} when it breaks off
+   */
   read(response: Response): AsyncIterable<AnswerEvent>;
 }
 
@@ -66,7 +71,8 @@ export async function connect(given: Given): Promise<Connection> {
   throw new Error(`--platform ${platform}: layercode or openai`);
 }
 
-function connectLayercode(
+/** Plays Layercode's part. */
+export function connectLayercode(
   server: string,
   secret: string,
   conversationId: string,
@@ -78,8 +84,8 @@ function connectLayercode(
     url,
     conversationId,
     hasEvents: true,
-    send: (fields) => sendEvent({ ...ids, ...fields }, client),
-    read: readAnswer,
+    send: (fields, signal) => sendEvent({ ...ids, ...fields }, client, signal),
+    read: (response) => readToEnd(readAnswer(response)),
   };
 }
 
@@ -104,7 +110,10 @@ function connectOpenAi(
   const { href: url } = readServerUrl(server, "/v1/chat/completions");
   const messages: { role: string; content: string }[] = [];
 
-  function send({ text }: EventFields): Promise<Response> {
+  function send(
+    { text }: EventFields,
+    signal: AbortSignal | null = null,
+  ): Promise<Response> {
     messages.push({ role: "user", content: String(text) });
     const stream_options = { include_usage: true };
     const body = { model: "parley", stream: true, stream_options, messages };
@@ -118,6 +127,7 @@ function connectOpenAi(
       body: JSON.stringify(body),
       // A redirect would carry the key elsewhere.
       redirect: "manual",
+      signal,
     });
   }
 
@@ -149,7 +159,13 @@ function connectOpenAi(
     }
   }
 
-  return { url, conversationId, hasEvents: false, send, read };
+  return {
+    url,
+    conversationId,
+    hasEvents: false,
+    send,
+    read: (response) => readToEnd(read(response)),
+  };
 }
 
 /** Whether there is an answer to be read. */
@@ -158,13 +174,7 @@ export function isStream({ ok, headers }: Response): boolean {
   return ok && type.startsWith("text/event-stream");
 }
 
-/**
- * The events of an answer up to its end. What happens to the connection after
- * that matters to nobody.
- *
- * @throws {Error} when it breaks off
- */
-export async function* readToEnd(
+async function* readToEnd(
   answer: AsyncIterable<AnswerEvent>,
 ): AsyncGenerator<AnswerEvent, void> {
   for await (const event of answer) {

@@ -15,7 +15,6 @@ import {
   type EventFields,
   type Given,
   isStream,
-  readToEnd,
 } from "./_connection.ts";
 import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
 
@@ -169,7 +168,7 @@ async function follow(
     status: "complete",
   };
   try {
-    for await (const { type, content, ...details } of readToEnd(answer)) {
+    for await (const { type, content, ...details } of answer) {
       if (type === "response.tts") {
         outcome.first_word_ms ??= elapsed();
         outcome.text += content;

@@ -41,6 +41,7 @@ import {
   type Found,
   readValues,
   type Setting,
+  SettingError,
   type Settings,
 } from "./setting.ts";
 
@@ -93,27 +94,11 @@ export interface Config
   log: Required<Pick<LogOptions, "level" | "format">>;
 }
 
-/** Everything that is wrong with the settings. */
-export class ConfigError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "ConfigError";
-
-  /**
-   * Puts the problems into one message, a line each.
-   *
-   * @param problems each says which setting, what is wrong and how to fix it
-   */
-  constructor(readonly problems: readonly string[]) {
-    const lines = problems.map((problem) => `\n  - ${problem}`).join("");
-    super(`${problems.length} setting(s) can't be used${lines}`);
-  }
-}
-
 /**
  * Reads the settings of this process: its environment, `.env` and
  * `layercode.config.json`.
  *
- * @throws {ConfigError} that lists all that is wrong
+ * @throws {SettingError} that lists all that is wrong
  */
 export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
   const { env, problems } = await readEnvironment(real, SETTINGS);
@@ -126,7 +111,7 @@ export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
  *
  * @param more what is wrong with files that settings may be in, and whether a
  * person reads the log; default: nothing, and a program
- * @throws {ConfigError} that lists all that is wrong
+ * @throws {SettingError} that lists all that is wrong
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
@@ -166,6 +151,6 @@ export function readConfig(
       format: log.format ?? (more.isTerminal ? "pretty" : "json"),
     },
   };
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new SettingError(problems);
   return config;
 }

@@ -6,10 +6,10 @@ import {
 } from "@std/assert";
 import {
   type Config,
-  ConfigError,
   readConfig,
   SETTINGS,
 } from "../../src/settings/config.ts";
+import { SettingError } from "../../src/settings/setting.ts";
 import {
   type Environment,
   readEnvironment,
@@ -241,7 +241,7 @@ for (
     const { env, problems } = await read({}, { layercodeConfig });
     const error = assertThrows(
       () => readConfig(env, { problems }),
-      ConfigError,
+      SettingError,
     );
     assertEquals(error.problems.length, 1);
     for (const mention of ["layercode.config.json", ...mentions]) {

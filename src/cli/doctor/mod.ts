@@ -10,9 +10,10 @@ import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import { findPlainText } from "../../sessions/plain_text.ts";
-import { type Config, ConfigError, readConfig } from "../../settings/config.ts";
+import { type Config, readConfig } from "../../settings/config.ts";
 import type { Environment } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";
+import { SettingError } from "../../settings/setting.ts";
 import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
@@ -25,7 +26,7 @@ export function readSettings(
     const detail = "can be used";
     return { config, findings: [{ status: "ok", title: "settings", detail }] };
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof SettingError)) throw error;
     const rest = "not looked at, since settings can't be used";
     return {
       findings: [

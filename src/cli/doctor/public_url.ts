@@ -5,17 +5,12 @@
  *
  * @module
  */
-import {
-  type AnswerEvent,
-  newId,
-  readAnswer,
-  sendEvent,
-} from "../../platforms/layercode/client.ts";
+import { type AnswerEvent, newId } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
-import { isStream, readToEnd } from "../_connection.ts";
+import { connectLayercode, isStream } from "../_connection.ts";
 
 const title = "public URL";
 
@@ -44,20 +39,14 @@ export async function checkPublicUrl(
       "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
     )];
   }
+  const id = newId("conv_doctor");
+  const { send, read } = connectLayercode(url.href, secret, id);
+  const text = "Hello, can you hear me?";
+  const event = { type: "message", turn_id: newId("turn"), text };
   const startedAt = performance.now();
   let response: Response;
   try {
-    response = await sendEvent(
-      {
-        type: "message",
-        conversation_id: newId("conv_doctor"),
-        session_id: newId("sess"),
-        turn_id: newId("turn"),
-        text: "Hello, can you hear me?",
-      },
-      { url: url.href, secret, withDetails: true },
-      signal,
-    );
+    response = await send(event, signal);
   } catch (error) {
     return [fail(
       `cannot reach ${url.href}: ${explain(error)}`,
@@ -65,21 +54,21 @@ export async function checkPublicUrl(
         "gone when the tunnel ends, and a new one needs some seconds",
     )];
   }
-  if (isStream(response)) return [await judgeAnswer(response, startedAt)];
-  const text = await response.text().catch(explain);
-  return [explainRefusal(response, text, url)];
+  if (isStream(response)) return [await judge(read(response), startedAt)];
+  const body = await response.text().catch(explain);
+  return [explainRefusal(response, body, url)];
 }
 
 /** Says how the turn went. */
-async function judgeAnswer(
-  response: Response,
+async function judge(
+  answer: AsyncIterable<AnswerEvent>,
   startedAt: number,
 ): Promise<Finding> {
   const elapsed = () => Math.round(performance.now() - startedAt);
   let firstMs: number | undefined;
   let turn: AnswerEvent | undefined;
   try {
-    for await (const event of readToEnd(readAnswer(response))) {
+    for await (const event of answer) {
       if (event.type === "response.tts") firstMs ??= elapsed();
       if (event.type === "parley.turn") turn = event;
     }
