@@ -42,15 +42,12 @@ const OPTIONS = {
   json: { type: "boolean" },
 } as const;
 
-/** What came of a turn, as `--json` prints it besides ids and {@linkcode Figures}. */
+/** What came of a turn, as `--json` prints it besides ids; times as measured here, the network included. */
 interface Outcome extends Figures {
   /** All that was said. */
   text: string;
   /** Every `response.data`. */
   data: unknown[];
-  /** As measured here, the network included. */
-  first_word_ms?: number;
-  total_ms: number;
   /** `complete`, `failed`; `broken` when the answer had no end. */
   status: string;
   /** Why it is `broken`. */
@@ -161,38 +158,33 @@ async function follow(
   show: (text: string) => void,
 ): Promise<Outcome> {
   const elapsed = () => Math.round(performance.now() - startedAt);
-  const outcome: Outcome = {
-    text: "",
-    data: [],
-    total_ms: 0,
-    status: "complete",
-  };
+  const outcome: Outcome = { text: "", data: [], status: "complete" };
+  let firstMs: number | undefined;
   try {
     for await (const { type, content, ...details } of answer) {
       if (type === "response.tts") {
-        outcome.first_word_ms ??= elapsed();
+        firstMs ??= elapsed();
         outcome.text += content;
         show(String(content));
       } else if (type === "response.data") {
         outcome.data.push(content);
         show(`\n[data] ${JSON.stringify(content)}\n`);
       } else if (type === "parley.turn") {
-        // Times are told as they were measured here.
-        Object.assign(outcome, details, { first_words_ms: undefined });
+        Object.assign(outcome, details);
       }
     }
   } catch (error) {
     Object.assign(outcome, { status: "broken", reason: explain(error) });
   }
-  return { ...outcome, total_ms: elapsed() };
+  return { ...outcome, first_words_ms: firstMs, total_ms: elapsed() };
 }
 
 /** An outcome in one line. */
 function toLine(outcome: Outcome, conversationId: string): string {
-  const { status, first_word_ms } = outcome;
+  const { status, first_words_ms } = outcome;
   return oneLine([
-    ...(first_word_ms === undefined ? ["no words"] : []),
-    ...toFigures({ ...outcome, first_words_ms: first_word_ms }),
+    ...(first_words_ms === undefined ? ["no words"] : []),
+    ...toFigures(outcome),
     ...toEnding(outcome),
     ...(status === "complete" ? [] : [status]),
     `conversation ${conversationId}`,

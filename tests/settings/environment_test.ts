@@ -176,7 +176,7 @@ Deno.test("main.ts tells of a .env that it can't read, along with all else that 
     const { code, stderr } = await runProgram("main.ts", [], options);
     assertEquals(code, 1);
     assertStringIncludes(stderr, "Cannot start: 2 setting(s) can't be used");
-    assertMatch(stderr, /\n  - \.env: \w.*\n  - PORT="http"/);
+    assertMatch(stderr, /\n {2}- \.env: \w.*\n {2}- PORT="http"/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
