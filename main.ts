@@ -18,7 +18,6 @@ import {
 import { toCommonBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
-import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
@@ -52,16 +51,15 @@ async function main(): Promise<void> {
   const log = createLog(config.log);
   catchUnhandled(log);
   const parts = await makeParts(config, log);
-  const { store, tools, draining } = parts;
   const { app, entrance } = createRoutes(parts);
   let stopRetention = () => Promise.resolve();
   const served = serve({
     ...parts,
     app,
-    onDrain: () => draining.abort(),
+    onDrain: () => parts.draining.abort(),
     onStop: async () => {
       await stopRetention();
-      await store.close();
+      await parts.store.close();
     },
   }, (url) => {
     stopRetention = prepareAll(parts);
@@ -70,7 +68,7 @@ async function main(): Promise<void> {
     builtin("node:crypto");
   });
   // A tool that can't be loaded ends the start.
-  await Promise.all([served, tools.promise]);
+  await Promise.all([served, parts.tools]);
 }
 
 async function makeParts(config: Config, log: Log) {
@@ -82,45 +80,36 @@ async function makeParts(config: Config, log: Log) {
   }
   // Loaded once the server listens: checking arguments (zod) takes half as long
   // to load as all the rest.
-  const tools = Promise.withResolvers<readonly Tool[]>();
+  const toolLoading = Promise.withResolvers<readonly Tool[]>();
   const draining = new AbortController();
-  const turnParts: TurnParts = {
+  const conversation = {
     store,
     provider,
     agent: config.agent,
-    tools: tools.promise,
+    tools: toolLoading.promise,
     isDraining: () => draining.signal.aborted,
     log,
     now: Date.now,
-  };
-  return {
-    config,
-    log,
-    provider,
-    store,
     activeTurns: createActiveTurns({ max: config.maxTurns }),
+    onData: (data, context) => runNamed("onData", () => onData(data, context)),
+  } satisfies ConversationParts;
+  return {
+    ...conversation,
+    config,
     secrets: await findSecrets(config, log),
     token: config.playgroundToken ?? makeToken(),
-    tools,
-    draining,
-    turnParts,
     version: deno.version,
-    now: Date.now,
     uptime: () => performance.now(),
+    toolLoading,
+    draining,
   };
 }
 
 /** Makes what answers every request, and tells the path of the page to begin with. */
 function createRoutes(parts: Parts) {
-  const { config, log, now, secrets, turnParts, uptime } = parts;
-  const { publicUrl, trustedProxies } = config;
-  const conversationParts: ConversationParts = {
-    ...turnParts,
-    activeTurns: parts.activeTurns,
-    onData: (data, context) => runNamed("onData", () => onData(data, context)),
-  };
-  const conversations = createConversations(conversationParts);
-  const { keys } = config.openai;
+  const { config, log, now, secrets, uptime } = parts;
+  const { publicUrl, trustedProxies, openai } = config;
+  const conversations = createConversations(parts);
   const platforms = createPlatformRoutes({ conversations, log, now }, {
     layercode: {
       ...config.layercode,
@@ -129,16 +118,17 @@ function createRoutes(parts: Parts) {
       trustedProxies,
       authorize: (request) => runNamed("authorize", () => authorize(request)),
     },
-    openai: keys && {
-      ...config.openai,
-      keys,
+    openai: openai.keys && {
+      ...openai,
+      keys: openai.keys,
       trustedProxies,
-      stateless: createStateless(conversationParts),
+      stateless: createStateless(parts),
     },
   });
   const pages = createPages({ ...parts, webhook: (request) => app(request) });
   const health = { ...parts, now: uptime };
   const app: Handler = createApp({
+    ...parts,
     routes: {
       ...platforms,
       ...pages.routes,
@@ -146,8 +136,6 @@ function createRoutes(parts: Parts) {
       "/health": { GET: createHealth(health) },
       "/ready": { GET: createReady(health) },
     },
-    log,
-    isDraining: () => parts.draining.signal.aborted,
   });
   return { app, entrance: pages.entrance };
 }
@@ -158,9 +146,9 @@ function createRoutes(parts: Parts) {
  * @returns ends what goes on in the background
  */
 function prepareAll(parts: Parts): () => Promise<void> {
-  const { config, tools, turnParts, provider, store, log } = parts;
-  tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
-  toCommonBeginning(turnParts).then((beginning) =>
+  const { config, toolLoading, provider, store, log } = parts;
+  toolLoading.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
+  toCommonBeginning(parts).then((beginning) =>
     prepare(provider, beginning, log)
   );
   prepareStore(store, log);
