@@ -53,7 +53,7 @@ async function main(
 
   if (!json) print(`Parley ${deno.version}\n\n`);
   [checkDeno(Deno.version.deno), ...findings].forEach(tell);
-  const checks = config ? listChecks(config, url) : [];
+  const checks = config ? listChecks(config, url) : {};
   for await (const found of runChecks(checks)) found.forEach(tell);
   return sumUp(results, json);
 }

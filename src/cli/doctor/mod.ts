@@ -44,84 +44,65 @@ function toFinding(problem: string): Finding {
   return { status: "fail", title: "settings", detail, fix };
 }
 
-/** Something to look at. */
-export interface Check {
-  /** What is looked at, where a fault leaves nothing else to say. */
-  title: string;
-  /** Looks at it. The signal is aborted when the time is up. */
-  look: (signal: AbortSignal) => Promise<Finding[]>;
-  /** How long that may take. Default 6,000. */
-  timeoutMs?: number;
-}
+/** Looks at something. The signal is aborted when the time is up. */
+export type Look = (signal: AbortSignal) => Promise<Finding[]>;
+
+/** A turn: a model may take as long as it is given. */
+const TURN_TIMEOUT_MS = 30_000;
 
 /**
- * Everything that depends on the settings, in the order that it is told of.
+ * What depends on the settings, in the order that it is told of, by what it is
+ * called where a fault leaves nothing else to say.
  *
  * @param publicUrl the webhook's public address, to have a turn through it
  */
-export function listChecks(config: Config, publicUrl?: URL): Check[] {
+export function listChecks(
+  config: Config,
+  publicUrl?: URL,
+): Record<string, Look> {
   const quiet = createLog({ level: "error", format: "json", write() {} });
   const { layercode, openai, webhookSecrets, sessionStore } = config;
   const isPublic = publicUrl !== undefined;
-  return [
-    {
-      title: "session store",
-      look: async () =>
-        [
-          await diagnoseStore(createStore(config, quiet)),
-          findPlainText(sessionStore, Deno.env.get("PGSSLMODE")) ?? [],
-        ].flat(),
+  return {
+    "session store": async () =>
+      [
+        await diagnoseStore(createStore(config, quiet)),
+        findPlainText(sessionStore, Deno.env.get("PGSSLMODE")) ?? [],
+      ].flat(),
+    "port": async () => [await checkPort(config)],
+    "language model": async (signal) => {
+      const { tools } = await import("../../agent/mod.ts");
+      const context = { toolCount: tools.length, now: Date.now, signal };
+      return await diagnoseProviders(config, context);
     },
-    { title: "port", look: async () => [await checkPort(config)] },
-    {
-      title: "language model",
-      look: async (signal) => {
-        const { tools } = await import("../../agent/mod.ts");
-        const context = { toolCount: tools.length, now: Date.now, signal };
-        return await diagnoseProviders(config, context);
-      },
+    "layercode": (signal) => {
+      const given = isPublic ? { publicUrl } : {};
+      const options = { ...layercode, webhookSecrets, ...given };
+      return diagnoseLayercode(options, signal);
     },
-    {
-      title: "layercode",
-      look: (signal) => {
-        const given = isPublic ? { publicUrl } : {};
-        const options = { ...layercode, webhookSecrets, ...given };
-        return diagnoseLayercode(options, signal);
-      },
+    "chat completions": (signal) => {
+      const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
+      return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
     },
-    {
-      title: "chat completions",
-      look: (signal) => {
-        const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
-        return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
-      },
-    },
-    {
-      title: "public URL",
-      look: (signal) => checkPublicUrl(publicUrl, config, signal),
-      // A turn: a model may take as long as it is given.
-      timeoutMs: 30_000,
-    },
-  ];
-}
-
-/** Makes checks all at once, and tells what each found in the order of the list. */
-export async function* runChecks(
-  checks: readonly Check[],
-): AsyncGenerator<Finding[], void> {
-  yield* checks.map(runCheck);
+    "public URL": () =>
+      checkPublicUrl(publicUrl, config, AbortSignal.timeout(TURN_TIMEOUT_MS)),
+  };
 }
 
 const TIMEOUT_MS = 6_000;
 
-/** A part that can't even tell what is wrong with it must not end the others. */
-async function runCheck(
-  { title, look, timeoutMs = TIMEOUT_MS }: Check,
-): Promise<Finding[]> {
-  try {
-    return await look(AbortSignal.timeout(timeoutMs));
-  } catch (error) {
-    const detail = `can't be looked at: ${explain(error)}`;
-    return [{ status: "fail", title, detail }];
-  }
+/** Makes checks all at once, and tells what each found in their order. */
+export async function* runChecks(
+  checks: Readonly<Record<string, Look>>,
+  timeoutMs = TIMEOUT_MS,
+): AsyncGenerator<Finding[], void> {
+  yield* Object.entries(checks).map(async ([title, look]) => {
+    try {
+      return await look(AbortSignal.timeout(timeoutMs));
+    } catch (error) {
+      // A part that can't even tell what is wrong with it must not end the others.
+      const detail = `can't be looked at: ${explain(error)}`;
+      return [{ status: "fail", title, detail } as const];
+    }
+  });
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
-  type Check,
   listChecks,
+  type Look,
   readSettings,
   runChecks,
 } from "../../../src/cli/doctor/mod.ts";
@@ -13,46 +13,45 @@ function ok(detail: string): Finding {
   return { status: "ok", title: "a", detail };
 }
 
-async function run(...looks: Check["look"][]): Promise<string[]> {
-  const checks = looks.map((look) => ({ title: "a", look, timeoutMs: 50 }));
-  const found = await Array.fromAsync(runChecks(checks));
+async function run(checks: Record<string, Look>): Promise<string[]> {
+  const found = await Array.fromAsync(runChecks(checks, 50));
   return toLines(found.flat());
 }
 
 Deno.test("runChecks() makes all at once, and tells in order", async () => {
   const second = Promise.withResolvers<Finding[]>();
-  const lines = await run(
-    async () => {
+  const lines = await run({
+    async first() {
       await second.promise;
       return [ok("1")];
     },
-    () => {
+    second() {
       second.resolve([ok("2")]);
       return second.promise;
     },
-  );
+  });
   assertEquals(lines, ["ok a: 1", "ok a: 2"]);
 });
 
 Deno.test("runChecks() ends a check whose time is up, and outlives one that fails", async () => {
-  const lines = await run(
-    (signal) =>
+  const lines = await run({
+    slow: (signal) =>
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason));
       }),
-    () => Promise.reject(new Error("Out of order")),
-    () => Promise.resolve([ok("3")]),
-  );
+    faulty: () => Promise.reject(new Error("Out of order")),
+    good: () => Promise.resolve([ok("3")]),
+  });
   // Deno's versions word it differently.
-  assertMatch(lines[0] ?? "", /^fail a: can't be looked at: .*time/);
+  assertMatch(lines[0] ?? "", /^fail slow: can't be looked at: .*time/);
   assertEquals(lines.slice(1), [
-    "fail a: can't be looked at: Out of order",
+    "fail faulty: can't be looked at: Out of order",
     "ok a: 3",
   ]);
 });
 
 Deno.test("listChecks() tells of every part, in one order", () => {
-  assertEquals(listChecks(readConfig({})).map(({ title }) => title), [
+  assertEquals(Object.keys(listChecks(readConfig({}))), [
     "session store",
     "port",
     "language model",
