@@ -67,6 +67,8 @@ async function main(
       print(`Deleted ${count}\n`);
       break;
     }
+    case "":
+      throw new Error(USAGE);
     default:
       throw new Error(`Unknown command "${command}"\n\n${USAGE}`);
   }
