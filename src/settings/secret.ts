@@ -36,20 +36,9 @@ export async function findSecrets(
  * @throws {Deno.errors.PermissionDenied} and its like when the folder can't be used
  */
 export async function loadOrMakeSecret(dataDir: string): Promise<string> {
-  const path = toSecretPath(dataDir);
-  const kept = await readKeptSecret(dataDir);
-  if (kept !== undefined) {
-    await hideFromOthers(path);
-    return kept;
-  }
-  // What callers say is for nobody else on this machine.
-  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
-  writeFirst(path, `${makeSecret()}\n`);
-  const secret = await readKeptSecret(dataDir);
-  if (secret !== undefined) return secret;
-  throw new Error(
-    `Cannot use the webhook secret in ${path}: the file is empty; delete it to have a new one made`,
-  );
+  const secret = await readKeptSecret(dataDir) ?? await keepSecret(dataDir);
+  await hideFromOthers(toSecretPath(dataDir));
+  return secret;
 }
 
 /** The kept secret, if there is one. */
@@ -67,14 +56,20 @@ function toSecretPath(dataDir: string): string {
   return `${dataDir}/webhook-secret`;
 }
 
-/** Writes a file unless it is there: of several servers that start at once, one makes the secret. */
-function writeFirst(path: string, text: string): void {
-  try {
-    // At one go, so that no other server finds half of it.
-    Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
+/** Makes the secret. Of several servers that start at once, the first to lock the file does. */
+async function keepSecret(dataDir: string): Promise<string> {
+  // What callers say is for nobody else on this machine.
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const options = { read: true, write: true, create: true, mode: 0o600 };
+  using file = await Deno.open(toSecretPath(dataDir), options);
+  await file.lock(true);
+  const bytes = new Uint8Array(1_024);
+  const length = await file.read(bytes) ?? 0;
+  const kept = new TextDecoder().decode(bytes.subarray(0, length)).trim();
+  if (kept !== "") return kept;
+  const secret = makeSecret();
+  await file.write(new TextEncoder().encode(`${secret}\n`));
+  return secret;
 }
 
 /** Lets nobody but its owner read a file. */
