@@ -89,16 +89,8 @@ export function connectLayercode(
   };
 }
 
-/** The parts of a chunk that are read. */
-interface Chunk {
-  model?: string;
-  choices?: { delta?: { content?: string | null } }[];
-  usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
-}
-
 /**
- * Keeps the messages, as platforms do, and reads the answer as events of
- * Layercode's.
+ * Keeps the messages, as platforms do.
  *
  * https://platform.openai.com/docs/api-reference/chat/create-stream
  */
@@ -108,7 +100,7 @@ function connectOpenAi(
   conversationId: string,
 ): Connection {
   const { href: url } = readServerUrl(server, "/v1/chat/completions");
-  const messages: { role: string; content: string }[] = [];
+  const messages: Message[] = [];
 
   function send(
     { text }: EventFields,
@@ -131,41 +123,59 @@ function connectOpenAi(
     });
   }
 
-  async function* read(response: Response): AsyncGenerator<AnswerEvent, void> {
+  function read(response: Response): AsyncIterable<AnswerEvent> {
     const message = { role: "assistant", content: "" };
     messages.push(message);
-    const events = response.body
-      ?.pipeThrough(new TextDecoderStream())
-      .pipeThrough(new EventSourceParserStream());
-    for await (const { data } of events ?? []) {
-      if (data === "[DONE]") {
-        yield { type: "response.end" };
-        return;
-      }
-      const { model, choices = [], usage }: Chunk = JSON.parse(data);
-      const content = choices[0]?.delta?.content;
-      if (content) {
-        message.content += content;
-        yield { type: "response.tts", content };
-      }
-      if (usage) {
-        yield {
-          type: "parley.turn",
-          ...(model === undefined ? {} : { model }),
-          input_tokens: usage.prompt_tokens ?? 0,
-          output_tokens: usage.completion_tokens ?? 0,
-        };
-      }
-    }
+    return readToEnd(readChunks(response, message));
   }
 
-  return {
-    url,
-    conversationId,
-    hasEvents: false,
-    send,
-    read: (response) => readToEnd(read(response)),
-  };
+  return { url, conversationId, hasEvents: false, send, read };
+}
+
+interface Message {
+  role: string;
+  content: string;
+}
+
+/** The parts of a chunk that are read. */
+interface Chunk {
+  model?: string;
+  choices?: { delta?: { content?: string | null } }[];
+  usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
+}
+
+/**
+ * Reads chat completions as events of Layercode's.
+ *
+ * @param message what is said is added to it
+ */
+async function* readChunks(
+  response: Response,
+  message: Message,
+): AsyncGenerator<AnswerEvent, void> {
+  const events = response.body
+    ?.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream());
+  for await (const { data } of events ?? []) {
+    if (data === "[DONE]") {
+      yield { type: "response.end" };
+      return;
+    }
+    const { model, choices = [], usage }: Chunk = JSON.parse(data);
+    const content = choices[0]?.delta?.content;
+    if (content) {
+      message.content += content;
+      yield { type: "response.tts", content };
+    }
+    if (usage) {
+      yield {
+        type: "parley.turn",
+        ...(model === undefined ? {} : { model }),
+        input_tokens: usage.prompt_tokens ?? 0,
+        output_tokens: usage.completion_tokens ?? 0,
+      };
+    }
+  }
 }
 
 /** Whether there is an answer to be read. */
