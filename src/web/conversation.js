@@ -44,39 +44,30 @@ export function Turns({ turns, caller = "You" }) {
   const items = turns.map((turn) =>
     view`
       <li key=${turn.key} class="turn" data-state=${turn.state}>
-        ${
-      turn.caller !== undefined && view`
-          <div class="said you">
-            <p class="who">${caller}</p>
-            <p class="words">${turn.caller}</p>
-          </div>
-        `
-    }
-        ${isAnswered(turn) && view`<${Agent} turn=${turn} />`}
+        <div class="said you" hidden=${turn.caller === undefined}>
+          <p class="who">${caller}</p>
+          <p class="words">${turn.caller}</p>
+        </div>
+        <${Agent} turn=${turn} />
       </li>
     `
   );
-  return view`<ol class="turns" id="turns">${items}</ol>`;
-}
-
-/** @param {Turn} turn */
-function isAnswered({ parts, state, remark, events }) {
-  return parts.length > 0 || state === "waiting" || Boolean(remark || events);
+  return view`<ol class="turns">${items}</ol>`;
 }
 
 /** @param {{ turn: Turn }} props */
 function Agent({ turn }) {
   const { parts, state, remark, figures = [], events } = turn;
-  const isWaiting = parts.length === 0 && state === "waiting";
-  // A turn may hold nothing but a remark about the conversation.
-  const name = parts.length > 0 || isWaiting ? "Agent" : "";
+  // A turn may hold a remark about the conversation, or a caller's words alone.
+  const isAnswer = parts.length > 0 || state === "waiting";
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
   return view`
-    <div class="said agent">
-      <p class="who">${name}</p>
-      <div class="parts" data-waiting=${isWaiting}>
+    <div class="said agent" hidden=${!isAnswer && !remark && !events}>
+      <p class="who">${isAnswer && "Agent"}</p>
+      <div class="parts">
+        ${isAnswer && parts.length === 0 && view`<p class="quiet">…</p>`}
         ${toViews(turn)}
-        ${remark && view`<p class="remark">${remark}</p>`}
+        <p class="remark" hidden=${!remark}>${remark}</p>
         ${events && view`<${Events} events=${events} />`}
       </div>
       <p class="notes">${notes}</p>
@@ -100,10 +91,10 @@ function toViews({ parts, heard = Infinity, state }) {
             <code>${part.name}</code> <span class="quiet">${part.detail}</span>
           </p>
         `;
-      case "data": {
-        const json = JSON.stringify(part.content);
-        return view`<p class="data"><span class="badge">data</span> <code>${json}</code></p>`;
-      }
+      case "data":
+        return view`<p class="data"><code>${
+          JSON.stringify(part.content)
+        }</code></p>`;
     }
   });
 }
@@ -120,7 +111,7 @@ function toWords(text, split, isCut) {
   const rest = text.slice(split);
   const shown = rest === "" || !isCut
     ? view`<span class="ahead">${rest}</span>`
-    : view`<s class="unheard"><span class="aside">Not heard: </span>${rest}</s>`;
+    : view`<s class="ahead"><span class="aside">Not heard: </span>${rest}</s>`;
   return view`<p class="words">${text.slice(0, split)}${shown}</p>`;
 }
 
@@ -132,24 +123,13 @@ function toWords(text, split, isCut) {
  */
 function Events({ events }) {
   const [isOpen, setOpen] = useState(false);
-  /** @param {Event} event */
-  function toggle(event) {
-    event.preventDefault();
-    setOpen(!isOpen);
-  }
-  const rows = isOpen && events.map(({ atMs, content }) =>
-    view`
-      <li>
-        <span>+${Math.round(atMs)} ms</span> <code>${
-      JSON.stringify(content)
-    }</code>
-      </li>
-    `
+  const lines = (isOpen ? events : []).map(({ atMs, content }) =>
+    `+${Math.round(atMs)} ms ${JSON.stringify(content)}`
   );
   return view`
-    <details class="events" open=${isOpen}>
-      <summary onClick=${toggle}>${events.length} events</summary>
-      <ol>${rows}</ol>
+    <details onToggle=${() => setOpen(!isOpen)}>
+      <summary>${events.length} events</summary>
+      <pre class="events">${lines.join("\n")}</pre>
     </details>
   `;
 }

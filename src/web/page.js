@@ -1,13 +1,10 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the scripts of all pages share: how a page is found and drawn.
+ * What the scripts of all pages share.
  *
  * @module
  */
-import { render } from "./preact.js";
-
-/** @typedef {import("./preact.d.ts").View} View */
 
 /** What the server tells a page's script. Each script knows what that is. */
 export function readData() {
@@ -21,17 +18,6 @@ export function readData() {
  */
 export function find(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
-}
-
-/**
- * Draws a page anew.
- *
- * @param {View} main its main part
- * @param {View} [facts] the end of its header
- */
-export function drawPage(main, facts) {
-  render(main, find("main"));
-  if (facts) render(facts, find("#facts"));
 }
 
 /**

@@ -14,7 +14,6 @@ import { createJudge, type GuessParts } from "../server/guesses.ts";
 import { createPlayground } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
-import { LOCKED } from "./locked.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
@@ -28,8 +27,6 @@ export interface PagesSettings
   webhookSecrets: readonly string[];
   /** For the voice page. */
   layercode: LayercodeSettings;
-  /** Where the made secret is kept. */
-  dataDir: string;
 }
 
 /** What pages are made of. */
@@ -52,6 +49,17 @@ export interface PagesParts extends Omit<GuessParts, "trustedProxies"> {
   version: string;
 }
 
+/** What whoever may not enter gets to read, as HTML. */
+const LOCKED = `<h1>This page needs its token</h1>
+<p>
+Open the address that Parley printed when it started. It ends in
+<code>?token=…</code>. In Docker it is in the log:
+<code>docker compose logs parley</code>
+</p>
+<p>
+A token is made at each start; <code>PLAYGROUND_TOKEN</code> sets one that stays.
+</p>`;
+
 /** The pages that are switched on. */
 export interface Pages {
   /** Answers at `/`. */
@@ -67,6 +75,7 @@ export function createPages(parts: PagesParts): Pages {
   const { config, webhook, token, provider, store, activeTurns, version } =
     parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
+  const { trustedProxies } = config;
   const [secret] = parts.secrets;
   const hasSecret = config.webhookSecrets.length > 0;
 
@@ -78,12 +87,8 @@ export function createPages(parts: PagesParts): Pages {
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
-  const locked = shell({
-    title: "Locked · Parley",
-    content: LOCKED,
-    status: 403,
-  });
-  const { trustedProxies } = config;
+  const title = "Locked · Parley";
+  const locked = shell({ title, content: LOCKED, status: 403 });
   const judge = createJudge({ ...parts, trustedProxies });
   const guard = createGuard({ token, hasSecret, locked, judge });
 
@@ -92,10 +97,6 @@ export function createPages(parts: PagesParts): Pages {
       webhook,
       secret,
       guard,
-      secretPlace: hasSecret
-        ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
-        : { file: `${config.dataDir}/webhook-secret` },
-      version,
       provider,
       shell,
       otherwise: createHome(version, "at the address printed at the start"),
@@ -106,9 +107,7 @@ export function createPages(parts: PagesParts): Pages {
     routes: {
       ...createFiles(),
       ...playground?.routes,
-      ...hasVoice
-        ? createVoice({ agentId, apiUrl, version, guard, shell })
-        : {},
+      ...hasVoice ? createVoice({ agentId, apiUrl, guard, shell }) : {},
       ...hasAdmin
         ? createAdmin({ token: adminToken, judge, store, activeTurns, shell })
         : {},

@@ -36,50 +36,27 @@
 
 /** Errors after which it can't listen, and what to do. */
 const PROBLEMS = new Map([
-  [
-    "not-allowed",
-    "The browser doesn't let this page use the microphone. Allow it beside the address, then press the microphone again.",
-  ],
-  [
-    "audio-capture",
-    "No microphone was found. Plug one in, or choose it in the browser's settings.",
-  ],
-  [
-    "network",
-    "The browser's speech recognition needs its maker's server and can't reach it. Type instead, or try again later.",
-  ],
+  ["not-allowed", "Allow it beside the address, then press it again."],
+  ["audio-capture", "No microphone was found."],
+  ["network", "Recognition needs its maker's server and can't reach it."],
 ]);
 
 /** The browser's class, which not every browser has. @returns {(new () => Recognition) | undefined} */
 function findRecognition() {
-  for (const name of ["SpeechRecognition", "webkitSpeechRecognition"]) {
-    const found = Reflect.get(globalThis, name);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/** Why there is no microphone on this page, or where its audio goes. */
-export function explainMicrophone() {
-  if (findRecognition() === undefined) {
-    return "This browser has no speech recognition, so there is no microphone here. Chrome, Edge and Safari have it.";
-  }
-  return isSecureContext
-    ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
-    : "The microphone needs https or localhost: open this page on the machine that Parley runs on.";
+  return Reflect.get(globalThis, "SpeechRecognition") ??
+    Reflect.get(globalThis, "webkitSpeechRecognition");
 }
 
 /** What listens. */
 export class Microphone {
   isPossible = findRecognition() !== undefined && globalThis.isSecureContext;
-  isOn = false;
   /** What is just being heard. */
   hearing = "";
   /** What the agent said while it was listened: recognition is late. */
   #overheard = "";
   /** @type {MicrophoneParts} */
   #parts;
-  /** @type {Recognition | undefined} */
+  /** While it listens. @type {Recognition | undefined} */
   #recognition;
 
   /** @param {MicrophoneParts} parts */
@@ -87,46 +64,41 @@ export class Microphone {
     this.#parts = parts;
   }
 
+  get isOn() {
+    return this.#recognition !== undefined;
+  }
+
   /** Begins to listen. */
   start() {
-    this.isOn = true;
+    const Recognition = findRecognition();
+    if (Recognition === undefined) return;
+    const recognition = this.#recognition = new Recognition();
+    const isCurrent = () => this.#recognition === recognition;
     this.#overheard = "";
-    this.#listen();
+    recognition.continuous = true;
+    recognition.interimResults = true;
+    recognition.lang = this.#parts.speaker.voice?.lang ?? navigator.language;
+    recognition.onresult = (event) => this.#hear(event);
+    recognition.onerror = ({ error }) => {
+      if (!isCurrent() || ["no-speech", "aborted"].includes(error)) return;
+      this.stop();
+      this.#parts.onTrouble(`Microphone: ${PROBLEMS.get(error) ?? error}`);
+    };
+    recognition.onend = () => {
+      // Browsers end it after a silence, whatever "continuous" says.
+      if (isCurrent()) recognition.start();
+    };
+    recognition.start();
     this.#parts.onChange();
   }
 
   /** Stops listening. */
   stop() {
     const recognition = this.#recognition;
-    this.isOn = false;
     this.hearing = "";
     this.#recognition = undefined;
     recognition?.abort();
     this.#parts.onChange();
-  }
-
-  #listen() {
-    const Recognition = findRecognition();
-    if (Recognition === undefined) return;
-    const recognition = this.#recognition = new Recognition();
-    const isCurrent = () => this.#recognition === recognition;
-    recognition.continuous = true;
-    recognition.interimResults = true;
-    recognition.lang = this.#parts.speaker.voice?.lang ?? navigator.language;
-    recognition.onresult = (event) => this.#hear(event);
-    recognition.onerror = ({ error }) => {
-      const isHarmless = error === "no-speech" || error === "aborted";
-      if (!isHarmless && isCurrent()) this.#fail(error);
-    };
-    recognition.onend = () => {
-      // Browsers end it after a silence, whatever "continuous" says.
-      if (isCurrent()) this.#listen();
-    };
-    try {
-      recognition.start();
-    } catch (error) {
-      this.#fail(`${error}`);
-    }
   }
 
   /** @param {Parameters<Recognition["onresult"]>[0]} event */
@@ -145,15 +117,6 @@ export class Microphone {
     this.hearing = ownWords(interim.trim(), this.#overheard);
     if (this.hearing !== "") onWords();
     onChange();
-  }
-
-  /** @param {string} error */
-  #fail(error) {
-    this.stop();
-    this.#parts.onTrouble(
-      PROBLEMS.get(error) ??
-        `The browser's speech recognition failed (${error}).`,
-    );
   }
 }
 

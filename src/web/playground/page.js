@@ -6,23 +6,12 @@
  *
  * @module
  */
-import { drawPage, find, readData } from "../page.js";
-import { html as view } from "../preact.js";
-import { Call } from "./call.js";
+import { find, readData } from "../page.js";
+import { html as view, render } from "../preact.js";
+import { Call, post } from "./call.js";
 import { Microphone } from "./microphone.js";
-import { post } from "./send.js";
 import { Speaker } from "./speaker.js";
-import { Facts, Playground } from "./views.js";
-
-/**
- * What the server tells the page.
- *
- * @typedef {object} PageData
- * @property {string} version Parley's own
- * @property {string} provider who answers
- * @property {string} [model]
- * @property {{ variable: string } | { file: string }} secret where it is kept
- */
+import { Playground } from "./views.js";
 
 const synth = globalThis.speechSynthesis;
 const now = () => performance.now();
@@ -31,11 +20,14 @@ const speaker = new Speaker({
   toUtterance: (text) => new SpeechSynthesisUtterance(text),
   now,
   onTrouble(problem) {
-    setSpeaking(false);
+    speak(false);
     warn(problem);
   },
 });
-const call = new Call({ post, speaker, now, onChange: draw });
+// The address names the conversation, so that it goes on when the page is
+// loaded anew.
+const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
+const call = new Call({ id, post, speaker, now, onChange: draw });
 const microphone = new Microphone({
   speaker,
   onChange: draw,
@@ -46,8 +38,8 @@ const microphone = new Microphone({
 
 /** All that the page shows, and what can be done on it. */
 const app = {
-  /** @type {PageData} */
-  data: readData(),
+  /** Who answers. @type {string} */
+  provider: readData().provider,
   call,
   speaker,
   microphone,
@@ -56,19 +48,15 @@ const app = {
   /** @type {SpeechSynthesisVoice[]} */
   voices: [],
   say,
-  begin: () => open(),
-  reconnect: () => afresh(() => call.connect()),
   toggleMicrophone() {
     app.alert = "";
     if (microphone.isOn) return microphone.stop();
-    setSpeaking(true);
+    speak(true);
     microphone.start();
   },
   toggleSpeaking() {
     app.alert = "";
-    setSpeaking(!speaker.isOn);
-    // Browsers let nothing be spoken before a click, so the welcome was silent.
-    if (speaker.isOn && call.turns.length === 1) call.readAloud();
+    speak(!speaker.isOn);
   },
   /** @param {string} uri */
   chooseVoice(uri) {
@@ -80,10 +68,7 @@ const app = {
 /** @typedef {typeof app} App */
 
 function draw() {
-  drawPage(
-    view`<${Playground} app=${app} />`,
-    view`<${Facts} app=${app} />`,
-  );
+  render(view`<${Playground} app=${app} />`, find("main"));
 }
 
 /** @param {string} problem */
@@ -103,8 +88,8 @@ async function say(text) {
   field.value ||= text;
 }
 
-/** @param {boolean} isOn */
-function setSpeaking(isOn) {
+/** Reads answers aloud, or no longer. @param {boolean} isOn */
+function speak(isOn) {
   if (!isOn) call.mute();
   speaker.isOn = isOn && app.voices.length > 0;
   draw();
@@ -116,25 +101,6 @@ function loadVoices() {
   draw();
 }
 
-/** Does what one of the buttons at the side is for. @param {() => void} action */
-function afresh(action) {
-  app.alert = "";
-  find("#panel").hidePopover();
-  action();
-  find("#words").focus();
-}
-
-/**
- * Opens a conversation, which the address then names, so that it goes on when
- * the page is loaded anew.
- *
- * @param {string} [id] of one that goes on
- */
-function open(id) {
-  afresh(() => call.open(id));
-  history.replaceState(null, "", `#${call.id}`);
-}
-
 globalThis.addEventListener("hashchange", () => location.reload());
 document.addEventListener("keydown", (event) => {
   // Otherwise it closes what lies on top.
@@ -144,4 +110,6 @@ globalThis.addEventListener("pagehide", () => synth?.cancel());
 synth?.addEventListener?.("voiceschanged", loadVoices);
 
 loadVoices();
-open(/^#([\w.-]{1,128})$/.exec(location.hash)?.[1]);
+history.replaceState(null, "", `#${call.id}`);
+call.connect();
+find("#words").focus();

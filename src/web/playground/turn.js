@@ -7,6 +7,14 @@
  */
 import { formatMs, toEnding, toFigures } from "../figures.js";
 
+/**
+ * An event of an answer.
+ *
+ * @typedef {object} AnswerEvent
+ * @property {string} type
+ * @property {unknown} [content]
+ */
+
 /** One turn, which all pages can show, and what only the playground knows of it. */
 export class Turn {
   /** @type {import("../conversation.js").Part[]} */
@@ -18,8 +26,6 @@ export class Turn {
   /** `waiting`, `answering`, `complete`, `interrupted` or `failed`. */
   state = "waiting";
   remark = "";
-  /** Whether there is something left to be read aloud. */
-  isSpeaking = false;
   /** Whether no more is coming. */
   isWhole = false;
   /** Ends the connection. */
@@ -59,7 +65,7 @@ export class Turn {
   /**
    * Adds an event of the answer.
    *
-   * @param {import("./send.js").AnswerEvent} event
+   * @param {AnswerEvent} event
    * @param {number} now
    */
   add(event, now) {
@@ -79,7 +85,7 @@ export class Turn {
       case "response.end":
         this.summary.total_ms = atMs;
         this.isWhole = true;
-        this.#settle();
+        this.hear(this.heard);
         break;
     }
   }
@@ -87,7 +93,6 @@ export class Turn {
   /** @param {string} text */
   #addWords(text) {
     this.state = "answering";
-    this.isSpeaking = this.isSpoken;
     this.text += text;
     if (!this.isSpoken) this.heard = this.text.length;
     const last = this.parts.at(-1);
@@ -113,43 +118,24 @@ export class Turn {
       known.status = status;
       known.detail = `${status} in ${formatMs(now - (known.startedAt ?? now))}`;
     } else {
-      const detail = status;
-      this.parts.push({
-        type: "tool",
-        id,
-        name,
-        status,
-        detail,
-        startedAt: now,
-      });
+      const tool = { id, name, status, detail: status, startedAt: now };
+      this.parts.push({ type: "tool", ...tool });
     }
   }
 
-  /** Is to be read aloud once more, from the beginning. */
-  rewind() {
-    this.isSpoken = this.isSpeaking = true;
-    this.heard = 0;
-    this.state = "answering";
-  }
-
-  /** All that came was heard, or counts as heard. */
-  hearAll() {
-    this.heard = this.text.length;
-    this.isSpeaking = false;
-    this.#settle();
-  }
-
-  /** Says how the turn ended, once it is whole and all of it was spoken. */
-  #settle() {
-    if (!this.isWhole || this.isSpeaking) return;
-    if (this.summary.status === "failed") {
-      this.state = "failed";
-      this.remark = "This turn failed. The cause is in Parley's log.";
-      return;
-    }
-    this.state = "complete";
-    this.remark = this.text === "" && this.caller === undefined
-      ? "The agent waits for you to speak first"
+  /**
+   * Takes note of how far the caller has heard it, which ends a turn that is
+   * whole.
+   *
+   * @param {number} heard in characters
+   */
+  hear(heard) {
+    this.heard = heard;
+    if (!this.isWhole || heard < this.text.trimEnd().length) return;
+    const isFailed = this.summary.status === "failed";
+    this.state = isFailed ? "failed" : "complete";
+    this.remark = isFailed
+      ? "This turn failed. The cause is in Parley's log."
       : toEnding(this.summary).join();
   }
 
@@ -162,14 +148,8 @@ export class Turn {
    */
   cutOff(heard, now, trouble) {
     this.heard = heard;
-    this.isSpeaking = false;
     this.state = trouble ? "failed" : "interrupted";
-    this.remark = trouble ??
-      (heard === 0
-        ? "Interrupted before the first word"
-        : this.isSpoken
-        ? "Interrupted while speaking"
-        : "Interrupted");
+    this.remark = trouble ?? "Interrupted";
     this.summary.total_ms ??= now - this.startedAt;
     for (const part of this.parts) {
       if (part.type === "tool" && part.status === "running") {

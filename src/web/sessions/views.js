@@ -19,7 +19,7 @@ export function Unlock({ onToken }) {
   /** @param {SubmitEvent} event */
   const onSubmit = (event) => onToken(takeField(event, "token"));
   return view`
-    <form class="card unlock" onSubmit=${onSubmit}>
+    <form class="card" onSubmit=${onSubmit}>
       <label for="token">The server's <code>ADMIN_TOKEN</code></label>
       <p class="quiet">Kept in this tab until you close it.</p>
       <div class="row">
@@ -41,17 +41,15 @@ export function List({ sessions, onMore }) {
     view`
       <li key=${id}>
         <a href="/sessions/${encodeURIComponent(id)}">
-          <span class="words">${preview ?? "The caller said nothing"}</span>
-          <time datetime=${at}>${toTime(at)}</time>
-          <code>${id}</code>
+          <span>${preview ?? "The caller said nothing"}</span>
+          <time class="quiet" datetime=${at}>${toTime(at)}</time>
+          <code class="quiet">${id}</code>
         </a>
       </li>
     `
   );
   return view`
-    <p class="note" hidden=${sessions.length > 0}>
-      Nothing was said yet. Conversations are listed here once somebody talks with the agent.
-    </p>
+    <p class="note" hidden=${sessions.length > 0}>Nothing was said yet.</p>
     <ol id="rows">${rows}</ol>
     <button type="button" hidden=${!onMore} onClick=${onMore}>Show more</button>
   `;
@@ -59,7 +57,7 @@ export function List({ sessions, onMore }) {
 
 /** @param {{ session: SessionDocument, onDelete: () => void }} props */
 export function One({ session, onDelete }) {
-  const { id, turns, memories, notes } = session;
+  const { id, turns, ...rest } = session;
   const json = encodeURIComponent(JSON.stringify(session, null, 2));
   return view`
     <div class="row">
@@ -70,22 +68,9 @@ export function One({ session, onDelete }) {
       </a>
       <button type="button" onClick=${onDelete}>Delete</button>
     </div>
-    <h2 class="aside">What was said</h2>
     <${Turns} turns=${turns.map(toTurn)} caller="Caller" />
-    <section class="extra" hidden=${memories.length === 0}>
-      <h2>Kept in mind</h2>
-      <ul>${memories.map((text) => view`<li>${text}</li>`)}</ul>
-    </section>
-    ${
-    notes.map(({ name, content, at }) =>
-      view`
-        <section class="extra">
-          <h2>${name}, ${toTime(at)}</h2>
-          <pre tabindex="0">${JSON.stringify(content, null, 2)}</pre>
-        </section>
-      `
-    )
-  }
+    <h2>Memories and notes</h2>
+    <pre>${JSON.stringify(rest, null, 2)}</pre>
   `;
 }
 
@@ -116,7 +101,7 @@ export function toTurn(turn) {
     heard: heard?.length,
     state: heard === undefined ? status : "interrupted",
     remark: remarks.join(", "),
-    figures: [...toFigures(turn), new Date(at).toLocaleTimeString()],
+    figures: [...toFigures(turn), toTime(at)],
   };
 }
 

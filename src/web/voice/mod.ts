@@ -9,7 +9,7 @@
  */
 import type { Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
-import type { Shell } from "../shell.ts";
+import { escape, type Shell } from "../shell.ts";
 
 /** What the voice page is made of. */
 export interface VoiceParts {
@@ -17,8 +17,6 @@ export interface VoiceParts {
   agentId: string;
   /** `https://api.layercode.com`, or a stand-in's address. */
   apiUrl: string;
-  /** Parley's own version. */
-  version: string;
   /** Says who may have the page, which spends the owner's balance. */
   guard: Guard;
   /** Makes the page. */
@@ -47,19 +45,18 @@ const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
 /** Makes the voice page. */
 export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, version, guard, shell } = parts;
+  const { agentId, apiUrl, guard, shell } = parts;
   const socket = toSocketUrl(apiUrl);
   const page = shell({
     title: "Parley voice",
     room: "voice",
+    facts: `<code id="agent">${escape(agentId)}</code>`,
     data: {
-      version,
       agentId,
       sdk: SDK,
       ...(socket === OWN_SOCKET ? {} : { websocketUrl: socket }),
     },
     allow: {
-      // The conversation itself, the model, and the WebAssembly that runs it.
       "connect-src": [new URL(socket).origin, MODEL, RUNTIME].join(" "),
       "script-src": [
         SDK.url,

@@ -59,25 +59,19 @@ Deno.test("heardAfter() counts whole words only", () => {
 function make() {
   let time = 1_000;
   const given: SpeechSynthesisUtterance[] = [];
-  const progress: [offset: number, isOver: boolean][] = [];
-  const troubles: string[] = [];
+  const progress: number[] = [];
   const speaker = new Speaker({
     synth: { speak: (utterance) => given.push(utterance), cancel() {} },
     toUtterance: (text) => ({ text }) as SpeechSynthesisUtterance,
     now: () => time,
-    onTrouble: (problem) => troubles.push(problem),
+    onTrouble() {},
   });
-  speaker.begin((offset, isOver) => progress.push([offset, isOver]));
+  speaker.begin((offset) => progress.push(offset));
   return {
     speaker,
     given,
     progress,
-    troubles,
-    /** Time passes, and is noticed. */
-    async pass(ms: number) {
-      time += ms;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    },
+    pass: (ms: number) => time += ms,
     tell(n: number, type: "start" | "end") {
       const event = new Event(type) as SpeechSynthesisEvent;
       given[n]?.[`on${type}`]?.(event);
@@ -85,46 +79,44 @@ function make() {
   };
 }
 
-Deno.test("Speaker speaks a sentence once it is whole, and the next one after it", () => {
+Deno.test("Speaker speaks each sentence once it is whole", () => {
   const { speaker, given, progress, tell } = make();
   speaker.add("One sen");
   assertEquals(given.length, 0);
   speaker.add("tence. Another.");
   assertEquals(given.map(({ text }) => text), ["One sentence."]);
+  assertEquals(speaker.saying, "");
+  tell(0, "start");
   assertEquals(speaker.saying, "One sentence.");
   speaker.add();
-  tell(0, "start");
-  tell(0, "end");
   assertEquals(given.map(({ text }) => text), ["One sentence.", "Another."]);
+  tell(0, "end");
+  tell(1, "start");
+  assertEquals(speaker.saying, "One sentence. Another.");
   tell(1, "end");
-  assertEquals(progress, [[14, false], [22, false], [22, true]]);
+  assertEquals(progress, [14, 22]);
   assertEquals(speaker.saying, "");
 });
 
-Deno.test("Speaker guesses how far a silent voice is, and knows it when stopped", async () => {
-  const { speaker, progress, tell, pass } = make();
+Deno.test("Speaker guesses how far a silent voice was when it is stopped", () => {
+  const { speaker, tell, pass } = make();
+  const text = "One sentence of several words.";
+  speaker.add(text);
+  speaker.add();
+  pass(5_000);
+  tell(0, "start");
+  pass(1_000);
+  assertEquals(text.slice(0, speaker.stop()), "One sentence ");
+});
+
+Deno.test("Speaker believes a voice that tells its words, and none that was stopped", () => {
+  const { speaker, given, progress, tell, pass } = make();
   speaker.add("One sentence of several words.");
   speaker.add();
   tell(0, "start");
-  await pass(1_000);
-  const [offset = 0] = progress.at(-1) ?? [];
-  assertEquals(
-    "One sentence of several words.".slice(0, offset),
-    "One sentence ",
-  );
-  assertEquals(speaker.stop(), offset);
+  given[0]?.onboundary?.({ charIndex: 4, name: "word" } as never);
+  pass(60_000);
+  assertEquals(speaker.stop(), 4);
+  tell(0, "end");
+  assertEquals(progress, [4]);
 });
-
-for (const begins of [true, false]) {
-  Deno.test(`Speaker says when a voice ${begins ? "doesn't end" : "doesn't begin"}`, async () => {
-    const { speaker, troubles, tell, pass } = make();
-    speaker.add("One sentence.");
-    speaker.add();
-    if (begins) tell(0, "start");
-    await pass(5_000);
-    assertEquals(troubles, []);
-    await pass(60_000);
-    assertEquals(troubles.length, 1);
-    assertEquals(speaker.saying, "");
-  });
-}

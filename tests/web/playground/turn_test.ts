@@ -99,12 +99,14 @@ Deno.test("Turn.figures has the times of the caller, and the rest from the serve
   assertEquals(events[0]?.content, turn.request);
 });
 
-Deno.test("Turn.hearAll() ends a turn of which all is spoken", () => {
+Deno.test("Turn.hear() ends a turn of which all is spoken", () => {
   const turn = turnAt(0, true);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.add({ type: "response.end" }, 2);
   assertEquals(turn.state, "answering");
-  turn.hearAll();
+  turn.hear(12);
+  assertEquals(turn.state, "answering");
+  turn.hear(13);
   assertEquals(turn.state, "complete");
 });
 

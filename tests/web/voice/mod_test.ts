@@ -16,7 +16,6 @@ async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
   const routes = createVoice({
     agentId: "agent_1",
     apiUrl: "https://api.layercode.com",
-    version: "1.2.3",
     guard: OPEN,
     shell: createShell([]),
     ...parts,
@@ -82,7 +81,6 @@ Deno.test("createVoice() lets the page do what the SDK must, and no more", async
 
 Deno.test("createVoice() tells the page who to talk to", async () => {
   assertEquals(await dataOf(await open()), {
-    version: "1.2.3",
     agentId: "agent_1",
     sdk: SDK,
   });
