@@ -11,10 +11,7 @@ import { html as view, useState } from "./preact.js";
 /**
  * Something that an answer holds: words, a tool's work, or data for the page.
  *
- * @typedef {{ type: "words", text: string }} Words
- * @typedef {{ type: "tool", name: string, status: string, detail: string, id?: string, startedAt?: number }} Tool
- * @typedef {{ type: "data", content: unknown }} Data
- * @typedef {Words | Tool | Data} Part
+ * @typedef {{ type: "words", text: string } | { type: "tool", name: string, status: string, detail?: string, id?: string } | { type: "data", content: unknown }} Part
  */
 
 /** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it went over the wire, and when, since the turn began */
@@ -88,7 +85,9 @@ function toViews({ parts, heard = Infinity, state }) {
       case "tool":
         return view`
           <p class="tool" data-status=${part.status}>
-            <code>${part.name}</code> <span class="quiet">${part.detail}</span>
+            <code>${part.name}</code> <span class="quiet">${
+          part.detail ?? part.status
+        }</span>
           </p>
         `;
       case "data":

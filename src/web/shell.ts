@@ -27,8 +27,10 @@ export interface PageOptions {
   data?: unknown;
   /** The end of the page's header, as HTML. */
   facts?: string;
-  /** Further sources by directive, e.g. `{"connect-src": "wss://example.com"}`. */
-  allow?: Record<string, string>;
+  /** Where else its scripts may come from. */
+  scripts?: readonly string[];
+  /** What else its scripts may ask. */
+  hosts?: readonly string[];
   /** HTTP status. Default: 200. */
   status?: number;
 }
@@ -43,10 +45,10 @@ export type Shell = (options: PageOptions) => Handler;
  */
 export function createShell(places: readonly Place[]): Shell {
   return (options) => {
-    const { status = 200, allow } = options;
+    const { status = 200 } = options;
     const headers = {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": toPolicy(allow),
+      "content-security-policy": toPolicy(options),
       "cache-control": "no-cache",
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",
@@ -62,21 +64,17 @@ export function createShell(places: readonly Place[]): Shell {
   };
 }
 
-function toPolicy(allow: Record<string, string> = {}): string {
-  const policy: Record<string, string> = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "connect-src": "'self'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "frame-ancestors": "'none'",
-  };
-  for (const [directive, sources] of Object.entries(allow)) {
-    policy[directive] = `${policy[directive] ?? ""} ${sources}`.trim();
-  }
-  return Object.entries(policy).map((pair) => pair.join(" ")).join("; ");
+function toPolicy({ scripts = [], hosts = [] }: PageOptions): string {
+  return [
+    "default-src 'none'",
+    ["script-src 'self'", ...scripts].join(" "),
+    "style-src 'self'",
+    "img-src 'self' data:",
+    ["connect-src 'self'", ...hosts].join(" "),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 }
 
 function toLink({ href, name }: Place, pathname: string): string {

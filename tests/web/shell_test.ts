@@ -46,11 +46,17 @@ Deno.test("createShell() lets a page load nothing from elsewhere, unless it is a
   );
   const loaded = (await strict.text()).match(/(?:src|href)="https?:/g);
   assertEquals(loaded, null);
-  const allow = { "script-src": "blob:", "media-src": "blob:" };
-  const policy = (await open("/", { allow })).headers
+  const more = {
+    scripts: ["blob:"],
+    hosts: ["wss://a.test", "https://b.test"],
+  };
+  const policy = (await open("/", more)).headers
     .get("content-security-policy") ?? "";
-  assertStringIncludes(policy, "script-src 'self' blob:;");
-  assertStringIncludes(policy, "; media-src blob:");
+  assertStringIncludes(policy, "; script-src 'self' blob:;");
+  assertStringIncludes(
+    policy,
+    "; connect-src 'self' wss://a.test https://b.test;",
+  );
 });
 
 Deno.test("createShell() hands a script its data, whatever is in it", async () => {

@@ -34,13 +34,6 @@
  * @property {(problem: string) => void} onTrouble
  */
 
-/** Errors after which it can't listen, and what to do. */
-const PROBLEMS = new Map([
-  ["not-allowed", "Allow it beside the address, then press it again."],
-  ["audio-capture", "No microphone was found."],
-  ["network", "Recognition needs its maker's server and can't reach it."],
-]);
-
 /** The browser's class, which not every browser has. @returns {(new () => Recognition) | undefined} */
 function findRecognition() {
   return Reflect.get(globalThis, "SpeechRecognition") ??
@@ -82,7 +75,7 @@ export class Microphone {
     recognition.onerror = ({ error }) => {
       if (!isCurrent() || ["no-speech", "aborted"].includes(error)) return;
       this.stop();
-      this.#parts.onTrouble(`Microphone: ${PROBLEMS.get(error) ?? error}`);
+      this.#parts.onTrouble(`The microphone stopped: ${error}.`);
     };
     recognition.onend = () => {
       // Browsers end it after a silence, whatever "continuous" says.
@@ -132,33 +125,11 @@ const WORDS = /[\p{L}\p{N}'’]+/gu;
  */
 export function ownWords(recognised, spoken) {
   const words = [...recognised.matchAll(WORDS)];
-  const echoed = countEcho(
-    words.map(([word]) => plain(word)),
-    (spoken.match(WORDS) ?? []).map(plain),
-  );
-  if (echoed === words.length) return "";
+  const echo = new Set(spoken.match(WORDS)?.map(plain));
+  const own = words.findIndex(([word]) => !echo.has(plain(word)));
+  if (own < 0) return "";
   // Fewer may be chance: a caller also says "the".
-  return echoed < 3 ? recognised : recognised.slice(words[echoed]?.index);
-}
-
-/**
- * How many words at the beginning follow each other in what was spoken.
- * Recognition misses a word now and then.
- *
- * @param {string[]} words
- * @param {string[]} spoken
- */
-function countEcho(words, spoken) {
-  const counts = spoken.map((_, start) => {
-    let rest = spoken.slice(start);
-    const own = words.findIndex((word) => {
-      const at = rest.slice(0, 3).indexOf(word);
-      rest = rest.slice(at + 1);
-      return at < 0;
-    });
-    return own < 0 ? words.length : own;
-  });
-  return Math.max(0, ...counts);
+  return own < 3 ? recognised : recognised.slice(words[own]?.index);
 }
 
 /** @param {string} word */

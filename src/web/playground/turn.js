@@ -5,25 +5,18 @@
  *
  * @module
  */
-import { formatMs, toEnding, toFigures } from "../figures.js";
+import { toEnding, toFigures } from "../figures.js";
 
-/**
- * An event of an answer.
- *
- * @typedef {object} AnswerEvent
- * @property {string} type
- * @property {unknown} [content]
- */
+/** @typedef {{ type: string, content?: unknown }} AnswerEvent An event of an answer */
 
 /** One turn, which all pages can show, and what only the playground knows of it. */
 export class Turn {
   /** @type {import("../conversation.js").Part[]} */
   parts = [];
-  /** All words so far. */
+  /** All its words. */
   text = "";
   /** How much of the text was heard, in characters. */
   heard = 0;
-  /** `waiting`, `answering`, `complete`, `interrupted` or `failed`. */
   state = "waiting";
   remark = "";
   /** Whether no more is coming. */
@@ -52,7 +45,6 @@ export class Turn {
     this.events = [{ atMs: 0, content: request }];
   }
 
-  /** What it took, as far as it is known. */
   get figures() {
     return toFigures(this.summary);
   }
@@ -63,8 +55,6 @@ export class Turn {
   }
 
   /**
-   * Adds an event of the answer.
-   *
    * @param {AnswerEvent} event
    * @param {number} now
    */
@@ -77,7 +67,7 @@ export class Turn {
         this.#addWords(String(event.content));
         break;
       case "response.data":
-        this.#addData(event.content, now);
+        this.#addData(event.content);
         break;
       case "parley.turn":
         this.summary = { ...event, ...this.summary };
@@ -100,27 +90,18 @@ export class Turn {
     else this.parts.push({ type: "words", text });
   }
 
-  /**
-   * Adds what a tool is at, or whatever else the agent sends to a page.
-   *
-   * @param {unknown} content
-   * @param {number} now
-   */
-  #addData(content, now) {
+  /** Adds what a tool is at, or whatever else the agent sends to a page. @param {unknown} content */
+  #addData(content) {
     const { tool: name, call_id: id, status } = Object(content);
-    if (![name, id, status].every((text) => typeof text === "string")) {
-      this.parts.push({ type: "data", content });
-      return;
-    }
-    const known = this.parts.filter((part) => part.type === "tool")
-      .find((tool) => tool.id === id);
-    if (known) {
-      known.status = status;
-      known.detail = `${status} in ${formatMs(now - (known.startedAt ?? now))}`;
-    } else {
-      const tool = { id, name, status, detail: status, startedAt: now };
-      this.parts.push({ type: "tool", ...tool });
-    }
+    const isTool = [name, id, status].every((it) => typeof it === "string");
+    const known = this.#tools.find((tool) => tool.id === id);
+    if (!isTool) this.parts.push({ type: "data", content });
+    else if (known) known.status = status;
+    else this.parts.push({ type: "tool", id, name, status });
+  }
+
+  get #tools() {
+    return this.parts.filter((part) => part.type === "tool");
   }
 
   /**
@@ -151,10 +132,8 @@ export class Turn {
     this.state = trouble ? "failed" : "interrupted";
     this.remark = trouble ?? "Interrupted";
     this.summary.total_ms ??= now - this.startedAt;
-    for (const part of this.parts) {
-      if (part.type === "tool" && part.status === "running") {
-        part.status = part.detail = "stopped";
-      }
+    for (const tool of this.#tools) {
+      if (tool.status === "running") tool.status = "stopped";
     }
   }
 }

@@ -69,8 +69,10 @@ export function One({ session, onDelete }) {
       <button type="button" onClick=${onDelete}>Delete</button>
     </div>
     <${Turns} turns=${turns.map(toTurn)} caller="Caller" />
-    <h2>Memories and notes</h2>
-    <pre>${JSON.stringify(rest, null, 2)}</pre>
+    <section hidden=${rest.memories.length + rest.notes.length === 0}>
+      <h2>Memories and notes</h2>
+      <pre>${JSON.stringify(rest, null, 2)}</pre>
+    </section>
   `;
 }
 

@@ -14,7 +14,7 @@
  * @typedef {object} PageData
  * @property {string} agentId
  * @property {{ url: string, integrity: string }} sdk
- * @property {string} [websocketUrl] where it isn't Layercode's own
+ * @property {string} socket where the agent is
  */
 
 /**
@@ -22,7 +22,7 @@
  *
  * @typedef {object} Client
  * @property {string} status
- * @property {string} [_websocketUrl]
+ * @property {string} _websocketUrl
  * @property {() => Promise<void>} connect
  * @property {() => Promise<void>} disconnect
  * @property {() => MediaStream | null} getStream
@@ -32,15 +32,7 @@
  * @property {(text: string) => void} sendClientResponseText
  */
 
-/**
- * A message as the SDK hands it on.
- *
- * @typedef {object} Message
- * @property {string} type
- * @property {unknown} [content]
- * @property {string} [turn_id]
- */
-
+/** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK hands it on */
 /** @typedef {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} Session */
 /** @typedef {import("../conversation.js").Turn} Turn What one side said, or sent */
 
@@ -86,14 +78,14 @@ export class Connection {
   /** Connects, or goes on with the conversation. */
   async connect() {
     this.#set({ state: "connecting", trouble: "" });
-    const { sdk, websocketUrl } = this.#data;
+    const { sdk, socket } = this.#data;
     const Client = await loadSdk(sdk);
     if (Client === undefined) {
       const trouble = `Layercode's SDK could not be loaded from ${sdk.url}.`;
       return this.#set({ state: "disconnected", trouble });
     }
     const client = this.#client = new Client(this.#toOptions());
-    if (websocketUrl) client._websocketUrl = websocketUrl;
+    client._websocketUrl = socket;
     await client.connect();
     // After some failures the SDK leaves the microphone on.
     if (client.status !== "error") return;

@@ -36,9 +36,6 @@ export const SDK = {
     "sha384-6vd2Dy5aYgKgmPUCs4Smrphc+dM9qpsa+7rq20lLu/vRUShZ0tDpcwXPDhwIriw8",
 };
 
-/** Where the SDK goes by itself. */
-const OWN_SOCKET = "wss://api.layercode.com/v1/agents/web/websocket";
-
 /** Where the SDK gets what tells speech from noise: a model, and what runs it. */
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
@@ -51,24 +48,18 @@ export function createVoice(parts: VoiceParts): Routes {
     title: "Parley voice",
     room: "voice",
     facts: `<code id="agent">${escape(agentId)}</code>`,
-    data: {
-      agentId,
-      sdk: SDK,
-      ...(socket === OWN_SOCKET ? {} : { websocketUrl: socket }),
-    },
-    allow: {
-      "connect-src": [new URL(socket).origin, MODEL, RUNTIME].join(" "),
-      "script-src": [
-        SDK.url,
-        // The worklets that record and play: the SDK makes them of text it holds.
-        "blob:",
-        // The model's worklet, and the script that loads the WebAssembly…
-        MODEL,
-        RUNTIME,
-        // …which a browser takes for a kind of eval.
-        "'wasm-unsafe-eval'",
-      ].join(" "),
-    },
+    data: { agentId, sdk: SDK, socket },
+    hosts: [new URL(socket).origin, MODEL, RUNTIME],
+    scripts: [
+      SDK.url,
+      // The worklets that record and play: the SDK makes them of text it holds.
+      "blob:",
+      // The model's worklet, and the script that loads the WebAssembly…
+      MODEL,
+      RUNTIME,
+      // …which a browser takes for a kind of eval.
+      "'wasm-unsafe-eval'",
+    ],
   });
   return { "/voice": { GET: guard.page(page) } };
 }

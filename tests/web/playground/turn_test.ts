@@ -47,8 +47,6 @@ Deno.test("Turn.add() shows tools and data between the words", () => {
       id: "c1",
       name: "current_time",
       status: "done",
-      detail: "done in 15 ms",
-      startedAt: 10,
     },
     { type: "data", content: { cart: ["tea"] } },
     { type: "data", content: "text" },

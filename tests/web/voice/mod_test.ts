@@ -83,6 +83,7 @@ Deno.test("createVoice() tells the page who to talk to", async () => {
   assertEquals(await dataOf(await open()), {
     agentId: "agent_1",
     sdk: SDK,
+    socket: "wss://api.layercode.com/v1/agents/web/websocket",
   });
 });
 
@@ -102,8 +103,7 @@ const SOCKETS = [
 
 for (const [apiUrl, socket] of SOCKETS) {
   Deno.test(`createVoice() sends the SDK from ${apiUrl} to ${socket}`, async () => {
-    const { websocketUrl } = await dataOf(await open({ apiUrl }));
-    assertEquals(websocketUrl, socket);
+    assertEquals((await dataOf(await open({ apiUrl }))).socket, socket);
     const policy = await policyOf(await open({ apiUrl }));
     assertEquals(policy.get("connect-src")?.[1], new URL(socket).origin);
     assertEquals(policy.size, 8);
