@@ -64,7 +64,7 @@ function Agent({ turn }) {
       <div class="parts">
         ${isAnswer && parts.length === 0 && view`<p class="quiet">…</p>`}
         ${toViews(turn)}
-        <p class="remark" hidden=${!remark}>${remark}</p>
+        ${remark && view`<p class="remark">${remark}</p>`}
         ${events && view`<${Events} events=${events} />`}
       </div>
       <p class="notes">${notes}</p>

@@ -50,12 +50,7 @@ const ENDINGS = new Map([
   ["repetition", "ended for repeating itself"],
 ]);
 
-/**
- * Why an answer was ended, if it was.
- *
- * @param {Figures} figures
- * @returns {string[]}
- */
+/** Why an answer was ended, if it was. @param {Figures} figures */
 export function toEnding({ ended }) {
   return ended === undefined ? [] : [ENDINGS.get(ended) ?? `ended: ${ended}`];
 }

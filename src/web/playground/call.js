@@ -21,15 +21,13 @@ import { Turn } from "./turn.js";
 const BROKEN = "The answer broke off: its connection broke in the middle.";
 
 /**
- * Makes a new id, as Layercode's look. Away from https and localhost, browsers
- * have no `randomUUID()`.
+ * Makes a new id. Away from https and localhost, browsers have no
+ * `randomUUID()`.
  *
  * @param {string} prefix
  */
 export function newId(prefix) {
-  const bytes = crypto.getRandomValues(new Uint8Array(10));
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
-  return `${prefix}_${hex.join("")}`;
+  return `${prefix}_${crypto.getRandomValues(new Uint32Array(3)).join("")}`;
 }
 
 /** A conversation with the agent. */

@@ -14,11 +14,9 @@ import { Speaker } from "./speaker.js";
 import { Playground } from "./views.js";
 
 const synth = globalThis.speechSynthesis;
-const now = () => performance.now();
 const speaker = new Speaker({
   synth,
   toUtterance: (text) => new SpeechSynthesisUtterance(text),
-  now,
   onTrouble(problem) {
     speak(false);
     warn(problem);
@@ -27,6 +25,7 @@ const speaker = new Speaker({
 // The address names the conversation, so that it goes on when the page is
 // loaded anew.
 const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
+const now = () => performance.now();
 const call = new Call({ id, post, speaker, now, onChange: draw });
 const microphone = new Microphone({
   speaker,
@@ -49,20 +48,11 @@ const app = {
   voices: [],
   say,
   toggleMicrophone() {
-    app.alert = "";
     if (microphone.isOn) return microphone.stop();
     speak(true);
     microphone.start();
   },
-  toggleSpeaking() {
-    app.alert = "";
-    speak(!speaker.isOn);
-  },
-  /** @param {string} uri */
-  chooseVoice(uri) {
-    speaker.voice = app.voices.find(({ voiceURI }) => voiceURI === uri);
-    draw();
-  },
+  toggleSpeaking: () => speak(!speaker.isOn),
 };
 
 /** @typedef {typeof app} App */
@@ -90,6 +80,7 @@ async function say(text) {
 
 /** Reads answers aloud, or no longer. @param {boolean} isOn */
 function speak(isOn) {
+  app.alert = "";
   if (!isOn) call.mute();
   speaker.isOn = isOn && app.voices.length > 0;
   draw();

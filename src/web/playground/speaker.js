@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /**
  * Reads an answer aloud while it is still arriving, sentence by sentence, and
- * keeps count of what was really spoken: to the word where the voice tells, by
- * the clock where not.
+ * keeps count of what was really spoken: to the word where the voice tells, to
+ * the sentence where not.
  *
  * https://developer.mozilla.org/docs/Web/API/SpeechSynthesis
  *
@@ -16,12 +16,8 @@
  * @typedef {object} SpeakerParts
  * @property {Pick<SpeechSynthesis, "speak" | "cancel"> | undefined} synth
  * @property {(text: string) => SpeechSynthesisUtterance} toUtterance
- * @property {() => number} now in milliseconds
  * @property {(problem: string) => void} onTrouble
  */
-
-/** How fast a voice speaks that doesn't tell how far it is. */
-const CHARACTERS_A_SECOND = 14;
 
 /**
  * Makes what cuts a text as it comes into sentences, each as soon as it is
@@ -53,20 +49,6 @@ export function createSplitter(locale) {
   };
 }
 
-/**
- * Guesses how much of a text has been spoken after a while, in whole words.
- *
- * @param {string} text
- * @param {number} elapsedMs since its beginning
- * @returns {number} characters
- */
-export function heardAfter(text, elapsedMs) {
-  const reached = Math.floor(elapsedMs / 1000 * CHARACTERS_A_SECOND);
-  if (reached >= text.length) return text.length;
-  // A word that has only begun wasn't heard.
-  return text.slice(0, reached + 1).replace(/\S+$/u, "").length;
-}
-
 /** What speaks. */
 export class Speaker {
   /** Whether answers are to be read aloud. */
@@ -89,8 +71,6 @@ export class Speaker {
   #offset = 0;
   /** @type {(offset: number) => void} */
   #onProgress = () => {};
-  /** Guesses how far the voice is in its sentence, where it doesn't tell. */
-  #guess = () => {};
 
   /** @param {SpeakerParts} parts */
   constructor(parts) {
@@ -128,8 +108,6 @@ export class Speaker {
    */
   stop() {
     this.#onProgress = () => {};
-    this.#guess();
-    this.#guess = () => {};
     this.#utterances.clear();
     this.#parts.synth?.cancel();
     return this.#offset;
@@ -137,7 +115,7 @@ export class Speaker {
 
   /** @param {{ text: string, start: number }} sentence */
   #speak({ text, start }) {
-    const { synth, toUtterance, now, onTrouble } = this.#parts;
+    const { synth, toUtterance, onTrouble } = this.#parts;
     const utterance = toUtterance(text.trimEnd());
     this.#utterances.add(utterance);
     const isHeld = () => this.#utterances.has(utterance);
@@ -146,16 +124,10 @@ export class Speaker {
       utterance.lang = this.voice.lang;
     }
     utterance.onstart = () => {
-      if (!isHeld()) return;
-      const startedAt = now();
-      this.#begun += text;
-      this.#guess = () =>
-        this.#advance(start + heardAfter(text, now() - startedAt));
+      if (isHeld()) this.#begun += text;
     };
     utterance.onboundary = ({ charIndex, name }) => {
-      if (!isHeld() || (name && name !== "word")) return;
-      this.#guess = () => {};
-      this.#advance(start + charIndex);
+      if (isHeld() && name !== "sentence") this.#advance(start + charIndex);
     };
     utterance.onend = () => {
       if (!isHeld()) return;

@@ -110,11 +110,12 @@ function Switch({ id, name, icon, isOn, isPossible, onClick }) {
 }
 
 /** The tools at the side. @param {Props} props */
-function Panel({ app: { call, voices, speaker, chooseVoice } }) {
+function Panel({ app: { call, voices, speaker } }) {
   /** @param {Event} event */
   function onChange({ currentTarget }) {
     // Of an event, TypeScript doesn't know what element it is for.
-    chooseVoice(/** @type {HTMLSelectElement} */ (currentTarget).value);
+    const { value } = /** @type {HTMLSelectElement} */ (currentTarget);
+    speaker.voice = voices.find(({ voiceURI }) => voiceURI === value);
   }
   const options = voices.map(({ voiceURI, name, lang }) =>
     view`<option value=${voiceURI}>${name} (${lang})</option>`

@@ -17,6 +17,7 @@ const id = decodeURIComponent(
   /^\/sessions\/([^/]+)/.exec(location.pathname)?.[1] ?? "",
 );
 const path = `/sessions/${encodeURIComponent(id)}`;
+if (id !== "") document.title = `${id} · Parley`;
 
 /** All that the page shows. */
 const state = {

@@ -47,7 +47,7 @@ export function createVoice(parts: VoiceParts): Routes {
   const page = shell({
     title: "Parley voice",
     room: "voice",
-    facts: `<code id="agent">${escape(agentId)}</code>`,
+    facts: `<span id="agent">${escape(agentId)}</span>`,
     data: { agentId, sdk: SDK, socket },
     hosts: [new URL(socket).origin, MODEL, RUNTIME],
     scripts: [

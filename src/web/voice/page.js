@@ -13,19 +13,14 @@ import { Connection } from "./connection.js";
 const connection = new Connection(readData(), draw);
 
 function draw() {
-  const { state, hasMicrophone } = connection;
-  const isNew = document.body.dataset.state !== state;
-  document.body.dataset.state = state;
   render(view`<${Voice} />`, find("main"));
-  // With a microphone, a phone's keyboard would only be in the way.
-  if (isNew && state === "connected" && !hasMicrophone) find("#words").focus();
 }
 
 function Voice() {
   const { conversationId, turns, state } = connection;
   return view`
     <h1>Talk with the agent</h1>
-    <p class="lead">
+    <p class="lead" hidden=${state === "connected"}>
       Your voice goes straight from this page to <a href="https://layercode.com"
       rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
       answers. The minutes count against the Layercode account of whoever runs this server.

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
   createSplitter,
-  heardAfter,
   Speaker,
 } from "../../../src/web/playground/speaker.js";
 
@@ -45,38 +44,21 @@ Deno.test("createSplitter() knows other scripts", () => {
   assertEquals(split("您好。今天好吗?"), [{ text: "您好。", start: 0 }]);
 });
 
-Deno.test("heardAfter() counts whole words only", () => {
-  const text = "Breakfast is at seven.";
-  assertEquals(heardAfter(text, 0), 0);
-  assertEquals(heardAfter(text, 350), 0);
-  assertEquals(text.slice(0, heardAfter(text, 570)), "");
-  assertEquals(text.slice(0, heardAfter(text, 750)), "Breakfast ");
-  assertEquals(text.slice(0, heardAfter(text, 1_000)), "Breakfast is ");
-  assertEquals(heardAfter(text, 60_000), text.length);
-});
-
 /** A voice that a test speaks for, and what came of it. */
 function make() {
-  let time = 1_000;
   const given: SpeechSynthesisUtterance[] = [];
   const progress: number[] = [];
   const speaker = new Speaker({
     synth: { speak: (utterance) => given.push(utterance), cancel() {} },
     toUtterance: (text) => ({ text }) as SpeechSynthesisUtterance,
-    now: () => time,
     onTrouble() {},
   });
   speaker.begin((offset) => progress.push(offset));
-  return {
-    speaker,
-    given,
-    progress,
-    pass: (ms: number) => time += ms,
-    tell(n: number, type: "start" | "end") {
-      const event = new Event(type) as SpeechSynthesisEvent;
-      given[n]?.[`on${type}`]?.(event);
-    },
-  };
+  function tell(n: number, type: "start" | "end" | "boundary", fields = {}) {
+    const event = Object.assign(new Event(type), fields);
+    given[n]?.[`on${type}`]?.(event as SpeechSynthesisEvent);
+  }
+  return { speaker, given, progress, tell };
 }
 
 Deno.test("Speaker speaks each sentence once it is whole", () => {
@@ -98,25 +80,17 @@ Deno.test("Speaker speaks each sentence once it is whole", () => {
   assertEquals(speaker.saying, "");
 });
 
-Deno.test("Speaker guesses how far a silent voice was when it is stopped", () => {
-  const { speaker, tell, pass } = make();
-  const text = "One sentence of several words.";
-  speaker.add(text);
-  speaker.add();
-  pass(5_000);
-  tell(0, "start");
-  pass(1_000);
-  assertEquals(text.slice(0, speaker.stop()), "One sentence ");
-});
-
-Deno.test("Speaker believes a voice that tells its words, and none that was stopped", () => {
-  const { speaker, given, progress, tell, pass } = make();
-  speaker.add("One sentence of several words.");
+Deno.test("Speaker counts words where the voice tells them, else whole sentences", () => {
+  const { speaker, progress, tell } = make();
+  speaker.add("One sentence. Another one. ");
   speaker.add();
   tell(0, "start");
-  given[0]?.onboundary?.({ charIndex: 4, name: "word" } as never);
-  pass(60_000);
-  assertEquals(speaker.stop(), 4);
-  tell(0, "end");
+  tell(0, "boundary", { charIndex: 4, name: "word" });
   assertEquals(progress, [4]);
+  tell(0, "end");
+  tell(1, "start");
+  assertEquals(speaker.stop(), 14);
+  // What a voice tells that was stopped is about nothing that is counted.
+  tell(1, "end");
+  assertEquals(progress, [4, 14]);
 });
