@@ -67,7 +67,7 @@ export interface Pages {
   /** The rest. */
   routes: Routes;
   /** The path of the page to begin with that the token opens, if there is one. */
-  entrance?: "/" | "/voice";
+  entrance: "/" | "/voice" | undefined;
 }
 
 /** Makes what answers at `/`, and the routes of every page that is switched on. */
@@ -112,10 +112,6 @@ export function createPages(parts: PagesParts): Pages {
         ? createAdmin({ token: adminToken, judge, store, activeTurns, shell })
         : {},
     },
-    ...hasPlayground
-      ? { entrance: "/" }
-      : hasVoice
-      ? { entrance: "/voice" }
-      : {},
+    entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,
   };
 }

@@ -31,7 +31,7 @@ async function follow(path: string, seen = new Set<string>()) {
 Deno.test("createFiles() serves the scripts and styles of every page", async () => {
   for (const room of ["playground", "voice", "sessions"]) {
     const scripts = await follow(`/web/${room}/page.js`);
-    assert(scripts.has("/web/conversation.js"), room);
+    assert(scripts.has("/web/page.js"), room);
     const style = await get(`/web/${room}/page.css`);
     assertMatch(style.headers.get("content-type") ?? "", /^text\/css/);
     await style.body?.cancel();

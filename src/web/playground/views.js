@@ -6,10 +6,9 @@
  *
  * @module
  */
-import { Turns } from "../conversation.js";
-import { find, takeField } from "../page.js";
+import { find, takeField, Turns } from "../page.js";
 import { html as view, useState } from "../preact.js";
-import { toCompletion } from "./completion.js";
+import { toCompletion } from "./turn.js";
 
 /** @typedef {{ app: import("./page.js").App }} Props */
 

@@ -6,9 +6,8 @@
  *
  * @module
  */
-import { Turns } from "../conversation.js";
 import { toEnding, toFigures } from "../figures.js";
-import { takeField } from "../page.js";
+import { takeField, Turns } from "../page.js";
 import { html as view } from "../preact.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
@@ -80,7 +79,7 @@ export function One({ session, onDelete }) {
  * A turn as all pages show it.
  *
  * @param {SessionDocument["turns"][number]} turn
- * @returns {import("../conversation.js").Turn}
+ * @returns {import("../page.js").Turn}
  */
 export function toTurn(turn) {
   const { turn_id, at, user, assistant, heard, status, tool_calls = [] } = turn;
@@ -88,7 +87,7 @@ export function toTurn(turn) {
   const isBeginning = heard === undefined || assistant.startsWith(heard);
   const text = isBeginning ? assistant : `${heard} ${assistant}`;
   const remarks = [...status === "complete" ? [] : [status], ...toEnding(turn)];
-  /** @type {import("../conversation.js").Part[]} */
+  /** @type {import("../page.js").Part[]} */
   const parts = tool_calls.map(({ name, arguments: given, result }) => ({
     type: "tool",
     name: `${name}(${JSON.stringify(given)})`,

@@ -34,7 +34,7 @@
 
 /** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK hands it on */
 /** @typedef {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} Session */
-/** @typedef {import("../conversation.js").Turn} Turn What one side said, or sent */
+/** @typedef {import("../page.js").Turn} Turn What one side said, or sent */
 
 const LOST = "The connection was lost. Reconnect to go on.";
 

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { Turns } from "../conversation.js";
-import { find, readData, takeField } from "../page.js";
+import { find, readData, takeField, Turns } from "../page.js";
 import { html as view, render } from "../preact.js";
 import { Connection } from "./connection.js";
 
