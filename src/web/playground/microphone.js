@@ -13,12 +13,7 @@
  * What this page uses of the browser's class, which TypeScript doesn't know.
  *
  * @typedef {object} Recognition
- * @property {boolean} continuous
- * @property {boolean} interimResults
- * @property {string} lang
  * @property {(event: { resultIndex: number, results: ArrayLike<{ isFinal: boolean, 0: { transcript: string } }> }) => void} onresult
- * @property {(event: { error: string }) => void} onerror
- * @property {() => void} onend
  * @property {() => void} start
  * @property {() => void} abort
  */
@@ -34,83 +29,69 @@
  * @property {(problem: string) => void} onTrouble
  */
 
-/** The browser's class, which not every browser has. @returns {(new () => Recognition) | undefined} */
-function findRecognition() {
-  return Reflect.get(globalThis, "SpeechRecognition") ??
+/** Errors after which it goes on. */
+const HARMLESS = ["no-speech", "aborted"];
+
+/** Makes what listens. @param {MicrophoneParts} parts */
+export function createMicrophone(parts) {
+  const { speaker, onChange, onWords, onSentence, onTrouble } = parts;
+  const Recognition = Reflect.get(globalThis, "SpeechRecognition") ??
     Reflect.get(globalThis, "webkitSpeechRecognition");
-}
-
-/** What listens. */
-export class Microphone {
-  isPossible = findRecognition() !== undefined && globalThis.isSecureContext;
-  /** What is just being heard. */
-  hearing = "";
-  /** What the agent said while it was listened: recognition is late. */
-  #overheard = "";
-  /** @type {MicrophoneParts} */
-  #parts;
   /** While it listens. @type {Recognition | undefined} */
-  #recognition;
+  let current;
+  /** What the agent said while it was listened: recognition is late. */
+  let overheard = "";
 
-  /** @param {MicrophoneParts} parts */
-  constructor(parts) {
-    this.#parts = parts;
-  }
-
-  get isOn() {
-    return this.#recognition !== undefined;
-  }
-
-  /** Begins to listen. */
-  start() {
-    const Recognition = findRecognition();
-    if (Recognition === undefined) return;
-    const recognition = this.#recognition = new Recognition();
-    const isCurrent = () => this.#recognition === recognition;
-    this.#overheard = "";
-    recognition.continuous = true;
-    recognition.interimResults = true;
-    recognition.lang = this.#parts.speaker.voice?.lang ?? navigator.language;
-    recognition.onresult = (event) => this.#hear(event);
-    recognition.onerror = ({ error }) => {
-      if (!isCurrent() || ["no-speech", "aborted"].includes(error)) return;
-      this.stop();
-      this.#parts.onTrouble(`The microphone stopped: ${error}.`);
-    };
-    recognition.onend = () => {
-      // Browsers end it after a silence, whatever "continuous" says.
-      if (isCurrent()) recognition.start();
-    };
-    recognition.start();
-    this.#parts.onChange();
-  }
-
-  /** Stops listening. */
-  stop() {
-    const recognition = this.#recognition;
-    this.hearing = "";
-    this.#recognition = undefined;
-    recognition?.abort();
-    this.#parts.onChange();
-  }
-
-  /** @param {Parameters<Recognition["onresult"]>[0]} event */
-  #hear({ resultIndex, results }) {
-    const { speaker, onWords, onSentence, onChange } = this.#parts;
+  /** @type {Recognition["onresult"]} */
+  function hear({ resultIndex, results }) {
     let interim = "";
     for (const { isFinal, 0: best } of Array.from(results).slice(resultIndex)) {
-      this.#overheard = speaker.saying || this.#overheard;
+      overheard = speaker.saying || overheard;
       if (!isFinal) interim += ` ${best.transcript.trim()}`;
       else {
-        const sentence = ownWords(best.transcript.trim(), this.#overheard);
-        this.#overheard = "";
+        const sentence = ownWords(best.transcript.trim(), overheard);
+        overheard = "";
         if (sentence !== "") onSentence(sentence);
       }
     }
-    this.hearing = ownWords(interim.trim(), this.#overheard);
-    if (this.hearing !== "") onWords();
+    microphone.hearing = ownWords(interim.trim(), overheard);
+    if (microphone.hearing !== "") onWords();
     onChange();
   }
+
+  const microphone = {
+    isPossible: Recognition !== undefined && globalThis.isSecureContext,
+    hearing: "",
+    get isOn() {
+      return current !== undefined;
+    },
+    start() {
+      overheard = "";
+      /** @type {Recognition} */
+      const recognition = current = Object.assign(new Recognition(), {
+        continuous: true,
+        interimResults: true,
+        lang: speaker.voice?.lang ?? navigator.language,
+        onresult: hear,
+        onerror: (/** @type {{ error: string }} */ { error }) => {
+          if (current !== recognition || HARMLESS.includes(error)) return;
+          microphone.stop();
+          onTrouble(`The microphone stopped: ${error}.`);
+        },
+        // Browsers end it after a silence, whatever "continuous" says.
+        onend: () => current === recognition && recognition.start(),
+      });
+      recognition.start();
+      onChange();
+    },
+    stop() {
+      microphone.hearing = "";
+      current?.abort();
+      current = undefined;
+      onChange();
+    },
+  };
+  return microphone;
 }
 
 const WORDS = /[\p{L}\p{N}'’]+/gu;

@@ -9,7 +9,7 @@
 import { find, readData } from "../page.js";
 import { html as view, render } from "../preact.js";
 import { Call, post } from "./call.js";
-import { Microphone } from "./microphone.js";
+import { createMicrophone } from "./microphone.js";
 import { Speaker } from "./speaker.js";
 import { Playground } from "./views.js";
 
@@ -27,7 +27,7 @@ const speaker = new Speaker({
 const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
 const now = () => performance.now();
 const call = new Call({ id, post, speaker, now, onChange: draw });
-const microphone = new Microphone({
+const microphone = createMicrophone({
   speaker,
   onChange: draw,
   onWords: () => call.interrupt(),
@@ -44,8 +44,9 @@ const app = {
   microphone,
   /** What is wrong. */
   alert: "",
-  /** @type {SpeechSynthesisVoice[]} */
-  voices: [],
+  get voices() {
+    return synth?.getVoices() ?? [];
+  },
   say,
   toggleMicrophone() {
     if (microphone.isOn) return microphone.stop();
@@ -86,21 +87,15 @@ function speak(isOn) {
   draw();
 }
 
-function loadVoices() {
-  app.voices = synth?.getVoices() ?? [];
-  speaker.voice ??= app.voices.find((voice) => voice.default) ?? app.voices[0];
-  draw();
-}
-
 globalThis.addEventListener("hashchange", () => location.reload());
 document.addEventListener("keydown", (event) => {
   // Otherwise it closes what lies on top.
   if (event.key === "Escape" && call.interrupt()) event.preventDefault();
 });
 globalThis.addEventListener("pagehide", () => synth?.cancel());
-synth?.addEventListener?.("voiceschanged", loadVoices);
+synth?.addEventListener?.("voiceschanged", draw);
 
-loadVoices();
+draw();
 history.replaceState(null, "", `#${call.id}`);
 call.connect();
 find("#words").focus();

@@ -116,8 +116,10 @@ function Panel({ app: { call, voices, speaker } }) {
     const { value } = /** @type {HTMLSelectElement} */ (currentTarget);
     speaker.voice = voices.find(({ voiceURI }) => voiceURI === value);
   }
-  const options = voices.map(({ voiceURI, name, lang }) =>
-    view`<option value=${voiceURI}>${name} (${lang})</option>`
+  const options = voices.map(({ voiceURI, name, lang, default: isDefault }) =>
+    view`
+      <option value=${voiceURI} selected=${isDefault}>${name} (${lang})</option>
+    `
   );
   const place = { origin: location.origin, conversation: call.id };
   return view`
@@ -128,7 +130,7 @@ function Panel({ app: { call, voices, speaker } }) {
       <button type="button" id="reconnect" popovertarget="panel" popovertargetaction="hide"
         onClick=${() => call.connect()}>Reconnect</button>
       <h2>Voice</h2>
-      <select id="voices" aria-label="The voice that speaks" value=${speaker.voice?.voiceURI}
+      <select id="voices" aria-label="The voice that speaks"
         hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
       <p class="quiet" hidden=${
     voices.length > 0
