@@ -53,9 +53,9 @@ export interface PagesParts extends Omit<GuessParts, "trustedProxies"> {
 const LOCKED = `<h1>This page needs its token</h1>
 <p>
 Open the address that Parley printed when it started. It ends in
-<code>?token=…</code>. In Docker it is in the log:
-<code>docker compose logs parley</code>
+<code>?token=…</code>
 </p>
+<p>In Docker it is in the log: <code>docker compose logs parley</code></p>
 <p>
 A token is made at each start; <code>PLAYGROUND_TOKEN</code> sets one that stays.
 </p>`;

@@ -27,7 +27,7 @@ const BROKEN = "The answer broke off: its connection broke in the middle.";
  * @param {string} prefix
  */
 export function newId(prefix) {
-  return `${prefix}_${crypto.getRandomValues(new Uint32Array(3)).join("")}`;
+  return `${prefix}_${crypto.getRandomValues(new Uint32Array(2)).join("")}`;
 }
 
 /** A conversation with the agent. */

@@ -60,8 +60,6 @@ export function One({ session, onDelete }) {
   const json = encodeURIComponent(JSON.stringify(session, null, 2));
   return view`
     <div class="row">
-      <a class="button" href="/sessions">All conversations</a>
-      <span class="gap"></span>
       <a class="button" download="${id}.json" href="data:application/json,${json}">
         Download JSON
       </a>
