@@ -19,7 +19,7 @@ function Voice() {
   const { conversationId, turns, state } = connection;
   return view`
     <h1>Talk with the agent</h1>
-    <p class="lead" hidden=${state === "connected"}>
+    <p class="lead" hidden=${conversationId !== ""}>
       Your voice goes straight from this page to <a href="https://layercode.com"
       rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
       answers. The minutes count against the Layercode account of whoever runs this server.
@@ -60,7 +60,9 @@ function Controls() {
   return view`
     <section class="card" aria-label="Connection">
       <div class="row">
-        <button type="button" class="primary" id="connect" onClick=${onClick}
+        <button type="button" class=${
+    state !== "connected" && "primary"
+  } id="connect" onClick=${onClick}
           aria-disabled=${`${isConnecting}`}>${toLabel()}</button>
         <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
           hidden=${!mayTalk}>${isTalking ? "Done speaking" : "Speak"}</button>

@@ -48,17 +48,22 @@ Deno.test("createSplitter() knows other scripts", () => {
 function make() {
   const given: SpeechSynthesisUtterance[] = [];
   const progress: number[] = [];
+  const troubles: string[] = [];
   const speaker = new Speaker({
     synth: { speak: (utterance) => given.push(utterance), cancel() {} },
     toUtterance: (text) => ({ text }) as SpeechSynthesisUtterance,
-    onTrouble() {},
+    onTrouble: (problem) => troubles.push(problem),
   });
   speaker.begin((offset) => progress.push(offset));
-  function tell(n: number, type: "start" | "end" | "boundary", fields = {}) {
+  function tell(
+    n: number,
+    type: "start" | "end" | "boundary" | "error",
+    fields = {},
+  ) {
     const event = Object.assign(new Event(type), fields);
-    given[n]?.[`on${type}`]?.(event as SpeechSynthesisEvent);
+    given[n]?.[`on${type}`]?.(event as SpeechSynthesisErrorEvent);
   }
-  return { speaker, given, progress, tell };
+  return { speaker, given, progress, troubles, tell };
 }
 
 Deno.test("Speaker speaks each sentence once it is whole", () => {
@@ -93,4 +98,15 @@ Deno.test("Speaker counts words where the voice tells them, else whole sentences
   // What a voice tells that was stopped is about nothing that is counted.
   tell(1, "end");
   assertEquals(progress, [4, 14]);
+});
+
+Deno.test("Speaker says why a voice failed, unless it was stopped", () => {
+  const { speaker, troubles, tell } = make();
+  speaker.add("One sentence. Another one. ");
+  speaker.add();
+  tell(0, "error", { error: "network" });
+  assertEquals(troubles, ["The browser's voice failed (network)."]);
+  speaker.stop();
+  tell(1, "error", { error: "canceled" });
+  assertEquals(troubles.length, 1);
 });
