@@ -23,7 +23,7 @@ import {
   toHeard,
   type Utterance,
 } from "./exchanges.ts";
-import { isAlike, isBeginning, toWords, type Words } from "./words.ts";
+import { isAlike, isBeginning, toWords } from "./words.ts";
 
 /** The conversation as the platform tells it. */
 export interface Told {
@@ -65,8 +65,7 @@ export function locate(
     const [turn] = last?.turns ?? [];
     const isFirst = groups.length === 1 && exchanges.length === 0;
     const mayRepeat = last && (isFirst || turn?.status !== "complete");
-    const isSame = mayRepeat && isRelated(toWords(told.text), last.user);
-    return isSame ? turn : undefined;
+    return mayRepeat && isRelated(told.text, last.text) ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
   if (next !== undefined || told.text !== "") return next?.turns[0];
@@ -79,9 +78,9 @@ export function locate(
     : undefined;
 }
 
-function isRelated(words: Words, others: Words): boolean {
-  return isBeginning(words, others) || isBeginning(others, words) ||
-    (words.texts.length === 0 && others.texts.length === 0);
+function isRelated(one: string, other: string): boolean {
+  const [a, b] = [toWords(one).texts, toWords(other).texts];
+  return isBeginning(a, b) || isBeginning(b, a) || a.length + b.length === 0;
 }
 
 /**
@@ -96,8 +95,8 @@ export function isReworded(
   turn: Known,
   turns: readonly Known[],
 ): boolean {
-  const [now, before] = [toWords(text), toWords(turn.user ?? "")];
-  if (now.texts.length === 0 || isBeginning(now, before)) return false;
+  const [now, before] = [toWords(text).texts, toWords(turn.user ?? "").texts];
+  if (now.length === 0 || isBeginning(now, before)) return false;
   return turns.findLast(isSaid) === turn || !isAlike(before, now);
 }
 
@@ -174,14 +173,12 @@ export function toNoteOfSilence(
 const MAX_TOLD = 2_000;
 
 function toHeardRecords(
-  { turn, text, isAll }: Heard,
+  { turn, text }: Heard,
   at: string,
 ): SessionRecord[] {
-  const isKnown = isAll && turn.heard === undefined;
   const known = turn.heard ?? turn.assistant;
-  if (isKnown || known.trim() === text.trim()) return [];
-  const [words, knownWords] = [toWords(text), toWords(known)];
-  if (words.texts.join(" ") === knownWords.texts.join(" ")) return [];
+  if (known.trim() === text.trim()) return [];
+  if (toWords(text).texts.join() === toWords(known).texts.join()) return [];
   return [{ type: "heard", turnId: turn.id, text, at }];
 }
 
