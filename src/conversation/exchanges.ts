@@ -5,7 +5,7 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
-import { follow, isAlike, toWords, type Words } from "./words.ts";
+import { createComparison, follow, LEAST_LIKENESS, toWords } from "./words.ts";
 
 /** Something that was said and heard. */
 export interface Utterance {
@@ -29,8 +29,6 @@ export interface Exchange {
   answer: string;
   /** The turns of our record, if it is from there. */
   turns: Known[];
-  /** The words of both, as far as they were looked at. */
-  words: { text?: readonly string[]; answer?: readonly string[] };
 }
 
 /** The exchanges of a transcript. */
@@ -54,7 +52,7 @@ export function toGroups(turns: readonly Known[]): Exchange[] {
 }
 
 function begin(text: string): Exchange {
-  return { text, answer: "", turns: [], words: {} };
+  return { text, answer: "", turns: [] };
 }
 
 function addAnswer(all: Exchange[], text: string): Exchange {
@@ -82,6 +80,18 @@ export function align(
   theirs: readonly Exchange[],
   ours: readonly Exchange[],
 ): number | undefined {
+  const { isAlike, isExact, likeness } = createComparison();
+
+  function isSame(one: Exchange, own: Exchange): boolean {
+    // Most platforms send the very texts, which need no look at each word.
+    const isSaid = one.text === own.text || isAlike(own.text, one.text);
+    if (!isSaid) return false;
+    // Without any words, nothing tells that they are the same.
+    if (own.answer === "" || one.answer === "") return own.text !== "";
+    return own.answer === one.answer ||
+      likeness(own.answer, one.answer) >= LEAST_LIKENESS;
+  }
+
   let best: number | undefined;
   let most = -1;
   for (let i = theirs.length - 1; i >= 0; i--) {
@@ -93,41 +103,12 @@ export function align(
       // What a record lacks that begins later is a greeting at most.
       const isRow = !before ||
         (ownBefore ? isSame(before, ownBefore) : before.text === "");
-      const isExact = one.text === own.text ||
-        toWordsOf(one, "text").join() === toWordsOf(own, "text").join();
-      const rank = (isRow ? 2 : 0) + (isExact ? 1 : 0);
+      const rank = (isRow ? 2 : 0) + (isExact(own.text, one.text) ? 1 : 0);
       if (rank === 3) return j - i;
       if (rank > most) [best, most] = [j - i, rank];
     }
   }
   return best;
-}
-
-/** How much of a text tells it from others, in letters. */
-const MOST_COMPARED = 200;
-
-function toWordsOf(
-  exchange: Exchange,
-  part: "text" | "answer",
-): readonly string[] {
-  return exchange.words[part] ??=
-    toWords(exchange[part].slice(0, MOST_COMPARED)).texts;
-}
-
-/** From here on, what was heard is what we said, however it is spelt. */
-const LEAST_LIKENESS = 0.2;
-
-function isSame(theirs: Exchange, ours: Exchange): boolean {
-  // Most platforms send the very texts, which need no look at each word.
-  const isSaid = theirs.text === ours.text ||
-    isAlike(toWordsOf(ours, "text"), toWordsOf(theirs, "text"));
-  if (!isSaid) return false;
-  const [own, heard] = [ours.answer, theirs.answer];
-  // Without any words, nothing tells that they are the same.
-  if (own === "" || heard === "") return ours.text !== "";
-  if (own === heard) return true;
-  const course = follow(toWordsOf(ours, "answer"), toWordsOf(theirs, "answer"));
-  return course.likeness >= LEAST_LIKENESS;
 }
 
 /** A turn, and what was heard of it in our spelling, or what was said in its place. */
@@ -158,14 +139,13 @@ export function toHeard(turns: readonly Known[], text = ""): Heard[] {
       return { turn, text: isLast ? text.slice(ends[used - 1]).trim() : "" };
     }
     used += theirs;
-    return { turn, text: cutAt(turn.assistant, own, ours) };
+    return { turn, text: cutAt(turn.assistant, own.ends[ours - 1] ?? 0) };
   });
 }
 
-/** A text up to a word, with the marks behind it. */
-function cutAt(text: string, { ends }: Words, count: number): string {
-  const end = ends[count - 1];
-  if (end === undefined) return "";
-  const [marks = ""] = /^[^\s\p{L}\p{N}]*/u.exec(text.slice(end)) ?? [];
+/** A text up to the end of a word, with the marks behind it. */
+function cutAt(text: string, end: number): string {
+  const rest = text.slice(end);
+  const [marks = ""] = end > 0 ? /^[^\s\p{L}\p{N}]*/u.exec(rest) ?? [] : [];
   return text.slice(0, end) + marks;
 }

@@ -15,7 +15,6 @@ import type { Session, Turn } from "../sessions/session.ts";
 import {
   align,
   type Exchange,
-  type Heard,
   isSaid,
   type Known,
   toExchanges,
@@ -23,7 +22,7 @@ import {
   toHeard,
   type Utterance,
 } from "./exchanges.ts";
-import { isAlike, isBeginning, toWords } from "./words.ts";
+import { createComparison, isBeginning, isSameWords } from "./words.ts";
 
 /** The conversation as the platform tells it. */
 export interface Told {
@@ -38,12 +37,6 @@ export interface Told {
   /** What the platform wants of the agent now, where the caller said nothing. */
   prompt?: string;
 }
-
-/** How many exchanges back a transcript may correct what was heard. */
-const MOST_CORRECTED = 3;
-
-/** How many exchanges are taken over that the record doesn't know. */
-const MOST_TAKEN_OVER = 100;
 
 /**
  * Finds the turn that the caller's words belong to.
@@ -79,8 +72,8 @@ export function locate(
 }
 
 function isRelated(one: string, other: string): boolean {
-  const [a, b] = [toWords(one).texts, toWords(other).texts];
-  return isBeginning(a, b) || isBeginning(b, a) || a.length + b.length === 0;
+  return isBeginning(one, other) || isBeginning(other, one) ||
+    isSameWords(one, other);
 }
 
 /**
@@ -95,10 +88,17 @@ export function isReworded(
   turn: Known,
   turns: readonly Known[],
 ): boolean {
-  const [now, before] = [toWords(text).texts, toWords(turn.user ?? "").texts];
-  if (now.length === 0 || isBeginning(now, before)) return false;
-  return turns.findLast(isSaid) === turn || !isAlike(before, now);
+  const { user = "" } = turn;
+  if (isSameWords(text, "") || isBeginning(text, user)) return false;
+  return turns.findLast(isSaid) === turn ||
+    !createComparison().isAlike(user, text);
 }
+
+/** How many exchanges back a transcript may correct what was heard. */
+const MOST_CORRECTED = 3;
+
+/** How many exchanges are taken over that the record doesn't know. */
+const MOST_TAKEN_OVER = 100;
 
 /**
  * What a transcript says of the turns before: what was heard of them, what was
@@ -115,22 +115,29 @@ export function toCorrections(
   at: string,
 ): SessionRecord[] {
   const index = session.turns.findIndex(({ id }) => id === turnId);
-  const before = session.turns.slice(0, index < 0 ? undefined : index);
-  const groups = toGroups(before);
+  const groups = toGroups(
+    session.turns.slice(0, index < 0 ? undefined : index),
+  );
   const exchanges = toExchanges(told.transcript);
   const offset = align(exchanges, groups) ?? groups.length;
-  const records = exchanges.slice(-MOST_CORRECTED).flatMap((exchange) => {
+  const heard = exchanges.slice(-MOST_CORRECTED).flatMap((exchange) => {
     const group = groups[exchanges.indexOf(exchange) + offset];
-    return toHeard(group?.turns ?? [], exchange.answer)
-      .flatMap((heard) => toHeardRecords(heard, at));
-  });
+    return toHeard(group?.turns ?? [], exchange.answer);
+  }).filter(({ turn, text }) =>
+    !isSameWords(text, turn.heard ?? turn.assistant)
+  ).map(({ turn, text }): SessionRecord => ({
+    type: "heard",
+    turnId: turn.id,
+    text,
+    at,
+  }));
   // Records come in order: one that is missing in between stays missing.
   const unknown = index >= 0
     ? []
     : exchanges.slice(Math.max(groups.length - offset, 0))
       .slice(-MOST_TAKEN_OVER);
   return [
-    ...records,
+    ...heard,
     ...toResults(session, told, at),
     ...unknown.flatMap((exchange, n) =>
       takeOver(exchange, `${turnId}-before-${n + 1}`, at)
@@ -166,20 +173,7 @@ export function toNoteOfSilence(
   // A call of ours is shown with its result.
   if (findCall(session, resumes)) return undefined;
   const text = results.findLast(({ callId }) => callId === resumes)?.text ?? "";
-  return `[A tool returned: ${JSON.stringify(text.slice(0, MAX_TOLD))}]`;
-}
-
-/** How much the model is told of the result of a call that nobody knows, in characters. */
-const MAX_TOLD = 2_000;
-
-function toHeardRecords(
-  { turn, text }: Heard,
-  at: string,
-): SessionRecord[] {
-  const known = turn.heard ?? turn.assistant;
-  if (known.trim() === text.trim()) return [];
-  if (toWords(text).texts.join() === toWords(known).texts.join()) return [];
-  return [{ type: "heard", turnId: turn.id, text, at }];
+  return `[A tool returned: ${JSON.stringify(text)}]`;
 }
 
 /** What the platform's tools returned to calls that have no result yet. */

@@ -33,15 +33,18 @@ export function toWords(text: string): Words {
   return { texts, ends };
 }
 
-/** How far one text goes along with another. */
+/** How many words of two texts were gone through, and how much of that is the same, up to 1. */
 export interface Course {
-  /** How many words of ours were gone through; all of them, or all of theirs. */
+  /** All words of ours, or so many that theirs end. */
   ours: number;
-  /** How many words of theirs were. */
+  /** All words of theirs, or so many that ours end. */
   theirs: number;
-  /** How much of that is the same, up to 1. */
+  /** From {@linkcode LEAST_LIKENESS} on, the one is the other. */
   likeness: number;
 }
+
+/** From here on, what was heard is what we said, however it is spelt. */
+export const LEAST_LIKENESS = 0.2;
 
 /** What a word more costs: recognition parts one in two. Any other difference costs 1. */
 const ADDED = 0.5;
@@ -63,7 +66,7 @@ export function follow(
     least = cost;
     best = { ours: i, theirs: j, likeness: 1 - cost / Math.min(i, j) };
   }
-  if (theirs.length === 0) return best;
+  if (ours.length === 0 || theirs.length === 0) return best;
   /** What it costs to come to each word of theirs with the words of ours so far. */
   const costs = [0, ...theirs.map((_, j) => (j + 1) * ADDED)];
   for (const [i, own] of ours.entries()) {
@@ -80,33 +83,59 @@ export function follow(
     }
     end(i + 1, theirs.length, cost);
   }
-  if (ours.length > 0) {
-    theirs.forEach((_, j) => end(ours.length, j + 1, costs[j + 1] ?? 0));
-  }
+  costs.slice(1).forEach((cost, j) => end(ours.length, j + 1, cost));
   return best;
 }
 
-/** Whether words are the beginning of others, or the same; the last may have been misheard. */
-export function isBeginning(
-  short: readonly string[],
-  long: readonly string[],
-): boolean {
-  const last = short.length - 1;
-  if (last < 0 || last >= long.length) return false;
-  if (!short.slice(0, last).every((word, n) => word === long[n])) return false;
-  const isSame = long[last]?.startsWith(short[last] ?? "") ?? false;
-  return isSame || (last >= 2 && short.length < long.length);
+/** Compares texts by their beginnings. */
+export interface Comparison {
+  /** How much of two texts is the same, up to 1. */
+  likeness(ours: string, theirs: string): number;
+  /** Whether two texts have the very same words. */
+  isExact(ours: string, theirs: string): boolean;
+  /** Whether two texts are likely to be the same, heard twice or in part. */
+  isAlike(ours: string, theirs: string): boolean;
 }
 
-/** Whether words are likely to be the same, heard twice or in part. */
-export function isAlike(
-  ours: readonly string[],
-  theirs: readonly string[],
-): boolean {
-  const least = Math.min(ours.length, theirs.length);
-  const most = Math.max(ours.length, theirs.length);
-  if (least === 0) return most === 0;
-  const isEnd = ours.slice(-least).join(" ") === theirs.slice(-least).join(" ");
-  const needed = least * 2 < most ? 1 : 0.5;
-  return isEnd || follow(ours, theirs).likeness >= needed;
+/** How much of a text tells it from others, in letters. */
+const MOST_COMPARED = 200;
+
+/** Makes a comparison, which looks for the words of each text once. */
+export function createComparison(): Comparison {
+  const known = new Map<string, readonly string[]>();
+  function toStart(text: string): readonly string[] {
+    const words = known.get(text) ??
+      toWords(text.slice(0, MOST_COMPARED)).texts;
+    known.set(text, words);
+    return words;
+  }
+  return {
+    likeness: (ours, theirs) => follow(toStart(ours), toStart(theirs)).likeness,
+    isExact: (ours, theirs) =>
+      ours === theirs || toStart(ours).join() === toStart(theirs).join(),
+    isAlike(ours, theirs) {
+      const [a, b] = [toStart(ours), toStart(theirs)];
+      const least = Math.min(a.length, b.length);
+      const most = Math.max(a.length, b.length);
+      if (least === 0) return most === 0;
+      const isEnd = a.slice(-least).join() === b.slice(-least).join();
+      return isEnd || follow(a, b).likeness >= (least * 2 < most ? 1 : 0.5);
+    },
+  };
+}
+
+/** Whether two texts are the same but for marks and capitals. */
+export function isSameWords(one: string, other: string): boolean {
+  return one.trim() === other.trim() ||
+    toWords(one).texts.join() === toWords(other).texts.join();
+}
+
+/** Whether a text is the beginning of another, or the same; its last word may have been misheard. */
+export function isBeginning(short: string, long: string): boolean {
+  const [a, b] = [toWords(short).texts, toWords(long).texts];
+  const last = a.length - 1;
+  if (last < 0 || last >= b.length) return false;
+  if (!a.slice(0, last).every((word, n) => word === b[n])) return false;
+  const isSame = b[last]?.startsWith(a[last] ?? "") ?? false;
+  return isSame || (last >= 2 && a.length < b.length);
 }
