@@ -6,10 +6,11 @@
  *
  * @module
  */
+import { TooManyTurnsError } from "../conversation/active_turns.ts";
 import type { Conversations } from "../conversation/conversation.ts";
+import { HttpError } from "../server/http.ts";
 import type { Log } from "../server/log.ts";
 import type { Routes } from "../server/router.ts";
-import type { Finding } from "../settings/finding.ts";
 
 /** What every platform is given besides its own options. */
 export interface PlatformParts {
@@ -61,17 +62,20 @@ export interface PlatformParts {
  * assertEquals(plain.name, "Plain");
  * ```
  */
-export interface Platform<Options, DiagnosisOptions = Options> {
+export interface Platform<Options> {
   /** As people call it. */
   readonly name: string;
   /** Makes the routes by which it reaches us. */
   createRoutes(parts: PlatformParts, options: Options): Routes;
-  /**
-   * Looks at everything that it needs, for `deno task doctor`. Absent: there
-   * is nothing to look at.
-   */
-  diagnose?(
-    options: DiagnosisOptions,
-    signal: AbortSignal,
-  ): Promise<Finding[]>;
+}
+
+/**
+ * Tells the platform to try again, where there are too many turns.
+ *
+ * @throws {HttpError} 503 with `retry-after`; any other error as it is
+ */
+export function refuse(error: unknown): never {
+  if (!(error instanceof TooManyTurnsError)) throw error;
+  const headers = { "retry-after": `${error.retryAfterSeconds}` };
+  throw new HttpError(503, "too_many_turns", error.message, headers);
 }

@@ -16,8 +16,7 @@ import {
   shuttingDown,
 } from "../../server/http.ts";
 import type { Handler } from "../../server/router.ts";
-import type { PlatformParts } from "../platform.ts";
-import { refuse } from "../refuse.ts";
+import { type PlatformParts, refuse } from "../platform.ts";
 import { parseEvent, type WebhookEvent } from "./events.ts";
 import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { type Refusal, verify } from "./verify.ts";

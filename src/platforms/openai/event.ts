@@ -1,46 +1,90 @@
 /**
  * A request becomes an event of ours: whose conversation it belongs to, what
- * was said in it, and what the platform brings along.
+ * was said in it, and what the platform brings along. Its JSON is checked as far
+ * as it is needed; all else in it is left alone, for each platform adds fields
+ * of its own.
+ *
+ * https://platform.openai.com/docs/api-reference/chat/create
  *
  * @module
  */
+import * as v from "@badrap/valita";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
-import type { Additions } from "../../conversation/question.ts";
+import type { ToolDeclaration } from "../../providers/provider.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { type Body, readMessages } from "./body.ts";
+import { invalid, readMessages } from "./messages.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
-/** The request header that names a conversation, on any platform that sends headers of its owner's. */
-const CONVERSATION_HEADER = "x-parley-conversation";
-
-/** The request header of what belongs to no conversation, such as finding a title. */
-const TASK_HEADER = "x-parley-task";
-
-/** What is asked, and of which part of the agent. */
+/** What is asked, of which part of the agent, and how it is to be answered. */
 export interface Asked {
   /** `call`: in a conversation that is kept; `stateless`: in one that isn't; `task`: of the bare model. */
   kind: "call" | "stateless" | "task";
   /** What happened. */
   event: TranscriptEvent;
+  /** What the platform calls the model, if anything. */
+  model: string | undefined;
+  /** Whether the answer is to be streamed. */
+  isStreamed: boolean;
+  /** Whether a stream is to end with the count of tokens. */
+  hasUsage: boolean;
 }
+
+/** A field that Parley can do without: of a wrong type, it counts as missing. */
+function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
+  return v.union(type, v.unknown().map(() => undefined)).optional();
+}
+
+const text = lenient(v.string());
+const named = lenient(v.object({ id: text, conversation_id: text }));
+const phone = lenient(v.object({ number: text }));
+const toolSchema = v.object({
+  function: v.object({
+    name: v.string(),
+    description: text,
+    parameters: lenient(v.record(v.unknown())),
+  }),
+});
+const bodySchema = v.object({
+  messages: lenient(v.array(v.unknown())),
+  model: text,
+  stream: lenient(v.boolean()),
+  stream_options: lenient(v.object({ include_usage: lenient(v.boolean()) })),
+  // Tools of a kind that nobody knows are no function to call.
+  tools: lenient(v.array(v.union(toolSchema, v.unknown().map(() => null)))),
+  tool_choice: v.unknown().optional(),
+  // Vapi's, and what a client gave ElevenLabs for us.
+  call: named,
+  elevenlabs_extra_body: named,
+  metadata: lenient(v.record(v.unknown())),
+  user: text,
+  user_id: text,
+  // Vapi's.
+  customer: phone,
+  phoneNumber: phone,
+});
+
+type Body = v.Infer<typeof bodySchema>;
 
 /**
  * Reads what is asked.
  *
+ * @param json the request's body
  * @param keyName whose key was shown: the conversations of one are not another's
+ * @throws {HttpError} 400 that names the field at fault
  */
 export function readEvent(
   { headers }: Request,
-  body: Body,
+  json: unknown,
   keyName: string,
   platformPrompt: OpenAiSettings["platformPrompt"],
 ): Asked {
-  const { instructions, ...told } = readMessages(body);
-  const isTask = readHeader(headers, TASK_HEADER) !== undefined;
+  const result = bodySchema.try(json, { mode: "strip" });
+  if (!result.ok) throw invalid("The body must be a JSON object");
+  const body = result.value;
+  const { instructions, ...told } = readMessages(body.messages);
+  const isTask = read(headers.get("x-parley-task")) !== undefined;
   const id = isTask ? undefined : findConversation(headers, body);
-  const isReplaced = isTask || platformPrompt === "replace";
   const isIgnored = !isTask && platformPrompt === "ignore";
-  const platformTools = isTask ? [] : readTools(body);
   const turnId = readTurnId(headers);
   const { customer, phoneNumber, metadata = {} } = body;
   return {
@@ -51,27 +95,33 @@ export function readEvent(
       ...(turnId ? { turnId } : {}),
       ...told,
       ...(instructions && !isIgnored ? { instructions } : {}),
-      replacesPrompt: isReplaced,
-      platformTools,
+      replacesPrompt: isTask || platformPrompt === "replace",
+      platformTools: isTask ? [] : readTools(body),
       metadata,
       ...(customer?.number ? { fromPhoneNumber: customer.number } : {}),
       ...(phoneNumber?.number ? { toPhoneNumber: phoneNumber.number } : {}),
     },
+    model: body.model,
+    // Vapi doesn't say that it wants a stream, and takes nothing else.
+    isStreamed: body.stream ?? body.call !== undefined,
+    hasUsage: body.stream_options?.include_usage ?? false,
   };
 }
 
 /** The first that names the conversation, from what the owner chose to what may be the caller's. */
 function findConversation(headers: Headers, body: Body): string | undefined {
   const { call, elevenlabs_extra_body, metadata, user, user_id } = body;
-  const id = readHeader(headers, CONVERSATION_HEADER) ??
-    read(call?.id) ??
-    read(elevenlabs_extra_body?.conversation_id) ??
-    readHeader(headers, "x-livekit-room-id") ??
-    readHeader(headers, "x-task-id") ??
-    readHeader(headers, "x-openwebui-chat-id") ??
-    read(metadata?.conversation_id) ??
-    read(user) ??
-    read(user_id);
+  const id = [
+    headers.get("x-parley-conversation"),
+    call?.id,
+    elevenlabs_extra_body?.conversation_id,
+    headers.get("x-livekit-room-id"),
+    headers.get("x-task-id"),
+    headers.get("x-openwebui-chat-id"),
+    metadata?.conversation_id,
+    user,
+    user_id,
+  ].map(read).find((id) => id !== undefined);
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
   // It goes into addresses and file names, and may be of any length.
   return nodeCrypto().createHash("sha256").update(id).digest("hex");
@@ -80,11 +130,7 @@ function findConversation(headers: Headers, body: Body): string | undefined {
 /** Tencent's own id of a request is the same each time that it tries. Elsewhere, proxies make one for each try. */
 function readTurnId(headers: Headers): string | undefined {
   const isTencent = headers.has("x-task-id");
-  return isTencent ? readHeader(headers, "x-request-id") : undefined;
-}
-
-function readHeader(headers: Headers, name: string): string | undefined {
-  return read(headers.get(name));
+  return isTencent ? read(headers.get("x-request-id")) : undefined;
 }
 
 /** A text that means something: a placeholder that nobody filled in would be one name for all. */
@@ -93,14 +139,12 @@ function read(value: unknown): string | undefined {
   return text === "" || /^\{\{.*\}\}$/.test(text) ? undefined : text;
 }
 
-function readTools(
-  { tools = [], tool_choice }: Body,
-): NonNullable<Additions["platformTools"]> {
+function readTools({ tools = [], tool_choice }: Body): ToolDeclaration[] {
   if (tool_choice === "none") return [];
+  const none = { type: "object", properties: {} };
   return tools.flatMap((tool) => {
     if (tool === null) return [];
-    const { name, description = "", parameters } = tool.function;
-    const empty = { type: "object", properties: {} };
-    return [{ name, description, parameters: parameters ?? empty }];
+    const { name, description = "", parameters = none } = tool.function;
+    return [{ name, description, parameters }];
   });
 }

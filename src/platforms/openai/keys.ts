@@ -28,29 +28,31 @@ const NAME_LETTERS = 8;
 export function createKeyCheck(
   { keys, ...parts }: KeyParts,
 ): (request: Request, sender?: Sender) => string {
+  const { createHash, timingSafeEqual } = nodeCrypto();
+  const digest = (text: string) => createHash("sha256").update(text).digest();
   const known = keys.map(digest);
   const judge = createJudge(parts);
   const log = createBoundedLog(parts.log, parts.now);
 
   return function check(request, sender) {
     const key = readKey(request.headers);
-    const name = find(key);
-    const shown = key === "" ? [] : [key];
-    const isRight = judge(shown, () => name !== undefined, { request, sender });
-    if (isRight && name !== undefined) return name;
-    log.warn("completions.refused", { address: sender?.address });
-    throw wrongKey();
-  };
-
-  /** The name of a key, if it is one of the owner's. */
-  function find(given: string): string | undefined {
-    const hash = digest(given);
+    const hash = digest(key);
     // No early way out: the time taken must not tell which key it was.
-    const [found] = known.filter((key) =>
-      nodeCrypto().timingSafeEqual(key, hash)
+    const [found] = known.filter((own) => timingSafeEqual(own, hash));
+    const shown = key === "" ? [] : [key];
+    const isRight = judge(shown, () => found !== undefined, {
+      request,
+      sender,
+    });
+    if (isRight && found) return found.toString("hex").slice(0, NAME_LETTERS);
+    log.warn("completions.refused", { address: sender?.address });
+    throw new HttpError(
+      401,
+      "invalid_api_key",
+      "Send one of this server's API_KEYS, as authorization: Bearer <key>",
+      { "www-authenticate": "Bearer" },
     );
-    return found?.toString("hex").slice(0, NAME_LETTERS);
-  }
+  };
 }
 
 /** The key as OpenAI's clients send it, or bare, or as others do. */
@@ -58,17 +60,4 @@ function readKey(headers: Headers): string {
   const authorization = headers.get("authorization") ?? "";
   const bearer = authorization.replace(/^Bearer\b/i, "").trim();
   return bearer || (headers.get("x-api-key")?.trim() ?? "");
-}
-
-function digest(text: string) {
-  return nodeCrypto().createHash("sha256").update(text).digest();
-}
-
-function wrongKey(): HttpError {
-  return new HttpError(
-    401,
-    "invalid_api_key",
-    "Send one of this server's API_KEYS, as authorization: Bearer <key>",
-    { "www-authenticate": "Bearer" },
-  );
 }
