@@ -26,17 +26,6 @@ export interface DiagnosisOptions {
   publicUrl?: URL;
 }
 
-/** Looks at everything that Layercode needs. */
-export async function diagnose(
-  options: DiagnosisOptions,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  return [
-    ...judgeSecrets(options.webhookSecrets),
-    ...await askLayercode(options, signal),
-  ];
-}
-
 /** What is found of one thing. */
 function finder(title: string) {
   return (status: Finding["status"], detail: string, fix?: string): Finding =>
@@ -49,6 +38,44 @@ const ofSecret = finder("webhook secret");
 const ofClock = finder("clock");
 const ofLayercode = finder("layercode");
 
+const NO_KEY = ofLayercode(
+  "skipped",
+  "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
+);
+
+/** Looks at everything that Layercode needs. */
+export async function diagnose(
+  options: DiagnosisOptions,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const { webhookSecrets, apiKey, agentId, apiUrl } = options;
+  const ofSecrets = judgeSecrets(webhookSecrets);
+  try {
+    const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
+    const response = await fetch(`${apiUrl}/v1/agents${path}`, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      // A redirect would carry the key elsewhere.
+      redirect: "manual",
+      signal,
+    });
+    const reply = parseReply(await response.text());
+    return [
+      ...ofSecrets,
+      judgeClock(response.headers.get("date")),
+      ...apiKey ? judgeReply(response.status, reply, options) : [NO_KEY],
+    ];
+  } catch (error) {
+    const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
+    const fix =
+      "check the network and LAYERCODE_API_URL; Layercode itself may be down";
+    return [
+      ...ofSecrets,
+      judgeClock(null),
+      apiKey ? ofLayercode("fail", detail, fix) : NO_KEY,
+    ];
+  }
+}
+
 /** Shorter secrets can be guessed. */
 const SHORTEST_SECRET = 16;
 
@@ -58,7 +85,7 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
       "Layercode's belongs in LAYERCODE_WEBHOOK_SECRET";
     return [ofSecret("ok", detail)];
   }
-  return secrets.map((secret, index): Finding => {
+  return secrets.map((secret, index) => {
     const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
     // A container's env file keeps the quotes around a value.
     const fault = /\s|["'`]/.test(secret)
@@ -73,50 +100,6 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
   });
 }
 
-async function askLayercode(
-  options: DiagnosisOptions,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const { apiKey, agentId, apiUrl } = options;
-  let response: Response;
-  let reply: Reply;
-  try {
-    const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
-    response = await fetch(`${apiUrl}/v1/agents${path}`, {
-      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-      // A redirect would carry the key elsewhere.
-      redirect: "manual",
-      signal,
-    });
-    reply = parseReply(await response.text());
-  } catch (error) {
-    const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
-    const clock = "not compared with anybody's: Layercode can't be reached";
-    const fix =
-      "check the network and LAYERCODE_API_URL; Layercode itself may be down";
-    return [
-      ofClock("skipped", clock),
-      apiKey === undefined ? NO_KEY : ofLayercode("fail", detail, fix),
-    ];
-  }
-  const clock = judgeClock(response.headers.get("date"));
-  if (apiKey === undefined) return [clock, NO_KEY];
-  if (response.status !== 200) {
-    return [clock, explainRefusal(response.status, reply, agentId)];
-  }
-  const knows = agentId ? `, and knows agent ${agentId}` : "";
-  return [
-    clock,
-    ofLayercode("ok", `takes the API key${knows}`),
-    ...agentId ? judgeWebhook(reply, options.publicUrl) : [],
-  ];
-}
-
-const NO_KEY = ofLayercode(
-  "skipped",
-  "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
-);
-
 /** How far the clock may be off, so that a signature has time left to travel. */
 const ALLOWED_SECONDS = 60;
 
@@ -124,8 +107,7 @@ const ALLOWED_SECONDS = 60;
 export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
-    const detail = "not compared with anybody's: Layercode told no time";
-    return ofClock("skipped", detail);
+    return ofClock("skipped", "not compared: Layercode told no time");
   }
   const off = Math.abs(seconds);
   if (off <= ALLOWED_SECONDS) {
@@ -139,52 +121,37 @@ export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
   );
 }
 
-function explainRefusal(
+function judgeReply(
   status: number,
-  { error }: Reply,
-  agentId: string | undefined,
-): Finding {
+  { error, webhook_url, config }: Reply,
+  { agentId, publicUrl }: DiagnosisOptions,
+): Finding[] {
+  const copy = "copy it again from Layercode's dashboard into";
   const said = error ? `: ${error}` : "";
-  if (status === 404 && agentId !== undefined) {
-    return ofLayercode(
-      "fail",
-      `there is no agent ${agentId}${said}`,
-      "copy its id again from Layercode's dashboard into LAYERCODE_AGENT_ID",
-    );
+  if (status === 404 && agentId) {
+    const detail = `there is no agent ${agentId}${said}`;
+    return [ofLayercode("fail", detail, `${copy} LAYERCODE_AGENT_ID`)];
   }
   if ([400, 401, 403].includes(status)) {
-    return ofLayercode(
-      "fail",
-      `the API key is refused (${status})${said}`,
-      "copy it again from the settings of Layercode's dashboard into " +
-        "LAYERCODE_API_KEY",
-    );
+    const detail = `the API key is refused (${status})${said}`;
+    return [ofLayercode("fail", detail, `${copy} LAYERCODE_API_KEY`)];
   }
-  return ofLayercode(
-    "warn",
-    `could not tell whether the key is good: status ${status}${said}`,
-    "try again later; Layercode may be down",
-  );
-}
-
-/** Compares the address that Layercode sends the agent's webhooks to with `--url`. */
-function judgeWebhook(
-  { webhook_url, config }: Reply,
-  publicUrl: URL | undefined,
-): Finding[] {
+  if (status !== 200) {
+    const detail =
+      `could not tell whether the key is good: status ${status}${said}`;
+    const fix = "try again later; Layercode may be down";
+    return [ofLayercode("warn", detail, fix)];
+  }
+  const knows = agentId ? `, and knows agent ${agentId}` : "";
+  const findings = [ofLayercode("ok", `takes the API key${knows}`)];
   const plugin = config?.plugins?.find(({ use }) => use === "agent.webhook");
   const webhook = webhook_url ?? plugin?.options?.url;
-  if (webhook === undefined) return [];
-  if (publicUrl === undefined) {
-    const detail =
-      `the agent's webhook is ${webhook}; --url ${webhook} tries it`;
-    return [ofLayercode("ok", detail)];
+  if (webhook && publicUrl && URL.parse(webhook)?.href !== publicUrl.href) {
+    const detail = `the agent's webhook is ${webhook}, not ${publicUrl.href}`;
+    const fix = "change it in Layercode's dashboard";
+    findings.push(ofLayercode("warn", detail, fix));
   }
-  if (URL.parse(webhook)?.href === publicUrl.href) {
-    return [ofLayercode("ok", "the agent's webhook is this --url")];
-  }
-  const detail = `the agent's webhook is ${webhook}, not ${publicUrl.href}`;
-  return [ofLayercode("warn", detail, "change it in Layercode's dashboard")];
+  return findings;
 }
 
 /** What is read of a description of an agent, or of a refusal. */
