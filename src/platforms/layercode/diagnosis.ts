@@ -126,15 +126,17 @@ function judgeReply(
   { error, webhook_url, config }: Reply,
   { agentId, publicUrl }: DiagnosisOptions,
 ): Finding[] {
-  const copy = "copy it again from Layercode's dashboard into";
+  const from = "again from Layercode's dashboard into";
   const said = error ? `: ${error}` : "";
   if (status === 404 && agentId) {
     const detail = `there is no agent ${agentId}${said}`;
-    return [ofLayercode("fail", detail, `${copy} LAYERCODE_AGENT_ID`)];
+    return [
+      ofLayercode("fail", detail, `copy its id ${from} LAYERCODE_AGENT_ID`),
+    ];
   }
   if ([400, 401, 403].includes(status)) {
     const detail = `the API key is refused (${status})${said}`;
-    return [ofLayercode("fail", detail, `${copy} LAYERCODE_API_KEY`)];
+    return [ofLayercode("fail", detail, `copy it ${from} LAYERCODE_API_KEY`)];
   }
   if (status !== 200) {
     const detail =

@@ -41,8 +41,12 @@ export function allowOrigin(
   }
   const isAny = allowedOrigins.includes("*");
   const isOwn = publicUrl !== undefined && new URL(publicUrl).origin === origin;
+  // `Host` may be looked at here: the names of this machine can't be pointed
+  // elsewhere.
+  const isOnThisMachine = () =>
+    isLocal(request, sender) && isSameOrigin(origin, request);
   const isAllowed = isAny || isOwn || allowedOrigins.includes(origin) ||
-    isOwnOnThisMachine(origin, request, sender);
+    isOnThisMachine();
   if (!isAllowed) throw forbidden(origin);
   return {
     "access-control-allow-origin": isAny ? "*" : origin,
@@ -52,18 +56,6 @@ export function allowOrigin(
     "access-control-max-age": "86400",
     "vary": "origin",
   };
-}
-
-/**
- * Whether a page of this server asks, opened on this machine. `Host` may be
- * looked at here: the names of this machine can't be pointed elsewhere.
- */
-function isOwnOnThisMachine(
-  origin: string,
-  request: Request,
-  sender: Sender | undefined,
-): boolean {
-  return isLocal(request, sender) && isSameOrigin(origin, request);
 }
 
 function forbidden(origin: string): HttpError {

@@ -22,14 +22,10 @@ export interface Given {
 
 /** Gives conversations to browsers, and knows them again. */
 export interface Resumption {
-  /**
-   * Gives one to whoever sent the request.
-   *
-   * @returns the token, and headers that set the cookie
-   */
+  /** Gives one to whoever sent the request: the token, and headers that set the cookie. */
   give(given: Given, request: Request): { token: string; headers: Headers };
   /** Whether it was given to whoever sent the request. */
-  wasGiven(given: Given, request: Request, token?: string | null): boolean;
+  wasGiven(given: Given, request: Request, token: string): boolean;
 }
 
 /** What the cookie's name begins with. */
@@ -45,17 +41,6 @@ const MAX_IN_COOKIE = 16;
  */
 export function createResumption(secrets: readonly string[]): Resumption {
   const signers = secrets.filter((secret) => secret !== "");
-
-  function sign(secret: string, { conversationId, user }: Given): string {
-    const { createHmac } = nodeCrypto();
-    // A key of its own, so that a token is good for nothing else.
-    const key = createHmac("sha256", secret)
-      .update("parley: resume a conversation").digest();
-    return createHmac("sha256", key)
-      .update(JSON.stringify([conversationId, user ?? null]))
-      .digest("base64url");
-  }
-
   return {
     give(given, request) {
       const [secret] = signers;
@@ -76,11 +61,21 @@ export function createResumption(secrets: readonly string[]): Resumption {
       return { token, headers };
     },
     wasGiven(given, request, token) {
-      const shown = [...token ? [token] : [], ...tokensIn(request)];
+      const shown = [token, ...tokensIn(request)];
       return signers.map((secret) => sign(secret, given))
         .some((right) => shown.some((it) => isSame(it, right)));
     },
   };
+}
+
+function sign(secret: string, { conversationId, user }: Given): string {
+  const { createHmac } = nodeCrypto();
+  // A key of its own, so that a token is good for nothing else.
+  const key = createHmac("sha256", secret)
+    .update("parley: resume a conversation").digest();
+  return createHmac("sha256", key)
+    .update(JSON.stringify([conversationId, user ?? null]))
+    .digest("base64url");
 }
 
 function tokensIn(request: Request): string[] {

@@ -12,18 +12,26 @@ import * as v from "@badrap/valita";
 import { HttpError, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 
-/** What a page asks for. */
-export interface Wish {
+/** What a page is let have. */
+export interface Granted {
   /** The agent to talk to. */
   agentId: string;
-  /** Whether it calls the agent a pipeline, as older pages do. */
+  /** Whether the page calls the agent a pipeline, as older ones do. */
   isPipeline: boolean;
-  /** The conversation to go on with. */
-  conversationId?: string;
-  /** Proves that the conversation was given to this page. */
-  resumeToken?: string;
+  /** The conversation to go on with; else a new one. */
+  conversationId: string | null | undefined;
+  /** What tools and the prompt get to know of the caller. */
+  metadata: Record<string, unknown> | undefined;
+}
+
+/** What a page asks for. */
+export interface Wish extends Granted {
+  /** Absent: a new one. */
+  conversationId: string | undefined;
   /** What the page says of its caller. */
   metadata: Record<string, unknown>;
+  /** Proves that the conversation was given to this page. Empty: nothing does. */
+  resumeToken: string;
 }
 
 const text = v.string().assert((value) => value !== "").nullable().optional();
@@ -73,26 +81,18 @@ export async function readWish(
       `Field "${field}" names another agent than this server is for`;
     throw new HttpError(403, "agent_not_allowed", message);
   }
-  const wanted = (isPipeline ? session_id : undefined) ?? conversation_id;
   return {
     agentId,
     isPipeline,
-    ...wanted ? { conversationId: wanted } : {},
-    ...resume_token ? { resumeToken: resume_token } : {},
+    conversationId: (isPipeline ? session_id : undefined) ?? conversation_id ??
+      undefined,
+    resumeToken: resume_token ?? "",
     metadata: result.value.metadata ?? {},
   };
 }
 
 function invalidRequest(message: string): HttpError {
   return new HttpError(400, "invalid_request", message);
-}
-
-/** What a page is let have of its wish. */
-export interface Granted {
-  /** The conversation to go on with. */
-  conversationId: string | undefined;
-  /** What tools and the prompt get to know of the caller. */
-  metadata: Record<string, unknown> | undefined;
 }
 
 /** Where to ask, and as whom. */
@@ -114,26 +114,20 @@ export interface SessionKeyParts {
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function askForSessionKey(
-  { agentId, isPipeline }: Wish,
-  { conversationId, metadata }: Granted,
+  granted: Granted,
   { apiKey, apiUrl, log, timeoutMs }: SessionKeyParts,
-): Promise<unknown> {
+): Promise<Record<string, unknown>> {
+  const { agentId, isPipeline, metadata } = granted;
   // What is undefined is left out when it becomes JSON.
-  const [path, body] = isPipeline
-    ? ["/v1/pipelines/authorize_session", {
-      pipeline_id: agentId,
-      session_id: conversationId,
-      metadata,
-    }]
-    : ["/v1/agents/web/authorize_session", {
-      agent_id: agentId,
-      conversation_id: conversationId,
-      metadata,
-    }];
+  const conversationId = granted.conversationId ?? undefined;
+  const path = isPipeline ? "pipelines" : "agents/web";
+  const body = isPipeline
+    ? { pipeline_id: agentId, session_id: conversationId, metadata }
+    : { agent_id: agentId, conversation_id: conversationId, metadata };
   let response: Response;
   let reply: string;
   try {
-    response = await fetch(apiUrl + path, {
+    response = await fetch(`${apiUrl}/v1/${path}/authorize_session`, {
       method: "POST",
       headers: {
         "authorization": `Bearer ${apiKey}`,
@@ -157,14 +151,14 @@ export async function askForSessionKey(
     log.warn("authorize.refused", { status, reason: refusal.message });
     throw refusal;
   }
-  if (parsed !== undefined) return parsed;
-  const message = "Layercode's answer was not JSON";
+  if (parsed) return parsed;
+  const message = "Layercode's answer was no JSON object";
   throw new HttpError(502, "upstream_invalid", message);
 }
 
-function parse(reply: string): unknown {
+function parse(reply: string): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(reply);
+    return v.record(v.unknown()).parse(JSON.parse(reply));
   } catch {
     // The caller of this tells what it means.
     return undefined;
@@ -180,12 +174,13 @@ function toUnreachable(error: unknown, timeoutMs: number): HttpError {
   return new HttpError(502, "upstream_unreachable", message);
 }
 
-const errorSchema = v.object({ error: v.string() });
-
 /** Layercode's refusal with its own status, or 502 where that status is no refusal. */
-function toRefusal({ status, headers }: Response, reply: unknown): HttpError {
-  const told = errorSchema.try(reply, { mode: "strip" });
-  const reason = told.ok ? `: ${told.value.error.slice(0, 300)}` : "";
+function toRefusal(
+  { status, headers }: Response,
+  reply: Record<string, unknown> = {},
+): HttpError {
+  const { error } = reply;
+  const reason = typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
   const retryAfter = headers.get("retry-after");
   return new HttpError(
     status >= 400 && status <= 599 ? status : 502,
