@@ -19,8 +19,8 @@ import type {
   AuthorizeRequest,
 } from "../authorize.ts";
 import { allowOrigin, type OriginParts } from "./origin.ts";
-import { createResumption } from "./resumption.ts";
-import { askForSessionKey, readWish } from "./session_key.ts";
+import { give, wasGiven } from "./_resumption.ts";
+import { askForSessionKey, readWish } from "./_session_key.ts";
 
 /** What an owner tells of authorising pages. */
 export interface AuthorizeOptions extends OriginParts {
@@ -83,7 +83,6 @@ function createDoors(parts: AuthorizeParts) {
     readAddress: createAddressReader(parts.trustedProxies),
     ofAddress: createRateLimit({ perMinute: perAddress, now }),
     ofAll: createRateLimit({ perMinute: inAll, now }),
-    resumption: createResumption(parts.secrets),
     isDropTold: false,
   };
 }
@@ -96,7 +95,7 @@ async function authorize(
   sender: Sender | undefined,
   doors: Doors,
 ): Promise<Response> {
-  const { apiKey, resumption, log } = doors;
+  const { apiKey, secrets, log } = doors;
   if (apiKey === undefined) {
     const message = "LAYERCODE_API_KEY is not set on this server";
     throw new HttpError(503, "not_configured", message);
@@ -114,7 +113,7 @@ async function authorize(
   // Where the owner chose, the owner will choose the next time, too.
   const isChosen = chosen !== undefined;
   const mayResume = isChosen || conversationId === undefined ||
-    resumption.wasGiven({ conversationId, user }, request, wish.resumeToken);
+    wasGiven({ conversationId, user }, request, wish.resumeToken, secrets);
   if (!mayResume) throw notGiven();
   const wait = doors.ofAll();
   if (wait !== undefined) {
@@ -122,15 +121,20 @@ async function authorize(
     throw tooMany(wait);
   }
   const reply = await askForSessionKey({
+    ...doors,
     ...wish,
+    apiKey,
     conversationId: isChosen ? chosen : conversationId,
     metadata,
-  }, { ...doors, apiKey });
+  });
   // Pipelines call it a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);
-  const ofBrowser = { conversationId: given, user };
-  const { token, headers: cookie } = resumption.give(ofBrowser, request);
+  const { token, headers: cookie } = give(
+    { conversationId: given, user },
+    request,
+    secrets,
+  );
   return json({ ...reply, resume_token: token }, { headers: cookie });
 }
 

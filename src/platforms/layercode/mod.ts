@@ -15,7 +15,6 @@ export interface LayercodeOptions extends WebhookOptions, AuthorizeOptions {}
 
 /** Layercode. */
 export const layercode: Platform<LayercodeOptions> = {
-  name: "Layercode",
   createRoutes(parts, options) {
     const webhook = { POST: createWebhook(parts, options) };
     const handle = createAuthorize({ ...options, ...parts });

@@ -3,20 +3,10 @@
  *
  * @module
  */
-import type {
-  MessageEvent,
-  StartEvent,
-} from "../../conversation/conversation.ts";
 import { createBoundedLog } from "../../server/bounded_log.ts";
-import {
-  HttpError,
-  json,
-  parseJson,
-  readBody,
-  shuttingDown,
-} from "../../server/http.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Handler } from "../../server/router.ts";
-import { type PlatformParts, refuse } from "../platform.ts";
+import { type PlatformParts, respond } from "../platform.ts";
 import { parseEvent, type WebhookEvent } from "./events.ts";
 import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { type Refusal, verify } from "./verify.ts";
@@ -54,13 +44,15 @@ export function createWebhook(
     const { conversationId } = event;
     switch (event.type) {
       case "message":
-        if (event.ignored !== undefined) {
-          const { turnId, ignored: reason } = event;
+      case "start": {
+        const { turnId } = event;
+        if (event.type === "message" && event.ignored !== undefined) {
+          const reason = event.ignored;
           log.warn("interruption.ignored", { conversationId, turnId, reason });
         }
-        return await stream(event, withDetails);
-      case "start":
-        return await stream(event, withDetails);
+        const stream = createAnswerStream({ turnId, withDetails });
+        return await respond(conversations, event, stream);
+      }
       case "data":
         return json(dataReply(await conversations.answerData(event)));
       case "note":
@@ -70,20 +62,6 @@ export function createWebhook(
         log.warn("webhook.unknown_event", { conversationId, name: event.name });
         return json({ status: "ok" });
     }
-  }
-
-  async function stream(
-    event: MessageEvent | StartEvent,
-    withDetails: boolean,
-  ): Promise<Response> {
-    const { turnId } = event;
-    const stream = createAnswerStream({ turnId, withDetails });
-    const isTaken = await conversations
-      .respond(event, stream, stream.signal)
-      .catch(refuse);
-    if (!isTaken) throw shuttingDown();
-    // The status is the receipt: 200 means that the caller's words are kept.
-    return stream.response;
   }
 }
 

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import type { AnswerOutput } from "../../conversation/conversation.ts";
 import type { TurnPart } from "../../conversation/turn.ts";
 import { createTextStream } from "../../server/text_stream.ts";
+import type { Answer } from "../platform.ts";
 
 /** How an answer is to be written. */
 export interface AnswerOptions {
@@ -20,14 +20,6 @@ export interface AnswerOptions {
   hasUsage: boolean;
   /** The time in seconds since 1970. */
   created: number;
-}
-
-/** An answer that is being written. */
-export interface Answer extends AnswerOutput {
-  /** Aborted when the client left before the end. */
-  readonly signal: AbortSignal;
-  /** The response, which may be sent before there is a word. */
-  readonly response: Response;
 }
 
 /** Those that keep proxies from holding words back. */

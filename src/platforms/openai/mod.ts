@@ -8,18 +8,12 @@
  * @module
  */
 import type { Stateless } from "../../conversation/stateless.ts";
-import {
-  HttpError,
-  json,
-  parseJson,
-  readBody,
-  shuttingDown,
-} from "../../server/http.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 import type { Handler, Routes } from "../../server/router.ts";
-import { type Platform, type PlatformParts, refuse } from "../platform.ts";
+import { type Platform, type PlatformParts, respond } from "../platform.ts";
 import { createAnswer } from "./answer.ts";
-import { readEvent } from "./event.ts";
+import { readEvent } from "./_event.ts";
 import { createKeyCheck, type KeyParts } from "./keys.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
@@ -37,7 +31,6 @@ const MODEL = "parley";
 
 /** The face. */
 export const openai: Platform<OpenAiOptions> = {
-  name: "OpenAI-compatible",
   createRoutes(parts, options) {
     const checkKey = createKeyCheck({ ...options, ...parts });
     const ask = createCompletions(parts, options, checkKey);
@@ -72,11 +65,7 @@ function createCompletions(
     const { kind, event, model = MODEL } = asked;
     const created = Math.floor(now() / 1000);
     const answer = createAnswer({ ...asked, model, created });
-    const isTaken = await answering[kind]
-      .respond(event, answer, answer.signal)
-      .catch(refuse);
-    if (!isTaken) throw shuttingDown();
-    return answer.response;
+    return await respond(answering[kind], event, answer);
   };
 }
 

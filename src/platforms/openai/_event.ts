@@ -10,9 +10,8 @@
  */
 import * as v from "@badrap/valita";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
-import type { ToolDeclaration } from "../../providers/provider.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { invalid, readMessages } from "./messages.ts";
+import { invalid, readMessages } from "./_messages.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
 /** What is asked, of which part of the agent, and how it is to be answered. */
@@ -139,7 +138,7 @@ function read(value: unknown): string | undefined {
   return text === "" || /^\{\{.*\}\}$/.test(text) ? undefined : text;
 }
 
-function readTools({ tools = [], tool_choice }: Body): ToolDeclaration[] {
+function readTools({ tools = [], tool_choice }: Body) {
   if (tool_choice === "none") return [];
   const none = { type: "object", properties: {} };
   return tools.flatMap((tool) => {

@@ -12,28 +12,6 @@ import * as v from "@badrap/valita";
 import { HttpError, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 
-/** What a page is let have. */
-export interface Granted {
-  /** The agent to talk to. */
-  agentId: string;
-  /** Whether the page calls the agent a pipeline, as older ones do. */
-  isPipeline: boolean;
-  /** The conversation to go on with; else a new one. */
-  conversationId: string | null | undefined;
-  /** What tools and the prompt get to know of the caller. */
-  metadata: Record<string, unknown> | undefined;
-}
-
-/** What a page asks for. */
-export interface Wish extends Granted {
-  /** Absent: a new one. */
-  conversationId: string | undefined;
-  /** What the page says of its caller. */
-  metadata: Record<string, unknown>;
-  /** Proves that the conversation was given to this page. Empty: nothing does. */
-  resumeToken: string;
-}
-
 const text = v.string().assert((value) => value !== "").nullable().optional();
 const fieldsSchema = v.object({
   agent_id: text,
@@ -54,7 +32,7 @@ const fieldsSchema = v.object({
 export async function readWish(
   request: Request,
   ownAgentId: string | undefined,
-): Promise<Wish> {
+) {
   const body = parseJson(await readBody(request));
   const result = fieldsSchema.try(body, { mode: "strip" });
   if (!result.ok) {
@@ -81,12 +59,16 @@ export async function readWish(
       `Field "${field}" names another agent than this server is for`;
     throw new HttpError(403, "agent_not_allowed", message);
   }
+  const conversationId = (isPipeline ? session_id : null) ?? conversation_id;
   return {
     agentId,
+    /** Whether it calls the agent a pipeline, as older pages do. */
     isPipeline,
-    conversationId: (isPipeline ? session_id : undefined) ?? conversation_id ??
-      undefined,
+    /** The conversation to go on with. */
+    conversationId: conversationId ?? undefined,
+    /** Proves that the conversation was given to this page. Empty: nothing does. */
     resumeToken: resume_token ?? "",
+    /** What the page says of its caller. */
     metadata: result.value.metadata ?? {},
   };
 }
@@ -95,15 +77,18 @@ function invalidRequest(message: string): HttpError {
   return new HttpError(400, "invalid_request", message);
 }
 
-/** Where to ask, and as whom. */
+/** What a page is let have of its wish, where to ask, and as whom. */
 export interface SessionKeyParts {
-  /** The owner's. */
+  agentId: string;
+  isPipeline: boolean;
+  /** Nothing: a new one. */
+  conversationId: string | null | undefined;
+  /** What tools and the prompt get to know of the caller. */
+  metadata: Record<string, unknown> | undefined;
   apiKey: string;
-  /** `https://api.layercode.com`, or a stand-in's address. */
   apiUrl: string;
   /** Told of refusals and failures, never the key. */
   log: Log;
-  /** How long Layercode may take. */
   timeoutMs: number;
 }
 
@@ -114,12 +99,12 @@ export interface SessionKeyParts {
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function askForSessionKey(
-  granted: Granted,
-  { apiKey, apiUrl, log, timeoutMs }: SessionKeyParts,
+  parts: SessionKeyParts,
 ): Promise<Record<string, unknown>> {
-  const { agentId, isPipeline, metadata } = granted;
+  const { agentId, isPipeline, metadata } = parts;
+  const { apiKey, apiUrl, log, timeoutMs } = parts;
   // What is undefined is left out when it becomes JSON.
-  const conversationId = granted.conversationId ?? undefined;
+  const conversationId = parts.conversationId ?? undefined;
   const path = isPipeline ? "pipelines" : "agents/web";
   const body = isPipeline
     ? { pipeline_id: agentId, session_id: conversationId, metadata }
