@@ -148,14 +148,9 @@ function countAddress(
   const wait = ofAddress(toNetwork(address));
   if (wait === undefined) return address;
   // Where a proxy isn't known as one, all its callers share its limit.
-  const isForwarded = request.headers.has("x-forwarded-for");
-  const fix =
-    "if this is the address of your proxy, name it in TRUSTED_PROXIES";
-  log.warn("authorize.limited", {
-    setting: "AUTHORIZE_PER_ADDRESS",
-    address,
-    ...isForwarded ? { fix } : {},
-  });
+  const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
+  const setting = "AUTHORIZE_PER_ADDRESS";
+  log.warn("authorize.limited", { setting, address, fix });
   throw tooMany(wait);
 }
 

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import * as v from "@badrap/valita";
 import { explain } from "../../server/log.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
@@ -22,8 +21,6 @@ export interface DiagnosisOptions {
   agentId?: string;
   /** Where Layercode's API is. */
   apiUrl: string;
-  /** The address that the agent's webhook should have. */
-  publicUrl?: URL;
 }
 
 /** What is found of one thing. */
@@ -45,10 +42,9 @@ const NO_KEY = ofLayercode(
 
 /** Looks at everything that Layercode needs. */
 export async function diagnose(
-  options: DiagnosisOptions,
+  { webhookSecrets, apiKey, agentId, apiUrl }: DiagnosisOptions,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const { webhookSecrets, apiKey, agentId, apiUrl } = options;
   const ofSecrets = judgeSecrets(webhookSecrets);
   try {
     const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
@@ -58,11 +54,11 @@ export async function diagnose(
       redirect: "manual",
       signal,
     });
-    const reply = parseReply(await response.text());
+    const said = readError(await response.text());
     return [
       ...ofSecrets,
       judgeClock(response.headers.get("date")),
-      ...apiKey ? judgeReply(response.status, reply, options) : [NO_KEY],
+      apiKey ? judgeReply(response.status, said, agentId) : NO_KEY,
     ];
   } catch (error) {
     const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
@@ -123,58 +119,38 @@ export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
 
 function judgeReply(
   status: number,
-  { error, webhook_url, config }: Reply,
-  { agentId, publicUrl }: DiagnosisOptions,
-): Finding[] {
+  said: string,
+  agentId: string | undefined,
+): Finding {
   const from = "again from Layercode's dashboard into";
-  const said = error ? `: ${error}` : "";
+  if (status === 200) {
+    const knows = agentId ? `, and knows agent ${agentId}` : "";
+    return ofLayercode("ok", `takes the API key${knows}`);
+  }
   if (status === 404 && agentId) {
     const detail = `there is no agent ${agentId}${said}`;
-    return [
-      ofLayercode("fail", detail, `copy its id ${from} LAYERCODE_AGENT_ID`),
-    ];
+    return ofLayercode(
+      "fail",
+      detail,
+      `copy its id ${from} LAYERCODE_AGENT_ID`,
+    );
   }
   if ([400, 401, 403].includes(status)) {
     const detail = `the API key is refused (${status})${said}`;
-    return [ofLayercode("fail", detail, `copy it ${from} LAYERCODE_API_KEY`)];
+    return ofLayercode("fail", detail, `copy it ${from} LAYERCODE_API_KEY`);
   }
-  if (status !== 200) {
-    const detail =
-      `could not tell whether the key is good: status ${status}${said}`;
-    const fix = "try again later; Layercode may be down";
-    return [ofLayercode("warn", detail, fix)];
-  }
-  const knows = agentId ? `, and knows agent ${agentId}` : "";
-  const findings = [ofLayercode("ok", `takes the API key${knows}`)];
-  const plugin = config?.plugins?.find(({ use }) => use === "agent.webhook");
-  const webhook = webhook_url ?? plugin?.options?.url;
-  if (webhook && publicUrl && URL.parse(webhook)?.href !== publicUrl.href) {
-    const detail = `the agent's webhook is ${webhook}, not ${publicUrl.href}`;
-    const fix = "change it in Layercode's dashboard";
-    findings.push(ofLayercode("warn", detail, fix));
-  }
-  return findings;
+  const detail =
+    `could not tell whether the key is good: status ${status}${said}`;
+  return ofLayercode("warn", detail, "try again later; Layercode may be down");
 }
 
-/** What is read of a description of an agent, or of a refusal. */
-const replySchema = v.object({
-  error: v.string().optional(),
-  webhook_url: v.string().optional(),
-  config: v.object({
-    plugins: v.array(v.object({
-      use: v.string(),
-      options: v.object({ url: v.string().optional() }).optional(),
-    })).optional(),
-  }).optional(),
-});
-
-type Reply = v.Infer<typeof replySchema>;
-
-function parseReply(text: string): Reply {
+/** What a refusal says, if anything. */
+function readError(text: string): string {
   try {
-    return replySchema.parse(JSON.parse(text), { mode: "strip" });
+    const { error } = JSON.parse(text);
+    return typeof error === "string" ? `: ${error}` : "";
   } catch {
     // Whatever has another shape tells nothing; the status does.
-    return {};
+    return "";
   }
 }
