@@ -183,11 +183,10 @@ function toResults(
   at: string,
 ): SessionRecord[] {
   return results.flatMap(({ callId, text }): SessionRecord[] => {
-    const { turn, call, isAnswered } = findCall(session, callId) ?? {};
-    if (turn === undefined || call === undefined || isAnswered) return [];
+    const { turn, name, isAnswered } = findCall(session, callId) ?? {};
+    if (turn === undefined || name === undefined || isAnswered) return [];
     const { id: turnId, attempt } = turn;
-    const ofTurn = { turnId, ...(attempt ? { attempt } : {}), at };
-    return [{ type: "result", callId, name: call.name, text, ...ofTurn }];
+    return [{ type: "result", callId, name, text, turnId, attempt, at }];
   });
 }
 
@@ -197,9 +196,9 @@ function findCall(session: Session, callId: string) {
     steps.at(-1)?.handedOn?.includes(callId)
   );
   const step = turn?.steps.at(-1);
-  const call = step?.calls.find(({ id }) => id === callId);
+  const name = step?.calls.find(({ id }) => id === callId)?.name;
   const isAnswered = step?.results.some((result) => result.callId === callId);
-  return turn && call && { turn, call, isAnswered };
+  return turn && { turn, name, isAnswered };
 }
 
 /** Keeps an exchange that took place elsewhere. */

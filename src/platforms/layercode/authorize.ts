@@ -103,10 +103,12 @@ async function authorize(
   const address = countAddress(request, sender, doors);
   const wish = await readWish(request, doors.agentId);
   const { agentId, conversationId, metadata: untrustedMetadata } = wish;
-  const { headers } = request;
   const approval = await askOwner({
-    ...{ headers, address, agentId, untrustedMetadata },
+    headers: request.headers,
+    address,
+    agentId,
     ...conversationId === undefined ? {} : { conversationId },
+    untrustedMetadata,
   }, doors);
   const { conversationId: chosen, user, metadata } = approval;
   if (metadata === undefined) tellDrop(untrustedMetadata, doors);
@@ -130,12 +132,9 @@ async function authorize(
   // Pipelines call it a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);
-  const { token, headers: cookie } = give(
-    { conversationId: given, user },
-    request,
-    secrets,
-  );
-  return json({ ...reply, resume_token: token }, { headers: cookie });
+  const ofBrowser = { conversationId: given, user };
+  const { token, headers } = give(ofBrowser, request, secrets);
+  return json({ ...reply, resume_token: token }, { headers });
 }
 
 /** Counts a request of an address, which it returns. Throws past the limit. */

@@ -6,18 +6,16 @@
  * @module
  */
 import type { Utterance } from "../../conversation/exchanges.ts";
-import type { Told } from "../../conversation/transcript.ts";
 import { HttpError } from "../../server/http.ts";
 
-/** What a request's messages tell. */
-export interface ReadMessages extends Told {
-  /** The platform's own prompt. Empty: there is none. */
-  instructions: string;
-}
-
 const ROLES = [
-  ...["system", "developer", "user", "assistant", "tool", "function"] as const,
-];
+  "system",
+  "developer",
+  "user",
+  "assistant",
+  "tool",
+  "function",
+] as const;
 
 /** The longest result of a platform's tool that is taken, in characters. */
 const MAX_RESULT = 16_000;
@@ -27,7 +25,7 @@ const MAX_RESULT = 16_000;
  *
  * @throws {HttpError} 400 that names the message at fault
  */
-export function readMessages(messages?: readonly unknown[]): ReadMessages {
+export function readMessages(messages?: readonly unknown[]) {
   if (messages === undefined) {
     throw invalid('Field "messages" is missing, or is no array');
   }
@@ -61,6 +59,7 @@ export function readMessages(messages?: readonly unknown[]): ReadMessages {
   const isWanted = last === "assistant" && isPrompted;
   const prompt = isWanted ? instructions.pop() : undefined;
   return {
+    /** The platform's own prompt. Empty: there is none. */
     instructions: instructions.join("\n\n"),
     text,
     transcript,
