@@ -8,20 +8,23 @@
  * @module
  */
 import type { Stateless } from "../../conversation/stateless.ts";
+import { createBoundedLog } from "../../server/bounded_log.ts";
+import { nodeCrypto } from "../../server/builtin.ts";
+import { createJudge } from "../../server/guesses.ts";
 import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
-import type { Handler, Routes } from "../../server/router.ts";
+import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
 import { createAnswer } from "./answer.ts";
 import { readEvent } from "./_event.ts";
-import { createKeyCheck, type KeyParts } from "./keys.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
 /** What an owner tells of this face, and who answers what isn't kept. */
-export interface OpenAiOptions
-  extends
-    Pick<KeyParts, "keys" | "trustedProxies">,
-    Pick<OpenAiSettings, "platformPrompt"> {
+export interface OpenAiOptions extends Pick<OpenAiSettings, "platformPrompt"> {
+  /** The owner's. Who shows one may ask. */
+  keys: readonly string[];
+  /** Addresses and ranges of the proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies?: readonly string[] | undefined;
   /** Answers what belongs to no conversation. */
   stateless: Stateless;
 }
@@ -32,7 +35,7 @@ const MODEL = "parley";
 /** The face. */
 export const openai: Platform<OpenAiOptions> = {
   createRoutes(parts, options) {
-    const checkKey = createKeyCheck({ ...options, ...parts });
+    const checkKey = createKeyCheck(options, parts);
     const ask = createCompletions(parts, options, checkKey);
     const model = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
     const list: Handler = (request, sender) => {
@@ -46,6 +49,54 @@ export const openai: Platform<OpenAiOptions> = {
     };
   },
 };
+
+/** How many letters of a key's hash name it. */
+const NAME_LETTERS = 8;
+
+/**
+ * Makes what checks the key of a request.
+ *
+ * @returns a function that gives the key's name, a part of its hash, and throws
+ * an {@linkcode HttpError} where there is no right key: 401, and 429 past 30
+ * wrong ones of an address in a minute
+ */
+function createKeyCheck(
+  { keys, trustedProxies }: OpenAiOptions,
+  { log, now }: PlatformParts,
+): (request: Request, sender?: Sender) => string {
+  const { createHash, timingSafeEqual } = nodeCrypto();
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  const known = keys.map(digest);
+  const judge = createJudge({ trustedProxies, log, now });
+  const refusals = createBoundedLog(log, now);
+
+  return function check(request, sender) {
+    const key = readKey(request.headers);
+    const hash = digest(key);
+    // No early way out: the time taken must not tell which key it was.
+    const [found] = known.filter((own) => timingSafeEqual(own, hash));
+    const shown = key === "" ? [] : [key];
+    const isRight = judge(shown, () => found !== undefined, {
+      request,
+      sender,
+    });
+    if (isRight && found) return found.toString("hex").slice(0, NAME_LETTERS);
+    refusals.warn("completions.refused", { address: sender?.address });
+    throw new HttpError(
+      401,
+      "invalid_api_key",
+      "Send one of this server's API_KEYS, as authorization: Bearer <key>",
+      { "www-authenticate": "Bearer" },
+    );
+  };
+}
+
+/** The key as OpenAI's clients send it, or bare, or as others do. */
+function readKey(headers: Headers): string {
+  const authorization = headers.get("authorization") ?? "";
+  const bearer = authorization.replace(/^Bearer\b/i, "").trim();
+  return bearer || (headers.get("x-api-key")?.trim() ?? "");
+}
 
 /** Makes the handler of all questions: key, parse, hand on, write. */
 function createCompletions(
