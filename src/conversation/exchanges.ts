@@ -5,7 +5,7 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
-import { createComparison, follow, LEAST_LIKENESS, toWords } from "./words.ts";
+import { compare, follow, isHeard, LEAST_LIKENESS, toWords } from "./words.ts";
 
 /** Something that was said and heard. */
 export interface Utterance {
@@ -80,35 +80,33 @@ export function align(
   theirs: readonly Exchange[],
   ours: readonly Exchange[],
 ): number | undefined {
-  const { isAlike, isExact, likeness } = createComparison();
-
-  function isSame(one: Exchange, own: Exchange): boolean {
-    // Most platforms send the very texts, which need no look at each word.
-    const isSaid = one.text === own.text || isAlike(own.text, one.text);
-    if (!isSaid) return false;
-    // Without any words, nothing tells that they are the same.
-    if (own.answer === "" || one.answer === "") return own.text !== "";
-    return own.answer === one.answer ||
-      likeness(own.answer, one.answer) >= LEAST_LIKENESS;
-  }
-
   let best: number | undefined;
-  let most = -1;
+  let most = 0;
   for (let i = theirs.length - 1; i >= 0; i--) {
     if (theirs.length - i > DEPTH) break;
     for (let j = ours.length - 1; j >= 0 && ours.length - j <= DEPTH; j--) {
-      const [one, own] = [theirs[i], ours[j]];
-      if (!one || !own || !isSame(one, own)) continue;
+      let rank = rate(theirs[i], ours[j]);
+      if (rank === 0) continue;
       const [before, ownBefore] = [theirs[i - 1], ours[j - 1]];
       // What a record lacks that begins later is a greeting at most.
-      const isRow = !before ||
-        (ownBefore ? isSame(before, ownBefore) : before.text === "");
-      const rank = (isRow ? 2 : 0) + (isExact(own.text, one.text) ? 1 : 0);
-      if (rank === 3) return j - i;
+      const isRow = ownBefore ? rate(before, ownBefore) > 0 : !before?.text;
+      if (isRow || !before) rank += 2;
+      if (rank === 4) return j - i;
       if (rank > most) [best, most] = [j - i, rank];
     }
   }
   return best;
+}
+
+/** How likely it is that two exchanges are the same, as {@linkcode compare} tells it of their callers' words. */
+function rate(one: Exchange | undefined, own: Exchange | undefined): number {
+  if (!one || !own) return 0;
+  const likely = compare(own.text, one.text);
+  // Without any words, nothing tells that they are the same.
+  const isSame = own.answer === "" || one.answer === ""
+    ? own.text !== ""
+    : likely > 0 && isHeard(own.answer, one.answer);
+  return isSame ? likely : 0;
 }
 
 /** A turn, and what was heard of it in our spelling, or what was said in its place. */

@@ -22,7 +22,7 @@ import {
   toHeard,
   type Utterance,
 } from "./exchanges.ts";
-import { createComparison, isBeginning, isSameWords } from "./words.ts";
+import { compare, isBeginning, isSameWords } from "./words.ts";
 
 /** The conversation as the platform tells it. */
 export interface Told {
@@ -90,8 +90,7 @@ export function isReworded(
 ): boolean {
   const { user = "" } = turn;
   if (isSameWords(text, "") || isBeginning(text, user)) return false;
-  return turns.findLast(isSaid) === turn ||
-    !createComparison().isAlike(user, text);
+  return turns.findLast(isSaid) === turn || compare(user, text) === 0;
 }
 
 /** How many exchanges back a transcript may correct what was heard. */

@@ -87,41 +87,29 @@ export function follow(
   return best;
 }
 
-/** Compares texts by their beginnings. */
-export interface Comparison {
-  /** How much of two texts is the same, up to 1. */
-  likeness(ours: string, theirs: string): number;
-  /** Whether two texts have the very same words. */
-  isExact(ours: string, theirs: string): boolean;
-  /** Whether two texts are likely to be the same, heard twice or in part. */
-  isAlike(ours: string, theirs: string): boolean;
-}
-
 /** How much of a text tells it from others, in letters. */
 const MOST_COMPARED = 200;
 
-/** Makes a comparison, which looks for the words of each text once. */
-export function createComparison(): Comparison {
-  const known = new Map<string, readonly string[]>();
-  function toStart(text: string): readonly string[] {
-    const words = known.get(text) ??
-      toWords(text.slice(0, MOST_COMPARED)).texts;
-    known.set(text, words);
-    return words;
-  }
-  return {
-    likeness: (ours, theirs) => follow(toStart(ours), toStart(theirs)).likeness,
-    isExact: (ours, theirs) =>
-      ours === theirs || toStart(ours).join() === toStart(theirs).join(),
-    isAlike(ours, theirs) {
-      const [a, b] = [toStart(ours), toStart(theirs)];
-      const least = Math.min(a.length, b.length);
-      const most = Math.max(a.length, b.length);
-      if (least === 0) return most === 0;
-      const isEnd = a.slice(-least).join() === b.slice(-least).join();
-      return isEnd || follow(a, b).likeness >= (least * 2 < most ? 1 : 0.5);
-    },
-  };
+function toStart(text: string): readonly string[] {
+  return toWords(text.slice(0, MOST_COMPARED)).texts;
+}
+
+/** Whether what was heard is an answer of ours, however it is spelt. */
+export function isHeard(ours: string, theirs: string): boolean {
+  return ours === theirs ||
+    follow(toStart(ours), toStart(theirs)).likeness >= LEAST_LIKENESS;
+}
+
+/** How likely it is that two texts are the same, heard twice or in part: 2, the very same; 1, alike; 0, others. */
+export function compare(ours: string, theirs: string): 0 | 1 | 2 {
+  if (ours === theirs) return 2;
+  const [a, b] = [toStart(ours), toStart(theirs)];
+  if (a.join() === b.join()) return 2;
+  const least = Math.min(a.length, b.length);
+  if (least === 0) return 0;
+  const isEnd = a.slice(-least).join() === b.slice(-least).join();
+  const isPart = least * 2 < Math.max(a.length, b.length);
+  return isEnd || follow(a, b).likeness >= (isPart ? 1 : 0.5) ? 1 : 0;
 }
 
 /** Whether two texts are the same but for marks and capitals. */
