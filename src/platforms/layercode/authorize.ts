@@ -10,7 +10,6 @@
 import { createAddressReader, toNetwork } from "../../server/address.ts";
 import { createBoundedLog } from "../../server/bounded_log.ts";
 import { HttpError, json } from "../../server/http.ts";
-import type { Log } from "../../server/log.ts";
 import { createRateLimit } from "../../server/rate_limit.ts";
 import type { Sender } from "../../server/router.ts";
 import type {
@@ -18,12 +17,16 @@ import type {
   AuthorizeHandler,
   AuthorizeRequest,
 } from "../authorize.ts";
-import { allowOrigin, type OriginParts } from "./origin.ts";
-import { give, wasGiven } from "./_resumption.ts";
+import type { PlatformParts } from "../platform.ts";
+import { allowOrigin, give, wasGiven } from "./_browser.ts";
 import { askForSessionKey, readWish } from "./_session_key.ts";
 
 /** What an owner tells of authorising pages. */
-export interface AuthorizeOptions extends OriginParts {
+export interface AuthorizeOptions {
+  /** Origins besides our own that may ask; `*` for any. Absent: none. */
+  allowedOrigins?: readonly string[];
+  /** The address at which others reach our own pages. Absent: only this machine does. */
+  publicUrl?: string | undefined;
   /** Absent: every request is refused with a word on how to fix it. */
   apiKey?: string | undefined;
   /** Absent: the browser names the agent. */
@@ -44,21 +47,14 @@ export interface AuthorizeOptions extends OriginParts {
   timeoutMs?: number;
 }
 
-/** What is needed to authorise pages. */
-export interface AuthorizeParts extends AuthorizeOptions {
-  /** Told of refusals and failures, never the key. */
-  log: Log;
-  /** The time in milliseconds since 1970. */
-  now: () => number;
-}
-
 /** Makes the handler of `POST /authorize` and of its preflight. */
 export function createAuthorize(
-  parts: AuthorizeParts,
+  parts: Pick<PlatformParts, "log" | "now">,
+  options: AuthorizeOptions,
 ): (request: Request, sender?: Sender) => Promise<Response> {
-  const doors = createDoors(parts);
+  const doors = createDoors(parts, options);
   return async function handle(request, sender) {
-    const cors = allowOrigin(request, sender, parts);
+    const cors = allowOrigin(request, sender, options);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
@@ -74,13 +70,16 @@ export function createAuthorize(
   };
 }
 
-function createDoors(parts: AuthorizeParts) {
-  const { perAddress, inAll, now } = parts;
+function createDoors(
+  { log, now }: Pick<PlatformParts, "log" | "now">,
+  options: AuthorizeOptions,
+) {
+  const { perAddress, inAll, trustedProxies } = options;
   return {
     timeoutMs: 10_000,
-    ...parts,
-    log: createBoundedLog(parts.log, now),
-    readAddress: createAddressReader(parts.trustedProxies),
+    ...options,
+    log: createBoundedLog(log, now),
+    readAddress: createAddressReader(trustedProxies),
     ofAddress: createRateLimit({ perMinute: perAddress, now }),
     ofAll: createRateLimit({ perMinute: inAll, now }),
     isDropTold: false,

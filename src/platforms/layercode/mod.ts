@@ -17,7 +17,7 @@ export interface LayercodeOptions extends WebhookOptions, AuthorizeOptions {}
 export const layercode: Platform<LayercodeOptions> = {
   createRoutes(parts, options) {
     const webhook = { POST: createWebhook(parts, options) };
-    const handle = createAuthorize({ ...options, ...parts });
+    const handle = createAuthorize(parts, options);
     const authorize = { POST: handle, OPTIONS: handle };
     return {
       "/agent": webhook,
