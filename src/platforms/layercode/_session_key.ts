@@ -101,8 +101,8 @@ export interface SessionKeyParts {
 export async function askForSessionKey(
   parts: SessionKeyParts,
 ): Promise<Record<string, unknown>> {
-  const { agentId, isPipeline, metadata } = parts;
-  const { apiKey, apiUrl, log, timeoutMs } = parts;
+  const { agentId, isPipeline, metadata, apiKey, apiUrl, log, timeoutMs } =
+    parts;
   // What is undefined is left out when it becomes JSON.
   const conversationId = parts.conversationId ?? undefined;
   const path = isPipeline ? "pipelines" : "agents/web";
@@ -127,7 +127,12 @@ export async function askForSessionKey(
     reply = (await response.text()).replaceAll(apiKey, "[key]");
   } catch (error) {
     log.error("authorize.unreachable", { error });
-    throw toUnreachable(error, timeoutMs);
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      const message = `Layercode did not answer within ${timeoutMs} ms`;
+      throw new HttpError(504, "upstream_timeout", message);
+    }
+    const message = "Layercode could not be reached";
+    throw new HttpError(502, "upstream_unreachable", message);
   }
   const parsed = parse(reply);
   if (!response.ok) {
@@ -148,15 +153,6 @@ function parse(reply: string): Record<string, unknown> | undefined {
     // The caller of this tells what it means.
     return undefined;
   }
-}
-
-function toUnreachable(error: unknown, timeoutMs: number): HttpError {
-  if (error instanceof DOMException && error.name === "TimeoutError") {
-    const message = `Layercode did not answer within ${timeoutMs} ms`;
-    return new HttpError(504, "upstream_timeout", message);
-  }
-  const message = "Layercode could not be reached";
-  return new HttpError(502, "upstream_unreachable", message);
 }
 
 /** Layercode's refusal with its own status, or 502 where that status is no refusal. */

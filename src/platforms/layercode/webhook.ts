@@ -11,16 +11,14 @@ import { parseEvent, type WebhookEvent } from "./events.ts";
 import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { type Refusal, verify } from "./verify.ts";
 
-/** What an owner tells of the webhook. */
-export interface WebhookOptions {
-  /** Any of them may have signed. */
-  secrets: readonly string[];
-}
-
-/** Makes the handler of `POST /agent`. */
+/**
+ * Makes the handler of `POST /agent`.
+ *
+ * @param options any of the secrets may have signed
+ */
 export function createWebhook(
   { conversations, log, now }: PlatformParts,
-  { secrets }: WebhookOptions,
+  { secrets }: { secrets: readonly string[] },
 ): Handler {
   // Anybody can send one.
   const refusals = createBoundedLog(log, now);
