@@ -75,11 +75,8 @@ export function listChecks(
       const context = { toolCount: tools.length, now: Date.now, signal };
       return await diagnoseProviders(config, context);
     },
-    "layercode": (signal) => {
-      const given = isPublic ? { publicUrl } : {};
-      const options = { ...layercode, webhookSecrets, ...given };
-      return diagnoseLayercode(options, signal);
-    },
+    "layercode": (signal) =>
+      diagnoseLayercode({ ...layercode, webhookSecrets }, signal),
     "chat completions": (signal) => {
       const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
       return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
