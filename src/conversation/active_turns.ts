@@ -127,7 +127,7 @@ export function createActiveTurns(
       isStopped: false,
       before: turns.get(conversationId),
       stored: stored.promise,
-      done: enter().then(go),
+      done: enter(count).then(go),
       listen: listeners.add,
       async stop() {
         turn.isStopped = true;

@@ -6,15 +6,16 @@
  * @module
  */
 
-/** How many turns begin before everything else gets its time; they take some 20 ms. */
+/** How many turns begin before all else gets its time; they take some 20 ms. */
 const WIDTH = 32;
 
 /**
  * Makes a turnstile.
  *
- * @returns a function that resolves when the next turn may begin
+ * @returns a function that is told how many turns are under way, and resolves
+ * when the next may begin
  */
-export function createTurnstile(): () => Promise<void> {
+export function createTurnstile(): (underWay: number) => Promise<void> {
   const waiting: (() => void)[] = [];
   let passed = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -26,7 +27,8 @@ export function createTurnstile(): () => Promise<void> {
     for (const pass of next) pass();
   }
 
-  return function enter() {
+  return function enter(underWay) {
+    if (underWay < WIDTH) return Promise.resolve();
     timer ??= setTimeout(open, 0);
     if (passed === WIDTH) {
       return new Promise((resolve) => waiting.push(resolve));

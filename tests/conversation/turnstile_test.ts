@@ -5,7 +5,7 @@ Deno.test("createTurnstile: of a thousand who come at once, a few begin before a
   const enter = createTurnstile();
   const began: number[] = [];
   const all = Array.from({ length: 1_000 }, async (_, n) => {
-    await enter();
+    await enter(n);
     began.push(n);
   });
   /** How many had begun each time that something else had its turn. */
@@ -16,17 +16,14 @@ Deno.test("createTurnstile: of a thousand who come at once, a few begin before a
   }
   await Promise.all(all);
   const steps = seen.map((count, n) => count - (seen[n - 1] ?? 0));
-  assertEquals(Math.max(...steps.slice(1)) <= 64, true, `${steps}`);
+  assertEquals(Math.max(...steps.slice(1)) <= 96, true, `${steps}`);
   assertEquals(began, Array.from({ length: 1_000 }, (_, n) => n));
 });
 
-Deno.test("createTurnstile: who comes alone doesn't wait", async () => {
+Deno.test("createTurnstile: who comes alone doesn't wait, nor leaves a timer", async () => {
   const enter = createTurnstile();
-  for (let n = 0; n < 3; n++) {
-    let hasBegun = false;
-    enter().then(() => hasBegun = true);
-    await Promise.resolve();
-    assertEquals(hasBegun, true);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  let hasBegun = false;
+  enter(0).then(() => hasBegun = true);
+  await Promise.resolve();
+  assertEquals(hasBegun, true);
 });
