@@ -4,19 +4,19 @@
  *
  * @module
  */
-import type { Lines, News } from "./_engine.ts";
-import { pause } from "./_retry.ts";
-import { type Line, toLines } from "./fit.ts";
-import { parseRecord, type SessionRecord } from "./record.ts";
+import { attempt, type Lines, pause, toStoreError } from "./_engine.ts";
+import {
+  type Line,
+  parseRecord,
+  type SessionRecord,
+  toLines,
+} from "./record.ts";
 import { Session } from "./session.ts";
 import {
-  attempt,
   type Change,
   type OpenOptions,
   type SessionWriter,
   StoreError,
-  type StoreOptions,
-  toStoreError,
 } from "./store.ts";
 
 /** How long a word waits for others: to write each by itself would keep a far engine busy. */
@@ -34,15 +34,11 @@ interface Writer {
   failure?: StoreError;
 }
 
-/** A line that isn't written yet, and the turn that it is of. */
-interface Pending extends Line {
-  writer: Writer;
-}
-
-/** How much is kept in memory, and who is told of what. */
+/** How much is read, and who is told of what. */
 interface ConversationOptions {
   maxBytes: number;
-  onBadRecord: StoreOptions["onBadRecord"];
+  onBadRecord: ((id: string) => void) | undefined;
+  /** Called when there was more to read than that. */
   onCut: (id: string) => void;
   /** Called when nothing is under way any more. */
   onIdle: (conversation: Conversation) => void;
@@ -54,7 +50,8 @@ export class Conversation {
   session: Session;
   /** Whether all must be read again: at first, and after a fault. */
   #isInDoubt = true;
-  #pending: Pending[] = [];
+  /** Lines that aren't written yet, each with the turn that it is of. */
+  #pending: (Line & { writer: Writer })[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** How often others were first, one time after another. */
   #misses = 0;
@@ -147,50 +144,40 @@ export class Conversation {
       if (record.type === "deleted") this.session = new Session(this.id);
       this.session.apply(record, json);
     }
-    const { maxBytes, onCut } = this.options;
-    if (this.session.bytes <= maxBytes) return;
-    this.session = this.session.toNewest(maxBytes);
-    onCut(this.id);
   }
 
   /** Brings what is in memory up to what is kept, and tells the turns of it. */
   async refresh(): Promise<void> {
-    let news = await this.#read(this.#isInDoubt);
-    if (news.which === "next") {
-      if (news.lines.length === 0) return;
-      if (this.#pending.length === 0) return this.#take(news);
+    const { id, options: { maxBytes, onCut } } = this;
+    const read = (isAnew: boolean) =>
+      attempt(`read session "${id}"`, () => this.lines.read(isAnew, maxBytes));
+    let news = await read(this.#isInDoubt);
+    if (news.which === "next" && news.lines.length === 0) return;
+    if (news.which === "next" && this.#pending.length > 0) {
       // What is in memory holds words that come after those of others.
-      news = await this.#read(true);
+      news = await read(true);
     }
-    const before = this.session;
-    this.session = new Session(this.id);
-    this.#isInDoubt = false;
-    if (news.which === "newest") this.options.onCut(this.id);
-    this.#take(news, before);
-  }
-
-  #read(isAnew: boolean): Promise<News> {
-    const { maxBytes } = this.options;
-    const what = `read session "${this.id}"`;
-    return attempt(what, () => this.lines.read(isAnew, maxBytes));
+    const { deletedAt } = this.session;
+    if (news.which !== "next") {
+      this.session = new Session(id);
+      this.#isInDoubt = false;
+    }
+    if (news.which === "newest") onCut(id);
+    this.#take(news.lines, deletedAt);
   }
 
   /** Takes what was read; what is pending and still wanted comes after it. */
-  #take(
-    { start, lines }: News,
-    { deletedAt = "" }: Session = this.session,
-  ): void {
-    for (const [n, json] of lines.entries()) {
+  #take(lines: readonly string[], deletedAt = ""): void {
+    for (const json of lines) {
       if (json === "") continue;
       const record = parseRecord(json);
       if (record) this.#apply([{ record, json }]);
-      else this.options.onBadRecord?.({ id: this.id, number: start + n + 1 });
+      else this.options.onBadRecord?.(this.id);
     }
+    const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
     for (const writer of this.#writers) {
       if (!writer.isWanted) continue;
-      const isWanted = writer.onOthers(this.session);
-      const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
-      writer.isWanted = isWanted && !isDeleted;
+      writer.isWanted = writer.onOthers(this.session) && !isDeleted;
     }
     this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
     this.#apply(this.#pending);
@@ -256,19 +243,17 @@ export class Conversation {
   async #append(lines: readonly Line[], isAlone = false): Promise<boolean> {
     const what = `${isAlone ? "delete" : "write"} session "${this.id}"`;
     const batch = crypto.randomUUID();
+    let isAdded: boolean;
     try {
-      if (
-        await attempt(what, () => this.lines.append(lines, batch, isAlone))
-      ) {
-        this.#misses = 0;
-        return true;
-      }
-    } catch (error) {
+      isAdded = await this.lines.append(lines, batch, isAlone);
+    } catch (cause) {
       // They may have been added all the same.
       this.#isInDoubt = true;
-      throw error;
+      throw toStoreError(what, cause);
     }
-    if (++this.#misses > MAX_MISSES) {
+    this.#misses = isAdded ? 0 : this.#misses + 1;
+    if (isAdded) return true;
+    if (this.#misses > MAX_MISSES) {
       throw new StoreError(`Cannot ${what}: too many write to it at once`);
     }
     await pause(this.#misses);
@@ -283,11 +268,10 @@ export class Conversation {
     const wasThere = this.#isInDoubt || !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
     let lines: Line[];
-    do lines = toLines(
-      this.session.toDeleted(new Date().toISOString()),
-    ); while (!await this.#append(lines, true));
-    const news = { start: 0, lines: lines.map(({ json }) => json) };
-    this.#take({ which: "all", ...news });
+    do {
+      lines = toLines(this.session.toDeleted(new Date().toISOString()));
+    } while (!await this.#append(lines, true));
+    this.#take(lines.map(({ json }) => json), this.session.deletedAt);
     return wasThere;
   }
 }

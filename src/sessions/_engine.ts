@@ -1,30 +1,38 @@
 /**
  * What a store needs to be able to do; `_conversation.ts` and `_store.ts` make
- * a {@linkcode SessionStore} of it. Whatever an engine throws is caught there.
+ * a {@linkcode SessionStore} of it, and catch whatever it throws. And what
+ * several engines do alike.
  *
  * @module
  */
-import type { Line } from "./fit.ts";
-import type { ListOptions, SessionPage, SessionStore } from "./store.ts";
+import { nodeCrypto } from "../server/builtin.ts";
+import { head, type Line, type SessionRecord } from "./record.ts";
+import { type SessionInfo, type SessionStore, StoreError } from "./store.ts";
 
 /** Keeps conversations, each as a list of lines that only grows. */
 export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   /** Gives a conversation's lines, of which nothing was read yet. */
   open(id: string): Lines;
-  /** As {@linkcode SessionStore.list}. */
-  list(options: ListOptions & { limit: number }): Promise<SessionPage>;
+  /** The newest conversations, as many as there are up to a limit, after the one with a cursor. */
+  list(limit: number, cursor?: string): Promise<Listed[]>;
   /** As {@linkcode SessionStore.sweep}. */
   sweep(before: Date, maxShare: number): Promise<number>;
+}
+
+/** A conversation in a list; one that was deleted tells nothing. */
+export interface Listed {
+  /** Tells where the list goes on after it. */
+  cursor: string;
+  info?: SessionInfo | undefined;
 }
 
 /** One conversation's lines. It remembers how many of them are known. */
 export interface Lines {
   /**
-   * Reads the lines after those that are known; the newest of all of them when
-   * it is told to, and when the conversation is another one than before, or has
-   * become shorter.
+   * Reads the lines after those that are known; all of them when it is told to,
+   * and when the conversation is another one than before, or has become shorter.
    *
-   * @param maxBytes about how many, at most
+   * @param maxBytes about how many, at most; then the newest
    */
   read(isAnew: boolean, maxBytes: number): News | Promise<News>;
   /**
@@ -56,13 +64,69 @@ export interface Lines {
 export interface News {
   /** Whether these follow the known ones, are all, or the newest of more. */
   which: "next" | "all" | "newest";
-  /** How many lines come before these; where they are the newest, of those that were looked at. */
-  start: number;
   /** Empty ones stand for nothing. */
   lines: string[];
 }
 
-/** How many of a store's conversations one sweep may delete. */
-export function toMostSwept(count: number, maxShare: number): number {
-  return Math.ceil(count * maxShare);
+/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+export async function attempt<T>(
+  what: string,
+  task: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
+}
+
+/** Says what was tried and failed; an error that says so already stays as it is. */
+export function toStoreError(what: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  // An error of several addresses that all failed has no words of its own.
+  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
+  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
+}
+
+/** The caller's first 120 letters, where they are among these records. */
+export function toPreview(
+  records: readonly (SessionRecord | undefined)[],
+): string | undefined {
+  for (const record of records) {
+    if (record?.type !== "user" || record.text === "") continue;
+    return head(record.text, 120);
+  }
+  return undefined;
+}
+
+/** Stands for an id that can't be a name in the engine. */
+export function hash(
+  id: string,
+  encoding: "utf8" | "utf16le" = "utf8",
+): string {
+  return nodeCrypto().createHash("sha256").update(id, encoding).digest("hex");
+}
+
+/** Does something, and for a while again where its fault is one that passes. */
+export async function retry<T>(
+  task: () => Promise<T>,
+  isPassing: (error: unknown) => boolean,
+  timeoutMs: number,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (let misses = 1;; misses++) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!isPassing(error) || performance.now() >= end) throw error;
+    }
+    await pause(misses);
+  }
+}
+
+/** A moment of a random length, so that two don't meet again, and longer each time. */
+export async function pause(misses: number): Promise<void> {
+  const ms = Math.random() * Math.min(5 * 2 ** misses, 200);
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -7,10 +7,8 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { nodeCrypto } from "../server/builtin.ts";
-import type { Lines, News } from "./_engine.ts";
-import type { Line } from "./fit.ts";
-import { toPreview } from "./_page.ts";
+import { hash, type Lines, type News, toPreview } from "./_engine.ts";
+import type { Line } from "./record.ts";
 
 /** Runs a step on the database. It must do no harm to run it twice. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
@@ -65,27 +63,18 @@ export class KvLines implements Lines {
     const { length = 0, first = 1 } = value ?? {};
     const isSame = !isAnew && value?.generation === this.#header?.generation;
     const known = isSame ? this.#header?.length ?? 0 : 0;
-    const least = Math.max(known, first - 1);
-    const hasNews = value !== null && least < length;
-    const { lines, isTorn } = hasNews
-      ? await this.#readEntries(value.generation, least, maxBytes)
-      : { lines: [], isTorn: false };
-    if (hasNews) {
+    const start = Math.max(known, first - 1);
+    let lines: string[] = [];
+    if (value !== null && start < length) {
+      lines = await this.#readNewest(value.generation, start, maxBytes);
       // Added to, or deleted, while it was read? Then that may be a part of it.
       const now = await readHeader(this.run, this.#key);
       if (now.versionstamp !== versionstamp) return this.read(isAnew, maxBytes);
     }
     this.#header = value ?? undefined;
     this.#versionstamp = versionstamp;
-    if (isTorn) throw new Error("some of its records are missing");
-    const start = length - lines.length;
-    const isNext = isSame && start === known;
-    const isWhole = start === first - 1;
-    return {
-      which: isNext ? "next" : isWhole ? "all" : "newest",
-      start,
-      lines,
-    };
+    if (start + lines.length < length) return { which: "newest", lines };
+    return { which: isSame && start === known ? "next" : "all", lines };
   }
 
   async append(
@@ -98,14 +87,13 @@ export class KvLines implements Lines {
     const before = this.#header ??
       { id, generation: batch, at: lastAt, lastAt, length: 0 };
     const { generation, at } = before;
-    const preview = isAlone ? undefined : before.preview;
     const header: Header = {
       ...before,
-      preview: undefined,
       lastAt,
       length: before.length + lines.length,
       ...isAlone ? { first: before.length + 1 } : {},
-      ...preview ? { preview } : toPreview(lines.map(({ record }) => record)),
+      preview: (isAlone ? undefined : before.preview) ??
+        toPreview(lines.map(({ record }) => record)),
     };
     const headerKey = keyOf("session", this.#key);
     const toEntryKey = (number: number) =>
@@ -138,32 +126,26 @@ export class KvLines implements Lines {
     return true;
   }
 
-  /** The newest lines after those that are known, as many as there is room for, and whether some are missing. */
-  async #readEntries(
+  /** The newest lines after those that are known, as many as there is room for. */
+  async #readNewest(
     generation: string,
     known: number,
     maxBytes: number,
-  ): Promise<{ lines: string[]; isTorn: boolean }> {
+  ): Promise<string[]> {
     const prefix = keyOf("record", this.#key, generation);
-    const start = keyOf("record", this.#key, generation, known + 1);
     return await this.run(async (kv) => {
-      const options = { batchSize: 500, reverse: true };
       const found: string[][] = [];
       let bytes = 0;
-      let next: number | undefined;
-      let isTorn = false;
-      for await (
-        const { key, value } of kv.list<Entry>({ prefix, start }, options)
-      ) {
+      const entries = kv.list<Entry>(
+        { prefix, start: [...prefix, known + 1] },
+        { batchSize: 500, reverse: true },
+      );
+      for await (const { value } of entries) {
         bytes += value.lines.length;
-        if (bytes > maxBytes) return { lines: found.reverse().flat(), isTorn };
-        const number = Number(key.at(-1));
-        isTorn ||= next !== undefined && number + value.count !== next;
-        next = number;
+        if (bytes > maxBytes) break;
         found.push(new TextDecoder().decode(value.lines).split("\n"));
       }
-      isTorn ||= next !== known + 1;
-      return { lines: found.reverse().flat(), isTorn };
+      return found.reverse().flat();
     });
   }
 }
@@ -273,7 +255,5 @@ export async function* pages(
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.
-  return `~${
-    nodeCrypto().createHash("sha256").update(id, "utf16le").digest("hex")
-  }`;
+  return `~${hash(id, "utf16le")}`;
 }

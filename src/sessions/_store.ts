@@ -5,13 +5,8 @@
  * @module
  */
 import { Conversation } from "./_conversation.ts";
-import type { Engine } from "./_engine.ts";
-import {
-  attempt,
-  PAGE_SIZE,
-  type SessionStore,
-  type StoreOptions,
-} from "./store.ts";
+import { attempt, type Engine } from "./_engine.ts";
+import { PAGE_SIZE, type SessionStore, type StoreOptions } from "./store.ts";
 
 /** What `CACHE_MB` and `MAX_SESSION_MB` count in. */
 export const MB = 1_048_576;
@@ -47,6 +42,14 @@ export function createStoreOn(
     held.delete(id);
   }
 
+  function rest(conversation: Conversation): void {
+    hold(conversation);
+    if (conversation.session.bytes <= maxBytes) return;
+    // Whoever uses it next reads the newest part of it.
+    drop(conversation.id);
+    tellOnce(conversation.id);
+  }
+
   function tellOnce(id: string): void {
     if (told.has(id)) return;
     if (told.size === MAX_TOLD) told.clear();
@@ -58,9 +61,11 @@ export function createStoreOn(
     id: string,
     task: (conversation: Conversation) => Promise<T>,
   ): Promise<T> {
-    const options = { onBadRecord, onCut: tellOnce, maxBytes, onIdle: hold };
     const conversation = held.get(id)?.conversation ??
-      new Conversation(id, engine.open(id), options);
+      new Conversation(id, engine.open(id), {
+        ...{ onBadRecord, onCut: tellOnce, onIdle: rest },
+        maxBytes: maxBytes / 2,
+      });
     const result = conversation.run(() => task(conversation));
     // It is busy now, and so stays.
     hold(conversation);
@@ -86,11 +91,18 @@ export function createStoreOn(
         return conversation.join(options);
       }),
     delete: (id) => use(id, (conversation) => conversation.delete()),
-    list: (options) =>
-      attempt(
+    async list({ limit = PAGE_SIZE, cursor } = {}) {
+      const found = await attempt(
         "list the sessions",
-        () => engine.list({ limit: PAGE_SIZE, ...options }),
-      ),
+        () => engine.list(limit + 1, cursor),
+      );
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return {
+        sessions: page.flatMap(({ info }) => info ?? []),
+        ...(last ? { cursor: last.cursor } : {}),
+      };
+    },
     sweep: (before, maxShare = 1) =>
       attempt("delete old sessions", () => engine.sweep(before, maxShare)),
     check: () =>

@@ -8,13 +8,10 @@
  *
  * @module
  */
-import { nodeCrypto } from "../server/builtin.ts";
-import { type Lines, type News, toMostSwept } from "./_engine.ts";
-import { toPreview } from "./_page.ts";
-import { createPostgres, type Postgres } from "./_postgres.ts";
+import { hash, type Lines, type News, toPreview } from "./_engine.ts";
+import { Postgres } from "./_postgres.ts";
 import { createStoreOn } from "./_store.ts";
-import type { Line } from "./fit.ts";
-import { parseRecord } from "./record.ts";
+import { type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 
 /** A database of Postgres. */
@@ -44,34 +41,30 @@ export interface PostgresStoreOptions extends StoreOptions {
 export function createPostgresStore(
   options: PostgresStoreOptions,
 ): SessionStore {
-  const postgres = createPostgres(options.url);
+  const postgres = new Postgres(options.url);
   return createStoreOn({
     name: "postgres",
     open: (id) => new PostgresLines(id, postgres),
 
-    async list({ limit, cursor }) {
+    async list(limit, cursor) {
       // A cursor that somebody made up: its page is empty, as one after the last is.
-      if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
-        return { sessions: [] };
-      }
+      if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) return [];
       const rows = await postgres.query<
         { uid: string; id: string; started_at: Date; first: string | null }
-      >(LIST, [cursor, limit + 1]);
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        sessions: page.map(({ id, started_at, first }) => ({
+      >(LIST, [cursor, limit]);
+      return rows.map(({ uid, id, started_at, first }) => ({
+        cursor: uid,
+        info: {
           id: JSON.parse(id),
           at: started_at.toISOString(),
-          ...toPreview([parseRecord(first ?? "")]),
-        })),
-        ...(last && rows.length > limit ? { cursor: last.uid } : {}),
-      };
+          preview: toPreview([parseRecord(first ?? "")]),
+        },
+      }));
     },
 
     async sweep(before, maxShare) {
       const [all] = await postgres.query<{ count: number }>(COUNT, []);
-      const most = toMostSwept(all?.count ?? 0, maxShare);
+      const most = Math.ceil((all?.count ?? 0) * maxShare);
       let count = 0;
       let found: unknown[];
       do {
@@ -115,13 +108,9 @@ class PostgresLines implements Lines {
     // One row without a record where there is nothing new.
     const lines = rows.flatMap(({ record }) => record ?? []);
     const start = this.#length - lines.length;
+    if (isSame && start === known) return { which: "next", lines };
     const isWhole = start === 0 || lines[0]?.startsWith(DELETED);
-    const isNext = isSame && start === known;
-    return {
-      which: isNext ? "next" : isWhole ? "all" : "newest",
-      start,
-      lines,
-    };
+    return { which: isWhole ? "all" : "newest", lines };
   }
 
   async append(
@@ -157,8 +146,7 @@ interface Row {
 function keyOf(id: string): string {
   if (/^[\w-]{1,100}$/.test(id)) return id;
   // JSON keeps those apart that are no Unicode.
-  return "~" +
-    nodeCrypto().createHash("sha256").update(JSON.stringify(id)).digest("hex");
+  return `~${hash(JSON.stringify(id))}`;
 }
 
 /** How the record begins before which all was deleted. */

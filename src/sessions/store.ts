@@ -69,13 +69,13 @@ export interface SessionStore {
 
 /** How a store is to be used. */
 export interface StoreOptions {
-  /** Told of each record that can't be read; the number counts from 1. */
-  onBadRecord?: (record: { id: string; number: number }) => void;
+  /** Told of each record that can't be read, by the conversation's id. */
+  onBadRecord?: (id: string) => void;
   /** Told once of a conversation whose oldest turns are in memory no more. */
   onCut?: (id: string) => void;
   /** How much memory conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
-  /** How much of it one conversation may take; its newest half stays. Default 16 MB. */
+  /** How much of it one conversation may take; then its newest part stays. Default 16 MB. */
   maxBytes?: number;
 }
 
@@ -163,7 +163,7 @@ export interface SessionInfo {
   /** When it began or was last added to, ISO 8601. */
   at: string;
   /** The caller's first 120 letters; absent where they said nothing yet. */
-  preview?: string;
+  preview?: string | undefined;
 }
 
 /** How many conversations a page holds where nobody says. */
@@ -173,25 +173,4 @@ export const PAGE_SIZE = 50;
 export class StoreError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "StoreError";
-}
-
-/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
-export async function attempt<T>(
-  what: string,
-  task: () => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await task();
-  } catch (cause) {
-    throw toStoreError(what, cause);
-  }
-}
-
-/** Says what was tried and failed; an error that says so already stays as it is. */
-export function toStoreError(what: string, cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause;
-  // An error of several addresses that all failed has no words of its own.
-  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-  const reason = first instanceof Error ? first.message : String(first);
-  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
 }
