@@ -11,9 +11,6 @@ import { PAGE_SIZE, type SessionStore, type StoreOptions } from "./store.ts";
 /** What `CACHE_MB` and `MAX_SESSION_MB` count in. */
 export const MB = 1_048_576;
 
-/** How many conversations are remembered about which the owner was told. */
-const MAX_TOLD = 1_000;
-
 /** Makes a store of an engine. */
 export function createStoreOn(
   engine: Engine,
@@ -52,7 +49,6 @@ export function createStoreOn(
 
   function tellOnce(id: string): void {
     if (told.has(id)) return;
-    if (told.size === MAX_TOLD) told.clear();
     told.add(id);
     onCut?.(id);
   }

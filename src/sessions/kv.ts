@@ -8,12 +8,10 @@
 import { toPath } from "../settings/kinds.ts";
 import { retry } from "./_engine.ts";
 import {
-  forget,
   type Header,
   keyOf,
   KvLines,
-  pages,
-  readHeader,
+  listStarts,
   type RunOnKv,
 } from "./_kv_lines.ts";
 import { createStoreOn } from "./_store.ts";
@@ -90,17 +88,13 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
       }),
 
     async sweep(before, maxShare) {
-      const starts: Deno.KvKey[] = [];
-      for await (const page of pages(run, keyOf("start"))) starts.push(...page);
+      const starts = await listStarts(run);
       const most = Math.ceil(starts.length * maxShare);
       let count = 0;
-      for (const start of starts) {
-        const [at, key] = start.slice(-2);
+      for (const { at, key } of starts) {
         // One that began later can't have ended before.
-        if (Number(at) >= before.getTime() || count === most) break;
-        const header = await readHeader(run, String(key));
-        const isOld = header.value && header.value.lastAt < before.getTime();
-        if (isOld && await forget(run, String(key), header)) count++;
+        if (at >= before.getTime() || count === most) break;
+        if (await new KvLines("", run, key).forget(before)) count++;
       }
       return count;
     },

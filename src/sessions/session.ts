@@ -7,6 +7,7 @@
  */
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import {
+  type OfTurn,
   type SessionRecord,
   toDataKey,
   toTurnKey,
@@ -58,19 +59,10 @@ export interface Step {
   results: { callId: string; name: string; text: string }[];
 }
 
-/** A record that belongs to a turn. */
-type TurnRecord = Exclude<
-  SessionRecord,
-  { type: "session" | "data" | "note" | "deleted" }
->;
-
-/** A note of the platform's. */
+/** What the platform told, under its own name for it, and when, ISO 8601. */
 export interface Note {
-  /** The platform's name for it. */
   name: string;
-  /** What it told. */
   content?: unknown;
-  /** When, ISO 8601. */
   at: string;
 }
 
@@ -124,8 +116,8 @@ export class Session {
 
   /** Whether a record still belongs here: it doesn't where it comes late, of what was deleted. */
   takes(record: SessionRecord): boolean {
-    const { type } = record;
     if (this.deletedAt === undefined) return true;
+    const { type } = record;
     if (type === "note" || type === "data") return !this.isEmpty;
     return !("turnId" in record && this.#isDeleted(record.turnId));
   }
@@ -174,13 +166,12 @@ export class Session {
       this.#deletedTurns.has(toTurnKey(turnId));
   }
 
-  #open({ turnId, at }: { turnId: string; at: string }): Turn {
-    let turn = this.turn(turnId);
-    if (turn === undefined) {
-      turn = toTurn(turnId, at);
-      this.turns.push(turn);
-      this.#turnsById.set(turn.id, turn);
-    }
+  #open({ turnId, at }: OfTurn): Turn {
+    const found = this.turn(turnId);
+    if (found) return found;
+    const turn = toTurn(turnId, at);
+    this.turns.push(turn);
+    this.#turnsById.set(turnId, turn);
     return turn;
   }
 }
@@ -204,7 +195,7 @@ function toTurn(id: string, at: string): Turn {
 const NONE: readonly never[] = Object.freeze([]);
 
 /** Takes in the next record of a turn. */
-function applyToTurn(turn: Turn, record: TurnRecord): void {
+function applyToTurn(turn: Turn, record: Extract<SessionRecord, OfTurn>): void {
   switch (record.type) {
     case "user":
       turn.user = (turn.user ?? "") + record.text;
@@ -216,6 +207,8 @@ function applyToTurn(turn: Turn, record: TurnRecord): void {
     case "again":
       if (record.isReworded) delete turn.user;
       return beginAttempt(turn, record.attempt);
+    case "data":
+      return;
   }
   // What another process says, which answers the same turn.
   if ((record.attempt ?? 0) !== (turn.attempt ?? 0)) return;
@@ -234,9 +227,15 @@ function applyToTurn(turn: Turn, record: TurnRecord): void {
     case "memory":
       turn.memories = [...turn.memories, record.text];
       break;
-    case "end":
-      end(turn, record);
-      break;
+    case "end": {
+      const { type: _, turnId: __, at: ___, attempt: ____, ...rest } = record;
+      const { status, written, ...details } = rest;
+      turn.status = status;
+      // A text of many pieces holds on to all of them, until it is copied.
+      turn.assistant = JSON.parse(JSON.stringify(turn.assistant));
+      if (written !== undefined) turn.written = written;
+      if (Object.keys(details).length > 0) turn.details = details;
+    }
   }
 }
 
@@ -255,15 +254,6 @@ function toStep(
   };
 }
 
-function end(turn: Turn, record: SessionRecord & { type: "end" }): void {
-  const { type: _, turnId: __, at: ___, attempt: ____, ...rest } = record;
-  const { status, written, ...details } = rest;
-  turn.status = status;
-  turn.assistant = toOneText(turn.assistant);
-  if (written !== undefined) turn.written = written;
-  if (Object.keys(details).length > 0) turn.details = details;
-}
-
 /** What was said and called before counts no more; what was remembered does. */
 function beginAttempt(turn: Turn, attempt: number | undefined): void {
   turn.assistant = "";
@@ -274,9 +264,4 @@ function beginAttempt(turn: Turn, attempt: number | undefined): void {
   delete turn.heard;
   delete turn.attempt;
   if (attempt) turn.attempt = attempt;
-}
-
-/** A text that was put together from many pieces holds on to all of them, until it is copied. */
-function toOneText(text: string): string {
-  return JSON.parse(JSON.stringify(text));
 }
