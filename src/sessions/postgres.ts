@@ -26,17 +26,14 @@ export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
 
 /** Which Postgres. */
 export interface PostgresStoreOptions extends StoreOptions {
-  /**
-   * `postgres://user:password@host:port/database`, with `?sslmode=verify-full`
-   * and the like. The tables lie in the first schema of that user's path.
-   */
+  /** `postgres://user:password@host:port/database`, with `?sslmode=verify-full` and the like. */
   url: string;
 }
 
 /**
  * Makes a store on Postgres 12 or newer. Connects when it is first used, and
- * makes its tables then. A server that is away is waited for some 3 seconds; no
- * answer takes longer than some 11.
+ * makes its tables then, in the first schema of the user's path. A server that
+ * is away is waited for some 3 seconds; no answer takes longer than some 11.
  */
 export function createPostgresStore(
   options: PostgresStoreOptions,
@@ -63,8 +60,11 @@ export function createPostgresStore(
     },
 
     async sweep(before, maxShare) {
-      const [all] = await postgres.query<{ count: number }>(COUNT, []);
-      const most = Math.ceil((all?.count ?? 0) * maxShare);
+      const [{ all = 0 } = {}] = await postgres.query<{ all?: number }>(
+        'select count(*)::int as "all" from parley_sessions',
+        [],
+      );
+      const most = Math.ceil(all * maxShare);
       let count = 0;
       let found: unknown[];
       do {
@@ -77,7 +77,7 @@ export function createPostgresStore(
     },
 
     async check() {
-      await postgres.query(CHECK, [0]);
+      await postgres.query(CHECK, []);
     },
 
     close: () => postgres.close(),
@@ -96,7 +96,9 @@ class PostgresLines implements Lines {
   }
 
   async read(isAnew: boolean, maxBytes: number): Promise<News> {
-    const rows = await this.postgres.query<Row>(READ, [
+    const rows = await this.postgres.query<
+      { uid: string; length: number; known: number; record: string | null }
+    >(READ, [
       ...[this.#key, isAnew ? null : this.#uid],
       ...[this.#length, maxBytes],
     ]);
@@ -132,14 +134,6 @@ class PostgresLines implements Lines {
     this.#length += lines.length;
     return true;
   }
-}
-
-/** What {@linkcode READ} finds. */
-interface Row {
-  uid: string;
-  length: number;
-  known: number;
-  record: string | null;
 }
 
 /** Ids are of any length and may hold what a text can't; a unique index takes neither. */
@@ -203,7 +197,7 @@ select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
 where s.key = $1 and r.seq = $2 and r.batch = $3`;
 
-/** The numbers go up as conversations begin. The caller's first words come after the welcome, if not before it. */
+/** The numbers go up as conversations begin. */
 const LIST = `
 select s.uid, s.id, s.started_at, r.record as first
 from (
@@ -217,15 +211,11 @@ from (
 ) s
 left join lateral (
   select record from parley_records
-  where uid = s.uid and record like '{"type":"user",%' and seq < 16 + (
-    select min(seq) from parley_records where uid = s.uid
-  )
+  where uid = s.uid and record like '{"type":"user",%'
   order by seq
   limit 1
 ) r on true
 order by s.uid desc`;
-
-const COUNT = "select count(*)::int as count from parley_sessions";
 
 /** The time is asked twice: something may be added while this waits for the row. */
 const SWEEP = `
@@ -236,14 +226,5 @@ where at < $1::timestamptz and uid in (
 )
 returning uid`;
 
-/** Changes nothing, but only where it could: with the rights, and not on a standby. */
-const CHECK = `
-with s as (
-  update parley_sessions set at = now() where uid = $1 returning uid
-), d as (
-  delete from parley_sessions where uid = $1
-), r as (
-  insert into parley_records (uid, seq, batch, record)
-  select uid, 0, gen_random_uuid(), '' from s
-)
-select count(*) from parley_records where uid = $1`;
+/** Changes nothing, but only where it could: with the right, and not on a standby. */
+const CHECK = "delete from parley_records where uid = 0";
