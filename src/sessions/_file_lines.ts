@@ -22,8 +22,8 @@ export class FileLines implements Lines {
   #size = 0;
   /** How many of them, at the end, are a line without its end. */
   #torn = 0;
-  /** What this process has written since the last read: other processes' lines may lie in between. */
-  #written: string[] = [];
+  /** Whether this process has written since the last read: other processes' lines may lie in between. */
+  #hasWritten = false;
   #mustSync = false;
 
   constructor(readonly id: string, readonly path: string) {}
@@ -33,7 +33,7 @@ export class FileLines implements Lines {
     const size = stat?.size ?? 0;
     const generation = stat && size > 0 ? toGeneration(stat) : undefined;
     const isOther = generation !== this.#generation || size < this.#size;
-    const isMixed = !isOther && size !== this.#size && this.#written.length > 0;
+    const isMixed = size !== this.#size && this.#hasWritten;
     const isNext = !isOther && !isMixed && !isAnew;
     if (isOther) this.release();
     if (!isNext) this.#size = this.#torn = 0;
@@ -43,8 +43,7 @@ export class FileLines implements Lines {
     const lines = size === this.#size ? [] : this.#readLines(size);
     // Reading began somewhere in it.
     if (isCut) lines.shift();
-    else if (isMixed) lines.push(...this.#writeLost(lines));
-    this.#written = [];
+    this.#hasWritten = false;
     return { which: isCut ? "newest" : isNext ? "next" : "all", lines };
   }
 
@@ -64,14 +63,6 @@ export class FileLines implements Lines {
     this.#size = offset + bytes.length;
     this.#torn = bytes.length - end;
     return lines;
-  }
-
-  /** Writes again what was lost with a line that another process left without its end. */
-  #writeLost(found: readonly string[]): string[] {
-    const there = new Set(found);
-    const lost = this.#written.filter((json) => !there.has(json));
-    if (lost.length > 0) this.#write(lost);
-    return lost;
   }
 
   async append(
@@ -113,19 +104,13 @@ export class FileLines implements Lines {
     // Streamed words come many a second; to outlive the process is enough for
     // them. Everything else outlives a power cut.
     this.#mustSync ||= lines.some(({ record }) => record.type !== "assistant");
-    this.#write(lines.map(({ json }) => json));
-  }
-
-  #write(texts: readonly string[]): void {
     const file = this.#open();
     this.#generation ??= toGeneration(file.statSync());
-    const before = this.#size === 0
-      ? `${this.#first}\n`
-      // Ends a torn line, or the new one would be lost with it.
-      : this.#torn > 0
-      ? "\n"
-      : "";
-    const bytes = encode(`${before}${texts.join("\n")}\n`);
+    // Ends a torn line, or the new one would be lost with it.
+    let text = this.#torn > 0 ? "\n" : "";
+    if (this.#size === 0) text = `${this.#first}\n`;
+    for (const { json } of lines) text += `${json}\n`;
+    const bytes = encode(text);
     // Should the write fail, a part of it may be there.
     this.#torn = 1;
     // One call may take only a part.
@@ -134,7 +119,7 @@ export class FileLines implements Lines {
     }
     this.#torn = 0;
     this.#size += bytes.length;
-    this.#written.push(...texts);
+    this.#hasWritten = true;
   }
 
   /** The line that names the conversation, as its id may not be read from the path. */
