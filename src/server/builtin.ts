@@ -6,6 +6,7 @@
  */
 import type * as NodeAsyncHooks from "node:async_hooks";
 import type NodeCrypto from "node:crypto";
+import type NodeFs from "node:fs";
 import type NodeNet from "node:net";
 import type * as NodeTimers from "node:timers/promises";
 
@@ -15,6 +16,8 @@ export interface Builtins {
   "node:async_hooks": typeof NodeAsyncHooks;
   /** For hashes. */
   "node:crypto": typeof NodeCrypto;
+  /** For a look whether a file is there, which with Deno's own costs an exception where it isn't. */
+  "node:fs": typeof NodeFs;
   /** For addresses. */
   "node:net": typeof NodeNet;
   /** For waits that a signal ends. */
