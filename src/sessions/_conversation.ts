@@ -53,8 +53,6 @@ export class Conversation {
   /** Lines that aren't written yet, each with the turn that it is of. */
   #pending: (Line & { writer: Writer })[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** How often others were first, one time after another. */
-  #misses = 0;
   readonly #writers = new Set<Writer>();
   #last: Promise<unknown> = Promise.resolve();
   #tasks = 0;
@@ -185,20 +183,19 @@ export class Conversation {
 
   /** Adds what a change decides, without what belongs to a deleted conversation. */
   async update(change: Change): Promise<void> {
-    await this.#write();
-    // A decision on what is in memory will do: if that is old, nothing is added.
-    let isFresh = this.#isInDoubt;
-    if (isFresh) await this.refresh();
-    while (true) {
-      const records = change(this.session);
-      const lines = records.filter((record) => this.session.takes(record))
+    const decide = () =>
+      change(this.session).filter((record) => this.session.takes(record))
         .flatMap(toLines);
-      if (lines.length > 0) {
-        if (await this.#append(lines)) return this.#apply(lines);
-      } else if (isFresh) return;
-      else await this.refresh();
-      isFresh = true;
+    await this.#write();
+    const isFresh = this.#isInDoubt;
+    if (isFresh) await this.refresh();
+    // A decision on what is in memory will do: if that is old, nothing is added.
+    let lines = await this.#append(decide);
+    if (lines.length === 0 && !isFresh) {
+      await this.refresh();
+      lines = await this.#append(decide);
     }
+    this.#apply(lines);
   }
 
   /** Resolves when all that was taken would survive a power cut. */
@@ -217,14 +214,11 @@ export class Conversation {
   async #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const last = this.#pending.at(-1);
-    if (!last) return;
+    if (this.#pending.length === 0) return;
     try {
       if (this.#isInDoubt) await this.refresh();
-      while (this.#pending.includes(last)) {
-        const lines = [...this.#pending];
-        if (await this.#append(lines)) this.#pending.splice(0, lines.length);
-      }
+      const { length } = await this.#append(() => [...this.#pending]);
+      this.#pending.splice(0, length);
     } catch (error) {
       this.#fail(error);
     }
@@ -239,26 +233,28 @@ export class Conversation {
     throw error;
   }
 
-  /** Adds lines if others were not first; else reads what they have added. */
-  async #append(lines: readonly Line[], isAlone = false): Promise<boolean> {
-    const what = `${isAlone ? "delete" : "write"} session "${this.id}"`;
-    const batch = crypto.randomUUID();
-    let isAdded: boolean;
-    try {
-      isAdded = await this.lines.append(lines, batch, isAlone);
-    } catch (cause) {
-      // They may have been added all the same.
-      this.#isInDoubt = true;
-      throw toStoreError(what, cause);
+  /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
+  async #append(
+    decide: () => Line[],
+    what = "write",
+    isAlone = false,
+  ): Promise<Line[]> {
+    for (let misses = 1; misses <= MAX_MISSES; misses++) {
+      const lines = decide();
+      if (lines.length === 0) return lines;
+      try {
+        const batch = crypto.randomUUID();
+        if (await this.lines.append(lines, batch, isAlone)) return lines;
+      } catch (cause) {
+        // They may have been added all the same.
+        this.#isInDoubt = true;
+        throw toStoreError(`${what} session "${this.id}"`, cause);
+      }
+      await pause(misses);
+      await this.refresh();
     }
-    this.#misses = isAdded ? 0 : this.#misses + 1;
-    if (isAdded) return true;
-    if (this.#misses > MAX_MISSES) {
-      throw new StoreError(`Cannot ${what}: too many write to it at once`);
-    }
-    await pause(this.#misses);
-    await this.refresh();
-    return false;
+    const why = "too many write to it at once";
+    throw new StoreError(`Cannot ${what} session "${this.id}": ${why}`);
   }
 
   /** Deletes all of it but what tells later that it was. */
@@ -267,10 +263,9 @@ export class Conversation {
     await this.refresh().catch(() => {});
     const wasThere = this.#isInDoubt || !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
-    let lines: Line[];
-    do {
-      lines = toLines(this.session.toDeleted(new Date().toISOString()));
-    } while (!await this.#append(lines, true));
+    const decide = () =>
+      toLines(this.session.toDeleted(new Date().toISOString()));
+    const lines = await this.#append(decide, "delete", true);
     this.#take(lines.map(({ json }) => json), this.session.deletedAt);
     return wasThere;
   }

@@ -117,10 +117,9 @@ export class FileLines implements Lines {
     const bytes = encode(text);
     // Should the write fail, a part of it may be there.
     this.#torn = 1;
+    let done = file.writeSync(bytes);
     // One call may take only a part.
-    for (let done = 0; done < bytes.length;) {
-      done += file.writeSync(bytes.subarray(done));
-    }
+    while (done < bytes.length) done += file.writeSync(bytes.subarray(done));
     this.#torn = 0;
     this.#size += bytes.length;
     this.#hasWritten = true;

@@ -60,7 +60,7 @@ export function createStoreOn(
     const conversation = held.get(id)?.conversation ??
       new Conversation(id, engine.open(id), {
         ...{ onBadRecord, onCut: tellOnce, onIdle: rest },
-        maxBytes: maxBytes / 2,
+        maxBytes: Math.floor(maxBytes / 2),
       });
     const result = conversation.run(() => task(conversation));
     // It is busy now, and so stays.

@@ -21,13 +21,11 @@ export type StoreChoice = NonNullable<
   ReturnType<typeof STORES[keyof typeof STORES]["read"]>
 >;
 
-/** What a store is made of. */
-export type StoreParts =
-  & SessionSettings
-  & Pick<StorePlace, "dataDir" | "isDeploy">;
-
 /** Makes the store that the settings name. Nothing is opened until it is used. */
-export function createStore(config: StoreParts, log: Log): SessionStore {
+export function createStore(
+  config: SessionSettings & Pick<StorePlace, "dataDir" | "isDeploy">,
+  log: Log,
+): SessionStore {
   const { dataDir, isDeploy, maxSessionMb, cacheMb } = config;
   const choice: StoreChoice = config.sessionStore ??
     { type: isDeploy ? "kv" : "file" };
