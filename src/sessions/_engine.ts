@@ -19,12 +19,8 @@ export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   sweep(before: Date, maxShare: number): Promise<number>;
 }
 
-/** A conversation in a list; one that was deleted tells nothing. */
-export interface Listed {
-  /** Tells where the list goes on after it. */
-  cursor: string;
-  info?: SessionInfo | undefined;
-}
+/** A conversation in a list, and the cursor after it. One that was deleted tells nothing. */
+export type Listed = { cursor: string; info: SessionInfo | undefined };
 
 /** One conversation's lines. It remembers how many of them are known. */
 export interface Lines {
@@ -60,13 +56,8 @@ export interface Lines {
   release?(): void;
 }
 
-/** What was read of a conversation. */
-export interface News {
-  /** Whether these follow the known ones, are all, or the newest of more. */
-  which: "next" | "all" | "newest";
-  /** Empty ones stand for nothing. */
-  lines: string[];
-}
+/** What was read of a conversation: lines that follow the known ones, all, or the newest of more. Empty ones stand for nothing. */
+export type News = { which: "next" | "all" | "newest"; lines: string[] };
 
 /** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
 export async function attempt<T>(

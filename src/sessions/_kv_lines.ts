@@ -14,7 +14,7 @@ import type { Line } from "./record.ts";
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
 
 /** What is known of a conversation. */
-export interface Header {
+export type Header = {
   /** The true id; the key may be a hash. */
   id: string;
   /** The batch that it began with. */
@@ -26,17 +26,10 @@ export interface Header {
   length: number;
   first?: number;
   preview?: string | undefined;
-}
+};
 
-/** Lines that were added together. */
-export interface Entry {
-  /** What they were added with. */
-  batch: string;
-  /** How many there are. */
-  count: number;
-  /** They themselves in UTF-8, with newlines between. */
-  lines: Uint8Array;
-}
+/** Lines that were added in one batch, how many, and they themselves in UTF-8, with newlines between. */
+export type Entry = { batch: string; count: number; lines: Uint8Array };
 
 /**
  * A key: `session` and an id hold a {@linkcode Header}; `start`, a time and an

@@ -14,79 +14,28 @@ export const MB = 1_048_576;
 /** Makes a store of an engine. */
 export function createStoreOn(
   engine: Engine,
-  { onBadRecord, onCut, cacheBytes = 64 * MB, maxBytes = 16 * MB }:
-    StoreOptions = {},
+  options: StoreOptions = {},
 ): SessionStore {
-  /** Those in memory, the last used last, and what each took then. */
-  const held = new Map<string, { conversation: Conversation; bytes: number }>();
-  let heldBytes = 0;
-  const told = new Set<string>();
-
-  /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
-  function hold(conversation: Conversation): void {
-    const { id, session: { bytes } } = conversation;
-    drop(id);
-    held.set(id, { conversation, bytes });
-    heldBytes += bytes;
-    for (const [id, { conversation }] of held) {
-      if (heldBytes <= cacheBytes) return;
-      if (!conversation.isBusy) drop(id);
-    }
-  }
-
-  function drop(id: string): void {
-    heldBytes -= held.get(id)?.bytes ?? 0;
-    held.delete(id);
-  }
-
-  function rest(conversation: Conversation): void {
-    hold(conversation);
-    if (conversation.session.bytes <= maxBytes) return;
-    // Whoever uses it next reads the newest part of it.
-    drop(conversation.id);
-    tellOnce(conversation.id);
-  }
-
-  function tellOnce(id: string): void {
-    if (told.has(id)) return;
-    told.add(id);
-    onCut?.(id);
-  }
-
-  function use<T>(
-    id: string,
-    task: (conversation: Conversation) => Promise<T>,
-  ): Promise<T> {
-    const conversation = held.get(id)?.conversation ??
-      new Conversation(id, engine.open(id), {
-        ...{ onBadRecord, onCut: tellOnce, onIdle: rest },
-        maxBytes: Math.floor(maxBytes / 2),
-      });
-    const result = conversation.run(() => task(conversation));
-    // It is busy now, and so stays.
-    hold(conversation);
-    return result;
-  }
-
+  const memory = new Memory(engine, options);
   return {
     name: engine.name,
     load: (id) =>
-      use(id, async (conversation) => {
+      memory.use(id, async (conversation) => {
         await conversation.refresh();
         return conversation.session;
       }),
     update: (id, change) =>
-      use(id, async (conversation) => {
+      memory.use(id, async (conversation) => {
         await conversation.update(change);
         await conversation.flush();
         return conversation.session;
       }),
     open: (id, change, options) =>
-      use(id, async (conversation) => {
+      memory.use(id, async (conversation) => {
         await conversation.update(change);
         return conversation.join(options);
       }),
-    delete: (id) => use(id, (conversation) => conversation.delete()),
+    delete: (id) => memory.use(id, (conversation) => conversation.delete()),
     async list({ limit = PAGE_SIZE, cursor } = {}) {
       const found = await attempt(
         "list the sessions",
@@ -105,4 +54,71 @@ export function createStoreOn(
       attempt(`reach the ${engine.name} store`, () => engine.check()),
     close: () => engine.close(),
   };
+}
+
+/** The conversations in memory. */
+class Memory {
+  /** The last used last, and what each took then. */
+  readonly #held = new Map<
+    string,
+    { conversation: Conversation; bytes: number }
+  >();
+  #bytes = 0;
+  readonly #maxBytes: number;
+  /** Of which conversations the owner was told that they are too large. */
+  readonly #told = new Set<string>();
+
+  constructor(readonly engine: Engine, readonly options: StoreOptions) {
+    this.#maxBytes = options.maxBytes ?? 16 * MB;
+  }
+
+  /** Runs a task on a conversation, after those before it. */
+  use<T>(
+    id: string,
+    task: (conversation: Conversation) => Promise<T>,
+  ): Promise<T> {
+    const conversation = this.#held.get(id)?.conversation ??
+      new Conversation(id, this.engine.open(id), {
+        maxBytes: Math.floor(this.#maxBytes / 2),
+        onBadRecord: this.options.onBadRecord,
+        onCut: (id) => this.#tell(id),
+        onIdle: (conversation) => this.#rest(conversation),
+      });
+    const result = conversation.run(() => task(conversation));
+    // It is busy now, and so stays.
+    this.#hold(conversation);
+    return result;
+  }
+
+  /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
+  #hold(conversation: Conversation): void {
+    const { id, session: { bytes } } = conversation;
+    this.#drop(id);
+    this.#held.set(id, { conversation, bytes });
+    this.#bytes += bytes;
+    const { cacheBytes = 64 * MB } = this.options;
+    for (const [id, { conversation }] of this.#held) {
+      if (this.#bytes <= cacheBytes) return;
+      if (!conversation.isBusy) this.#drop(id);
+    }
+  }
+
+  #drop(id: string): void {
+    this.#bytes -= this.#held.get(id)?.bytes ?? 0;
+    this.#held.delete(id);
+  }
+
+  #rest(conversation: Conversation): void {
+    this.#hold(conversation);
+    if (conversation.session.bytes <= this.#maxBytes) return;
+    // Whoever uses it next reads the newest part of it.
+    this.#drop(conversation.id);
+    this.#tell(conversation.id);
+  }
+
+  #tell(id: string): void {
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.options.onCut?.(id);
+  }
 }

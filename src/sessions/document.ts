@@ -36,8 +36,8 @@ export type TurnDocument =
   }
   & { [Name in keyof TurnDetails as SnakeCase<Name>]: TurnDetails[Name] };
 
-/** As JSON spells a name. */
-type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
+/** As the document spells a name. */
+export type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First
     : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
   : Name;

@@ -103,7 +103,7 @@ export function findPlainText(
 }
 
 /** What is deleted by age, and when. */
-export interface RetentionOptions {
+export type RetentionOptions = {
   store: SessionStore;
   /** How long a conversation is kept after its last word, in days. 0: for good. */
   days: number;
@@ -112,7 +112,7 @@ export interface RetentionOptions {
   now: () => number;
   /** Milliseconds since any moment; no one sets this clock. */
   uptime: () => number;
-}
+};
 
 const DAY_MS = 24 * 60 * 60_000;
 const SWEEP_EVERY_MS = 60 * 60_000;

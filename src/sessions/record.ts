@@ -123,7 +123,10 @@ export function parseRecord(json: string): SessionRecord | undefined {
       ? TEXTS[value.type as SessionRecord["type"]]
       : undefined;
     const isRecord = texts?.every((name) => typeof value[name] === "string") &&
-      (value.type !== "calls" || value.calls.every(isCall)) &&
+      (value.type !== "calls" ||
+        value.calls.every(({ id, name }: ToolCall) =>
+          typeof id === "string" && typeof name === "string"
+        )) &&
       (value.type !== "deleted" || Array.isArray(value.turns));
     return isRecord ? value : undefined;
   } catch {
@@ -132,23 +135,14 @@ export function parseRecord(json: string): SessionRecord | undefined {
   }
 }
 
-function isCall({ id, name }: ToolCall): boolean {
-  return typeof id === "string" && typeof name === "string";
-}
-
 /** The longest record, as JSON in UTF-8. Deno KV takes 64 KiB with what it adds. */
 export const MAX_RECORD_BYTES = 60_000;
 
 /** How much of a text a record holds: six bytes a letter, at worst, leave room for the rest. */
 const PIECE_LETTERS = 9_000;
 
-/** A record, and the JSON that is kept of it. */
-export interface Line {
-  /** What it says. */
-  record: SessionRecord;
-  /** The same, without a newline. */
-  json: string;
-}
+/** A record, and the JSON that is kept of it, without a newline. */
+export type Line = { record: SessionRecord; json: string };
 
 /**
  * Makes lines of a record that fit. None where nothing is to be kept: of a

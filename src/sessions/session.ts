@@ -60,11 +60,7 @@ export interface Step {
 }
 
 /** What the platform told, under its own name for it, and when, ISO 8601. */
-export interface Note {
-  name: string;
-  content?: unknown;
-  at: string;
-}
+export type Note = { name: string; content?: unknown; at: string };
 
 /** A conversation, read back. Unknown ids are conversations without a turn. */
 export class Session {

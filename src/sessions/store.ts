@@ -124,29 +124,20 @@ export interface SessionWriter {
   close(): Promise<void>;
 }
 
-/** Which page of a list: how long, and after which other page's cursor. */
-export interface ListOptions {
-  /** Default {@linkcode PAGE_SIZE}. */
-  limit?: number;
-  cursor?: string;
-}
+/** Which page of a list: how long, by default {@linkcode PAGE_SIZE}, and after which other page's cursor. */
+export type ListOptions = { limit?: number; cursor?: string };
 
-/** One page of a list. */
-export interface SessionPage {
-  /** Newest first. */
-  sessions: SessionInfo[];
-  /** Where the next page begins; absent on the last. */
-  cursor?: string;
-}
+/** One page of a list, and where the next begins; absent on the last. */
+export type SessionPage = { sessions: SessionInfo[]; cursor?: string };
 
 /** What a list tells of a conversation. */
-export interface SessionInfo {
+export type SessionInfo = {
   id: string;
   /** When it began or was last added to, ISO 8601. */
   at: string;
   /** The caller's first 120 letters; absent where they said nothing yet. */
   preview?: string | undefined;
-}
+};
 
 /** How many conversations a page holds where nobody says. */
 export const PAGE_SIZE = 50;
