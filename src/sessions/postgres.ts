@@ -96,21 +96,23 @@ class PostgresLines implements Lines {
   }
 
   async read(isAnew: boolean, maxBytes: number): Promise<News> {
+    if (isAnew) {
+      this.#uid = undefined;
+      this.#length = 0;
+    }
     const rows = await this.postgres.query<
-      { uid: string; length: number; known: number; record: string | null }
-    >(READ, [
-      ...[this.#key, isAnew ? null : this.#uid],
-      ...[this.#length, maxBytes],
-    ]);
-    const [first] = rows;
-    const known = first?.known ?? 0;
-    const isSame = !isAnew && (this.#uid === undefined || known > 0);
-    this.#uid = first?.uid;
-    this.#length = first?.length ?? 0;
+      { uid: string; length: number; record: string | null }
+    >(READ, [this.#key, this.#uid, this.#length, maxBytes]);
+    const [{ uid, length = 0 } = {}] = rows;
+    const isSame = this.#uid === undefined ||
+      uid === this.#uid && length >= this.#length;
+    const known = isSame ? this.#length : 0;
+    this.#uid = uid;
+    this.#length = length;
     // One row without a record where there is nothing new.
     const lines = rows.flatMap(({ record }) => record ?? []);
-    const start = this.#length - lines.length;
-    if (isSame && start === known) return { which: "next", lines };
+    const start = length - lines.length;
+    if (isSame && !isAnew && start === known) return { which: "next", lines };
     const isWhole = start === 0 || lines[0]?.startsWith(DELETED);
     return { which: isWhole ? "all" : "newest", lines };
   }
@@ -148,16 +150,14 @@ const DELETED = '{"type":"deleted",';
 
 /** The newest lines after those that are known, or one row without a record. */
 const READ = `
-select s.uid, s.length, known.length as known, r.record
+select s.uid, s.length, r.record
 from parley_sessions s
-cross join lateral (
-  select case when s.uid = $2::bigint and s.length >= $3::int
-    then $3::int else 0 end as length
-) known
 left join lateral (
   select seq, record, sum(octet_length(record)) over (order by seq desc) bytes
   from parley_records
-  where uid = s.uid and seq > known.length
+  where uid = s.uid and seq > case
+    when s.uid = $2::bigint and s.length >= $3::int then $3::int else 0
+  end
 ) r on r.bytes <= $4::bigint
 where s.key = $1
 order by r.seq`;
@@ -199,23 +199,17 @@ where s.key = $1 and r.seq = $2 and r.batch = $3`;
 
 /** The numbers go up as conversations begin. */
 const LIST = `
-select s.uid, s.id, s.started_at, r.record as first
-from (
-  select uid, id, started_at from parley_sessions s
-  where ($1::bigint is null or uid < $1::bigint) and exists (
-    select from parley_records r
-    where r.uid = s.uid and r.record not like '${DELETED}%'
-  )
-  order by uid desc
-  limit $2
-) s
-left join lateral (
-  select record from parley_records
-  where uid = s.uid and record like '{"type":"user",%'
-  order by seq
-  limit 1
-) r on true
-order by s.uid desc`;
+select uid, id, started_at, (
+  select record from parley_records r
+  where r.uid = s.uid and record like '{"type":"user",%'
+  order by seq limit 1
+) as first
+from parley_sessions s
+where ($1::bigint is null or uid < $1::bigint) and exists (
+  select from parley_records r
+  where r.uid = s.uid and record not like '${DELETED}%'
+)
+order by uid desc limit $2`;
 
 /** The time is asked twice: something may be added while this waits for the row. */
 const SWEEP = `
