@@ -234,27 +234,22 @@ export class Conversation {
   }
 
   /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
-  async #append(
-    decide: () => Line[],
-    what = "write",
-    isAlone = false,
-  ): Promise<Line[]> {
+  async #append(decide: () => Line[]): Promise<Line[]> {
+    const what = `write session "${this.id}"`;
     for (let misses = 1; misses <= MAX_MISSES; misses++) {
       const lines = decide();
       if (lines.length === 0) return lines;
       try {
-        const batch = crypto.randomUUID();
-        if (await this.lines.append(lines, batch, isAlone)) return lines;
+        if (await this.lines.append(lines)) return lines;
       } catch (cause) {
         // They may have been added all the same.
         this.#isInDoubt = true;
-        throw toStoreError(`${what} session "${this.id}"`, cause);
+        throw toStoreError(what, cause);
       }
       await pause(misses);
       await this.refresh();
     }
-    const why = "too many write to it at once";
-    throw new StoreError(`Cannot ${what} session "${this.id}": ${why}`);
+    throw new StoreError(`Cannot ${what}: too many write to it at once`);
   }
 
   /** Deletes all of it but what tells later that it was. */
@@ -263,9 +258,9 @@ export class Conversation {
     await this.refresh().catch(() => {});
     const wasThere = this.#isInDoubt || !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
-    const decide = () =>
-      toLines(this.session.toDeleted(new Date().toISOString()));
-    const lines = await this.#append(decide, "delete", true);
+    const lines = await this.#append(() =>
+      toLines(this.session.toDeleted(new Date().toISOString()))
+    );
     this.#take(lines.map(({ json }) => json), this.session.deletedAt);
     return wasThere;
   }

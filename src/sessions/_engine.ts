@@ -32,18 +32,12 @@ export interface Lines {
    */
   read(isAnew: boolean, maxBytes: number): News | Promise<News>;
   /**
-   * Adds lines if there are none but the known ones: all or none of them.
-   *
-   * @param batch unlike any other. An engine that asks twice, because it got no
-   * answer, finds by it what the first time has added
-   * @param isAlone whether all other lines are deleted with it
-   * @returns whether they were added; if not, others were first
+   * Adds lines if there are none but the known ones: all or none of them, and
+   * once, also where no answer came and it is asked again. Where the first is
+   * of type `deleted`, all before it goes. Gives whether they were added; if
+   * not, others were first.
    */
-  append(
-    lines: readonly Line[],
-    batch: string,
-    isAlone?: boolean,
-  ): Promise<boolean>;
+  append(lines: readonly Line[]): Promise<boolean>;
   /**
    * Adds lines at once, whatever others have added, which {@linkcode read} then
    * finds. Only an engine has it for which that takes microseconds; what it adds

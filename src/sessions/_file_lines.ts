@@ -68,11 +68,7 @@ export class FileLines implements Lines {
     return lines;
   }
 
-  async append(
-    lines: readonly Line[],
-    _batch: string,
-    isAlone = false,
-  ): Promise<boolean> {
+  async append(lines: readonly Line[]): Promise<boolean> {
     const file = this.#open();
     if (!tryLock(file)) await file.lock(true);
     try {
@@ -81,7 +77,7 @@ export class FileLines implements Lines {
         (this.#size === 0 || toGeneration(stat) === this.#generation);
       if (!isKnown) return false;
       this.#generation = toGeneration(stat);
-      if (isAlone) this.#replace(lines);
+      if (lines[0]?.record.type === "deleted") this.#replace(lines);
       else this.write(lines);
     } finally {
       file.unlockSync();

@@ -47,7 +47,6 @@ export class KvLines implements Lines {
   /** The header's; null where there is none. */
   #versionstamp: string | null = null;
 
-  /** @param key as {@linkcode shorten} makes it of the id */
   constructor(
     readonly id: string,
     readonly run: RunOnKv,
@@ -102,10 +101,10 @@ export class KvLines implements Lines {
 
   async append(
     lines: readonly Line[],
-    batch: string,
-    isAlone = false,
+    batch: string = crypto.randomUUID(),
   ): Promise<boolean> {
     const { id, key, run } = this;
+    const isAlone = lines[0]?.record.type === "deleted";
     const lastAt = Date.now();
     const before = this.#header ??
       { id, generation: batch, at: lastAt, lastAt, length: 0 };
@@ -241,10 +240,7 @@ export async function listStarts(
   return found.map((path) => ({ at: Number(path[2]), key: String(path[3]) }));
 }
 
-/**
- * Stands for an id in keys, which may have 2 KiB: the id itself where it is
- * short and plain, otherwise a hash.
- */
+/** Stands for an id in keys, which may have 2 KiB. */
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.

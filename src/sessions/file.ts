@@ -24,14 +24,10 @@ export const file: StoreKind<{ type: "file" }> = {
     createFileStore({ folder: `${dataDir}/sessions`, ...options }),
 };
 
-/** Where the files lie. */
-export interface FileStoreOptions extends StoreOptions {
-  /** Made when it isn't there. */
-  folder: string;
-}
-
 /** Makes a store on a folder. Touches nothing until it is used. */
-export function createFileStore(options: FileStoreOptions): SessionStore {
+export function createFileStore(
+  options: StoreOptions & { folder: string },
+): SessionStore {
   // Deno looks the working folder up at each use of a relative path.
   const isWhole = /^([a-z]:)?[\\/]/i.test(options.folder);
   const folder = isWhole ? options.folder : `${Deno.cwd()}/${options.folder}`;

@@ -24,19 +24,15 @@ export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
   create: ({ url }, options) => createPostgresStore({ url, ...options }),
 };
 
-/** Which Postgres. */
-export interface PostgresStoreOptions extends StoreOptions {
-  /** `postgres://user:password@host:port/database`, with `?sslmode=verify-full` and the like. */
-  url: string;
-}
-
 /**
  * Makes a store on Postgres 12 or newer. Connects when it is first used, and
  * makes its tables then, in the first schema of the user's path. A server that
  * is away is waited for some 3 seconds; no answer takes longer than some 11.
+ *
+ * @param options among them `postgres://user:password@host:port/database`
  */
 export function createPostgresStore(
-  options: PostgresStoreOptions,
+  options: StoreOptions & { url: string },
 ): SessionStore {
   const postgres = new Postgres(options.url);
   return createStoreOn({
@@ -117,18 +113,16 @@ class PostgresLines implements Lines {
     return { which: isWhole ? "all" : "newest", lines };
   }
 
-  async append(
-    lines: readonly Line[],
-    batch: string,
-    isAlone = false,
-  ): Promise<boolean> {
+  async append(lines: readonly Line[]): Promise<boolean> {
+    const batch = crypto.randomUUID();
     const texts = lines.map(({ json }) => json);
+    const isDeletion = lines[0]?.record.type === "deleted";
     const ask = async (text: string, values: readonly unknown[]) =>
       (await this.postgres.query<{ uid: string }>(text, values))[0]?.uid;
     const uid =
       await (this.#uid === undefined
         ? ask(BEGIN, [this.#key, JSON.stringify(this.id), batch, texts])
-        : ask(ADD, [this.#uid, this.#length, batch, texts, isAlone])) ??
+        : ask(ADD, [this.#uid, this.#length, batch, texts, isDeletion])) ??
         // Somebody was first: this process itself, perhaps, whose answer was lost.
         await ask(OURS, [this.#key, this.#length + 1, batch]);
     if (uid === undefined) return false;
@@ -167,7 +161,7 @@ const RECORDS = `
   select s.uid, $N + added.n, $3::uuid, added.record
   from s, unnest($4::text[]) with ordinality added (record, n)`;
 
-/** Begins a conversation, if there is none yet. */
+/** Begins a conversation if there is none yet. */
 const BEGIN = `
 with s as (
   insert into parley_sessions (key, id, length)

@@ -1,7 +1,6 @@
 /**
- * A conversation as it is kept: a list of records, only ever appended to, and
- * the {@linkcode Session} that they add up to. Pure; where the records lie is
- * the stores' business.
+ * What the records of a conversation add up to. Pure; where they lie is the
+ * stores' business.
  *
  * @module
  */
@@ -74,7 +73,6 @@ export class Session {
   deletedAt: string | undefined;
   /** About how much memory it takes. */
   bytes: number = EMPTY_BYTES;
-  /** A new turn's id is looked for as well, in all of a long conversation. */
   readonly #turnsById = new Map<string, Turn>();
   /** By {@linkcode toTurnKey}. */
   #deletedTurns = new Set<string>();
@@ -83,7 +81,7 @@ export class Session {
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */
   constructor(readonly id: string) {}
 
-  /** What is to be kept in mind, oldest first. */
+  /** What tools were told to keep in mind, oldest first. */
   get memories(): string[] {
     return this.turns.flatMap(({ memories }) => memories);
   }
@@ -125,12 +123,7 @@ export class Session {
     return { type: "deleted", turns, at };
   }
 
-  /**
-   * Takes in the next record. One that deletes what came before is for a new
-   * conversation.
-   *
-   * @param json the same, where it is at hand
-   */
+  /** Takes in the next record, and its JSON where that is at hand. One that deletes is the first. */
   apply(record: SessionRecord, json?: string): void {
     // Words become one text; all else takes about what its JSON does, on V8.
     const isWords = record.type === "assistant";
@@ -182,7 +175,6 @@ const MAX_DELETED_TURNS = 500;
 // deno-lint-ignore no-control-regex -- these are letters like any other
 const WIDE = /[^\x00-\xff]/;
 
-/** Begins a turn. */
 function toTurn(id: string, at: string): Turn {
   return { id, at, assistant: "", steps: NONE, memories: NONE };
 }
@@ -190,7 +182,6 @@ function toTurn(id: string, at: string): Turn {
 /** Most turns have neither steps nor memories. */
 const NONE: readonly never[] = Object.freeze([]);
 
-/** Takes in the next record of a turn. */
 function applyToTurn(turn: Turn, record: Extract<SessionRecord, OfTurn>): void {
   switch (record.type) {
     case "user":

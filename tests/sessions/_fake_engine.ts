@@ -47,11 +47,7 @@ class FakeLines implements Lines {
     return { which: isSame ? "next" : "all", lines };
   }
 
-  async append(
-    lines: readonly Line[],
-    batch: string,
-    isAlone?: boolean,
-  ): Promise<boolean> {
+  async append(lines: readonly Line[]): Promise<boolean> {
     const { engine, id } = this;
     engine.atOnce = Math.max(engine.atOnce, ++engine.underWay);
     try {
@@ -59,10 +55,12 @@ class FakeLines implements Lines {
     } finally {
       engine.underWay--;
     }
-    const found = engine.kept.get(id) ?? { born: batch, lines: [] };
+    const found = engine.kept.get(id) ??
+      { born: crypto.randomUUID(), lines: [] };
     const isKnown = found.lines.length === this.#length &&
       (this.#length === 0 || found.born === this.#born);
     if (!isKnown) return false;
+    const isAlone = lines[0]?.record.type === "deleted";
     const before = isAlone ? found.lines.map(() => "") : found.lines;
     found.lines = [...before, ...lines.map(({ json }) => json)];
     engine.kept.set(id, found);

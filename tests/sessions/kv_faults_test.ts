@@ -57,7 +57,7 @@ test("adds the very same batch once", async ({ lines, open }) => {
     const known = lines(id);
     await known.read(false, ALL);
     const deleted = toLines({ type: "deleted", turns: [], at: AT });
-    assert(await ours.append(deleted, "batch 3", true));
+    assert(await ours.append(deleted, "batch 3"));
     assertEquals(await known.append(more, "batch 2"), false);
     assertEquals((await open().load(id)).isEmpty, true);
   }
