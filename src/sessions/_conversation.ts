@@ -55,7 +55,8 @@ export class Conversation {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #writers = new Set<Writer>();
   #last: Promise<unknown> = Promise.resolve();
-  #tasks = 0;
+  /** How many tasks and turns are under way. */
+  #users = 0;
 
   constructor(
     readonly id: string,
@@ -67,23 +68,20 @@ export class Conversation {
 
   /** Whether something is under way; then it must stay in memory. */
   get isBusy(): boolean {
-    return this.#tasks > 0 || this.#writers.size > 0;
+    return this.#users > 0;
   }
 
   /** Runs one task at a time, in the order they came. */
   run<T>(task: () => Promise<T>): Promise<T> {
-    this.#tasks++;
-    const result = this.#last.then(task).finally(() => {
-      this.#tasks--;
-      this.#settle();
-    });
+    this.#users++;
+    const result = this.#last.then(task).finally(() => this.#leave());
     // Whoever gave a task that failed is told; the next one runs all the same.
     this.#last = result.catch(() => {});
     return result;
   }
 
-  #settle(): void {
-    if (this.isBusy) return;
+  #leave(): void {
+    if (--this.#users > 0) return;
     this.lines.release?.();
     this.options.onIdle(this);
   }
@@ -92,6 +90,7 @@ export class Conversation {
   join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
+    this.#users++;
     let closed: Promise<void> | undefined;
     // A write that fails is told in `failure`; any other fault the next write meets, too.
     const run = (task: () => Promise<void>) => this.run(task).catch(() => {});
@@ -112,7 +111,7 @@ export class Conversation {
       close: () =>
         closed ??= flush().finally(() => {
           this.#writers.delete(writer);
-          this.#settle();
+          this.#leave();
         }),
     };
   }

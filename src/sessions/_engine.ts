@@ -93,10 +93,10 @@ export function hash(
   return nodeCrypto().createHash("sha256").update(id, encoding).digest("hex");
 }
 
-/** Does something, and for a while again where its fault is one that passes. */
+/** Does something, and for a while again where its fault passes, told by its code, a space and its message. */
 export async function retry<T>(
   task: () => Promise<T>,
-  isPassing: (error: unknown) => boolean,
+  passing: RegExp,
   timeoutMs: number,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
@@ -104,7 +104,10 @@ export async function retry<T>(
     try {
       return await task();
     } catch (error) {
-      if (!isPassing(error) || performance.now() >= end) throw error;
+      const { code = "", message }: { code?: string; message?: string } =
+        error instanceof Error ? error : {};
+      const isPassing = passing.test(`${code} ${message}`);
+      if (!isPassing || performance.now() >= end) throw error;
     }
     await pause(misses);
   }

@@ -56,7 +56,7 @@ export class Postgres {
         // Without values it is sent so that it may be several statements.
         return await pool.query(text, values);
       },
-      isPassing,
+      PASSING,
       RETRY_MS,
     );
     return rows as Row[];
@@ -151,15 +151,6 @@ create table if not exists parley_records (
   primary key (uid, seq)
 );`;
 
-/** Whether it may go well in a moment. */
-function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  return PASSING_CODE.test(code) || PASSING_MESSAGE.test(error.message);
-}
-
-/** Names of the system's errors, and numbers of Postgres's: a restart, a broken connection, too many, a deadlock. */
-const PASSING_CODE =
-  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01)$/;
-const PASSING_MESSAGE =
-  /^(Connection terminated unexpectedly|Client has encountered a conn)/;
+/** Names of the system's errors, numbers of Postgres's, and the driver's words: a restart, a broken connection, too many, a deadlock. */
+const PASSING =
+  /^((ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01) | Connection terminated unexpectedly| Client has encountered a conn)/;

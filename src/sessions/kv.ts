@@ -129,17 +129,13 @@ function connect(
 ): { run: RunOnKv; close: () => Promise<void> } {
   let opened: Promise<Deno.Kv> | undefined;
 
-  async function inTime<T>(answer: Promise<T>): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new Error(`no answer within ${timeoutMs} ms`);
-      timer = setTimeout(() => reject(error), timeoutMs);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  function inTime<T>(answer: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new Error(`no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
   function find(): Promise<Deno.Kv> {
@@ -152,7 +148,7 @@ function connect(
 
   return {
     run: (step) =>
-      inTime(retry(async () => await step(await find()), isPassing, timeoutMs)),
+      inTime(retry(async () => await step(await find()), PASSING, timeoutMs)),
     async close() {
       const closing = opened?.then((kv) => kv.close());
       opened = undefined;
@@ -162,12 +158,7 @@ function connect(
   };
 }
 
-/** Whether it is worth another try: another process writes to the file, or the server is away. */
-function isPassing(error: unknown): boolean {
-  return error instanceof Error && PASSING.test(error.message);
-}
-
-/** As Deno 2.5 and 2.9 say it; the classes of these errors tell nothing. */
+/** Another process writes to the file, or the server is away, as Deno 2.5 and 2.9 say it. */
 const PASSING =
   /database is locked|failed to connect|KV Connect failed to read|status 5\d\d/;
 
