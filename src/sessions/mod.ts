@@ -36,8 +36,8 @@ export function createStore(
     onBadRecord: (conversationId) =>
       log.warn("session.bad_record", { conversationId }),
     onCut: (conversationId) => {
-      const message = `It takes more than ${maxSessionMb} MB: its oldest ` +
-        "part has left the memory; raise MAX_SESSION_MB to keep more of it";
+      const message = "Its oldest part isn't in memory and isn't shown to " +
+        "the model; raise MAX_SESSION_MB to keep more of it";
       log.warn("session.cut", { conversationId, message });
     },
   });
