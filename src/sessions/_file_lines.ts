@@ -221,11 +221,5 @@ export function readRange(
 ): Uint8Array {
   file.seekSync(start, Deno.SeekMode.Start);
   const bytes = new Uint8Array(end - start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = file.readSync(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return bytes.subarray(0, filled);
+  return bytes.subarray(0, file.readSync(bytes) ?? 0);
 }
