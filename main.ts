@@ -33,9 +33,12 @@ import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
-import { createStore, prepareStore } from "./src/sessions/mod.ts";
-import { findPlainText } from "./src/sessions/plain_text.ts";
-import { startRetention } from "./src/sessions/retention.ts";
+import {
+  createStore,
+  findPlainText,
+  prepareStore,
+  startRetention,
+} from "./src/sessions/mod.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
 /** What is made once, and given to every part that needs it. */

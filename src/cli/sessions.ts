@@ -11,8 +11,7 @@ import {
   toRecordings,
   type TurnDocument,
 } from "../sessions/document.ts";
-import { createStore } from "../sessions/mod.ts";
-import { MAX_SHARE, toOldest } from "../sessions/retention.ts";
+import { createStore, MAX_SHARE, toOldest } from "../sessions/mod.ts";
 import type { Session } from "../sessions/session.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
 import { loadConfig } from "../settings/config.ts";

@@ -11,6 +11,8 @@ export interface Builtins {
   "node:async_hooks": typeof import("node:async_hooks");
   /** For hashes. */
   "node:crypto": typeof import("node:crypto");
+  /** For a look whether a file is there, which with Deno costs an exception where it is not. */
+  "node:fs": typeof import("node:fs");
   /** For addresses. */
   "node:net": typeof import("node:net");
   /** For waits that a signal ends. */

@@ -4,19 +4,19 @@
  *
  * @module
  */
-import type { Lines, News } from "./_engine.ts";
-import { pause } from "./_retry.ts";
-import { type Line, toLines } from "./fit.ts";
-import { parseRecord, type SessionRecord } from "./record.ts";
+import { attempt, type Lines, pause, toStoreError } from "./_engine.ts";
+import {
+  type Line,
+  parseRecord,
+  type SessionRecord,
+  toLines,
+} from "./record.ts";
 import { Session } from "./session.ts";
 import {
-  attempt,
   type Change,
   type OpenOptions,
   type SessionWriter,
   StoreError,
-  type StoreOptions,
-  toStoreError,
 } from "./store.ts";
 
 /** How long a word waits for others: to write each by itself would keep a far engine busy. */
@@ -34,15 +34,11 @@ interface Writer {
   failure?: StoreError;
 }
 
-/** A line that isn't written yet, and the turn that it is of. */
-interface Pending extends Line {
-  writer: Writer;
-}
-
-/** How much is kept in memory, and who is told of what. */
+/** How much is read, and who is told of what. */
 interface ConversationOptions {
   maxBytes: number;
-  onBadRecord: StoreOptions["onBadRecord"];
+  onBadRecord: ((id: string) => void) | undefined;
+  /** Called when there was more to read than that. */
   onCut: (id: string) => void;
   /** Called when nothing is under way any more. */
   onIdle: (conversation: Conversation) => void;
@@ -54,13 +50,13 @@ export class Conversation {
   session: Session;
   /** Whether all must be read again: at first, and after a fault. */
   #isInDoubt = true;
-  #pending: Pending[] = [];
+  /** Lines that aren't written yet, each with the turn that it is of. */
+  #pending: (Line & { writer: Writer })[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** How often others were first, one time after another. */
-  #misses = 0;
   readonly #writers = new Set<Writer>();
   #last: Promise<unknown> = Promise.resolve();
-  #tasks = 0;
+  /** How many tasks and turns are under way. */
+  #users = 0;
 
   constructor(
     readonly id: string,
@@ -72,23 +68,20 @@ export class Conversation {
 
   /** Whether something is under way; then it must stay in memory. */
   get isBusy(): boolean {
-    return this.#tasks > 0 || this.#writers.size > 0;
+    return this.#users > 0;
   }
 
   /** Runs one task at a time, in the order they came. */
   run<T>(task: () => Promise<T>): Promise<T> {
-    this.#tasks++;
-    const result = this.#last.then(task).finally(() => {
-      this.#tasks--;
-      this.#settle();
-    });
+    this.#users++;
+    const result = this.#last.then(task).finally(() => this.#leave());
     // Whoever gave a task that failed is told; the next one runs all the same.
     this.#last = result.catch(() => {});
     return result;
   }
 
-  #settle(): void {
-    if (this.isBusy) return;
+  #leave(): void {
+    if (--this.#users > 0) return;
     this.lines.release?.();
     this.options.onIdle(this);
   }
@@ -97,6 +90,7 @@ export class Conversation {
   join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
+    this.#users++;
     let closed: Promise<void> | undefined;
     // A write that fails is told in `failure`; any other fault the next write meets, too.
     const run = (task: () => Promise<void>) => this.run(task).catch(() => {});
@@ -117,7 +111,7 @@ export class Conversation {
       close: () =>
         closed ??= flush().finally(() => {
           this.#writers.delete(writer);
-          this.#settle();
+          this.#leave();
         }),
     };
   }
@@ -147,50 +141,40 @@ export class Conversation {
       if (record.type === "deleted") this.session = new Session(this.id);
       this.session.apply(record, json);
     }
-    const { maxBytes, onCut } = this.options;
-    if (this.session.bytes <= maxBytes) return;
-    this.session = this.session.toNewest(maxBytes);
-    onCut(this.id);
   }
 
   /** Brings what is in memory up to what is kept, and tells the turns of it. */
   async refresh(): Promise<void> {
-    let news = await this.#read(this.#isInDoubt);
-    if (news.which === "next") {
-      if (news.lines.length === 0) return;
-      if (this.#pending.length === 0) return this.#take(news);
+    const { id, options: { maxBytes, onCut } } = this;
+    const read = (isAnew: boolean) =>
+      attempt(`read session "${id}"`, () => this.lines.read(isAnew, maxBytes));
+    let news = await read(this.#isInDoubt);
+    if (news.which === "next" && news.lines.length === 0) return;
+    if (news.which === "next" && this.#pending.length > 0) {
       // What is in memory holds words that come after those of others.
-      news = await this.#read(true);
+      news = await read(true);
     }
-    const before = this.session;
-    this.session = new Session(this.id);
-    this.#isInDoubt = false;
-    if (news.which === "newest") this.options.onCut(this.id);
-    this.#take(news, before);
-  }
-
-  #read(isAnew: boolean): Promise<News> {
-    const { maxBytes } = this.options;
-    const what = `read session "${this.id}"`;
-    return attempt(what, () => this.lines.read(isAnew, maxBytes));
+    const { deletedAt } = this.session;
+    if (news.which !== "next") {
+      this.session = new Session(id);
+      this.#isInDoubt = false;
+    }
+    if (news.which === "newest") onCut(id);
+    this.#take(news.lines, deletedAt);
   }
 
   /** Takes what was read; what is pending and still wanted comes after it. */
-  #take(
-    { start, lines }: News,
-    { deletedAt = "" }: Session = this.session,
-  ): void {
-    for (const [n, json] of lines.entries()) {
+  #take(lines: readonly string[], deletedAt = ""): void {
+    for (const json of lines) {
       if (json === "") continue;
       const record = parseRecord(json);
       if (record) this.#apply([{ record, json }]);
-      else this.options.onBadRecord?.({ id: this.id, number: start + n + 1 });
+      else this.options.onBadRecord?.(this.id);
     }
+    const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
     for (const writer of this.#writers) {
       if (!writer.isWanted) continue;
-      const isWanted = writer.onOthers(this.session);
-      const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
-      writer.isWanted = isWanted && !isDeleted;
+      writer.isWanted = writer.onOthers(this.session) && !isDeleted;
     }
     this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
     this.#apply(this.#pending);
@@ -198,20 +182,19 @@ export class Conversation {
 
   /** Adds what a change decides, without what belongs to a deleted conversation. */
   async update(change: Change): Promise<void> {
-    await this.#write();
-    // A decision on what is in memory will do: if that is old, nothing is added.
-    let isFresh = this.#isInDoubt;
-    if (isFresh) await this.refresh();
-    while (true) {
-      const records = change(this.session);
-      const lines = records.filter((record) => this.session.takes(record))
+    const decide = () =>
+      change(this.session).filter((record) => this.session.takes(record))
         .flatMap(toLines);
-      if (lines.length > 0) {
-        if (await this.#append(lines)) return this.#apply(lines);
-      } else if (isFresh) return;
-      else await this.refresh();
-      isFresh = true;
+    await this.#write();
+    const isFresh = this.#isInDoubt;
+    if (isFresh) await this.refresh();
+    // A decision on what is in memory will do: if that is old, nothing is added.
+    let lines = await this.#append(decide);
+    if (lines.length === 0 && !isFresh) {
+      await this.refresh();
+      lines = await this.#append(decide);
     }
+    this.#apply(lines);
   }
 
   /** Resolves when all that was taken would survive a power cut. */
@@ -230,14 +213,11 @@ export class Conversation {
   async #write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const last = this.#pending.at(-1);
-    if (!last) return;
+    if (this.#pending.length === 0) return;
     try {
       if (this.#isInDoubt) await this.refresh();
-      while (this.#pending.includes(last)) {
-        const lines = [...this.#pending];
-        if (await this.#append(lines)) this.#pending.splice(0, lines.length);
-      }
+      const { length } = await this.#append(() => [...this.#pending]);
+      this.#pending.splice(0, length);
     } catch (error) {
       this.#fail(error);
     }
@@ -252,28 +232,23 @@ export class Conversation {
     throw error;
   }
 
-  /** Adds lines if others were not first; else reads what they have added. */
-  async #append(lines: readonly Line[], isAlone = false): Promise<boolean> {
-    const what = `${isAlone ? "delete" : "write"} session "${this.id}"`;
-    const batch = crypto.randomUUID();
-    try {
-      if (
-        await attempt(what, () => this.lines.append(lines, batch, isAlone))
-      ) {
-        this.#misses = 0;
-        return true;
+  /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
+  async #append(decide: () => Line[]): Promise<Line[]> {
+    const what = `write session "${this.id}"`;
+    for (let misses = 1; misses <= MAX_MISSES; misses++) {
+      const lines = decide();
+      if (lines.length === 0) return lines;
+      try {
+        if (await this.lines.append(lines)) return lines;
+      } catch (cause) {
+        // They may have been added all the same.
+        this.#isInDoubt = true;
+        throw toStoreError(what, cause);
       }
-    } catch (error) {
-      // They may have been added all the same.
-      this.#isInDoubt = true;
-      throw error;
+      await pause(misses);
+      await this.refresh();
     }
-    if (++this.#misses > MAX_MISSES) {
-      throw new StoreError(`Cannot ${what}: too many write to it at once`);
-    }
-    await pause(this.#misses);
-    await this.refresh();
-    return false;
+    throw new StoreError(`Cannot ${what}: too many write to it at once`);
   }
 
   /** Deletes all of it but what tells later that it was. */
@@ -282,12 +257,10 @@ export class Conversation {
     await this.refresh().catch(() => {});
     const wasThere = this.#isInDoubt || !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
-    let lines: Line[];
-    do lines = toLines(
-      this.session.toDeleted(new Date().toISOString()),
-    ); while (!await this.#append(lines, true));
-    const news = { start: 0, lines: lines.map(({ json }) => json) };
-    this.#take({ which: "all", ...news });
+    const lines = await this.#append(() =>
+      toLines(this.session.toDeleted(new Date().toISOString()))
+    );
+    this.#take(lines.map(({ json }) => json), this.session.deletedAt);
     return wasThere;
   }
 }

@@ -1,45 +1,43 @@
 /**
  * What a store needs to be able to do; `_conversation.ts` and `_store.ts` make
- * a {@linkcode SessionStore} of it. Whatever an engine throws is caught there.
+ * a {@linkcode SessionStore} of it, and catch whatever it throws. And what
+ * several engines do alike.
  *
  * @module
  */
-import type { Line } from "./fit.ts";
-import type { ListOptions, SessionPage, SessionStore } from "./store.ts";
+import { nodeCrypto } from "../server/builtin.ts";
+import { head, type Line, type SessionRecord } from "./record.ts";
+import { type SessionInfo, type SessionStore, StoreError } from "./store.ts";
 
 /** Keeps conversations, each as a list of lines that only grows. */
 export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   /** Gives a conversation's lines, of which nothing was read yet. */
   open(id: string): Lines;
-  /** As {@linkcode SessionStore.list}. */
-  list(options: ListOptions & { limit: number }): Promise<SessionPage>;
+  /** The newest conversations, as many as there are up to a limit, after the one with a cursor. */
+  list(limit: number, cursor?: string): Promise<Listed[]>;
   /** As {@linkcode SessionStore.sweep}. */
   sweep(before: Date, maxShare: number): Promise<number>;
 }
 
+/** A conversation in a list, and the cursor after it. One that was deleted tells nothing. */
+export type Listed = { cursor: string; info: SessionInfo | undefined };
+
 /** One conversation's lines. It remembers how many of them are known. */
 export interface Lines {
   /**
-   * Reads the lines after those that are known; the newest of all of them when
-   * it is told to, and when the conversation is another one than before, or has
-   * become shorter.
+   * Reads the lines after those that are known; all of them when it is told to,
+   * and when the conversation is another one than before, or has become shorter.
    *
-   * @param maxBytes about how many, at most
+   * @param maxBytes about how many, at most; then the newest
    */
   read(isAnew: boolean, maxBytes: number): News | Promise<News>;
   /**
-   * Adds lines if there are none but the known ones: all or none of them.
-   *
-   * @param batch unlike any other. An engine that asks twice, because it got no
-   * answer, finds by it what the first time has added
-   * @param isAlone whether all other lines are deleted with it
-   * @returns whether they were added; if not, others were first
+   * Adds lines if there are none but the known ones: all or none of them, and
+   * once, also where no answer came and it is asked again. Where the first is
+   * of type `deleted`, all before it goes. Gives whether they were added; if
+   * not, others were first.
    */
-  append(
-    lines: readonly Line[],
-    batch: string,
-    isAlone?: boolean,
-  ): Promise<boolean>;
+  append(lines: readonly Line[]): Promise<boolean>;
   /**
    * Adds lines at once, whatever others have added, which {@linkcode read} then
    * finds. Only an engine has it for which that takes microseconds; what it adds
@@ -52,17 +50,71 @@ export interface Lines {
   release?(): void;
 }
 
-/** What was read of a conversation. */
-export interface News {
-  /** Whether these follow the known ones, are all, or the newest of more. */
-  which: "next" | "all" | "newest";
-  /** How many lines come before these; where they are the newest, of those that were looked at. */
-  start: number;
-  /** Empty ones stand for nothing. */
-  lines: string[];
+/** What was read of a conversation: lines that follow the known ones, all, or the newest of more. Empty ones stand for nothing. */
+export type News = { which: "next" | "all" | "newest"; lines: string[] };
+
+/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+export async function attempt<T>(
+  what: string,
+  task: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
 }
 
-/** How many of a store's conversations one sweep may delete. */
-export function toMostSwept(count: number, maxShare: number): number {
-  return Math.ceil(count * maxShare);
+/** Says what was tried and failed; an error that says so already stays as it is. */
+export function toStoreError(what: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  // An error of several addresses that all failed has no words of its own.
+  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
+  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
+}
+
+/** The caller's first 120 letters, where they are among these records. */
+export function toPreview(
+  records: readonly (SessionRecord | undefined)[],
+): string | undefined {
+  for (const record of records) {
+    if (record?.type !== "user" || record.text === "") continue;
+    return head(record.text, 120);
+  }
+  return undefined;
+}
+
+/** Stands for an id that can't be a name in the engine. */
+export function hash(
+  id: string,
+  encoding: "utf8" | "utf16le" = "utf8",
+): string {
+  return nodeCrypto().createHash("sha256").update(id, encoding).digest("hex");
+}
+
+/** Does something, and for a while again where its fault passes, told by its code, a space and its message. */
+export async function retry<T>(
+  task: () => Promise<T>,
+  passing: RegExp,
+  timeoutMs: number,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (let misses = 1;; misses++) {
+    try {
+      return await task();
+    } catch (error) {
+      const { code = "", message }: { code?: string; message?: string } =
+        error instanceof Error ? error : {};
+      const isPassing = passing.test(`${code} ${message}`);
+      if (!isPassing || performance.now() >= end) throw error;
+    }
+    await pause(misses);
+  }
+}
+
+/** A moment of a random length, so that two don't meet again, and longer each time. */
+export async function pause(misses: number): Promise<void> {
+  const ms = Math.random() * Math.min(5 * 2 ** misses, 200);
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }

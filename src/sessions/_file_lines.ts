@@ -9,8 +9,9 @@
  *
  * @module
  */
+import { builtin } from "../server/builtin.ts";
 import type { Lines, News } from "./_engine.ts";
-import type { Line } from "./fit.ts";
+import type { Line } from "./record.ts";
 
 /** A file of which everything up to a certain size is known. */
 export class FileLines implements Lines {
@@ -22,10 +23,8 @@ export class FileLines implements Lines {
   #size = 0;
   /** How many of them, at the end, are a line without its end. */
   #torn = 0;
-  /** How many lines come before those, of those that were read. */
-  #count = 0;
-  /** What this process has written since the last read: other processes' lines may lie in between. */
-  #written = "";
+  /** Whether this process has written since the last read: other processes' lines may lie in between. */
+  #hasWritten = false;
   #mustSync = false;
 
   constructor(readonly id: string, readonly path: string) {}
@@ -35,57 +34,41 @@ export class FileLines implements Lines {
     const size = stat?.size ?? 0;
     const generation = stat && size > 0 ? toGeneration(stat) : undefined;
     const isOther = generation !== this.#generation || size < this.#size;
-    const isMixed = size !== this.#size && this.#written !== "";
+    const isMixed = size !== this.#size && this.#hasWritten;
+    const isNext = !isOther && !isMixed && !isAnew;
     if (isOther) this.release();
-    const isNext = !isOther && !isAnew && !isMixed;
-    if (!isNext) this.#size = this.#torn = this.#count = 0;
+    if (!isNext) this.#size = this.#torn = 0;
     this.#generation = generation;
-    const start = this.#count;
     const isCut = size - this.#size > maxBytes;
-    // As much as stays in memory of one that has grown too large.
-    if (isCut) this.#size = size - Math.floor(maxBytes / 2);
+    if (isCut) this.#size = size - maxBytes;
     const lines = size === this.#size ? [] : this.#readLines(size);
     // Reading began somewhere in it.
-    if (isCut) lines[0] = "";
-    else if (isMixed && !isOther) lines.push(...this.#repeatLost(lines));
-    this.#written = "";
-    return { which: isCut ? "newest" : isNext ? "next" : "all", start, lines };
+    if (isCut) lines.shift();
+    this.#hasWritten = false;
+    return { which: isCut ? "newest" : isNext ? "next" : "all", lines };
   }
 
   /** What is known of the file; of one that is open, without a look at its path. */
   #stat(): Deno.FileInfo | undefined {
     const stat = this.#file?.statSync();
     if (stat && stat.nlink !== 0) return stat;
+    // Most that aren't open are new. To fail costs 20 times as much as to ask.
+    if (!builtin("node:fs").existsSync(this.path)) return undefined;
     return ifFound(() => statFile(this.path));
   }
 
   #readLines(size: number): string[] {
     const offset = this.#size - this.#torn;
-    const bytes = readRange(this.path, offset, size) ?? new Uint8Array();
+    const bytes = readRange(this.#open(), offset, size);
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     const lines = decoder.decode(bytes.subarray(0, end)).split("\n");
     lines.pop();
     this.#size = offset + bytes.length;
     this.#torn = bytes.length - end;
-    this.#count += lines.length;
     return lines;
   }
 
-  /** Writes again what was lost with a line that another process left without its end. */
-  #repeatLost(found: readonly string[]): string[] {
-    const there = new Set(found);
-    const lost = this.#written.split("\n").filter((line) =>
-      line !== "" && !there.has(line)
-    );
-    if (lost.length > 0) this.#write(`${lost.join("\n")}\n`, lost.length);
-    return lost;
-  }
-
-  async append(
-    lines: readonly Line[],
-    _batch: string,
-    isAlone = false,
-  ): Promise<boolean> {
+  async append(lines: readonly Line[]): Promise<boolean> {
     const file = this.#open();
     if (!tryLock(file)) await file.lock(true);
     try {
@@ -94,7 +77,7 @@ export class FileLines implements Lines {
         (this.#size === 0 || toGeneration(stat) === this.#generation);
       if (!isKnown) return false;
       this.#generation = toGeneration(stat);
-      if (isAlone) this.#replace(lines);
+      if (lines[0]?.record.type === "deleted") this.#replace(lines);
       else this.write(lines);
     } finally {
       file.unlockSync();
@@ -102,57 +85,45 @@ export class FileLines implements Lines {
     return true;
   }
 
-  /** Puts a new file in the place of this one, so that at no time a part of it is left. */
+  /**
+   * Puts a new file in the place of this one, so that at no time a part of it is
+   * left. The next look finds another file than the one that is open.
+   */
   #replace(lines: readonly Line[]): void {
-    const { id, path } = this;
-    const first = { type: "session", version: 1, id };
-    const texts = [JSON.stringify(first), ...lines.map(({ json }) => json)];
-    const text = `${texts.join("\n")}\n`;
-    using file = Deno.openSync(`${path}.new`, {
-      write: true,
-      create: true,
-      truncate: true,
-      mode: 0o600,
-    });
-    file.writeSync(encode(text));
+    const { path } = this;
+    const texts = [this.#first, ...lines.map(({ json }) => json)];
+    const options = { write: true, create: true, truncate: true, mode: 0o600 };
+    using file = Deno.openSync(`${path}.new`, options);
+    file.writeSync(encode(`${texts.join("\n")}\n`));
     file.syncDataSync();
     Deno.renameSync(`${path}.new`, path);
-    // The next look finds another file than the one that is open, and reads it.
   }
 
   write(lines: readonly Line[]): void {
-    let text = "";
-    for (const { json, record } of lines) {
-      text += `${json}\n`;
-      // Streamed words come many a second; to outlive the process is enough for
-      // them. Everything else outlives a power cut.
-      this.#mustSync ||= record.type !== "assistant";
-    }
-    this.#write(text, lines.length);
-  }
-
-  #write(text: string, count: number): void {
+    // Streamed words come many a second; to outlive the process is enough for
+    // them. Everything else outlives a power cut.
+    this.#mustSync ||= lines.some(({ record }) => record.type !== "assistant");
     const file = this.#open();
     this.#generation ??= toGeneration(file.statSync());
-    let before = "";
-    if (this.#size === 0) {
-      const { id } = this;
-      before = `${JSON.stringify({ type: "session", version: 1, id })}\n`;
-    } else if (this.#torn > 0) {
-      // Ends the torn line, or the new one would be lost with it.
-      before = "\n";
-    }
-    const bytes = encode(before + text);
+    // Ends a line that may be torn, or the new one would be lost with it.
+    const isOurs = file.seekSync(0, Deno.SeekMode.End) === this.#size;
+    let text = isOurs && this.#torn === 0 ? "" : "\n";
+    if (this.#size === 0) text += `${this.#first}\n`;
+    for (const { json } of lines) text += `${json}\n`;
+    const bytes = encode(text);
     // Should the write fail, a part of it may be there.
     this.#torn = 1;
+    let done = file.writeSync(bytes);
     // One call may take only a part.
-    for (let done = 0; done < bytes.length;) {
-      done += file.writeSync(bytes.subarray(done));
-    }
+    while (done < bytes.length) done += file.writeSync(bytes.subarray(done));
     this.#torn = 0;
     this.#size += bytes.length;
-    this.#count += before === "" ? count : count + 1;
-    this.#written += text;
+    this.#hasWritten = true;
+  }
+
+  /** The line that names the conversation, as its id may not be read from the path. */
+  get #first(): string {
+    return JSON.stringify({ type: "session", version: 1, id: this.id });
   }
 
   async sync(): Promise<void> {
@@ -167,31 +138,30 @@ export class FileLines implements Lines {
   }
 
   #open(): Deno.FsFile {
-    if (this.#file) return this.#file;
-    const isNew = this.#generation === undefined;
-    try {
-      return this.#file = openFile(this.path, isNew);
-    } catch (error) {
-      if (!isNew) throw error;
-      if (error instanceof Deno.errors.NotFound) {
-        makeFolder(this.path.slice(0, this.path.lastIndexOf("/")));
-      } // Made by somebody else just now, unless it is a link that leads nowhere yet.
-      else statFile(this.path);
-      return this.#file = openFile(this.path, false);
-    }
+    return this.#file ??= openFile(this.path, this.#generation === undefined);
   }
 }
 
 /** Opens a file to read it and add to it. A new one is made, and none is where a link leads. */
 function openFile(path: string, isNew: boolean): Deno.FsFile {
-  return Deno.openSync(path, {
+  const options = {
     append: true,
     // Windows locks nothing that is opened for adding alone.
     read: true,
-    ...isNew ? { createNew: true } : { create: true },
     // Callers' words are nobody else's on this machine.
     mode: 0o600,
-  });
+  };
+  try {
+    if (isNew) return Deno.openSync(path, { ...options, createNew: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      makeFolder(path.slice(0, path.lastIndexOf("/")));
+    } else if (error instanceof Deno.errors.AlreadyExists) {
+      // Made by somebody else just now, unless it is a link that leads nowhere yet.
+      statFile(path);
+    } else throw error;
+  }
+  return Deno.openSync(path, { ...options, create: true });
 }
 
 const NEWLINE = 0x0a;
@@ -213,7 +183,8 @@ function statFile(path: string): Deno.FileInfo {
   return stat;
 }
 
-function ifFound<T>(task: () => T): T | undefined {
+/** What a task finds; nothing where the file is gone. */
+export function ifFound<T>(task: () => T): T | undefined {
   try {
     return task();
   } catch (error) {
@@ -242,21 +213,13 @@ function tryLock(
   return file.tryLockSync?.(true) ?? false;
 }
 
-/** Reads a part of a file, or less where it ends before; nothing where it is gone. */
+/** Reads a part of a file, or less where it ends before. */
 export function readRange(
-  path: string,
+  file: Deno.FsFile,
   start: number,
   end: number,
-): Uint8Array | undefined {
-  using file = ifFound(() => Deno.openSync(path));
-  if (!file) return undefined;
+): Uint8Array {
   file.seekSync(start, Deno.SeekMode.Start);
   const bytes = new Uint8Array(end - start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = file.readSync(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return bytes.subarray(0, filled);
+  return bytes.subarray(0, file.readSync(bytes) ?? 0);
 }

@@ -7,16 +7,14 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { nodeCrypto } from "../server/builtin.ts";
-import type { Lines, News } from "./_engine.ts";
-import type { Line } from "./fit.ts";
-import { toPreview } from "./_page.ts";
+import { hash, type Lines, type News, toPreview } from "./_engine.ts";
+import type { Line } from "./record.ts";
 
 /** Runs a step on the database. It must do no harm to run it twice. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
 
 /** What is known of a conversation. */
-export interface Header {
+export type Header = {
   /** The true id; the key may be a hash. */
   id: string;
   /** The batch that it began with. */
@@ -28,17 +26,10 @@ export interface Header {
   length: number;
   first?: number;
   preview?: string | undefined;
-}
+};
 
-/** Lines that were added together. */
-export interface Entry {
-  /** What they were added with. */
-  batch: string;
-  /** How many there are. */
-  count: number;
-  /** They themselves in UTF-8, with newlines between. */
-  lines: Uint8Array;
-}
+/** Lines that were added in one batch, how many, and they themselves in UTF-8, with newlines between. */
+export type Entry = { batch: string; count: number; lines: Uint8Array };
 
 /**
  * A key: `session` and an id hold a {@linkcode Header}; `start`, a time and an
@@ -51,122 +42,150 @@ export function keyOf(...path: Deno.KvKeyPart[]): Deno.KvKey {
 
 /** One conversation's lines in Deno KV. */
 export class KvLines implements Lines {
-  readonly #key: string;
+  readonly #headerKey: Deno.KvKey;
   #header: Header | undefined;
   /** The header's; null where there is none. */
   #versionstamp: string | null = null;
 
-  constructor(readonly id: string, readonly run: RunOnKv) {
-    this.#key = shorten(id);
+  constructor(
+    readonly id: string,
+    readonly run: RunOnKv,
+    readonly key: string = shorten(id),
+  ) {
+    this.#headerKey = keyOf("session", key);
   }
 
   async read(isAnew: boolean, maxBytes: number): Promise<News> {
-    const { value, versionstamp } = await readHeader(this.run, this.#key);
+    const { value, versionstamp } = await this.#readHeader();
     const { length = 0, first = 1 } = value ?? {};
     const isSame = !isAnew && value?.generation === this.#header?.generation;
     const known = isSame ? this.#header?.length ?? 0 : 0;
-    const least = Math.max(known, first - 1);
-    const hasNews = value !== null && least < length;
-    const { lines, isTorn } = hasNews
-      ? await this.#readEntries(value.generation, least, maxBytes)
-      : { lines: [], isTorn: false };
-    if (hasNews) {
+    const start = Math.max(known, first - 1);
+    let lines: string[] = [];
+    if (value !== null && start < length) {
+      lines = await this.#readNewest(value.generation, start, maxBytes);
       // Added to, or deleted, while it was read? Then that may be a part of it.
-      const now = await readHeader(this.run, this.#key);
+      const now = await this.#readHeader();
       if (now.versionstamp !== versionstamp) return this.read(isAnew, maxBytes);
     }
     this.#header = value ?? undefined;
     this.#versionstamp = versionstamp;
-    if (isTorn) throw new Error("some of its records are missing");
-    const start = length - lines.length;
-    const isNext = isSame && start === known;
-    const isWhole = start === first - 1;
-    return {
-      which: isNext ? "next" : isWhole ? "all" : "newest",
-      start,
-      lines,
-    };
+    if (start + lines.length < length) return { which: "newest", lines };
+    return { which: isSame && start === known ? "next" : "all", lines };
+  }
+
+  #readHeader(): Promise<Deno.KvEntryMaybe<Header>> {
+    return this.run((kv) => kv.get<Header>(this.#headerKey));
+  }
+
+  /** The newest lines after those that are known, as many as there is room for. */
+  #readNewest(
+    generation: string,
+    known: number,
+    maxBytes: number,
+  ): Promise<string[]> {
+    const prefix = keyOf("record", this.key, generation);
+    const selector = { prefix, start: [...prefix, known + 1] };
+    return this.run(async (kv) => {
+      const found: string[][] = [];
+      let bytes = 0;
+      const options = { batchSize: 500, reverse: true };
+      for await (const { value } of kv.list<Entry>(selector, options)) {
+        bytes += value.lines.length;
+        if (bytes > maxBytes) break;
+        found.push(new TextDecoder().decode(value.lines).split("\n"));
+      }
+      return found.reverse().flat();
+    });
   }
 
   async append(
     lines: readonly Line[],
-    batch: string,
-    isAlone = false,
+    batch: string = crypto.randomUUID(),
   ): Promise<boolean> {
-    const { id, run } = this;
+    const { id, key, run } = this;
+    const isAlone = lines[0]?.record.type === "deleted";
     const lastAt = Date.now();
     const before = this.#header ??
       { id, generation: batch, at: lastAt, lastAt, length: 0 };
-    const { generation, at } = before;
-    const preview = isAlone ? undefined : before.preview;
+    const { at, length } = before;
     const header: Header = {
       ...before,
-      preview: undefined,
       lastAt,
-      length: before.length + lines.length,
-      ...isAlone ? { first: before.length + 1 } : {},
-      ...preview ? { preview } : toPreview(lines.map(({ record }) => record)),
+      length: length + lines.length,
+      ...isAlone ? { first: length + 1 } : {},
+      preview: (isAlone ? undefined : before.preview) ??
+        toPreview(lines.map(({ record }) => record)),
     };
-    const headerKey = keyOf("session", this.#key);
-    const toEntryKey = (number: number) =>
-      keyOf("record", this.#key, generation, number);
+    const prefix = keyOf("record", key, before.generation);
     const versionstamp = this.#versionstamp;
     const result = await run((kv) => {
       const commit = kv.atomic()
-        .check({ key: headerKey, versionstamp })
-        .set(headerKey, header);
-      let number = before.length + 1;
+        .check({ key: this.#headerKey, versionstamp })
+        .set(this.#headerKey, header);
+      let number = length + 1;
       for (const entry of toEntries(lines, batch)) {
-        commit.set(toEntryKey(number), entry);
+        commit.set([...prefix, number], entry);
         number += entry.count;
       }
-      if (before.length === 0) commit.set(keyOf("start", at, this.#key), true);
+      if (length === 0) commit.set(keyOf("start", at, key), true);
       return commit.commit();
     });
+    const added = [...prefix, length + 1];
     if (!result.ok) {
       // It may be there all the same: the answer to it was lost.
-      const { value } = await run((kv) =>
-        kv.get<Entry>(toEntryKey(before.length + 1))
-      );
+      const { value } = await run((kv) => kv.get<Entry>(added));
       if (value?.batch !== batch) return false;
     }
     this.#header = header;
     this.#versionstamp = result.ok ? result.versionstamp : UNKNOWN;
     // Nobody reads any more what comes before.
-    const end = toEntryKey(before.length + 1);
-    if (isAlone) await purge(run, this.#key, { end });
+    if (isAlone) {
+      await this.#purge({ prefix: keyOf("record", key), end: added });
+    }
     return true;
   }
 
-  /** The newest lines after those that are known, as many as there is room for, and whether some are missing. */
-  async #readEntries(
-    generation: string,
-    known: number,
-    maxBytes: number,
-  ): Promise<{ lines: string[]; isTorn: boolean }> {
-    const prefix = keyOf("record", this.#key, generation);
-    const start = keyOf("record", this.#key, generation, known + 1);
-    return await this.run(async (kv) => {
-      const options = { batchSize: 500, reverse: true };
-      const found: string[][] = [];
-      let bytes = 0;
-      let next: number | undefined;
-      let isTorn = false;
-      for await (
-        const { key, value } of kv.list<Entry>({ prefix, start }, options)
-      ) {
-        bytes += value.lines.length;
-        if (bytes > maxBytes) return { lines: found.reverse().flat(), isTorn };
-        const number = Number(key.at(-1));
-        isTorn ||= next !== undefined && number + value.count !== next;
-        next = number;
-        found.push(new TextDecoder().decode(value.lines).split("\n"));
-      }
-      isTorn ||= next !== known + 1;
-      return { lines: found.reverse().flat(), isTorn };
-    });
+  /**
+   * Deletes all of it, if nothing was added since a time, nor is meanwhile: its
+   * entries, and then its header. Where a process dies between the commits that
+   * a long one takes, the next sweep goes on.
+   */
+  async forget(before: Date): Promise<boolean> {
+    const { value, versionstamp } = await this.#readHeader();
+    if (value === null || value.lastAt >= before.getTime()) return false;
+    const check = { key: this.#headerKey, versionstamp };
+    const prefix = keyOf("record", this.key);
+    if (!await this.#purge({ prefix }, check)) return false;
+    const { ok } = await this.run((kv) =>
+      kv.atomic().check(check).delete(this.#headerKey)
+        .delete(keyOf("start", value.at, this.key)).commit()
+    );
+    return ok;
+  }
+
+  /** Deletes what a selector finds, as long as a check holds. */
+  async #purge(
+    selector: Deno.KvListSelector,
+    check?: Deno.AtomicCheck,
+  ): Promise<boolean> {
+    let keys: Deno.KvKey[];
+    do {
+      keys = await listKeys(this.run, selector);
+      const { ok } = await this.run((kv) => {
+        const commit = kv.atomic();
+        if (check) commit.check(check);
+        for (const key of keys) commit.delete(key);
+        return commit.commit();
+      });
+      if (!ok) return false;
+    } while (keys.length === KEYS_AT_ONCE);
+    return true;
   }
 }
+
+/** A versionstamp that nothing has, so that a commit which checks it fails. */
+const UNKNOWN = "0".repeat(20);
 
 /** A value may have 64 KiB with what KV adds; one line always fits. */
 const MAX_ENTRY_BYTES = 64_000;
@@ -192,88 +211,38 @@ function toEntries(lines: readonly Line[], batch: string): Entry[] {
   }));
 }
 
-/** A versionstamp that nothing has, so that a commit which checks it fails. */
-const UNKNOWN = "0".repeat(20);
-
-/** Reads what is known of a conversation by its key. */
-export function readHeader(
-  run: RunOnKv,
-  key: string,
-): Promise<Deno.KvEntryMaybe<Header>> {
-  return run((kv) => kv.get<Header>(keyOf("session", key)));
-}
-
-/**
- * Deletes all of a conversation unless it is added to meanwhile: its entries,
- * and then its header. One that is so long that it takes several commits can't
- * be read meanwhile; where a process dies between them, the next sweep goes on.
- */
-export async function forget(
-  run: RunOnKv,
-  key: string,
-  { value, versionstamp }: Deno.KvEntryMaybe<Header>,
-): Promise<boolean> {
-  const headerKey = keyOf("session", key);
-  const check = { key: headerKey, versionstamp };
-  if (!await purge(run, key, { check })) return false;
-  const { ok } = await run((kv) =>
-    kv.atomic().check(check).delete(headerKey)
-      .delete(keyOf("start", value?.at ?? 0, key)).commit()
-  );
-  return ok;
-}
-
-/** Deletes a conversation's entries: those before a key, and as long as a check holds. */
-async function purge(
-  run: RunOnKv,
-  key: string,
-  { end, check }: { end?: Deno.KvKey; check?: Deno.AtomicCheck },
-): Promise<boolean> {
-  for await (const page of pages(run, keyOf("record", key), end)) {
-    const { ok } = await run((kv) => {
-      const commit = kv.atomic();
-      if (check) commit.check(check);
-      for (const entry of page) commit.delete(entry);
-      return commit.commit();
-    });
-    if (!ok) return false;
-  }
-  return true;
-}
-
 /** A commit may have 1,000 changes and, Deno says, 80 KiB of keys of some 170 bytes each. */
 const KEYS_AT_ONCE = 400;
 
-/** All keys with a prefix, as many at a time as one commit may delete; the last time fewer. */
-export async function* pages(
+/** The first keys that a selector finds, as many as one commit may delete. */
+function listKeys(
   run: RunOnKv,
-  prefix: Deno.KvKey,
-  end?: Deno.KvKey,
-): AsyncGenerator<Deno.KvKey[]> {
-  let cursor = "";
-  let isMore = true;
-  while (isMore) {
-    const page = await run(async (kv) => {
-      const selector = end ? { prefix, end } : { prefix };
-      const options = { limit: KEYS_AT_ONCE, cursor, batchSize: KEYS_AT_ONCE };
-      const entries = kv.list(selector, options);
-      const keys = await Array.fromAsync(entries, ({ key }) => key);
-      return { keys, cursor: entries.cursor };
-    });
-    isMore = page.keys.length === KEYS_AT_ONCE;
-    cursor = page.cursor;
-    yield page.keys;
-  }
+  selector: Deno.KvListSelector,
+): Promise<Deno.KvKey[]> {
+  const options = { limit: KEYS_AT_ONCE, batchSize: KEYS_AT_ONCE };
+  return run((kv) =>
+    Array.fromAsync(kv.list(selector, options), ({ key }) => key)
+  );
 }
 
-/**
- * Stands for an id in keys, which may have 2 KiB: the id itself where it is
- * short and plain, otherwise a hash.
- */
+/** When conversations began and their keys, the oldest first. */
+export async function listStarts(
+  run: RunOnKv,
+): Promise<{ at: number; key: string }[]> {
+  const prefix = keyOf("start");
+  const found: Deno.KvKey[] = [];
+  let page: Deno.KvKey[];
+  do {
+    const start = [...found.at(-1) ?? prefix, ""];
+    page = await listKeys(run, { prefix, start });
+    found.push(...page);
+  } while (page.length === KEYS_AT_ONCE);
+  return found.map((path) => ({ at: Number(path[2]), key: String(path[3]) }));
+}
+
+/** Stands for an id in keys, which may have 2 KiB. */
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.
-  return `~${
-    nodeCrypto().createHash("sha256").update(id, "utf16le").digest("hex")
-  }`;
+  return `~${hash(id, "utf16le")}`;
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { retry } from "./_retry.ts";
+import { retry } from "./_engine.ts";
 
 /** What is used of the driver, which brings no types. */
 interface Pool {
@@ -23,39 +23,47 @@ interface Pool {
   readonly totalCount: number;
 }
 
-/** Asks Postgres. */
-export interface Postgres {
+/** Asks Postgres. Connects when it is first asked. */
+export class Postgres {
+  #pool: Promise<Pool> | undefined;
+  #tables: Promise<void> | undefined;
+
+  constructor(readonly url: string) {}
+
   /**
    * Runs one statement, and gives the rows it found. It may run twice, when
    * the connection breaks before the answer.
    *
    * @throws the driver's error; its message has no password in it
    */
-  query<Row>(text: string, values: readonly unknown[]): Promise<Row[]>;
-  /** Closes the connections. */
-  close(): Promise<void>;
-}
+  async query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    this.#tables ??= this.#makeTables();
+    try {
+      await this.#tables;
+      return await this.#ask<Row>(text, values);
+    } catch (error) {
+      // They couldn't be made, or another database took this one's place: the
+      // next question makes them.
+      this.#tables = undefined;
+      throw error;
+    }
+  }
 
-/** Prepares a pool. Connects when it is first asked. */
-export function createPostgres(url: string): Postgres {
-  let pool: Promise<Pool> | undefined;
-  let tables: Promise<void> | undefined;
-
-  async function ask<Row>(
-    text: string,
-    values?: readonly unknown[],
-  ): Promise<Row[]> {
+  async #ask<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
     const { rows } = await retry(
-      // Without values it is sent so that it may be several statements.
-      async () => await (await (pool ??= connect(url))).query(text, values),
-      isPassing,
+      async () => {
+        const pool = await (this.#pool ??= connect(this.url));
+        // Without values it is sent so that it may be several statements.
+        return await pool.query(text, values);
+      },
+      PASSING,
       RETRY_MS,
     );
     return rows as Row[];
   }
 
-  async function makeTables(): Promise<void> {
-    const [found] = await ask<{ ready: boolean }>(
+  async #makeTables(): Promise<void> {
+    const [found] = await this.#ask<{ ready: boolean }>(
       "select to_regclass('parley_sessions') is not null and " +
         "to_regclass('parley_records') is not null as ready",
     );
@@ -63,27 +71,24 @@ export function createPostgres(url: string): Postgres {
     if (found?.ready) return;
     // Sent as one, these are one transaction. The lock lets one instance at a
     // time in: `if not exists` alone fails when two come at once.
-    await ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
+    await this.#ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
   }
 
-  return {
-    async query(text, values) {
-      tables ??= makeTables();
-      try {
-        await tables;
-        return await ask(text, values);
-      } catch (error) {
-        // They couldn't be made, or another database took this one's place:
-        // the next question makes them.
-        tables = undefined;
-        throw error;
-      }
-    },
-    async close() {
-      const made = await pool?.catch(() => undefined);
-      if (made) await closePool(made);
-    },
-  };
+  /** Closes the connections, and waits for their last words, which the pool itself doesn't. */
+  async close(): Promise<void> {
+    const pool = await this.#pool?.catch(() => undefined);
+    if (!pool) return;
+    const closed = Promise.withResolvers<void>();
+    const timer = setTimeout(closed.resolve, CLOSE_MS);
+    let left = pool.totalCount;
+    pool.on("remove", () => {
+      if (--left === 0) closed.resolve();
+    });
+    if (left === 0) closed.resolve();
+    await pool.end();
+    await closed.promise;
+    clearTimeout(timer);
+  }
 }
 
 async function connect(url: string): Promise<Pool> {
@@ -105,22 +110,28 @@ async function connect(url: string): Promise<Pool> {
   return pool;
 }
 
-/** Closes a pool and waits for its connections' last words, which the pool itself doesn't. */
-async function closePool(pool: Pool): Promise<void> {
-  const closed = Promise.withResolvers<void>();
-  const timer = setTimeout(closed.resolve, CLOSE_MS);
-  let left = pool.totalCount;
-  pool.on("remove", () => {
-    if (--left === 0) closed.resolve();
-  });
-  if (left === 0) closed.resolve();
-  await pool.end();
-  await closed.promise;
-  clearTimeout(timer);
+/**
+ * Has `sslmode` mean what it means to every other Postgres program: `require`
+ * takes any certificate, `verify-full` looks at it.
+ */
+function withUsualTls(url: string): string {
+  // Where it can't be read, the error has the address in it, and the password.
+  const parsed = URL.parse(url);
+  if (!parsed) throw new Error("its address is no URL");
+  if (!parsed.searchParams.has("uselibpqcompat")) {
+    parsed.searchParams.set("uselibpqcompat", "true");
+  }
+  return parsed.href;
 }
 
-/** How long connections may take to close, in milliseconds. */
+/** How long connections may take to close. */
 const CLOSE_MS = 1_000;
+
+/** A restart of the server takes a second or two. */
+const RETRY_MS = 3_000;
+
+/** Any number that is nobody else's. */
+const LOCK = 7_270_891_504;
 
 /** The tables. Ids and records are JSON texts, because texts hold no NUL. */
 const TABLES = `
@@ -140,40 +151,6 @@ create table if not exists parley_records (
   primary key (uid, seq)
 );`;
 
-/** Any number that is nobody else's. */
-const LOCK = 7_270_891_504;
-
-/** A restart of the server takes a second or two. */
-const RETRY_MS = 3_000;
-
-/**
- * Has `sslmode` mean what it means to every other Postgres program: `require`
- * takes any certificate, `verify-full` looks at it.
- */
-function withUsualTls(url: string): string {
-  // Where it can't be read, the error has the address in it, and the password.
-  const parsed = URL.parse(url);
-  if (!parsed) throw new Error("its address is no URL");
-  if (!parsed.searchParams.has("uselibpqcompat")) {
-    parsed.searchParams.set("uselibpqcompat", "true");
-  }
-  return parsed.href;
-}
-
-/** Whether it may go well in a moment. */
-function isPassing(error: unknown): boolean {
-  return PASSING_CODE.test(codeOf(error) ?? "") ||
-    error instanceof Error && PASSING_MESSAGE.test(error.message);
-}
-
-/** Names of the system's errors, and numbers of Postgres's: a restart, a broken connection, too many, a deadlock. */
-const PASSING_CODE =
-  /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01)$/;
-const PASSING_MESSAGE =
-  /^(Connection terminated unexpectedly|Client has encountered a conn)/;
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error
-    ? String(error.code)
-    : undefined;
-}
+/** Names of the system's errors, numbers of Postgres's, and the driver's words: a restart, a broken connection, too many, a deadlock. */
+const PASSING =
+  /^((ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01) | Connection terminated unexpectedly| Client has encountered a conn)/;

@@ -5,96 +5,120 @@
  * @module
  */
 import { Conversation } from "./_conversation.ts";
-import type { Engine } from "./_engine.ts";
-import {
-  attempt,
-  PAGE_SIZE,
-  type SessionStore,
-  type StoreOptions,
-} from "./store.ts";
+import { attempt, type Engine } from "./_engine.ts";
+import { PAGE_SIZE, type SessionStore, type StoreOptions } from "./store.ts";
 
 /** What `CACHE_MB` and `MAX_SESSION_MB` count in. */
 export const MB = 1_048_576;
 
-/** How many conversations are remembered about which the owner was told. */
-const MAX_TOLD = 1_000;
-
 /** Makes a store of an engine. */
 export function createStoreOn(
   engine: Engine,
-  { onBadRecord, onCut, cacheBytes = 64 * MB, maxBytes = 16 * MB }:
-    StoreOptions = {},
+  options: StoreOptions = {},
 ): SessionStore {
-  /** Those in memory, the last used last, and what each took then. */
-  const held = new Map<string, { conversation: Conversation; bytes: number }>();
-  let heldBytes = 0;
-  const told = new Set<string>();
-
-  /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
-  function hold(conversation: Conversation): void {
-    const { id, session: { bytes } } = conversation;
-    drop(id);
-    held.set(id, { conversation, bytes });
-    heldBytes += bytes;
-    for (const [id, { conversation }] of held) {
-      if (heldBytes <= cacheBytes) return;
-      if (!conversation.isBusy) drop(id);
-    }
-  }
-
-  function drop(id: string): void {
-    heldBytes -= held.get(id)?.bytes ?? 0;
-    held.delete(id);
-  }
-
-  function tellOnce(id: string): void {
-    if (told.has(id)) return;
-    if (told.size === MAX_TOLD) told.clear();
-    told.add(id);
-    onCut?.(id);
-  }
-
-  function use<T>(
-    id: string,
-    task: (conversation: Conversation) => Promise<T>,
-  ): Promise<T> {
-    const options = { onBadRecord, onCut: tellOnce, maxBytes, onIdle: hold };
-    const conversation = held.get(id)?.conversation ??
-      new Conversation(id, engine.open(id), options);
-    const result = conversation.run(() => task(conversation));
-    // It is busy now, and so stays.
-    hold(conversation);
-    return result;
-  }
-
+  const memory = new Memory(engine, options);
   return {
     name: engine.name,
     load: (id) =>
-      use(id, async (conversation) => {
+      memory.use(id, async (conversation) => {
         await conversation.refresh();
         return conversation.session;
       }),
     update: (id, change) =>
-      use(id, async (conversation) => {
+      memory.use(id, async (conversation) => {
         await conversation.update(change);
         await conversation.flush();
         return conversation.session;
       }),
     open: (id, change, options) =>
-      use(id, async (conversation) => {
+      memory.use(id, async (conversation) => {
         await conversation.update(change);
         return conversation.join(options);
       }),
-    delete: (id) => use(id, (conversation) => conversation.delete()),
-    list: (options) =>
-      attempt(
+    delete: (id) => memory.use(id, (conversation) => conversation.delete()),
+    async list({ limit = PAGE_SIZE, cursor } = {}) {
+      const found = await attempt(
         "list the sessions",
-        () => engine.list({ limit: PAGE_SIZE, ...options }),
-      ),
+        () => engine.list(limit + 1, cursor),
+      );
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return {
+        sessions: page.flatMap(({ info }) => info ?? []),
+        ...(last ? { cursor: last.cursor } : {}),
+      };
+    },
     sweep: (before, maxShare = 1) =>
       attempt("delete old sessions", () => engine.sweep(before, maxShare)),
     check: () =>
       attempt(`reach the ${engine.name} store`, () => engine.check()),
     close: () => engine.close(),
   };
+}
+
+/** The conversations in memory. */
+class Memory {
+  /** The last used last, and what each took then. */
+  readonly #held = new Map<
+    string,
+    { conversation: Conversation; bytes: number }
+  >();
+  #bytes = 0;
+  readonly #maxBytes: number;
+  /** Of which conversations the owner was told that they are too large. */
+  readonly #told = new Set<string>();
+
+  constructor(readonly engine: Engine, readonly options: StoreOptions) {
+    this.#maxBytes = options.maxBytes ?? 16 * MB;
+  }
+
+  /** Runs a task on a conversation, after those before it. */
+  use<T>(
+    id: string,
+    task: (conversation: Conversation) => Promise<T>,
+  ): Promise<T> {
+    const conversation = this.#held.get(id)?.conversation ??
+      new Conversation(id, this.engine.open(id), {
+        maxBytes: Math.floor(this.#maxBytes / 2),
+        onBadRecord: this.options.onBadRecord,
+        onCut: (id) => this.#tell(id),
+        onIdle: (conversation) => this.#rest(conversation),
+      });
+    const result = conversation.run(() => task(conversation));
+    // It is busy now, and so stays.
+    this.#hold(conversation);
+    return result;
+  }
+
+  /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
+  #hold(conversation: Conversation): void {
+    const { id, session: { bytes } } = conversation;
+    this.#drop(id);
+    this.#held.set(id, { conversation, bytes });
+    this.#bytes += bytes;
+    const { cacheBytes = 64 * MB } = this.options;
+    for (const [id, { conversation }] of this.#held) {
+      if (this.#bytes <= cacheBytes) return;
+      if (!conversation.isBusy) this.#drop(id);
+    }
+  }
+
+  #drop(id: string): void {
+    this.#bytes -= this.#held.get(id)?.bytes ?? 0;
+    this.#held.delete(id);
+  }
+
+  #rest(conversation: Conversation): void {
+    this.#hold(conversation);
+    if (conversation.session.bytes <= this.#maxBytes) return;
+    // Whoever uses it next reads the newest part of it.
+    this.#drop(conversation.id);
+    this.#tell(conversation.id);
+  }
+
+  #tell(id: string): void {
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.options.onCut?.(id);
+  }
 }

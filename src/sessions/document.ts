@@ -1,12 +1,13 @@
 /**
  * A conversation as one JSON document, for people and programs outside: the
- * `/sessions` API and `deno task sessions`.
+ * `/sessions` API and `deno task sessions`. What isn't known is absent.
  *
  * @module
  */
-import type { Session, Turn } from "./session.ts";
+import type { TurnDetails } from "./record.ts";
+import type { Note, Session, Turn } from "./session.ts";
 
-/** A conversation. Field names are those of `docs/stores.md`. */
+/** A conversation. */
 export interface SessionDocument {
   /** The conversation's id. */
   id: string;
@@ -15,34 +16,31 @@ export interface SessionDocument {
   /** What tools were told to keep in mind. */
   memories: string[];
   /** What the platform told besides: recordings, the end. */
-  notes: { name: string; content?: unknown; at: string }[];
+  notes: Note[];
 }
 
-/** One turn of it; what isn't known is absent. */
-export type TurnDocument = {
-  turn_id: string;
-  /** When it began, ISO 8601. */
-  at: string;
-  /** Absent where the agent spoke first. */
-  user?: string;
-  assistant: string;
-  /** What the caller heard of it, where that was less. */
-  heard?: string;
-  /** `complete`, `interrupted`, `failed`; `unfinished` while under way, and for good when the process died in it. */
-  status: string;
-  /** These eight are the turn's `TurnDetails`. */
-  provider?: string;
-  model?: string;
-  first_words_ms?: number;
-  total_ms?: number;
-  input_tokens?: number;
-  output_tokens?: number;
-  prompt_ms?: number;
-  cached_tokens?: number;
-  /** `max-tokens` or `repetition`, where the answer had to be ended for the model. */
-  ended?: string;
-  tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
-};
+/** One turn of it. */
+export type TurnDocument =
+  & {
+    turn_id: string;
+    /** When it began, ISO 8601. */
+    at: string;
+    /** Absent where the agent spoke first. */
+    user?: string | undefined;
+    assistant: string;
+    /** What the caller heard of it, where that was less. */
+    heard?: string | undefined;
+    /** `complete`, `interrupted`, `failed`; `unfinished` while under way, and for good when the process died in it. */
+    status: string;
+    tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
+  }
+  & { [Name in keyof TurnDetails as SnakeCase<Name>]: TurnDetails[Name] };
+
+/** As the document spells a name. */
+export type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First
+    : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
+  : Name;
 
 /** Makes the document of a conversation. */
 export function toDocument(session: Session): SessionDocument {
@@ -63,32 +61,20 @@ function toTurnDocument(turn: Turn): TurnDocument {
   const { id, at, user, assistant, heard, status, details = {}, steps } = turn;
   const calls = steps.flatMap(({ calls, results }) =>
     calls.map(({ id, name, arguments: given }) => {
-      const result = results.find(({ callId }) => callId === id);
-      return {
-        name,
-        arguments: given,
-        ...(result ? { result: parse(result.text) } : {}),
-      };
+      const text = results.find(({ callId }) => callId === id)?.text;
+      return { name, arguments: given, result: text && parse(text) };
     })
   );
+  const figures = Object.entries(details).map(([name, value]) => [
+    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    value,
+  ]);
   return {
-    turn_id: id,
-    at,
-    ...(user === undefined ? {} : { user }),
-    assistant,
-    ...(heard === undefined ? {} : { heard }),
+    ...{ turn_id: id, at, user, assistant, heard },
     status: status ?? "unfinished",
-    ...Object.fromEntries(
-      Object.entries(details).map((
-        [name, value],
-      ) => [toSnakeCase(name), value]),
-    ),
+    ...Object.fromEntries(figures),
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
   };
-}
-
-function toSnakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** Results are kept as JSON, unless they were something else. */

@@ -6,21 +6,17 @@
  * @module
  */
 import { toPath } from "../settings/kinds.ts";
-import { toMostSwept } from "./_engine.ts";
+import { retry } from "./_engine.ts";
 import {
-  forget,
   type Header,
   keyOf,
   KvLines,
-  pages,
-  readHeader,
+  listStarts,
   type RunOnKv,
 } from "./_kv_lines.ts";
-import { retry } from "./_retry.ts";
 import { createStoreOn } from "./_store.ts";
 import type {
   SessionInfo,
-  SessionPage,
   SessionStore,
   StoreKind,
   StoreOptions,
@@ -49,14 +45,10 @@ export const kv: StoreKind<{ type: "kv"; path?: string }> = {
 export interface KvStoreOptions extends StoreOptions {
   /**
    * A file, or the URL of a `denokv` server, whose token Deno itself takes from
-   * `DENO_KV_ACCESS_TOKEN`. Absent: the database that Deno Deploy gives the
-   * app; elsewhere the one that Deno keeps for the script.
+   * `DENO_KV_ACCESS_TOKEN`. Absent: the database that Deno Deploy gives the app.
    */
   path?: string;
-  /**
-   * How long one step may take while the database can't be reached, in
-   * milliseconds, before it fails. Default 5,000.
-   */
+  /** How long a step may take that the database doesn't answer. Default 5,000. */
   timeoutMs?: number;
   /** Opens the database. Default: as `path` says. */
   openKv?: () => Promise<Deno.Kv>;
@@ -74,45 +66,35 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
     name: "kv",
     open: (id) => new KvLines(id, run),
 
-    list: ({ limit, cursor }) =>
-      run(async (kv): Promise<SessionPage> => {
+    list: (limit, cursor) =>
+      run(async (kv) => {
         const starts = kv.list({ prefix: keyOf("start") }, {
-          limit: limit + 1,
-          batchSize: Math.min(limit + 1, 500),
+          limit,
           reverse: true,
           ...(cursor === undefined ? {} : { cursor }),
         });
-        const found = await Array.fromAsync(starts, ({ key }) => ({
-          key: String(key.at(-1)),
-          cursor: starts.cursor,
-        }));
-        const page = found.slice(0, limit);
-        const infos = await Promise.all(
-          page.map(({ key }) => describe(kv, key)),
+        const found = await Array.fromAsync(
+          starts,
+          ({ key }) => ({ key: String(key.at(-1)), cursor: starts.cursor }),
         );
-        const last = page.at(-1);
-        return {
-          sessions: infos.flat(),
-          ...(last && found.length > limit ? { cursor: last.cursor } : {}),
-        };
+        return Promise.all(found.map(async ({ key, cursor }) => {
+          const { value } = await kv.get<Header>(keyOf("session", key));
+          return { cursor, info: value ? describe(value) : undefined };
+        }));
       }).catch((error) => {
         // A cursor that somebody made up: its page is empty, as one after the last is.
-        if (/cursor/i.test(String(error))) return { sessions: [] };
+        if (/cursor/i.test(String(error))) return [];
         throw error;
       }),
 
     async sweep(before, maxShare) {
-      const starts: Deno.KvKey[] = [];
-      for await (const page of pages(run, keyOf("start"))) starts.push(...page);
-      const most = toMostSwept(starts.length, maxShare);
+      const starts = await listStarts(run);
+      const most = Math.ceil(starts.length * maxShare);
       let count = 0;
-      for (const start of starts) {
-        const [at, key] = start.slice(-2);
+      for (const { at, key } of starts) {
         // One that began later can't have ended before.
-        if (Number(at) >= before.getTime() || count === most) break;
-        const header = await readHeader(run, String(key));
-        const isOld = header.value && header.value.lastAt < before.getTime();
-        if (isOld && await forget(run, String(key), header)) count++;
+        if (at >= before.getTime() || count === most) break;
+        if (await new KvLines("", run, key).forget(before)) count++;
       }
       return count;
     },
@@ -127,15 +109,12 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
   }, options);
 }
 
-/** What a list tells of a conversation; nothing when it is gone. */
-async function describe(kv: Deno.Kv, key: string): Promise<SessionInfo[]> {
-  const { value } = await kv.get<Header>(keyOf("session", key));
-  if (value === null) return [];
-  const { id, at, length, first = 1, preview } = value;
-  // Nothing is left of it but that it was deleted.
-  if (first > 1 && length === first) return [];
-  const info = { id, at: new Date(at).toISOString() };
-  return [preview === undefined ? info : { ...info, preview }];
+/** What a list tells of a conversation; nothing where all that is left is that it was deleted. */
+function describe(
+  { id, at, length, first = 1, preview }: Header,
+): SessionInfo | undefined {
+  if (first > 1 && length === first) return undefined;
+  return { id, at: new Date(at).toISOString(), preview };
 }
 
 /**
@@ -150,33 +129,26 @@ function connect(
 ): { run: RunOnKv; close: () => Promise<void> } {
   let opened: Promise<Deno.Kv> | undefined;
 
-  async function inTime<T>(answer: Promise<T>): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new Error(`no answer within ${timeoutMs} ms`);
-      timer = setTimeout(() => reject(error), timeoutMs);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  function inTime<T>(answer: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new Error(`no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
-  async function find(): Promise<Deno.Kv> {
-    const current = opened ??= open();
-    try {
-      return await current;
-    } catch (error) {
+  function find(): Promise<Deno.Kv> {
+    return opened ??= open().catch((error) => {
       // Next time it may open.
-      if (opened === current) opened = undefined;
+      opened = undefined;
       throw error;
-    }
+    });
   }
 
   return {
     run: (step) =>
-      inTime(retry(async () => await step(await find()), isPassing, timeoutMs)),
+      inTime(retry(async () => await step(await find()), PASSING, timeoutMs)),
     async close() {
       const closing = opened?.then((kv) => kv.close());
       opened = undefined;
@@ -186,20 +158,15 @@ function connect(
   };
 }
 
-/** Whether it is worth another try: another process writes to the file, or the server is away. */
-function isPassing(error: unknown): boolean {
-  return error instanceof Error && PASSING.test(error.message);
-}
-
-/** As Deno 2.5 and 2.9 say it; the classes of these errors tell nothing. */
+/** Another process writes to the file, or the server is away, as Deno 2.5 and 2.9 say it. */
 const PASSING =
   /database is locked|failed to connect|KV Connect failed to read|status 5\d\d/;
 
 async function openPath(path?: string): Promise<Deno.Kv> {
   if (path !== undefined && path !== ":memory:" && !/^https?:/.test(path)) {
-    const folder = { recursive: true, mode: 0o700 };
-    const [parent = "."] = /^.*(?=[\\/])/s.exec(path) ?? [];
-    await Deno.mkdir(parent || "/", folder).catch((error) => {
+    const parent = path.replace(/[^\\/]*$/, "") || ".";
+    const options = { recursive: true, mode: 0o700 };
+    await Deno.mkdir(parent, options).catch((error) => {
       // Leave to write the file alone is enough where its folder is there.
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
     });
@@ -207,13 +174,5 @@ async function openPath(path?: string): Promise<Deno.Kv> {
     const file = { append: true, create: true, mode: 0o600 };
     (await Deno.open(path, file)).close();
   }
-  try {
-    return await Deno.openKv(path);
-  } catch (error) {
-    if (path !== undefined || !(error instanceof Error)) throw error;
-    throw new Error(
-      `${error.message} (on Deno Deploy, attach a Deno KV database to the app)`,
-      { cause: error },
-    );
-  }
+  return await Deno.openKv(path);
 }

@@ -8,13 +8,10 @@
  *
  * @module
  */
-import { nodeCrypto } from "../server/builtin.ts";
-import { type Lines, type News, toMostSwept } from "./_engine.ts";
-import { toPreview } from "./_page.ts";
-import { createPostgres, type Postgres } from "./_postgres.ts";
+import { hash, type Lines, type News, toPreview } from "./_engine.ts";
+import { Postgres } from "./_postgres.ts";
 import { createStoreOn } from "./_store.ts";
-import type { Line } from "./fit.ts";
-import { parseRecord } from "./record.ts";
+import { type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 
 /** A database of Postgres. */
@@ -27,51 +24,43 @@ export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
   create: ({ url }, options) => createPostgresStore({ url, ...options }),
 };
 
-/** Which Postgres. */
-export interface PostgresStoreOptions extends StoreOptions {
-  /**
-   * `postgres://user:password@host:port/database`, with `?sslmode=verify-full`
-   * and the like. The tables lie in the first schema of that user's path.
-   */
-  url: string;
-}
-
 /**
  * Makes a store on Postgres 12 or newer. Connects when it is first used, and
- * makes its tables then. A server that is away is waited for some 3 seconds; no
- * answer takes longer than some 11.
+ * makes its tables then, in the first schema of the user's path. A server that
+ * is away is waited for some 3 seconds; no answer takes longer than some 11.
+ *
+ * @param options among them `postgres://user:password@host:port/database`
  */
 export function createPostgresStore(
-  options: PostgresStoreOptions,
+  options: StoreOptions & { url: string },
 ): SessionStore {
-  const postgres = createPostgres(options.url);
+  const postgres = new Postgres(options.url);
   return createStoreOn({
     name: "postgres",
     open: (id) => new PostgresLines(id, postgres),
 
-    async list({ limit, cursor }) {
+    async list(limit, cursor) {
       // A cursor that somebody made up: its page is empty, as one after the last is.
-      if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
-        return { sessions: [] };
-      }
+      if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) return [];
       const rows = await postgres.query<
         { uid: string; id: string; started_at: Date; first: string | null }
-      >(LIST, [cursor, limit + 1]);
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        sessions: page.map(({ id, started_at, first }) => ({
+      >(LIST, [cursor, limit]);
+      return rows.map(({ uid, id, started_at, first }) => ({
+        cursor: uid,
+        info: {
           id: JSON.parse(id),
           at: started_at.toISOString(),
-          ...toPreview([parseRecord(first ?? "")]),
-        })),
-        ...(last && rows.length > limit ? { cursor: last.uid } : {}),
-      };
+          preview: toPreview([parseRecord(first ?? "")]),
+        },
+      }));
     },
 
     async sweep(before, maxShare) {
-      const [all] = await postgres.query<{ count: number }>(COUNT, []);
-      const most = toMostSwept(all?.count ?? 0, maxShare);
+      const [{ all = 0 } = {}] = await postgres.query<{ all?: number }>(
+        'select count(*)::int as "all" from parley_sessions',
+        [],
+      );
+      const most = Math.ceil(all * maxShare);
       let count = 0;
       let found: unknown[];
       do {
@@ -84,7 +73,7 @@ export function createPostgresStore(
     },
 
     async check() {
-      await postgres.query(CHECK, [0]);
+      await postgres.query(CHECK, []);
     },
 
     close: () => postgres.close(),
@@ -103,39 +92,37 @@ class PostgresLines implements Lines {
   }
 
   async read(isAnew: boolean, maxBytes: number): Promise<News> {
-    const rows = await this.postgres.query<Row>(READ, [
-      ...[this.#key, isAnew ? null : this.#uid],
-      ...[this.#length, maxBytes],
-    ]);
-    const [first] = rows;
-    const known = first?.known ?? 0;
-    const isSame = !isAnew && (this.#uid === undefined || known > 0);
-    this.#uid = first?.uid;
-    this.#length = first?.length ?? 0;
+    if (isAnew) {
+      this.#uid = undefined;
+      this.#length = 0;
+    }
+    const rows = await this.postgres.query<
+      { uid: string; length: number; record: string | null }
+    >(READ, [this.#key, this.#uid, this.#length, maxBytes]);
+    const [{ uid, length = 0 } = {}] = rows;
+    const isSame = this.#uid === undefined ||
+      uid === this.#uid && length >= this.#length;
+    const known = isSame ? this.#length : 0;
+    this.#uid = uid;
+    this.#length = length;
     // One row without a record where there is nothing new.
     const lines = rows.flatMap(({ record }) => record ?? []);
-    const start = this.#length - lines.length;
+    const start = length - lines.length;
+    if (isSame && !isAnew && start === known) return { which: "next", lines };
     const isWhole = start === 0 || lines[0]?.startsWith(DELETED);
-    const isNext = isSame && start === known;
-    return {
-      which: isNext ? "next" : isWhole ? "all" : "newest",
-      start,
-      lines,
-    };
+    return { which: isWhole ? "all" : "newest", lines };
   }
 
-  async append(
-    lines: readonly Line[],
-    batch: string,
-    isAlone = false,
-  ): Promise<boolean> {
+  async append(lines: readonly Line[]): Promise<boolean> {
+    const batch = crypto.randomUUID();
     const texts = lines.map(({ json }) => json);
+    const isDeletion = lines[0]?.record.type === "deleted";
     const ask = async (text: string, values: readonly unknown[]) =>
       (await this.postgres.query<{ uid: string }>(text, values))[0]?.uid;
     const uid =
       await (this.#uid === undefined
         ? ask(BEGIN, [this.#key, JSON.stringify(this.id), batch, texts])
-        : ask(ADD, [this.#uid, this.#length, batch, texts, isAlone])) ??
+        : ask(ADD, [this.#uid, this.#length, batch, texts, isDeletion])) ??
         // Somebody was first: this process itself, perhaps, whose answer was lost.
         await ask(OURS, [this.#key, this.#length + 1, batch]);
     if (uid === undefined) return false;
@@ -145,20 +132,11 @@ class PostgresLines implements Lines {
   }
 }
 
-/** What {@linkcode READ} finds. */
-interface Row {
-  uid: string;
-  length: number;
-  known: number;
-  record: string | null;
-}
-
 /** Ids are of any length and may hold what a text can't; a unique index takes neither. */
 function keyOf(id: string): string {
   if (/^[\w-]{1,100}$/.test(id)) return id;
   // JSON keeps those apart that are no Unicode.
-  return "~" +
-    nodeCrypto().createHash("sha256").update(JSON.stringify(id)).digest("hex");
+  return `~${hash(JSON.stringify(id))}`;
 }
 
 /** How the record begins before which all was deleted. */
@@ -166,16 +144,14 @@ const DELETED = '{"type":"deleted",';
 
 /** The newest lines after those that are known, or one row without a record. */
 const READ = `
-select s.uid, s.length, known.length as known, r.record
+select s.uid, s.length, r.record
 from parley_sessions s
-cross join lateral (
-  select case when s.uid = $2::bigint and s.length >= $3::int
-    then $3::int else 0 end as length
-) known
 left join lateral (
   select seq, record, sum(octet_length(record)) over (order by seq desc) bytes
   from parley_records
-  where uid = s.uid and seq > known.length
+  where uid = s.uid and seq > case
+    when s.uid = $2::bigint and s.length >= $3::int then $3::int else 0
+  end
 ) r on r.bytes <= $4::bigint
 where s.key = $1
 order by r.seq`;
@@ -185,7 +161,7 @@ const RECORDS = `
   select s.uid, $N + added.n, $3::uuid, added.record
   from s, unnest($4::text[]) with ordinality added (record, n)`;
 
-/** Begins a conversation, if there is none yet. */
+/** Begins a conversation if there is none yet. */
 const BEGIN = `
 with s as (
   insert into parley_sessions (key, id, length)
@@ -215,29 +191,19 @@ select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
 where s.key = $1 and r.seq = $2 and r.batch = $3`;
 
-/** The numbers go up as conversations begin. The caller's first words come after the welcome, if not before it. */
+/** The numbers go up as conversations begin. */
 const LIST = `
-select s.uid, s.id, s.started_at, r.record as first
-from (
-  select uid, id, started_at from parley_sessions s
-  where ($1::bigint is null or uid < $1::bigint) and exists (
-    select from parley_records r
-    where r.uid = s.uid and r.record not like '${DELETED}%'
-  )
-  order by uid desc
-  limit $2
-) s
-left join lateral (
-  select record from parley_records
-  where uid = s.uid and record like '{"type":"user",%' and seq < 16 + (
-    select min(seq) from parley_records where uid = s.uid
-  )
-  order by seq
-  limit 1
-) r on true
-order by s.uid desc`;
-
-const COUNT = "select count(*)::int as count from parley_sessions";
+select uid, id, started_at, (
+  select record from parley_records r
+  where r.uid = s.uid and record like '{"type":"user",%'
+  order by seq limit 1
+) as first
+from parley_sessions s
+where ($1::bigint is null or uid < $1::bigint) and exists (
+  select from parley_records r
+  where r.uid = s.uid and record not like '${DELETED}%'
+)
+order by uid desc limit $2`;
 
 /** The time is asked twice: something may be added while this waits for the row. */
 const SWEEP = `
@@ -248,14 +214,5 @@ where at < $1::timestamptz and uid in (
 )
 returning uid`;
 
-/** Changes nothing, but only where it could: with the rights, and not on a standby. */
-const CHECK = `
-with s as (
-  update parley_sessions set at = now() where uid = $1 returning uid
-), d as (
-  delete from parley_sessions where uid = $1
-), r as (
-  insert into parley_records (uid, seq, batch, record)
-  select uid, 0, gen_random_uuid(), '' from s
-)
-select count(*) from parley_records where uid = $1`;
+/** Changes nothing, but only where it could: with the right, and not on a standby. */
+const CHECK = "delete from parley_records where uid = 0";

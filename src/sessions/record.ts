@@ -1,11 +1,15 @@
 /**
- * What is kept of a conversation: one record for each thing that happened, and
- * reading one back.
+ * What is kept of a conversation: one record for each thing that happened, the
+ * lines that they are kept as, and reading one back.
+ *
+ * No line is longer than what any engine takes as one value: a longer text
+ * becomes several records, and anything else is cut and says so.
  *
  * @module
  */
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import { nodeCrypto } from "../server/builtin.ts";
+import { StoreError } from "./store.ts";
 
 /** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -83,16 +87,16 @@ export type SessionRecord =
 
 /** Tells what a page sent in a turn from anything else that it may send. */
 export function toDataKey(turnId: string, data: unknown): string {
-  return nodeCrypto().createHash("sha256").update(
-    JSON.stringify([turnId, data]),
-  )
-    .digest("base64url");
+  return hash(JSON.stringify([turnId, data]));
 }
 
 /** Tells a turn that was deleted, without its id. */
 export function toTurnKey(turnId: string): string {
-  return nodeCrypto().createHash("sha256").update(turnId).digest("base64url")
-    .slice(0, 16);
+  return hash(turnId).slice(0, 16);
+}
+
+function hash(text: string): string {
+  return nodeCrypto().createHash("sha256").update(text).digest("base64url");
 }
 
 /** The texts that a record of each type must have, so that one can be told from a torn or foreign line. */
@@ -119,7 +123,10 @@ export function parseRecord(json: string): SessionRecord | undefined {
       ? TEXTS[value.type as SessionRecord["type"]]
       : undefined;
     const isRecord = texts?.every((name) => typeof value[name] === "string") &&
-      (value.type !== "calls" || value.calls.every(isCall)) &&
+      (value.type !== "calls" ||
+        value.calls.every(({ id, name }: ToolCall) =>
+          typeof id === "string" && typeof name === "string"
+        )) &&
       (value.type !== "deleted" || Array.isArray(value.turns));
     return isRecord ? value : undefined;
   } catch {
@@ -128,6 +135,68 @@ export function parseRecord(json: string): SessionRecord | undefined {
   }
 }
 
-function isCall({ id, name }: ToolCall): boolean {
-  return typeof id === "string" && typeof name === "string";
+/** The longest record, as JSON in UTF-8. Deno KV takes 64 KiB with what it adds. */
+export const MAX_RECORD_BYTES = 60_000;
+
+/** How much of a text a record holds: six bytes a letter, at worst, leave room for the rest. */
+const PIECE_LETTERS = 9_000;
+
+/** A record, and the JSON that is kept of it, without a newline. */
+export type Line = { record: SessionRecord; json: string };
+
+/**
+ * Makes lines of a record that fit. None where nothing is to be kept: of a
+ * page's answer that is too long, or of data without an answer.
+ *
+ * @throws {StoreError} when its ids alone are too long
+ */
+export function toLines(record: SessionRecord): Line[] {
+  const { type } = record;
+  if (type === "data" && record.reply === undefined) return [];
+  const isText = type === "user" || type === "assistant";
+  const isLong = isText && record.text.length > MAX_RECORD_BYTES;
+  const json = isLong ? "" : JSON.stringify(record);
+  if (!isLong && fits(json)) return [{ record, json }];
+  if (isText && record.text.length > PIECE_LETTERS) {
+    const text = head(record.text, PIECE_LETTERS);
+    const rest = record.text.slice(text.length);
+    return [
+      ...toLines({ ...record, text }),
+      ...toLines({ ...record, text: rest }),
+    ];
+  }
+  return type === "data" ? [] : [cut(record)];
+}
+
+/** Leaves out a vendor's own form of calls, then the ends of what is longest. */
+function cut(record: SessionRecord): Line {
+  for (let most = MAX_RECORD_BYTES; most > 1; most = Math.floor(most * 0.8)) {
+    const json = JSON.stringify(record, (key, value) => {
+      if (key === "raw") return undefined;
+      if (!LONG.has(key)) return value;
+      const isText = typeof value === "string";
+      const text: string = isText ? value : JSON.stringify(value) ?? "";
+      if (text.length <= most) return value;
+      const begun = `${head(text, most)} [cut off]`;
+      return isText ? begun : { cut_off: begun };
+    });
+    if (fits(json)) return { record: JSON.parse(json), json };
+  }
+  throw new StoreError(
+    `Cannot keep a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
+  );
+}
+
+/** What is told in a record, and no id. */
+const LONG = new Set(["text", "note", "written", "arguments", "content"]);
+
+function fits(json: string): boolean {
+  // No letter takes more than three bytes, so most need not be encoded.
+  return json.length * 3 <= MAX_RECORD_BYTES ||
+    new TextEncoder().encode(json).length <= MAX_RECORD_BYTES;
+}
+
+/** A text's first letters, no pair of surrogates cut in two. */
+export function head(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "");
 }

@@ -21,8 +21,7 @@ export const sessionSettings = {
     help: [
       "The store:",
       ...FORMS.map(([form, what]) => `- \`${form}\`: ${what}`),
-    ]
-      .join("\n"),
+    ].join("\n"),
     defaultNote: "`file`; on Deno Deploy `kv`, since files don't last there",
     example: "file",
     parse: toStoreChoice,
@@ -46,10 +45,10 @@ export const sessionSettings = {
   maxSessionMb: {
     env: "MAX_SESSION_MB",
     default: "16",
-    help: "How much memory one conversation may take, in MB. Past it the " +
-      "oldest half leaves the memory, is no longer shown to the model and no " +
-      "longer read, and the log says so. All of it stays in the store. At " +
-      "least 4, since one turn may take more than 1.",
+    help: "How much memory one conversation may take, in MB. Past it only " +
+      "the newest records stay in memory, half of that, no others are shown " +
+      "to the model or read, and the log says so. All of it stays in the " +
+      "store. At least 4, since one turn may take more than 1.",
     ...wholeNumber(4, 1_024),
   },
 } as const;

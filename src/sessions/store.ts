@@ -10,10 +10,7 @@ import type { Session } from "./session.ts";
 /** Decides, from a conversation as it stands, what is to be added to it. */
 export type Change = (session: Session) => readonly SessionRecord[];
 
-/**
- * A place where conversations are kept. What can't be done is told by a
- * {@linkcode StoreError}.
- */
+/** A place where conversations are kept. What fails rejects with a {@linkcode StoreError}. */
 export interface SessionStore {
   /** As `SESSION_STORE` spells it. */
   readonly name: string;
@@ -24,19 +21,15 @@ export interface SessionStore {
   load(id: string): Promise<Session>;
   /**
    * Adds to a conversation. `change` sees everything that was added before, and
-   * updates of one conversation happen one after another; where another process
-   * was first, `change` is asked again, and only its last answer counts. When
-   * the promise resolves, the records would survive a power cut.
-   *
-   * @throws {StoreError} when they can't be written. None was added then, except
-   * by an engine that didn't answer in time, which may add them all later
+   * is asked again where another process was first; its last answer counts. When
+   * the promise resolves, the records would survive a power cut. When it
+   * rejects, none was added, except by an engine that didn't answer in time.
    */
   update(id: string, change: Change): Promise<Session>;
   /**
    * As {@linkcode update}, and leaves the conversation open for the turn that
-   * begins with it, also where `change` adds nothing. What `change` adds may
-   * survive a power cut only when {@linkcode SessionWriter.flush} resolves.
-   * Close what it gives.
+   * begins with it. What `change` adds is sure to survive a power cut only when
+   * {@linkcode SessionWriter.flush} resolves. Close what it gives.
    */
   open(
     id: string,
@@ -69,25 +62,21 @@ export interface SessionStore {
 
 /** How a store is to be used. */
 export interface StoreOptions {
-  /** Told of each record that can't be read; the number counts from 1. */
-  onBadRecord?: (record: { id: string; number: number }) => void;
+  /** Told of each record that can't be read, by the conversation's id. */
+  onBadRecord?: (id: string) => void;
   /** Told once of a conversation whose oldest turns are in memory no more. */
   onCut?: (id: string) => void;
   /** How much memory conversations may take that stay there. Default 64 MB. */
   cacheBytes?: number;
-  /** How much of it one conversation may take; its newest half stays. Default 16 MB. */
+  /** How much of it one conversation may take; then its newest part stays. Default 16 MB. */
   maxBytes?: number;
 }
 
-/** A kind of store, and how `SESSION_STORE` names it. */
+/** A kind of store, as `SESSION_STORE` names it. */
 export interface StoreKind<Choice extends { type: string } = { type: string }> {
   /** What `SESSION_STORE` may say, each with what it means, in Markdown. */
   readonly forms: Readonly<Record<string, string>>;
-  /**
-   * Reads what `SESSION_STORE` says. Nothing where that names another kind.
-   *
-   * @throws {Error} where it can't be used
-   */
+  /** Reads what `SESSION_STORE` says; nothing where that names another kind. Throws where it can't be used. */
   read(text: string, env: string): Choice | undefined;
   /** Makes the store. Nothing is opened until it is used. */
   create(choice: Choice, place: StorePlace): SessionStore;
@@ -105,18 +94,13 @@ export interface StorePlace extends StoreOptions {
 export interface OpenOptions {
   /**
    * Called when another process has added to the conversation (never for what
-   * this one added), and when anybody has deleted it, who leaves it empty.
-   *
-   * @returns whether the writer's records are still wanted. Once they aren't,
-   * or the conversation was deleted, later ones are dropped
+   * this one added), and when anybody has deleted it. Gives whether the writer's
+   * records are still wanted; those of a deleted conversation never are.
    */
   onOthers?: (session: Session) => boolean;
 }
 
-/**
- * A conversation that is open for the records of one turn. What can't be written
- * is told by a {@linkcode StoreError}, at each call from then on.
- */
+/** A conversation that is open for one turn. Once a write has failed, each call says so. */
 export interface SessionWriter {
   /** All that was added, also what is still on its way. Ask for it anew each time. */
   readonly session: Session;
@@ -140,31 +124,20 @@ export interface SessionWriter {
   close(): Promise<void>;
 }
 
-/** Which page of a list. */
-export interface ListOptions {
-  /** How many conversations at most. Default {@linkcode PAGE_SIZE}. */
-  limit?: number;
-  /** The cursor of the page before. Absent: the first page. */
-  cursor?: string;
-}
+/** Which page of a list: how long, by default {@linkcode PAGE_SIZE}, and after which other page's cursor. */
+export type ListOptions = { limit?: number; cursor?: string };
 
-/** One page of a list. */
-export interface SessionPage {
-  /** Newest first. */
-  sessions: SessionInfo[];
-  /** Where the next page begins; absent on the last. */
-  cursor?: string;
-}
+/** One page of a list, and where the next begins; absent on the last. */
+export type SessionPage = { sessions: SessionInfo[]; cursor?: string };
 
 /** What a list tells of a conversation. */
-export interface SessionInfo {
-  /** The conversation's id. */
+export type SessionInfo = {
   id: string;
   /** When it began or was last added to, ISO 8601. */
   at: string;
   /** The caller's first 120 letters; absent where they said nothing yet. */
-  preview?: string;
-}
+  preview?: string | undefined;
+};
 
 /** How many conversations a page holds where nobody says. */
 export const PAGE_SIZE = 50;
@@ -173,25 +146,4 @@ export const PAGE_SIZE = 50;
 export class StoreError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "StoreError";
-}
-
-/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
-export async function attempt<T>(
-  what: string,
-  task: () => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await task();
-  } catch (cause) {
-    throw toStoreError(what, cause);
-  }
-}
-
-/** Says what was tried and failed; an error that says so already stays as it is. */
-export function toStoreError(what: string, cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause;
-  // An error of several addresses that all failed has no words of its own.
-  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-  const reason = first instanceof Error ? first.message : String(first);
-  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
 }

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { toPage, toPreview } from "../../src/sessions/_page.ts";
-import { toLines } from "../../src/sessions/fit.ts";
-import type { SessionRecord } from "../../src/sessions/record.ts";
+import { toPreview } from "../../src/sessions/_engine.ts";
+import { type SessionRecord, toLines } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
-import type {
-  Change,
-  ListOptions,
-  OpenOptions,
-  SessionStore,
-  SessionWriter,
+import {
+  type Change,
+  type ListOptions,
+  type OpenOptions,
+  PAGE_SIZE,
+  type SessionStore,
+  type SessionWriter,
 } from "../../src/sessions/store.ts";
 
 /** Makes a store that forgets. */
@@ -76,7 +76,7 @@ export function createMemoryStore(): SessionStore {
     };
   }
 
-  function list(options?: ListOptions) {
+  function list({ limit = PAGE_SIZE, cursor }: ListOptions = {}) {
     const newest = [...times].sort(([, a], [, b]) => b.order - a.order);
     const infos = newest.map(([id, { at }]) => {
       const turns = sessions.get(id)?.turns ?? [];
@@ -86,9 +86,17 @@ export function createMemoryStore(): SessionStore {
         text: turn.user ?? "",
         at,
       }));
-      return { id, at, ...toPreview(words) };
+      return { id, at, preview: toPreview(words) };
     });
-    return Promise.resolve(toPage(infos, options));
+    const start = cursor === undefined
+      ? 0
+      : infos.findIndex(({ id }) => id === cursor) + 1 || infos.length;
+    const page = infos.slice(start, start + limit);
+    const last = start + limit < infos.length ? page.at(-1) : undefined;
+    return Promise.resolve({
+      sessions: page,
+      ...(last ? { cursor: last.id } : {}),
+    });
   }
 
   function remove(id: string): Promise<boolean> {

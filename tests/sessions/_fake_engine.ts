@@ -4,7 +4,7 @@
  * @module
  */
 import type { Engine, Lines, News } from "../../src/sessions/_engine.ts";
-import type { Line } from "../../src/sessions/fit.ts";
+import type { Line } from "../../src/sessions/record.ts";
 
 /** An engine in memory that tells what it was asked, and does as it is told. */
 export class FakeEngine implements Engine {
@@ -24,7 +24,7 @@ export class FakeEngine implements Engine {
     this.opened++;
     return new FakeLines(id, this);
   };
-  list: Engine["list"] = () => Promise.resolve({ sessions: [] });
+  list: Engine["list"] = () => Promise.resolve([]);
   sweep: Engine["sweep"] = () => Promise.resolve(0);
   check: Engine["check"] = () => Promise.resolve();
   close: Engine["close"] = () => Promise.resolve();
@@ -44,14 +44,10 @@ class FakeLines implements Lines {
     this.#born = found?.born;
     this.#length = found?.lines.length ?? 0;
     const lines = found?.lines.slice(start) ?? [];
-    return { which: isSame ? "next" : "all", start, lines };
+    return { which: isSame ? "next" : "all", lines };
   }
 
-  async append(
-    lines: readonly Line[],
-    batch: string,
-    isAlone?: boolean,
-  ): Promise<boolean> {
+  async append(lines: readonly Line[]): Promise<boolean> {
     const { engine, id } = this;
     engine.atOnce = Math.max(engine.atOnce, ++engine.underWay);
     try {
@@ -59,10 +55,12 @@ class FakeLines implements Lines {
     } finally {
       engine.underWay--;
     }
-    const found = engine.kept.get(id) ?? { born: batch, lines: [] };
+    const found = engine.kept.get(id) ??
+      { born: crypto.randomUUID(), lines: [] };
     const isKnown = found.lines.length === this.#length &&
       (this.#length === 0 || found.born === this.#born);
     if (!isKnown) return false;
+    const isAlone = lines[0]?.record.type === "deleted";
     const before = isAlone ? found.lines.map(() => "") : found.lines;
     found.lines = [...before, ...lines.map(({ json }) => json)];
     engine.kept.set(id, found);

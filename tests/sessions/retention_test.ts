@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createMemoryStore } from "../fakes/memory_store.ts";
-import { startRetention } from "../../src/sessions/retention.ts";
+import { startRetention } from "../../src/sessions/mod.ts";
 import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
 import { user } from "./contract.ts";
 

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { toLines } from "../../src/sessions/fit.ts";
 import {
   parseRecord,
   type SessionRecord,
@@ -213,15 +212,16 @@ Deno.test("Session.memories gives those of all turns, and each turn its own", ()
   ]]);
 });
 
-Deno.test("Session.hasNote() knows a note that was cut to be kept", () => {
-  const content = { log: "é".repeat(100_000) };
+Deno.test("Session.hasNote() knows a note by its name and all that it told", () => {
+  const content = { log: "é", at: [1] };
   const made = session(
-    ...toLines({ type: "note", name: "end", content, at })
-      .map(({ record }) => record),
+    { type: "note", name: "end", content, at },
+    { type: "note", name: "begin", at },
   );
-  assert(made.hasNote("end", content));
-  assert(!made.hasNote("end", { log: "other" }));
+  assert(made.hasNote("end", { log: "é", at: [1] }));
+  assert(!made.hasNote("end", { log: "é", at: [2] }));
   assert(!made.hasNote("start", content));
+  assert(made.hasNote("begin", undefined));
 });
 
 Deno.test("Session.replyTo() knows what was sent by its hash, and another turn's apart", () => {
@@ -236,33 +236,6 @@ Deno.test("Session.replyTo() knows what was sent by its hash, and another turn's
   assertEquals(made.replyTo("t1", { click: 1 }), { reply: null });
   assertEquals(made.replyTo("t1", { click: 2 }), undefined);
   assertEquals(made.replyTo("t2", data), undefined);
-});
-
-Deno.test("Session.toNewest() keeps the newest turns, notes and answers, and the last turn however large", () => {
-  const made = session(
-    ...Array.from({ length: 100 }, (_, n): SessionRecord[] => [
-      user(`t${n}`, "x".repeat(1_000)),
-      { type: "note", name: "n", content: { n, text: "x".repeat(500) }, at },
-      {
-        type: "data",
-        turnId: `t${n}`,
-        key: toDataKey(`t${n}`, n),
-        reply: "x".repeat(500),
-        at,
-      },
-    ]).flat(),
-  );
-  const newest = made.toNewest(100_000);
-  assert(newest.bytes <= 80_000 && newest.bytes > 50_000, `${newest.bytes}`);
-  assertEquals(newest.turns.at(-1), made.turns.at(-1));
-  assertEquals(newest.turn("t99")?.user?.length, 1_000);
-  assertEquals(newest.turn("t0"), undefined);
-  assertEquals(newest.turns.length, 45);
-  assertEquals(newest.notes.at(-1), made.notes.at(-1));
-  assert(newest.replyTo("t99", 99) && !newest.replyTo("t0", 0));
-  assertEquals(newest.isEmpty, false);
-  const large = session(user("t1", "x"), user("t2", "x".repeat(90_000)));
-  assertEquals(large.toNewest(10_000).turns.map(({ id }) => id), ["t2"]);
 });
 
 Deno.test("Session.toDeleted() names no turn, and at most 500", () => {

@@ -8,8 +8,11 @@ import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnos
 import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
 import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
-import { createStore, diagnoseStore } from "../../sessions/mod.ts";
-import { findPlainText } from "../../sessions/plain_text.ts";
+import {
+  createStore,
+  diagnoseStore,
+  findPlainText,
+} from "../../sessions/mod.ts";
 import { type Config, readConfig } from "../../settings/config.ts";
 import type { Environment } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { MAX_RECORD_BYTES, toLines } from "../../src/sessions/fit.ts";
-import type { SessionRecord } from "../../src/sessions/record.ts";
+import {
+  MAX_RECORD_BYTES,
+  type SessionRecord,
+  toLines,
+} from "../../src/sessions/record.ts";
 import { StoreError } from "../../src/sessions/store.ts";
 
 const at = "2026-11-21T10:00:00.000Z";
