@@ -10,10 +10,10 @@ import { onData } from "./src/agent/data.ts";
 import { createApp, type Handler } from "./src/server/router.ts";
 import { nextSteps, toBanner } from "./src/server/banner.ts";
 import { ConfigError, loadConfig } from "./src/settings/config.ts";
-import { createActiveTurns } from "./src/conversation/active_turns.ts";
+import { ActiveTurns } from "./src/conversation/active_turns.ts";
 import {
   type ConversationParts,
-  createConversations,
+  Conversations,
 } from "./src/conversation/conversation.ts";
 import { toCommonBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   if (plain) {
     log.warn("store.plain_text", { detail: plain.detail, fix: plain.fix });
   }
-  const activeTurns = createActiveTurns({ max: config.maxTurns });
+  const activeTurns = new ActiveTurns({ max: config.maxTurns });
   const secrets = await findSecrets(config, log);
   const token = config.playgroundToken ?? makeToken();
 
@@ -77,7 +77,7 @@ async function main(): Promise<void> {
     activeTurns,
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
   };
-  const conversations = createConversations(conversationParts);
+  const conversations = new Conversations(conversationParts);
   const { keys } = config.openai;
   const platforms = createPlatformRoutes({ conversations, log, now }, {
     layercode: {

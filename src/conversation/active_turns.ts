@@ -5,52 +5,8 @@
  *
  * @module
  */
-import { createListeners } from "./listeners.ts";
-import type { RunTurn, TurnId, TurnOutput } from "./turn.ts";
-
-/** A turn under way. */
-export interface ActiveTurn {
-  /** Resolves when the caller's words are kept, or can't be. Never rejects. */
-  stored: Promise<void>;
-  /** Resolves when the turn is over and its record is written; rejects when the turn failed in a way that it can't put into words. */
-  done: Promise<void>;
-  /**
-   * Listens to the turn, from its beginning.
-   *
-   * @param write takes what the turn produces, as {@linkcode TurnOutput.write}
-   * @returns a function that stops listening; the turn ends when nobody is
-   * left. Nothing where no more can listen
-   */
-  listen(write: TurnOutput["write"]): (() => void) | undefined;
-  /** Ends the turn, cancels what it waits for, and resolves when it is over. */
-  stop(): Promise<void>;
-}
-
-/** The turns under way. */
-export interface ActiveTurns {
-  /**
-   * Starts a turn, once the one before it in its conversation has ended.
-   *
-   * @throws {TooManyTurnsError} as {@linkcode ActiveTurns.admit} does
-   */
-  start(id: TurnId, run: RunTurn): ActiveTurn;
-  /** This very turn, where it is under way and doesn't end for want of a listener. */
-  find(id: TurnId): ActiveTurn | undefined;
-  /**
-   * Makes sure that a turn of this conversation may begin.
-   *
-   * @throws {TooManyTurnsError} when it may not
-   */
-  admit(conversationId: string): void;
-  /** Whether a conversation's turn is under way. */
-  has(conversationId: string): boolean;
-  /** Ends a conversation's turn, if one is under way. */
-  end(conversationId: string): Promise<void>;
-  /** Ends every turn. */
-  endAll(): Promise<void>;
-  /** In how many conversations a turn is under way. */
-  readonly size: number;
-}
+import { Listeners } from "./listeners.ts";
+import type { RunTurn, TurnId, Write } from "./turn.ts";
 
 /** How many turns there may be, and how patient they are. */
 export interface ActiveTurnsOptions {
@@ -68,102 +24,141 @@ export class TooManyTurnsError extends Error {
   readonly retryAfterSeconds = 2;
 }
 
-/** As {@linkcode ActiveTurn}, and what only the list knows. */
-interface Entry extends ActiveTurn {
-  turnId: string;
-  isStopped: boolean;
-  /** The one that this turn ends, until it has. */
-  before: Entry | undefined;
+/** A turn under way. */
+export class ActiveTurn {
+  /** Resolves when the caller's words are kept, or can't be. Never rejects. */
+  readonly stored: Promise<void>;
+  /** Resolves when the turn is over and its record is written; rejects when the turn failed in a way that it can't put into words. */
+  readonly done: Promise<void>;
+  /** Whether it is about to end early. */
+  isStopped = false;
+  readonly #controller = new AbortController();
+  readonly #listeners: Listeners;
+
+  /**
+   * Begins a turn.
+   *
+   * @param before the one that it ends, until it has
+   * @param onOver called at its end
+   */
+  constructor(
+    readonly turnId: string,
+    run: RunTurn,
+    stalledMs: number,
+    public before: ActiveTurn | undefined,
+    onOver: () => void,
+  ) {
+    const stored = Promise.withResolvers<void>();
+    this.stored = stored.promise;
+    this.#listeners = new Listeners(stalledMs, () => void this.stop());
+    this.done = this.#run(run, stored.resolve).finally(() => {
+      onOver();
+      stored.resolve();
+      this.#listeners.finish();
+    });
+  }
+
+  /**
+   * Listens to the turn, from its beginning.
+   *
+   * @returns a function that stops listening; the turn ends when nobody is
+   * left. Nothing where no more can listen
+   */
+  listen(write: Write): (() => void) | undefined {
+    return this.#listeners.add(write);
+  }
+
+  /** Ends the turn, cancels what it waits for, and resolves when it is over. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.#controller.abort();
+    // Whoever started the turn is told how it failed.
+    await this.done.catch(() => {});
+  }
+
+  async #run(run: RunTurn, stored: () => void): Promise<void> {
+    // Whoever begins it listens first.
+    await this.before?.stop();
+    this.before = undefined;
+    // A caller who has left already has spoken all the same.
+    const write: Write = (part) => this.#listeners.write(part);
+    await run(this.#controller.signal, { write, stored });
+  }
 }
 
-/** Makes the list of turns under way, with none in it. */
-export function createActiveTurns(
-  { max = Infinity, stalledMs = 30_000 }: ActiveTurnsOptions = {},
-): ActiveTurns {
+/** The turns under way. */
+export class ActiveTurns {
+  readonly #max: number;
+  readonly #stalledMs: number;
   /** The newest of each conversation. */
-  const turns = new Map<string, Entry>();
+  readonly #turns = new Map<string, ActiveTurn>();
   /** All of them, also those that wait for the one before. */
-  let count = 0;
+  #count = 0;
 
-  function admit(conversationId: string): void {
+  /** Makes the list, with no turn in it. */
+  constructor({ max = Infinity, stalledMs = 30_000 }: ActiveTurnsOptions = {}) {
+    this.#max = max;
+    this.#stalledMs = stalledMs;
+  }
+
+  /** In how many conversations a turn is under way. */
+  get size(): number {
+    return this.#turns.size;
+  }
+
+  /** Whether a conversation's turn is under way. */
+  has(conversationId: string): boolean {
+    return this.#turns.has(conversationId);
+  }
+
+  /**
+   * Makes sure that a turn of this conversation may begin.
+   *
+   * @throws {TooManyTurnsError} when it may not
+   */
+  admit(conversationId: string): void {
     // A caller who is in a call and interrupts is served before one who comes.
-    if (count < (turns.has(conversationId) ? 2 * max : max)) return;
+    const max = this.has(conversationId) ? 2 * this.#max : this.#max;
+    if (this.#count < max) return;
     throw new TooManyTurnsError(
       "As many turns are under way as MAX_TURNS allows: try again",
     );
   }
 
-  function start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
-    admit(conversationId);
-    const controller = new AbortController();
-    const stored = Promise.withResolvers<void>();
-    const listeners = createListeners({
-      stalledMs,
-      onNobody: () => void turn.stop(),
+  /**
+   * Starts a turn, once the one before it in its conversation has ended.
+   *
+   * @throws {TooManyTurnsError} as {@linkcode ActiveTurns.admit} does
+   */
+  start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
+    this.admit(conversationId);
+    const before = this.#turns.get(conversationId);
+    const turn = new ActiveTurn(turnId, run, this.#stalledMs, before, () => {
+      this.#count--;
+      const isNewest = this.#turns.get(conversationId) === turn;
+      if (isNewest) this.#turns.delete(conversationId);
     });
-    const out: TurnOutput = {
-      write: listeners.write,
-      stored: () => stored.resolve(),
-    };
-
-    async function go(): Promise<void> {
-      try {
-        await turn.before?.stop();
-        turn.before = undefined;
-        // A caller who has left already has spoken all the same.
-        await run(controller.signal, out);
-      } finally {
-        count--;
-        stored.resolve();
-        listeners.finish();
-        if (turns.get(conversationId) === turn) turns.delete(conversationId);
-      }
-    }
-
-    const turn: Entry = {
-      turnId,
-      isStopped: false,
-      before: turns.get(conversationId),
-      stored: stored.promise,
-      done: Promise.resolve().then(go),
-      listen: listeners.add,
-      async stop() {
-        turn.isStopped = true;
-        controller.abort();
-        // Whoever started the turn is told how it failed.
-        await turn.done.catch(() => {});
-      },
-    };
-    count++;
-    turns.set(conversationId, turn);
+    this.#turns.set(conversationId, turn);
+    this.#count++;
     return turn;
   }
 
-  function find({ conversationId, turnId }: TurnId): ActiveTurn | undefined {
-    const newest = turns.get(conversationId);
+  /** This very turn, where it is under way and doesn't end for want of a listener. */
+  find({ conversationId, turnId }: TurnId): ActiveTurn | undefined {
+    const newest = this.#turns.get(conversationId);
     let turn = newest;
     while (turn && turn.turnId !== turnId) turn = turn.before;
     // One that a newer turn ends is not to be begun again, and end that one.
     return turn === newest && turn?.isStopped ? undefined : turn;
   }
 
-  async function end(conversationId: string): Promise<void> {
-    await turns.get(conversationId)?.stop();
+  /** Ends a conversation's turn, if one is under way. */
+  async end(conversationId: string): Promise<void> {
+    await this.#turns.get(conversationId)?.stop();
   }
 
-  async function endAll(): Promise<void> {
-    await Promise.all([...turns.values()].map((turn) => turn.stop()));
+  /** Ends every turn. */
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#turns.values()].map((turn) => turn.stop()));
   }
-
-  return {
-    start,
-    find,
-    admit,
-    has: (conversationId) => turns.has(conversationId),
-    end,
-    endAll,
-    get size() {
-      return turns.size;
-    },
-  };
 }

@@ -24,7 +24,6 @@ import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
   type CallContext,
   type RunTurn,
-  toIso,
   toParts,
   type TurnOutput,
   type TurnParts,
@@ -151,7 +150,7 @@ class Answer {
       call: this.call,
       said: this.said,
       systemPrompt: agent.systemPrompt,
-      at: toIso(now()),
+      at: new Date(now()).toISOString(),
     });
     this.#attempt = attempt;
     this.#answered = answered;
@@ -408,7 +407,7 @@ class Answer {
     const { type, ...rest } = fields;
     const { turnId } = this.call;
     const attempt = this.#attempt > 0 ? { attempt: this.#attempt } : {};
-    const at = toIso(this.parts.now());
+    const at = new Date(this.parts.now()).toISOString();
     this.#writer.add(
       { type, turnId, ...rest, ...attempt, at } as SessionRecord,
     );

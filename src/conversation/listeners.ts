@@ -6,30 +6,7 @@
  *
  * @module
  */
-import type { TurnOutput, TurnPart } from "./turn.ts";
-
-/** The listeners of one turn. */
-export interface Listeners {
-  /** Hands a part to everybody. Where all are slow, resolves when one can take more. */
-  write: TurnOutput["write"];
-  /**
-   * Adds a listener, who gets the turn from its beginning.
-   *
-   * @returns a function that takes the listener away; nothing where there are
-   * too many, or the beginning is no longer kept
-   */
-  add(write: TurnOutput["write"]): (() => void) | undefined;
-  /** Hands everybody what they lack, and waits for nobody. */
-  finish(): void;
-}
-
-/** How listeners are treated. */
-export interface ListenersOptions {
-  /** How long a listener may take nothing, in milliseconds. */
-  stalledMs: number;
-  /** Called when the last listener is gone. */
-  onNobody: () => void;
-}
+import type { TurnPart, Write } from "./turn.ts";
 
 /** How much of a turn is kept for who comes later, in letters: more than any answer has. */
 const MAX_KEPT = 65_536;
@@ -41,111 +18,113 @@ const PART_LETTERS = 40;
 const MAX_LISTENERS = 4;
 
 interface Listener {
-  write: TurnOutput["write"];
-  /** The number of the part that comes next. */
-  next: number;
+  write: Write;
+  /** What comes next. */
+  waiting: TurnPart[];
+  /** How much there was of the turn when nothing waited, in letters. */
+  caughtUpAt: number;
   /** Runs while the listener has no room for more. */
   timer?: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Makes the listeners of one turn; there are none yet. */
-export function createListeners(
-  { stalledMs, onNobody }: ListenersOptions,
-): Listeners {
-  const listeners = new Set<Listener>();
-  let parts: TurnPart[] = [];
-  /** The number of the first part that is kept. */
-  let first = 0;
-  let letters = 0;
-  let room: PromiseWithResolvers<void> | undefined;
+/** The listeners of one turn. */
+export class Listeners {
+  readonly #listeners = new Set<Listener>();
+  /** The turn so far, for who comes later; nothing once it is too long. */
+  #beginning: TurnPart[] | undefined = [];
+  #letters = 0;
+  #room: PromiseWithResolvers<void> | undefined;
 
-  function hand(listener: Listener): void {
-    while (listener.timer === undefined && listeners.has(listener)) {
-      const part = parts[listener.next - first];
-      if (part === undefined) return;
-      listener.next++;
+  /**
+   * Makes those of one turn; there are none yet.
+   *
+   * @param stalledMs how long a listener may take nothing
+   * @param onNobody called when the last listener is gone
+   */
+  constructor(readonly stalledMs: number, readonly onNobody: () => void) {}
+
+  /** Hands a part to everybody. Where all are slow, resolves when one can take more. */
+  write(part: TurnPart): Promise<void> | undefined {
+    const { type } = part;
+    const { length } = type === "speech" ? part.text : JSON.stringify(part);
+    this.#letters += length + PART_LETTERS;
+    this.#beginning?.push(part);
+    if (this.#letters > MAX_KEPT) this.#beginning = undefined;
+    let hasRoom = this.#listeners.size === 0;
+    for (const listener of this.#listeners) {
+      listener.waiting.push(part);
+      this.#hand(listener);
+      hasRoom ||= listener.timer === undefined;
+    }
+    if (!hasRoom) return (this.#room ??= Promise.withResolvers()).promise;
+    for (const listener of this.#listeners) {
+      const owed = this.#letters - listener.caughtUpAt;
+      if (owed > MAX_KEPT) this.#leave(listener);
+    }
+    return undefined;
+  }
+
+  /**
+   * Adds a listener, who gets the turn from its beginning.
+   *
+   * @returns a function that takes the listener away; nothing where there are
+   * too many, or the beginning is no longer kept
+   */
+  add(write: Write): (() => void) | undefined {
+    const isFull = this.#listeners.size >= MAX_LISTENERS;
+    if (isFull || this.#beginning === undefined) return undefined;
+    const waiting = [...this.#beginning];
+    const listener: Listener = { write, waiting, caughtUpAt: 0 };
+    this.#listeners.add(listener);
+    this.#hand(listener);
+    if (listener.timer === undefined) this.#goOn();
+    return () => this.#leave(listener);
+  }
+
+  /** Hands everybody what they lack, and waits for nobody. */
+  finish(): void {
+    for (const { timer, waiting, write } of this.#listeners) {
+      clearTimeout(timer);
+      for (const part of waiting) write(part);
+    }
+    this.#listeners.clear();
+    this.#beginning = undefined;
+  }
+
+  #hand(listener: Listener): void {
+    while (listener.timer === undefined && this.#listeners.has(listener)) {
+      const part = listener.waiting.shift();
+      if (part === undefined) {
+        listener.caughtUpAt = this.#letters;
+        return;
+      }
       const taken = listener.write(part);
-      if (taken) waitFor(listener, taken);
+      if (taken) this.#waitFor(listener, taken);
     }
   }
 
-  function waitFor(listener: Listener, taken: Promise<void>): void {
-    listener.timer = setTimeout(() => leave(listener), stalledMs);
+  #waitFor(listener: Listener, taken: Promise<void>): void {
+    const leave = () => this.#leave(listener);
+    listener.timer = setTimeout(leave, this.stalledMs);
     taken.then(() => {
       clearTimeout(listener.timer);
       listener.timer = undefined;
-      goOn();
-      hand(listener);
-    }, () => leave(listener));
+      this.#goOn();
+      this.#hand(listener);
+    }, leave);
   }
 
-  function goOn(): void {
-    room?.resolve();
-    room = undefined;
+  #goOn(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
-  function leave(listener: Listener): void {
+  #leave(listener: Listener): void {
     clearTimeout(listener.timer);
-    if (!listeners.delete(listener) || listeners.size > 0) return;
-    goOn();
-    onNobody();
-  }
-
-  /** Forgets the beginning of a long turn, as far as the fastest listener has it. */
-  function trim(): void {
-    if (letters <= MAX_KEPT) return;
-    const front = Math.max(...[...listeners].map(({ next }) => next));
-    while (letters > MAX_KEPT && first < front) {
-      const part = parts.shift();
-      first++;
-      letters -= part ? lettersOf(part) : 0;
-    }
-    for (const listener of [...listeners]) {
-      if (listener.next < first) leave(listener);
-    }
-  }
-
-  return {
-    write(part) {
-      parts.push(part);
-      letters += lettersOf(part);
-      for (const listener of listeners) hand(listener);
-      trim();
-      for (const { timer } of listeners) {
-        if (timer === undefined) return undefined;
-      }
-      if (listeners.size === 0) return undefined;
-      room ??= Promise.withResolvers();
-      return room.promise;
-    },
-    add(write) {
-      if (first > 0 || listeners.size >= MAX_LISTENERS) return undefined;
-      const listener: Listener = { write, next: 0 };
-      listeners.add(listener);
-      hand(listener);
-      if (listener.timer === undefined) goOn();
-      return () => leave(listener);
-    },
-    finish() {
-      for (const listener of listeners) {
-        clearTimeout(listener.timer);
-        for (const part of parts.slice(listener.next - first)) {
-          listener.write(part);
-        }
-      }
-      listeners.clear();
-      parts = [];
-    },
-  };
-}
-
-function lettersOf(part: TurnPart): number {
-  switch (part.type) {
-    case "speech":
-      return part.text.length + PART_LETTERS;
-    case "data":
-      return (JSON.stringify(part.content)?.length ?? 0) + PART_LETTERS;
-    case "summary":
-      return PART_LETTERS;
+    const isLast = this.#listeners.delete(listener) &&
+      this.#listeners.size === 0;
+    if (!isLast) return;
+    this.#goOn();
+    this.onNobody();
   }
 }

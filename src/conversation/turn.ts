@@ -6,11 +6,7 @@
  */
 import type { Log } from "../server/log.ts";
 import type { Provider, ToolCall } from "../providers/provider.ts";
-import type {
-  SessionRecord,
-  TurnDetails,
-  TurnStatus,
-} from "../sessions/record.ts";
+import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { readAhead } from "./question.ts";
@@ -96,16 +92,19 @@ export interface TurnId {
   turnId: string;
 }
 
+/**
+ * Takes the next part.
+ *
+ * @returns where the listener is slow, resolves when more can be taken
+ */
+export type Write = (part: TurnPart) => Promise<void> | undefined;
+
 /** Where a turn's parts go. */
 export interface TurnOutput {
+  /** Takes what the turn produces. */
+  write: Write;
   /** Called when what the caller said is kept: whoever sent it may be told so. */
   stored(): void;
-  /**
-   * Takes the next part.
-   *
-   * @returns where the listener is slow, resolves when more can be taken
-   */
-  write(part: TurnPart): Promise<void> | undefined;
 }
 
 /**
@@ -117,19 +116,10 @@ export interface TurnOutput {
 export type RunTurn = (signal: AbortSignal, out: TurnOutput) => Promise<void>;
 
 /**
- * The turn's recorded answer, when the turn is over and only comes again: it
- * was finished, or the conversation has gone on since. A turn that was cut
- * short, and nothing followed, is to be answered anew.
+ * The turn as it was answered, where it is over and only comes again: it was
+ * finished, or the conversation has gone on since. One that was cut short, and
+ * nothing followed, is to be answered anew.
  */
-export async function findAnswered(
-  { conversationId, turnId }: TurnId,
-  store: SessionStore,
-): Promise<Turn | undefined> {
-  const session = await store.load(conversationId);
-  return answeredIn(session, turnId);
-}
-
-/** As {@linkcode findAnswered}, where the conversation is at hand. */
 export function answeredIn(
   session: Session,
   turnId: string,
@@ -159,9 +149,9 @@ export function toParts(
 /** The turn that speaks first. Meanwhile the model reads how its prompt will begin. */
 export function welcome(call: CallContext, parts: TurnParts): RunTurn {
   const { store, agent, log, now } = parts;
+  const { conversationId, turnId } = call;
   return async function (_signal, out) {
-    const { conversationId, turnId } = call;
-    const at = toIso(now());
+    const at = new Date(now()).toISOString();
     let text = "";
     let session: Session | undefined;
     try {
@@ -170,14 +160,14 @@ export function welcome(call: CallContext, parts: TurnParts): RunTurn {
         const before = session.turn(turnId);
         text = before?.assistant ?? "";
         if (before) return [];
-        const known = session.turns.some((turn) =>
-          turn.id !== turnId && (turn.user || turn.assistant)
+        const isKnown = session.turns.some((turn) =>
+          turn.user || turn.assistant
         );
-        text = known ? agent.welcomeBackMessage : agent.welcomeMessage;
-        const said: SessionRecord[] = text === ""
-          ? []
-          : [{ type: "assistant", turnId, text, at }];
-        return [...said, { type: "end", turnId, status: "complete", at }];
+        text = isKnown ? agent.welcomeBackMessage : agent.welcomeMessage;
+        const end = { type: "end", turnId, status: "complete", at } as const;
+        return text === ""
+          ? [end]
+          : [{ type: "assistant", turnId, text, at }, end];
       });
     } catch (error) {
       log.error("turn.failed", { conversationId, turnId, error });
@@ -187,9 +177,4 @@ export function welcome(call: CallContext, parts: TurnParts): RunTurn {
     if (text !== "") out.write({ type: "speech", text });
     if (session) void readAhead(session, call, parts);
   };
-}
-
-/** A time as it is kept. */
-export function toIso(ms: number): string {
-  return new Date(ms).toISOString();
 }

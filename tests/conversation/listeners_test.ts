@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createListeners } from "../../src/conversation/listeners.ts";
+import { Listeners } from "../../src/conversation/listeners.ts";
 import type { TurnPart } from "../../src/conversation/turn.ts";
 
 const speech = (text: string): TurnPart => ({ type: "speech", text });
@@ -8,7 +8,7 @@ const speech = (text: string): TurnPart => ({ type: "speech", text });
 function setup(stalledMs = 60_000) {
   const seen = { nobody: 0 };
   const onNobody = () => void seen.nobody++;
-  return { listeners: createListeners({ stalledMs, onNobody }), seen };
+  return { listeners: new Listeners(stalledMs, onNobody), seen };
 }
 
 /** A listener who keeps what it takes, and may be told to have no room. */
@@ -35,7 +35,7 @@ function test(name: string, fn: () => Promise<void> | void): void {
   Deno.test({ name, sanitizeOps: true, sanitizeResources: true, fn });
 }
 
-test("createListeners() gives one who comes later all from the beginning", () => {
+test("Listeners gives one who comes later all from the beginning", () => {
   const { listeners } = setup();
   const [one, two] = [createListener(), createListener()];
   listeners.add(one.write);
@@ -51,7 +51,7 @@ test("createListeners() gives one who comes later all from the beginning", () =>
   listeners.finish();
 });
 
-test("createListeners() waits while all are slow, and goes at the pace of the fastest", async () => {
+test("Listeners waits while all are slow, and goes at the pace of the fastest", async () => {
   const { listeners } = setup();
   const [slow, fast] = [createListener(), createListener()];
   listeners.add(slow.write);
@@ -70,7 +70,7 @@ test("createListeners() waits while all are slow, and goes at the pace of the fa
   listeners.finish();
 });
 
-test("createListeners() tells when the last has left, and not before", () => {
+test("Listeners tells when the last has left, and not before", () => {
   const { listeners, seen } = setup();
   const leave = [1, 2].map(() => listeners.add(createListener().write));
   leave[0]?.();
@@ -80,7 +80,7 @@ test("createListeners() tells when the last has left, and not before", () => {
   assertEquals(seen.nobody, 1);
 });
 
-test("createListeners() leaves one who takes nothing for long", async () => {
+test("Listeners leaves one who takes nothing for long", async () => {
   const { listeners, seen } = setup(20);
   const stalled = createListener();
   listeners.add(stalled.write);
@@ -90,7 +90,7 @@ test("createListeners() leaves one who takes nothing for long", async () => {
   assertEquals(seen.nobody, 1);
 });
 
-test("createListeners() keeps one who takes something now and then", async () => {
+test("Listeners keeps one who takes something now and then", async () => {
   const { listeners, seen } = setup(200);
   const slow = createListener();
   listeners.add(slow.write);
@@ -105,7 +105,7 @@ test("createListeners() keeps one who takes something now and then", async () =>
   listeners.finish();
 });
 
-test("createListeners() keeps no more of a turn than 64 Ki letters, and takes none in after that", () => {
+test("Listeners keeps no more of a turn than 64 Ki letters, and takes none in after that", () => {
   const { listeners, seen } = setup();
   const [fast, slow] = [createListener(), createListener()];
   listeners.add(fast.write);
@@ -120,7 +120,7 @@ test("createListeners() keeps no more of a turn than 64 Ki letters, and takes no
   assertEquals(slow.words.length, 1);
 });
 
-test("createListeners() takes in no more than four", () => {
+test("Listeners takes in no more than four", () => {
   const { listeners } = setup();
   const added = Array.from(
     { length: 6 },
@@ -130,7 +130,7 @@ test("createListeners() takes in no more than four", () => {
   listeners.finish();
 });
 
-test("createListeners().finish() hands everybody the rest, and waits for nobody", () => {
+test("Listeners.finish() hands everybody the rest, and waits for nobody", () => {
   const { listeners } = setup();
   const slow = createListener();
   listeners.add(slow.write);

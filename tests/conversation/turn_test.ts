@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
-import { findAnswered, toParts, welcome } from "../../src/conversation/turn.ts";
+import { answeredIn, toParts, welcome } from "../../src/conversation/turn.ts";
 import type { Turn } from "../../src/sessions/session.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says } from "../fakes/provider.ts";
@@ -50,11 +50,11 @@ Deno.test("welcome() welcomes a caller back, or is silent, and keeps the history
   assertEquals(turns.map(({ user }) => user), ["Hello", undefined, undefined]);
 });
 
-Deno.test("findAnswered() finds what is finished, and what the conversation has left behind", async () => {
+Deno.test("answeredIn() finds what is finished, and what the conversation has left behind", async () => {
   const parts = makeParts(createScriptedProvider(says("a ", "b")));
   const { store } = parts;
   const find = async (turnId: string) =>
-    (await findAnswered({ conversationId: "conv", turnId }, store))?.assistant;
+    answeredIn(await store.load("conv"), turnId)?.assistant;
   await interrupted("t1", { text: "A?" }, parts);
   assertEquals(await find("t1"), undefined);
   await collect(
