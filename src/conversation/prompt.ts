@@ -232,3 +232,23 @@ function toWords(value: unknown): string {
 function flatten(text: string, length: number): string {
   return text.replace(/\s+/g, " ").trim().slice(0, length).toWellFormed();
 }
+
+/** How much of one note is kept, in characters: as much as a model is shown of it. */
+const MAX_NOTE = 500;
+
+/** How much all notes of a conversation may have, in characters. */
+const MAX_NOTES = 8_000;
+
+/**
+ * A note as it is kept.
+ *
+ * @throws {RangeError} when the conversation has no room for it
+ */
+export function fitNote(session: Session, note: string): string {
+  const text = note.slice(0, MAX_NOTE).toWellFormed();
+  const letters = session.memories.reduce((sum, { length }) => sum + length, 0);
+  if (letters + text.length <= MAX_NOTES) return text;
+  throw new RangeError(
+    `Nothing more is remembered: the notes of this conversation have ${letters} of ${MAX_NOTES} characters`,
+  );
+}

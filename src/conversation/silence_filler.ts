@@ -4,69 +4,62 @@
  *
  * @module
  */
-import type { Timers } from "./timers.ts";
+import type { Agent } from "./turn.ts";
+
+/** How long a letter takes to be spoken, in milliseconds: some 15 are in a second. */
+const LETTER_MS = 65;
 
 /** Watches the silence of one turn. */
-export interface SilenceFiller {
+export class SilenceFiller {
+  readonly #agent;
+  readonly #say: (text: string) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #next = 0;
+  /** When all that was said will have been heard. */
+  #silentFrom = 0;
+
+  /** @param say says a message, which then comes back as {@linkcode onSpeech} */
+  constructor(
+    agent: Pick<Agent, "fillerMessages" | "fillerAfterMs">,
+    say: (text: string) => void,
+  ) {
+    this.#agent = agent;
+    this.#say = say;
+  }
+
   /**
    * The caller has spoken and waits.
    *
    * @param turnNumber chooses the message to begin with, so that they vary
    */
-  begin(turnNumber: number): void;
-  /** Something is being said, which takes its time. */
-  onSpeech(text: string): void;
-}
-
-/** What is said, and when. */
-export interface SilenceOptions {
-  /** Said in turn. None: nothing is said. */
-  fillerMessages: readonly string[];
-  /** After so long a silence, in milliseconds. 0: nothing is said. */
-  fillerAfterMs: number;
-}
-
-/** How long a letter takes to be spoken: some 15 are in a second. */
-const LETTER_MS = 65;
-
-/**
- * Makes the filler of one turn.
- *
- * @param say says a message, which then comes back as {@linkcode SilenceFiller.onSpeech}
- */
-export function createSilenceFiller(
-  { fillerMessages, fillerAfterMs }: SilenceOptions,
-  timers: Timers,
-  say: (text: string) => void,
-  now: () => number = () => performance.now(),
-): SilenceFiller {
-  const isOff = fillerAfterMs === 0 || fillerMessages.length === 0;
-  let next = 0;
-  /** When all that was said will have been heard. */
-  let silentFrom = 0;
-
-  function watch(afterMs: number): void {
-    timers.set("filler", afterMs, () => {
-      // Setting the timer anew at each word would cost more than a look here.
-      const leftMs = silentFrom + fillerAfterMs - now();
-      if (leftMs > 1) return watch(leftMs);
-      const message = fillerMessages[next++ % fillerMessages.length];
-      if (message === undefined) return;
-      say(message);
-      watch(fillerAfterMs);
-    });
+  begin(turnNumber: number): void {
+    const { fillerMessages, fillerAfterMs } = this.#agent;
+    this.#next = turnNumber;
+    this.#silentFrom = performance.now();
+    const isOff = fillerAfterMs === 0 || fillerMessages.length === 0;
+    if (!isOff) this.#watch(fillerAfterMs);
   }
 
-  return {
-    begin(turnNumber) {
-      next = turnNumber;
-      silentFrom = now();
-      if (!isOff) watch(fillerAfterMs);
-    },
-    onSpeech(text) {
-      if (isOff) return;
-      const from = Math.max(silentFrom, now());
-      silentFrom = from + text.length * LETTER_MS;
-    },
-  };
+  /** Something is being said, which takes its time. */
+  onSpeech(text: string): void {
+    if (this.#timer === undefined) return;
+    const from = Math.max(this.#silentFrom, performance.now());
+    this.#silentFrom = from + text.length * LETTER_MS;
+  }
+
+  /** The turn is over. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #watch(afterMs: number): void {
+    const { fillerMessages, fillerAfterMs } = this.#agent;
+    this.#timer = setTimeout(() => {
+      // Setting the timer anew at each word would cost more than a look here.
+      const leftMs = this.#silentFrom + fillerAfterMs - performance.now();
+      if (leftMs > 1) return this.#watch(leftMs);
+      this.#watch(fillerAfterMs);
+      this.#say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
+    }, afterMs);
+  }
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { createCallLimits } from "../../src/conversation/call_limits.ts";
+import { CallLimits } from "../../src/conversation/tool_calls.ts";
 import type { ToolCall } from "../../src/providers/provider.ts";
 
 const id = { conversationId: "conv", turnId: "t1" };
@@ -10,17 +10,17 @@ function call(args: unknown, name = "book"): ToolCall {
 
 /** The key of a turn's only call. */
 function keyOf(only: ToolCall, turn = id): string | undefined {
-  return createCallLimits(turn, []).admit([only])[0]?.idempotencyKey;
+  return new CallLimits(turn, []).admit([only])[0]?.idempotencyKey;
 }
 
-Deno.test("createCallLimits() gives a call the same key on every attempt, in whatever order its arguments come", () => {
+Deno.test("CallLimits gives a call the same key on every attempt, in whatever order its arguments come", () => {
   const key = keyOf(call({ room: 7, guest: { name: "Ada", nights: 2 } }));
   const same = call({ guest: { nights: 2, name: "Ada" }, room: 7 });
   assertEquals(keyOf(same), key);
   assertEquals(key?.length, 43);
 });
 
-Deno.test("createCallLimits() gives another key for another conversation, turn, tool or argument", () => {
+Deno.test("CallLimits gives another key for another conversation, turn, tool or argument", () => {
   const one = call({ room: 7 });
   const keys = [
     keyOf(one),
@@ -33,17 +33,17 @@ Deno.test("createCallLimits() gives another key for another conversation, turn, 
   assertEquals(new Set(keys).size, keys.length);
 });
 
-Deno.test("createCallLimits() tells two calls alike apart, whatever else is called between them", () => {
-  const limits = createCallLimits(id, []);
+Deno.test("CallLimits tells two calls alike apart, whatever else is called between them", () => {
+  const limits = new CallLimits(id, []);
   const [one, , two] = limits.admit([call(1), call(2), call(1)]);
   assertNotEquals(one?.idempotencyKey, two?.idempotencyKey);
   // The second time, also where the first was made before a crash.
-  const [again] = createCallLimits(id, [call(1)]).admit([call(1)]);
+  const [again] = new CallLimits(id, [call(1)]).admit([call(1)]);
   assertEquals(again?.idempotencyKey, two?.idempotencyKey);
 });
 
-Deno.test("createCallLimits() runs eight calls of a step and twenty of a turn, and says so of the rest", () => {
-  const limits = createCallLimits(id, [call("earlier")]);
+Deno.test("CallLimits runs eight calls of a step and twenty of a turn, and says so of the rest", () => {
+  const limits = new CallLimits(id, [call("earlier")]);
   const run = () =>
     limits.admit(Array.from({ length: 12 }, (_, n) => call(n)))
       .map(({ refusal }) => refusal?.match(/one (step|turn)/)?.[1] ?? "run");
