@@ -15,7 +15,7 @@ import {
   type ConversationParts,
   Conversations,
 } from "./src/conversation/conversation.ts";
-import { toCommonBeginning } from "./src/conversation/question.ts";
+import { toBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import type { TurnParts } from "./src/conversation/turn.ts";
@@ -129,7 +129,7 @@ async function main(): Promise<void> {
     },
   }, (url) => {
     tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
-    toCommonBeginning(turnParts).then((beginning) =>
+    toBeginning(turnParts).then((beginning) =>
       prepare(provider, beginning, log)
     );
     prepareStore(store, log);

@@ -180,6 +180,7 @@ class Answer {
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
       ...await toQuestion(session, this.parts, this.said),
+      platformTools: this.said.platformTools,
       provider,
       maxTokens: agent.maxAnswerTokens,
       earlierCalls: steps.flatMap(({ calls }) => calls),

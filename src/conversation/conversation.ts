@@ -15,7 +15,6 @@ import {
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
 import type { Known } from "./exchanges.ts";
-import type { Interruption } from "./history.ts";
 import {
   createPlacement,
   type PlacedEvent,
@@ -24,6 +23,7 @@ import {
 import {
   answeredIn,
   type CallContext,
+  type Interruption,
   type RunTurn,
   toParts,
   type TurnParts,
@@ -32,38 +32,28 @@ import {
 } from "./turn.ts";
 
 /** The caller said something and waits for an answer. */
-export interface MessageEvent extends CallContext {
-  /** Tells it from the others. */
+export type MessageEvent = CallContext & {
   type: "message";
   /** The caller's words, as transcribed. */
   text: string;
   /** What was heard of the turn before, where the caller cut it off. */
   interruption?: Interruption;
-}
+};
 
 /** Somebody connected; the agent may speak first. */
-export interface StartEvent extends CallContext {
-  /** Tells it from the others. */
-  type: "start";
-}
+export type StartEvent = CallContext & { type: "start" };
 
 /** The page that the caller looks at sent something to the agent. */
-export interface DataEvent extends CallContext {
-  /** Tells it from the others. */
-  type: "data";
-  /** Any JSON. */
-  data: unknown;
-}
+export type DataEvent = CallContext & { type: "data"; data: unknown };
 
 /** Told for the record alone: a recording is ready, or the call has ended. */
-export interface NoteEvent extends Omit<CallContext, "turnId"> {
-  /** Tells it from the others. */
+export type NoteEvent = Omit<CallContext, "turnId"> & {
   type: "note";
   /** The platform's name for it. */
   name: string;
   /** What the platform tells. */
   content: Record<string, unknown>;
-}
+};
 
 /** What a platform can tell of a conversation. */
 export type ConversationEvent =

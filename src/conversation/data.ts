@@ -5,7 +5,8 @@
  * @module
  */
 import { toDataKey } from "../sessions/record.ts";
-import type { CallContext, TurnParts } from "./turn.ts";
+import type { ConversationParts } from "./conversation.ts";
+import type { CallContext } from "./turn.ts";
 
 /**
  * The owner's handler. What it returns is sent to the page; `undefined` means
@@ -16,18 +17,12 @@ export type DataHandler = (
   context: CallContext,
 ) => unknown | Promise<unknown>;
 
-/** What is needed to answer pages. */
-export interface DataParts extends Pick<TurnParts, "store" | "now"> {
-  /** The owner's handler; not called again for what was answered. */
-  onData: DataHandler;
-}
-
 /** How much data is known that the store keeps nothing of. */
 const MAX_KNOWN = 10_000;
 
 /** Makes the function that answers pages. */
 export function createDataAnswer(
-  { store, onData, now }: DataParts,
+  { store, onData, now }: Pick<ConversationParts, "store" | "onData" | "now">,
 ): DataHandler {
   /** By their hashes: data that is being answered, or has no answer. */
   const known = new Map<string, Promise<unknown>>();

@@ -10,6 +10,7 @@ import type {
   ProviderMetadata,
   ProviderPart,
   ToolCall,
+  ToolDeclaration,
 } from "../providers/provider.ts";
 import type { Question } from "./question.ts";
 import { CallLimits, MAX_CALLS_LISTED, runCalls } from "./tool_calls.ts";
@@ -36,6 +37,8 @@ export type ToolPart =
 export interface ToolQuestion extends Question {
   /** The model that is asked. */
   provider: Provider;
+  /** What it may call besides, for the platform to run; a call of it ends the answer. Absent: nothing. */
+  platformTools?: readonly ToolDeclaration[] | undefined;
   /** Where each answer is to end, in tokens. */
   maxTokens: number;
   /** What the tools are told; the rest of it is added for each call. */

@@ -130,6 +130,41 @@ export function answeredIn(
   return finished || session.turns.at(-1) !== turn ? turn : undefined;
 }
 
+/** What the platform tells about a turn that the caller cut off: absent, the last in which the agent spoke. */
+export type Interruption = {
+  turnId?: string;
+  /** Empty: nothing was heard of it. */
+  textHeard: string;
+};
+
+/**
+ * The turn that an interruption is about, or nothing where it makes no sense.
+ * The platform speaks of the turn just before; ids that we don't know (it may
+ * have its own for the agent's turns) mean that one, if the words fit.
+ *
+ * @param session the conversation before the new turn
+ */
+export function findInterrupted(
+  session: Session,
+  { turnId, textHeard }: Interruption,
+): Turn | undefined {
+  const named = turnId === undefined ? undefined : session.turn(turnId);
+  if (named) return named;
+  // With nothing heard, a turn that was cut off before its first word counts.
+  const before = textHeard === ""
+    ? session.turns.at(-1)
+    : session.turns.findLast(({ assistant }) => assistant !== "");
+  if (before === undefined || turnId === undefined) return before;
+  return startsWith(before.assistant, textHeard) ? before : undefined;
+}
+
+/** By words alone: speech recognition and synthesis leave no punctuation alone. */
+function startsWith(text: string, beginning: string): boolean {
+  const words = (of: string) =>
+    of.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  return words(text).startsWith(words(beginning));
+}
+
 /** What a recorded turn produced. */
 export function toParts(
   { assistant, status, details, steps }: Turn,
