@@ -13,10 +13,10 @@ import type {
   TurnDetails,
   TurnStatus,
 } from "../sessions/record.ts";
-import type { Session, Turn } from "../sessions/session.ts";
+import type { Session } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
-import { type Said, toOpening } from "./opening.ts";
+import { type Opening, type Said, toOpening } from "./opening.ts";
 import { fitNote } from "./prompt.ts";
 import { toQuestion } from "./question.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
@@ -40,9 +40,6 @@ export function answer(
 /** How often a turn looks whether another instance has begun a newer one. */
 const LOOK_EVERY_MS = 400;
 
-/** How long the sentence under way may go on when the turn's time is up. */
-const LAST_SENTENCE_MS = 5_000;
-
 /** From here on a model may begin to drop what it was shown. */
 const NEARLY_FULL = 0.9;
 
@@ -57,15 +54,11 @@ class Answer {
   readonly #speech: AnswerSpeech;
   #writer!: SessionWriter;
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
-  #limitTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Which time it is that this turn is answered. */
-  #attempt = 0;
-  /** The turn as it was answered before, where it only comes again. */
-  #answered: Turn | undefined;
+  #opening!: Opening;
   #isSuperseded = false;
   #status: TurnStatus = "interrupted";
-  #who: { provider?: string; model?: string } = {};
-  #usage: Usage = {};
+  /** Who answers, and what that takes. */
+  readonly #took: TurnDetails = {};
   /** The calls that the platform runs. */
   #handedOn: ToolCall[] = [];
 
@@ -124,7 +117,9 @@ class Answer {
       this.#tell();
       return false;
     }
-    if (this.#answered === undefined) {
+    const { answered, ignored: reason } = this.#opening;
+    if (reason) log.warn("interruption.ignored", { ...this.#id, reason });
+    if (answered === undefined) {
       // The model is asked meanwhile; nobody is told before that all is well.
       this.#writer.flush().then(
         () => this.out.stored(),
@@ -134,25 +129,19 @@ class Answer {
     }
     this.out.stored();
     log.info("turn.replayed", this.#id);
-    for (const part of toParts(this.#answered)) this.out.write(part);
+    for (const part of toParts(answered)) this.out.write(part);
     await this.#writer.close();
     return false;
   }
 
   #open(session: Session): SessionRecord[] {
-    const { agent, log } = this.parts;
-    const { records, attempt, answered, ignored } = toOpening(session, {
+    this.#opening = toOpening(session, {
       call: this.call,
       said: this.said,
-      systemPrompt: agent.systemPrompt,
+      systemPrompt: this.parts.agent.systemPrompt,
       at: this.#now(),
     });
-    this.#attempt = attempt;
-    this.#answered = answered;
-    if (ignored !== undefined) {
-      log.warn("interruption.ignored", { ...this.#id, reason: ignored });
-    }
-    return records;
+    return this.#opening.records;
   }
 
   /**
@@ -163,7 +152,8 @@ class Answer {
    */
   #onOthers(session: Session): boolean {
     const turn = session.turn(this.call.turnId);
-    const isOurs = turn !== undefined && (turn.attempt ?? 0) === this.#attempt;
+    const isOurs = turn !== undefined &&
+      (turn.attempt ?? 0) === this.#opening.attempt;
     if (!isOurs || session.turns.at(-1) !== turn) {
       this.#isSuperseded = true;
       this.#stop.abort();
@@ -176,7 +166,6 @@ class Answer {
     const { session } = this.#writer;
     this.#speech.begin(session.turns.length);
     this.#lookLater();
-    this.#limitTime();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
       ...await toQuestion(session, this.parts, this.said),
@@ -212,21 +201,6 @@ class Answer {
     }, LOOK_EVERY_MS);
   }
 
-  /** Ends the turn in time: with its sentence, or else with the apology. */
-  #limitTime(): void {
-    const { maxTurnSeconds } = this.parts.agent;
-    const giveUp = () => {
-      this.#speech.ended = "max-seconds";
-      const message = `The turn took longer than ${maxTurnSeconds} seconds`;
-      this.#stop.abort(new Error(message));
-    };
-    this.#limitTimer = setTimeout(() => {
-      const isInSentence = this.#speech.endWithSentence();
-      if (!isInSentence) return giveUp();
-      this.#limitTimer = setTimeout(giveUp, LAST_SENTENCE_MS);
-    }, maxTurnSeconds * 1_000);
-  }
-
   /** Takes what the model and its tools produce. Gives whether the answer goes on. */
   #take(part: ToolPart): boolean | Promise<boolean> {
     const room = this.#takePart(part);
@@ -238,7 +212,8 @@ class Answer {
     const speech = this.#speech;
     switch (part.type) {
       case "response-start":
-        this.#who = { provider: part.provider, model: part.model };
+        this.#took.provider = part.provider;
+        this.#took.model = part.model;
         return undefined;
       case "text-delta":
         return speech.push(part.text);
@@ -284,7 +259,7 @@ class Answer {
   #count(usage: Usage): void {
     for (const [name, value] of Object.entries(usage)) {
       const key = name as keyof Usage;
-      this.#usage[key] = (this.#usage[key] ?? 0) + value;
+      this.#took[key] = (this.#took[key] ?? 0) + value;
     }
     const { contextTokens } = this.parts.agent;
     const { inputTokens = 0 } = usage;
@@ -336,7 +311,6 @@ class Answer {
   async #end(): Promise<void> {
     const speech = this.#speech;
     clearTimeout(this.#lookTimer);
-    clearTimeout(this.#limitTimer);
     speech.close();
     this.#stop.abort();
     const status = this.#status;
@@ -370,10 +344,9 @@ class Answer {
     const { firstWordsAt, ended } = this.#speech;
     const since = (at: number) => Math.round(at - this.#startedAt);
     return {
-      ...this.#who,
+      ...this.#took,
       ...firstWordsAt ? { firstWordsMs: since(firstWordsAt) } : {},
       totalMs: since(performance.now()),
-      ...this.#usage,
       ...ended ? { ended } : {},
     };
   }
@@ -381,8 +354,9 @@ class Answer {
   /** Adds a record of this turn, stamped with the time. */
   #add({ type, ...rest }: Fields): void {
     const { turnId } = this.#id;
-    const attempt = this.#attempt > 0 ? { attempt: this.#attempt } : {};
-    const record = { type, turnId, ...rest, ...attempt, at: this.#now() };
+    const { attempt } = this.#opening;
+    const which = attempt > 0 ? { attempt } : {};
+    const record = { type, turnId, ...rest, ...which, at: this.#now() };
     this.#writer.add(record as SessionRecord);
   }
 

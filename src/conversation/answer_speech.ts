@@ -9,7 +9,7 @@ import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit } from "../speech/answer_limit.ts";
 import { findSentenceEnd } from "../speech/sentence.ts";
 import { createSpeechBuffer } from "../speech/speech_buffer.ts";
-import { SilenceFiller } from "./silence_filler.ts";
+import { SilenceFiller, Ticker } from "./pace.ts";
 import type { TurnPart, TurnParts, Write } from "./turn.ts";
 
 /** What speaking needs of its turn. */
@@ -32,7 +32,8 @@ export class AnswerSpeech {
   hasAnswered = false;
   /** When the first words were said. */
   firstWordsAt: number | undefined;
-  /** The turn's time is up: the sentence under way is the last. */
+  #limitTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The sentence under way is the last. */
   #isTimeUp = false;
   readonly #parts: SpeechParts;
   readonly #limit;
@@ -67,7 +68,10 @@ export class AnswerSpeech {
 
   /** The caller has spoken, and waits. */
   begin(turnNumber: number): void {
+    const { maxTurnSeconds } = this.#parts.agent;
     this.#silence.begin(turnNumber);
+    const endInTime = () => this.#endInTime(maxTurnSeconds);
+    this.#limitTimer = setTimeout(endInTime, maxTurnSeconds * 1_000);
   }
 
   /** Takes what the model writes. Where there is something to wait for, waits for it. */
@@ -118,19 +122,6 @@ export class AnswerSpeech {
     write({ type: "speech", text });
   }
 
-  /**
-   * Ends the answer with the sentence under way: the turn's time is up.
-   *
-   * @returns whether there is one; {@linkcode isOver} tells whether one just ended
-   */
-  endWithSentence(): boolean {
-    this.#isTimeUp = true;
-    if (this.#sentence.trim() === "") return false;
-    // What comes next would tell whether a dot is one; there is no next.
-    this.isOver = findSentenceEnd(this.#sentence, " ") === 0;
-    return !this.isOver;
-  }
-
   /** What was said so far belongs to a call of tools. What was cut off before it goes on after it. */
   endStep(): void {
     this.#written = "";
@@ -167,7 +158,23 @@ export class AnswerSpeech {
   close(): void {
     this.#pending = "";
     this.#silence.end();
+    clearTimeout(this.#limitTimer);
     this.#ticker?.cancel(this.#onTick);
+  }
+
+  /** Ends the answer with the sentence under way. Where there is none, or it doesn't end, the turn is stopped. */
+  #endInTime(maxTurnSeconds: number): void {
+    this.#isTimeUp = true;
+    const giveUp = () => {
+      this.ended = "max-seconds";
+      const message = `The turn took longer than ${maxTurnSeconds} seconds`;
+      this.#parts.stop.abort(new Error(message));
+    };
+    const hasWords = this.#sentence.trim() !== "";
+    // What comes next would tell whether a dot is an end; there is no next.
+    this.isOver ||= hasWords && findSentenceEnd(this.#sentence, " ") === 0;
+    if (!hasWords || this.isOver) return giveUp();
+    this.#limitTimer = setTimeout(giveUp, LAST_SENTENCE_MS);
   }
 
   /** Says words of the model's, as far as they are to be said. */
@@ -197,9 +204,10 @@ export class AnswerSpeech {
     this.#pending += text;
     const isSentenceEnd = SENTENCE_MARK.test(text);
     this.#isVoiced ||= isSentenceEnd;
-    const mayWait = this.#ticker && this.#pending.length < MOST_PENDING;
-    if (mayWait && isSentenceEnd) this.#waitFor(BURST);
-    if (mayWait) return this.#room;
+    if (this.#ticker && this.#pending.length < MOST_PENDING) {
+      if (isSentenceEnd) this.#waitFor(BURST);
+      return this.#room;
+    }
     this.#waitFor(this.#isVoiced ? FLOW : BURST);
     return this.send();
   }
@@ -262,39 +270,14 @@ function toPromise(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Runs what may wait a moment together; one timer serves all turns. */
-class Ticker {
-  readonly #tasks = new Set<() => void>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(readonly afterMs: number) {}
-
-  /** Has a task run once, at the next tick. It must not throw. */
-  add(task: () => void): void {
-    this.#tasks.add(task);
-    this.#timer ??= setTimeout(() => this.#run(), this.afterMs);
-  }
-
-  cancel(task: () => void): void {
-    this.#tasks.delete(task);
-    if (this.#tasks.size > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #run(): void {
-    this.#timer = undefined;
-    const due = [...this.#tasks];
-    this.#tasks.clear();
-    for (const task of due) task();
-  }
-}
-
 /** Until the voice has begun, only words that come in one burst go together. */
 const BURST = new Ticker(10);
 
 /** After that it is ahead of nobody: a word takes longer to speak than these words wait. */
 const FLOW = new Ticker(100);
+
+/** How long the sentence under way may go on when the turn's time is up. */
+const LAST_SENTENCE_MS = 5_000;
 
 /** What ends a sentence, and is not waited with: the voice may be waiting for it. */
 const SENTENCE_MARK = /[.!?…。！？]/;

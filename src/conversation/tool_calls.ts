@@ -12,16 +12,6 @@ import type { TakePart, ToolPart, ToolQuestion } from "./tool_loop.ts";
 import type { Tool, ToolContext } from "./tools.ts";
 import type { TurnId } from "./turn.ts";
 
-/** A call, and what is to become of it. */
-export interface AdmittedCall {
-  /** The call. */
-  call: ToolCall;
-  /** As {@linkcode ToolContext.idempotencyKey}. */
-  idempotencyKey: string;
-  /** Why it isn't run, said to the model. Absent: it is. */
-  refusal?: string;
-}
-
 /** How many calls of one step are run. */
 const MAX_CALLS_STEP = 8;
 
@@ -56,15 +46,17 @@ export class CallLimits {
     return this.#ran >= MAX_CALLS_TURN;
   }
 
-  /** Takes the calls of one step, in order. */
-  admit(calls: readonly ToolCall[]): AdmittedCall[] {
-    return calls.map((call, n) => {
-      const idempotencyKey = "";
-      if (this.isSpent) return { call, idempotencyKey, refusal: TURN_REFUSAL };
-      return n < MAX_CALLS_STEP
-        ? { call, idempotencyKey: this.#count(call) }
-        : { call, idempotencyKey, refusal: STEP_REFUSAL };
-    });
+  /**
+   * Takes a call, which is then run.
+   *
+   * @param nth which one of its step, from 0
+   * @returns its {@linkcode ToolContext.idempotencyKey}
+   * @throws {RangeError} that says why it isn't run
+   */
+  admit(call: ToolCall, nth: number): string {
+    if (this.isSpent) throw new RangeError(TURN_REFUSAL);
+    if (nth >= MAX_CALLS_STEP) throw new RangeError(STEP_REFUSAL);
+    return this.#count(call);
   }
 
   #count({ name, arguments: args }: ToolCall): string {
@@ -98,7 +90,8 @@ function toCanonical(value: unknown): string {
  * nothing else tells which is whose; nothing where no more is wanted
  */
 export async function runCalls(
-  calls: readonly AdmittedCall[],
+  calls: readonly ToolCall[],
+  limits: CallLimits,
   question: ToolQuestion,
   fillAfterMs: number,
   take: TakePart,
@@ -126,14 +119,12 @@ export async function runCalls(
   }
   const hasFiller = fillAfterMs > 0 && text !== "";
   const timer = hasFiller ? setTimeout(fill, fillAfterMs) : undefined;
+  const ofStep = { ...context, signal: AbortSignal.any([signal, over.signal]) };
   try {
-    const tools = {
-      ...question,
-      context: { ...context, signal: AbortSignal.any([signal, over.signal]) },
-    };
-    const results = await Promise.all(
-      calls.map((call) => runCall(call, tools, add)),
-    );
+    const results = await Promise.all(calls.map((call, nth) => {
+      const admit = () => limits.admit(call, nth);
+      return runCall(call, admit, { ...question, context: ofStep }, add);
+    }));
     if (!await wanted) return undefined;
     signal.throwIfAborted();
     return results;
@@ -143,36 +134,35 @@ export async function runCalls(
   }
 }
 
-/** Runs one call. Its failure is its result. */
+/** Runs one call, if it may be. Its failure is its result. */
 async function runCall(
-  { call, idempotencyKey, refusal }: AdmittedCall,
+  call: ToolCall,
+  admit: () => string,
   { tools, onFailure, context }: ToolQuestion,
   add: (part: ToolPart) => void,
 ): Promise<Message> {
   const { id: callId, name } = call;
   const { signal } = context;
-  function tell(status: "running" | "done" | "failed"): void {
-    if (refusal !== undefined) return;
+  const tell = (status: string) =>
     add({ type: "data", content: { tool: name, call_id: callId, status } });
-  }
-  tell("running");
-  let status: "done" | "failed" = "done";
+  let status = "refused";
   let text: string;
   try {
-    if (refusal !== undefined) throw new RangeError(refusal);
+    const full = { ...context, idempotencyKey: admit() };
+    status = "failed";
+    tell("running");
     const tool = findTool(name, tools);
-    const full = { ...context, idempotencyKey };
     text = toText(await runInTime(tool, call.arguments, full, add));
+    status = "done";
   } catch (error) {
     // Tools throw whatever they like.
     const isError = error instanceof Error;
     text = toText({ error: isError ? error.message : Deno.inspect(error) });
-    status = "failed";
     if (!signal.aborted) onFailure(call, error);
   }
   if (!signal.aborted) {
     add({ type: "result", callId, name, text });
-    tell(status);
+    if (status !== "refused") tell(status);
   }
   return { role: "tool", callId, name, text };
 }

@@ -71,10 +71,10 @@ export async function askWithTools(
 ): Promise<void> {
   const { provider, system, maxTokens, filler, context } = question;
   const { signal } = context;
-  const own = question.tools.map(({ declaration }) => declaration);
+  const ours = question.tools.map(({ declaration }) => declaration);
   const others = (question.platformTools ?? [])
-    .filter(({ name }) => own.every((tool) => tool.name !== name));
-  const tools = [...own, ...others];
+    .filter(({ name }) => ours.every((tool) => tool.name !== name));
+  const tools = [...ours, ...others];
   const messages = [...question.messages];
   const limits = new CallLimits(context, question.earlierCalls ?? []);
   for (let step = 0;; step++) {
@@ -98,9 +98,9 @@ export async function askWithTools(
     const handedOn = ids.length > 0 ? { handedOn: ids } : {};
     if (!await take({ type: "calls", calls, ...handedOn, ...metadata })) return;
     messages.push({ role: "assistant", text, calls, ...metadata });
-    const admitted = limits.admit(calls.filter(({ id }) => !ids.includes(id)));
+    const own = calls.filter(({ id }) => !ids.includes(id));
     const fillAfterMs = text === "" ? filler.afterMs : 0;
-    const results = await runCalls(admitted, question, fillAfterMs, take);
+    const results = await runCalls(own, limits, question, fillAfterMs, take);
     if (results === undefined || ids.length > 0) return;
     messages.push(...results);
   }

@@ -1,6 +1,6 @@
 /**
- * A few words for a caller who would otherwise hear nothing for long, whatever
- * it is that takes so long: a model, a tool, another try.
+ * When something is said: a few words where a caller would otherwise hear
+ * nothing for long, whatever takes so long, and together what comes together.
  *
  * @module
  */
@@ -61,5 +61,35 @@ export class SilenceFiller {
       this.#watch(fillerAfterMs);
       this.#say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
     }, afterMs);
+  }
+}
+
+/** Runs what may wait a moment together; one timer serves all turns. */
+export class Ticker {
+  readonly #tasks = new Set<() => void>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param afterMs the longest that a task waits */
+  constructor(readonly afterMs: number) {}
+
+  /** Has a task run once, at the next tick. It must not throw. */
+  add(task: () => void): void {
+    this.#tasks.add(task);
+    this.#timer ??= setTimeout(() => this.#run(), this.afterMs);
+  }
+
+  /** Takes a task back. */
+  cancel(task: () => void): void {
+    this.#tasks.delete(task);
+    if (this.#tasks.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #run(): void {
+    this.#timer = undefined;
+    const due = [...this.#tasks];
+    this.#tasks.clear();
+    for (const task of due) task();
   }
 }
