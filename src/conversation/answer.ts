@@ -8,16 +8,9 @@
  * @module
  */
 import type { ToolCall, Usage } from "../providers/provider.ts";
-import type {
-  SessionRecord,
-  TurnDetails,
-  TurnStatus,
-} from "../sessions/record.ts";
-import type { Session } from "../sessions/session.ts";
-import type { SessionWriter } from "../sessions/store.ts";
+import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
-import { type Opening, type Said, toOpening } from "./opening.ts";
-import { fitNote } from "./prompt.ts";
+import type { Opening, Said } from "./opening.ts";
 import { toQuestion } from "./question.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
@@ -27,6 +20,7 @@ import {
   type TurnOutput,
   type TurnParts,
 } from "./turn.ts";
+import { TurnRecord } from "./turn_record.ts";
 
 /** Makes the turn that answers what the caller said. */
 export function answer(
@@ -36,9 +30,6 @@ export function answer(
 ): RunTurn {
   return (signal, out) => new Answer(call, said, parts, signal, out).run();
 }
-
-/** How often a turn looks whether another instance has begun a newer one. */
-const LOOK_EVERY_MS = 400;
 
 /** From here on a model may begin to drop what it was shown. */
 const NEARLY_FULL = 0.9;
@@ -51,11 +42,8 @@ class Answer {
   readonly #stop = new AbortController();
   /** Not a time of day: a clock may be set while a turn is under way. */
   readonly #startedAt = performance.now();
+  readonly #record: TurnRecord;
   readonly #speech: AnswerSpeech;
-  #writer!: SessionWriter;
-  #lookTimer: ReturnType<typeof setTimeout> | undefined;
-  #opening!: Opening;
-  #isSuperseded = false;
   #status: TurnStatus = "interrupted";
   /** Who answers, and what that takes. */
   readonly #took: TurnDetails = {};
@@ -71,11 +59,12 @@ class Answer {
   ) {
     const { conversationId, turnId } = call;
     this.#id = { conversationId, turnId };
+    this.#record = new TurnRecord(call, parts, this.#stop);
     this.#speech = new AnswerSpeech({
       ...parts,
       stop: this.#stop,
       write: out.write,
-      keep: (text) => this.#add({ type: "assistant", text }),
+      keep: (text) => this.#record.add({ type: "assistant", text }),
     });
   }
 
@@ -100,13 +89,11 @@ class Answer {
    * @returns whether it is to be answered
    */
   async #begin(): Promise<boolean> {
-    const { store, agent, log } = this.parts;
+    const { agent, log } = this.parts;
+    const record = this.#record;
+    let opening: Opening;
     try {
-      this.#writer = await store.open(
-        this.call.conversationId,
-        (session) => this.#open(session),
-        { onOthers: (session) => this.#onOthers(session) },
-      );
+      opening = await record.open(this.said);
     } catch (error) {
       log.error("turn.failed", { ...this.#id, error });
       // Nothing of it is kept, nor tried to be: the caller has waited for the
@@ -117,55 +104,29 @@ class Answer {
       this.#tell();
       return false;
     }
-    const { answered, ignored: reason } = this.#opening;
+    const { answered, ignored: reason } = opening;
     if (reason) log.warn("interruption.ignored", { ...this.#id, reason });
     if (answered === undefined) {
       // The model is asked meanwhile; nobody is told before that all is well.
-      this.#writer.flush().then(
+      record.flush().then(
         () => this.out.stored(),
         (error) => this.#stop.abort(error),
       );
       return true;
     }
+    // It was answered before, and only comes again.
     this.out.stored();
     log.info("turn.replayed", this.#id);
     for (const part of toParts(answered)) this.out.write(part);
-    await this.#writer.close();
+    await record.close();
     return false;
-  }
-
-  #open(session: Session): SessionRecord[] {
-    this.#opening = toOpening(session, {
-      call: this.call,
-      said: this.said,
-      systemPrompt: this.parts.agent.systemPrompt,
-      at: this.#now(),
-    });
-    return this.#opening.records;
-  }
-
-  /**
-   * Another instance has added to the conversation.
-   *
-   * @returns whether this turn's records still count: it wasn't deleted there,
-   * nor answered anew
-   */
-  #onOthers(session: Session): boolean {
-    const turn = session.turn(this.call.turnId);
-    const isOurs = turn !== undefined &&
-      (turn.attempt ?? 0) === this.#opening.attempt;
-    if (!isOurs || session.turns.at(-1) !== turn) {
-      this.#isSuperseded = true;
-      this.#stop.abort();
-    }
-    return isOurs;
   }
 
   async #ask(): Promise<void> {
     const { provider, agent, log } = this.parts;
-    const { session } = this.#writer;
+    const { session } = this.#record;
     this.#speech.begin(session.turns.length);
-    this.#lookLater();
+    this.#record.watch();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
       ...await toQuestion(session, this.parts, this.said),
@@ -176,7 +137,7 @@ class Answer {
       context: {
         ...this.call,
         signal: this.#stop.signal,
-        remember: (text) => this.#remember(text),
+        remember: (text) => this.#record.remember(text),
       },
       filler: {
         text: agent.toolFillerMessage,
@@ -188,17 +149,6 @@ class Answer {
         log.warn("tool.failed", { ...this.#id, tool, error, ...fix });
       },
     }, (part) => this.#take(part));
-  }
-
-  /** Looks now and then for a newer turn elsewhere, one look at a time. */
-  #lookLater(): void {
-    if (this.#stop.signal.aborted) return;
-    this.#lookTimer = setTimeout(() => {
-      this.#writer.look().then(
-        () => this.#lookLater(),
-        (error) => this.#stop.abort(error),
-      );
-    }, LOOK_EVERY_MS);
   }
 
   /** Takes what the model and its tools produce. Gives whether the answer goes on. */
@@ -232,28 +182,20 @@ class Answer {
         this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
         const text = speech.written;
         const written = text === undefined ? {} : { text };
-        this.#add({ ...calls, ...raw ? { raw } : {}, ...written });
+        this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
         speech.endStep();
         // Kept before they are acted on.
-        return this.#writer.flush();
+        return this.#record.flush();
       }
       case "result":
         speech.send();
-        this.#add(part);
-        return this.#writer.flush();
+        this.#record.add(part);
+        return this.#record.flush();
       case "finish":
         this.#count(part.usage);
         if (part.isCut) speech.ended = "max-tokens";
         return undefined;
     }
-  }
-
-  /** Keeps something in mind for a tool, which may have been given up meanwhile. */
-  async #remember(note: string): Promise<void> {
-    this.#stop.signal.throwIfAborted();
-    const text = fitNote(this.#writer.session, note);
-    this.#add({ type: "memory", text });
-    await this.#writer.flush();
   }
 
   #count(usage: Usage): void {
@@ -291,7 +233,7 @@ class Answer {
   #fail(error: unknown): void {
     const { log, isDraining } = this.parts;
     const speech = this.#speech;
-    if (this.#isSuperseded) return;
+    if (this.#record.isSuperseded) return;
     if (this.signal.aborted) {
       // The process ends before the model has a word: better this than silence,
       // or a filler and nothing after it.
@@ -310,18 +252,14 @@ class Answer {
   /** Keeps how the turn went. Nothing is added after that, nor said. */
   async #end(): Promise<void> {
     const speech = this.#speech;
-    clearTimeout(this.#lookTimer);
     speech.close();
     this.#stop.abort();
     const status = this.#status;
     const isWhole = status === "complete" && !speech.isOver;
     const written = isWhole ? speech.written : undefined;
+    const last = { type: "end", status, ...this.#details, written } as const;
     try {
-      try {
-        this.#add({ type: "end", status, ...this.#details, written });
-      } finally {
-        await this.#writer.close();
-      }
+      await this.#record.close(last);
     } catch (error) {
       // All has been said, and nothing more can be done for this turn.
       this.parts.log.error("turn.not_stored", { ...this.#id, error });
@@ -333,7 +271,7 @@ class Answer {
     const status = this.#status;
     const details = this.#details;
     this.parts.log.info("turn.end", { ...this.#id, status, ...details });
-    if (this.signal.aborted || this.#isSuperseded) return;
+    if (this.signal.aborted || this.#record.isSuperseded) return;
     const calls = this.#handedOn;
     const handedOn = calls.length > 0 ? { calls } : {};
     this.out.write({ type: "summary", status, details, ...handedOn });
@@ -350,22 +288,4 @@ class Answer {
       ...ended ? { ended } : {},
     };
   }
-
-  /** Adds a record of this turn, stamped with the time. */
-  #add({ type, ...rest }: Fields): void {
-    const { turnId } = this.#id;
-    const { attempt } = this.#opening;
-    const which = attempt > 0 ? { attempt } : {};
-    const record = { type, turnId, ...rest, ...which, at: this.#now() };
-    this.#writer.add(record as SessionRecord);
-  }
-
-  #now(): string {
-    return new Date(this.parts.now()).toISOString();
-  }
 }
-
-/** A record of a turn without what all of them have. */
-type Fields = SessionRecord extends infer R
-  ? R extends { turnId: string; at: string } ? Omit<R, "turnId" | "at"> : never
-  : never;

@@ -18,7 +18,11 @@ export class SilenceFiller {
   /** When all that was said will have been heard. */
   #silentFrom = 0;
 
-  /** @param say says a message, which then comes back as {@linkcode onSpeech} */
+  /**
+   * Makes that of one turn.
+   *
+   * @param say says a message, which then comes back as {@linkcode onSpeech}
+   */
   constructor(
     agent: Pick<Agent, "fillerMessages" | "fillerAfterMs">,
     say: (text: string) => void,
@@ -69,7 +73,7 @@ export class Ticker {
   readonly #tasks = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param afterMs the longest that a task waits */
+  /** Makes one whose tasks wait no longer than a time, in milliseconds. */
   constructor(readonly afterMs: number) {}
 
   /** Has a task run once, at the next tick. It must not throw. */

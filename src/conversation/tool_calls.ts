@@ -36,7 +36,7 @@ export class CallLimits {
   readonly #times = new Map<string, number>();
   #ran = 0;
 
-  /** @param earlier the turn's calls that were run before it came again */
+  /** Begins with a turn's calls that were run before it came again. */
   constructor(readonly turn: TurnId, earlier: readonly ToolCall[]) {
     for (const call of earlier) this.#count(call);
   }

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { ZodType } from "zod";
 import type { ToolDeclaration } from "../providers/provider.ts";
 import type { CallContext } from "./turn.ts";
 
@@ -48,6 +47,17 @@ export interface Tool {
   timeoutMs: number;
 }
 
+/** What arguments are checked with: `z.object({…})` makes one. */
+export interface ToolParameters<A> {
+  /** Checks, and fills in what may be left out. */
+  safeParse(args: unknown): { success: true; data: A } | {
+    success: false;
+    error: { issues: { path: PropertyKey[]; message: string }[] };
+  };
+  /** Puts it as JSON Schema. */
+  toJSONSchema(options: object): object;
+}
+
 /** What an owner writes. */
 export interface ToolOptions<A> {
   /** What the model calls it by: letters, digits and `_`. */
@@ -55,7 +65,7 @@ export interface ToolOptions<A> {
   /** Tells the model when to call it, and what for. */
   description: string;
   /** The arguments; describe each with `.describe("…")`. */
-  parameters: ZodType<A>;
+  parameters: ToolParameters<A>;
   /** Does the work. What it returns, any JSON, is told to the model. */
   run(args: A, context: ToolContext): unknown | Promise<unknown>;
   /** How long it may take, in milliseconds. Default 10,000. */

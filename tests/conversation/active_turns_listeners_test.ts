@@ -12,7 +12,7 @@ async function setup(stalledMs = 60_000) {
   const turn = new ActiveTurn(
     "t1",
     (signal, out) => {
-      signal.addEventListener("abort", async () => {
+      signal.addEventListener("abort", () => {
         seen.nobody++;
         over.resolve();
       });
