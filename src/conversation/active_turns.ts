@@ -26,9 +26,6 @@ export class TooManyTurnsError extends Error {
 /** How much of a turn is kept for who comes later, in letters: more than any answer has. */
 const MAX_KEPT = 65_536;
 
-/** What a part takes besides its letters. */
-const PART_LETTERS = 40;
-
 /** How many connections one turn is sent to. */
 const MAX_LISTENERS = 4;
 
@@ -126,7 +123,7 @@ export class ActiveTurn {
   #write(part: TurnPart): Promise<void> | undefined {
     const { type } = part;
     const { length } = type === "speech" ? part.text : JSON.stringify(part);
-    this.#letters += length + PART_LETTERS;
+    this.#letters += length;
     this.#beginning?.push(part);
     if (this.#letters > MAX_KEPT) this.#beginning = undefined;
     let hasRoom = this.#listeners.size === 0;
@@ -192,17 +189,15 @@ export class ActiveTurn {
 
 /** The turns under way. */
 export class ActiveTurns {
-  readonly #max: number;
-  readonly #stalledMs: number;
+  readonly #options: Required<ActiveTurnsOptions>;
   /** The newest of each conversation. */
   readonly #turns = new Map<string, ActiveTurn>();
   /** All of them, also those that wait for the one before. */
   #count = 0;
 
   /** Makes the list, with no turn in it. */
-  constructor({ max = Infinity, stalledMs = 30_000 }: ActiveTurnsOptions = {}) {
-    this.#max = max;
-    this.#stalledMs = stalledMs;
+  constructor(options: ActiveTurnsOptions = {}) {
+    this.#options = { max: Infinity, stalledMs: 30_000, ...options };
   }
 
   /** In how many conversations a turn is under way. */
@@ -222,8 +217,8 @@ export class ActiveTurns {
    */
   admit(conversationId: string): void {
     // A caller who is in a call and interrupts is served before one who comes.
-    const max = this.has(conversationId) ? 2 * this.#max : this.#max;
-    if (this.#count < max) return;
+    const { max } = this.#options;
+    if (this.#count < (this.has(conversationId) ? 2 * max : max)) return;
     throw new TooManyTurnsError(
       "As many turns are under way as MAX_TURNS allows: try again",
     );
@@ -237,7 +232,8 @@ export class ActiveTurns {
   start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
     this.admit(conversationId);
     const before = this.#turns.get(conversationId);
-    const turn = new ActiveTurn(turnId, run, this.#stalledMs, before, () => {
+    const { stalledMs } = this.#options;
+    const turn = new ActiveTurn(turnId, run, stalledMs, before, () => {
       this.#count--;
       const isNewest = this.#turns.get(conversationId) === turn;
       if (isNewest) this.#turns.delete(conversationId);

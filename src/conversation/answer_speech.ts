@@ -35,7 +35,6 @@ export class AnswerSpeech {
   #limitTimer: ReturnType<typeof setTimeout> | undefined;
   /** The sentence under way is the last. */
   #isTimeUp = false;
-  readonly #parts: SpeechParts;
   readonly #limit;
   readonly #buffer;
   readonly #mostWritten: number;
@@ -55,9 +54,8 @@ export class AnswerSpeech {
   #stopped: Promise<void> | undefined;
 
   /** Makes the speech of one turn; nothing was said yet. */
-  constructor(parts: SpeechParts) {
+  constructor(readonly parts: SpeechParts) {
     const { agent } = parts;
-    this.#parts = parts;
     this.#limit = createAnswerLimit(agent.maxAnswerTokens);
     this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
@@ -68,7 +66,7 @@ export class AnswerSpeech {
 
   /** The caller has spoken, and waits. */
   begin(turnNumber: number): void {
-    const { maxTurnSeconds } = this.#parts.agent;
+    const { maxTurnSeconds } = this.parts.agent;
     this.#silence.begin(turnNumber);
     const endInTime = () => this.#endInTime(maxTurnSeconds);
     this.#limitTimer = setTimeout(endInTime, maxTurnSeconds * 1_000);
@@ -110,7 +108,7 @@ export class AnswerSpeech {
 
   /** Says that there is no answer, even where it can't be kept. */
   apologize(): void {
-    const { agent, write, keep } = this.#parts;
+    const { agent, write, keep } = this.parts;
     const text = this.#buffer.interject(agent.errorMessage);
     try {
       this.send();
@@ -168,7 +166,7 @@ export class AnswerSpeech {
     const giveUp = () => {
       this.ended = "max-seconds";
       const message = `The turn took longer than ${maxTurnSeconds} seconds`;
-      this.#parts.stop.abort(new Error(message));
+      this.parts.stop.abort(new Error(message));
     };
     const hasWords = this.#sentence.trim() !== "";
     // What comes next would tell whether a dot is an end; there is no next.
@@ -181,7 +179,7 @@ export class AnswerSpeech {
   #answer(words: string): Promise<void> | undefined {
     if (words === "" || this.isOver) return undefined;
     let text = words;
-    if (this.#isTimeUp || this.#parts.isDraining?.()) {
+    if (this.#isTimeUp || this.parts.isDraining?.()) {
       const end = findSentenceEnd(this.#sentence, words);
       this.isOver = end !== undefined;
       if (this.isOver && this.#isTimeUp) this.ended = "max-seconds";
@@ -213,7 +211,7 @@ export class AnswerSpeech {
   }
 
   #note(text: string): void {
-    this.#parts.stop.signal.throwIfAborted();
+    this.parts.stop.signal.throwIfAborted();
     this.firstWordsAt ??= performance.now();
     this.#said += text;
     this.#silence.onSpeech(text);
@@ -239,7 +237,7 @@ export class AnswerSpeech {
     try {
       task();
     } catch (error) {
-      this.#parts.stop.abort(error);
+      this.parts.stop.abort(error);
     }
   }
 
@@ -247,16 +245,16 @@ export class AnswerSpeech {
     text: string,
     filler?: { isFiller: true },
   ): Promise<void> | undefined {
-    this.#parts.keep(text);
+    this.parts.keep(text);
     return this.#write({ type: "speech", text, ...filler });
   }
 
   #write(part: TurnPart): Promise<void> | undefined {
-    const room = this.#parts.write(part);
+    const room = this.parts.write(part);
     if (room === undefined) return this.#room;
     // A listener who is slow, or stopped reading, doesn't keep the turn from
     // being stopped.
-    this.#stopped ??= toPromise(this.#parts.stop.signal);
+    this.#stopped ??= toPromise(this.parts.stop.signal);
     return this.#room = Promise.race([room, this.#stopped])
       .then(() => this.#room = undefined);
   }
@@ -282,7 +280,7 @@ const LAST_SENTENCE_MS = 5_000;
 /** What ends a sentence, and is not waited with: the voice may be waiting for it. */
 const SENTENCE_MARK = /[.!?…。！？]/;
 
-/** How many letters wait for a tick, at most. */
+/** How many letters wait for a tick, at most: past them, a slow listener slows the model down. */
 const MOST_PENDING = 2_000;
 
 /** How much longer than what was said a text with its markup may be, in letters. */

@@ -101,7 +101,6 @@ const REFUSED_FIX =
 
 /** All conversations, as platforms see them. */
 export class Conversations {
-  readonly #parts: ConversationParts;
   readonly #answerData: DataHandler;
   readonly #placement = createPlacement();
   /** How many turns were refused since the log was last told, and when that was. */
@@ -109,8 +108,7 @@ export class Conversations {
   #toldAt = -Infinity;
 
   /** Makes what platforms hand their events to. */
-  constructor(parts: ConversationParts) {
-    this.#parts = parts;
+  constructor(readonly parts: ConversationParts) {
     this.#answerData = createDataAnswer(parts);
   }
 
@@ -129,8 +127,8 @@ export class Conversations {
     out: AnswerOutput,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { activeTurns } = this.#parts;
-    const isDraining = () => this.#parts.isDraining?.() ?? false;
+    const { activeTurns } = this.parts;
+    const isDraining = () => this.parts.isDraining?.() ?? false;
     const known = told.type === "transcript" ? await this.#load(told) : [];
     // From here to where a turn is begun nothing is waited for: of two words of
     // one turn, one finds the other.
@@ -177,7 +175,7 @@ export class Conversations {
   async keepNote(
     { conversationId, name, content }: NoteEvent,
   ): Promise<void> {
-    const { store, now } = this.#parts;
+    const { store, now } = this.parts;
     const at = new Date(now()).toISOString();
     await store.update(
       conversationId,
@@ -196,7 +194,7 @@ export class Conversations {
 
   /** The conversation. Where it can't be read, the turn meets the same fault, and tells the caller in words. */
   async #read({ conversationId }: { conversationId: string }) {
-    const { store, log } = this.#parts;
+    const { store, log } = this.parts;
     try {
       return await store.load(conversationId);
     } catch (error) {
@@ -207,7 +205,7 @@ export class Conversations {
 
   /** Under load, a line of the log for each refusal would be more of it. */
   #admit(conversationId: string): void {
-    const { activeTurns, log, now } = this.#parts;
+    const { activeTurns, log, now } = this.parts;
     try {
       activeTurns.admit(conversationId);
     } catch (error) {
@@ -223,9 +221,9 @@ export class Conversations {
   }
 
   #begin(event: MessageEvent | StartEvent | PlacedEvent): ActiveTurn {
-    const { activeTurns, log } = this.#parts;
+    const { activeTurns, log } = this.parts;
     const { conversationId, turnId } = event;
-    const turn = activeTurns.start(event, toRun(event, this.#parts));
+    const turn = activeTurns.start(event, toRun(event, this.parts));
     const over = turn.done.catch((error) =>
       log.error("turn.failed", { conversationId, turnId, error })
     );
@@ -239,7 +237,7 @@ export class Conversations {
     const session = await this.#read(event);
     const answered = session && answeredIn(session, turnId);
     if (answered === undefined) return false;
-    this.#parts.log.info("turn.replayed", { conversationId, turnId });
+    this.parts.log.info("turn.replayed", { conversationId, turnId });
     for (const part of toParts(answered)) out.write(part);
     out.end();
     return true;

@@ -11,8 +11,6 @@ const LETTER_MS = 65;
 
 /** Watches the silence of one turn. */
 export class SilenceFiller {
-  readonly #agent;
-  readonly #say: (text: string) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #next = 0;
   /** When all that was said will have been heard. */
@@ -24,12 +22,9 @@ export class SilenceFiller {
    * @param say says a message, which then comes back as {@linkcode onSpeech}
    */
   constructor(
-    agent: Pick<Agent, "fillerMessages" | "fillerAfterMs">,
-    say: (text: string) => void,
-  ) {
-    this.#agent = agent;
-    this.#say = say;
-  }
+    readonly agent: Pick<Agent, "fillerMessages" | "fillerAfterMs">,
+    readonly say: (text: string) => void,
+  ) {}
 
   /**
    * The caller has spoken and waits.
@@ -37,7 +32,7 @@ export class SilenceFiller {
    * @param turnNumber chooses the message to begin with, so that they vary
    */
   begin(turnNumber: number): void {
-    const { fillerMessages, fillerAfterMs } = this.#agent;
+    const { fillerMessages, fillerAfterMs } = this.agent;
     this.#next = turnNumber;
     this.#silentFrom = performance.now();
     const isOff = fillerAfterMs === 0 || fillerMessages.length === 0;
@@ -57,13 +52,13 @@ export class SilenceFiller {
   }
 
   #watch(afterMs: number): void {
-    const { fillerMessages, fillerAfterMs } = this.#agent;
+    const { fillerMessages, fillerAfterMs } = this.agent;
     this.#timer = setTimeout(() => {
       // Setting the timer anew at each word would cost more than a look here.
       const leftMs = this.#silentFrom + fillerAfterMs - performance.now();
       if (leftMs > 1) return this.#watch(leftMs);
       this.#watch(fillerAfterMs);
-      this.#say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
+      this.say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
     }, afterMs);
   }
 }

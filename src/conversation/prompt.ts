@@ -46,17 +46,18 @@ const PLACEHOLDER = /\{\{\s*(date|time|caller|metadata(?:\.[\w-]+)+)\s*\}\}/g;
 
 // A formatter takes longer to make than all else here together, and the first
 // one 40 ms: none is made before the server listens.
-let formats: { date: Intl.DateTimeFormat; time: Intl.DateTimeFormat };
+let dates: Intl.DateTimeFormat;
+let times: Intl.DateTimeFormat;
 
-function toFormats(): typeof formats {
-  return formats ??= {
-    date: new Intl.DateTimeFormat("en-GB", { dateStyle: "full" }),
-    time: new Intl.DateTimeFormat("en-GB", { timeStyle: "short" }),
-  };
+function toDate(date: Date): string {
+  dates ??= new Intl.DateTimeFormat("en-GB", { dateStyle: "full" });
+  return dates.format(date);
 }
 
-const toDate = (date: Date) => toFormats().date.format(date);
-const toTime = (date: Date) => toFormats().time.format(date);
+function toTime(date: Date): string {
+  times ??= new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+  return times.format(date);
+}
 
 /** A conversation's system prompt as it was first filled in. */
 interface Filled {
@@ -142,14 +143,11 @@ function toBrackets(remarks: readonly string[]): string | undefined {
 
 function toTimeRemarks(template: string, before: Date, now: Date): string[] {
   // Formatting a time takes longer than all else here.
+  const toMinute = (date: Date) => Math.floor(date.getTime() / 60_000);
   if (toMinute(before) === toMinute(now)) return [];
   if (!/\{\{\s*(date|time)\s*\}\}/.test(template)) return [];
   const date = toDate(before) === toDate(now) ? "" : `${toDate(now)}, `;
   return [`It is now ${date}${toTime(now)}.`];
-}
-
-function toMinute(date: Date): number {
-  return Math.floor(date.getTime() / 60_000);
 }
 
 /** What was remembered, quoted: it is what somebody said, no instruction. */

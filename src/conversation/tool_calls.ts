@@ -182,6 +182,7 @@ async function runInTime(
   context: Omit<ToolContext, "say" | "data">,
   add: (part: ToolPart) => void,
 ): Promise<unknown> {
+  context.signal.throwIfAborted();
   const { timeoutMs, declaration: { name } } = tool;
   const over = new AbortController();
   const timer = setTimeout(
@@ -189,9 +190,9 @@ async function runInTime(
     timeoutMs,
   );
   const signal = AbortSignal.any([context.signal, over.signal]);
-  const ended = Promise.withResolvers<never>();
-  signal.addEventListener("abort", () => ended.reject(signal.reason));
-  if (signal.aborted) ended.reject(signal.reason);
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
   // What a tool says after its time is nobody's business any more.
   const during = (part: ToolPart) => {
     if (!signal.aborted) add(part);
@@ -206,7 +207,7 @@ async function runInTime(
   };
   try {
     const running = runNamed(name, () => tool.run(args, toolContext));
-    return await Promise.race([running, ended.promise]);
+    return await Promise.race([running, ended]);
   } finally {
     clearTimeout(timer);
     over.abort();

@@ -5,7 +5,6 @@
  * @module
  */
 import type {
-  Provider,
   ProviderMetadata,
   ProviderPart,
   ToolCall,
@@ -14,6 +13,7 @@ import type {
 import type { Question } from "./question.ts";
 import { CallLimits, MAX_CALLS_LISTED, runCalls } from "./tool_calls.ts";
 import type { ToolContext } from "./tools.ts";
+import type { TurnParts } from "./turn.ts";
 
 /** What happens while a model answers with the help of tools. */
 export type ToolPart =
@@ -32,11 +32,9 @@ export type ToolPart =
   /** Something for the page: what a tool sends, or how a call stands. */
   | { type: "data"; content: unknown };
 
-/** A question whose answer may need tools. */
-export interface ToolQuestion extends Question {
-  /** The model that is asked. */
-  provider: Provider;
-  /** What it may call besides, for the platform to run; a call of it ends the answer. Absent: nothing. */
+/** A question whose answer may need tools, and who is asked. */
+export type ToolQuestion = Question & Pick<TurnParts, "provider"> & {
+  /** What the model may call besides, for the platform to run; a call of it ends the answer. Absent: nothing. */
   platformTools?: readonly ToolDeclaration[] | undefined;
   /** Where each answer is to end, in tokens. */
   maxTokens: number;
@@ -48,7 +46,7 @@ export interface ToolQuestion extends Question {
   filler: { text: string; afterMs: number };
   /** Told of every call that failed. */
   onFailure: (call: ToolCall, error: unknown) => void;
-}
+};
 
 /**
  * Takes what happens, in order.

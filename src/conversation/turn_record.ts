@@ -23,9 +23,6 @@ export type Fields = SessionRecord extends infer R
 export class TurnRecord {
   /** Another instance has begun a newer turn, or deleted this one. */
   isSuperseded = false;
-  readonly #call: CallContext;
-  readonly #parts: TurnParts;
-  readonly #stop: AbortController;
   #writer!: SessionWriter;
   #opening!: Opening;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,11 +32,11 @@ export class TurnRecord {
    *
    * @param stop ends the turn, where it no longer counts or can't be kept
    */
-  constructor(call: CallContext, parts: TurnParts, stop: AbortController) {
-    this.#call = call;
-    this.#parts = parts;
-    this.#stop = stop;
-  }
+  constructor(
+    readonly call: CallContext,
+    readonly parts: TurnParts,
+    readonly stop: AbortController,
+  ) {}
 
   /** The conversation, with all that was added. */
   get session(): Session {
@@ -48,8 +45,7 @@ export class TurnRecord {
 
   /** Keeps what the caller said. */
   async open(said: Said): Promise<Opening> {
-    const { store, agent: { systemPrompt } } = this.#parts;
-    const call = this.#call;
+    const { call, parts: { store, agent: { systemPrompt } } } = this;
     this.#writer = await store.open(call.conversationId, (session) => {
       const at = this.#now();
       this.#opening = toOpening(session, { call, said, systemPrompt, at });
@@ -60,18 +56,18 @@ export class TurnRecord {
 
   /** Looks now and then for a newer turn elsewhere, one look at a time. */
   watch(): void {
-    if (this.#stop.signal.aborted) return;
+    if (this.stop.signal.aborted) return;
     this.#timer = setTimeout(() => {
       this.#writer.look().then(
         () => this.watch(),
-        (error) => this.#stop.abort(error),
+        (error) => this.stop.abort(error),
       );
     }, LOOK_EVERY_MS);
   }
 
   /** Adds a record, stamped with the time. */
   add({ type, ...rest }: Fields): void {
-    const { turnId } = this.#call;
+    const { turnId } = this.call;
     const { attempt } = this.#opening;
     const which = attempt > 0 ? { attempt } : {};
     const record = { type, turnId, ...rest, ...which, at: this.#now() };
@@ -85,7 +81,7 @@ export class TurnRecord {
 
   /** Keeps something in mind for a tool, which may have been given up meanwhile. */
   async remember(note: string): Promise<void> {
-    this.#stop.signal.throwIfAborted();
+    this.stop.signal.throwIfAborted();
     this.add({ type: "memory", text: fitNote(this.session, note) });
     await this.flush();
   }
@@ -102,17 +98,17 @@ export class TurnRecord {
 
   /** Gives whether this turn's records still count: it wasn't deleted elsewhere, nor answered anew. */
   #onOthers(session: Session): boolean {
-    const turn = session.turn(this.#call.turnId);
+    const turn = session.turn(this.call.turnId);
     const isOurs = turn !== undefined &&
       (turn.attempt ?? 0) === this.#opening.attempt;
     if (!isOurs || session.turns.at(-1) !== turn) {
       this.isSuperseded = true;
-      this.#stop.abort();
+      this.stop.abort();
     }
     return isOurs;
   }
 
   #now(): string {
-    return new Date(this.#parts.now()).toISOString();
+    return new Date(this.parts.now()).toISOString();
   }
 }
