@@ -103,7 +103,7 @@ export class AnswerSpeech {
     const words = this.#buffer.interject(text);
     this.#note(words);
     this.#isVoiced = true;
-    return this.#handOn(words, { isFiller: true });
+    return this.#handOn({ type: "speech", text: words, isFiller: true });
   }
 
   /** Says that there is no answer, even where it can't be kept. */
@@ -149,7 +149,7 @@ export class AnswerSpeech {
     if (this.#pending === "") return undefined;
     const text = this.#pending;
     this.#pending = "";
-    return this.#handOn(text);
+    return this.#handOn({ type: "speech", text });
   }
 
   /** Nothing is said after this; words that were not handed on never were. */
@@ -241,12 +241,9 @@ export class AnswerSpeech {
     }
   }
 
-  #handOn(
-    text: string,
-    filler?: { isFiller: true },
-  ): Promise<void> | undefined {
-    this.parts.keep(text);
-    return this.#write({ type: "speech", text, ...filler });
+  #handOn(part: TurnPart & { type: "speech" }): Promise<void> | undefined {
+    this.parts.keep(part.text);
+    return this.#write(part);
   }
 
   #write(part: TurnPart): Promise<void> | undefined {
