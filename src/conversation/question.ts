@@ -180,10 +180,13 @@ function costOf(message: Message): number {
   return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
 }
 
-/** A turn as it is shown, what it takes, and what it depends on that may still change. */
-interface Shown extends Pick<Turn, "heard" | "status" | "attempt"> {
+/** A turn as it is shown, what it takes, and what of a turn that is over may still change. */
+interface Shown {
   messages: Message[];
   cost: number;
+  heard: string | undefined;
+  attempt: number | undefined;
+  results: number;
 }
 
 /** Turns that are over, so that each is converted once. */
@@ -191,13 +194,15 @@ const known = new WeakMap<Turn, Shown>();
 
 function show(turn: Turn, isNewest: boolean): Shown {
   const { heard, status, attempt } = turn;
+  // A platform may tell later what the tools of the last step returned.
+  const results = turn.steps.at(-1)?.results.length ?? 0;
   const before = known.get(turn);
-  const isSame = before?.heard === heard && before?.status === status &&
-    before?.attempt === attempt;
+  const isSame = before?.heard === heard && before?.attempt === attempt &&
+    before?.results === results;
   if (before && isSame) return before;
   const messages = toMessages(turn, isNewest);
   const cost = messages.reduce((sum, message) => sum + costOf(message), 0);
-  const shown = { messages, cost, heard, status, attempt } as Shown;
+  const shown = { messages, cost, heard, attempt, results };
   if (status !== undefined) known.set(turn, shown);
   return shown;
 }

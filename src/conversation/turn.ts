@@ -9,7 +9,9 @@ import type { Provider, ToolCall } from "../providers/provider.ts";
 import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import type { Found } from "../settings/setting.ts";
 import { readAhead } from "./question.ts";
+import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
 
 /** One piece of what a turn produces. */
@@ -26,8 +28,8 @@ export type TurnPart =
     calls?: readonly ToolCall[];
   };
 
-/** What the owner decided about the agent. */
-export interface Agent {
+/** What the owner decided about the agent, besides how a conversation goes. */
+export interface Agent extends Found<typeof conversationSettings> {
   /** Who the agent is and how it speaks; the model sees it before every history. */
   systemPrompt: string;
   /** Empty: the agent waits for the caller to speak. */
@@ -44,16 +46,8 @@ export interface Agent {
   toolFillerMessage: string;
   /** How long that is, in milliseconds. 0: nothing is said. */
   toolFillerAfterMs: number;
-  /** Where an answer ends that goes on and on, in tokens. */
-  maxAnswerTokens: number;
-  /** How long a turn may take, in seconds. */
-  maxTurnSeconds: number;
-  /** Whether the model's text is made fit for speaking. */
-  speechCleanup: boolean;
   /** Said in place of a block of code. Empty: nothing is. */
   codeMessage: string;
-  /** The model's window: system prompt, history and answer. */
-  contextTokens: number;
 }
 
 /** What turns are made of. */

@@ -484,6 +484,20 @@ Deno.test("toHistory() shows a call of the platform's as begun, until its result
   assertEquals(texts(told)[2], '"busy"');
 });
 
+Deno.test("toHistory() shows a result that comes once its turn was shown already", () => {
+  const call = { id: "c1", name: "transfer", arguments: {} };
+  const told = session(
+    { type: "user", turnId: "t1", text: "A person, please", at },
+    { type: "calls", turnId: "t1", calls: [call], handedOn: ["c1"], at },
+    { type: "end", turnId: "t1", status: "complete", at },
+    { type: "user", turnId: "t2", text: "Hello?", at },
+  );
+  assertEquals(texts(told)[2], '{"status":"begun"}');
+  const result = { callId: "c1", name: "transfer", text: '"busy"' };
+  told.apply({ type: "result", turnId: "t1", ...result, at });
+  assertEquals(texts(told)[2], '"busy"');
+});
+
 Deno.test("toHistory() lets no words of a caller look like a note", () => {
   const session = new Session("conv");
   const at = "2026-11-21T10:00:00.000Z";
