@@ -14,7 +14,6 @@ import {
 } from "./active_turns.ts";
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
-import type { Known } from "./exchanges.ts";
 import {
   createPlacement,
   type PlacedEvent,
@@ -78,11 +77,11 @@ export interface ConversationParts extends TurnParts {
   onData: DataHandler;
 }
 
+/** What begins a turn. */
+type TurnEvent = MessageEvent | StartEvent | PlacedEvent;
+
 /** What a turn does. */
-function toRun(
-  event: MessageEvent | StartEvent | PlacedEvent,
-  parts: TurnParts,
-): RunTurn {
+function toRun(event: TurnEvent, parts: TurnParts): RunTurn {
   if (event.type === "message") return answer(event, event, parts);
   if (event.type === "start") return welcome(event, parts);
   const isOpening = event.text === "" && event.transcript.length === 0 &&
@@ -129,12 +128,14 @@ export class Conversations {
   ): Promise<boolean> {
     const { activeTurns } = this.parts;
     const isDraining = () => this.parts.isDraining?.() ?? false;
-    const known = told.type === "transcript" ? await this.#load(told) : [];
-    // From here to where a turn is begun nothing is waited for: of two words of
-    // one turn, one finds the other.
-    const event = told.type === "transcript"
-      ? this.#placement.place(told, known)
-      : told;
+    let event: TurnEvent;
+    if (told.type === "transcript") {
+      this.#admit(told.conversationId);
+      const session = await this.#load(told);
+      // From here to where a turn is begun nothing is waited for: of two words
+      // of one turn, one finds the other.
+      event = this.#placement.place(told, session?.turns ?? []);
+    } else event = told;
     const isNew = event.type === "transcript" && event.isNew;
     const find = () => isNew ? undefined : activeTurns.find(event);
     let turn = find();
@@ -186,14 +187,8 @@ export class Conversations {
     );
   }
 
-  /** The turns so far, for who is let in. */
-  async #load(event: TranscriptEvent): Promise<readonly Known[]> {
-    this.#admit(event.conversationId);
-    return (await this.#read(event))?.turns ?? [];
-  }
-
   /** The conversation. Where it can't be read, the turn meets the same fault, and tells the caller in words. */
-  async #read({ conversationId }: { conversationId: string }) {
+  async #load({ conversationId }: { conversationId: string }) {
     const { store, log } = this.parts;
     try {
       return await store.load(conversationId);
@@ -220,7 +215,7 @@ export class Conversations {
     }
   }
 
-  #begin(event: MessageEvent | StartEvent | PlacedEvent): ActiveTurn {
+  #begin(event: TurnEvent): ActiveTurn {
     const { activeTurns, log } = this.parts;
     const { conversationId, turnId } = event;
     const turn = activeTurns.start(event, toRun(event, this.parts));
@@ -234,7 +229,7 @@ export class Conversations {
   /** Gives the answer of a turn that is over and only comes again. */
   async #replay(event: CallContext, out: AnswerOutput): Promise<boolean> {
     const { conversationId, turnId } = event;
-    const session = await this.#read(event);
+    const session = await this.#load(event);
     const answered = session && answeredIn(session, turnId);
     if (answered === undefined) return false;
     this.parts.log.info("turn.replayed", { conversationId, turnId });

@@ -60,16 +60,17 @@ function toTime(date: Date): string {
 }
 
 /** A conversation's system prompt as it was first filled in. */
-interface Filled {
-  template: string;
+export type SystemPrompt = {
   text: string;
+  /** The owner's. */
+  template: string;
   /** The names in it. */
-  names: string[];
+  names: readonly string[];
   /** What each was last told to stand for, and in which turn. */
   told: Map<string, { value: string; turnId: string }>;
-}
+};
 
-const prompts = new WeakMap<Session, Filled>();
+const prompts = new WeakMap<Session, SystemPrompt>();
 
 /**
  * The system prompt of a conversation, the same in each of its turns: with the
@@ -81,11 +82,7 @@ export function toSystemPrompt(
   session: Session,
   template: string,
   now: Date,
-): string {
-  return fillOnce(session, template, now).text;
-}
-
-function fillOnce(session: Session, template: string, now: Date): Filled {
+): SystemPrompt {
   const known = prompts.get(session);
   if (known?.template === template) return known;
   const [first] = session.turns;
@@ -123,7 +120,7 @@ export function toNote(
   return toBrackets([
     ...since ? toTimeRemarks(template, new Date(since.at), now) : [],
     ...toMemoryRemarks(untold.flatMap(({ memories }) => memories)),
-    ...toChanges(session, fillOnce(session, template, now), context),
+    ...toChanges(session, toSystemPrompt(session, template, now), context),
   ]);
 }
 
@@ -159,7 +156,7 @@ export function toMemoryRemarks(memories: readonly string[]): string[] {
 
 function toChanges(
   session: Session,
-  { names, told }: Filled,
+  { names, told }: SystemPrompt,
   context: PromptContext,
 ): string[] {
   return names.flatMap((name) => {

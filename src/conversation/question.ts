@@ -47,7 +47,7 @@ export async function toQuestion(
   { instructions, replacesPrompt }: Additions = {},
 ): Promise<Question> {
   const { agent: { systemPrompt, contextTokens }, now } = parts;
-  const own = toSystemPrompt(session, systemPrompt, new Date(now()));
+  const { text: own } = toSystemPrompt(session, systemPrompt, new Date(now()));
   const system = !instructions
     ? own
     : replacesPrompt

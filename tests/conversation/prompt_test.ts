@@ -146,27 +146,31 @@ function memory(turnId: string, text: string): SessionRecord {
 
 const call = { turnId: "new", metadata: {} };
 
+function systemPrompt(...args: Parameters<typeof toSystemPrompt>): string {
+  return toSystemPrompt(...args).text;
+}
+
 Deno.test("toSystemPrompt() is filled in once a conversation, with the time when it began", () => {
   const template = "{{time}}";
   const expected = `16:05\n${NOTES_NOTE}`;
   const one = session();
-  assertEquals(toSystemPrompt(one, template, DATE), expected);
+  assertEquals(systemPrompt(one, template, DATE), expected);
   one.apply(user("t1", DATE));
   const later = time(17, 0);
-  assertEquals(toSystemPrompt(one, template, later), expected);
+  assertEquals(systemPrompt(one, template, later), expected);
   // Read again from where it is kept, it still tells when it began.
   const again = session(user("t1", DATE));
-  assertEquals(toSystemPrompt(again, template, later), expected);
+  assertEquals(systemPrompt(again, template, later), expected);
 });
 
 Deno.test("toSystemPrompt() is another one where the owner's prompt is", () => {
   const one = session();
-  assertEquals(toSystemPrompt(one, "A", DATE), `A\n${NOTES_NOTE}`);
-  assertEquals(toSystemPrompt(one, "B", DATE), `B\n${NOTES_NOTE}`);
+  assertEquals(systemPrompt(one, "A", DATE), `A\n${NOTES_NOTE}`);
+  assertEquals(systemPrompt(one, "B", DATE), `B\n${NOTES_NOTE}`);
 });
 
 Deno.test("toSystemPrompt() says what names in brackets are, where the prompt has some", () => {
-  const said = toSystemPrompt(session(), "Hi {{caller}}.", DATE);
+  const said = systemPrompt(session(), "Hi {{caller}}.", DATE);
   assertEquals(said.startsWith(`Hi [caller].\n${NOTES_NOTE} A name in`), true);
 });
 
