@@ -5,10 +5,19 @@
  * @module
  */
 import type { ToolDeclaration } from "../providers/provider.ts";
-import type { CallContext } from "./turn.ts";
 
 /** What a tool is told of the call it runs in, and what it can do there. */
-export interface ToolContext extends CallContext {
+export interface ToolContext {
+  /** The conversation. */
+  conversationId: string;
+  /** The turn. */
+  turnId: string;
+  /** What the owner attached when the session was authorised. */
+  metadata: Record<string, unknown>;
+  /** The caller's number, on phone calls. */
+  fromPhoneNumber?: string;
+  /** The number that was called. */
+  toPhoneNumber?: string;
   /**
    * Tells this call from any other, and is the same each time that this call is
    * made: also when its turn comes again after a crash that left no result. It
