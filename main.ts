@@ -8,8 +8,7 @@ import deno from "./deno.json" with { type: "json" };
 import { authorize } from "./src/agent/authorize.ts";
 import { onData } from "./src/agent/data.ts";
 import { createApp, type Handler } from "./src/server/router.ts";
-import { nextSteps, toBanner } from "./src/server/banner.ts";
-import { ConfigError, loadConfig } from "./src/settings/config.ts";
+import { type Config, loadConfig } from "./src/settings/config.ts";
 import { ActiveTurns } from "./src/conversation/active_turns.ts";
 import {
   type ConversationParts,
@@ -18,21 +17,29 @@ import {
 import { toBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
-import type { TurnParts } from "./src/conversation/turn.ts";
 import { makeToken } from "./src/server/guard.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
-import { createLog, explain, printError, printText } from "./src/server/log.ts";
+import {
+  createLog,
+  explain,
+  type Log,
+  printError,
+  printText,
+} from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/mod.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
-import { serve } from "./src/server/serve.ts";
+import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
 import { createStore, prepareStore } from "./src/sessions/mod.ts";
 import { findPlainText } from "./src/sessions/plain_text.ts";
 import { startRetention } from "./src/sessions/retention.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
+
+/** What is made once, and given to every part that needs it. */
+type Parts = Awaited<ReturnType<typeof makeParts>>;
 
 async function main(): Promise<void> {
   const config = await loadConfig(Deno.env);
@@ -42,71 +49,85 @@ async function main(): Promise<void> {
   }
   const log = createLog(config.log);
   catchUnhandled(log);
+  const parts = await makeParts(config, log);
+  const { app, entrance } = createRoutes(parts);
+  let stopRetention = () => Promise.resolve();
+  const served = serve({
+    ...parts,
+    app,
+    onDrain: () => parts.draining.abort(),
+    onStop: async () => {
+      await stopRetention();
+      await parts.store.close();
+    },
+  }, (url) => {
+    stopRetention = prepareAll(parts);
+    greet(parts, url, entrance);
+    // Now, so that the first caller need not wait for it.
+    builtin("node:crypto");
+  });
+  // A tool that can't be loaded ends the start.
+  await Promise.all([served, parts.tools]);
+}
+
+async function makeParts(config: Config, log: Log) {
   const provider = await chooseProvider(config, log);
   const store = createStore(config, log);
   const plain = findPlainText(config.sessionStore, Deno.env.get("PGSSLMODE"));
   if (plain) {
     log.warn("store.plain_text", { detail: plain.detail, fix: plain.fix });
   }
-  const activeTurns = new ActiveTurns({ max: config.maxTurns });
-  const secrets = await findSecrets(config, log);
-  const token = config.playgroundToken ?? makeToken();
-
-  const { version } = deno;
-  const { agent } = config;
-  const now = Date.now;
   // Loaded once the server listens: checking arguments (zod) takes half as long
   // to load as all the rest.
-  const tools = Promise.withResolvers<readonly Tool[]>();
-  let draining = false;
-  const isDraining = () => draining;
-  let stopRetention = () => Promise.resolve();
-  const uptime = () => performance.now();
-  const health = { version, provider, store, log, now: uptime };
-  const turnParts: TurnParts = {
+  const toolLoading = Promise.withResolvers<readonly Tool[]>();
+  const draining = new AbortController();
+  const conversation = {
     store,
     provider,
-    agent,
-    tools: tools.promise,
-    isDraining,
+    agent: config.agent,
+    tools: toolLoading.promise,
+    isDraining: () => draining.signal.aborted,
     log,
-    now,
-  };
-  const conversationParts: ConversationParts = {
-    ...turnParts,
-    activeTurns,
+    now: Date.now,
+    activeTurns: new ActiveTurns({ max: config.maxTurns }),
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
+  } satisfies ConversationParts;
+  return {
+    ...conversation,
+    config,
+    secrets: await findSecrets(config, log),
+    token: config.playgroundToken ?? makeToken(),
+    version: deno.version,
+    uptime: () => performance.now(),
+    toolLoading,
+    draining,
   };
-  const conversations = new Conversations(conversationParts);
-  const { keys } = config.openai;
+}
+
+/** Makes what answers every request, and tells the path of the page to begin with. */
+function createRoutes(parts: Parts) {
+  const { config, log, now, secrets, uptime } = parts;
+  const { publicUrl, trustedProxies, openai } = config;
+  const conversations = new Conversations(parts);
   const platforms = createPlatformRoutes({ conversations, log, now }, {
     layercode: {
       ...config.layercode,
       secrets,
-      publicUrl: config.publicUrl,
-      trustedProxies: config.trustedProxies,
+      publicUrl,
+      trustedProxies,
       authorize: (request) => runNamed("authorize", () => authorize(request)),
     },
-    openai: keys && {
-      ...config.openai,
-      keys,
-      trustedProxies: config.trustedProxies,
-      stateless: createStateless(conversationParts),
+    openai: openai.keys && {
+      ...openai,
+      keys: openai.keys,
+      trustedProxies,
+      stateless: createStateless(parts),
     },
   });
-  const pages = createPages({
-    config,
-    webhook: (request) => app(request),
-    secrets,
-    token,
-    provider,
-    store,
-    activeTurns,
-    version,
-    log,
-    now,
-  });
+  const pages = createPages({ ...parts, webhook: (request) => app(request) });
+  const health = { ...parts, now: uptime };
   const app: Handler = createApp({
+    ...parts,
     routes: {
       ...platforms,
       ...pages.routes,
@@ -114,67 +135,52 @@ async function main(): Promise<void> {
       "/health": { GET: createHealth(health) },
       "/ready": { GET: createReady(health) },
     },
-    log,
-    isDraining,
   });
-  const served = serve({
-    config,
-    app,
-    activeTurns,
-    log,
-    onDrain: () => draining = true,
-    onStop: async () => {
-      await stopRetention();
-      await store.close();
-    },
-  }, (url) => {
-    tools.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
-    toBeginning(turnParts).then((beginning) =>
-      prepare(provider, beginning, log)
-    );
-    prepareStore(store, log);
-    stopRetention = startRetention({
-      store,
-      days: config.sessionTtlDays,
-      log,
-      now,
-      uptime,
-    });
-    const banner = {
-      version,
-      url,
-      provider: provider.name,
-      model: provider.model,
-      store: store.name,
-      dataDir: config.dataDir,
-      ownSecret: config.webhookSecrets.length > 0,
-    };
-    const entrance = pages.entrance && `${url}${pages.entrance}?token=`;
-    if (config.log.format === "pretty") {
-      const page = entrance && entrance + encodeURIComponent(token);
-      printText(toBanner({ ...banner, page }));
-    } else {
-      // Logs are sent on and kept: a token that outlives this start stays out.
-      const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
-      if (entrance) log.info("pages.address", { url: entrance + shown });
-      log.info("server.listening", { ...banner, next: nextSteps(banner) });
-    }
-    // Now, so that the first caller need not wait for it.
-    builtin("node:crypto");
-  });
-  // A tool that can't be loaded ends the start.
-  await Promise.all([served, tools.promise]);
+  return { app, entrance: pages.entrance };
+}
+
+/**
+ * Prepares what the first caller would otherwise wait for.
+ *
+ * @returns ends what goes on in the background
+ */
+function prepareAll(parts: Parts): () => Promise<void> {
+  const { config, toolLoading, provider, store, log } = parts;
+  toolLoading.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
+  toBeginning(parts).then((beginning) => prepare(provider, beginning, log));
+  prepareStore(store, log);
+  return startRetention({ ...parts, days: config.sessionTtlDays });
+}
+
+/** Tells whoever started the server where it is, and what to do next. */
+function greet(parts: Parts, url: string, path: string | undefined): void {
+  const { config, log, provider, store, token, version } = parts;
+  const banner = {
+    version,
+    url,
+    provider: provider.name,
+    model: provider.model,
+    store: store.name,
+    dataDir: config.dataDir,
+    ownSecret: config.webhookSecrets.length > 0,
+  };
+  const entrance = path && `${url}${path}?token=`;
+  if (config.log.format === "pretty") {
+    const page = entrance && entrance + encodeURIComponent(token);
+    printText(toBanner({ ...banner, page }));
+    return;
+  }
+  // Logs are sent on and kept: a token that outlives this start stays out.
+  const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
+  if (entrance) log.info("pages.address", { url: entrance + shown });
+  log.info("server.listening", { ...banner, next: nextSteps(banner) });
 }
 
 if (import.meta.main) {
   try {
     await main();
   } catch (error) {
-    printError(
-      error instanceof ConfigError
-        ? error.message
-        : `Cannot start: ${explain(error)}`,
-    );
+    printError(`Cannot start: ${explain(error)}`);
     Deno.exit(1);
   }
   Deno.exit(0);

@@ -111,9 +111,8 @@ export function toDockerfile(dockerfile: string): string {
 }
 
 /** The files that are made, and their texts as they should be. */
-export async function makeFiles(
-  root = new URL("../", import.meta.url),
-): Promise<[file: URL, text: string][]> {
+export async function makeFiles(): Promise<[file: URL, text: string][]> {
+  const root = new URL("../", import.meta.url);
   const dockerfile = new URL("Dockerfile", root);
   return [
     [new URL(".env.example", root), toExample()],

@@ -1,18 +1,18 @@
 /**
- * What `say` talks to: a running server, as one of the platforms.
+ * What `say` and `doctor` talk to: a running server, as one of the platforms.
  *
  * @module
  */
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import {
   type AnswerEvent,
   newId,
   readAnswer,
   sendEvent,
 } from "../platforms/layercode/client.ts";
-import { type Config, loadConfig } from "../settings/config.ts";
+import { loadConfig } from "../settings/config.ts";
 import { readKeptSecret } from "../settings/secret.ts";
-import { createChat } from "./_chat.ts";
-import { readServerUrl, UsageError } from "./_terminal.ts";
+import { readServerUrl } from "./_terminal.ts";
 
 /** A conversation with a server. */
 export interface Connection {
@@ -21,8 +21,13 @@ export interface Connection {
   /** Whether there is more to send than what a caller says. */
   hasEvents: boolean;
   /** Sends an event of Layercode's, in the platform's own form. */
-  send(fields: EventFields, signal: AbortSignal): Promise<Response>;
-  /** Reads the answer, whichever form it has. */
+  send(fields: EventFields, signal?: AbortSignal): Promise<Response>;
+  /**
+   * Reads the answer up to its end, whichever form it has. What happens to the
+   * connection after that matters to nobody.
+   *
+   * @throws {Error} when it breaks off
+   */
   read(response: Response): AsyncIterable<AnswerEvent>;
 }
 
@@ -40,34 +45,39 @@ export interface Given {
 /**
  * Reads from the settings what was not given. Nothing is sent yet.
  *
- * @throws {UsageError} when something is missing, or can't be understood
+ * @throws {Error} when something is missing, or can't be understood
  */
 export async function connect(given: Given): Promise<Connection> {
-  const { platform = "layercode" } = given;
-  const config = await loadConfig(Deno.env);
-  switch (platform) {
-    case "layercode":
-      return await connectLayercode(given, config);
-    case "openai":
-      return connectOpenAi(given, config);
-    default:
-      throw new UsageError(`--platform ${platform}: layercode or openai`);
-  }
-}
-
-async function connectLayercode(
-  given: Given,
-  { port, webhookSecrets, dataDir }: Config,
-): Promise<Connection> {
-  const secret = given.secret ?? webhookSecrets[0] ??
-    await readKeptSecret(dataDir);
-  if (secret === undefined) {
-    throw new UsageError(
+  const { port, webhookSecrets, dataDir, openai } = await loadConfig(Deno.env);
+  const { platform = "layercode", conversation = newId("conv") } = given;
+  const { url = `http://127.0.0.1:${port}` } = given;
+  if (platform === "layercode") {
+    const secret = given.secret ?? webhookSecrets[0] ??
+      await readKeptSecret(dataDir);
+    if (secret !== undefined) {
+      return connectLayercode(url, secret, conversation);
+    }
+    throw new Error(
       "No webhook secret: start the server first (deno task start), or give --secret",
     );
   }
-  const { href: url } = readServerUrl(given.url ?? `http://127.0.0.1:${port}`);
-  const { conversation: conversationId = newId("conv") } = given;
+  if (platform === "openai") {
+    const key = given.secret ?? openai.keys?.[0];
+    if (key !== undefined) return connectOpenAi(url, key, conversation);
+    throw new Error(
+      "No API key: set API_KEYS and start the server again, or give --secret",
+    );
+  }
+  throw new Error(`--platform ${platform}: layercode or openai`);
+}
+
+/** Plays Layercode's part. */
+export function connectLayercode(
+  server: string,
+  secret: string,
+  conversationId: string,
+): Connection {
+  const { href: url } = readServerUrl(server, "/agent");
   const ids = { session_id: newId("sess"), conversation_id: conversationId };
   const client = { url, secret, withDetails: true };
   return {
@@ -75,28 +85,111 @@ async function connectLayercode(
     conversationId,
     hasEvents: true,
     send: (fields, signal) => sendEvent({ ...ids, ...fields }, client, signal),
-    read: readAnswer,
+    read: (response) => readToEnd(readAnswer(response)),
   };
 }
 
-function connectOpenAi(given: Given, { port, openai }: Config): Connection {
-  const key = given.secret ?? openai.keys?.[0];
-  if (key === undefined) {
-    throw new UsageError(
-      "No API key: set API_KEYS and start the server again, or give --secret",
-    );
+/**
+ * Keeps the messages, as platforms do.
+ *
+ * https://platform.openai.com/docs/api-reference/chat/create-stream
+ */
+function connectOpenAi(
+  server: string,
+  key: string,
+  conversationId: string,
+): Connection {
+  const { href: url } = readServerUrl(server, "/v1/chat/completions");
+  const messages: Message[] = [];
+
+  function send(
+    { text }: EventFields,
+    signal: AbortSignal | null = null,
+  ): Promise<Response> {
+    messages.push({ role: "user", content: String(text) });
+    const stream_options = { include_usage: true };
+    const body = { model: "parley", stream: true, stream_options, messages };
+    return fetch(url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "authorization": `Bearer ${key}`,
+        "x-parley-conversation": conversationId,
+      },
+      body: JSON.stringify(body),
+      // A redirect would carry the key elsewhere.
+      redirect: "manual",
+      signal,
+    });
   }
-  const { href: url } = readServerUrl(
-    given.url ?? `http://127.0.0.1:${port}`,
-    "/v1/chat/completions",
-  );
-  const { conversation: conversationId = newId("conv") } = given;
-  const chat = createChat({ url, key, conversationId });
-  return {
-    url,
-    conversationId,
-    hasEvents: false,
-    send: ({ text }, signal) => chat.send(String(text), signal),
-    read: chat.read,
-  };
+
+  function read(response: Response): AsyncIterable<AnswerEvent> {
+    const message = { role: "assistant", content: "" };
+    messages.push(message);
+    return readToEnd(readChunks(response, message));
+  }
+
+  return { url, conversationId, hasEvents: false, send, read };
+}
+
+interface Message {
+  role: string;
+  content: string;
+}
+
+/** The parts of a chunk that are read. */
+interface Chunk {
+  model?: string;
+  choices?: { delta?: { content?: string | null } }[];
+  usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
+}
+
+/**
+ * Reads chat completions as events of Layercode's.
+ *
+ * @param message what is said is added to it
+ */
+async function* readChunks(
+  response: Response,
+  message: Message,
+): AsyncGenerator<AnswerEvent, void> {
+  const events = response.body
+    ?.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream());
+  for await (const { data } of events ?? []) {
+    if (data === "[DONE]") {
+      yield { type: "response.end" };
+      return;
+    }
+    const { model, choices = [], usage }: Chunk = JSON.parse(data);
+    const content = choices[0]?.delta?.content;
+    if (content) {
+      message.content += content;
+      yield { type: "response.tts", content };
+    }
+    if (usage) {
+      yield {
+        type: "parley.turn",
+        ...(model === undefined ? {} : { model }),
+        input_tokens: usage.prompt_tokens ?? 0,
+        output_tokens: usage.completion_tokens ?? 0,
+      };
+    }
+  }
+}
+
+/** Whether there is an answer to be read. */
+export function isStream({ ok, headers }: Response): boolean {
+  const type = headers.get("content-type") ?? "";
+  return ok && type.startsWith("text/event-stream");
+}
+
+async function* readToEnd(
+  answer: AsyncIterable<AnswerEvent>,
+): AsyncGenerator<AnswerEvent, void> {
+  for await (const event of answer) {
+    yield event;
+    if (event.type === "response.end") return;
+  }
+  throw new Error("no end of it came");
 }

@@ -4,58 +4,56 @@
  * @module
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { ConfigError } from "../settings/config.ts";
-import { explain, printError } from "../server/log.ts";
+import { explain } from "../server/log.ts";
 
-/** Something that the person who typed the command has to fix. */
-export class UsageError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "UsageError";
-}
+/** The options of a command, as `parseArgs` declares them. */
+type Options = NonNullable<ParseArgsConfig["options"]>;
+
+/** What was given of them. */
+type Values<T extends Options> = ReturnType<
+  typeof parseArgs<{ options: T }>
+>["values"];
 
 /**
  * Runs a program and ends the process: with 0 when it went well, else with 1
  * and word of what is wrong.
  *
+ * @param usage what `--help` prints
  * @param main resolves with whether it went well
  */
-export async function run(
-  main: (args: string[]) => Promise<boolean>,
+export async function run<const T extends Options>(
+  usage: string,
+  options: T,
+  main: (values: Values<T>, words: readonly string[]) => Promise<boolean>,
 ): Promise<never> {
+  const args = Deno.args;
   try {
-    Deno.exit(await main(Deno.args) ? 0 : 1);
+    if (args.includes("--help") || args.includes("-h")) {
+      print(usage);
+      Deno.exit(0);
+    }
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options,
+    });
+    Deno.exit(await main(values, positionals) ? 0 : 1);
   } catch (error) {
-    const known = error instanceof UsageError || error instanceof ConfigError;
-    printError(printable(known ? error.message : explain(error)));
+    printError(explain(error));
     Deno.exit(1);
-  }
-}
-
-/**
- * Reads a command line.
- *
- * @throws {UsageError} with the usage, when it can't be understood
- */
-export function readArguments<
-  const T extends NonNullable<ParseArgsConfig["options"]>,
->(args: string[], options: T, usage: string) {
-  try {
-    return parseArgs({ args, allowPositionals: true, options });
-  } catch (error) {
-    throw new UsageError(`${explain(error)}\n\n${usage}`);
   }
 }
 
 /**
  * Reads the address of a server.
  *
- * @param path added where the address has none; default: the webhook's
- * @throws {UsageError} when it isn't one of http(s)
+ * @param path added where the address has none
+ * @throws {TypeError} when it isn't one of http(s)
  */
-export function readServerUrl(text: string, path = "/agent"): URL {
+export function readServerUrl(text: string, path: string): URL {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new UsageError(
+    throw new TypeError(
       `--url "${text}": not a URL that begins with https:// or http://`,
     );
   }
@@ -63,33 +61,31 @@ export function readServerUrl(text: string, path = "/agent"): URL {
   return url;
 }
 
-/** Writes text as it is, without a line's end. */
-export function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-/** Makes text step back, where a terminal shows it. */
-export function dim(text: string): string {
-  return Deno.stdout.isTerminal() && !Deno.noColor
-    ? `\x1b[2m${text}\x1b[0m`
-    : text;
-}
-
-/** Text from outside, without the signs that a terminal takes for orders. */
-export function printable(text: string): string {
+/**
+ * Writes text as it is, without a line's end. Part of it may come from
+ * elsewhere: signs that a terminal takes for orders become blanks.
+ */
+export function print(text: string, to = Deno.stdout): void {
   // deno-lint-ignore no-control-regex -- those are what is looked for
-  return text.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, " ");
+  const safe = text.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, " ");
+  to.writeSync(new TextEncoder().encode(safe));
 }
 
-/** The same on one line. */
-export function oneLine(text: string): string {
-  return printable(text).replaceAll(/\s+/g, " ");
+/** Writes a line that is no result. */
+export function printError(line: string): void {
+  print(`${line}\n`, Deno.stderr);
 }
 
-/** A value as JSON that gives a terminal no orders: JSON itself escapes only the first 32 signs. */
-export function printableJson(value: unknown, indent?: number): string {
-  return String(JSON.stringify(value, null, indent)).replaceAll(
+/** Writes a value as JSON, of which nothing becomes a blank: JSON itself escapes only the first 32 signs. */
+export function printJson(value: unknown, indent?: number): void {
+  const json = JSON.stringify(value, null, indent).replaceAll(
     /[\x7f-\x9f]/g,
     (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
   );
+  print(`${json}\n`);
+}
+
+/** Text on one line. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ");
 }

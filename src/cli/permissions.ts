@@ -7,11 +7,8 @@
  *
  * @module
  */
-import { serverSettings } from "../server/settings.ts";
-import { sessionSettings } from "../sessions/settings.ts";
 import { type Config, readConfig, SETTINGS } from "../settings/config.ts";
 import { readEnvironment, readIfThere } from "../settings/environment.ts";
-import { readValues } from "../settings/setting.ts";
 
 /** The names for `--allow-env`. */
 export const VARIABLES: readonly string[] = [
@@ -27,72 +24,64 @@ export interface FlagSources {
   env: Readonly<Record<string, string | undefined>>;
   /** The text of `.env`, which may refer to other variables. */
   dotenv?: string;
-  /** Whether the command writes nothing. Default: it may. */
-  isReadOnly?: boolean;
   /** Whether hosts are named as well, as for the server. Default: they are not. */
   hasNet?: boolean;
 }
 
 /**
- * The flags, with blanks between them. A path that can't be used is left out:
- * the command itself refuses it, along with all else that is wrong.
+ * The flags, with blanks between them. Where settings can't be used, they are
+ * those for none: the command itself refuses them, and says all that is wrong.
  */
-export function toFlags(sources: FlagSources): string {
-  const { env, dotenv = "", isReadOnly, hasNet } = sources;
-  const { dataDir = serverSettings.dataDir.default, sessionStore } = readValues(
-    {
-      dataDir: serverSettings.dataDir,
-      sessionStore: sessionSettings.sessionStore,
-    },
-    { text: (name) => env[name]?.trim() || undefined, problems: [] },
-  );
-  const paths = [dataDir];
-  if (sessionStore?.type === "kv" && sessionStore.path !== undefined) {
-    if (!sessionStore.path.startsWith("http")) paths.push(sessionStore.path);
-  }
+export function toFlags({ env, dotenv = "", hasNet }: FlagSources): string {
+  const given = readUsable(env);
+  const { dataDir, sessionStore } = given ?? readConfig({});
+  const path = sessionStore?.type === "kv" ? sessionStore.path ?? "" : "";
+  const paths = path === "" || isAddress(path) ? [dataDir] : [dataDir, path];
   const references = [...dotenv.matchAll(/\$\{?([A-Za-z_]\w*)/g)]
     .map(([, name]) => name);
   return [
     `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
     `--allow-read=${[...SOURCES, ...paths]}`,
-    ...isReadOnly ? [] : [`--allow-write=${paths}`],
-    ...hasNet ? [toNet(env)] : [],
+    `--allow-write=${paths}`,
+    ...hasNet ? [given ? toNet(given) : "--deny-net"] : [],
   ].join(" ");
 }
 
-function toNet(env: FlagSources["env"]): string {
+function readUsable(env: FlagSources["env"]): Config | undefined {
   try {
-    const hosts = toHosts(readConfig(env));
-    return hosts.includes("*") ? "--allow-net" : `--allow-net=${hosts}`;
+    return readConfig(env);
   } catch {
-    // The server refuses to start, and says why.
-    return "--deny-net";
+    return undefined;
   }
 }
 
-/** The hosts that the server listens on or asks; `*` for any. */
-function toHosts(config: Config): string[] {
-  const { hostname, port, layercode, sessionStore, toolHosts } = config;
-  const { providers, vendors } = config;
-  // Where none is named, an Ollama is looked for.
-  const names = providers.length > 0 ? providers : ["ollama" as const];
+function isAddress(path: string): boolean {
+  return /^https?:/.test(path);
+}
+
+/** The hosts that the server listens on or asks. */
+function toNet(config: Config): string {
+  const { hostname, port, layercode, sessionStore, toolHosts = [] } = config;
+  // Where a KV server has its data, it tells only when it is asked.
+  const isFar = sessionStore?.type === "kv" &&
+    isAddress(sessionStore.path ?? "");
+  if (isFar || toolHosts.includes("*")) return "--allow-net";
+  // Where no vendor is named, an Ollama is looked for.
+  const names = config.providers.length > 0
+    ? config.providers
+    : ["ollama" as const];
   const addresses = [
-    ...names.flatMap((name) => Object.values(vendors[name])),
+    ...names.flatMap((name) => Object.values(config.vendors[name])),
     ...layercode.apiKey === undefined ? [] : [layercode.apiUrl],
     ...sessionStore?.type === "postgres" ? [sessionStore.url] : [],
   ];
-  // Where a KV server has its data, it tells only when it is asked.
-  const isFar = sessionStore?.type === "kv" &&
-    /^https?:/.test(sessionStore.path ?? "");
   const own = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return [
-    ...new Set([
-      port === 0 ? own : `${own}:${port}`,
-      ...addresses.flatMap((address) => toHost(address) ?? []),
-      ...toolHosts ?? [],
-      ...isFar ? ["*"] : [],
-    ]),
+  const hosts = [
+    port === 0 ? own : `${own}:${port}`,
+    ...addresses.flatMap((address) => toHost(address) ?? []),
+    ...toolHosts,
   ];
+  return `--allow-net=${[...new Set(hosts)]}`;
 }
 
 /** The host and the port of an address; of what is none, and of a socket's path, nothing. */
@@ -112,19 +101,10 @@ const PORTS: Readonly<Record<string, number>> = {
   "postgresql:": 5432,
 };
 
-/** The sources of this process; where they can't be read, the command says why. */
-async function findSources(): Promise<FlagSources> {
-  try {
-    const { env } = await readEnvironment(Deno.env, SETTINGS);
-    return { env, dotenv: await readIfThere(".env") ?? "" };
-  } catch {
-    return { env: {} };
-  }
-}
-
 if (import.meta.main) {
-  const isReadOnly = Deno.args.includes("--read-only");
+  const { env } = await readEnvironment(Deno.env, SETTINGS);
+  const dotenv = await readIfThere(".env").catch(() => "") ?? "";
   const hasNet = Deno.args.includes("--net");
-  const flags = toFlags({ ...await findSources(), isReadOnly, hasNet });
+  const flags = toFlags({ env, dotenv, hasNet });
   await Deno.stdout.write(new TextEncoder().encode(`${flags}\n`));
 }

@@ -7,20 +7,16 @@
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { type AnswerEvent, newId } from "../platforms/layercode/client.ts";
-import { explain, printError } from "../server/log.ts";
-import { followAnswer, isStream } from "./_answer.ts";
-import { connect, type Connection, type EventFields } from "./_connection.ts";
+import { explain } from "../server/log.ts";
 import { type Figures, toEnding, toFigures } from "../web/figures.js";
 import {
-  dim,
-  oneLine,
-  print,
-  printable,
-  printableJson,
-  readArguments,
-  run,
-  UsageError,
-} from "./_terminal.ts";
+  connect,
+  type Connection,
+  type EventFields,
+  type Given,
+  isStream,
+} from "./_connection.ts";
+import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
 
 const USAGE = `Talks to a running Parley, as a voice platform would.
 
@@ -44,41 +40,35 @@ const OPTIONS = {
   url: { type: "string" },
   secret: { type: "string" },
   json: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
 } as const;
 
-/** What came of a turn, as `--json` prints it besides ids and {@linkcode Figures}. */
+/** What came of a turn, as `--json` prints it besides ids; times as measured here, the network included. */
 interface Outcome extends Figures {
   /** All that was said. */
   text: string;
   /** Every `response.data`. */
   data: unknown[];
-  /** As measured here, the network included. */
-  first_word_ms?: number | undefined;
-  total_ms: number;
   /** `complete`, `failed`; `broken` when the answer had no end. */
   status: string;
   /** Why it is `broken`. */
   reason?: string;
 }
 
-async function main(args: string[]): Promise<boolean> {
-  const { values, positionals } = readArguments(args, OPTIONS, USAGE);
-  if (values.help) {
-    print(USAGE);
-    return true;
-  }
-  const { event = "message", json = false } = values;
-  const connection = await connect(values);
+async function main(
+  given: Given & { event?: string; json?: boolean },
+  words: readonly string[],
+): Promise<boolean> {
+  const { event = "message", json = false } = given;
+  const connection = await connect(given);
   if (!connection.hasEvents && event !== "message") {
-    throw new UsageError(`--event ${event}: only Layercode has it`);
+    throw new Error(`--event ${event}: only Layercode has it`);
   }
-  const text = positionals.join(" ");
-  if (event === "message" && positionals.length === 0) {
+  const text = words.join(" ");
+  if (event === "message" && words.length === 0) {
     return await converse(connection, json);
   }
   if (event === "message" && text.trim() === "") {
-    throw new UsageError("There are no words in the text");
+    throw new Error("There are no words in the text");
   }
   return await send(connection, makeEvent(event, text), json);
 }
@@ -101,7 +91,7 @@ function parseData(text: string): unknown {
   try {
     return JSON.parse(text || "{}");
   } catch {
-    throw new UsageError(`--event data: the text must be JSON, not ${text}`);
+    throw new Error(`--event data: the text must be JSON, not ${text}`);
   }
 }
 
@@ -126,9 +116,6 @@ async function converse(
   return isComplete;
 }
 
-/** How long an answer may take in all: a large model on a small machine is slow. */
-const TIMEOUT_MS = 600_000;
-
 /**
  * Sends one event and prints the answer as it comes.
  *
@@ -142,9 +129,8 @@ async function send(
 ): Promise<boolean> {
   const startedAt = performance.now();
   const { url, conversationId } = connection;
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await connection.send(fields, signal).catch((error) => {
-    throw new UsageError(
+  const response = await connection.send(fields).catch((error) => {
+    throw new Error(
       `Cannot reach ${url}: ${explain(error)}\n` +
         "Is the server running? deno task start",
     );
@@ -153,8 +139,8 @@ async function send(
   const show = json ? () => {} : print;
   const outcome = await follow(connection.read(response), startedAt, show);
   const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
-  if (json) print(`${printableJson({ ...ids, ...outcome })}\n`);
-  else print(`\n${dim(`(${toLine(outcome, conversationId)})`)}\n`);
+  if (json) printJson({ ...ids, ...outcome });
+  else print(`\n(${toLine(outcome, conversationId)})\n`);
   if (outcome.reason !== undefined) {
     printError(`The answer broke off: ${oneLine(outcome.reason)}`);
   }
@@ -172,40 +158,33 @@ async function follow(
   show: (text: string) => void,
 ): Promise<Outcome> {
   const elapsed = () => Math.round(performance.now() - startedAt);
-  const outcome: Outcome = { text: "", data: [], total_ms: 0, status: "" };
-  const reason = await followAnswer(answer, (event) => {
-    const { type, content, ...details } = event;
-    switch (type) {
-      case "response.tts":
-        outcome.first_word_ms ??= elapsed();
+  const outcome: Outcome = { text: "", data: [], status: "complete" };
+  let firstMs: number | undefined;
+  try {
+    for await (const { type, content, ...details } of answer) {
+      if (type === "response.tts") {
+        firstMs ??= elapsed();
         outcome.text += content;
-        show(printable(String(content)));
-        break;
-      case "response.data":
+        show(String(content));
+      } else if (type === "response.data") {
         outcome.data.push(content);
-        show(`\n[data] ${printableJson(content)}\n`);
-        break;
-      case "parley.turn":
-        // Times are told as they were measured here.
-        Object.assign(outcome, details, { first_words_ms: undefined });
-        break;
-      case "response.end":
-        outcome.total_ms = elapsed();
-        break;
+        show(`\n[data] ${JSON.stringify(content)}\n`);
+      } else if (type === "parley.turn") {
+        Object.assign(outcome, details);
+      }
     }
-  });
-  if (reason === undefined) {
-    return { ...outcome, status: outcome.status || "complete" };
+  } catch (error) {
+    Object.assign(outcome, { status: "broken", reason: explain(error) });
   }
-  return { ...outcome, total_ms: elapsed(), status: "broken", reason };
+  return { ...outcome, first_words_ms: firstMs, total_ms: elapsed() };
 }
 
 /** An outcome in one line. */
 function toLine(outcome: Outcome, conversationId: string): string {
-  const { status, first_word_ms } = outcome;
+  const { status, first_words_ms } = outcome;
   return oneLine([
-    ...(first_word_ms === undefined ? ["no words"] : []),
-    ...toFigures({ ...outcome, first_words_ms: first_word_ms }),
+    ...(first_words_ms === undefined ? ["no words"] : []),
+    ...toFigures(outcome),
     ...toEnding(outcome),
     ...(status === "complete" ? [] : [status]),
     `conversation ${conversationId}`,
@@ -215,19 +194,17 @@ function toLine(outcome: Outcome, conversationId: string): string {
 /** Prints what isn't a stream: Parley's JSON, or whatever else answers there. */
 async function printPlain(response: Response, url: string): Promise<boolean> {
   const { status, headers, ok } = response;
-  const text = printable((await response.text()).trim());
+  const text = await response.text();
   if (/^application\/json\b/.test(headers.get("content-type") ?? "")) {
-    print(`${text}\n`);
+    print(`${text.trim()}\n`);
     return ok;
   }
   const location = headers.get("location");
-  printError(oneLine(
+  throw new Error(
     location !== null
       ? `${url} redirects (${status}) to ${location}: give --url that address`
-      : `${url} is not Parley's webhook: it answered with status ${status}` +
-        (text && `: ${text.slice(0, 300)}`),
-  ));
-  return false;
+      : `${url} is not Parley's webhook: it answered with status ${status}`,
+  );
 }
 
-if (import.meta.main) await run(main);
+if (import.meta.main) await run(USAGE, OPTIONS, main);

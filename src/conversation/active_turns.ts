@@ -6,6 +6,7 @@
  * @module
  */
 import type { RunTurn, TurnId, TurnPart, Write } from "./turn.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 /** How many turns there may be, and how patient they are. */
 export interface ActiveTurnsOptions {
@@ -39,6 +40,19 @@ interface Listener {
   timer?: ReturnType<typeof setTimeout> | undefined;
 }
 
+/** What a turn under way is made of. */
+export type ActiveTurnParts = {
+  run: RunTurn;
+  /** Resolves when it may begin. */
+  ready: Promise<void>;
+  /** The one that it ends. */
+  before: ActiveTurn | undefined;
+  /** How long a listener may take nothing. */
+  stalledMs: number;
+  /** Called at its end. */
+  onOver: () => void;
+};
+
 /**
  * A turn under way. A platform may deliver it again meanwhile: the new
  * connection is told all from the beginning, and the turn goes on as long as
@@ -52,6 +66,8 @@ export class ActiveTurn {
   readonly done: Promise<void>;
   /** Whether it is about to end early. */
   isStopped = false;
+  /** The one that it ends, until it has. */
+  before: ActiveTurn | undefined;
   readonly #stalledMs: number;
   readonly #controller = new AbortController();
   readonly #listeners = new Set<Listener>();
@@ -61,25 +77,14 @@ export class ActiveTurn {
   /** Resolves when a listener can take more. */
   #room: PromiseWithResolvers<void> | undefined;
 
-  /**
-   * Begins a turn.
-   *
-   * @param stalledMs how long a listener may take nothing
-   * @param before the one that it ends, until it has
-   * @param onOver called at its end
-   */
-  constructor(
-    readonly turnId: string,
-    run: RunTurn,
-    stalledMs: number,
-    public before: ActiveTurn | undefined,
-    onOver: () => void,
-  ) {
+  /** Begins a turn. */
+  constructor(readonly turnId: string, parts: ActiveTurnParts) {
     const stored = Promise.withResolvers<void>();
     this.stored = stored.promise;
-    this.#stalledMs = stalledMs;
-    this.done = this.#run(run, stored.resolve).finally(() => {
-      onOver();
+    this.before = parts.before;
+    this.#stalledMs = parts.stalledMs;
+    this.done = this.#run(parts, stored.resolve).finally(() => {
+      parts.onOver();
       stored.resolve();
       this.#finish();
     });
@@ -110,8 +115,11 @@ export class ActiveTurn {
     await this.done.catch(() => {});
   }
 
-  async #run(run: RunTurn, stored: () => void): Promise<void> {
-    // Whoever begins it listens first.
+  async #run(
+    { ready, run }: ActiveTurnParts,
+    stored: () => void,
+  ): Promise<void> {
+    await ready;
     await this.before?.stop();
     this.before = undefined;
     // A caller who has left already has spoken all the same.
@@ -190,6 +198,7 @@ export class ActiveTurn {
 /** The turns under way. */
 export class ActiveTurns {
   readonly #options: Required<ActiveTurnsOptions>;
+  readonly #enter = createTurnstile();
   /** The newest of each conversation. */
   readonly #turns = new Map<string, ActiveTurn>();
   /** All of them, also those that wait for the one before. */
@@ -231,12 +240,16 @@ export class ActiveTurns {
    */
   start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
     this.admit(conversationId);
-    const before = this.#turns.get(conversationId);
-    const { stalledMs } = this.#options;
-    const turn = new ActiveTurn(turnId, run, stalledMs, before, () => {
-      this.#count--;
-      const isNewest = this.#turns.get(conversationId) === turn;
-      if (isNewest) this.#turns.delete(conversationId);
+    const turn = new ActiveTurn(turnId, {
+      run,
+      ready: this.#enter(this.#count),
+      before: this.#turns.get(conversationId),
+      stalledMs: this.#options.stalledMs,
+      onOver: () => {
+        this.#count--;
+        const isNewest = this.#turns.get(conversationId) === turn;
+        if (isNewest) this.#turns.delete(conversationId);
+      },
     });
     this.#turns.set(conversationId, turn);
     this.#count++;

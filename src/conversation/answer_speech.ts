@@ -6,9 +6,8 @@
  * @module
  */
 import type { TurnEnding } from "../sessions/record.ts";
-import { createAnswerLimit } from "../speech/answer_limit.ts";
-import { findSentenceEnd } from "../speech/sentence.ts";
-import { createSpeechBuffer } from "../speech/speech_buffer.ts";
+import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
+import { createSpeechBuffer } from "../speech/mod.ts";
 import { SilenceFiller, Ticker } from "./pace.ts";
 import type { TurnPart, TurnParts, Write } from "./turn.ts";
 
@@ -185,7 +184,7 @@ export class AnswerSpeech {
       if (this.isOver && this.#isTimeUp) this.ended = "max-seconds";
       text = words.slice(0, end);
     }
-    const limit = this.#limit.take(text);
+    const limit = this.#limit(text);
     if (limit) {
       this.isOver = true;
       this.ended = limit.ended;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
-import { follow, isAlike, toWords, type Words } from "./words.ts";
+import { compare, follow, isHeard, LEAST_LIKENESS, toWords } from "./words.ts";
 
 /** Something that was said and heard. */
 export interface Utterance {
@@ -21,54 +21,45 @@ export type Known = Pick<
   "id" | "user" | "assistant" | "status" | "heard"
 >;
 
-/** How far back is looked for where a transcript meets the record, in exchanges. */
-const DEPTH = 20;
-
-/** How much of a text tells it from others, in letters. */
-const MOST_COMPARED = 2_000;
-
 /** What the caller said, if anything, and what the agent said until they spoke again. */
-export class Exchange {
-  #user: Words | undefined;
-  #assistant: Words | undefined;
-
-  /**
-   * Keeps the texts; their words are found when they are looked at.
-   *
-   * @param said what the agent said, in pieces
-   * @param turns those of our record, if it is from there
-   */
-  constructor(
-    readonly text: string,
-    readonly said: string[],
-    readonly turns: Known[] = [],
-  ) {}
-
-  /** What the agent said, as one text. */
-  get answer(): string {
-    return this.said.join(" ").trim();
-  }
-
-  /** The words of the caller. */
-  get user(): Words {
-    return this.#user ??= toWords(this.text.slice(0, MOST_COMPARED));
-  }
-
-  /** The words of the agent. */
-  get assistant(): Words {
-    return this.#assistant ??= toWords(this.answer.slice(0, MOST_COMPARED));
-  }
+export interface Exchange {
+  /** The caller's words. */
+  text: string;
+  /** The agent's. */
+  answer: string;
+  /** The turns of our record, if it is from there. */
+  turns: Known[];
 }
 
 /** The exchanges of a transcript. */
 export function toExchanges(transcript: readonly Utterance[]): Exchange[] {
   const all: Exchange[] = [];
   for (const { by, text } of transcript) {
-    if (by === "caller") all.push(new Exchange(text, []));
-    else if (all.length === 0) all.push(new Exchange("", [text]));
-    else all.at(-1)?.said.push(text);
+    if (by === "caller") all.push(begin(text));
+    else addAnswer(all, text);
   }
   return all;
+}
+
+/** The exchanges of our record: turns in which the caller said nothing belong to the one before. */
+export function toGroups(turns: readonly Known[]): Exchange[] {
+  const all: Exchange[] = [];
+  for (const turn of turns.filter(isSaid)) {
+    if (turn.user) all.push(begin(turn.user));
+    addAnswer(all, turn.heard ?? turn.assistant).turns.push(turn);
+  }
+  return all;
+}
+
+function begin(text: string): Exchange {
+  return { text, answer: "", turns: [] };
+}
+
+function addAnswer(all: Exchange[], text: string): Exchange {
+  const last = all.at(-1) ?? begin("");
+  if (all.length === 0) all.push(last);
+  last.answer = last.answer ? `${last.answer} ${text}`.trim() : text.trim();
+  return last;
 }
 
 /** Whether a turn wasn't withdrawn, and nothing of it is left. */
@@ -76,18 +67,8 @@ export function isSaid({ user, assistant, status }: Known): boolean {
   return user !== undefined || assistant !== "" || status === undefined;
 }
 
-/** Turns in which the caller said nothing belong to the one before. */
-export function toGroups(turns: readonly Known[]): Exchange[] {
-  const all: Exchange[] = [];
-  for (const turn of turns.filter(isSaid)) {
-    const last = turn.user ? undefined : all.at(-1);
-    const group = last ?? new Exchange(turn.user ?? "", []);
-    group.said.push(turn.heard ?? turn.assistant);
-    group.turns.push(turn);
-    if (last === undefined) all.push(group);
-  }
-  return all;
-}
+/** How far back is looked for where a transcript meets the record, in exchanges. */
+const DEPTH = 20;
 
 /**
  * Finds where the platform's exchanges meet ours, from the end on: best where
@@ -99,81 +80,70 @@ export function align(
   theirs: readonly Exchange[],
   ours: readonly Exchange[],
 ): number | undefined {
-  const found: { offset: number; rank: number }[] = [];
+  let best: number | undefined;
+  let most = 0;
   for (let i = theirs.length - 1; i >= 0; i--) {
     if (theirs.length - i > DEPTH) break;
     for (let j = ours.length - 1; j >= 0 && ours.length - j <= DEPTH; j--) {
-      const [one, own] = [theirs[i], ours[j]];
-      if (!one || !own || !isSame(one, own)) continue;
+      let rank = rate(theirs[i], ours[j]);
+      if (rank === 0) continue;
       const [before, ownBefore] = [theirs[i - 1], ours[j - 1]];
       // What a record lacks that begins later is a greeting at most.
-      const isRow = !before ||
-        (ownBefore ? isSame(before, ownBefore) : before.text === "");
-      const isExact = one.text === own.text ||
-        one.user.texts.join(" ") === own.user.texts.join(" ");
-      const rank = (isRow ? 2 : 0) + (isExact ? 1 : 0);
-      if (rank === 3) return j - i;
-      found.push({ offset: j - i, rank });
+      const isRow = ownBefore ? rate(before, ownBefore) > 0 : !before?.text;
+      if (isRow || !before) rank += 2;
+      if (rank === 4) return j - i;
+      if (rank > most) [best, most] = [j - i, rank];
     }
   }
-  return found.toSorted((a, b) => b.rank - a.rank)[0]?.offset;
+  return best;
 }
 
-function isSame(theirs: Exchange, ours: Exchange): boolean {
-  // Most platforms send the very texts, which need no look at each word.
-  const isSaid = theirs.text === ours.text || isAlike(ours.user, theirs.user);
-  if (!isSaid) return false;
-  const [own, heard] = [ours.answer, theirs.answer];
+/** How likely it is that two exchanges are the same, as {@linkcode compare} tells it of their callers' words. */
+function rate(one: Exchange | undefined, own: Exchange | undefined): number {
+  if (!one || !own) return 0;
+  const likely = compare(own.text, one.text);
   // Without any words, nothing tells that they are the same.
-  if (own === "" || heard === "") return ours.text !== "";
-  return own === heard ||
-    follow(ours.assistant, theirs.assistant).likeness >= LEAST_LIKENESS;
+  const isSame = own.answer === "" || one.answer === ""
+    ? own.text !== ""
+    : likely > 0 && isHeard(own.answer, one.answer);
+  return isSame ? likely : 0;
 }
 
-/** From here on, what was heard is what we said, however it is spelt. */
-const LEAST_LIKENESS = 0.4;
-
-/** A turn, and what was heard of it in our spelling. */
+/** A turn, and what was heard of it in our spelling, or what was said in its place. */
 export interface Heard {
   /** The turn. */
   turn: Known;
-  /** What was heard, or what was said in its place. */
+  /** What was heard. */
   text: string;
-  /** Whether that is all of it. */
-  isAll: boolean;
 }
 
 /** Parts what was heard among the turns in which it was said. */
 export function toHeard(turns: readonly Known[], text = ""): Heard[] {
   const [only] = turns;
   if (only && turns.length === 1 && only.assistant.trim() === text) {
-    return [{ turn: only, text: only.assistant, isAll: true }];
+    return [{ turn: only, text: only.assistant }];
   }
   const { texts, ends } = toWords(text);
   /** How many words of the platform's belong to the turns before. */
   let used = 0;
   return turns.map((turn, n) => {
     const own = toWords(turn.assistant);
-    const rest = { texts: texts.slice(used), ends };
-    const { ours, theirs, likeness } = follow(own, rest);
-    const isUnknown = rest.texts.length > 0 && likeness < LEAST_LIKENESS;
-    if (isUnknown && n === turns.length - 1) {
-      // The platform has said something of its own.
-      const said = text.slice(ends[used - 1] ?? 0).trim();
-      return { turn, text: said, isAll: false };
+    // More of it could only be another turn's.
+    const rest = texts.slice(used, used + own.texts.length * 1.5 + 10);
+    const { ours, theirs, likeness } = follow(own.texts, rest);
+    if (rest.length > 0 && likeness < LEAST_LIKENESS) {
+      // At the end, the platform has said something of its own.
+      const isLast = n === turns.length - 1;
+      return { turn, text: isLast ? text.slice(ends[used - 1]).trim() : "" };
     }
-    if (isUnknown) return { turn, text: "", isAll: own.texts.length === 0 };
     used += theirs;
-    const isAll = ours === own.texts.length;
-    const heard = isAll ? turn.assistant : cutAt(turn.assistant, own, ours);
-    return { turn, text: heard, isAll };
+    return { turn, text: cutAt(turn.assistant, own.ends[ours - 1] ?? 0) };
   });
 }
 
-/** A text up to a word, with the marks behind it. */
-function cutAt(text: string, { ends }: Words, count: number): string {
-  if (count === 0) return "";
-  const end = ends[count - 1] ?? text.length;
-  const [marks = ""] = /^[^\s\p{L}\p{N}]*/u.exec(text.slice(end)) ?? [];
+/** A text up to the end of a word, with the marks behind it. */
+function cutAt(text: string, end: number): string {
+  const rest = text.slice(end);
+  const [marks = ""] = end > 0 ? /^[^\s\p{L}\p{N}]*/u.exec(rest) ?? [] : [];
   return text.slice(0, end) + marks;
 }

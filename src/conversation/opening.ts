@@ -1,14 +1,13 @@
 /**
- * How a turn begins: what is kept first of it, and whether it only comes again.
- * Pure.
+ * How a turn begins: what is kept first of it, and what is left of it where it
+ * only comes again. Pure.
  *
  * @module
  */
 import type { SessionRecord } from "../sessions/record.ts";
-import type { Session, Turn } from "../sessions/session.ts";
+import type { Session, Step, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
 import type { Additions } from "./question.ts";
-import { toFinishedCalls } from "./retried_turn.ts";
 import {
   isReworded,
   toCorrections,
@@ -62,76 +61,33 @@ export interface Opening {
  */
 export function toOpening(session: Session, parts: OpeningParts): Opening {
   const { call: { turnId }, said, at } = parts;
-  const { text, transcript } = said;
+  const { text, transcript, interruption } = said;
   const before = session.turn(turnId);
   const told = transcript && { ...said, transcript };
   const isOther = before !== undefined && told !== undefined &&
     isReworded(text, before, session.turns);
   const answered = isOther ? undefined : answeredIn(session, turnId);
   if (answered) return { records: [], attempt: 0, answered };
-  const corrections = told ? toCorrections(session, told, turnId, at) : [];
+  const records = told ? toCorrections(session, told, turnId, at) : [];
   if (before) {
-    const again = isOther
-      ? toOtherWords(session, before, text, at)
-      : toSameWords(before, at);
-    return { ...again, records: [...corrections, ...again.records] };
+    const attempt = (before.attempt ?? 0) + 1;
+    const later = session.turns.slice(session.turns.indexOf(before) + 1);
+    if (isOther) records.push(...toWithdrawal(later, at));
+    const other = isOther ? { isReworded: true } : {};
+    records.push({ type: "again", turnId, attempt, ...other, at });
+    if (isOther) records.push({ type: "user", turnId, text, at });
+    records.push(...toFinishedCalls(before, attempt, at));
+    return { records, attempt };
   }
-  const { records, ignored } = toHeard(session, parts);
+  const cut = interruption && findInterrupted(session, interruption);
+  if (cut) {
+    const { textHeard } = interruption;
+    records.push({ type: "heard", turnId: cut.id, text: textHeard, at });
+  }
   const note = toRemarks(session, parts, told);
-  const words = { text, ...(note ? { note } : {}) };
-  return {
-    records: [
-      ...records,
-      ...corrections,
-      { type: "user", turnId, ...words, at },
-    ],
-    attempt: 0,
-    ...(ignored === undefined ? {} : { ignored }),
-  };
-}
-
-/** The turn was cut short, and comes again. */
-function toSameWords(before: Turn, at: string): Opening {
-  const { id: turnId, attempt: last = 0 } = before;
-  const attempt = last + 1;
-  const finished = toFinishedCalls(before, attempt, at);
-  const records: SessionRecord[] = [
-    { type: "again", turnId, attempt, at },
-    ...finished,
-  ];
-  return { records, attempt };
-}
-
-/** The caller's words were others, and nothing came after them. */
-function toOtherWords(
-  { turns }: Session,
-  before: Turn,
-  text: string,
-  at: string,
-): Opening {
-  const { id: turnId, attempt: last = 0 } = before;
-  const attempt = last + 1;
-  const records: SessionRecord[] = [
-    ...toWithdrawal(turns.slice(turns.indexOf(before) + 1), at),
-    { type: "again", turnId, attempt, isReworded: true, at },
-    { type: "user", turnId, text, at },
-    ...toFinishedCalls(before, attempt, at),
-  ];
-  return { records, attempt };
-}
-
-/** What was heard of the turn that the caller interrupted. */
-function toHeard(
-  session: Session,
-  { said: { interruption }, at }: OpeningParts,
-): Pick<Opening, "records" | "ignored"> {
-  if (interruption === undefined) return { records: [] };
-  const turn = findInterrupted(session, interruption);
-  if (turn === undefined) {
-    return { records: [], ignored: "it fits no turn of the agent's" };
-  }
-  const { textHeard: text } = interruption;
-  return { records: [{ type: "heard", turnId: turn.id, text, at }] };
+  records.push({ type: "user", turnId, text, ...note ? { note } : {}, at });
+  const ignored = "it fits no turn of the agent's";
+  return { records, attempt: 0, ...interruption && !cut ? { ignored } : {} };
 }
 
 /** What the model is told beside the caller's words, or in place of them. */
@@ -144,4 +100,43 @@ function toRemarks(
   if (said.text !== "" || told === undefined) return note;
   const instead = toNoteOfSilence(session, told);
   return [note, instead].filter(Boolean).join("\n") || undefined;
+}
+
+/**
+ * The records that take a turn's calls of tools that have a result over into
+ * its next attempt. The model is shown them and goes on from there, so that no
+ * tool does its work twice.
+ *
+ * @param turn as the attempt before left it
+ * @param at the time, ISO 8601
+ */
+export function toFinishedCalls(
+  turn: Turn,
+  attempt: number,
+  at: string,
+): SessionRecord[] {
+  const ofAttempt = { turnId: turn.id, attempt, at };
+  return turn.steps.flatMap((step): SessionRecord[] => {
+    const { results } = step;
+    const calls = step.calls.filter(({ id }) =>
+      results.some(({ callId }) => callId === id)
+    );
+    if (calls.length === 0) return [];
+    return [
+      { type: "calls", calls, ...toWords(step), ...ofAttempt },
+      ...results.map((result): SessionRecord => ({
+        type: "result",
+        ...result,
+        ...ofAttempt,
+      })),
+    ];
+  });
+}
+
+/** What the model wrote with its calls; its vendor's own form only fits all of them. */
+function toWords({ text, written = text.trim(), calls, results, raw }: Step) {
+  return {
+    ...(written === "" ? {} : { text: written }),
+    ...(raw && calls.length === results.length ? { raw } : {}),
+  };
 }

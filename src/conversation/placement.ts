@@ -31,56 +31,40 @@ export interface PlacedEvent extends TranscriptEvent {
 /** Tells which turns transcripts are about. */
 export interface Placement {
   /**
-   * Finds the turn, if the platform doesn't say which one it is. What was added
-   * before is taken into account, though it may not be kept yet.
+   * Finds the turn, if the platform doesn't say which one it is.
    *
-   * @param turns those that are kept
+   * @param turns those that are kept; those that were added count as well
    */
   place(event: TranscriptEvent, turns: readonly Known[]): PlacedEvent;
-  /**
-   * A turn is begun.
-   *
-   * @param done resolves when it is over
-   */
+  /** Adds a turn that begins, until it is over. */
   add(event: PlacedEvent, done: Promise<void>): void;
 }
 
 /** Makes what knows of the turns that are under way; there are none yet. */
 export function createPlacement(): Placement {
-  const underWay = new Map<string, Set<PlacedEvent>>();
+  const underWay = new Set<PlacedEvent>();
   return {
     place(event, turns) {
       const { conversationId, resumes, text } = event;
       const named = event.turnId ?? (resumes && `after-${resumes}`);
       if (named) return { ...event, turnId: named, isNew: false };
-      const known = withOthers(turns, underWay.get(conversationId) ?? []);
-      const turn = locate(known, event);
+      const known = new Map(turns.map((turn) => [turn.id, turn]));
+      for (const other of underWay) {
+        if (other.conversationId !== conversationId) continue;
+        const { turnId: id, text: user } = other;
+        known.set(id, { assistant: "", ...known.get(id), id, user });
+      }
+      const all = [...known.values()];
+      const turn = locate(all, event);
       return {
         ...event,
-        turnId: turn?.id ?? `turn-${known.length + 1}`,
-        isNew: !turn || isReworded(text, turn, known),
+        turnId: turn?.id ?? `turn-${all.length + 1}`,
+        isNew: !turn || isReworded(text, turn, all),
       };
     },
     add(event, done) {
-      const { conversationId } = event;
-      const events = underWay.get(conversationId) ?? new Set();
-      underWay.set(conversationId, events.add(event));
-      done.then(() => {
-        events.delete(event);
-        if (events.size === 0) underWay.delete(conversationId);
-      });
+      underWay.add(event);
+      done.then(() => underWay.delete(event));
     },
   };
-}
-
-/** The turns as they are about to be. */
-function withOthers(
-  turns: readonly Known[],
-  events: Iterable<PlacedEvent>,
-): readonly Known[] {
-  const known = new Map(turns.map((turn) => [turn.id, turn]));
-  for (const { turnId: id, text: user } of events) {
-    known.set(id, { assistant: "", ...known.get(id), id, user });
-  }
-  return [...known.values()];
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { Session } from "../sessions/session.ts";
-import type { Change, SessionStore, SessionWriter } from "../sessions/store.ts";
+import type { Change, SessionStore } from "../sessions/store.ts";
 import { type ConversationParts, Conversations } from "./conversation.ts";
 
 /** Answers of which nothing is kept. Give each its own conversation id. */
@@ -36,19 +36,20 @@ export function createStateless(parts: ConversationParts): Stateless {
 /** A store of conversations that last as long as one turn. */
 function createForgetfulStore(): SessionStore {
   const nothing = () => Promise.resolve();
-  function change(id: string, change: Change): Promise<Session> {
+  function make(id: string, change: Change): Session {
     const session = new Session(id);
     for (const record of change(session)) session.apply(record);
-    return Promise.resolve(session);
+    return session;
   }
   return {
     name: "none",
     load: (id) => Promise.resolve(new Session(id)),
-    update: change,
-    async open(id, opening): Promise<SessionWriter> {
-      const session = await change(id, opening);
+    update: (id, change) => Promise.resolve(make(id, change)),
+    open(id, change) {
+      const session = make(id, change);
       const add = session.apply.bind(session);
-      return { session, add, flush: nothing, look: nothing, close: nothing };
+      const writer = { flush: nothing, look: nothing, close: nothing };
+      return Promise.resolve({ session, add, ...writer });
     },
     list: () => Promise.resolve({ sessions: [] }),
     delete: () => Promise.resolve(false),

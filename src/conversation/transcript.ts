@@ -15,7 +15,6 @@ import type { Session, Turn } from "../sessions/session.ts";
 import {
   align,
   type Exchange,
-  type Heard,
   isSaid,
   type Known,
   toExchanges,
@@ -23,7 +22,7 @@ import {
   toHeard,
   type Utterance,
 } from "./exchanges.ts";
-import { isAlike, isBeginning, toWords, type Words } from "./words.ts";
+import { compare, isBeginning, isSameWords } from "./words.ts";
 
 /** The conversation as the platform tells it. */
 export interface Told {
@@ -38,12 +37,6 @@ export interface Told {
   /** What the platform wants of the agent now, where the caller said nothing. */
   prompt?: string;
 }
-
-/** How many exchanges back a transcript may correct what was heard. */
-const MOST_CORRECTED = 3;
-
-/** How many exchanges are taken over that the record doesn't know. */
-const MOST_TAKEN_OVER = 100;
 
 /**
  * Finds the turn that the caller's words belong to.
@@ -65,8 +58,7 @@ export function locate(
     const [turn] = last?.turns ?? [];
     const isFirst = groups.length === 1 && exchanges.length === 0;
     const mayRepeat = last && (isFirst || turn?.status !== "complete");
-    const isSame = mayRepeat && isRelated(toWords(told.text), last.user);
-    return isSame ? turn : undefined;
+    return mayRepeat && isRelated(told.text, last.text) ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
   if (next !== undefined || told.text !== "") return next?.turns[0];
@@ -79,9 +71,9 @@ export function locate(
     : undefined;
 }
 
-function isRelated(words: Words, others: Words): boolean {
-  return isBeginning(words, others) || isBeginning(others, words) ||
-    (words.texts.length === 0 && others.texts.length === 0);
+function isRelated(one: string, other: string): boolean {
+  return isBeginning(one, other) || isBeginning(other, one) ||
+    isSameWords(one, other);
 }
 
 /**
@@ -96,10 +88,16 @@ export function isReworded(
   turn: Known,
   turns: readonly Known[],
 ): boolean {
-  const [now, before] = [toWords(text), toWords(turn.user ?? "")];
-  if (now.texts.length === 0 || isBeginning(now, before)) return false;
-  return turns.findLast(isSaid) === turn || !isAlike(before, now);
+  const { user = "" } = turn;
+  if (isSameWords(text, "") || isBeginning(text, user)) return false;
+  return turns.findLast(isSaid) === turn || compare(user, text) === 0;
 }
+
+/** How many exchanges back a transcript may correct what was heard. */
+const MOST_CORRECTED = 3;
+
+/** How many exchanges are taken over that the record doesn't know. */
+const MOST_TAKEN_OVER = 100;
 
 /**
  * What a transcript says of the turns before: what was heard of them, what was
@@ -116,22 +114,29 @@ export function toCorrections(
   at: string,
 ): SessionRecord[] {
   const index = session.turns.findIndex(({ id }) => id === turnId);
-  const before = session.turns.slice(0, index < 0 ? undefined : index);
-  const groups = toGroups(before);
+  const groups = toGroups(
+    session.turns.slice(0, index < 0 ? undefined : index),
+  );
   const exchanges = toExchanges(told.transcript);
   const offset = align(exchanges, groups) ?? groups.length;
-  const records = exchanges.slice(-MOST_CORRECTED).flatMap((exchange) => {
+  const heard = exchanges.slice(-MOST_CORRECTED).flatMap((exchange) => {
     const group = groups[exchanges.indexOf(exchange) + offset];
-    return toHeard(group?.turns ?? [], exchange.answer)
-      .flatMap((heard) => toHeardRecords(heard, at));
-  });
+    return toHeard(group?.turns ?? [], exchange.answer);
+  }).filter(({ turn, text }) =>
+    !isSameWords(text, turn.heard ?? turn.assistant)
+  ).map(({ turn, text }): SessionRecord => ({
+    type: "heard",
+    turnId: turn.id,
+    text,
+    at,
+  }));
   // Records come in order: one that is missing in between stays missing.
   const unknown = index >= 0
     ? []
     : exchanges.slice(Math.max(groups.length - offset, 0))
       .slice(-MOST_TAKEN_OVER);
   return [
-    ...records,
+    ...heard,
     ...toResults(session, told, at),
     ...unknown.flatMap((exchange, n) =>
       takeOver(exchange, `${turnId}-before-${n + 1}`, at)
@@ -167,22 +172,7 @@ export function toNoteOfSilence(
   // A call of ours is shown with its result.
   if (findCall(session, resumes)) return undefined;
   const text = results.findLast(({ callId }) => callId === resumes)?.text ?? "";
-  return `[A tool returned: ${JSON.stringify(text.slice(0, MAX_TOLD))}]`;
-}
-
-/** How much the model is told of the result of a call that nobody knows, in characters. */
-const MAX_TOLD = 2_000;
-
-function toHeardRecords(
-  { turn, text, isAll }: Heard,
-  at: string,
-): SessionRecord[] {
-  const isKnown = isAll && turn.heard === undefined;
-  const known = turn.heard ?? turn.assistant;
-  if (isKnown || known.trim() === text.trim()) return [];
-  const [words, knownWords] = [toWords(text), toWords(known)];
-  if (words.texts.join(" ") === knownWords.texts.join(" ")) return [];
-  return [{ type: "heard", turnId: turn.id, text, at }];
+  return `[A tool returned: ${JSON.stringify(text)}]`;
 }
 
 /** What the platform's tools returned to calls that have no result yet. */
@@ -192,11 +182,10 @@ function toResults(
   at: string,
 ): SessionRecord[] {
   return results.flatMap(({ callId, text }): SessionRecord[] => {
-    const { turn, call, isAnswered } = findCall(session, callId) ?? {};
-    if (turn === undefined || call === undefined || isAnswered) return [];
+    const { turn, name, isAnswered } = findCall(session, callId) ?? {};
+    if (turn === undefined || name === undefined || isAnswered) return [];
     const { id: turnId, attempt } = turn;
-    const ofTurn = { turnId, ...(attempt ? { attempt } : {}), at };
-    return [{ type: "result", callId, name: call.name, text, ...ofTurn }];
+    return [{ type: "result", callId, name, text, turnId, attempt, at }];
   });
 }
 
@@ -206,9 +195,9 @@ function findCall(session: Session, callId: string) {
     steps.at(-1)?.handedOn?.includes(callId)
   );
   const step = turn?.steps.at(-1);
-  const call = step?.calls.find(({ id }) => id === callId);
+  const name = step?.calls.find(({ id }) => id === callId)?.name;
   const isAnswered = step?.results.some((result) => result.callId === callId);
-  return turn && call && { turn, call, isAnswered };
+  return turn && { turn, name, isAnswered };
 }
 
 /** Keeps an exchange that took place elsewhere. */

@@ -6,11 +6,11 @@
  * @module
  */
 
-/** The words of a text, and where each of them ends in it. */
+/** The words of a text in one spelling, and where each of them ends in it. */
 export interface Words {
-  /** In one spelling. */
+  /** A number is as many words as it has digits, for it may come back in several. */
   readonly texts: readonly string[];
-  /** As many, each just behind a word's last letter. */
+  /** As many, each just behind a word's last letter or a number's last digit. */
   readonly ends: readonly number[];
 }
 
@@ -25,90 +25,105 @@ export function toWords(text: string): Words {
   for (const { 0: found, index } of text.matchAll(WORD)) {
     const word = found.replace(/['’]/g, "").normalize("NFKC").toLowerCase();
     if (word === "") continue;
-    texts.push(word);
-    ends.push(index + found.length);
+    for (const part of word.match(/\p{N}/gu) ?? [word]) {
+      texts.push(part);
+      ends.push(index + found.length);
+    }
   }
   return { texts, ends };
 }
 
-/** How far one text goes along with another. */
+/** How many words of two texts were gone through, and how much of that is the same, up to 1. */
 export interface Course {
-  /** How many words of ours were gone through; all of them, or all of theirs. */
+  /** All words of ours, or so many that theirs end. */
   ours: number;
-  /** How many words of theirs were. */
+  /** All words of theirs, or so many that ours end. */
   theirs: number;
-  /** How much of that is the same, from 0 to 1. */
+  /** From {@linkcode LEAST_LIKENESS} on, the one is the other. */
   likeness: number;
 }
 
-/** How many words may be left out, or be other ones, before two texts meet again. */
-const MOST_SKIPPED = 6;
+/** From here on, what was heard is what we said, however it is spelt. */
+export const LEAST_LIKENESS = 0.2;
+
+/** What a word more costs: recognition parts one in two. Any other difference costs 1. */
+const ADDED = 0.5;
 
 /**
- * Goes through two texts side by side, and over what is left out of one of
- * them or put in other words, until one of them ends.
+ * Goes through two texts side by side until one of them ends, so that as little
+ * as possible is left out of one or put in other words: the edit distance.
  *
- * @param ours as it was written: a number in it may be any word of theirs
+ * @param ours as it was written: a digit in it may be any word of theirs
  */
-export function follow(ours: Words, theirs: Words): Course {
-  const [a, b] = [ours.texts, theirs.texts];
-  let [i, j, same, numbers] = [0, 0, 0, 0];
-  while (i < a.length && j < b.length) {
-    const isSame = a[i] === b[j];
-    const [skippedA, skippedB] = isSame ? [1, 1] : findMeeting(a, b, i, j);
-    if (isSame) same++;
-    else numbers += a.slice(i, i + skippedA).filter(isNumber).length;
-    i += skippedA;
-    j += skippedB;
+export function follow(
+  ours: readonly string[],
+  theirs: readonly string[],
+): Course {
+  let best = { ours: 0, theirs: 0, likeness: 0 };
+  let least = Infinity;
+  function end(i: number, j: number, cost: number): void {
+    if (cost > least) return;
+    least = cost;
+    best = { ours: i, theirs: j, likeness: 1 - cost / Math.min(i, j) };
   }
-  const compared = Math.min(i, j) - numbers;
-  // Of texts that are all numbers, nothing speaks against it.
-  const likeness = compared > 0 ? same / compared : Math.min(i, j, 1);
-  return { ours: i, theirs: Math.min(j, b.length), likeness };
-}
-
-function isNumber(word: string): boolean {
-  return /\p{N}/u.test(word);
-}
-
-/** How many words are to be skipped of each, so that both go on with the same; one of ours, where they don't soon. */
-function findMeeting(
-  a: readonly string[],
-  b: readonly string[],
-  i: number,
-  j: number,
-): [number, number] {
-  for (let skipped = 1; skipped <= MOST_SKIPPED; skipped++) {
-    for (let n = 0; n <= skipped; n++) {
-      const word = a[i + n];
-      if (word !== undefined && word === b[j + skipped - n]) {
-        return [n, skipped - n];
-      }
+  if (ours.length === 0 || theirs.length === 0) return best;
+  /** What it costs to come to each word of theirs with the words of ours so far. */
+  const costs = [0, ...theirs.map((_, j) => (j + 1) * ADDED)];
+  for (const [i, own] of ours.entries()) {
+    const isDigit = /\p{N}/u.test(own);
+    const omitted = isDigit ? 0.1 : 1;
+    const other = isDigit ? ADDED : 1;
+    let before = costs[0] ?? 0;
+    let cost = costs[0] = before + omitted;
+    for (let j = 0; j < theirs.length; j++) {
+      const replaced = before + (theirs[j] === own ? 0 : other);
+      before = costs[j + 1] ?? 0;
+      cost = Math.min(replaced, before + omitted, cost + ADDED);
+      costs[j + 1] = cost;
     }
+    end(i + 1, theirs.length, cost);
   }
-  // A number may be spelt out, sign by sign.
-  const word = a[i] ?? "";
-  return [1, isNumber(word) ? word.length : 1];
+  costs.slice(1).forEach((cost, j) => end(ours.length, j + 1, cost));
+  return best;
+}
+
+/** How much of a text tells it from others, in letters. */
+const MOST_COMPARED = 200;
+
+function toStart(text: string): readonly string[] {
+  return toWords(text.slice(0, MOST_COMPARED)).texts;
+}
+
+/** Whether what was heard is an answer of ours, however it is spelt. */
+export function isHeard(ours: string, theirs: string): boolean {
+  return ours === theirs ||
+    follow(toStart(ours), toStart(theirs)).likeness >= LEAST_LIKENESS;
+}
+
+/** How likely it is that two texts are the same, heard twice or in part: 2, the very same; 1, alike; 0, others. */
+export function compare(ours: string, theirs: string): 0 | 1 | 2 {
+  if (ours === theirs) return 2;
+  const [a, b] = [toStart(ours), toStart(theirs)];
+  if (a.join() === b.join()) return 2;
+  const least = Math.min(a.length, b.length);
+  if (least === 0) return 0;
+  const isEnd = a.slice(-least).join() === b.slice(-least).join();
+  const isPart = least * 2 < Math.max(a.length, b.length);
+  return isEnd || follow(a, b).likeness >= (isPart ? 1 : 0.5) ? 1 : 0;
+}
+
+/** Whether two texts are the same but for marks and capitals. */
+export function isSameWords(one: string, other: string): boolean {
+  return one.trim() === other.trim() ||
+    toWords(one).texts.join() === toWords(other).texts.join();
 }
 
 /** Whether a text is the beginning of another, or the same; its last word may have been misheard. */
-export function isBeginning(short: Words, long: Words): boolean {
-  const [a, b] = [short.texts, long.texts];
-  if (a.length === 0 || a.length > b.length) return false;
+export function isBeginning(short: string, long: string): boolean {
+  const [a, b] = [toWords(short).texts, toWords(long).texts];
   const last = a.length - 1;
+  if (last < 0 || last >= b.length) return false;
   if (!a.slice(0, last).every((word, n) => word === b[n])) return false;
   const isSame = b[last]?.startsWith(a[last] ?? "") ?? false;
-  return isSame || (a.length >= 3 && a.length < b.length);
-}
-
-/** Whether two texts are likely to be the same one, heard twice or in part. */
-export function isAlike(one: Words, other: Words): boolean {
-  const [a, b] = [one.texts, other.texts];
-  if (a.length === 0 || b.length === 0) return a.length === b.length;
-  const least = Math.min(a.length, b.length);
-  const isStart = a.slice(0, least).join(" ") === b.slice(0, least).join(" ");
-  const isEnd = a.slice(-least).join(" ") === b.slice(-least).join(" ");
-  if (isStart || isEnd) return true;
-  const isShort = least * 2 < Math.max(a.length, b.length);
-  return !isShort && follow(one, other).likeness >= 0.5;
+  return isSame || (last >= 2 && a.length < b.length);
 }

@@ -6,10 +6,14 @@
  *
  * @module
  */
-import type { Conversations } from "../conversation/conversation.ts";
+import { TooManyTurnsError } from "../conversation/active_turns.ts";
+import type {
+  AnswerOutput,
+  Conversations,
+} from "../conversation/conversation.ts";
+import { HttpError, shuttingDown } from "../server/http.ts";
 import type { Log } from "../server/log.ts";
 import type { Routes } from "../server/router.ts";
-import type { Finding } from "../settings/finding.ts";
 
 /** What every platform is given besides its own options. */
 export interface PlatformParts {
@@ -27,51 +31,62 @@ export interface PlatformParts {
  * @example A platform that posts plain text, and reads plain text
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import type { Platform, PlatformParts } from "./platform.ts";
+ * import { createTextStream } from "../server/text_stream.ts";
+ * import { type Platform, respond } from "./platform.ts";
  *
  * const plain: Platform<{ key: string }> = {
- *   name: "Plain",
- *   createRoutes({ conversations }: PlatformParts, { key }) {
+ *   createRoutes({ conversations }, { key }) {
  *     async function turn(request: Request): Promise<Response> {
  *       if (request.headers.get("authorization") !== `Bearer ${key}`) {
  *         return new Response(null, { status: 401 });
  *       }
  *       const call = { conversationId: "1", turnId: "1", metadata: {} };
  *       const text = await request.text();
- *       const ended = Promise.withResolvers<void>();
- *       let words = "";
- *       const isTaken = await conversations.respond(
- *         { ...call, type: "message", text },
- *         {
- *           write(part) {
- *             if (part.type === "speech") words += part.text;
- *             return undefined;
- *           },
- *           end: ended.resolve,
- *         },
- *         request.signal,
- *       );
- *       if (!isTaken) return new Response(null, { status: 503 });
- *       await ended.promise;
- *       return new Response(words);
+ *       const { write, end, signal, body } = createTextStream();
+ *       return await respond(conversations, { ...call, type: "message", text }, {
+ *         write: (part) => part.type === "speech" ? write(part.text) : undefined,
+ *         end,
+ *         signal,
+ *         response: new Response(body),
+ *       });
  *     }
  *     return { "/plain": { POST: turn } };
  *   },
  * };
- * assertEquals(plain.name, "Plain");
+ * assertEquals(typeof plain.createRoutes, "function");
  * ```
  */
-export interface Platform<Options, DiagnosisOptions = Options> {
-  /** As people call it. */
-  readonly name: string;
+export interface Platform<Options> {
   /** Makes the routes by which it reaches us. */
   createRoutes(parts: PlatformParts, options: Options): Routes;
-  /**
-   * Looks at everything that it needs, for `deno task doctor`. Absent: there
-   * is nothing to look at.
-   */
-  diagnose?(
-    options: DiagnosisOptions,
-    signal: AbortSignal,
-  ): Promise<Finding[]>;
+}
+
+/** An answer that is being written. */
+export interface Answer extends AnswerOutput {
+  /** Aborted when the client left before the end. */
+  readonly signal: AbortSignal;
+  /** The response, which may be sent before there is a word. */
+  readonly response: Response;
+}
+
+/**
+ * Has a turn answered. The response is the receipt: the caller's words are kept.
+ *
+ * @throws {HttpError} 503 where there are too many turns, with `retry-after`, or
+ * where the process is about to end
+ */
+export async function respond(
+  conversations: Conversations,
+  event: Parameters<Conversations["respond"]>[0],
+  answer: Answer,
+): Promise<Response> {
+  try {
+    const isTaken = await conversations.respond(event, answer, answer.signal);
+    if (!isTaken) throw shuttingDown();
+    return answer.response;
+  } catch (error) {
+    if (!(error instanceof TooManyTurnsError)) throw error;
+    const headers = { "retry-after": `${error.retryAfterSeconds}` };
+    throw new HttpError(503, "too_many_turns", error.message, headers);
+  }
 }

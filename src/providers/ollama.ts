@@ -160,9 +160,8 @@ async function diagnose(
       error.status === 404;
     if (!isMissing) return [...all, toFinding(server, error)];
     const { model } = provider;
-    const fix = `ollama pull ${model}, or deno task doctor --pull` +
+    const fix = `ollama pull ${model}` +
       (values.model === undefined ? "" : "; or check OLLAMA_MODEL");
-    const missing = fail(`model "${model}" is not pulled`, fix);
-    return [...all, { ...missing, missingModel: model }];
+    return [...all, fail(`model "${model}" is not pulled`, fix)];
   }
 }

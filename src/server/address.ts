@@ -7,15 +7,13 @@
  *
  * @module
  */
-import type Net from "node:net";
 import { toList } from "../settings/kinds.ts";
 import { SettingError } from "../settings/setting.ts";
 import { builtin } from "./builtin.ts";
 import type { Sender } from "./router.ts";
 
-let net: typeof Net | undefined;
-const toNet = () => net ??= builtin("node:net");
-const isIP = (text: string) => toNet().isIP(text);
+const isIP = (text: string) => builtin("node:net").isIP(text);
+const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
 
 /**
  * Makes the function that tells a client's address.
@@ -48,7 +46,7 @@ export function createAddressReader(
 }
 
 function toBlockList(ranges: readonly string[]) {
-  const list = new (toNet().BlockList)();
+  const list = new (builtin("node:net").BlockList)();
   for (const range of ranges) {
     const [address = "", bits] = range.split("/");
     if (bits === undefined) list.addAddress(address, familyOf(address));
@@ -64,7 +62,10 @@ function toBlockList(ranges: readonly string[]) {
  */
 export function toNetwork(address: string): string {
   if (isIP(address) !== 6) return address;
-  return `${toGroups(address).slice(0, 4).join(":")}::/64`;
+  const given = address.split(":").filter((group) => group !== "");
+  const zeros = ":0".repeat(8 - given.length);
+  const groups = address.replace("::", `${zeros}:`).split(":");
+  return `${groups.filter((it) => it !== "").slice(0, 4).join(":")}::/64`;
 }
 
 /**
@@ -75,17 +76,16 @@ export function toNetwork(address: string): string {
 export function toRanges(text: string, env: string): string[] {
   const ranges = toList(text);
   const problems = ranges.flatMap((range) => {
-    const [address = "", bits] = range.split("/", 2);
+    const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ??
+      [];
     const most = isIP(address) === 4 ? 32 : 128;
-    const isRange = bits === undefined ||
-      /^\d{1,3}$/.test(bits) && Number(bits) <= most;
-    if (range.split("/").length > 2 || isIP(address) === 0 || !isRange) {
+    if (isIP(address) === 0 || Number(bits) > most) {
       return [
         `${env}: "${range}" is neither an address such as 10.0.0.2 nor a ` +
         "range such as 10.0.0.0/8",
       ];
     }
-    return Number(bits ?? most) > 0 ? [] : [
+    return Number(bits) !== 0 ? [] : [
       `${env}: "${range}" is every address, so that any sender could claim ` +
       "to be another; name the addresses of your proxies",
     ];
@@ -94,34 +94,14 @@ export function toRanges(text: string, env: string): string[] {
   return ranges;
 }
 
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return isIP(address) === 4 ? "ipv4" : "ipv6";
-}
-
 /** The address in one spelling: without port, brackets, zone, and as IPv4 where it is one. */
 function toAddress(text: string): string | undefined {
   const trimmed = text.trim();
   const [, bracketed, short] =
     /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/.exec(trimmed) ?? [];
   const [address = ""] = (bracketed ?? short ?? trimmed).split("%", 1);
-  const family = isIP(address);
-  if (family === 0) return undefined;
-  if (family === 4) return address;
-  const groups = toGroups(address);
-  const isMapped = groups.slice(0, 6).join() === "0,0,0,0,0,ffff";
-  if (!isMapped) return new URL(`http://[${address}]`).hostname.slice(1, -1);
-  return groups.slice(6).map((group) => parseInt(group, 16))
-    .flatMap((number) => [number >> 8, number & 255]).join(".");
-}
-
-/** The eight groups of an IPv6 address. */
-function toGroups(address: string): string[] {
-  // The address parser knows all spellings, and leaves out but one run of zeros.
-  const short = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [head = [], tail] = short.split("::")
-    .map((part) => part === "" ? [] : part.split(":"));
-  if (tail === undefined) return head;
-  const length = 8 - head.length - tail.length;
-  const zeros = Array.from({ length }, () => "0");
-  return [...head, ...zeros, ...tail];
+  const [, mapped = address] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
+  if (isIP(mapped) !== 6) return isIP(mapped) === 4 ? mapped : undefined;
+  // The address parser knows all spellings, and writes one.
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }

@@ -4,33 +4,21 @@
  *
  * @module
  */
-import type * as NodeAsyncHooks from "node:async_hooks";
-import type NodeCrypto from "node:crypto";
-import type NodeNet from "node:net";
-import type * as NodeTimers from "node:timers/promises";
 
 /** The modules that something here needs. */
 export interface Builtins {
   /** For what belongs to whoever runs. */
-  "node:async_hooks": typeof NodeAsyncHooks;
+  "node:async_hooks": typeof import("node:async_hooks");
   /** For hashes. */
-  "node:crypto": typeof NodeCrypto;
+  "node:crypto": typeof import("node:crypto");
   /** For addresses. */
-  "node:net": typeof NodeNet;
+  "node:net": typeof import("node:net");
   /** For waits that a signal ends. */
-  "node:timers/promises": typeof NodeTimers;
+  "node:timers/promises": typeof import("node:timers/promises");
 }
-
-const loaded: Partial<Builtins> = {};
 
 /** Loads one of Node's modules. */
-export function builtin<Id extends keyof Builtins>(
-  id: Id,
-): NonNullable<Partial<Builtins>[Id]> {
-  return loaded[id] ??= load(id);
-}
-
-function load<Id extends keyof Builtins>(id: Id): Builtins[Id] {
+export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
   // Deno has it, and 2.5 doesn't declare it.
   const { process } = globalThis as unknown as {
     process: { getBuiltinModule(id: Id): Builtins[Id] };
@@ -38,7 +26,9 @@ function load<Id extends keyof Builtins>(id: Id): Builtins[Id] {
   return process.getBuiltinModule(id);
 }
 
+let loaded: Builtins["node:crypto"] | undefined;
+
 /** `node:crypto`: unlike the web's, its hashes are there at once. */
-export function nodeCrypto(): typeof NodeCrypto {
-  return builtin("node:crypto");
+export function nodeCrypto(): Builtins["node:crypto"] {
+  return loaded ??= builtin("node:crypto");
 }

@@ -10,27 +10,14 @@
  */
 import { setCookie } from "@std/http/cookie";
 import { nodeCrypto } from "./builtin.ts";
-import type { Judge } from "./guesses.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
+import type { Judge } from "./limits.ts";
 import type { Handler, Sender } from "./router.ts";
-
-/** What decides who may enter. */
-export interface GuardParts {
-  /** What the address that is printed at the start ends with. */
-  token: string;
-  /** Whether the owner set a webhook secret: then this machine needs the token, too. */
-  hasSecret: boolean;
-  /** Answers a browser that may not enter, with a page that says how to. */
-  locked: Handler;
-  /** Slows down who guesses the token. */
-  judge: Judge;
-}
 
 /** Stands before the pages. */
 export interface Guard {
   /**
-   * Guards a page, which also takes the token out of its address. A browser
-   * that may not enter gets a page that says how to.
+   * Guards a page, and takes the token out of its address.
    *
    * @param otherwise answers a program that shows no token. Default: a refusal
    */
@@ -39,7 +26,6 @@ export interface Guard {
   part(handler: Handler): Handler;
 }
 
-/** What the name of the pages' cookie begins with. */
 const COOKIE = "parley";
 
 /** Makes a token that nobody guesses. */
@@ -47,9 +33,20 @@ export function makeToken(): string {
   return crypto.randomUUID().replaceAll("-", "");
 }
 
-/** Makes the one guard of all pages. */
+/**
+ * Makes the one guard of all pages.
+ *
+ * @param hasSecret whether the owner set a webhook secret
+ * @param locked answers a browser that may not enter, with a page that says how to
+ * @param judge slows down who guesses the token
+ */
 export function createGuard(
-  { token, hasSecret, locked, judge }: GuardParts,
+  { token, hasSecret, locked, judge }: {
+    token: string;
+    hasSecret: boolean;
+    locked: Handler;
+    judge: Judge;
+  },
 ): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
   const toPass = () => digest(`cookie ${token}`).toString("hex");
@@ -63,9 +60,8 @@ export function createGuard(
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      const shown = given === null ? [] : [given];
       const isToken = (given: string) => isSame(given, token);
-      if (judge(shown, isToken, { request, sender })) {
+      if (given !== null && judge([given], isToken, { request, sender })) {
         return withoutToken(request, toPass());
       }
       if (mayEnter(request, sender)) {

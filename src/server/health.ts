@@ -1,6 +1,7 @@
 /**
- * `/health` says that the process serves, `/ready` that it can answer a
- * caller: the provider and the store are asked.
+ * What the server tells of itself: `/` that it is here, `/health` that it
+ * serves, `/ready` that it can answer a caller: the provider and the store are
+ * asked.
  *
  * @module
  */
@@ -8,27 +9,28 @@ import { json } from "./http.ts";
 import type { Log } from "./log.ts";
 import type { Handler } from "./router.ts";
 
-/** What is looked at. */
-export interface HealthParts {
-  /** Parley's own, from `deno.json`. */
-  version: string;
-  /** Named by `/health`, asked by `/ready`. */
-  provider: {
-    readonly name: string;
-    readonly model: string;
-    check(signal: AbortSignal): Promise<void>;
-  };
-  /** Named by `/health`, asked by `/ready`. */
-  store: { readonly name: string; check(): Promise<void> };
-  /** Told why a part is not ready, which the sender is not. */
-  log: Log;
-  /** Milliseconds that only go forward, such as `performance.now`. */
-  now: () => number;
+/**
+ * The answer at `/` where there is no page.
+ *
+ * @param playground how to get it, where there is one for others
+ */
+export function createHome(version: string, playground?: string): Handler {
+  return () => json({ name: "parley", version, webhook: "/agent", playground });
 }
 
-/** Makes the handler of `GET /health`. */
-export function createHealth(parts: HealthParts): Handler {
-  const { version, provider, store, now } = parts;
+/**
+ * Makes the handler of `GET /health`.
+ *
+ * @param now milliseconds that only go forward, such as `performance.now`
+ */
+export function createHealth(
+  { version, provider, store, now }: {
+    version: string;
+    provider: { name: string; model: string };
+    store: { name: string };
+    now: () => number;
+  },
+): Handler {
   const startedAt = now();
   return () =>
     json({
@@ -47,42 +49,44 @@ const CHECK_TIMEOUT_MS = 3_000;
 /** How long an answer of `/ready` stands, so that nobody can wear out the provider with it. */
 const READY_FOR_MS = 2_000;
 
-/** Makes the handler of `GET /ready`. */
-export function createReady(parts: HealthParts): Handler {
-  const { provider, store, log, now } = parts;
-  let last: { at: number; failing: Promise<string[]> } | undefined;
+/** Makes the handler of `GET /ready`. The log is told why a part is not ready, the sender is not. */
+export function createReady(
+  { provider, store, log, now }: {
+    provider: { check(signal: AbortSignal): Promise<void> };
+    store: { check(): Promise<void> };
+    log: Log;
+    now: () => number;
+  },
+): Handler {
+  let askedAt = -Infinity;
+  let failing: Promise<string[]>;
 
-  async function findFailing(): Promise<string[]> {
-    const failing = Object.entries({ provider, store }).map(
-      async ([name, part]) => {
-        try {
-          const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-          await Promise.race([part.check(signal), untilAborted(signal)]);
-          return [];
-        } catch (error) {
-          log.warn("ready.failed", { part: name, error });
-          return [name];
-        }
-      },
-    );
-    return (await Promise.all(failing)).flat();
+  /** The name of a part that doesn't answer. */
+  async function ask(name: string, part: typeof provider) {
+    const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+    // Not all parts watch the signal.
+    const late = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+    try {
+      await Promise.race([part.check(signal), late]);
+      return [];
+    } catch (error) {
+      log.warn("ready.failed", { part: name, error });
+      return [name];
+    }
   }
 
   return async () => {
-    if (last === undefined || now() - last.at > READY_FOR_MS) {
-      last = { at: now(), failing: findFailing() };
+    if (now() - askedAt > READY_FOR_MS) {
+      askedAt = now();
+      failing = Promise.all([ask("provider", provider), ask("store", store)])
+        .then((names) => names.flat());
     }
-    const failing = await last.failing;
-    return failing.length === 0
+    const names = await failing;
+    return names.length === 0
       ? json({ status: "ready" })
-      : json({ status: "not_ready", failing }, { status: 503 });
+      : json({ status: "not_ready", failing: names }, { status: 503 });
   };
-}
-
-/** Rejects when the time is up, for parts that don't watch it themselves. */
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
 }

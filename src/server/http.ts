@@ -7,16 +7,11 @@
 
 /** A refusal, as the sender will read it. */
 export class HttpError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "HttpError";
-
   /**
    * Makes a refusal; to be thrown, or sent with {@linkcode toResponse}.
    *
-   * @param status HTTP status
    * @param code for programs, e.g. `invalid_signature`
    * @param message for people; says how to fix it, tells nothing internal
-   * @param headers further response headers
    */
   constructor(
     readonly status: number,
@@ -55,8 +50,11 @@ export function json(body: unknown, init: ResponseInit = {}): Response {
 /** The largest body that is read, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/** Whoever is told to stop sending is not listened to any longer. */
+const CLOSE = { connection: "close" };
+
 /** How long a body may take to arrive. Deno itself would wait for ever. */
-const BODY_TIMEOUT_MS = 10_000;
+const BODY_SECONDS = 10;
 
 /**
  * Reads a JSON request's body without decoding it: signatures are over bytes.
@@ -75,14 +73,17 @@ export async function readBody(request: Request): Promise<Uint8Array> {
       "Send the body as JSON, with content-type: application/json",
     );
   }
-  const length = headers.get("content-length");
+  const length = headers.get("content-length") ?? "";
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(tooSlow()), BODY_TIMEOUT_MS);
+  const timer = setTimeout(() => {
+    const message = `The body did not arrive within ${BODY_SECONDS} seconds`;
+    late.reject(new HttpError(408, "request_timeout", message, CLOSE));
+  }, BODY_SECONDS * 1000);
   try {
     // The server lets no more through than was declared, and this is cheaper.
     // Deno 2.5 takes chunks all the same, where both are declared.
-    const isBounded = length !== null && /^\d+$/.test(length) &&
+    const isBounded = /^\d+$/.test(length) &&
       !headers.has("transfer-encoding");
     const bytes = isBounded ? request.bytes() : readPieces(request.body);
     return await Promise.race([bytes, late.promise]);
@@ -94,59 +95,45 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   }
 }
 
-/** How much of a body of unknown length is read at once, in bytes. */
-const PIECE_BYTES = 4096;
-
-/**
- * Reads a body whose length nobody declared. Deno fills the same memory again
- * and again: left to itself, it takes 64 KiB for every chunk, and a sender of
- * single bytes costs a hundred megabytes.
- */
+/** Reads a body whose length nobody declared. */
 async function readPieces(body: Request["body"]): Promise<Uint8Array> {
-  if (body === null) return new Uint8Array();
   const buffer = new ArrayBuffer(0, { maxByteLength: MAX_BODY_BYTES });
   const bytes = new Uint8Array(buffer);
-  const reader = toPieceReader(body);
-  while (true) {
-    const { done, value } = await reader.read();
-    // A copy, as decoders take no memory that can be resized.
-    if (done) return bytes.slice();
+  for await (const piece of toPieces(body)) {
     const at = buffer.byteLength;
-    if (at + value.length > MAX_BODY_BYTES) {
-      await reader.cancel();
-      throw tooLarge();
-    }
-    buffer.resize(at + value.length);
-    bytes.set(value, at);
+    if (at + piece.length > MAX_BODY_BYTES) throw tooLarge();
+    buffer.resize(at + piece.length);
+    bytes.set(piece, at);
   }
+  // A copy, as decoders take no memory that can be resized.
+  return bytes.slice();
 }
 
-type PieceReader = Pick<
-  ReadableStreamDefaultReader<Uint8Array>,
-  "read" | "cancel"
->;
-
-/** Each piece is good until the next is read. */
-function toPieceReader(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-): PieceReader {
+/**
+ * Each piece is good until the next is read: Deno fills the same memory again
+ * and again. Left to itself, it takes 64 KiB for every chunk, and a sender of
+ * single bytes costs tens of megabytes.
+ */
+async function* toPieces(body: Request["body"]): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
     // The body of a request that was made in this process is no byte stream.
-    return body.getReader();
+    return yield* body;
   }
-  let lent = new Uint8Array(PIECE_BYTES);
-  return {
-    async read() {
+  try {
+    let lent = new Uint8Array(4096);
+    while (true) {
       const { done, value } = await reader.read(lent);
-      if (done) return { done };
+      if (done) return;
+      yield value;
       lent = new Uint8Array(value.buffer);
-      return { done, value };
-    },
-    cancel: (reason) => reader.cancel(reason),
-  };
+    }
+  } finally {
+    await reader.cancel();
+  }
 }
 
 /**
@@ -172,17 +159,7 @@ export function isSameOrigin(origin: string, request: Request): boolean {
     new URL(origin).host === new URL(request.url).host;
 }
 
-/** Whoever is told to stop sending is not listened to any longer. */
-const CLOSE = { connection: "close" };
-
 function tooLarge(): HttpError {
   const message = `The body is larger than ${MAX_BODY_BYTES} bytes`;
   return new HttpError(413, "too_large", message, CLOSE);
-}
-
-function tooSlow(): HttpError {
-  const message = `The body did not arrive within ${
-    BODY_TIMEOUT_MS / 1000
-  } seconds`;
-  return new HttpError(408, "request_timeout", message, CLOSE);
 }

@@ -9,38 +9,31 @@
  *
  * @module
  */
+import { createBoundedLog } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { Handler } from "./router.ts";
 
 /** Where to listen, and what to do there. */
-export interface ListenOptions {
-  /** 0: any that is free. */
-  port: number;
-  /** The address to listen on. */
-  hostname: string;
+export interface ListenParts {
+  /** Port 0 is any that is free. On Deno Deploy, others accept connections for us. */
+  config: { hostname: string; port: number; isDeploy: boolean };
   /** Answers every request. */
-  handler: Deno.ServeHandler<Deno.NetAddr>;
-  /** Told the address, once. */
-  onListen: (address: Deno.NetAddr) => void;
-  /** Whether somebody else accepts connections and hands them to us. */
-  isDeploy: boolean;
+  app: Handler;
   /** Told when accepting fails, and when it is done again. */
   log: Log;
 }
 
+/**
+ * How many connections may wait to be accepted; the system may allow less. Who
+ * finds no place waits for a second, or for three, before it asks again.
+ */
+const BACKLOG = 4_096;
+
 /** How many descriptors are kept for the calls under way. */
 const RESERVE = 32;
 
-/** How long the closed connections get to give their descriptors back. */
+/** How long closed connections get to give their descriptors back, and how often is looked again. */
 const PAUSE_MS = 100;
-
-/** How long to wait when there are still too few. */
-const RETRY_MS = 500;
-
-/** How often Deno 2.5, which doesn't tell, is looked after. */
-const WATCH_MS = 100;
-
-/** A flood makes one line of the log in this time, and not one for each try. */
-const LOG_EVERY_MS = 60_000;
 
 const FIX = "more are connected than the limit of open files allows: raise " +
   "it (ulimit -n), or let a proxy in front limit connections";
@@ -48,98 +41,124 @@ const FIX = "more are connected than the limit of open files allows: raise " +
 /**
  * Listens until it is shut down.
  *
- * @returns a function that shuts it down: nobody is accepted any more. Resolves
- * when all that was asked is answered
+ * @returns the address, as it can be opened, and a function that accepts nobody
+ * any more and resolves when all that was asked is answered
  * @throws {Error} when the address can't be listened on
  */
-export function listen(options: ListenOptions): () => Promise<void> {
-  const { hostname, log } = options;
-  const reserve = createReserve();
+export function listen(
+  parts: ListenParts,
+): { url: string; shutdown(): Promise<void> } {
+  const { hostname, port } = parts.config;
   try {
-    reserve.fill();
-  } catch {
-    // With a limit this low, listening matters more.
+    return new Listener(parts);
+  } catch (cause) {
+    throw cause instanceof Deno.errors.AddrInUse
+      ? new Error(
+        `Port ${port} is in use: stop what uses it, or set PORT to another`,
+      )
+      : new Error(
+        `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
+        { cause },
+      );
   }
-  let server: Deno.HttpServer;
-  let isAccepting = true;
-  let isShutDown = false;
-  let loggedAt = -Infinity;
+}
+
+class Listener {
+  readonly #app: Handler;
+  /** One line of each kind in a minute, and not one for each try. */
+  readonly #log: Log;
+  readonly #reserve = createReserve();
+  readonly #where: { hostname: string; port: number };
+  readonly #timer;
+  #server: Deno.HttpServer<Deno.NetAddr>;
   /** Resolves for each failed server when its last answer has left. */
-  const ended: Promise<void>[] = [];
-  const { port } = serve(options.port, options.onListen);
-  const isSilent = Deno.version.deno.startsWith("2.5.") && !options.isDeploy;
-  const timer = isSilent ? setInterval(watch, WATCH_MS) : undefined;
+  readonly #ended: Promise<void>[] = [];
+  #isAccepting = true;
+  #isShutDown = false;
 
-  function serve(
-    port: number,
-    onListen: ListenOptions["onListen"],
-  ): Deno.NetAddr {
-    let hasWebSockets = false;
-    const where = { port, hostname, onListen };
-    const served = Deno.serve(where, async (request, info) => {
-      const response = await options.handler(request, info);
-      hasWebSockets ||= response.status === 101;
-      return response;
-    });
-    served.finished.catch((error) => {
-      // What it was asked is still answered; idle connections are closed. So
-      // are WebSockets since Deno 2.9, and a call may go over one. Where the
-      // server has ended already, there is nothing to wait for.
-      if (!hasWebSockets) ended.push(served.shutdown().catch(() => {}));
-      if (served === server) pause(error);
-    });
-    server = served;
-    return served.addr;
+  constructor({ config: { hostname, port, isDeploy }, app, log }: ListenParts) {
+    this.#app = app;
+    this.#log = createBoundedLog(log, Date.now, 1);
+    try {
+      this.#reserve.fill();
+    } catch {
+      // With a limit this low, listening matters more.
+    }
+    this.#server = this.#serve({ hostname, port });
+    this.#where = { hostname, port: this.#server.addr.port };
+    const isSilent = Deno.version.deno.startsWith("2.5.") && !isDeploy;
+    if (isSilent) this.#timer = setInterval(() => this.#watch(), PAUSE_MS);
   }
 
-  // Deno 2.5 rejects only once the last connection has ended. Before that, the
-  // address tells: nobody listens there when it can be had.
-  function watch(): void {
-    if (!isAccepting) return;
+  /** "Any interface" is no place to go to. */
+  get url(): string {
+    const { hostname, port } = this.#server.addr;
+    if (/^(0\.0\.0\.0|::)$/.test(hostname)) return `http://localhost:${port}`;
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    return `http://${host}:${port}`;
+  }
+
+  #serve(where: { hostname: string; port: number }) {
+    const server = Deno.serve(
+      { ...where, tcpBacklog: BACKLOG, onListen: () => {} },
+      (request, { remoteAddr: { hostname: address } }) =>
+        this.#app(request, { address }),
+    );
+    server.finished.catch((error) => {
+      // What it was asked is still answered; idle connections are closed. Where
+      // the server has ended already, there is nothing to wait for.
+      this.#ended.push(server.shutdown().catch(() => {}));
+      if (server === this.#server) this.#pause(error);
+    });
+    return server;
+  }
+
+  /**
+   * Deno 2.5 rejects only once the last connection has ended. Before that, the
+   * address tells: nobody listens there when it can be had.
+   */
+  #watch(): void {
+    if (!this.#isAccepting) return;
     try {
-      Deno.listen({ hostname, port }).close();
-      pause(new Error("Nobody accepts connections any more"));
+      Deno.listen(this.#where).close();
+      this.#pause(new Error("Nobody accepts connections any more"));
     } catch (error) {
-      if (isExhausted(error)) pause(error);
+      if (isExhausted(error)) this.#pause(error);
     }
   }
 
-  function pause(error: unknown): void {
-    if (isShutDown || !isAccepting) return;
-    isAccepting = false;
-    reserve.release();
-    const isLogged = performance.now() - loggedAt > LOG_EVERY_MS;
-    if (isLogged) {
-      loggedAt = performance.now();
-      log.error("server.full", { error, fix: FIX });
-    }
-    setTimeout(resume, PAUSE_MS, isLogged);
+  #pause(error: unknown): void {
+    if (this.#isShutDown || !this.#isAccepting) return;
+    this.#isAccepting = false;
+    this.#reserve.release();
+    this.#log.error("server.full", { error, fix: FIX });
+    setTimeout(() => this.#resume(), PAUSE_MS);
   }
 
-  function resume(isLogged: boolean): void {
-    if (isShutDown) return;
+  #resume(): void {
+    if (this.#isShutDown) return;
     try {
-      reserve.fill();
-      serve(port, () => {});
+      this.#reserve.fill();
+      this.#server = this.#serve(this.#where);
     } catch (error) {
       // In use it is by the server that we have, if that has not failed yet.
       if (!(error instanceof Deno.errors.AddrInUse)) {
-        reserve.release();
-        setTimeout(resume, RETRY_MS, isLogged);
+        this.#reserve.release();
+        setTimeout(() => this.#resume(), PAUSE_MS);
         return;
       }
     }
-    isAccepting = true;
-    if (isLogged) log.info("server.accepting", { hostname, port });
+    this.#isAccepting = true;
+    this.#log.info("server.accepting", this.#where);
   }
 
-  return async function shutdown() {
-    isShutDown = true;
-    clearInterval(timer);
-    reserve.release();
-    if (isAccepting) ended.push(server.shutdown());
-    await Promise.all(ended);
-  };
+  async shutdown(): Promise<void> {
+    this.#isShutDown = true;
+    clearInterval(this.#timer);
+    this.#reserve.release();
+    if (this.#isAccepting) this.#ended.push(this.#server.shutdown());
+    await Promise.all(this.#ended);
+  }
 }
 
 /** Whether this process, or the machine, can't open another file. */
@@ -163,12 +182,8 @@ function createReserve() {
           files.push(Deno.openSync(new URL(import.meta.url)));
         }
       } catch (error) {
-        // Where this file can't be opened for another reason, all is as good
-        // as it can be without a reserve.
-        if (isExhausted(error)) {
-          shrink(0);
-          throw error;
-        }
+        // Where this file can't be opened for another reason, there is no reserve.
+        if (isExhausted(error)) throw error;
       }
       shrink(RESERVE);
     },

@@ -29,29 +29,34 @@ export interface LogOptions {
   write?: (level: LogLevel, line: string) => void;
 }
 
-/** Makes a log. */
-export function createLog(options: LogOptions): Log {
-  const { level: least, format, write = toConsole } = options;
-  const from = LOG_LEVELS.indexOf(least);
-  const at = (level: LogLevel) => (event: string, fields: LogFields = {}) => {
-    if (LOG_LEVELS.indexOf(level) < from) return;
-    const time = new Date().toISOString();
-    const head = { time, level, event };
-    const known = toWritable(fields);
-    write(
-      level,
-      format === "json"
-        // Named twice: to come first, and so that no field replaces them.
-        ? JSON.stringify({ ...head, ...known, ...head })
-        : toPretty(time, level, event, known),
-    );
-  };
+/** Makes a log of what writes a happening. */
+export function toLog(
+  write: (level: LogLevel, event: string, fields?: LogFields) => void,
+): Log {
+  const at = (level: LogLevel): Log[LogLevel] => (event, fields) =>
+    write(level, event, fields);
   return {
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
   };
+}
+
+/** Makes a log. */
+export function createLog(options: LogOptions): Log {
+  const { level: least, format, write = toConsole } = options;
+  const from = LOG_LEVELS.indexOf(least);
+  return toLog((level, event, fields = {}) => {
+    if (LOG_LEVELS.indexOf(level) < from) return;
+    const head = { time: new Date().toISOString(), level, event };
+    const known = toWritable(fields);
+    const line = format === "json"
+      // Named twice: to come first, and so that no field replaces them.
+      ? JSON.stringify({ ...head, ...known, ...head })
+      : toPretty(head, known);
+    write(level, line);
+  });
 }
 
 function toConsole(level: LogLevel, line: string): void {
@@ -69,17 +74,18 @@ export function printError(message: string): void {
 }
 
 function toPretty(
-  time: string,
-  level: LogLevel,
-  event: string,
+  { time, level, event }: { time: string; level: LogLevel; event: string },
   fields: LogFields,
 ): string {
   const words = Object.entries(fields).map(([key, value]) => {
+    if (value === undefined) return "";
     const isPlain = typeof value === "string" && !UNPRINTABLE.test(value);
-    return `${key}=${isPlain ? value : quote(value)}`;
+    return ` ${key}=${isPlain ? value : quote(value)}`;
   });
-  return [time.slice(11, 19), level.toUpperCase().padEnd(5), event, ...words]
-    .join(" ");
+  const head = `${time.slice(11, 19)} ${
+    level.toUpperCase().padEnd(5)
+  } ${event}`;
+  return head + words.join("");
 }
 
 // deno-lint-ignore no-control-regex -- those are what is looked for

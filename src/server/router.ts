@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HttpError, json, notFound, shuttingDown } from "./http.ts";
+import { HttpError, notFound, shuttingDown } from "./http.ts";
 import type { Log } from "./log.ts";
 
 /** Who sent a request: the other end of the connection, which may be a proxy. */
@@ -25,18 +25,19 @@ export type Handler = (
  */
 export type Routes = Record<string, Partial<Record<string, Handler>>>;
 
-/** What the app is made of. */
-export interface AppParts {
-  /** Who answers what. */
-  routes: Routes;
-  /** Told what the last catch keeps from the sender. */
-  log: Log;
-  /** Whether the server is shutting down, when nothing new is begun. */
-  isDraining: () => boolean;
-}
-
-/** Makes the one handler that `Deno.serve` gets. */
-export function createApp({ routes, log, isDraining }: AppParts): Handler {
+/**
+ * Makes the one handler that `Deno.serve` gets.
+ *
+ * @param log told what the last catch keeps from the sender
+ * @param isDraining whether the server is shutting down: nothing new is begun
+ */
+export function createApp(
+  { routes, log, isDraining }: {
+    routes: Routes;
+    log: Log;
+    isDraining: () => boolean;
+  },
+): Handler {
   return async function handle(request, sender) {
     try {
       if (isDraining()) throw shuttingDown();
@@ -89,9 +90,8 @@ function withoutLastSlash(path: string): string {
 
 /** The path with `*` for its last segment; as it is, where that is empty. */
 function withAnyEnd(path: string): string {
-  return path.endsWith("/")
-    ? path
-    : `${path.slice(0, path.lastIndexOf("/") + 1)}*`;
+  const begin = path.slice(0, path.lastIndexOf("/") + 1);
+  return begin === path ? path : `${begin}*`;
 }
 
 /**
@@ -106,13 +106,4 @@ export function lastSegment(request: Request): string {
   } catch {
     throw new HttpError(400, "invalid_path", "The path is not encoded right");
   }
-}
-
-/**
- * The answer at `/` where there is no page.
- *
- * @param playground how to get it, where there is one for others
- */
-export function createHome(version: string, playground?: string): Handler {
-  return () => json({ name: "parley", version, webhook: "/agent", playground });
 }

@@ -1,23 +1,15 @@
 /**
- * The process around the app: listening, saying so, and leaving without
- * cutting anybody off in mid-sentence.
+ * The process around the app: listening, saying so to the person who typed the
+ * command, and leaving without cutting anybody off in mid-sentence.
  *
  * @module
  */
-import type { Handler } from "./router.ts";
-import { listen, type ListenOptions } from "./listen.ts";
-import type { Log } from "./log.ts";
+import { listen, type ListenParts } from "./listen.ts";
 
 /** What is served, and who must be told when it ends. */
-export interface ServeParts {
-  /** Where to listen. */
-  config: Pick<ListenOptions, "hostname" | "port" | "isDeploy">;
-  /** Answers every request. */
-  app: Handler;
+export interface ServeParts extends ListenParts {
   /** Turns under way, which get a moment to end by themselves. */
   activeTurns: { readonly size: number; endAll(): Promise<void> };
-  /** Told when it stops, and when it has. */
-  log: Log;
   /** Called when nothing new may begin. */
   onDrain: () => void;
   /** Called when nobody is served any more; gets a moment. */
@@ -36,7 +28,7 @@ const UNTIL_MS = {
   stop: 3_800,
 };
 
-/** How long the last bytes may need after Deno says that it is done. */
+/** How long the last bytes may need after Deno 2.5 says that they have left. */
 const FLUSH_MS = 50;
 
 /**
@@ -50,62 +42,87 @@ export async function serve(
   onListen: (url: string) => void,
 ): Promise<void> {
   const { activeTurns, log } = parts;
-  const shutdown = start(parts, onListen);
-  const stop = Promise.withResolvers<Deno.Signal>();
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) {
-    Deno.addSignalListener(signal, () => stop.resolve(signal));
-  }
-  log.info("server.stopping", { signal: await stop.promise });
+  const listener = listen(parts);
+  onListen(listener.url);
+  log.info("server.stopping", { signal: await nextSignal() });
   parts.onDrain();
   const startedAt = performance.now();
   const left = (step: keyof typeof UNTIL_MS) =>
-    Math.max(startedAt + UNTIL_MS[step] - performance.now(), 0);
+    startedAt + UNTIL_MS[step] - performance.now();
   while (activeTurns.size > 0 && left("drain") > 0) await delay(20);
   await Promise.race([activeTurns.endAll(), delay(left("clear"))]);
-  await Promise.race([shutdown(), delay(left("close"))]);
-  // Deno 2.5 says so a little before the last bytes have left.
+  await Promise.race([listener.shutdown(), delay(left("close"))]);
   await delay(FLUSH_MS);
   await Promise.race([parts.onStop(), delay(left("stop"))]);
   log.info("server.stopped");
 }
 
-function start(
-  { config, app, log }: ServeParts,
-  onListen: (url: string) => void,
-): () => Promise<void> {
-  const { port, hostname, isDeploy } = config;
-  try {
-    return listen({
-      port,
-      hostname,
-      isDeploy,
-      log,
-      onListen: (address) => onListen(toUrl(address)),
-      handler: (request, { remoteAddr }) =>
-        app(request, { address: remoteAddr.hostname }),
-    });
-  } catch (cause) {
-    throw cause instanceof Deno.errors.AddrInUse
-      ? new Error(
-        `Port ${port} is in use: stop what uses it, or set PORT to another`,
-      )
-      : new Error(
-        `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
-        { cause },
-      );
-  }
+function nextSignal(): Promise<Deno.Signal> {
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT"]
+    : ["SIGINT", "SIGTERM"];
+  return new Promise((resolve) => {
+    for (const signal of signals) {
+      Deno.addSignalListener(signal, () => resolve(signal));
+    }
+  });
 }
 
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** An address that can be opened: "any interface" is no place to go to. */
-function toUrl({ hostname, port }: Deno.NetAddr): string {
-  if (/^(0\.0\.0\.0|::)$/.test(hostname)) return `http://localhost:${port}`;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `http://${host}:${port}`;
+/**
+ * The next steps, one a line.
+ *
+ * @param page the address of the page for trying the agent, with its token
+ */
+export function nextSteps(
+  { url, ownSecret, page }: {
+    url: string;
+    ownSecret: boolean;
+    page?: string | undefined;
+  },
+): string[] {
+  const { port } = new URL(url);
+  const terminal = page ? "In a terminal:     " : "Talk to it:        ";
+  return [
+    ...(page ? [`Talk to it:         ${page}`] : []),
+    `${terminal} deno task say "Hello"`,
+    `Look for mistakes:  deno task doctor`,
+    `Open it to the web: cloudflared tunnel --url http://localhost:${port}`,
+    `Connect Layercode:  enter https://<the tunnel's address>/agent as your agent's webhook URL` +
+    (ownSecret ? "" : ", put its secret in .env as LAYERCODE_WEBHOOK_SECRET"),
+  ];
+}
+
+/** What a start says, for a terminal. Names are spelt as the settings spell them. */
+export function toBanner(
+  parts: Parameters<typeof nextSteps>[0] & {
+    version: string;
+    provider: string;
+    model: string;
+    store: string;
+    dataDir: string;
+  },
+): string {
+  const { version, url, provider, model, store, dataDir, ownSecret } = parts;
+  const vendor = provider === "echo"
+    ? "none: echo, a stand-in that repeats what it hears"
+    : `${provider}, ${model}`;
+  const secret = ownSecret
+    ? "LAYERCODE_WEBHOOK_SECRET"
+    : `${dataDir}/webhook-secret (made on the first start)`;
+  return [
+    "",
+    `  Parley ${version} listens on ${url}`,
+    "",
+    `  model     ${vendor}`,
+    `  sessions  ${store === "file" ? `${dataDir}/sessions` : store}`,
+    `  webhook   ${url}/agent`,
+    `  secret    ${secret}`,
+    "",
+    ...nextSteps(parts).map((line) => `  ${line}`),
+    "",
+  ].join("\n");
 }

@@ -26,32 +26,21 @@ export function runNamed<T>(name: string, run: () => T): T {
   return names.run(name, run);
 }
 
-/**
- * From now on, what nobody waits for is logged and ends nothing.
- *
- * @returns a function that leaves it to Deno again
- */
-export function catchUnhandled(log: Log): () => void {
-  const controller = new AbortController();
-  const { signal } = controller;
+/** From now on, what nobody waits for is logged and ends nothing. */
+export function catchUnhandled(log: Log): void {
   function report(event: Event, error: unknown): void {
     event.preventDefault();
-    const name = names?.getStore();
-    const place = findPlace(error);
     log.error("code.unhandled_error", {
-      ...(name === undefined ? {} : { name }),
-      ...(place === undefined ? {} : { place }),
+      name: names?.getStore(),
+      place: findPlace(error),
       error: error instanceof Error ? error : String(error),
       fix: "nobody waited for what failed: look for a missing await",
     });
   }
-  addEventListener(
-    "unhandledrejection",
-    (event) => report(event, event.reason),
-    { signal },
-  );
-  addEventListener("error", (event) => report(event, event.error), { signal });
-  return () => controller.abort();
+  addEventListener("error", (event) => report(event, event.error));
+  addEventListener("unhandledrejection", (event) => {
+    report(event, event.reason);
+  });
 }
 
 /** The folder of the program, as a stack trace spells it. */

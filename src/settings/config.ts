@@ -41,6 +41,7 @@ import {
   type Found,
   readValues,
   type Setting,
+  SettingError,
   type Settings,
 } from "./setting.ts";
 
@@ -93,36 +94,11 @@ export interface Config
   log: Required<Pick<LogOptions, "level" | "format">>;
 }
 
-/** Everything that is wrong with the settings. */
-export class ConfigError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "ConfigError";
-
-  /**
-   * Puts the problems into one message, a line each.
-   *
-   * @param problems each says which setting, what is wrong and how to fix it
-   */
-  constructor(readonly problems: readonly string[]) {
-    const lines = problems.map((problem) => `\n  - ${problem}`).join("");
-    super(`Cannot start: ${problems.length} setting(s) can't be used${lines}`);
-  }
-}
-
-/** What there is besides the variables. */
-export interface Circumstances {
-  /** What is already known to be wrong. */
-  problems?: readonly string[];
-  /** Whether a person reads the log. Default: a program. */
-  isTerminal?: boolean;
-}
-
 /**
  * Reads the settings of this process: its environment, `.env` and
  * `layercode.config.json`.
  *
- * @throws {ConfigError} that lists all that is wrong
- * @throws {SyntaxError} when `.env` can't be made sense of
+ * @throws {SettingError} that lists all that is wrong
  */
 export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
   const { env, problems } = await readEnvironment(real, SETTINGS);
@@ -133,13 +109,15 @@ export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
  * Reads the settings. A variable that is set to nothing counts as unset, unless
  * its declaration says that nothing means something.
  *
- * @throws {ConfigError} that lists all that is wrong
+ * @param more what is wrong with files that settings may be in, and whether a
+ * person reads the log; default: nothing, and a program
+ * @throws {SettingError} that lists all that is wrong
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
-  { problems: known = [], isTerminal = false }: Circumstances = {},
+  more: { problems?: readonly string[]; isTerminal?: boolean } = {},
 ): Config {
-  const problems = [...known];
+  const problems = [...more.problems ?? []];
   function text(name: string): string | undefined {
     const value = env[name]?.trim();
     return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
@@ -168,8 +146,11 @@ export function readConfig(
     ...read(sessionSettings),
     ...web,
     playground: web.playground ?? !hasSecret,
-    log: { ...log, format: log.format ?? (isTerminal ? "pretty" : "json") },
+    log: {
+      ...log,
+      format: log.format ?? (more.isTerminal ? "pretty" : "json"),
+    },
   };
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new SettingError(problems);
   return config;
 }

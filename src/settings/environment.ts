@@ -5,7 +5,9 @@
  *
  * @module
  */
+import * as v from "@badrap/valita";
 import { parse } from "@std/dotenv";
+import { explain } from "../server/log.ts";
 import type { Setting } from "./setting.ts";
 
 /** The settings as they were found, unchecked. */
@@ -22,83 +24,73 @@ export const FILES = {
   layercodeConfig: new URL("../../layercode.config.json", import.meta.url),
 };
 
+/** Variables by name, as a file has them. */
+type Variables = Readonly<Record<string, string | null | undefined>>;
+
 /**
  * Collects the settings. A variable that is set to nothing, as Compose may set
  * it, leaves the word to the next place, unless nothing means something there.
  *
  * @param real the process's environment
- * @throws {SyntaxError} when `.env` can't be made sense of
  */
 export async function readEnvironment(
   real: Pick<Deno.Env, "get">,
   settings: readonly Setting<unknown>[],
-  files: { dotenv: string | URL; layercodeConfig: string | URL } = FILES,
+  files: Record<keyof typeof FILES, string | URL> = FILES,
 ): Promise<Environment> {
   const problems: string[] = [];
-  const dotenv = await readDotenv(files.dotenv);
-  const config = await readIfThere(files.layercodeConfig);
-  const fields = config === undefined
-    ? {}
-    : readLayercodeConfig(config, problems);
+  async function read(
+    path: string | URL,
+    toVariables: (text: string) => Variables,
+  ): Promise<Variables> {
+    try {
+      const text = await readIfThere(path);
+      return text === undefined ? {} : toVariables(text);
+    } catch (error) {
+      const name = String(path).split("/").at(-1);
+      problems.push(`${name}: ${explain(error)}`);
+      return {};
+    }
+  }
+  const dotenv = await read(files.dotenv, parseDotenv);
+  const config = await read(files.layercodeConfig, parseLayercodeConfig);
   const env: Record<string, string> = {};
   for (const { env: name, mayBeEmpty, belongsTo } of settings) {
-    const value = [
-      real.get(name),
-      ...belongsTo === undefined ? [dotenv[name], fields[name]] : [],
-    ].find((value) => mayBeEmpty ? value !== undefined : value?.trim());
-    if (value !== undefined) env[name] = value;
+    const places = belongsTo === undefined ? [dotenv, config] : [];
+    const value = [real.get(name), ...places.map((place) => place[name])]
+      .find((value) => mayBeEmpty ? value !== undefined : value?.trim());
+    if (value != null) env[name] = value;
   }
   return { env, problems };
 }
 
-/**
- * Reads the variables of `.env`.
- *
- * @throws {SyntaxError} when one refers to itself, over which `parse` would
- * never end (@std/dotenv 0.225)
- */
-async function readDotenv(path: string | URL): Promise<Record<string, string>> {
-  const text = await readIfThere(path) ?? "";
+/** @throws {SyntaxError} when a variable refers to itself, over which `parse` would never end (@std/dotenv 0.225) */
+function parseDotenv(text: string): Variables {
   const loop = /^\s*(?:export\s+)?(\w+)\s*=[^'"\n]*\$\{?\1\b/m.exec(text);
   if (loop === null) return parse(text);
   throw new SyntaxError(
-    `.env: ${
-      loop[1]
-    } refers to itself; write its value out, or in single quotes`,
+    `${loop[1]} refers to itself; write its value out, or in single quotes`,
   );
 }
 
-/** What Layercode's own examples keep in `layercode.config.json`, and the settings that it is here. */
-const LAYERCODE_FIELDS = {
-  prompt: "SYSTEM_PROMPT",
-  welcome_message: "WELCOME_MESSAGE",
-};
+const layercodeConfigSchema = v.object({
+  prompt: v.string().nullable().optional(),
+  welcome_message: v.string().nullable().optional(),
+});
 
-/** Reads `layercode.config.json`, as if its fields were variables. */
-function readLayercodeConfig(
-  source: string,
-  problems: string[],
-): Record<string, string> {
-  let file: unknown;
+/** Reads what Layercode's own examples keep in `layercode.config.json`. */
+function parseLayercodeConfig(text: string): Variables {
   try {
-    file = JSON.parse(source.replace(/^\uFEFF/, ""));
+    // A file from Windows may begin with U+FEFF, which `trim()` takes off.
+    const file: unknown = JSON.parse(text.trim());
+    const { prompt, welcome_message } = layercodeConfigSchema
+      .parse(file, { mode: "strip" });
+    return { SYSTEM_PROMPT: prompt, WELCOME_MESSAGE: welcome_message };
   } catch {
-    // Told below, like anything else that is no object.
+    throw new SyntaxError(
+      'must be a JSON object, and its "prompt" and "welcome_message" strings',
+    );
   }
-  if (typeof file !== "object" || file === null || Array.isArray(file)) {
-    problems.push("layercode.config.json: must be a JSON object");
-    return {};
-  }
-  const fields: Record<string, unknown> = { ...file };
-  const env: Record<string, string> = {};
-  for (const [key, name] of Object.entries(LAYERCODE_FIELDS)) {
-    const value = fields[key] ?? undefined;
-    if (typeof value === "string") env[name] = value;
-    else if (value !== undefined) {
-      problems.push(`layercode.config.json: "${key}" must be a string`);
-    }
-  }
-  return env;
 }
 
 /** A file's text, if there is one. */

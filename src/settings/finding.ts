@@ -17,6 +17,4 @@ export interface Finding {
   detail: string;
   /** How to fix it. */
   fix?: string;
-  /** The Ollama model whose absence this tells of; it can be pulled. */
-  missingModel?: string;
 }

@@ -36,20 +36,9 @@ export async function findSecrets(
  * @throws {Deno.errors.PermissionDenied} and its like when the folder can't be used
  */
 export async function loadOrMakeSecret(dataDir: string): Promise<string> {
-  const path = toSecretPath(dataDir);
-  const kept = await readKeptSecret(dataDir);
-  if (kept !== undefined) {
-    await hideFromOthers(path);
-    return kept;
-  }
-  // What callers say is for nobody else on this machine.
-  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
-  await writeFirst(path, `${makeSecret()}\n`);
-  const secret = await readKeptSecret(dataDir);
-  if (secret !== undefined) return secret;
-  throw new Error(
-    `Cannot use the webhook secret in ${path}: the file is empty; delete it to have a new one made`,
-  );
+  const secret = await readKeptSecret(dataDir) ?? await keepSecret(dataDir);
+  await hideFromOthers(toSecretPath(dataDir));
+  return secret;
 }
 
 /** The kept secret, if there is one. */
@@ -67,21 +56,20 @@ function toSecretPath(dataDir: string): string {
   return `${dataDir}/webhook-secret`;
 }
 
-/** Writes a file whole or not at all, unless it is there: two servers may start at once. */
-async function writeFirst(path: string, text: string): Promise<void> {
-  const draft = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(draft, text, { mode: 0o600 });
-  try {
-    await Deno.link(draft, path).catch((error) => {
-      if (error instanceof Deno.errors.AlreadyExists) throw error;
-      // A disk without hard links.
-      return Deno.writeTextFile(path, text, { mode: 0o600, createNew: true });
-    });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  } finally {
-    await Deno.remove(draft);
-  }
+/** Makes the secret. Of several servers that start at once, the first to lock the file does. */
+async function keepSecret(dataDir: string): Promise<string> {
+  // What callers say is for nobody else on this machine.
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const options = { read: true, write: true, create: true, mode: 0o600 };
+  using file = await Deno.open(toSecretPath(dataDir), options);
+  await file.lock(true);
+  const bytes = new Uint8Array(1_024);
+  const length = await file.read(bytes) ?? 0;
+  const kept = new TextDecoder().decode(bytes.subarray(0, length)).trim();
+  if (kept !== "") return kept;
+  const secret = makeSecret();
+  await file.write(new TextEncoder().encode(`${secret}\n`));
+  return secret;
 }
 
 /** Lets nobody but its owner read a file. */

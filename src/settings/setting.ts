@@ -80,18 +80,19 @@ export interface Sources {
   problems: string[];
 }
 
-/** A `parse` throws it to say in its own words what is wrong. */
+/** What is wrong with one setting, in a `parse`'s own words, or with all of them. */
 export class SettingError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "SettingError";
 
   /**
-   * Keeps the problems apart, since there may be several with one variable.
+   * Keeps the problems apart, and puts them into one message, a line each.
    *
    * @param problems each names the variable, and says how to fix it
    */
   constructor(readonly problems: readonly string[]) {
-    super(problems.join("\n"));
+    const lines = problems.map((problem) => `\n  - ${problem}`).join("");
+    super(`${problems.length} setting(s) can't be used${lines}`);
   }
 }
 

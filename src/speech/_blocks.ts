@@ -9,8 +9,7 @@
  *
  * @module
  */
-import { CALL, CALL_BEGUN, JSON_CALL } from "./_hidden.ts";
-import { DEFINITION } from "./_links.ts";
+import { CALL, CALL_BEGUN, DEFINITION, JSON_CALL } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const INDENT = /[^\S\n]+/y;

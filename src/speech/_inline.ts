@@ -6,8 +6,7 @@
  * @module
  */
 import { IS_SPACED, SPACED, UNSPACED, WORDY } from "./_characters.ts";
-import { ANGLES } from "./_hidden.ts";
-import { ADDRESS, BRACKET, LINK } from "./_links.ts";
+import { ADDRESS, ANGLES, BRACKET, LINK } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const SPACE = /[^\S\n]+/y;
@@ -47,7 +46,7 @@ function readEmoji(scan: Scan, char: string): Outcome {
 
 function leaveOutEmoji(scan: Scan, length: number): true {
   // At the start of a line it serves as a bullet.
-  if (/^\n?$/.test(scan.before) && !scan.heading && !scan.row) scan.item = true;
+  if (/^\n?$/.test(scan.before)) scan.item = true;
   scan.before = " ";
   scan.leaveOut(length, "thing");
   scan.emoji = true;

@@ -44,14 +44,12 @@ export class Output {
     this.#tail = text.length > 3 ? text : this.#tail.slice(-3) + text;
   }
 
-  /** Takes white space. */
   space(text: string): void {
     if (!this.#isTidied) this.#gap += text;
     if (text.includes("\n")) this.#space = "\n";
     else this.#space ||= " ";
   }
 
-  /** Something was left out here. */
   leaveOut(what: LeftOut): void {
     this.#isTidied = true;
     this.#isApart ||= what === "thing";
@@ -91,10 +89,9 @@ export class Output {
     return taken;
   }
 
-  /** Puts out the white space at the end, but for the line break that was added to it. */
-  finish(): void {
-    if (!this.#isTidied) this.#out += this.#gap.replace(/\n$/, "");
-    this.#gap = "";
+  /** Gives the rest: the white space at the end, but for the line break that was added to it. */
+  end(): string {
+    return this.take() + (this.#isTidied ? "" : this.#gap.replace(/\n$/, ""));
   }
 
   /** The gap as it is to be spoken, something having been left out in it. */

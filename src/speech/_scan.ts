@@ -62,11 +62,9 @@ export class Scan {
   indent = 0;
   /** A list marker is all that was read in this line. */
   marker = false;
-  /** The line is a heading. */
   heading = false;
   /** A list item is open. */
   item = false;
-  /** The line is a row of a table. */
   row = false;
   /** The highest number of a list item. */
   highest = 0;
@@ -84,25 +82,22 @@ export class Scan {
   /** @param codeMessage said in place of a block of code */
   constructor(readonly codeMessage: string) {}
 
-  /** Looks for what a rule is about. */
-  look({ whole, begun }: Rule): RegExpExecArray | "more" | undefined {
-    const ahead = this.text.slice(this.at, this.at + MOST_HELD);
-    const found = whole.exec(ahead);
-    if (found) return found;
-    const mayCome = !this.ended && ahead.length < MOST_HELD;
-    return mayCome && begun?.test(ahead) ? "more" : undefined;
-  }
-
   /** Reads by the first rule that applies. */
   apply(rules: Rules, character: string): Outcome {
     const candidates = rules.get(character);
     if (candidates === undefined) return undefined;
     for (const rule of candidates) {
       if (rule.when?.(this) === false) continue;
-      const found = this.look(rule);
-      if (found === "more") return "more";
-      const outcome = found &&
-        (rule.read ? rule.read(this, found) : this.leaveOut(found[0].length));
+      const ahead = this.text.slice(this.at, this.at + MOST_HELD);
+      const found = rule.whole.exec(ahead);
+      if (found === null) {
+        const mayCome = !this.ended && ahead.length < MOST_HELD;
+        if (mayCome && rule.begun?.test(ahead)) return "more";
+        continue;
+      }
+      const outcome = rule.read
+        ? rule.read(this, found)
+        : this.leaveOut(found[0].length);
       if (outcome) return outcome;
     }
     return undefined;
@@ -135,7 +130,6 @@ export class Scan {
     return this.pass(length);
   }
 
-  /** Leaves out what comes next. */
   leaveOut(length: number, what: LeftOut = "mark"): true {
     this.output.leaveOut(what);
     return this.pass(length);
@@ -190,7 +184,6 @@ export class Scan {
     this.marker = false;
   }
 
-  /** Passes a line break. */
   endLine(): true {
     if (this.heading || this.row) this.output.endSentence();
     this.heading = this.row = this.marker = false;

@@ -4,19 +4,6 @@
  *
  * @module
  */
-import { findSentenceEnd } from "./sentence.ts";
-
-/** Watches one answer. */
-export interface AnswerLimit {
-  /**
-   * Takes the next words.
-   *
-   * @returns where in them the answer is to end, and why; nothing while it may go on
-   */
-  take(
-    words: string,
-  ): { at: number; ended: "max-tokens" | "repetition" } | undefined;
-}
 
 /** Past the limit by this much, an answer ends without a sentence's end, too. */
 const WITHOUT_SENTENCE = 1.25;
@@ -36,8 +23,14 @@ const NEW_WORD = /[\s\u2e80-\udbff]/;
  * Makes the limit of one answer.
  *
  * @param maxTokens about how long the answer may be, in tokens
+ * @returns a function that takes the next words and tells where in them the
+ * answer is to end, and why; nothing while it may go on
  */
-export function createAnswerLimit(maxTokens: number): AnswerLimit {
+export function createAnswerLimit(
+  maxTokens: number,
+): (
+  words: string,
+) => { at: number; ended: "max-tokens" | "repetition" } | undefined {
   const isRepetition = createRepetitionCheck();
   let tokens = 0;
   /** The last letters. All of them would have to be copied for each new one. */
@@ -51,24 +44,20 @@ export function createAnswerLimit(maxTokens: number): AnswerLimit {
     return findSentenceEnd(before, char) === 0;
   }
 
-  return {
-    take(words) {
-      const text = tail + words;
-      for (let at = 0; at < words.length; at++) {
-        const code = words.charCodeAt(at);
-        // Four letters of English make a token.
-        tokens += code < FIRST_SIGN ? 0.25 : 1;
-        if (isRepetition(code)) return { at, ended: "repetition" };
-        if (tokens <= maxTokens) continue;
-        const end = tail.length + at;
-        const before = text.slice(Math.max(end - TAIL, 0), end);
-        if (mayEnd(before, words.charAt(at))) {
-          return { at, ended: "max-tokens" };
-        }
-      }
-      tail = text.slice(-TAIL);
-      return undefined;
-    },
+  return function take(words) {
+    const text = tail + words;
+    for (let at = 0; at < words.length; at++) {
+      const code = words.charCodeAt(at);
+      // Four letters of English make a token.
+      tokens += code < FIRST_SIGN ? 0.25 : 1;
+      if (isRepetition(code)) return { at, ended: "repetition" };
+      if (tokens <= maxTokens) continue;
+      const end = tail.length + at;
+      const before = text.slice(Math.max(end - TAIL, 0), end);
+      if (mayEnd(before, words.charAt(at))) return { at, ended: "max-tokens" };
+    }
+    tail = text.slice(-TAIL);
+    return undefined;
   };
 }
 
@@ -82,7 +71,7 @@ const MAX_PERIOD = 64;
 /** Makes a function that takes an answer letter by letter and tells whether its last words are the same few over and over. */
 function createRepetitionCheck(): (code: number) => boolean {
   /** Each word as a hash, the newest last. */
-  let hashes: number[] = [];
+  const hashes: number[] = [];
   let hash = 0;
 
   return (code) => {
@@ -91,9 +80,6 @@ function createRepetitionCheck(): (code: number) => boolean {
     if (endsWord) {
       hashes.push(hash);
       hash = 0;
-      if (hashes.length > 4 * REPEATS * MAX_PERIOD) {
-        hashes = hashes.slice(-REPEATS * MAX_PERIOD);
-      }
     }
     // Small and capital letters of ASCII differ in this one bit.
     if (isLetter) hash = Math.imul(hash ^ (code | 0x20), 0x01000193) | 1;
@@ -119,3 +105,24 @@ function isPartOfWord(code: number): boolean {
   const small = code | 0x20;
   return (small >= 0x61 && small <= 0x7a) || (code >= 0x30 && code <= 0x39);
 }
+
+/**
+ * Where in the next words the sentence under way ends, if it does; 0 where it
+ * has ended with the words before. Only what follows a dot tells: "3." may
+ * become "3.5".
+ */
+export function findSentenceEnd(
+  before: string,
+  words: string,
+): number | undefined {
+  const tail = before.slice(-40);
+  for (const { index, 0: mark } of (tail + words).matchAll(SENTENCE_END)) {
+    const end = index + mark.length - tail.length;
+    if (end >= 0) return end;
+  }
+  return undefined;
+}
+
+/** Not the dot of an initial, nor of "e.g." and "Dr.". */
+const SENTENCE_END =
+  /(?:(?<!(?<![A-Za-z\u00c0-\u1fff])(?:[A-Za-z\u00c0-\u1fff]|Dr|Mrs?|Ms|Prof|St|Nr|No|vs))\.|[!?…])["'”’)\]]*(?=\s)|[。！？]+[」』”’）]*/gu;

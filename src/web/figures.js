@@ -44,23 +44,15 @@ export function toFigures(figures) {
   ].filter((figure) => typeof figure === "string");
 }
 
-/**
- * Why an answer was ended, if it was.
- *
- * @param {Figures} figures
- * @returns {string[]}
- */
+/** What ends an answer for the model. */
+const ENDINGS = new Map([
+  ["max-tokens", "ended at MAX_ANSWER_TOKENS"],
+  ["repetition", "ended for repeating itself"],
+]);
+
+/** Why an answer was ended, if it was. @param {Figures} figures */
 export function toEnding({ ended }) {
-  switch (ended) {
-    case undefined:
-      return [];
-    case "max-tokens":
-      return ["ended at MAX_ANSWER_TOKENS"];
-    case "repetition":
-      return ["ended for repeating itself"];
-    default:
-      return [`ended: ${ended}`];
-  }
+  return ended === undefined ? [] : [ENDINGS.get(ended) ?? `ended: ${ended}`];
 }
 
 /**
@@ -75,7 +67,6 @@ export function nameModel(provider, model) {
 
 /** @param {number} ms */
 export function formatMs(ms) {
-  if (ms < 1) return "under 1 ms";
   if (ms < 995) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;

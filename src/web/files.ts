@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { nodeCrypto } from "../server/builtin.ts";
 import { notFound } from "../server/http.ts";
 import type { Handler, Routes } from "../server/router.ts";
 
@@ -27,33 +26,17 @@ const serveFile: Handler = async (request) => {
   const [, path = "", ending = ""] = PATH.exec(new URL(request.url).pathname) ??
     [];
   if (path === "") throw notFound();
-  const bytes = await readFile(new URL(path, import.meta.url));
-  const etag = `"${
-    nodeCrypto().createHash("sha256").update(bytes).digest("base64url")
-  }"`;
-  const headers = {
-    "content-type": TYPES[ending] ?? "",
-    "cache-control": "no-cache",
-    "cross-origin-resource-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    etag,
-  };
-  // A proxy that compresses makes the tag a weak one.
-  const known = request.headers.get("if-none-match")?.replace(/^W\//, "");
-  return known === etag
-    ? new Response(null, { status: 304, headers })
-    : new Response(bytes, { headers });
+  const bytes = await Deno.readFile(new URL(path, import.meta.url)).catch(
+    (error) => {
+      throw error instanceof Deno.errors.NotFound ? notFound() : error;
+    },
+  );
+  return new Response(bytes, {
+    headers: {
+      "content-type": TYPES[ending] ?? "",
+      "cache-control": "no-cache",
+      "cross-origin-resource-policy": "same-origin",
+      "x-content-type-options": "nosniff",
+    },
+  });
 };
-
-/**
- * Reads a file that may not be there.
- *
- * @throws {HttpError} 404 when it isn't
- */
-async function readFile(file: URL): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return await Deno.readFile(file);
-  } catch (error) {
-    throw error instanceof Deno.errors.NotFound ? notFound() : error;
-  }
-}

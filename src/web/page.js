@@ -1,13 +1,138 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the scripts of all pages share: how a page is found and drawn.
+ * What the scripts of all pages share, above all a conversation as all of them
+ * show it: each turn with what the caller said, what the agent did and said,
+ * how much of that was heard, and what it took.
  *
  * @module
  */
-import { render } from "./preact.js";
+import { html as view, useState } from "./preact.js";
 
-/** @typedef {import("./preact.d.ts").View} View */
+/**
+ * Something that an answer holds: words, a tool's work, or data for the page.
+ *
+ * @typedef {{ type: "words", text: string } | { type: "tool", name: string, status: string, detail?: string, id?: string } | { type: "data", content: unknown }} Part
+ */
+
+/** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it went over the wire, and when, since the turn began */
+
+/**
+ * A turn as it is shown.
+ *
+ * @typedef {object} Turn
+ * @property {string} key tells it from the others
+ * @property {string | undefined} [caller] what the caller said
+ * @property {Part[]} parts the answer
+ * @property {number | undefined} [heard] how many characters of its words were heard, if not all
+ * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
+ * @property {string} [remark] stands beneath the answer
+ * @property {string[]} [figures] stand beside the answer
+ * @property {WireEvent[]} [events] can be looked at beneath it
+ */
+
+/**
+ * Draws turns, oldest first.
+ *
+ * @param {object} props
+ * @param {readonly Turn[]} props.turns
+ * @param {string} [props.caller] what the caller is called
+ */
+export function Turns({ turns, caller = "You" }) {
+  const items = turns.map((turn) =>
+    view`
+      <li key=${turn.key} class="turn" data-state=${turn.state}>
+        <div class="said you" hidden=${turn.caller === undefined}>
+          <p class="who">${caller}</p>
+          <p class="words">${turn.caller}</p>
+        </div>
+        <${Agent} turn=${turn} />
+      </li>
+    `
+  );
+  return view`<ol class="turns">${items}</ol>`;
+}
+
+/** @param {{ turn: Turn }} props */
+function Agent({ turn }) {
+  const { parts, state, remark, figures = [], events } = turn;
+  // A turn may hold a remark about the conversation, or a caller's words alone.
+  const isAnswer = parts.length > 0 || state === "waiting";
+  const notes = figures.map((figure) => view`<span>${figure}</span> `);
+  return view`
+    <div class="said agent" hidden=${!isAnswer && !remark && !events}>
+      <p class="who">${isAnswer && "Agent"}</p>
+      <div class="parts">
+        ${isAnswer && parts.length === 0 && view`<p class="quiet">…</p>`}
+        ${toViews(turn)}
+        ${remark && view`<p class="remark">${remark}</p>`}
+        ${events && view`<${Events} events=${events} />`}
+      </div>
+      <p class="notes">${notes}</p>
+    </div>
+  `;
+}
+
+/** @param {Turn} turn */
+function toViews({ parts, heard = Infinity, state }) {
+  let start = 0;
+  return parts.map((part) => {
+    switch (part.type) {
+      case "words": {
+        const split = Math.max(0, heard - start);
+        start += part.text.length;
+        return toWords(part.text, split, state === "interrupted");
+      }
+      case "tool":
+        return view`
+          <p class="tool" data-status=${part.status}>
+            <code>${part.name}</code> <span class="quiet">${
+          part.detail ?? part.status
+        }</span>
+          </p>
+        `;
+      case "data":
+        return view`<p class="data"><code>${
+          JSON.stringify(part.content)
+        }</code></p>`;
+    }
+  });
+}
+
+/**
+ * Words of which only the first were heard: the rest is still to be spoken, or
+ * never will be.
+ *
+ * @param {string} text
+ * @param {number} split how many characters were heard
+ * @param {boolean} isCut
+ */
+function toWords(text, split, isCut) {
+  const rest = text.slice(split);
+  const shown = rest === "" || !isCut
+    ? view`<span class="ahead">${rest}</span>`
+    : view`<s class="ahead"><span class="aside">Not heard: </span>${rest}</s>`;
+  return view`<p class="words">${text.slice(0, split)}${shown}</p>`;
+}
+
+/**
+ * The events of a turn, of which there may be hundreds: they are drawn when
+ * somebody wants to see them.
+ *
+ * @param {{ events: WireEvent[] }} props
+ */
+function Events({ events }) {
+  const [isOpen, setOpen] = useState(false);
+  const lines = (isOpen ? events : []).map(({ atMs, content }) =>
+    `+${Math.round(atMs)} ms ${JSON.stringify(content)}`
+  );
+  return view`
+    <details onToggle=${() => setOpen(!isOpen)}>
+      <summary>${events.length} events</summary>
+      <pre class="events">${lines.join("\n")}</pre>
+    </details>
+  `;
+}
 
 /** What the server tells a page's script. Each script knows what that is. */
 export function readData() {
@@ -21,17 +146,6 @@ export function readData() {
  */
 export function find(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
-}
-
-/**
- * Draws a page anew.
- *
- * @param {View} main its main part
- * @param {View} [facts] the end of its header
- */
-export function drawPage(main, facts) {
-  render(main, find("main"));
-  if (facts) render(facts, find("#facts"));
 }
 
 /**

@@ -5,16 +5,16 @@
  * @module
  */
 import { createAdmin } from "./sessions/mod.ts";
-import { createHome, type Handler, type Routes } from "../server/router.ts";
+import type { Handler, Routes } from "../server/router.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
-import { createJudge, type GuessParts } from "../server/guesses.ts";
+import { createHome } from "../server/health.ts";
+import { createJudge, type GuessParts } from "../server/limits.ts";
 import { createPlayground } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
-import { LOCKED } from "./locked.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
@@ -28,8 +28,6 @@ export interface PagesSettings
   webhookSecrets: readonly string[];
   /** For the voice page. */
   layercode: LayercodeSettings;
-  /** Where the made secret is kept. */
-  dataDir: string;
 }
 
 /** What pages are made of. */
@@ -52,6 +50,17 @@ export interface PagesParts extends Omit<GuessParts, "trustedProxies"> {
   version: string;
 }
 
+/** What whoever may not enter gets to read, as HTML. */
+const LOCKED = `<h1>This page needs its token</h1>
+<p>
+Open the address that Parley printed when it started. It ends in
+<code>?token=…</code>
+</p>
+<p>In Docker it is in the log: <code>docker compose logs parley</code></p>
+<p>
+A token is made at each start; <code>PLAYGROUND_TOKEN</code> sets one that stays.
+</p>`;
+
 /** The pages that are switched on. */
 export interface Pages {
   /** Answers at `/`. */
@@ -59,7 +68,7 @@ export interface Pages {
   /** The rest. */
   routes: Routes;
   /** The path of the page to begin with that the token opens, if there is one. */
-  entrance?: "/" | "/voice";
+  entrance: "/" | "/voice" | undefined;
 }
 
 /** Makes what answers at `/`, and the routes of every page that is switched on. */
@@ -67,6 +76,7 @@ export function createPages(parts: PagesParts): Pages {
   const { config, webhook, token, provider, store, activeTurns, version } =
     parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
+  const { trustedProxies } = config;
   const [secret] = parts.secrets;
   const hasSecret = config.webhookSecrets.length > 0;
 
@@ -78,12 +88,8 @@ export function createPages(parts: PagesParts): Pages {
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
-  const locked = shell({
-    title: "Locked · Parley",
-    content: LOCKED,
-    status: 403,
-  });
-  const { trustedProxies } = config;
+  const title = "Locked · Parley";
+  const locked = shell({ title, content: LOCKED, status: 403 });
   const judge = createJudge({ ...parts, trustedProxies });
   const guard = createGuard({ token, hasSecret, locked, judge });
 
@@ -92,10 +98,6 @@ export function createPages(parts: PagesParts): Pages {
       webhook,
       secret,
       guard,
-      secretPlace: hasSecret
-        ? { variable: "LAYERCODE_WEBHOOK_SECRET" }
-        : { file: `${config.dataDir}/webhook-secret` },
-      version,
       provider,
       shell,
       otherwise: createHome(version, "at the address printed at the start"),
@@ -106,17 +108,11 @@ export function createPages(parts: PagesParts): Pages {
     routes: {
       ...createFiles(),
       ...playground?.routes,
-      ...hasVoice
-        ? createVoice({ agentId, apiUrl, version, guard, shell })
-        : {},
+      ...hasVoice ? createVoice({ agentId, apiUrl, guard, shell }) : {},
       ...hasAdmin
         ? createAdmin({ token: adminToken, judge, store, activeTurns, shell })
         : {},
     },
-    ...hasPlayground
-      ? { entrance: "/" }
-      : hasVoice
-      ? { entrance: "/voice" }
-      : {},
+    entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,
   };
 }

@@ -7,12 +7,7 @@
  */
 
 /** A piece of a page, as {@linkcode html} makes it. */
-export interface View {
-  /** An element's name, or the function that draws it. */
-  type: unknown;
-  /** Its attributes and children. */
-  props: Record<string, unknown>;
-}
+export type View = object;
 
 /**
  * Makes a piece of a page of a template: elements, `<${Function} …/>` for a

@@ -25,8 +25,12 @@ export interface PageOptions {
   content?: string;
   /** What the script reads as JSON from the body's `data-page`. */
   data?: unknown;
-  /** Further sources by directive, e.g. `{"connect-src": "wss://example.com"}`. */
-  allow?: Record<string, string>;
+  /** The end of the page's header, as HTML. */
+  facts?: string;
+  /** Where else its scripts may come from. */
+  scripts?: readonly string[];
+  /** What else its scripts may ask. */
+  hosts?: readonly string[];
   /** HTTP status. Default: 200. */
   status?: number;
 }
@@ -41,10 +45,10 @@ export type Shell = (options: PageOptions) => Handler;
  */
 export function createShell(places: readonly Place[]): Shell {
   return (options) => {
-    const { status = 200, allow } = options;
+    const { status = 200 } = options;
     const headers = {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": toPolicy(allow),
+      "content-security-policy": toPolicy(options),
       "cache-control": "no-cache",
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",
@@ -60,21 +64,17 @@ export function createShell(places: readonly Place[]): Shell {
   };
 }
 
-function toPolicy(allow: Record<string, string> = {}): string {
-  const policy: Record<string, string> = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "connect-src": "'self'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "frame-ancestors": "'none'",
-  };
-  for (const [directive, sources] of Object.entries(allow)) {
-    policy[directive] = `${policy[directive] ?? ""} ${sources}`.trim();
-  }
-  return Object.entries(policy).map((pair) => pair.join(" ")).join("; ");
+function toPolicy({ scripts = [], hosts = [] }: PageOptions): string {
+  return [
+    "default-src 'none'",
+    ["script-src 'self'", ...scripts].join(" "),
+    "style-src 'self'",
+    "img-src 'self' data:",
+    ["connect-src 'self'", ...hosts].join(" "),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 }
 
 function toLink({ href, name }: Place, pathname: string): string {
@@ -84,19 +84,15 @@ function toLink({ href, name }: Place, pathname: string): string {
   return `<a href="${href}"${mark}>${name}</a>`;
 }
 
-/** Parley's sign. A tab has no text colour, so the first half is grey there. */
-function toSign(first: string, second: string): string {
-  return `<path d='M11 3a8 8 0 0 0 0 16z' ${first}/><path d='M13 5a8 8 0 0 1 0 16z' ${second}/>`;
-}
-
-const ICON = encodeURIComponent(
-  `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'>${
-    toSign("fill='#889'", "fill='#0f7a5a'")
-  }</svg>`,
+/** Parley's sign, which has to be seen on light and on dark. */
+const ICON = "data:image/svg+xml," + encodeURIComponent(
+  "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'>" +
+    "<path d='M11 3a8 8 0 0 0 0 16z' fill='#7d8c86'/>" +
+    "<path d='M13 5a8 8 0 0 1 0 16z' fill='#1f9470'/></svg>",
 );
 
 function toDocument(options: PageOptions, links: string): string {
-  const { title, room = "", content = "", data = {} } = options;
+  const { title, room = "", content = "", data = {}, facts = "" } = options;
   const own = room &&
     `<link rel="stylesheet" href="/web/${room}/page.css">
 <script type="module" src="/web/${room}/page.js"></script>`;
@@ -107,22 +103,19 @@ function toDocument(options: PageOptions, links: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
-<link rel="icon" href="data:image/svg+xml,${ICON}">
+<link rel="icon" href="${ICON}">
 <link rel="stylesheet" href="/web/page.css">
-<link rel="stylesheet" href="/web/bar.css">
 <link rel="stylesheet" href="/web/conversation.css">
 ${own}
 </head>
 <body class="${room}" data-page="${escape(JSON.stringify(data))}">
 <header class="bar">
 <a class="brand" href="/">
-<svg viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">${
-    toSign("class='mine'", "class='yours'")
-  }</svg>
+<img src="${ICON}" alt="" width="24" height="24">
 Parley
 </a>
 <nav aria-label="Pages">${links}</nav>
-<div id="facts" class="facts"></div>
+<div class="facts">${facts}</div>
 </header>
 <main>${content}</main>
 <noscript>This page needs JavaScript.</noscript>
@@ -131,6 +124,8 @@ Parley
 `;
 }
 
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+/** Makes a text that HTML takes for nothing else. */
+export function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;")
+    .replaceAll("<", "&lt;");
 }

@@ -5,10 +5,12 @@
  *
  * @module
  */
-import { createSpeechCleaner } from "../../src/speech/mod.ts";
+import { createSpeechBuffer } from "../../src/speech/mod.ts";
 import { type Figure, percentile } from "./_table.ts";
 
 const ROUNDS = 2_000;
+
+const OPTIONS = { speechCleanup: true, codeMessage: "" };
 
 const PLAIN =
   "Sure, I can help with that. The museum opens at nine and closes at half " +
@@ -48,9 +50,9 @@ function time(chunks: readonly string[]): string {
   const samples: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const start = performance.now();
-    const cleaner = createSpeechCleaner();
-    for (const chunk of chunks) cleaner.push(chunk);
-    cleaner.end();
+    const buffer = createSpeechBuffer(OPTIONS);
+    for (const chunk of chunks) buffer.push(chunk);
+    buffer.flush();
     samples.push((performance.now() - start) / chunks.length);
   }
   return `${(percentile(samples, 0.5) * 1000).toFixed(2)} µs`;
@@ -58,11 +60,11 @@ function time(chunks: readonly string[]): string {
 
 /** How many chunks come after the first with a letter until one is spoken. */
 function countWaiting(chunks: readonly string[]): number {
-  const cleaner = createSpeechCleaner();
+  const buffer = createSpeechBuffer(OPTIONS);
   let waiting = -1;
   for (const chunk of chunks) {
     if (waiting >= 0 || /\p{L}/u.test(chunk)) waiting++;
-    if (/\p{L}/u.test(cleaner.push(chunk))) break;
+    if (/\p{L}/u.test(buffer.push(chunk))) break;
   }
   return waiting;
 }

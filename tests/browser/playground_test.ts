@@ -12,7 +12,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { startFakeOllama } from "../fakes/ollama.ts";
-import { cleanEnv, startServer } from "../fakes/server.ts";
+import { startServer } from "../fakes/server.ts";
 import { newPage, openBrowser, until } from "./_browser.ts";
 import {
   BREAKFAST,
@@ -106,7 +106,7 @@ for (const way of ["Escape", "the button", "typing"] as const) {
     );
     // All that was shown was heard.
     assertEquals(
-      await page.locator(".turn:nth-child(2) .unheard").count(),
+      await page.locator(".turn:nth-child(2) s").count(),
       0,
     );
 
@@ -219,57 +219,15 @@ Deno.test("the playground begins a new conversation, and a reload goes on with i
     .waitFor();
 });
 
-Deno.test("the playground copies a turn as a command that works", async () => {
-  await using open = await openPlayground({
-    env: { LLM_PROVIDER: "echo", SPEECH_CLEANUP: "off" },
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
-  const { page, server } = open;
-  const text = `It's "so" so: $HOME \`date\` — 世界`;
-  await type(page, text);
-  await waitForEnd(page, 2);
-  await page.locator("#curl").click();
-  await page.locator("#curl").getByText("Copied").waitFor();
-  const script = await page.evaluate(() => navigator.clipboard.readText());
-  const { stdout } = await new Deno.Command("bash", {
-    args: ["-c", script],
-    cwd: server.folder,
-    env: cleanEnv(),
-    clearEnv: true,
-  }).output();
-  const said = new TextDecoder().decode(stdout).split("\n")
-    .filter((line) => line.startsWith("data: "))
-    .map((line) => JSON.parse(line.slice(6)).content ?? "").join("");
-  assertStringIncludes(said, `You said: ${text}.`);
-  assertStringIncludes(said, "message number 2");
-});
-
 Deno.test("the playground shows a turn as another platform would send it", async () => {
-  await using open = await openPlayground({
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
+  await using open = await openPlayground();
   const { page } = open;
   await type(page, "Are you open?");
   await waitForEnd(page, 2);
   await page.locator("#completion summary").click();
-  const shown = page.locator("#completion-text");
-  assertMatch(await shown.inputValue(), /\/v1\/chat\/completions/);
-  assertStringIncludes(await shown.inputValue(), "Are you open?");
-  await page.locator("#completion button").click();
-  await page.locator("#completion").getByText("Copied").waitFor();
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
-  assertEquals(copied, await shown.inputValue());
-});
-
-Deno.test("the playground offers the text where the browser won't copy", async () => {
-  await using open = await openPlayground({
-    before: () => {
-      Object.defineProperty(navigator, "clipboard", { value: undefined });
-    },
-  });
-  const { page } = open;
-  await page.locator("#curl").click();
-  assertMatch(await page.locator("#script").inputValue(), /^secret=/);
+  const shown = await page.locator("#completion pre").innerText();
+  assertMatch(shown, /\/v1\/chat\/completions/);
+  assertStringIncludes(shown, "Are you open?");
 });
 
 Deno.test("the playground shows tools at work, where they were called", async () => {
@@ -295,11 +253,11 @@ Deno.test("the playground shows tools at work, where they were called", async ()
   assertEquals(shown.length, 4);
   assertMatch(shown[0] ?? "", /Let me see/);
   assert(
-    shown.some((text) => /current_time\s+done in /.test(text)),
+    shown.some((text) => /current_time\s+done/.test(text)),
     `${shown}`,
   );
   assert(
-    shown.some((text) => /current_time\s+failed in /.test(text)),
+    shown.some((text) => /current_time\s+failed/.test(text)),
     `${shown}`,
   );
   assertMatch(shown[3] ?? "", /It is late/);
@@ -348,16 +306,16 @@ Deno.test("the playground shows each turn's events as they went over the wire", 
   const { page } = open;
   await type(page, "When is breakfast?");
   await waitForEnd(page, 2);
-  const events = page.locator(".turn:nth-child(2) .events");
+  const events = page.locator(".turn:nth-child(2) details");
   await events.locator("summary").click();
-  const rows = events.locator("li");
-  await rows.first().waitFor();
-  const texts = await rows.allInnerTexts();
-  assertMatch(texts[0] ?? "", /\+0 ms[^]*"text":"When is breakfast\?"/);
-  assertMatch(texts[0] ?? "", /"session_id":"sess_[0-9a-f]{20}"/);
-  assert(texts.some((row) => /\+\d+ ms[^]*"response\.tts"/.test(row)));
-  assertStringIncludes(texts.at(-2) ?? "", "parley.turn");
-  assertStringIncludes(texts.at(-1) ?? "", "response.end");
+  const shown = events.locator(".events");
+  await shown.getByText("response.end").waitFor();
+  const rows = (await shown.innerText()).split("\n");
+  assertMatch(rows[0] ?? "", /^\+0 ms .*"text":"When is breakfast\?"/);
+  assertMatch(rows[0] ?? "", /"session_id":"sess_\d+"/);
+  assert(rows.some((row) => /^\+\d+ ms .*"response\.tts"/.test(row)));
+  assertStringIncludes(rows.at(-2) ?? "", "parley.turn");
+  assertStringIncludes(rows.at(-1) ?? "", "response.end");
 });
 
 Deno.test("the playground follows the conversation's end, unless somebody reads further up", async () => {

@@ -124,7 +124,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
       await page.getByText("Do you have a room tonight?").click();
       await page.getByText("find_rooms").waitFor();
       assertEquals(
-        await page.locator(".unheard").textContent(),
+        await page.locator("s").textContent(),
         "Not heard:  one with a view of the lake.",
       );
       const text = await page.locator("main").innerText();

@@ -7,7 +7,6 @@ import {
 import deno from "../../deno.json" with { type: "json" };
 import { serveOn } from "../fakes/loopback.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
-import { startFakeOllama } from "../fakes/ollama.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
 
 const KEY = "AIza-the-key-of-a-test";
@@ -126,83 +125,10 @@ Deno.test("doctor.ts prints one JSON document with --json", async () => {
   assertMatch(failed.fix, /ollama serve/);
 });
 
-/** An Ollama without the model, until it was pulled. */
-function startEmptyOllama(error?: string) {
-  let pulled = false;
-  const full = startFakeOllama([]);
-  const empty = startFakeOllama([], { models: [] });
-  const total = 3_300_000_000;
-  const lines = [
-    { status: "pulling manifest" },
-    ...[0, 25, 50, 75, 100].map((percent) => ({
-      status: "pulling 81fb60c7daa8",
-      digest: "sha256:81fb60c7daa8",
-      total,
-      completed: total * percent / 100,
-    })),
-    ...(error ? [{ error }] : [{ status: "success" }]),
-  ];
-  const server = serveOn(async (request) => {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/api/pull") {
-      pulled = error === undefined;
-      return new Response(
-        lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
-      );
-    }
-    const { method } = request;
-    const body = method === "POST" ? await request.text() : null;
-    return await fetch((pulled ? full : empty).url + pathname, {
-      method,
-      body,
-    });
-  });
-  return {
-    url: server.url,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]();
-      await Promise.all([full.close(), empty.close()]);
-    },
-  };
-}
-
-Deno.test("doctor.ts pulls a missing model with --pull, and looks again", async () => {
-  await using ollama = startEmptyOllama();
-  const OLLAMA_HOST = ollama.url;
-  const without = await doctor([], { OLLAMA_HOST });
-  assertEquals(without.code, 1);
-  assertMatch(
-    without.stdout,
-    /✗ ollama: model "qwen3.5:4b" is not pulled\n.*--pull/,
-  );
-  // Nobody is there to be asked.
-  assertEquals(without.stderr, "");
-
-  const { code, stdout, stderr } = await doctor(["--pull"], { OLLAMA_HOST });
-  assertEquals(code, 0, stdout);
-  assertMatch(
-    stderr,
-    /Pulling qwen3\.5:4b.*\npulling manifest\n0 % of 3\.3 GB\n20 %/,
-  );
-  assertMatch(stderr, /100 % of 3\.3 GB\nsuccess\n+$/);
-  assertMatch(stdout, /✓ ollama: qwen3\.5:4b is pulled/);
-  assertMatch(stdout, /\nNothing to fix/);
-});
-
-Deno.test("doctor.ts says why a pull failed", async () => {
-  await using ollama = startEmptyOllama("write: no space left on device");
-  const { code, stderr, stdout } = await doctor(["--pull", "--json"], {
-    OLLAMA_HOST: ollama.url,
-  });
-  assertEquals(code, 1);
-  assertStringIncludes(stderr, "Not pulled: Ollama's disk is full");
-  assertEquals(JSON.parse(stdout).ok, false);
-});
-
 Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () => {
   const help = await doctor(["--help"]);
   assertEquals(help.code, 0);
-  for (const flag of ["--url", "--pull", "--json"]) {
+  for (const flag of ["--url", "--json"]) {
     assertStringIncludes(help.stdout, flag);
   }
   for (const args of [["--url", "nowhere"], ["--loud"]]) {

@@ -106,6 +106,7 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
 Deno.test("sessions.ts exits with 1 and says what to fix", async () => {
   const folder = await Deno.makeTempDir();
   const cases: [string[], string][] = [
+    [[], "deno task sessions list"],
     [["show"], "Which one?"],
     [["show", "nobody"], "no conversation"],
     [["export", "nobody"], "no conversation"],

@@ -258,6 +258,25 @@ const CASES: Case[] = [
     heard: { t2: "Sorry, there was a problem on the line." },
   },
   {
+    name: "words of the platform's own may have some of ours among them",
+    said: [...HOTEL, ["Hello?", "Are you still there?"]],
+    transcript: [
+      ">Is breakfast included?",
+      "It is, from 7 to 10.",
+      ">Hello?",
+      "Sorry, there was a problem on the line.",
+    ],
+    text: "Yes",
+    heard: { t3: "Sorry, there was a problem on the line." },
+  },
+  {
+    name: "a word that recognition parted is one of ours",
+    said: [["Hello?", "I'm sorry, could you say that again?"]],
+    transcript: [">hello", "i m sorry could"],
+    text: "yes",
+    heard: { t0: "I'm sorry, could" },
+  },
+  {
     name: "a language without blanks is cut by its signs",
     said: [["你好", "你好，我是客服，请问有什么可以帮您"]],
     transcript: [">你好", "你好，我是"],

@@ -89,13 +89,12 @@ async function flagsOf(
   );
   const words = line?.split("deno run ").find((part) => part.includes(program));
   if (words === undefined) throw new Error(`No task runs ${program}`);
-  const isReadOnly = words.includes("--read-only");
   const hasNet = words.includes("--net");
   const dotenv = await Deno.readTextFile(`${folder}/.env`).catch(() => "");
   const flags = !words.includes("deno task -q flags")
     ? ""
     : sources === ROOT.pathname
-    ? toFlags({ env: { ...parse(dotenv), ...env }, dotenv, isReadOnly, hasNet })
+    ? toFlags({ env: { ...parse(dotenv), ...env }, dotenv, hasNet })
     : await flagsOfCopy(sources, env, hasNet ? ["--net"] : []);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
     .filter((word) => /^-q$|^--(frozen|no-prompt|allow-|deny-)/.test(word))

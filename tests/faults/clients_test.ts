@@ -15,11 +15,12 @@ import { ask, assertUnharmed, ENV } from "./_ask.ts";
 const IS_LINUX = Deno.build.os === "linux";
 const IDLE = 2_000;
 
-function connect({ url }: RealServer): Promise<Deno.TcpConn> {
-  return Deno.connect({
-    hostname: "127.0.0.1",
-    port: Number(new URL(url).port),
-  });
+function portOf({ url }: RealServer): number {
+  return Number(new URL(url).port);
+}
+
+function connect(server: RealServer): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: "127.0.0.1", port: portOf(server) });
 }
 
 /** A signed turn as bytes, head and body. */
@@ -78,6 +79,42 @@ for (
     },
   });
 }
+
+/** How many connections the system lets wait at most. */
+const MAX_WAITING = IS_LINUX
+  ? Number(Deno.readTextFileSync("/proc/sys/net/core/somaxconn"))
+  : 0;
+const CROWD = 1_500;
+const hasRoom = MAX_WAITING > CROWD;
+if (!hasRoom) {
+  // deno-lint-ignore no-console -- a test that is left out says why
+  console.log(`skipped: a crowd that waits (somaxconn is ${MAX_WAITING})`);
+}
+
+Deno.test({
+  name: "main.ts keeps a place for each of a crowd who come while it is busy",
+  ignore: !hasRoom,
+  fn: async () => {
+    await using server = await startServer({ env: ENV, openFiles: 4_096 });
+    const crowd: Deno.Conn[] = [];
+    Deno.kill(server.pid, "SIGSTOP");
+    try {
+      // One who finds no place would ask again after a second.
+      const signal = AbortSignal.timeout(900);
+      const place = { hostname: "127.0.0.1", port: portOf(server), signal };
+      const coming = Array.from(
+        { length: CROWD },
+        async () => crowd.push(await Deno.connect(place)),
+      );
+      await Promise.allSettled(coming);
+      assertEquals(crowd.length, CROWD);
+    } finally {
+      Deno.kill(server.pid, "SIGCONT");
+      for (const connection of crowd) connection.close();
+    }
+    await assertUnharmed(server);
+  },
+});
 
 Deno.test("main.ts answers a client that sends one byte at a time", async () => {
   await using server = await startServer({ env: ENV });

@@ -1,5 +1,5 @@
 import { assertMatch, assertThrows } from "@std/assert";
-import { ConfigError } from "../../src/settings/config.ts";
+import { SettingError } from "../../src/settings/setting.ts";
 import { startFakeOpenAi } from "../fakes/openai.ts";
 import { deadUrl, diagnoseOne, serveOn, settings } from "./_diagnose.ts";
 
@@ -77,7 +77,7 @@ Deno.test("openai.diagnose() says what else is wrong", async () => {
 Deno.test("openai needs a key only where OpenAI itself is asked", () => {
   assertThrows(
     () => settings({ LLM_PROVIDER: "openai" }),
-    ConfigError,
+    SettingError,
     "OPENAI_API_KEY: is missing",
   );
   settings({

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   createHealth,
+  createHome,
   createReady,
-  type HealthParts,
 } from "../../src/server/health.ts";
 import { createLog } from "../../src/server/log.ts";
 import { createEcho } from "../../src/providers/echo.ts";
@@ -23,13 +23,13 @@ function setup() {
       ? Promise.reject(new Error(`${part} at 10.0.0.1: password wrong`))
       : Promise.resolve();
   };
-  const parts: HealthParts = {
+  const parts = {
     version: "1.2.3",
     provider: {
       ...createEcho(),
       name: "gemini",
       model: "a-model",
-      check: (signal) => {
+      check: (signal: AbortSignal) => {
         state.signals.push(signal);
         return check("provider");
       },
@@ -48,6 +48,16 @@ function setup() {
 function get(path: string): Request {
   return new Request(`http://parley.test${path}`);
 }
+
+Deno.test("createHome() says what runs here and where the webhook is", async () => {
+  const response = await createHome("1.2.3")(get("/"));
+  assertEquals(response.status, 200);
+  assertEquals(await response.json(), {
+    name: "parley",
+    version: "1.2.3",
+    webhook: "/agent",
+  });
+});
 
 Deno.test("createHealth() tells what serves and since when", async () => {
   const { state, parts } = setup();

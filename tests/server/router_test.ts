@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   createApp,
-  createHome,
   type Handler,
   lastSegment,
 } from "../../src/server/router.ts";
@@ -237,15 +236,4 @@ Deno.test("lastSegment() is decoded, whatever slash follows", () => {
   assertEquals(last("/sessions/conv_1/"), "conv_1");
   assertEquals(last("/sessions/a%2Fb%20%C3%BC?x=/y"), "a/b ü");
   assertThrows(() => last("/sessions/%ff"), HttpError);
-});
-
-Deno.test("createHome() says what runs here and where the webhook is", async () => {
-  const { send } = setup({ handlers: { home: createHome("1.2.3") } });
-  const response = await send("GET", "/");
-  assertEquals(response.status, 200);
-  assertEquals(await response.json(), {
-    name: "parley",
-    version: "1.2.3",
-    webhook: "/agent",
-  });
 });

@@ -10,18 +10,17 @@ import {
   WELCOME_MESSAGE,
 } from "../../src/agent/prompt.ts";
 import {
-  type Circumstances,
   type Config,
-  ConfigError,
   readConfig,
   SETTINGS,
 } from "../../src/settings/config.ts";
+import { SettingError } from "../../src/settings/setting.ts";
 
 type Env = Record<string, string | undefined>;
 
 /** What is said against settings that can't be used. */
-function problemsOf(env: Env, circumstances: Circumstances = {}) {
-  return assertThrows(() => readConfig(env, circumstances), ConfigError)
+function problemsOf(env: Env) {
+  return assertThrows(() => readConfig(env), SettingError)
     .problems;
 }
 
@@ -507,7 +506,7 @@ Deno.test("readConfig() says all that is wrong in one message", () => {
   };
   const error = assertThrows(
     () => readConfig(env, { problems: ["layercode.config.json: is wrong"] }),
-    ConfigError,
+    SettingError,
   );
   const mentioned = [
     ...Object.keys(env),

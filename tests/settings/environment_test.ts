@@ -1,19 +1,20 @@
 import {
   assertEquals,
-  assertRejects,
+  assertMatch,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import {
   type Config,
-  ConfigError,
   readConfig,
   SETTINGS,
 } from "../../src/settings/config.ts";
+import { SettingError } from "../../src/settings/setting.ts";
 import {
   type Environment,
   readEnvironment,
 } from "../../src/settings/environment.ts";
+import { runProgram } from "../fakes/server.ts";
 
 /** What is found, besides the real environment. */
 interface Files {
@@ -138,24 +139,47 @@ Deno.test("readEnvironment() takes what belongs to Deno and packages from the re
   });
 });
 
-Deno.test("readEnvironment() rejects when .env is there and can't be read", async () => {
+Deno.test("readEnvironment() says what is wrong with files that it can't read", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const files = { dotenv: folder, layercodeConfig: `${folder}/none` };
-    const get = () => undefined;
-    await assertRejects(() => readEnvironment({ get }, SETTINGS, files));
+    const files = {
+      dotenv: `${folder}/.env`,
+      layercodeConfig: `${folder}/layercode.config.json`,
+    };
+    for (const path of Object.values(files)) await Deno.mkdir(path);
+    const get = (name: string) => name === "PORT" ? "4000" : undefined;
+    const { env, problems } = await readEnvironment({ get }, SETTINGS, files);
+    assertEquals(env, { PORT: "4000" });
+    assertEquals(problems.length, 2);
+    assertMatch(problems[0] ?? "", /^\.env: \w/);
+    assertMatch(problems[1] ?? "", /^layercode\.config\.json: \w/);
   } finally {
-    await Deno.remove(folder);
+    await Deno.remove(folder, { recursive: true });
   }
 });
 
 Deno.test("readEnvironment() refuses a variable that refers to itself, over which the parser would never end", async () => {
   const dotenv = "PORT=4000\nPATH=$PATH:/opt/bin\n";
-  await assertRejects(
-    () => read({}, { dotenv }),
-    SyntaxError,
-    "PATH refers to itself",
-  );
+  assertEquals(await read({}, { dotenv }), {
+    env: {},
+    problems: [
+      ".env: PATH refers to itself; write its value out, or in single quotes",
+    ],
+  });
+});
+
+Deno.test("main.ts tells of a .env that it can't read, along with all else that is wrong", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/.env`);
+    const options = { folder, env: { PORT: "http" } };
+    const { code, stderr } = await runProgram("main.ts", [], options);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "Cannot start: 2 setting(s) can't be used");
+    assertMatch(stderr, /\n {2}- \.env: \w.*\n {2}- PORT="http"/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("readEnvironment() takes references to other variables", async () => {
@@ -217,7 +241,7 @@ for (
     const { env, problems } = await read({}, { layercodeConfig });
     const error = assertThrows(
       () => readConfig(env, { problems }),
-      ConfigError,
+      SettingError,
     );
     assertEquals(error.problems.length, 1);
     for (const mention of ["layercode.config.json", ...mentions]) {

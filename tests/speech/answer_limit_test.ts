@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { createAnswerLimit } from "../../src/speech/answer_limit.ts";
+import {
+  createAnswerLimit,
+  findSentenceEnd,
+} from "../../src/speech/answer_limit.ts";
 
 /** What is said of a text that comes in pieces of this many letters, and why it ended. */
 function say(
@@ -11,7 +14,7 @@ function say(
   let said = "";
   for (let n = 0; n < text.length; n += size) {
     const piece = text.slice(n, n + size);
-    const end = limit.take(piece);
+    const end = limit(piece);
     if (end) return { said: said + piece.slice(0, end.at), ended: end.ended };
     said += piece;
   }
@@ -167,3 +170,23 @@ Deno.test("createAnswerLimit() needs time in proportion to the text past its lim
   // It takes 0.3 s; a copy of what was said for each letter would take minutes.
   assertLess(performance.now() - startedAt, 5_000);
 });
+
+const SENTENCES: [before: string, words: string, kept: string | undefined][] = [
+  ["", "It is warm. But", "It is warm."],
+  ["It is", " warm", undefined],
+  ["It is warm.", " But", ""],
+  ["It is 3.", "5 degrees", undefined],
+  ["Ask Dr.", " Who", undefined],
+  ["", "Tea, e.g. green", undefined],
+  ["", 'He said "no!" and left', 'He said "no!"'],
+  ["", "Really? Yes.", "Really?"],
+  ["今日は", "暖かい。でも", "暖かい。"],
+  ["", "", undefined],
+];
+
+for (const [before, words, kept] of SENTENCES) {
+  Deno.test(`findSentenceEnd() finds ${JSON.stringify(kept)} in "${before}|${words}"`, () => {
+    const end = findSentenceEnd(before, words);
+    assertEquals(end === undefined ? undefined : words.slice(0, end), kept);
+  });
+}

@@ -6,7 +6,7 @@ import {
   assertLessOrEqual,
 } from "@std/assert";
 import { CODE_MESSAGE } from "../../src/agent/prompt.ts";
-import { createSpeechCleaner } from "../../src/speech/mod.ts";
+import { createSpeechBuffer, type SpeechBuffer } from "../../src/speech/mod.ts";
 
 /** An answer of a model, and what is to be heard of it. */
 interface Answer {
@@ -47,12 +47,14 @@ function readAnswers(file: string): Answer[] {
   return answers;
 }
 
+const CLEANED = { speechCleanup: true, codeMessage: CODE_MESSAGE };
+
 /** What is spoken of an answer that comes in these pieces. */
 function clean(pieces: Iterable<string>): string {
-  const cleaner = createSpeechCleaner(CODE_MESSAGE);
+  const buffer = createSpeechBuffer(CLEANED);
   let spoken = "";
-  for (const piece of pieces) spoken += cleaner.push(piece);
-  return spoken + cleaner.end();
+  for (const piece of pieces) spoken += buffer.push(piece);
+  return spoken + buffer.flush();
 }
 
 function cut(text: string, length: () => number): string[] {
@@ -75,14 +77,14 @@ function createRandom(seed: number): () => number {
   };
 }
 
-Deno.test("createSpeechCleaner() speaks every answer of the corpus as written there", async (t) => {
+Deno.test("createSpeechBuffer() speaks every answer of the corpus as written there", async (t) => {
   assertLess(200, corpus.length);
   for (const { name, text, spoken } of corpus) {
     await t.step(name, () => assertEquals(clean([text]), spoken));
   }
 });
 
-Deno.test("createSpeechCleaner() speaks the same wherever an answer is cut", () => {
+Deno.test("createSpeechBuffer() speaks the same wherever an answer is cut", () => {
   const random = createRandom(1);
   for (const { name, text, spoken } of corpus) {
     assertEquals(clean(text.split("")), spoken, name);
@@ -97,7 +99,7 @@ Deno.test("createSpeechCleaner() speaks the same wherever an answer is cut", () 
   }
 });
 
-Deno.test("createSpeechCleaner() speaks the same of nonsense, wherever it is cut", () => {
+Deno.test("createSpeechBuffer() speaks the same of nonsense, wherever it is cut", () => {
   const random = createRandom(2);
   for (let times = 0; times < 1500; times++) {
     const parts = Array.from(
@@ -128,7 +130,7 @@ const NONSENSE = [
   ["word", "5", "héllo", "你好", "שלום", "a@b.com", "h", "ht", "w", "\t"],
 );
 
-Deno.test("createSpeechCleaner() gives words at once and holds back no more than a few characters", () => {
+Deno.test("createSpeechBuffer() gives words at once and holds back no more than a few characters", () => {
   const prose = corpus.filter(({ name, text, spoken }) =>
     /^(?:plain|languages)/.test(name) && text === spoken &&
     !/[[|{`<]|https?:|\*\*/.test(text)
@@ -136,13 +138,13 @@ Deno.test("createSpeechCleaner() gives words at once and holds back no more than
   assertLess(30, prose.length);
   for (const { name, text } of prose) {
     for (const size of [3, 4]) {
-      const cleaner = createSpeechCleaner(CODE_MESSAGE);
+      const buffer = createSpeechBuffer(CLEANED);
       let read = 0;
       let spoken = 0;
       let words = false;
       for (const piece of cut(text, () => size)) {
         read += piece.length;
-        spoken += cleaner.push(piece).length;
+        spoken += buffer.push(piece).length;
         words ||= /\p{L}/u.test(piece);
         if (words) assertLess(0, spoken, `${name}: no word yet`);
         assertLessOrEqual(read - spoken, 6, `${name}: held at ${read}`);
@@ -151,7 +153,7 @@ Deno.test("createSpeechCleaner() gives words at once and holds back no more than
   }
 });
 
-Deno.test("createSpeechCleaner() needs time in proportion to the text, whatever it is", () => {
+Deno.test("createSpeechBuffer() needs time in proportion to the text, whatever it is", () => {
   const hard =
     '[ * < _ ` ~ # | - = { & ! [a]( [a](b {" <a <| \\ ( 😀 https:// www.a. **a [1] ((';
   for (
@@ -192,26 +194,27 @@ function timeOf(run: () => void): number {
   return (user + system) / 1000;
 }
 
-Deno.test("createSpeechCleaner() says the owner's phrase for code, or nothing", () => {
+Deno.test("createSpeechBuffer() says the owner's phrase for code, or nothing", () => {
   const text = "Run this:\n```sh\nls\n```\nDone.";
-  const spoken = [undefined, "Code folgt.", ""].map((codeMessage) => {
-    const cleaner = createSpeechCleaner(codeMessage);
-    return cleaner.push(text) + cleaner.end();
+  const spoken = ["Code folgt.", ""].map((codeMessage) => {
+    const buffer = createSpeechBuffer({ speechCleanup: true, codeMessage });
+    return buffer.push(text) + buffer.flush();
   });
   assertEquals(spoken, [
-    "Run this:\nDone.",
     "Run this:\nCode folgt.\nDone.",
     "Run this:\nDone.",
   ]);
 });
 
-Deno.test("createSpeechCleaner() has nothing more to say once it has ended", () => {
-  const cleaner = createSpeechCleaner(CODE_MESSAGE);
-  assertEquals(cleaner.end(), "");
-  assertEquals(cleaner.end(), "");
+Deno.test("createSpeechBuffer() has nothing more to say once it was flushed", () => {
+  const buffer = createSpeechBuffer(CLEANED);
+  assertEquals(buffer.flush(), "");
+  assertEquals(buffer.push("One"), "One");
+  assertEquals(buffer.flush(), "");
+  assertEquals(buffer.flush(), "");
 });
 
-Deno.test("createSpeechCleaner() loses no word of any Markdown and lets no mark through", () => {
+Deno.test("createSpeechBuffer() loses no word of any Markdown and lets no mark through", () => {
   for (let seed = 1; seed <= 3000; seed++) {
     const { text, words } = writeMarkdown(createRandom(seed));
     const random = createRandom(seed);
@@ -300,4 +303,84 @@ function writeMarkdown(
     )();
   const text = many(6, block).join(pick("\n\n", "\n\n", "\r\n\r\n", "\n\n\n"));
   return { text, words };
+}
+
+/** What becomes of these words of the model, and of what comes in between. */
+function speak(
+  ...words: (string | { flush: true } | { say: string })[]
+): string {
+  const buffer: SpeechBuffer = createSpeechBuffer({
+    speechCleanup: false,
+    codeMessage: "",
+  });
+  return words.map((word) => {
+    if (typeof word === "string") return buffer.push(word);
+    return "say" in word ? buffer.interject(word.say) : buffer.flush();
+  }).join("|");
+}
+
+const flush = { flush: true } as const;
+
+Deno.test("createSpeechBuffer() leaves the model's text alone where nothing is to be cleaned", () => {
+  assertEquals(
+    speak("**Hel", "lo** ", "🙂\n", "- you"),
+    "**Hel|lo** |🙂\n|- you",
+  );
+  assertEquals(speak("Hello.", flush), "Hello.|");
+});
+
+Deno.test("createSpeechBuffer() parts what is said after a pause from what was said before", () => {
+  assertEquals(
+    speak("Let me look.", flush, "It is", " six."),
+    "Let me look.|| It is| six.",
+  );
+  assertEquals(speak("One.", flush, flush, "Two."), "One.||| Two.");
+});
+
+Deno.test("createSpeechBuffer() adds no space where there is one, or nothing to part", () => {
+  assertEquals(speak("One. ", flush, "Two."), "One. ||Two.");
+  assertEquals(speak("One.\n", flush, "Two."), "One.\n||Two.");
+  assertEquals(speak("One.", flush, " Two."), "One.|| Two.");
+  assertEquals(speak(flush, "One."), "|One.");
+  assertEquals(speak("", flush, "One."), "||One.");
+  assertEquals(speak("One.", "", "Two."), "One.||Two.");
+});
+
+Deno.test("createSpeechBuffer() remembers the pause until there are words again", () => {
+  assertEquals(speak("One.", flush, "", "Two."), "One.||| Two.");
+});
+
+Deno.test("createSpeechBuffer() puts a space on either side of words from elsewhere", () => {
+  assertEquals(
+    speak({ say: "One moment." }, "It is six."),
+    "One moment.| It is six.",
+  );
+  assertEquals(
+    speak("Well.", { say: "One moment." }, "Six."),
+    "Well.| One moment.| Six.",
+  );
+  assertEquals(speak({ say: "One." }, { say: "Two." }), "One.| Two.");
+  assertEquals(speak("Well. ", { say: "One. " }, "Six."), "Well. |One. |Six.");
+  assertEquals(speak("Well.", { say: "" }, "Six."), "Well.|| Six.");
+});
+
+Deno.test("createSpeechBuffer() begins anew with each voice", () => {
+  speak("One.", flush);
+  assertEquals(speak("Two."), "Two.");
+});
+
+for (const cleanup of [true, false]) {
+  Deno.test(`createSpeechBuffer() speaks all of a plain sentence with cleanup ${cleanup ? "on" : "off"}`, () => {
+    const buffer = createSpeechBuffer({
+      speechCleanup: cleanup,
+      codeMessage: "",
+    });
+    const spoken = [
+      ..."Hello there, it is half past four.",
+    ].map((letter) => buffer.push(letter)).join("") + buffer.flush();
+    assertEquals(spoken.trim(), "Hello there, it is half past four.");
+    const more = buffer.push("And more.") + buffer.flush();
+    assertEquals(more.trim(), "And more.");
+    assertEquals(/\s$/.test(spoken) !== /^\s/.test(more), true);
+  });
 }

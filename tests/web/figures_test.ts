@@ -54,7 +54,7 @@ Deno.test("nameModel() names the provider, and the model where that adds somethi
 Deno.test("formatMs() keeps to what can be told apart", () => {
   const times = [0.3, 1, 212.4, 994.4, 996, 1_249, 9_940, 9_960, 61_000];
   assertEquals(times.map(formatMs), [
-    "under 1 ms",
+    "0 ms",
     "1 ms",
     "212 ms",
     "994 ms",

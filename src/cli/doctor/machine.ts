@@ -5,6 +5,7 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
+import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 
 /** Says whether this Deno, e.g. `2.9.6`, is one that Parley runs on: 2.5 or newer. */
@@ -14,52 +15,37 @@ export function checkDeno(version: string): Finding {
   if (major > 2 || (major === 2 && minor >= 5)) {
     return { status: "ok", title, detail: version };
   }
-  return {
-    status: "fail",
-    title,
-    detail: `${version} is too old: Parley needs 2.5 or newer`,
-    fix: "deno upgrade, or npx -y deno instead of deno",
-  };
+  const detail = `${version} is too old: Parley needs 2.5 or newer`;
+  const fix = "deno upgrade, or npx -y deno instead of deno";
+  return { status: "fail", title, detail, fix };
 }
 
-/** What the settings say of the server. */
-export interface PortConfig {
-  /** 0: any that is free. */
-  port: number;
-  /** The address to listen on. */
-  hostname: string;
-}
+/** Where the server is to listen. */
+export type Address = Pick<Config, "port" | "hostname">;
 
 /** Says whether the server's address can be listened on, or who has it. */
-export async function checkPort(config: PortConfig): Promise<Finding> {
-  const { port, hostname } = config;
+export async function checkPort(
+  { port, hostname }: Address,
+): Promise<Finding> {
   const title = "port";
   // Some systems let two listen on one port, so a running server is asked first.
-  const running = port === 0 ? undefined : await findRunning(config);
+  const running = await findRunning({ port, hostname });
   if (running) return { status: "ok", title, detail: running };
   try {
     Deno.listen({ port, hostname }).close();
-    const detail = port === 0 ? "any that is free" : `${port} is free`;
-    return { status: "ok", title, detail };
+    return { status: "ok", title, detail: `${port} is free` };
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      const show = Deno.build.os === "windows"
-        ? `netstat -ano | findstr :${port}`
-        : `lsof -i :${port}`;
-      return {
-        status: "fail",
-        title,
-        detail: `${port} is taken by something that is not Parley`,
-        fix: `set PORT to another, or stop it: ${show} shows which it is`,
-      };
-    }
-    return {
-      status: "fail",
-      title,
-      detail: `cannot listen on ${hostname}:${port}: ${explain(error)}`,
-      fix: "HOST must be an address of this machine (127.0.0.1 for it alone, " +
-        "0.0.0.0 for all it has), and PORT one that this user may have (3000, say)",
-    };
+    const [detail, fix] = error instanceof Deno.errors.AddrInUse
+      ? [
+        `${port} is taken by something that is not Parley`,
+        "set PORT to another, or stop what uses it",
+      ]
+      : [
+        `cannot listen on ${hostname}:${port}: ${explain(error)}`,
+        "HOST must be an address of this machine (127.0.0.1 for it alone, " +
+        "0.0.0.0 for all it has), and PORT one that this user may have",
+      ];
+    return { status: "fail", title, detail, fix };
   }
 }
 
@@ -68,15 +54,15 @@ const HEALTH_TIMEOUT_MS = 1_500;
 
 /** Asks the server that the settings describe; `undefined` where there is none, or it isn't Parley. */
 async function findRunning(
-  { port, hostname }: PortConfig,
+  { port, hostname }: Address,
 ): Promise<string | undefined> {
   const host = /^(0\.0\.0\.0|::)$/.test(hostname) ? "127.0.0.1" : hostname;
   const address = host.includes(":") ? `[${host}]` : host;
-  const url = `http://${address}:${port}/health`;
   try {
-    const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
-    const { version, provider, model } = await (await fetch(url, { signal }))
-      .json();
+    const response = await fetch(`http://${address}:${port}/health`, {
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+    });
+    const { version, provider, model } = await response.json();
     return version && provider && model
       ? `Parley ${version} is running here (${provider}, ${model})`
       : undefined;

@@ -10,120 +10,96 @@ import { diagnoseProviders } from "../../providers/mod.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import { findPlainText } from "../../sessions/plain_text.ts";
-import type { Config } from "../../settings/config.ts";
+import { type Config, readConfig } from "../../settings/config.ts";
+import type { Environment } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";
-import { readKeptSecret } from "../../settings/secret.ts";
+import { SettingError } from "../../settings/setting.ts";
 import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
-/** Something to look at. */
-export interface Check {
-  /** What is looked at, where a fault leaves nothing else to say. */
-  title: string;
-  /** Looks at it. The signal is aborted when the time is up. */
-  look: (signal: AbortSignal) => Promise<Finding[]>;
-  /** How long that may take. Default 6,000. */
-  timeoutMs?: number;
+/** Reads the settings of an environment, as far as they can be used. */
+export function readSettings(
+  { env, problems }: Environment,
+): { config?: Config; findings: Finding[] } {
+  try {
+    const config = readConfig(env, { problems });
+    const detail = "can be used";
+    return { config, findings: [{ status: "ok", title: "settings", detail }] };
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    const rest = "not looked at, since settings can't be used";
+    return {
+      findings: [
+        ...error.problems.map(toFinding),
+        { status: "skipped", title: "all else", detail: rest },
+      ],
+    };
+  }
 }
 
-/** The title of the check of language models, which is made again when one was pulled. */
-export const MODELS = "language model";
+/** A problem says what is wrong and, behind a semicolon, how to fix it. */
+function toFinding(problem: string): Finding {
+  const [detail = problem, fix = "change it in .env or in the environment"] =
+    problem.split(/; (?=\w+ )/);
+  return { status: "fail", title: "settings", detail, fix };
+}
+
+/** Looks at something. The signal is aborted when the time is up. */
+export type Look = (signal: AbortSignal) => Promise<Finding[]>;
+
+/** A turn: a model may take as long as it is given. */
+const TURN_TIMEOUT_MS = 30_000;
 
 /**
- * Everything that depends on the settings, in the order that it is told of.
+ * What depends on the settings, in the order that it is told of, by what it is
+ * called where a fault leaves nothing else to say.
  *
  * @param publicUrl the webhook's public address, to have a turn through it
  */
-export function listChecks(config: Config, publicUrl?: URL): Check[] {
+export function listChecks(
+  config: Config,
+  publicUrl?: URL,
+): Record<string, Look> {
   const quiet = createLog({ level: "error", format: "json", write() {} });
-  const { layercode, webhookSecrets } = config;
-  const platform = {
-    ...layercode,
-    webhookSecrets,
-    ...(publicUrl ? { publicUrl } : {}),
+  const { layercode, openai, webhookSecrets, sessionStore } = config;
+  const isPublic = publicUrl !== undefined;
+  return {
+    "session store": async () =>
+      [
+        await diagnoseStore(createStore(config, quiet)),
+        findPlainText(sessionStore, Deno.env.get("PGSSLMODE")) ?? [],
+      ].flat(),
+    "port": async () => [await checkPort(config)],
+    "language model": async (signal) => {
+      const { tools } = await import("../../agent/mod.ts");
+      const context = { toolCount: tools.length, now: Date.now, signal };
+      return await diagnoseProviders(config, context);
+    },
+    "layercode": (signal) =>
+      diagnoseLayercode({ ...layercode, webhookSecrets }, signal),
+    "chat completions": (signal) => {
+      const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
+      return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
+    },
+    "public URL": () =>
+      checkPublicUrl(publicUrl, config, AbortSignal.timeout(TURN_TIMEOUT_MS)),
   };
-  return [
-    {
-      title: "session store",
-      look: async () => {
-        const sslMode = Deno.env.get("PGSSLMODE");
-        const plain = findPlainText(config.sessionStore, sslMode);
-        const found = await diagnoseStore(createStore(config, quiet));
-        return plain === undefined ? [found] : [found, plain];
-      },
-    },
-    { title: "port", look: async () => [await checkPort(config)] },
-    {
-      title: MODELS,
-      look: async (signal) => {
-        const { tools } = await import("../../agent/mod.ts");
-        const context = { toolCount: tools.length, now: Date.now, signal };
-        return await diagnoseProviders(config, context);
-      },
-    },
-    {
-      title: "layercode",
-      look: (signal) => diagnoseLayercode(platform, signal),
-    },
-    {
-      title: "chat completions",
-      look: (signal) =>
-        diagnoseOpenAi({
-          ...config.openai,
-          url: publicUrl ?? new URL(`http://127.0.0.1:${config.port}`),
-          isPublic: publicUrl !== undefined,
-        }, signal),
-    },
-    {
-      title: "public URL",
-      look: (signal) => checkTurn(config, publicUrl, signal),
-      // A turn: a model may take as long as it is given.
-      timeoutMs: 30_000,
-    },
-  ];
-}
-
-async function checkTurn(
-  { webhookSecrets, dataDir }: Config,
-  publicUrl: URL | undefined,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const title = "public URL";
-  if (publicUrl === undefined) {
-    const detail = "--url https://… sends a turn through your tunnel";
-    return [{ status: "skipped", title, detail }];
-  }
-  const secret = webhookSecrets[0] ?? await readKeptSecret(dataDir);
-  if (secret !== undefined) {
-    return await checkPublicUrl(publicUrl, secret, signal);
-  }
-  return [{
-    status: "fail",
-    title,
-    detail: "no turn was sent: there is no webhook secret to sign it with",
-    fix:
-      "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
-  }];
-}
-
-/** Makes checks all at once, and tells what each found in the order of the list. */
-export async function* runChecks(
-  checks: readonly Check[],
-): AsyncGenerator<[title: string, Finding[]], void> {
-  const runs = checks.map((check) => runCheck(check));
-  for (const run of runs) yield await run;
 }
 
 const TIMEOUT_MS = 6_000;
 
-/** A part that can't even tell what is wrong with it must not end the others. */
-async function runCheck(
-  { title, look, timeoutMs = TIMEOUT_MS }: Check,
-): Promise<[string, Finding[]]> {
-  try {
-    return [title, await look(AbortSignal.timeout(timeoutMs))];
-  } catch (error) {
-    const detail = `can't be looked at: ${explain(error)}`;
-    return [title, [{ status: "fail", title, detail }]];
-  }
+/** Makes checks all at once, and tells what each found in their order. */
+export async function* runChecks(
+  checks: Readonly<Record<string, Look>>,
+  timeoutMs = TIMEOUT_MS,
+): AsyncGenerator<Finding[], void> {
+  yield* Object.entries(checks).map(async ([title, look]) => {
+    try {
+      return await look(AbortSignal.timeout(timeoutMs));
+    } catch (error) {
+      // A part that can't even tell what is wrong with it must not end the others.
+      const detail = `can't be looked at: ${explain(error)}`;
+      return [{ status: "fail", title, detail } as const];
+    }
+  });
 }

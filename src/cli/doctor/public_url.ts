@@ -1,45 +1,52 @@
 /**
  * Has a turn with the server at its public address, signed as Layercode signs,
  * and says what stands in the way: a tunnel that is gone, a proxy that
- * redirects or collects the answer, another secret.
+ * redirects, another secret.
  *
  * @module
  */
-import {
-  type AnswerEvent,
-  newId,
-  readAnswer,
-  sendEvent,
-} from "../../platforms/layercode/client.ts";
+import { type AnswerEvent, newId } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
+import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
-import { followAnswer, isStream } from "../_answer.ts";
+import { readKeptSecret } from "../../settings/secret.ts";
+import { connectLayercode, isStream } from "../_connection.ts";
 
-const TITLE = "public URL";
+const title = "public URL";
+
+function fail(detail: string, fix: string): Finding {
+  return { status: "fail", title, detail, fix };
+}
 
 /**
- * Tries the public address.
+ * Tries the public address, if there is one.
  *
- * @param secret to sign with; the server at the address must know it
  * @param signal ends the turn; a model may take its time
  */
 export async function checkPublicUrl(
-  url: URL,
-  secret: string,
+  url: URL | undefined,
+  { webhookSecrets, dataDir }: Pick<Config, "webhookSecrets" | "dataDir">,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const event = {
-    type: "message",
-    conversation_id: newId("conv_doctor"),
-    session_id: newId("sess"),
-    turn_id: newId("turn"),
-    text: "Hello, can you hear me?",
-  };
+  if (url === undefined) {
+    const detail = "--url https://… sends a turn through your tunnel";
+    return [{ status: "skipped", title, detail }];
+  }
+  const secret = webhookSecrets[0] ?? await readKeptSecret(dataDir);
+  if (secret === undefined) {
+    return [fail(
+      "no turn was sent: there is no webhook secret to sign it with",
+      "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
+    )];
+  }
+  const id = newId("conv_doctor");
+  const { send, read } = connectLayercode(url.href, secret, id);
+  const text = "Hello, can you hear me?";
+  const event = { type: "message", turn_id: newId("turn"), text };
   const startedAt = performance.now();
   let response: Response;
   try {
-    const client = { url: url.href, secret, withDetails: true };
-    response = await sendEvent(event, client, signal);
+    response = await send(event, signal);
   } catch (error) {
     return [fail(
       `cannot reach ${url.href}: ${explain(error)}`,
@@ -47,154 +54,84 @@ export async function checkPublicUrl(
         "gone when the tunnel ends, and a new one needs some seconds",
     )];
   }
-  if (!isStream(response)) {
-    const text = await response.text().catch(explain);
-    return [fail(...explainRefusal(response, text, url))];
-  }
-  const events: TimedEvent[] = [];
+  if (isStream(response)) return [await judge(read(response), startedAt)];
+  const body = await response.text().catch(explain);
+  return [explainRefusal(response, body, url)];
+}
+
+/** Says how the turn went. */
+async function judge(
+  answer: AsyncIterable<AnswerEvent>,
+  startedAt: number,
+): Promise<Finding> {
   const elapsed = () => Math.round(performance.now() - startedAt);
-  const reason = await followAnswer(readAnswer(response), (event) => {
-    events.push({ event, atMs: elapsed() });
-  });
-  if (reason === undefined) return judgeAnswer(events);
-  return [fail(
-    `the answer broke off after ${elapsed()} ms: ${reason}`,
-    "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
-  )];
-}
-
-/** An event of the answer, and how long after the turn's beginning it came. */
-interface TimedEvent {
-  event: AnswerEvent;
-  atMs: number;
-}
-
-function fail(detail: string, fix: string): Finding {
-  return { status: "fail", title: TITLE, detail, fix };
-}
-
-/** An answer must take this long for the times of its pieces to tell something. */
-const TELLING_MS = 1_000;
-
-/** Pieces this close together came at once. */
-const AT_ONCE_MS = 50;
-
-/** Says how the turn went, and whether its answer came piece by piece. */
-function judgeAnswer(events: readonly TimedEvent[]): Finding[] {
-  const ofType = (type: string) =>
-    events.filter(({ event }) => event.type === type);
-  const endMs = ofType("response.end")[0]?.atMs ?? 0;
-  const turn = ofType("parley.turn")[0]?.event;
+  let firstMs: number | undefined;
+  let turn: AnswerEvent | undefined;
+  try {
+    for await (const event of answer) {
+      if (event.type === "response.tts") firstMs ??= elapsed();
+      if (event.type === "parley.turn") turn = event;
+    }
+  } catch (error) {
+    return fail(
+      `the answer broke off after ${elapsed()} ms: ${explain(error)}`,
+      "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
+    );
+  }
+  const endMs = elapsed();
   if (turn?.status === "failed") {
-    return [fail(
+    return fail(
       "the turn was answered with ERROR_MESSAGE: the model there fails",
       "see the language model above, and the server's log",
-    )];
+    );
   }
-  const words = ofType("response.tts");
-  const firstMs = words[0]?.atMs ?? endMs;
   const who = turn ? ` by ${turn.provider}, ${turn.model}` : "";
-  const findings: Finding[] = [{
-    status: "ok",
-    title: TITLE,
-    detail:
-      `a signed turn was answered${who}: first word after ${firstMs} ms, ` +
-      `all of it after ${endMs} ms`,
-  }];
-  // Of one or two pieces it can't be told.
-  const isCollected = endMs > TELLING_MS && words.length > 2 &&
-    words.every(({ atMs }) => atMs - firstMs < AT_ONCE_MS);
-  if (isCollected) {
-    findings.push({
-      status: "warn",
-      title: TITLE,
-      detail:
-        "all of the answer came at once, at its end: a proxy seems to collect it first",
-      fix:
-        "switch off buffering there (nginx: proxy_buffering off); callers wait for the whole answer otherwise",
-    });
-  }
-  return findings;
+  const detail = `a signed turn was answered${who}: first word after ` +
+    `${firstMs ?? endMs} ms, all of it after ${endMs} ms`;
+  return { status: "ok", title, detail };
 }
-
-/** What is wrong, and how to fix it. */
-type Explanation = [detail: string, fix: string];
 
 /** Says why a signed turn was not answered with a stream, and how to fix that. */
 function explainRefusal(
-  response: Response,
-  text: string,
-  url: URL,
-): Explanation {
-  const byTunnel = explainTunnel(response, text, url);
-  if (byTunnel) return byTunnel;
-  const { status } = response;
-  const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
-  const because = said ? `(${status}): ${said}` : `(${status})`;
-  if (status === 401 && /clocks/.test(text)) {
-    return [
-      "the server refuses the signature's time: the clocks differ",
-      "have both machines' clocks set by the network",
-    ];
-  }
-  switch (status) {
-    case 200:
-      return [
-        "the turn was answered with status 200",
-        "the address must be Parley's, with /agent at its end",
-      ];
-    case 401:
-      return [
-        `the server refuses our signature ${because}`,
-        "both need the same LAYERCODE_WEBHOOK_SECRET; start the server again after changing it",
-      ];
-    case 403:
-      return [
-        `something before the server refuses strangers ${because}`,
-        "let Layercode's POST through at the proxy or firewall; it brings its signature",
-      ];
-    case 404:
-    case 405:
-      return [
-        `${url.pathname} is not the webhook's path (${status})`,
-        `try ${new URL("/agent", url)}`,
-      ];
-    default:
-      return [`the turn was refused ${because}`, "look at the server's log"];
-  }
-}
-
-/** Says what a tunnel or proxy means that answers in the server's place. */
-function explainTunnel(
   { status, headers }: Response,
   text: string,
   url: URL,
-): Explanation | undefined {
+): Finding {
   const location = headers.get("location");
+  const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
+  const because = said ? `(${status}): ${said}` : `(${status})`;
   if (location !== null) {
-    return [
+    return fail(
       `${url.href} redirects (${status}) to ${location}: what is posted gets lost`,
       "give Layercode the address that it redirects to",
-    ];
+    );
   }
-  const code = `${headers.get("ngrok-error-code")} ${text}`;
-  const [ngrok] = /ERR_NGROK_\d+/.exec(code) ?? [];
-  if (ngrok) {
-    return [
-      `ngrok can't reach the server (${ngrok})`,
-      "start the server, and the tunnel to its PORT: ngrok http 3000",
-    ];
+  // Cloudflare has codes of its own; ngrok answers 404 where no tunnel is.
+  if (
+    /^5(0[24]|[23]\d)$/.test(`${status}`) || headers.has("ngrok-error-code")
+  ) {
+    return fail(
+      `a tunnel or proxy can't reach the server behind it ${because}`,
+      "start the server, and the tunnel or proxy to its HOST and PORT; a " +
+        "tunnel's address may be a new one each time",
+    );
   }
-  if (status === 530) {
-    return [
-      "the tunnel is gone (530 from Cloudflare)",
-      "start it again (cloudflared tunnel --url http://localhost:3000); its address " +
-      "is a new one each time, so enter that in Layercode's dashboard",
-    ];
+  if (status === 401) {
+    return fail(
+      `the server refuses our signature ${because}`,
+      "both need the same LAYERCODE_WEBHOOK_SECRET (start the server again " +
+        "after changing it), and clocks that are set by the network",
+    );
   }
-  if (!/^(50[24]|52\d)$/.test(`${status}`)) return undefined;
-  return [
-    `a tunnel or proxy can't reach the server behind it (${status})`,
-    "start the server, and point the tunnel or proxy to its HOST and PORT",
-  ];
+  if (status === 404 || status === 405) {
+    return fail(
+      `${url.pathname} is not the webhook's path (${status})`,
+      `try ${new URL("/agent", url)}`,
+    );
+  }
+  return fail(
+    `the turn was not answered as Parley does ${because}`,
+    "the address must be Parley's, with /agent at its end; a proxy must let " +
+      "Layercode's POST through; see the server's log",
+  );
 }

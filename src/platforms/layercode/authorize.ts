@@ -7,24 +7,25 @@
  *
  * @module
  */
-import * as v from "@badrap/valita";
 import { createAddressReader, toNetwork } from "../../server/address.ts";
-import { createBoundedLog } from "../../server/bounded_log.ts";
 import { HttpError, json } from "../../server/http.ts";
-import type { Log } from "../../server/log.ts";
-import { createRateLimit } from "../../server/rate_limit.ts";
+import { createBoundedLog, createRateLimit } from "../../server/limits.ts";
 import type { Sender } from "../../server/router.ts";
 import type {
   Approval,
   AuthorizeHandler,
   AuthorizeRequest,
 } from "../authorize.ts";
-import { allowOrigin, type OriginParts } from "./origin.ts";
-import { createResumption, type Resumption } from "./resumption.ts";
-import { askForSessionKey, readWish, type Wish } from "./session_key.ts";
+import type { PlatformParts } from "../platform.ts";
+import { allowOrigin, give, wasGiven } from "./_browser.ts";
+import { askForSessionKey, readWish } from "./_session_key.ts";
 
 /** What an owner tells of authorising pages. */
-export interface AuthorizeOptions extends OriginParts {
+export interface AuthorizeOptions {
+  /** Origins besides our own that may ask; `*` for any. Absent: none. */
+  allowedOrigins?: readonly string[];
+  /** The address at which others reach our own pages. Absent: only this machine does. */
+  publicUrl?: string | undefined;
   /** Absent: every request is refused with a word on how to fix it. */
   apiKey?: string | undefined;
   /** Absent: the browser names the agent. */
@@ -45,31 +46,18 @@ export interface AuthorizeOptions extends OriginParts {
   timeoutMs?: number;
 }
 
-/** What is needed to authorise pages. */
-export interface AuthorizeParts extends AuthorizeOptions {
-  /** Told of refusals and failures, never the key. */
-  log: Log;
-  /** The time in milliseconds since 1970. */
-  now: () => number;
-}
-
 /** Makes the handler of `POST /authorize` and of its preflight. */
 export function createAuthorize(
-  options: AuthorizeParts,
+  parts: Pick<PlatformParts, "log" | "now">,
+  options: AuthorizeOptions,
 ): (request: Request, sender?: Sender) => Promise<Response> {
-  const { apiKey, agentId: ownAgentId, timeoutMs = 10_000 } = options;
-  const log = createBoundedLog(options.log, options.now);
-  const parts = { ...options, log, timeoutMs };
-  const limits = createLimits(parts);
-  const resumption = createResumption(options.secrets);
-  let isDropTold = false;
-
+  const doors = createDoors(parts, options);
   return async function handle(request, sender) {
-    const cors = allowOrigin(request, sender, parts);
+    const cors = allowOrigin(request, sender, options);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    const response = await authorize(request, sender).catch((error) => {
+    const response = await authorize(request, sender, doors).catch((error) => {
       if (!(error instanceof HttpError)) throw error;
       // With the CORS headers, or the page could not read what went wrong.
       return error.toResponse();
@@ -79,64 +67,110 @@ export function createAuthorize(
     }
     return response;
   };
-
-  async function authorize(
-    request: Request,
-    sender: Sender | undefined,
-  ): Promise<Response> {
-    if (apiKey === undefined) {
-      const message = "LAYERCODE_API_KEY is not set on this server";
-      throw new HttpError(503, "not_configured", message);
-    }
-    const address = limits.takeOfAddress(request, sender);
-    const wish = await readWish(request, ownAgentId);
-    const { agentId, conversationId, metadata: untrustedMetadata } = wish;
-    const approval = await askOwner({
-      headers: request.headers,
-      address,
-      agentId,
-      ...conversationId === undefined ? {} : { conversationId },
-      untrustedMetadata,
-    }, parts);
-    if (approval.metadata === undefined) tellDrop(untrustedMetadata);
-    const giving = { request, resumption };
-    const granted = {
-      conversationId: chooseConversation(wish, approval, giving),
-      // The owner's word alone: tools take it for that.
-      metadata: approval.metadata,
-    };
-    limits.takeOfAll();
-    const reply = await askForSessionKey(wish, granted, { ...parts, apiKey });
-    return give(reply, approval, giving);
-  }
-
-  /** Says once that metadata of a page goes no further. */
-  function tellDrop(metadata: Record<string, unknown>): void {
-    if (isDropTold || Object.keys(metadata).length === 0) return;
-    isDropTold = true;
-    const fix = "anybody could claim what a page sends as metadata; supply " +
-      "what you know of the caller in src/agent/authorize.ts";
-    log.warn("authorize.metadata_dropped", { fix });
-  }
 }
 
-/** Whom a conversation is given to, and who knows that. */
-interface Giving {
-  request: Request;
-  resumption: Resumption;
+function createDoors(
+  { log, now }: Pick<PlatformParts, "log" | "now">,
+  options: AuthorizeOptions,
+) {
+  const { perAddress, inAll, trustedProxies } = options;
+  return {
+    timeoutMs: 10_000,
+    ...options,
+    log: createBoundedLog(log, now),
+    readAddress: createAddressReader(trustedProxies),
+    ofAddress: createRateLimit({ perMinute: perAddress, now }),
+    ofAll: createRateLimit({ perMinute: inAll, now }),
+    isDropTold: false,
+  };
 }
 
-/** The conversation to go on with; none for a new one. Throws where it was not given to this browser. */
-function chooseConversation(
-  { conversationId, resumeToken }: Wish,
-  { conversationId: chosen, user }: Approval,
-  { request, resumption }: Giving,
-): string | undefined {
-  if (chosen !== undefined) return chosen ?? undefined;
-  if (conversationId === undefined) return undefined;
-  const given = { conversationId, user };
-  if (resumption.wasGiven(given, request, resumeToken)) return conversationId;
-  throw new HttpError(
+type Doors = ReturnType<typeof createDoors>;
+
+/** Gives a key to whoever comes through all doors. */
+async function authorize(
+  request: Request,
+  sender: Sender | undefined,
+  doors: Doors,
+): Promise<Response> {
+  const { apiKey, secrets, log } = doors;
+  if (apiKey === undefined) {
+    const message = "LAYERCODE_API_KEY is not set on this server";
+    throw new HttpError(503, "not_configured", message);
+  }
+  const address = countAddress(request, sender, doors);
+  const wish = await readWish(request, doors.agentId);
+  const { agentId, conversationId, metadata: untrustedMetadata } = wish;
+  const approval = await askOwner({
+    headers: request.headers,
+    address,
+    agentId,
+    ...conversationId === undefined ? {} : { conversationId },
+    untrustedMetadata,
+  }, doors);
+  const { conversationId: chosen, user, metadata } = approval;
+  if (metadata === undefined) tellDrop(untrustedMetadata, doors);
+  // Where the owner chose, the owner will choose the next time, too.
+  const isChosen = chosen !== undefined;
+  const mayResume = isChosen || conversationId === undefined ||
+    wasGiven({ conversationId, user }, request, wish.resumeToken, secrets);
+  if (!mayResume) throw notGiven();
+  const wait = doors.ofAll();
+  if (wait !== undefined) {
+    log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
+    throw tooMany(wait);
+  }
+  const reply = await askForSessionKey({
+    ...doors,
+    ...wish,
+    apiKey,
+    conversationId: isChosen ? chosen : conversationId,
+    metadata,
+  });
+  // Pipelines call it a session.
+  const given = reply.conversation_id ?? reply.session_id;
+  if (isChosen || typeof given !== "string") return json(reply);
+  const ofBrowser = { conversationId: given, user };
+  const { token, headers } = give(ofBrowser, request, secrets);
+  return json({ ...reply, resume_token: token }, { headers });
+}
+
+/** Counts a request of an address, which it returns. Throws past the limit. */
+function countAddress(
+  request: Request,
+  sender: Sender | undefined,
+  { readAddress, ofAddress, log }: Doors,
+): string {
+  const address = readAddress(request, sender);
+  const wait = ofAddress(toNetwork(address));
+  if (wait === undefined) return address;
+  // Where a proxy isn't known as one, all its callers share its limit.
+  const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
+  const setting = "AUTHORIZE_PER_ADDRESS";
+  log.warn("authorize.limited", { setting, address, fix });
+  throw tooMany(wait);
+}
+
+/** Says once that metadata of a page goes no further. */
+function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
+  if (doors.isDropTold || Object.keys(metadata).length === 0) return;
+  doors.isDropTold = true;
+  const fix = "anybody could claim what a page sends as metadata; supply " +
+    "what you know of the caller in src/agent/authorize.ts";
+  doors.log.warn("authorize.metadata_dropped", { fix });
+}
+
+function tooMany(seconds: number): HttpError {
+  return new HttpError(
+    429,
+    "rate_limited",
+    `Too many session keys were asked for; ask again in ${seconds} s`,
+    { "retry-after": String(seconds) },
+  );
+}
+
+function notGiven(): HttpError {
+  return new HttpError(
     403,
     "conversation_not_given",
     "This browser was not given that conversation: send the resume_token " +
@@ -144,92 +178,18 @@ function chooseConversation(
   );
 }
 
-const replySchema = v.record(v.unknown());
-
-/** Answers with the key, and with what lets this browser go on with the conversation. */
-function give(
-  reply: unknown,
-  { conversationId: chosen, user }: Approval,
-  { request, resumption }: Giving,
-): Response {
-  const result = replySchema.try(reply);
-  // Where the owner chose, the owner will choose the next time, too.
-  if (chosen !== undefined || !result.ok) return json(reply);
-  // Pipelines call it a session.
-  const { conversation_id, session_id } = result.value;
-  const conversationId = conversation_id ?? session_id;
-  if (typeof conversationId !== "string") return json(reply);
-  const { token, headers } = resumption.give({ conversationId, user }, request);
-  return json({ ...result.value, resume_token: token }, { headers });
-}
-
-type LimitParts = Pick<
-  AuthorizeParts,
-  "perAddress" | "inAll" | "trustedProxies" | "log" | "now"
->;
-
-function createLimits(
-  { perAddress, inAll, trustedProxies, log, now }: LimitParts,
-) {
-  const readAddress = createAddressReader(trustedProxies);
-  const ofAddress = createRateLimit({ perMinute: perAddress, now });
-  const ofAll = createRateLimit({ perMinute: inAll, now });
-
-  function refuse(seconds: number): never {
-    throw new HttpError(
-      429,
-      "rate_limited",
-      `Too many session keys were asked for; ask again in ${seconds} s`,
-      { "retry-after": String(seconds) },
-    );
-  }
-  return {
-    /** Counts a request of an address, which it returns. Throws past the limit. */
-    takeOfAddress(request: Request, sender: Sender | undefined): string {
-      const address = readAddress(request, sender);
-      const seconds = ofAddress(toNetwork(address));
-      if (seconds === undefined) return address;
-      // Where a proxy isn't known as one, all its callers share its limit.
-      const isForwarded = request.headers.has("x-forwarded-for");
-      const fix = "if this is the address of your proxy, name it in " +
-        "TRUSTED_PROXIES";
-      log.warn("authorize.limited", {
-        setting: "AUTHORIZE_PER_ADDRESS",
-        address,
-        ...isForwarded ? { fix } : {},
-      });
-      return refuse(seconds);
-    },
-    /** Counts a key in all. Throws past the limit. */
-    takeOfAll(): void {
-      const seconds = ofAll();
-      if (seconds === undefined) return;
-      log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-      refuse(seconds);
-    },
-  };
-}
-
 /** Asks the owner's handler, and lets nobody in where it refuses, fails or takes too long. */
 async function askOwner(
   question: Omit<AuthorizeRequest, "signal">,
-  { authorize, log, timeoutMs }: {
-    authorize: AuthorizeHandler;
-    log: Log;
-    timeoutMs: number;
-  },
+  { authorize, log, timeoutMs }: Doors,
 ): Promise<Approval> {
-  const late = Promise.withResolvers<never>();
-  const controller = new AbortController();
-  const timer = setTimeout(() => {
-    const error = new Error(`authorize() took longer than ${timeoutMs} ms`);
-    controller.abort(error);
-    late.reject(error);
-  }, timeoutMs);
+  const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const { signal } = controller;
     const answer = authorize({ ...question, signal });
-    const decision = await Promise.race([answer, late.promise]);
+    const late = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason))
+    );
+    const decision = await Promise.race([answer, late]);
     if (decision.allow === true) return decision;
     const { reason, tellPage = false } = decision;
     log.info("authorize.denied", { reason });
@@ -242,7 +202,5 @@ async function askOwner(
     if (error instanceof HttpError) throw error;
     log.error("authorize.failed", { error });
     throw new HttpError(500, "internal", "Something went wrong here");
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import * as v from "@badrap/valita";
 import { explain } from "../../server/log.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
@@ -22,19 +21,6 @@ export interface DiagnosisOptions {
   agentId?: string;
   /** Where Layercode's API is. */
   apiUrl: string;
-  /** The address that the agent's webhook should have. */
-  publicUrl?: URL;
-}
-
-/** Looks at everything that Layercode needs. */
-export async function diagnose(
-  options: DiagnosisOptions,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  return [
-    ...judgeSecrets(options.webhookSecrets),
-    ...await askLayercode(options, signal),
-  ];
 }
 
 /** What is found of one thing. */
@@ -49,6 +35,43 @@ const ofSecret = finder("webhook secret");
 const ofClock = finder("clock");
 const ofLayercode = finder("layercode");
 
+const NO_KEY = ofLayercode(
+  "skipped",
+  "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
+);
+
+/** Looks at everything that Layercode needs. */
+export async function diagnose(
+  { webhookSecrets, apiKey, agentId, apiUrl }: DiagnosisOptions,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const ofSecrets = judgeSecrets(webhookSecrets);
+  try {
+    const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
+    const response = await fetch(`${apiUrl}/v1/agents${path}`, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      // A redirect would carry the key elsewhere.
+      redirect: "manual",
+      signal,
+    });
+    const said = readError(await response.text());
+    return [
+      ...ofSecrets,
+      judgeClock(response.headers.get("date")),
+      apiKey ? judgeReply(response.status, said, agentId) : NO_KEY,
+    ];
+  } catch (error) {
+    const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
+    const fix =
+      "check the network and LAYERCODE_API_URL; Layercode itself may be down";
+    return [
+      ...ofSecrets,
+      judgeClock(null),
+      apiKey ? ofLayercode("fail", detail, fix) : NO_KEY,
+    ];
+  }
+}
+
 /** Shorter secrets can be guessed. */
 const SHORTEST_SECRET = 16;
 
@@ -58,7 +81,7 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
       "Layercode's belongs in LAYERCODE_WEBHOOK_SECRET";
     return [ofSecret("ok", detail)];
   }
-  return secrets.map((secret, index): Finding => {
+  return secrets.map((secret, index) => {
     const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
     // A container's env file keeps the quotes around a value.
     const fault = /\s|["'`]/.test(secret)
@@ -73,50 +96,6 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
   });
 }
 
-async function askLayercode(
-  options: DiagnosisOptions,
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const { apiKey, agentId, apiUrl } = options;
-  let response: Response;
-  let reply: Reply;
-  try {
-    const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
-    response = await fetch(`${apiUrl}/v1/agents${path}`, {
-      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-      // A redirect would carry the key elsewhere.
-      redirect: "manual",
-      signal,
-    });
-    reply = parseReply(await response.text());
-  } catch (error) {
-    const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
-    const clock = "not compared with anybody's: Layercode can't be reached";
-    const fix =
-      "check the network and LAYERCODE_API_URL; Layercode itself may be down";
-    return [
-      ofClock("skipped", clock),
-      apiKey === undefined ? NO_KEY : ofLayercode("fail", detail, fix),
-    ];
-  }
-  const clock = judgeClock(response.headers.get("date"));
-  if (apiKey === undefined) return [clock, NO_KEY];
-  if (response.status !== 200) {
-    return [clock, explainRefusal(response.status, reply, agentId)];
-  }
-  const knows = agentId ? `, and knows agent ${agentId}` : "";
-  return [
-    clock,
-    ofLayercode("ok", `takes the API key${knows}`),
-    ...agentId ? judgeWebhook(reply, options.publicUrl) : [],
-  ];
-}
-
-const NO_KEY = ofLayercode(
-  "skipped",
-  "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
-);
-
 /** How far the clock may be off, so that a signature has time left to travel. */
 const ALLOWED_SECONDS = 60;
 
@@ -124,8 +103,7 @@ const ALLOWED_SECONDS = 60;
 export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
-    const detail = "not compared with anybody's: Layercode told no time";
-    return ofClock("skipped", detail);
+    return ofClock("skipped", "not compared: Layercode told no time");
   }
   const off = Math.abs(seconds);
   if (off <= ALLOWED_SECONDS) {
@@ -139,73 +117,40 @@ export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
   );
 }
 
-function explainRefusal(
+function judgeReply(
   status: number,
-  { error }: Reply,
+  said: string,
   agentId: string | undefined,
 ): Finding {
-  const said = error ? `: ${error}` : "";
-  if (status === 404 && agentId !== undefined) {
+  const from = "again from Layercode's dashboard into";
+  if (status === 200) {
+    const knows = agentId ? `, and knows agent ${agentId}` : "";
+    return ofLayercode("ok", `takes the API key${knows}`);
+  }
+  if (status === 404 && agentId) {
+    const detail = `there is no agent ${agentId}${said}`;
     return ofLayercode(
       "fail",
-      `there is no agent ${agentId}${said}`,
-      "copy its id again from Layercode's dashboard into LAYERCODE_AGENT_ID",
+      detail,
+      `copy its id ${from} LAYERCODE_AGENT_ID`,
     );
   }
   if ([400, 401, 403].includes(status)) {
-    return ofLayercode(
-      "fail",
-      `the API key is refused (${status})${said}`,
-      "copy it again from the settings of Layercode's dashboard into " +
-        "LAYERCODE_API_KEY",
-    );
+    const detail = `the API key is refused (${status})${said}`;
+    return ofLayercode("fail", detail, `copy it ${from} LAYERCODE_API_KEY`);
   }
-  return ofLayercode(
-    "warn",
-    `could not tell whether the key is good: status ${status}${said}`,
-    "try again later; Layercode may be down",
-  );
+  const detail =
+    `could not tell whether the key is good: status ${status}${said}`;
+  return ofLayercode("warn", detail, "try again later; Layercode may be down");
 }
 
-/** Compares the address that Layercode sends the agent's webhooks to with `--url`. */
-function judgeWebhook(
-  { webhook_url, config }: Reply,
-  publicUrl: URL | undefined,
-): Finding[] {
-  const plugin = config?.plugins?.find(({ use }) => use === "agent.webhook");
-  const webhook = webhook_url ?? plugin?.options?.url;
-  if (webhook === undefined) return [];
-  if (publicUrl === undefined) {
-    const detail =
-      `the agent's webhook is ${webhook}; --url ${webhook} tries it`;
-    return [ofLayercode("ok", detail)];
-  }
-  if (URL.parse(webhook)?.href === publicUrl.href) {
-    return [ofLayercode("ok", "the agent's webhook is this --url")];
-  }
-  const detail = `the agent's webhook is ${webhook}, not ${publicUrl.href}`;
-  return [ofLayercode("warn", detail, "change it in Layercode's dashboard")];
-}
-
-/** What is read of a description of an agent, or of a refusal. */
-const replySchema = v.object({
-  error: v.string().optional(),
-  webhook_url: v.string().optional(),
-  config: v.object({
-    plugins: v.array(v.object({
-      use: v.string(),
-      options: v.object({ url: v.string().optional() }).optional(),
-    })).optional(),
-  }).optional(),
-});
-
-type Reply = v.Infer<typeof replySchema>;
-
-function parseReply(text: string): Reply {
+/** What a refusal says, if anything. */
+function readError(text: string): string {
   try {
-    return replySchema.parse(JSON.parse(text), { mode: "strip" });
+    const { error } = JSON.parse(text);
+    return typeof error === "string" ? `: ${error}` : "";
   } catch {
     // Whatever has another shape tells nothing; the status does.
-    return {};
+    return "";
   }
 }

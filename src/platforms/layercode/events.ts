@@ -23,7 +23,7 @@ export type WebhookEvent =
   | MessageEvent & { ignored?: string }
   | Omit<NoteEvent, "type" | "content"> & { type: "unknown" };
 
-const id = v.string().assert((value) => value !== "", "must not be empty");
+const id = v.string().assert((value) => value !== "");
 const maybeId = id.nullable().optional();
 
 /** A caller who waits matters more than such a field: of a wrong type, it counts as missing. */
@@ -45,11 +45,14 @@ const messageSchema = v.object({
   text: v.string(),
   interruption_context: v.unknown().optional(),
 });
-const interruptionSchema = v.object({
-  previous_turn_interrupted: v.boolean(),
-  text_heard: v.string().nullable().optional(),
-  assistant_turn_id: maybeId,
-});
+const interruptionSchema = v.union(
+  v.object({ previous_turn_interrupted: v.literal(false) }),
+  v.object({
+    previous_turn_interrupted: v.literal(true),
+    text_heard: v.string(),
+    assistant_turn_id: maybeId,
+  }),
+);
 const startSchema = v.object({ turn_id: id });
 const dataSchema = v.object({ turn_id: id, data: v.unknown() });
 const noteSchema = v.record(v.unknown());
@@ -115,45 +118,28 @@ function readInterruption(
   if (value === undefined || value === null) return {};
   const result = interruptionSchema.try(value, { mode: "strip" });
   if (!result.ok) {
-    return { ignored: describe(result.issues[0], "interruption_context.") };
+    return { ignored: 'Field "interruption_context" is not as documented' };
   }
-  const { previous_turn_interrupted, text_heard, assistant_turn_id } =
-    result.value;
-  if (!previous_turn_interrupted) return {};
-  if (typeof text_heard !== "string") {
-    return { ignored: 'Field "interruption_context.text_heard" is missing' };
-  }
+  if (!result.value.previous_turn_interrupted) return {};
+  const { text_heard: textHeard, assistant_turn_id } = result.value;
   const turnId = assistant_turn_id ? { turnId: assistant_turn_id } : {};
-  return { interruption: { textHeard: text_heard, ...turnId } };
+  return { interruption: { textHeard, ...turnId } };
 }
 
+/** Checks a body, and says which field is at fault, in the sender's words. */
 function check<T>(schema: v.Type<T>, body: unknown): T {
   const result = schema.try(body, { mode: "strip" });
   if (result.ok) return result.value;
-  throw invalid(describe(result.issues[0]));
-}
-
-/** Says which field is at fault, in the sender's words. */
-function describe(
-  issue: v.Err["issues"][number] | undefined,
-  prefix = "",
-): string {
+  const [issue] = result.issues;
   if (issue === undefined || issue.path.length === 0) {
-    return prefix === ""
-      ? "The body must be a JSON object"
-      : `Field "${prefix.slice(0, -1)}" must be an object`;
+    throw invalid("The body must be a JSON object");
   }
-  const field = `Field "${prefix}${issue.path.join(".")}"`;
-  switch (issue.code) {
-    case "missing_value":
-      return `${field} is missing`;
-    case "invalid_type":
-      return `${field} must be of type ${issue.expected.join(" or ")}`;
-    case "custom_error":
-      return `${field} ${issue.message ?? "is not valid"}`;
-    default:
-      return `${field} is not valid`;
-  }
+  const fault = issue.code === "missing_value"
+    ? "is missing"
+    : issue.code === "invalid_type"
+    ? `must be of type ${issue.expected.join(" or ")}`
+    : "must not be empty";
+  throw invalid(`Field "${issue.path.join(".")}" ${fault}`);
 }
 
 function invalid(message: string): HttpError {

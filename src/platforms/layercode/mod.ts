@@ -8,17 +8,13 @@
  */
 import type { Platform } from "../platform.ts";
 import { type AuthorizeOptions, createAuthorize } from "./authorize.ts";
-import { createWebhook, type WebhookOptions } from "./webhook.ts";
-
-/** What an owner tells of Layercode. */
-export interface LayercodeOptions extends WebhookOptions, AuthorizeOptions {}
+import { createWebhook } from "./webhook.ts";
 
 /** Layercode. */
-export const layercode: Platform<LayercodeOptions> = {
-  name: "Layercode",
+export const layercode: Platform<AuthorizeOptions> = {
   createRoutes(parts, options) {
     const webhook = { POST: createWebhook(parts, options) };
-    const handle = createAuthorize({ ...options, ...parts });
+    const handle = createAuthorize(parts, options);
     const authorize = { POST: handle, OPTIONS: handle };
     return {
       "/agent": webhook,

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import type { AnswerOutput } from "../../conversation/conversation.ts";
 import type { TurnPart } from "../../conversation/turn.ts";
 import { createTextStream } from "../../server/text_stream.ts";
 import type { TurnDetails } from "../../sessions/record.ts";
+import type { Answer } from "../platform.ts";
 
 /**
  * The request header by which our own tools ask for one more event, just
@@ -40,16 +40,8 @@ export interface AnswerOptions {
   withDetails?: boolean;
 }
 
-/** An answer that is being streamed. */
-export interface AnswerStream extends AnswerOutput {
-  /** Aborted when the client left before the end. */
-  readonly signal: AbortSignal;
-  /** The response, which may be sent before there is a word. */
-  readonly response: Response;
-}
-
 /** Begins an answer. */
-export function createAnswerStream(options: AnswerOptions): AnswerStream {
+export function createAnswerStream(options: AnswerOptions): Answer {
   const { turnId, withDetails = false } = options;
   const tail = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
   const { write, end, signal, body } = createTextStream();

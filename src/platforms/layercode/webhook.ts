@@ -3,35 +3,22 @@
  *
  * @module
  */
-import type {
-  MessageEvent,
-  StartEvent,
-} from "../../conversation/conversation.ts";
-import { createBoundedLog } from "../../server/bounded_log.ts";
-import {
-  HttpError,
-  json,
-  parseJson,
-  readBody,
-  shuttingDown,
-} from "../../server/http.ts";
+import { createBoundedLog } from "../../server/limits.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Handler } from "../../server/router.ts";
-import type { PlatformParts } from "../platform.ts";
-import { refuse } from "../refuse.ts";
+import { type PlatformParts, respond } from "../platform.ts";
 import { parseEvent, type WebhookEvent } from "./events.ts";
 import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { type Refusal, verify } from "./verify.ts";
 
-/** What an owner tells of the webhook. */
-export interface WebhookOptions {
-  /** Any of them may have signed. */
-  secrets: readonly string[];
-}
-
-/** Makes the handler of `POST /agent`. */
+/**
+ * Makes the handler of `POST /agent`.
+ *
+ * @param options any of the secrets may have signed
+ */
 export function createWebhook(
   { conversations, log, now }: PlatformParts,
-  { secrets }: WebhookOptions,
+  { secrets }: { secrets: readonly string[] },
 ): Handler {
   // Anybody can send one.
   const refusals = createBoundedLog(log, now);
@@ -55,13 +42,15 @@ export function createWebhook(
     const { conversationId } = event;
     switch (event.type) {
       case "message":
-        if (event.ignored !== undefined) {
-          const { turnId, ignored: reason } = event;
+      case "start": {
+        const { turnId } = event;
+        if (event.type === "message" && event.ignored !== undefined) {
+          const reason = event.ignored;
           log.warn("interruption.ignored", { conversationId, turnId, reason });
         }
-        return await stream(event, withDetails);
-      case "start":
-        return await stream(event, withDetails);
+        const stream = createAnswerStream({ turnId, withDetails });
+        return await respond(conversations, event, stream);
+      }
       case "data":
         return json(dataReply(await conversations.answerData(event)));
       case "note":
@@ -71,20 +60,6 @@ export function createWebhook(
         log.warn("webhook.unknown_event", { conversationId, name: event.name });
         return json({ status: "ok" });
     }
-  }
-
-  async function stream(
-    event: MessageEvent | StartEvent,
-    withDetails: boolean,
-  ): Promise<Response> {
-    const { turnId } = event;
-    const stream = createAnswerStream({ turnId, withDetails });
-    const isTaken = await conversations
-      .respond(event, stream, stream.signal)
-      .catch(refuse);
-    if (!isTaken) throw shuttingDown();
-    // The status is the receipt: 200 means that the caller's words are kept.
-    return stream.response;
   }
 }
 

@@ -7,80 +7,147 @@
  *
  * @module
  */
-import { HttpError, json } from "../../server/http.ts";
+import type { Stateless } from "../../conversation/stateless.ts";
+import { nodeCrypto } from "../../server/builtin.ts";
+import { createBoundedLog, createJudge } from "../../server/limits.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
-import type { Handler, Routes } from "../../server/router.ts";
-import type { Platform } from "../platform.ts";
-import {
-  type CompletionsOptions,
-  createCompletions,
-  MODEL,
-} from "./completions.ts";
-import { createKeyCheck, type KeyParts } from "./keys.ts";
+import type { Handler, Routes, Sender } from "../../server/router.ts";
+import { type Platform, type PlatformParts, respond } from "../platform.ts";
+import { createAnswer } from "./answer.ts";
+import { readEvent } from "./_event.ts";
+import type { OpenAiSettings } from "./settings.ts";
 
-/** What an owner tells of this face. */
-export interface OpenAiOptions
-  extends CompletionsOptions, Pick<KeyParts, "keys" | "trustedProxies"> {}
+/** What an owner tells of this face, and who answers what isn't kept. */
+export interface OpenAiOptions extends Pick<OpenAiSettings, "platformPrompt"> {
+  /** The owner's. Who shows one may ask. */
+  keys: readonly string[];
+  /** Addresses and ranges of the proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies?: readonly string[] | undefined;
+  /** Answers what belongs to no conversation. */
+  stateless: Stateless;
+}
+
+/** What the one model is called where the platform doesn't say. */
+const MODEL = "parley";
 
 /** The face. */
 export const openai: Platform<OpenAiOptions> = {
-  name: "OpenAI-compatible",
   createRoutes(parts, options) {
-    const checkKey = createKeyCheck({ ...options, ...parts });
+    const checkKey = createKeyCheck(options, parts);
     const ask = createCompletions(parts, options, checkKey);
+    const model = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
     const list: Handler = (request, sender) => {
       checkKey(request, sender);
-      return json({ object: "list", data: [LISTED] });
+      // Some platforms refuse to choose among several.
+      return json({ object: "list", data: [model] });
     };
-    return toRoutes(
-      ["/chat/completions", { POST: ask }],
-      ["/models", { GET: list }],
-      parts.log,
-    );
+    return {
+      ...toRoutes("/chat/completions", withErrors("POST", ask, parts.log)),
+      ...toRoutes("/models", withErrors("GET", list, parts.log)),
+    };
   },
 };
 
-/** Some platforms refuse to choose among several. */
-const LISTED = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
-
-type Route = [path: string, methods: Partial<Record<string, Handler>>];
+/** How many letters of a key's hash name it. */
+const NAME_LETTERS = 8;
 
 /**
- * The routes in all spellings: some platforms add to the address that was
- * typed, some don't, and people type both.
+ * Makes what checks the key of a request.
+ *
+ * @returns a function that gives the key's name, a part of its hash, and throws
+ * an {@linkcode HttpError} where there is no right key: 401, and 429 past 30
+ * wrong ones of an address in a minute
  */
-function toRoutes(ask: Route, list: Route, log: Log): Routes {
-  return Object.fromEntries([ask, list].flatMap(([path, methods]) => {
-    const handlers = withErrors(methods, log);
-    return [path, `${ask[0]}${path}`].flatMap((spelling) =>
-      ["", "/v1", "/v1/v1"].map((base) => [base + spelling, handlers])
+function createKeyCheck(
+  { keys, trustedProxies }: OpenAiOptions,
+  { log, now }: PlatformParts,
+): (request: Request, sender?: Sender) => string {
+  const { createHash, timingSafeEqual } = nodeCrypto();
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  const known = keys.map(digest);
+  const judge = createJudge({ trustedProxies, log, now });
+  const refusals = createBoundedLog(log, now);
+
+  return function check(request, sender) {
+    const key = readKey(request.headers);
+    const hash = digest(key);
+    // No early way out: the time taken must not tell which key it was.
+    const [found] = known.filter((own) => timingSafeEqual(own, hash));
+    const shown = key === "" ? [] : [key];
+    const isRight = judge(shown, () => found !== undefined, {
+      request,
+      sender,
+    });
+    if (isRight && found) return found.toString("hex").slice(0, NAME_LETTERS);
+    refusals.warn("completions.refused", { address: sender?.address });
+    throw new HttpError(
+      401,
+      "invalid_api_key",
+      "Send one of this server's API_KEYS, as authorization: Bearer <key>",
+      { "www-authenticate": "Bearer" },
     );
-  }));
+  };
+}
+
+/** The key as OpenAI's clients send it, or bare, or as others do. */
+function readKey(headers: Headers): string {
+  const authorization = headers.get("authorization") ?? "";
+  const bearer = authorization.replace(/^Bearer\b/i, "").trim();
+  return bearer || (headers.get("x-api-key")?.trim() ?? "");
+}
+
+/** Makes the handler of all questions: key, parse, hand on, write. */
+function createCompletions(
+  { conversations, now }: PlatformParts,
+  { stateless, platformPrompt }: OpenAiOptions,
+  checkKey: ReturnType<typeof createKeyCheck>,
+): Handler {
+  const answering = {
+    call: conversations,
+    stateless: stateless.calls,
+    task: stateless.tasks,
+  };
+  return async function handle(request, sender) {
+    const keyName = checkKey(request, sender);
+    const body = parseJson(await readBody(request));
+    const asked = readEvent(request, body, keyName, platformPrompt);
+    const { kind, event, model = MODEL } = asked;
+    const created = Math.floor(now() / 1000);
+    const answer = createAnswer({ ...asked, model, created });
+    return await respond(answering[kind], event, answer);
+  };
+}
+
+/** All spellings: some platforms add to the address that was typed, some don't, and people type both. */
+function toRoutes(path: string, methods: Routes[string]): Routes {
+  const spellings = [path, `/chat/completions${path}`];
+  return Object.fromEntries(
+    ["", "/v1", "/v1/v1"].flatMap((base) =>
+      spellings.map((spelling) => [base + spelling, methods])
+    ),
+  );
 }
 
 /** Those that a client may try. */
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** Answers all methods, and puts what goes wrong in OpenAI's form. */
-function withErrors(
-  methods: Partial<Record<string, Handler>>,
-  log: Log,
-): Record<string, Handler> {
-  const allow = Object.keys(methods).join(", ");
-  const message = `This path takes ${allow}`;
-  function refuse(): never {
+function withErrors(allow: string, handler: Handler, log: Log) {
+  const refuse: Handler = () => {
+    const message = `This path takes ${allow}`;
     throw new HttpError(405, "method_not_allowed", message, { allow });
-  }
-  return Object.fromEntries(METHODS.map((method) => {
-    const handler = methods[method] ?? refuse;
-    return [method, async (request, sender) => {
-      try {
-        return await handler(request, sender);
-      } catch (error) {
-        return toErrorResponse(error, log);
-      }
-    }] satisfies [string, Handler];
-  }));
+  };
+  const guard = (handler: Handler): Handler => async (request, sender) => {
+    try {
+      return await handler(request, sender);
+    } catch (error) {
+      return toErrorResponse(error, log);
+    }
+  };
+  return Object.fromEntries(
+    METHODS.map((name) => [name, guard(name === allow ? handler : refuse)]),
+  );
 }
 
 function toErrorResponse(error: unknown, log: Log): Response {

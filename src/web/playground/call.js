@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { readEvents } from "./send.js";
 import { Turn } from "./turn.js";
 
 /**
  * What a conversation needs.
  *
  * @typedef {object} CallParts
- * @property {typeof import("./send.js").post} post
+ * @property {string | undefined} [id] of a conversation that goes on
+ * @property {typeof post} post
  * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "stop">} speaker
  * @property {() => number} now in milliseconds
  * @property {() => void} onChange called when something about a turn changes
@@ -21,21 +21,17 @@ import { Turn } from "./turn.js";
 const BROKEN = "The answer broke off: its connection broke in the middle.";
 
 /**
- * Makes a new id, as Layercode's look. Away from https and localhost, browsers
- * have no `randomUUID()`.
+ * Makes a new id. Away from https and localhost, browsers have no
+ * `randomUUID()`.
  *
  * @param {string} prefix
  */
 export function newId(prefix) {
-  const bytes = crypto.getRandomValues(new Uint8Array(10));
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
-  return `${prefix}_${hex.join("")}`;
+  return `${prefix}_${crypto.getRandomValues(new Uint32Array(2)).join("")}`;
 }
 
 /** A conversation with the agent. */
 export class Call {
-  /** The conversation's id. */
-  id = "";
   /** All turns, oldest first. @type {Turn[]} */
   turns = [];
   /** @type {CallParts} */
@@ -47,6 +43,8 @@ export class Call {
   /** @param {CallParts} parts */
   constructor(parts) {
     this.#parts = parts;
+    /** The conversation's id. */
+    this.id = parts.id ?? newId("conv");
   }
 
   /** The newest turn. */
@@ -54,20 +52,7 @@ export class Call {
     return this.turns.at(-1);
   }
 
-  /**
-   * Begins a conversation, or goes on with one.
-   *
-   * @param {string} [id]
-   */
-  open(id = newId("conv")) {
-    this.interrupt();
-    this.id = id;
-    this.turns = [];
-    this.#interruption = undefined;
-    return this.connect();
-  }
-
-  /** Connects anew: same conversation, new session. */
+  /** Connects, or connects anew: same conversation, new session. */
   connect() {
     this.interrupt();
     this.#sessionId = newId("sess");
@@ -101,34 +86,21 @@ export class Call {
   mute() {
     this.#parts.speaker.stop();
     const turn = this.last;
-    if (!turn?.isSpoken) return;
+    if (!turn?.isSpoken || !turn.isOpen) return;
     turn.isSpoken = false;
-    turn.hearAll();
+    turn.hear(turn.text.length);
     this.#parts.onChange();
-  }
-
-  /** Reads the newest answer aloud, where it is whole and wasn't yet. */
-  readAloud() {
-    const { speaker, onChange } = this.#parts;
-    const turn = this.last;
-    if (turn?.state !== "complete" || turn.text === "") return;
-    turn.rewind();
-    this.#speak(turn);
-    speaker.add(turn.text);
-    speaker.add();
-    onChange();
   }
 
   /**
    * Sends JSON as a page would, outside of any turn.
    *
    * @param {unknown} data
-   * @returns {Promise<string>} what came of it
+   * @returns {Promise<unknown>} the answer
    */
   async sendData(data) {
     const response = await this.#parts.post(this.#toRequest("data", { data }));
-    if (typeof response === "string") return response;
-    return `Answer: ${JSON.stringify(await response.json())}`;
+    return await response.json();
   }
 
   /**
@@ -156,48 +128,38 @@ export class Call {
     const { post, speaker, now, onChange } = this.#parts;
     const request = this.#toRequest(type, content);
     const turn = new Turn(request, { isSpoken: speaker.isOn, now: now() });
+    const { signal } = turn.hangUp;
     this.turns.push(turn);
-    if (turn.isSpoken) this.#speak(turn);
-    onChange();
-    const { signal } = turn.hangUp;
-    const response = await post(request, signal);
-    if (signal.aborted) return true;
-    if (typeof response === "string") {
-      this.#cutOff(turn, response);
-      return false;
+    if (turn.isSpoken) {
+      speaker.begin((offset) => {
+        turn.hear(offset);
+        onChange();
+      });
     }
-    if (content?.interruption_context) this.#interruption = undefined;
-    await this.#follow(turn, response);
-    return true;
-  }
-
-  /**
-   * @param {Turn} turn
-   * @param {Response} response
-   */
-  async #follow(turn, response) {
-    const { speaker, now, onChange } = this.#parts;
-    const { signal } = turn.hangUp;
+    onChange();
+    let isTaken = false;
     try {
+      const response = await post(request, signal);
+      isTaken = true;
+      if (content?.interruption_context) this.#interruption = undefined;
       for await (const event of readEvents(response)) {
-        if (signal.aborted) return;
+        if (signal.aborted) return true;
         turn.add(event, now());
         if (turn.isSpoken && event.type === "response.tts") {
           speaker.add(String(event.content));
         }
+        if (turn.isSpoken && event.type === "response.end") speaker.add();
         onChange();
       }
-    } catch {
-      // What happens to the connection after the last event matters to nobody.
+      if (!turn.isWhole) throw new Error("The answer broke off");
+    } catch (error) {
+      // A connection that broke after the last event matters to nobody.
+      if (signal.aborted || turn.isWhole) return true;
+      this.#cutOff(turn, isTaken ? BROKEN : Object(error).message);
+      // The server may have sent more than came, so the agent is told.
+      if (isTaken) this.#interruption = toInterruption(turn);
     }
-    if (signal.aborted) return;
-    if (turn.isWhole) {
-      if (turn.isSpoken) speaker.add();
-      return;
-    }
-    // The server may have sent more than came, so the agent is told.
-    this.#cutOff(turn, BROKEN);
-    this.#interruption = toInterruption(turn);
+    return isTaken;
   }
 
   /**
@@ -210,16 +172,6 @@ export class Call {
     turn.cutOff(heard, now(), trouble);
     onChange();
   }
-
-  /** Has the speaker tell how far into a turn it has come. @param {Turn} turn */
-  #speak(turn) {
-    const { speaker, onChange } = this.#parts;
-    speaker.begin((offset, isOver) => {
-      turn.heard = offset;
-      if (isOver) turn.hearAll();
-      onChange();
-    });
-  }
 }
 
 /** Tells of a turn that was cut off as Layercode does. @param {Turn} turn */
@@ -231,4 +183,47 @@ function toInterruption({ key, text, heard }) {
     text_heard: words.trimEnd(),
     assistant_turn_id: key,
   };
+}
+
+/**
+ * Sends an event to the server, which signs it.
+ *
+ * @param {Record<string, unknown>} event
+ * @param {AbortSignal | null} [signal] hangs up
+ * @returns {Promise<Response>} the answer
+ * @throws {Error} why there is none
+ */
+export async function post(event, signal = null) {
+  const response = await fetch("/playground/turn", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(event),
+    signal,
+  }).catch(() => {
+    throw new Error("Parley can't be reached. Start it again, then send anew.");
+  });
+  if (response.ok) return response;
+  const body = await response.json().catch(() => undefined);
+  throw new Error(body?.error?.message ?? `Refused (${response.status})`);
+}
+
+/**
+ * Reads the events of an answer as they come. The server writes each as one
+ * line of JSON.
+ *
+ * @param {Response} response
+ * @returns {AsyncGenerator<import("./turn.js").AnswerEvent, void>}
+ */
+export async function* readEvents({ body }) {
+  const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) {
+      if (block.startsWith("data: ")) yield JSON.parse(block.slice(6));
+    }
+  }
 }

@@ -13,12 +13,7 @@
  * What this page uses of the browser's class, which TypeScript doesn't know.
  *
  * @typedef {object} Recognition
- * @property {boolean} continuous
- * @property {boolean} interimResults
- * @property {string} lang
  * @property {(event: { resultIndex: number, results: ArrayLike<{ isFinal: boolean, 0: { transcript: string } }> }) => void} onresult
- * @property {(event: { error: string }) => void} onerror
- * @property {() => void} onend
  * @property {() => void} start
  * @property {() => void} abort
  */
@@ -34,127 +29,69 @@
  * @property {(problem: string) => void} onTrouble
  */
 
-/** Errors after which it can't listen, and what to do. */
-const PROBLEMS = new Map([
-  [
-    "not-allowed",
-    "The browser doesn't let this page use the microphone. Allow it beside the address, then press the microphone again.",
-  ],
-  [
-    "audio-capture",
-    "No microphone was found. Plug one in, or choose it in the browser's settings.",
-  ],
-  [
-    "network",
-    "The browser's speech recognition needs its maker's server and can't reach it. Type instead, or try again later.",
-  ],
-]);
+/** Errors after which it goes on. */
+const HARMLESS = ["no-speech", "aborted"];
 
-/** The browser's class, which not every browser has. @returns {(new () => Recognition) | undefined} */
-function findRecognition() {
-  for (const name of ["SpeechRecognition", "webkitSpeechRecognition"]) {
-    const found = Reflect.get(globalThis, name);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/** Why there is no microphone on this page, or where its audio goes. */
-export function explainMicrophone() {
-  if (findRecognition() === undefined) {
-    return "This browser has no speech recognition, so there is no microphone here. Chrome, Edge and Safari have it.";
-  }
-  return isSecureContext
-    ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
-    : "The microphone needs https or localhost: open this page on the machine that Parley runs on.";
-}
-
-/** What listens. */
-export class Microphone {
-  isPossible = findRecognition() !== undefined && globalThis.isSecureContext;
-  isOn = false;
-  /** What is just being heard. */
-  hearing = "";
+/** Makes what listens. @param {MicrophoneParts} parts */
+export function createMicrophone(parts) {
+  const { speaker, onChange, onWords, onSentence, onTrouble } = parts;
+  const Recognition = Reflect.get(globalThis, "SpeechRecognition") ??
+    Reflect.get(globalThis, "webkitSpeechRecognition");
+  /** While it listens. @type {Recognition | undefined} */
+  let current;
   /** What the agent said while it was listened: recognition is late. */
-  #overheard = "";
-  /** @type {MicrophoneParts} */
-  #parts;
-  /** @type {Recognition | undefined} */
-  #recognition;
+  let overheard = "";
 
-  /** @param {MicrophoneParts} parts */
-  constructor(parts) {
-    this.#parts = parts;
-  }
-
-  /** Begins to listen. */
-  start() {
-    this.isOn = true;
-    this.#overheard = "";
-    this.#listen();
-    this.#parts.onChange();
-  }
-
-  /** Stops listening. */
-  stop() {
-    const recognition = this.#recognition;
-    this.isOn = false;
-    this.hearing = "";
-    this.#recognition = undefined;
-    recognition?.abort();
-    this.#parts.onChange();
-  }
-
-  #listen() {
-    const Recognition = findRecognition();
-    if (Recognition === undefined) return;
-    const recognition = this.#recognition = new Recognition();
-    const isCurrent = () => this.#recognition === recognition;
-    recognition.continuous = true;
-    recognition.interimResults = true;
-    recognition.lang = this.#parts.speaker.voice?.lang ?? navigator.language;
-    recognition.onresult = (event) => this.#hear(event);
-    recognition.onerror = ({ error }) => {
-      const isHarmless = error === "no-speech" || error === "aborted";
-      if (!isHarmless && isCurrent()) this.#fail(error);
-    };
-    recognition.onend = () => {
-      // Browsers end it after a silence, whatever "continuous" says.
-      if (isCurrent()) this.#listen();
-    };
-    try {
-      recognition.start();
-    } catch (error) {
-      this.#fail(`${error}`);
-    }
-  }
-
-  /** @param {Parameters<Recognition["onresult"]>[0]} event */
-  #hear({ resultIndex, results }) {
-    const { speaker, onWords, onSentence, onChange } = this.#parts;
+  /** @type {Recognition["onresult"]} */
+  function hear({ resultIndex, results }) {
     let interim = "";
     for (const { isFinal, 0: best } of Array.from(results).slice(resultIndex)) {
-      this.#overheard = speaker.saying || this.#overheard;
+      overheard = speaker.saying || overheard;
       if (!isFinal) interim += ` ${best.transcript.trim()}`;
       else {
-        const sentence = ownWords(best.transcript.trim(), this.#overheard);
-        this.#overheard = "";
+        const sentence = ownWords(best.transcript.trim(), overheard);
+        overheard = "";
         if (sentence !== "") onSentence(sentence);
       }
     }
-    this.hearing = ownWords(interim.trim(), this.#overheard);
-    if (this.hearing !== "") onWords();
+    microphone.hearing = ownWords(interim.trim(), overheard);
+    if (microphone.hearing !== "") onWords();
     onChange();
   }
 
-  /** @param {string} error */
-  #fail(error) {
-    this.stop();
-    this.#parts.onTrouble(
-      PROBLEMS.get(error) ??
-        `The browser's speech recognition failed (${error}).`,
-    );
-  }
+  const microphone = {
+    isPossible: Recognition !== undefined && globalThis.isSecureContext,
+    hearing: "",
+    get isOn() {
+      return current !== undefined;
+    },
+    start() {
+      overheard = "";
+      /** @type {Recognition} */
+      const recognition = current = Object.assign(new Recognition(), {
+        continuous: true,
+        interimResults: true,
+        lang: speaker.voice?.lang ?? navigator.language,
+        onresult: hear,
+        onerror: (/** @type {{ error: string }} */ { error }) => {
+          if (current !== recognition || HARMLESS.includes(error)) return;
+          microphone.stop();
+          onTrouble(`The microphone stopped: ${error}.`);
+        },
+        // Browsers end it after a silence, whatever "continuous" says.
+        onend: () => current === recognition && recognition.start(),
+      });
+      recognition.start();
+      onChange();
+    },
+    stop() {
+      microphone.hearing = "";
+      current?.abort();
+      current = undefined;
+      onChange();
+    },
+  };
+  return microphone;
 }
 
 const WORDS = /[\p{L}\p{N}'’]+/gu;
@@ -169,33 +106,11 @@ const WORDS = /[\p{L}\p{N}'’]+/gu;
  */
 export function ownWords(recognised, spoken) {
   const words = [...recognised.matchAll(WORDS)];
-  const echoed = countEcho(
-    words.map(([word]) => plain(word)),
-    (spoken.match(WORDS) ?? []).map(plain),
-  );
-  if (echoed === words.length) return "";
+  const echo = new Set(spoken.match(WORDS)?.map(plain));
+  const own = words.findIndex(([word]) => !echo.has(plain(word)));
+  if (own < 0) return "";
   // Fewer may be chance: a caller also says "the".
-  return echoed < 3 ? recognised : recognised.slice(words[echoed]?.index);
-}
-
-/**
- * How many words at the beginning follow each other in what was spoken.
- * Recognition misses a word now and then.
- *
- * @param {string[]} words
- * @param {string[]} spoken
- */
-function countEcho(words, spoken) {
-  const counts = spoken.map((_, start) => {
-    let rest = spoken.slice(start);
-    const own = words.findIndex((word) => {
-      const at = rest.slice(0, 3).indexOf(word);
-      rest = rest.slice(at + 1);
-      return at < 0;
-    });
-    return own < 0 ? words.length : own;
-  });
-  return Math.max(0, ...counts);
+  return own < 3 ? recognised : recognised.slice(words[own]?.index);
 }
 
 /** @param {string} word */

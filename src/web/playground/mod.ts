@@ -10,7 +10,8 @@ import type { Guard } from "../../server/guard.ts";
 import { readBody } from "../../server/http.ts";
 import { DETAILS_HEADER } from "../../platforms/layercode/sse.ts";
 import { sign } from "../../platforms/layercode/verify.ts";
-import type { Shell } from "../shell.ts";
+import { nameModel } from "../figures.js";
+import { escape, type Shell } from "../shell.ts";
 import type { Provider } from "../../providers/provider.ts";
 
 /** What the playground is made of. */
@@ -21,10 +22,6 @@ export interface PlaygroundParts {
   secret: string;
   /** Says who may have it. */
   guard: Guard;
-  /** Where the secret is to be found, for the commands that the page copies. */
-  secretPlace: { variable: string } | { file: string };
-  /** Parley's own version. */
-  version: string;
   /** Named on the page. */
   provider: Provider;
   /** Makes the page. */
@@ -37,15 +34,16 @@ export interface PlaygroundParts {
 export function createPlayground(
   parts: PlaygroundParts,
 ): { home: Handler; routes: Routes } {
-  const { webhook, secret, guard, secretPlace, version, provider } = parts;
+  const { webhook, secret, guard, provider } = parts;
   // A provider that was looked for and found since goes by another name.
   const page: Handler = (request, sender) => {
     const { name, model } = provider;
-    const data = { version, provider: name, model, secret: secretPlace };
     return parts.shell({
       title: "Parley playground",
       room: "playground",
-      data,
+      data: { provider: name },
+      facts: `<span class="model">${escape(nameModel(name, model))}</span>
+<button type="button" class="quiet" popovertarget="panel">Tools</button>`,
     })(request, sender);
   };
 

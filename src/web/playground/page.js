@@ -6,37 +6,28 @@
  *
  * @module
  */
-import { drawPage, find, readData } from "../page.js";
-import { html as view } from "../preact.js";
-import { Call } from "./call.js";
-import { Microphone } from "./microphone.js";
-import { post } from "./send.js";
+import { find, readData } from "../page.js";
+import { html as view, render } from "../preact.js";
+import { Call, post } from "./call.js";
+import { createMicrophone } from "./microphone.js";
 import { Speaker } from "./speaker.js";
-import { Facts, Playground } from "./views.js";
-
-/**
- * What the server tells the page.
- *
- * @typedef {object} PageData
- * @property {string} version Parley's own
- * @property {string} provider who answers
- * @property {string} [model]
- * @property {{ variable: string } | { file: string }} secret where it is kept
- */
+import { Playground } from "./views.js";
 
 const synth = globalThis.speechSynthesis;
-const now = () => performance.now();
 const speaker = new Speaker({
   synth,
   toUtterance: (text) => new SpeechSynthesisUtterance(text),
-  now,
   onTrouble(problem) {
-    setSpeaking(false);
+    speak(false);
     warn(problem);
   },
 });
-const call = new Call({ post, speaker, now, onChange: draw });
-const microphone = new Microphone({
+// The address names the conversation, so that it goes on when the page is
+// loaded anew.
+const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
+const now = () => performance.now();
+const call = new Call({ id, post, speaker, now, onChange: draw });
+const microphone = createMicrophone({
   speaker,
   onChange: draw,
   onWords: () => call.interrupt(),
@@ -46,44 +37,29 @@ const microphone = new Microphone({
 
 /** All that the page shows, and what can be done on it. */
 const app = {
-  /** @type {PageData} */
-  data: readData(),
+  /** Who answers. @type {string} */
+  provider: readData().provider,
   call,
   speaker,
   microphone,
   /** What is wrong. */
   alert: "",
-  /** @type {SpeechSynthesisVoice[]} */
-  voices: [],
+  get voices() {
+    return synth?.getVoices() ?? [];
+  },
   say,
-  begin: () => open(),
-  reconnect: () => afresh(() => call.connect()),
   toggleMicrophone() {
-    app.alert = "";
     if (microphone.isOn) return microphone.stop();
-    setSpeaking(true);
+    speak(true);
     microphone.start();
   },
-  toggleSpeaking() {
-    app.alert = "";
-    setSpeaking(!speaker.isOn);
-    // Browsers let nothing be spoken before a click, so the welcome was silent.
-    if (speaker.isOn && call.turns.length === 1) call.readAloud();
-  },
-  /** @param {string} uri */
-  chooseVoice(uri) {
-    speaker.voice = app.voices.find(({ voiceURI }) => voiceURI === uri);
-    draw();
-  },
+  toggleSpeaking: () => speak(!speaker.isOn),
 };
 
 /** @typedef {typeof app} App */
 
 function draw() {
-  drawPage(
-    view`<${Playground} app=${app} />`,
-    view`<${Facts} app=${app} />`,
-  );
+  render(view`<${Playground} app=${app} />`, find("main"));
 }
 
 /** @param {string} problem */
@@ -103,36 +79,12 @@ async function say(text) {
   field.value ||= text;
 }
 
-/** @param {boolean} isOn */
-function setSpeaking(isOn) {
+/** Reads answers aloud, or no longer. @param {boolean} isOn */
+function speak(isOn) {
+  app.alert = "";
   if (!isOn) call.mute();
   speaker.isOn = isOn && app.voices.length > 0;
   draw();
-}
-
-function loadVoices() {
-  app.voices = synth?.getVoices() ?? [];
-  speaker.voice ??= app.voices.find((voice) => voice.default) ?? app.voices[0];
-  draw();
-}
-
-/** Does what one of the buttons at the side is for. @param {() => void} action */
-function afresh(action) {
-  app.alert = "";
-  find("#panel").hidePopover();
-  action();
-  find("#words").focus();
-}
-
-/**
- * Opens a conversation, which the address then names, so that it goes on when
- * the page is loaded anew.
- *
- * @param {string} [id] of one that goes on
- */
-function open(id) {
-  afresh(() => call.open(id));
-  history.replaceState(null, "", `#${call.id}`);
 }
 
 globalThis.addEventListener("hashchange", () => location.reload());
@@ -141,7 +93,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && call.interrupt()) event.preventDefault();
 });
 globalThis.addEventListener("pagehide", () => synth?.cancel());
-synth?.addEventListener?.("voiceschanged", loadVoices);
+synth?.addEventListener?.("voiceschanged", draw);
 
-loadVoices();
-open(/^#([\w.-]{1,128})$/.exec(location.hash)?.[1]);
+draw();
+history.replaceState(null, "", `#${call.id}`);
+call.connect();
+find("#words").focus();

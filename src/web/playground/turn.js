@@ -5,21 +5,20 @@
  *
  * @module
  */
-import { formatMs, toEnding, toFigures } from "../figures.js";
+import { toEnding, toFigures } from "../figures.js";
+
+/** @typedef {{ type: string, content?: unknown }} AnswerEvent An event of an answer */
 
 /** One turn, which all pages can show, and what only the playground knows of it. */
 export class Turn {
-  /** @type {import("../conversation.js").Part[]} */
+  /** @type {import("../page.js").Part[]} */
   parts = [];
-  /** All words so far. */
+  /** All its words. */
   text = "";
   /** How much of the text was heard, in characters. */
   heard = 0;
-  /** `waiting`, `answering`, `complete`, `interrupted` or `failed`. */
   state = "waiting";
   remark = "";
-  /** Whether there is something left to be read aloud. */
-  isSpeaking = false;
   /** Whether no more is coming. */
   isWhole = false;
   /** Ends the connection. */
@@ -42,11 +41,10 @@ export class Turn {
     this.caller = request.type === "message" ? String(request.text) : undefined;
     this.isSpoken = isSpoken;
     this.startedAt = now;
-    /** @type {import("../conversation.js").WireEvent[]} */
+    /** @type {import("../page.js").WireEvent[]} */
     this.events = [{ atMs: 0, content: request }];
   }
 
-  /** What it took, as far as it is known. */
   get figures() {
     return toFigures(this.summary);
   }
@@ -57,9 +55,7 @@ export class Turn {
   }
 
   /**
-   * Adds an event of the answer.
-   *
-   * @param {import("./send.js").AnswerEvent} event
+   * @param {AnswerEvent} event
    * @param {number} now
    */
   add(event, now) {
@@ -71,7 +67,7 @@ export class Turn {
         this.#addWords(String(event.content));
         break;
       case "response.data":
-        this.#addData(event.content, now);
+        this.#addData(event.content);
         break;
       case "parley.turn":
         this.summary = { ...event, ...this.summary };
@@ -79,7 +75,7 @@ export class Turn {
       case "response.end":
         this.summary.total_ms = atMs;
         this.isWhole = true;
-        this.#settle();
+        this.hear(this.heard);
         break;
     }
   }
@@ -87,7 +83,6 @@ export class Turn {
   /** @param {string} text */
   #addWords(text) {
     this.state = "answering";
-    this.isSpeaking = this.isSpoken;
     this.text += text;
     if (!this.isSpoken) this.heard = this.text.length;
     const last = this.parts.at(-1);
@@ -95,61 +90,33 @@ export class Turn {
     else this.parts.push({ type: "words", text });
   }
 
-  /**
-   * Adds what a tool is at, or whatever else the agent sends to a page.
-   *
-   * @param {unknown} content
-   * @param {number} now
-   */
-  #addData(content, now) {
+  /** Adds what a tool is at, or whatever else the agent sends to a page. @param {unknown} content */
+  #addData(content) {
     const { tool: name, call_id: id, status } = Object(content);
-    if (![name, id, status].every((text) => typeof text === "string")) {
-      this.parts.push({ type: "data", content });
-      return;
-    }
-    const known = this.parts.filter((part) => part.type === "tool")
-      .find((tool) => tool.id === id);
-    if (known) {
-      known.status = status;
-      known.detail = `${status} in ${formatMs(now - (known.startedAt ?? now))}`;
-    } else {
-      const detail = status;
-      this.parts.push({
-        type: "tool",
-        id,
-        name,
-        status,
-        detail,
-        startedAt: now,
-      });
-    }
+    const isTool = [name, id, status].every((it) => typeof it === "string");
+    const known = this.#tools.find((tool) => tool.id === id);
+    if (!isTool) this.parts.push({ type: "data", content });
+    else if (known) known.status = status;
+    else this.parts.push({ type: "tool", id, name, status });
   }
 
-  /** Is to be read aloud once more, from the beginning. */
-  rewind() {
-    this.isSpoken = this.isSpeaking = true;
-    this.heard = 0;
-    this.state = "answering";
+  get #tools() {
+    return this.parts.filter((part) => part.type === "tool");
   }
 
-  /** All that came was heard, or counts as heard. */
-  hearAll() {
-    this.heard = this.text.length;
-    this.isSpeaking = false;
-    this.#settle();
-  }
-
-  /** Says how the turn ended, once it is whole and all of it was spoken. */
-  #settle() {
-    if (!this.isWhole || this.isSpeaking) return;
-    if (this.summary.status === "failed") {
-      this.state = "failed";
-      this.remark = "This turn failed. The cause is in Parley's log.";
-      return;
-    }
-    this.state = "complete";
-    this.remark = this.text === "" && this.caller === undefined
-      ? "The agent waits for you to speak first"
+  /**
+   * Takes note of how far the caller has heard it, which ends a turn that is
+   * whole.
+   *
+   * @param {number} heard in characters
+   */
+  hear(heard) {
+    this.heard = heard;
+    if (!this.isWhole || heard < this.text.trimEnd().length) return;
+    const isFailed = this.summary.status === "failed";
+    this.state = isFailed ? "failed" : "complete";
+    this.remark = isFailed
+      ? "This turn failed. The cause is in Parley's log."
       : toEnding(this.summary).join();
   }
 
@@ -162,19 +129,47 @@ export class Turn {
    */
   cutOff(heard, now, trouble) {
     this.heard = heard;
-    this.isSpeaking = false;
     this.state = trouble ? "failed" : "interrupted";
-    this.remark = trouble ??
-      (heard === 0
-        ? "Interrupted before the first word"
-        : this.isSpoken
-        ? "Interrupted while speaking"
-        : "Interrupted");
+    this.remark = trouble ?? "Interrupted";
     this.summary.total_ms ??= now - this.startedAt;
-    for (const part of this.parts) {
-      if (part.type === "tool" && part.status === "running") {
-        part.status = part.detail = "stopped";
-      }
+    for (const tool of this.#tools) {
+      if (tool.status === "running") tool.status = "stopped";
     }
   }
+}
+
+/**
+ * Writes a conversation as the request that another platform would send for it:
+ * a command for sh, bash and zsh, which needs curl, and the key in `API_KEY`.
+ *
+ * @param {Pick<Turn, "request" | "text" | "heard">[]} turns
+ * @param {{ origin: string, conversation: string }} place
+ */
+export function toCompletion(turns, { origin, conversation }) {
+  const messages = turns.flatMap(({ request, text, heard }) => [
+    ...request.type === "message"
+      ? [{ role: "user", content: request.text }]
+      : [],
+    { role: "assistant", content: text.slice(0, heard) },
+  ]).filter(({ content }) => content !== "");
+  // The request ends with what the caller says: the answer is yet to come.
+  const end = messages.findLastIndex(({ role }) => role === "user") + 1;
+  const body = {
+    model: "parley",
+    stream: true,
+    messages: messages.slice(0, end),
+  };
+  return [
+    `curl -N ${quote(`${origin}/v1/chat/completions`)} \\`,
+    `  -H "authorization: Bearer \${API_KEY:?is one of API_KEYS}" \\`,
+    `  -H ${quote(`x-parley-conversation: ${conversation}`)} \\`,
+    `  -H 'content-type: application/json' \\`,
+    `  --data-binary ${quote(JSON.stringify(body))}`,
+    "",
+  ].join("\n");
+}
+
+/** A text as one word of the shell, whatever is in it. @param {string} text */
+function quote(text) {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,37 +6,11 @@
  *
  * @module
  */
-import { Turns } from "../conversation.js";
-import { nameModel } from "../figures.js";
-import { find, takeField } from "../page.js";
-import { html as view } from "../preact.js";
-import { explainMicrophone } from "./microphone.js";
-import { Panel } from "./panel.js";
+import { find, takeField, Turns } from "../page.js";
+import { html as view, useState } from "../preact.js";
+import { toCompletion } from "./turn.js";
 
 /** @typedef {{ app: import("./page.js").App }} Props */
-
-/**
- * Who answers: who did so last, or would now. A stand-in gives way to Ollama
- * while the page is open.
- *
- * @param {Props["app"]} app
- */
-function findModel({ call, data }) {
-  const { provider = data.provider, model = data.model } =
-    call.turns.findLast(({ summary }) => summary.provider)?.summary ?? {};
-  return { provider, model };
-}
-
-/** The end of the page's header. @param {Props} props */
-export function Facts({ app }) {
-  const { provider, model } = findModel(app);
-  const name = nameModel(provider, model);
-  return view`
-    <span class="model" title="Which model answers">${name}</span>
-    <button type="button" class="quiet only-narrow"
-      popovertarget="panel">Tools</button>
-  `;
-}
 
 /** The page's main part. @param {Props} props */
 export function Playground({ app }) {
@@ -44,12 +18,19 @@ export function Playground({ app }) {
   // A screen reader would only talk at the same time as the voice.
   const isRead = last?.state === "complete" && !last.isSpoken;
   const news = last?.state === "failed" ? last.remark : isRead && last.text;
+  // A stand-in gives way to Ollama while the page is open.
+  const { provider = app.provider } =
+    turns.findLast(({ summary }) => summary.provider)?.summary ?? {};
   return view`
     <div class="stage">
       <h1 class="aside">Talk with the agent</h1>
       <section id="scroll" class="scroll" aria-label="What was said" tabindex="0">
         <div>
-          ${findModel(app).provider === "echo" && view`<${NoModel} />`}
+          <p class="note" id="note" hidden=${provider !== "echo"}>
+            <strong>No model yet.</strong> A stand-in answers and repeats what it hears. For real
+            answers start Ollama, or set <code>GOOGLE_GENERATIVE_AI_API_KEY</code> in .env and start
+            Parley again.
+          </p>
           <${Turns} turns=${turns} />
         </div>
       </section>
@@ -57,20 +38,10 @@ export function Playground({ app }) {
         <p class="alert" id="alert" role="alert" hidden=${!app
     .alert}>${app.alert}</p>
         <${Composer} app=${app} />
-        <p class="fine" id="mic-note">${explainMicrophone()}</p>
       </div>
     </div>
     <${Panel} app=${app} />
     <p id="live" class="aside" aria-live="polite">${news}</p>
-  `;
-}
-
-function NoModel() {
-  return view`
-    <p class="note" id="note">
-      <strong>No model yet.</strong> A stand-in answers and repeats what it hears. For real answers
-      start Ollama, or set <code>GOOGLE_GENERATIVE_AI_API_KEY</code> in .env and start Parley again.
-    </p>
   `;
 }
 
@@ -98,16 +69,10 @@ function Composer({ app }) {
       <textarea id="words" name="words" rows="1" maxlength="20000" placeholder="Say something…"
         enterkeyhint="send" onKeyDown=${onKeyDown}></textarea>
       <div class="keys">
-        <button type="button" class="quiet" id="mic" aria-label="Microphone"
-          aria-describedby="mic-note" aria-pressed=${`${microphone.isOn}`}
-          disabled=${!microphone.isPossible} onClick=${app.toggleMicrophone}>
-          <${Icon} path=${MICROPHONE} /> <span class="label">Microphone</span>
-        </button>
-        <button type="button" class="quiet" id="voice" aria-label="Speak answers"
-          aria-pressed=${`${speaker.isOn}`}
-          disabled=${voices.length === 0} onClick=${app.toggleSpeaking}>
-          <${Icon} path=${LOUDSPEAKER} /> <span class="label">Speak answers</span>
-        </button>
+        <${Switch} id="mic" name="Microphone" icon=${MICROPHONE} isOn=${microphone.isOn}
+          isPossible=${microphone.isPossible} onClick=${app.toggleMicrophone} />
+        <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${speaker.isOn}
+          isPossible=${voices.length > 0} onClick=${app.toggleSpeaking} />
         <span class="gap"></span>
         <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
           onClick=${() =>
@@ -115,6 +80,11 @@ function Composer({ app }) {
         <button class="primary" id="send">Send</button>
       </div>
     </form>
+    <p class="fine" id="mic-note">${
+    microphone.isPossible
+      ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
+      : "The microphone needs Chrome, Edge or Safari, at https or on localhost."
+  }</p>
   `;
 }
 
@@ -123,11 +93,85 @@ const MICROPHONE =
 const LOUDSPEAKER =
   "M3.5 7.75h2.75L10 4.5v11l-3.75-3.25H3.5zM13 7.25a4 4 0 0 1 0 5.5M15.25 5a7 7 0 0 1 0 10";
 
-/** @param {{ path: string }} props */
-function Icon({ path }) {
+/**
+ * A button that stays pressed.
+ *
+ * @param {{ id: string, name: string, icon: string, isOn: boolean, isPossible: boolean, onClick: () => void }} props
+ */
+function Switch({ id, name, icon, isOn, isPossible, onClick }) {
   return view`
-    <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
-      <path d=${path} />
-    </svg>
+    <button type="button" class="quiet" id=${id} aria-label=${name} aria-pressed=${`${isOn}`}
+      disabled=${!isPossible} onClick=${onClick}>
+      <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d=${icon} /></svg>
+      <span class="label">${name}</span>
+    </button>
+  `;
+}
+
+/** The tools at the side. @param {Props} props */
+function Panel({ app: { call, voices, speaker } }) {
+  /** @param {Event} event */
+  function onChange({ currentTarget }) {
+    // Of an event, TypeScript doesn't know what element it is for.
+    const { value } = /** @type {HTMLSelectElement} */ (currentTarget);
+    speaker.voice = voices.find(({ voiceURI }) => voiceURI === value);
+  }
+  const options = voices.map(({ voiceURI, name, lang, default: isDefault }) =>
+    view`
+      <option value=${voiceURI} selected=${isDefault}>${name} (${lang})</option>
+    `
+  );
+  const place = { origin: location.origin, conversation: call.id };
+  return view`
+    <section id="panel" class="panel" aria-label="Tools" popover="auto">
+      <h2>Conversation</h2>
+      <code id="conversation">${call.id}</code>
+      <a class="button" id="new" href="/">New conversation</a>
+      <button type="button" id="reconnect" popovertarget="panel" popovertargetaction="hide"
+        onClick=${() => call.connect()}>Reconnect</button>
+      <h2>Voice</h2>
+      <select id="voices" aria-label="The voice that speaks"
+        hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
+      <p class="quiet" hidden=${
+    voices.length > 0
+  }>This browser has no voices, so answers can only be read.</p>
+      <${DataForm} call=${call} />
+      <details id="completion">
+        <summary>As chat completions</summary>
+        <pre tabindex="0">${toCompletion(call.turns, place)}</pre>
+      </details>
+    </section>
+  `;
+}
+
+/**
+ * Sends JSON to the agent as a page would.
+ *
+ * @param {{ call: import("./call.js").Call }} props
+ */
+function DataForm({ call }) {
+  const [text, setText] = useState('{"page": "rooms"}');
+  const [answer, setAnswer] = useState("");
+  /** @param {SubmitEvent} event */
+  async function onSubmit(event) {
+    const json = takeField(event, "data");
+    setText(json);
+    try {
+      const reply = await call.sendData(JSON.parse(json));
+      setAnswer(`Answer: ${JSON.stringify(reply)}`);
+    } catch (error) {
+      setAnswer(`${error}`);
+    }
+  }
+  return view`
+    <details>
+      <summary>Send data</summary>
+      <form class="data-form" onSubmit=${onSubmit}>
+        <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
+        <textarea id="data" name="data" rows="2" spellcheck="false">${text}</textarea>
+        <button>Send data</button>
+        <p id="data-answer" class="quiet" role="status">${answer}</p>
+      </form>
+    </details>
   `;
 }

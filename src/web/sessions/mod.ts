@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Judge } from "../../server/guesses.ts";
+import type { Judge } from "../../server/limits.ts";
 import {
   type Handler,
   lastSegment,
@@ -78,19 +78,11 @@ export function createAdmin(parts: AdminParts): Routes {
     return json(toDocument(session));
   }
 
-  async function findRecordings(id: string): Promise<string[]> {
-    try {
-      return toRecordings(await store.load(id));
-    } catch {
-      // What can't be read can still be deleted.
-      return [];
-    }
-  }
-
   async function forget(request: Request): Promise<Response> {
     const id = lastSegment(request);
     await activeTurns.end(id);
-    const recordings = await findRecordings(id);
+    // What can't be read can still be deleted.
+    const recordings = await store.load(id).then(toRecordings, () => []);
     if (!await store.delete(id)) throw unknown();
     if (recordings.length === 0) return new Response(null, { status: 204 });
     return json({ deleted: id, recordings_kept_elsewhere: recordings });

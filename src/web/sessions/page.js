@@ -6,12 +6,9 @@
  *
  * @module
  */
-import { drawPage } from "../page.js";
-import { html as view } from "../preact.js";
+import { find } from "../page.js";
+import { html as view, render } from "../preact.js";
 import { List, One, Unlock } from "./views.js";
-
-/** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
-/** @typedef {import("./views.js").Summary} Summary */
 
 /** Where the token is kept: this tab, until it is closed. */
 const TOKEN = "parley-admin-token";
@@ -20,36 +17,34 @@ const id = decodeURIComponent(
   /^\/sessions\/([^/]+)/.exec(location.pathname)?.[1] ?? "",
 );
 const path = `/sessions/${encodeURIComponent(id)}`;
+if (id !== "") document.title = `${id} · Parley`;
 
 /** All that the page shows. */
 const state = {
   /** What went wrong. */
   alert: "",
-  /** @type {Summary[] | undefined} */
+  /** @type {import("./views.js").Summary[] | undefined} */
   sessions: undefined,
   /** Where the list goes on. @type {string | undefined} */
   cursor: undefined,
-  /** @type {SessionDocument | undefined} */
+  /** @type {import("../../sessions/document.ts").SessionDocument | undefined} */
   session: undefined,
 };
 
 function draw() {
-  const { alert } = state;
-  drawPage(view`
-    <h1 class=${id && "id"}>${id || "Conversations"}</h1>
-    ${alert && view`<p class="alert" role="alert">${alert}</p>`}
-    ${toContent()}
-  `);
-}
-
-function toContent() {
-  const { sessions, cursor, session } = state;
-  if (sessionStorage.getItem(TOKEN) === null) {
-    return view`<${Unlock} onToken=${unlock} />`;
-  }
-  if (session) return view`<${One} session=${session} onDelete=${forget} />`;
+  const { alert, sessions, cursor, session } = state;
+  const isLocked = sessionStorage.getItem(TOKEN) === null;
   const more = cursor && showList;
-  return sessions && view`<${List} sessions=${sessions} onMore=${more} />`;
+  render(
+    view`
+      <h1>${id || "Conversations"}</h1>
+      <p class="alert" role="alert" hidden=${alert === ""}>${alert}</p>
+      ${isLocked && view`<${Unlock} onToken=${unlock} />`}
+      ${session && view`<${One} session=${session} onDelete=${forget} />`}
+      ${sessions && view`<${List} sessions=${sessions} onMore=${more} />`}
+    `,
+    find("main"),
+  );
 }
 
 /** @param {string} token */
@@ -63,7 +58,6 @@ async function open() {
   if (sessionStorage.getItem(TOKEN) === null) return;
   if (id === "") return await showList();
   state.session = await ask("GET", path);
-  if (state.session) document.title = `${id} · Parley`;
   draw();
 }
 
@@ -80,19 +74,12 @@ async function showList() {
 }
 
 async function forget() {
-  const question =
-    "Delete this conversation? What was said in it is forgotten for good.";
-  if (!confirm(question)) return;
+  if (!confirm("Delete this conversation for good?")) return;
   const deleted = await ask("DELETE", path);
   if (deleted === undefined) return draw();
-  if (deleted !== true) {
-    const { recordings_kept_elsewhere: urls } =
-      /** @type {{ recordings_kept_elsewhere: string[] }} */ (deleted);
-    alert(
-      `Its recordings are kept elsewhere, delete them there:\n${
-        urls.join("\n")
-      }`,
-    );
+  const urls = deleted.recordings_kept_elsewhere ?? [];
+  if (urls.length > 0) {
+    alert(`Its recordings are elsewhere, delete them there: ${urls.join(" ")}`);
   }
   location.assign("/sessions");
 }
@@ -102,8 +89,7 @@ async function forget() {
  *
  * @param {"GET" | "DELETE"} method
  * @param {string} path
- * @returns JSON, or `true` where there is none; nothing when it can't be had,
- * and then `state.alert` says why
+ * @returns JSON; nothing when it can't be had, and then `state.alert` says why
  */
 async function ask(method, path) {
   state.alert = "";
@@ -113,8 +99,7 @@ async function ask(method, path) {
   const headers = { accept: "application/json", authorization };
   try {
     const response = await fetch(path, { method, headers });
-    if (response.status === 204) return true;
-    const body = await response.json();
+    const body = response.status === 204 ? {} : await response.json();
     if (response.ok) return body;
     state.alert = body.error.message;
     if (response.status === 401) sessionStorage.removeItem(TOKEN);

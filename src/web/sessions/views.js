@@ -6,9 +6,8 @@
  *
  * @module
  */
-import { Turns } from "../conversation.js";
 import { toEnding, toFigures } from "../figures.js";
-import { takeField } from "../page.js";
+import { takeField, Turns } from "../page.js";
 import { html as view } from "../preact.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
@@ -19,7 +18,7 @@ export function Unlock({ onToken }) {
   /** @param {SubmitEvent} event */
   const onSubmit = (event) => onToken(takeField(event, "token"));
   return view`
-    <form class="card unlock" onSubmit=${onSubmit}>
+    <form class="card" onSubmit=${onSubmit}>
       <label for="token">The server's <code>ADMIN_TOKEN</code></label>
       <p class="quiet">Kept in this tab until you close it.</p>
       <div class="row">
@@ -41,17 +40,15 @@ export function List({ sessions, onMore }) {
     view`
       <li key=${id}>
         <a href="/sessions/${encodeURIComponent(id)}">
-          <span class="words">${preview ?? "The caller said nothing"}</span>
-          <time datetime=${at}>${toTime(at)}</time>
-          <code>${id}</code>
+          <span>${preview ?? "The caller said nothing"}</span>
+          <time class="quiet" datetime=${at}>${toTime(at)}</time>
+          <code class="quiet">${id}</code>
         </a>
       </li>
     `
   );
   return view`
-    <p class="note" hidden=${sessions.length > 0}>
-      Nothing was said yet. Conversations are listed here once somebody talks with the agent.
-    </p>
+    <p class="note" hidden=${sessions.length > 0}>Nothing was said yet.</p>
     <ol id="rows">${rows}</ol>
     <button type="button" hidden=${!onMore} onClick=${onMore}>Show more</button>
   `;
@@ -59,33 +56,20 @@ export function List({ sessions, onMore }) {
 
 /** @param {{ session: SessionDocument, onDelete: () => void }} props */
 export function One({ session, onDelete }) {
-  const { id, turns, memories, notes } = session;
+  const { id, turns, ...rest } = session;
   const json = encodeURIComponent(JSON.stringify(session, null, 2));
   return view`
     <div class="row">
-      <a class="button" href="/sessions">All conversations</a>
-      <span class="gap"></span>
       <a class="button" download="${id}.json" href="data:application/json,${json}">
         Download JSON
       </a>
       <button type="button" onClick=${onDelete}>Delete</button>
     </div>
-    <h2 class="aside">What was said</h2>
     <${Turns} turns=${turns.map(toTurn)} caller="Caller" />
-    <section class="extra" hidden=${memories.length === 0}>
-      <h2>Kept in mind</h2>
-      <ul>${memories.map((text) => view`<li>${text}</li>`)}</ul>
+    <section hidden=${rest.memories.length + rest.notes.length === 0}>
+      <h2>Memories and notes</h2>
+      <pre>${JSON.stringify(rest, null, 2)}</pre>
     </section>
-    ${
-    notes.map(({ name, content, at }) =>
-      view`
-        <section class="extra">
-          <h2>${name}, ${toTime(at)}</h2>
-          <pre tabindex="0">${JSON.stringify(content, null, 2)}</pre>
-        </section>
-      `
-    )
-  }
   `;
 }
 
@@ -93,7 +77,7 @@ export function One({ session, onDelete }) {
  * A turn as all pages show it.
  *
  * @param {SessionDocument["turns"][number]} turn
- * @returns {import("../conversation.js").Turn}
+ * @returns {import("../page.js").Turn}
  */
 export function toTurn(turn) {
   const { turn_id, at, user, assistant, heard, status, tool_calls = [] } = turn;
@@ -101,7 +85,7 @@ export function toTurn(turn) {
   const isBeginning = heard === undefined || assistant.startsWith(heard);
   const text = isBeginning ? assistant : `${heard} ${assistant}`;
   const remarks = [...status === "complete" ? [] : [status], ...toEnding(turn)];
-  /** @type {import("../conversation.js").Part[]} */
+  /** @type {import("../page.js").Part[]} */
   const parts = tool_calls.map(({ name, arguments: given, result }) => ({
     type: "tool",
     name: `${name}(${JSON.stringify(given)})`,
@@ -116,7 +100,7 @@ export function toTurn(turn) {
     heard: heard?.length,
     state: heard === undefined ? status : "interrupted",
     remark: remarks.join(", "),
-    figures: [...toFigures(turn), new Date(at).toLocaleTimeString()],
+    figures: [...toFigures(turn), toTime(at)],
   };
 }
 

@@ -7,17 +7,14 @@
  *
  * @module
  */
-import { addMessage, addTurn } from "./messages.js";
-import { explainError, explainRefusal } from "./trouble.js";
 
 /**
  * What the server tells the page.
  *
  * @typedef {object} PageData
- * @property {string} version Parley's own
  * @property {string} agentId
  * @property {{ url: string, integrity: string }} sdk
- * @property {string} [websocketUrl] where it isn't Layercode's own
+ * @property {string} socket where the agent is
  */
 
 /**
@@ -25,26 +22,19 @@ import { explainError, explainRefusal } from "./trouble.js";
  *
  * @typedef {object} Client
  * @property {string} status
- * @property {string} [_websocketUrl]
+ * @property {string} _websocketUrl
  * @property {() => Promise<void>} connect
  * @property {() => Promise<void>} disconnect
  * @property {() => MediaStream | null} getStream
- * @property {() => void} mute
- * @property {() => Promise<void>} unmute
  * @property {(isOn: boolean) => Promise<void>} setAudioInput
  * @property {() => void} triggerUserTurnStarted
  * @property {() => void} triggerUserTurnFinished
  * @property {(text: string) => void} sendClientResponseText
  */
 
-/**
- * What the page is told of.
- *
- * @typedef {object} Listeners
- * @property {() => void} onChange
- * @property {(level: number) => void} onLevel many times a second: how loud the
- * microphone is, from 0 to 1
- */
+/** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK hands it on */
+/** @typedef {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} Session */
+/** @typedef {import("../page.js").Turn} Turn What one side said, or sent */
 
 const LOST = "The connection was lost. Reconnect to go on.";
 
@@ -63,43 +53,39 @@ export class Connection {
   /** Whether the browser lets this page record and play. */
   hasSound = isSecureContext && Boolean(navigator.mediaDevices);
   hasMicrophone = this.hasSound;
-  /** What was said. @type {import("./messages.js").Turn[]} */
+  /** What was said. @type {Turn[]} */
   turns = [];
   /** While there is a connection, or one is being made. @type {Client | undefined} */
   #client;
-  #isLeaving = false;
   #data;
-  #listeners;
+  #onChange;
 
   /**
    * @param {PageData} data
-   * @param {Listeners} listeners
+   * @param {() => void} onChange
    */
-  constructor(data, listeners) {
+  constructor(data, onChange) {
     this.#data = data;
-    this.#listeners = listeners;
+    this.#onChange = onChange;
   }
 
   /** Takes note of something, and has the page drawn anew. @param {Partial<Connection>} news */
   #set(news) {
     Object.assign(this, news);
-    this.#listeners.onChange();
+    this.#onChange();
   }
 
   /** Connects, or goes on with the conversation. */
   async connect() {
-    this.#isLeaving = false;
     this.#set({ state: "connecting", trouble: "" });
-    let Client;
-    try {
-      Client = await loadSdk(this.#data.sdk);
-    } catch (error) {
-      const trouble = explainError(error);
+    const { sdk, socket } = this.#data;
+    const Client = await loadSdk(sdk);
+    if (Client === undefined) {
+      const trouble = `Layercode's SDK could not be loaded from ${sdk.url}.`;
       return this.#set({ state: "disconnected", trouble });
     }
     const client = this.#client = new Client(this.#toOptions());
-    const { websocketUrl } = this.#data;
-    if (websocketUrl) client._websocketUrl = websocketUrl;
+    client._websocketUrl = socket;
     await client.connect();
     // After some failures the SDK leaves the microphone on.
     if (client.status !== "error") return;
@@ -109,14 +95,14 @@ export class Connection {
   }
 
   /** Hangs up. */
-  disconnect() {
-    this.#isLeaving = true;
-    this.#client?.disconnect();
+  async disconnect() {
+    await this.#client?.disconnect();
+    this.#set({ trouble: "" });
   }
 
   /** @param {string} text */
   send(text) {
-    addTurn(this.turns, { caller: text, isTyped: true });
+    addTurn(this.turns, { caller: text });
     this.#client?.sendClientResponseText(text);
     this.#set({});
   }
@@ -132,17 +118,13 @@ export class Connection {
   toggleMicrophone = async () => {
     const hasMicrophone = !this.hasMicrophone;
     this.#set({ hasMicrophone });
-    const client = this.#client;
-    if (this.state !== "connected" || client === undefined) return;
-    if (!hasMicrophone) return client.mute();
+    if (this.state !== "connected") return;
     try {
-      await client.unmute();
-      // Where the connection was made without it.
-      await client.setAudioInput(true);
+      await this.#client?.setAudioInput(hasMicrophone);
     } catch {
       // `onError` has been told why, which shows it.
       this.#set({ hasMicrophone: false });
-      await client.setAudioInput(false);
+      await this.#client?.setAudioInput(false);
     }
   };
 
@@ -154,10 +136,20 @@ export class Connection {
       authorizeSessionRequest: this.#authorize,
       audioInput: this.hasMicrophone,
       audioOutput: this.hasSound,
-      onConnect: this.#onConnect,
-      onDisconnect: this.#onDisconnect,
-      onError: this.#onError,
-      onMessage: (/** @type {import("./messages.js").Message} */ message) => {
+      onConnect: (/** @type {Session} */ { conversationId, config }) =>
+        this.#set({
+          state: "connected",
+          conversationId: conversationId ?? "",
+          isPushed: config?.transcription?.trigger === "push_to_talk",
+        }),
+      onDisconnect: () => {
+        this.#client = undefined;
+        const trouble = this.trouble || LOST;
+        this.#set({ state: "disconnected", isTalking: false, trouble });
+      },
+      onError: (/** @type {Error} */ error) =>
+        this.#set({ trouble: this.trouble || explain(error) }),
+      onMessage: (/** @type {Message} */ message) => {
         addMessage(this.turns, message);
         this.#set({});
       },
@@ -165,9 +157,6 @@ export class Connection {
         addTurn(this.turns, { parts: [{ type: "data", content }] });
         this.#set({});
       },
-      onUserAmplitudeChange: (/** @type {number} */ amplitude) =>
-        // Speech is seldom above 0.3.
-        this.#listeners.onLevel(Math.min(1, amplitude * 3)),
     };
   }
 
@@ -178,56 +167,79 @@ export class Connection {
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    // The SDK would tell no more than the status.
-    if (!response.ok) this.trouble = await explainRefusal(response.clone());
-    return response;
-  };
-
-  /** @param {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} session */
-  #onConnect = ({ conversationId, config }) => {
-    const isKnown = conversationId === this.conversationId;
-    addTurn(this.turns, { remark: isKnown ? "Reconnected" : "Connected" });
-    this.#set({
-      state: "connected",
-      conversationId: conversationId ?? "",
-      isPushed: config?.transcription?.trigger === "push_to_talk",
-    });
-  };
-
-  #onDisconnect = () => {
-    this.#client = undefined;
-    if (this.state === "connected") {
-      addTurn(this.turns, { remark: "Disconnected" });
+    if (!response.ok) {
+      // The SDK would tell no more than the status.
+      const told = await response.clone().json().catch(() => undefined);
+      this.trouble = told?.error?.message ?? "";
     }
-    if (!this.#isLeaving) this.trouble ||= LOST;
-    this.#set({ state: "disconnected", isTalking: false });
-  };
-
-  /** @param {Error} error */
-  #onError = (error) => {
-    const isLost = this.state === "connected" &&
-      /^WebSocket/.test(error.message);
-    const trouble = isLost ? LOST : explainError(error);
-    this.#set({ trouble: this.trouble || trouble });
+    return response;
   };
 }
 
 /**
- * Loads the SDK; one that failed to come is asked for anew the next time.
+ * Loads the SDK, if it can be had; one that failed to come is asked for anew
+ * the next time.
  *
  * @param {PageData["sdk"]} sdk
- * @returns {Promise<new (options: Record<string, unknown>) => Client>}
+ * @returns {Promise<(new (options: Record<string, unknown>) => Client) | undefined>}
  */
 async function loadSdk({ url, integrity }) {
-  const find = () => Reflect.get(globalThis, "LayercodeClient");
-  if (find() === undefined) {
-    const script = document.createElement("script");
-    Object.assign(script, { src: url, integrity, crossOrigin: "anonymous" });
-    document.head.append(script);
-    await new Promise((resolve) => script.onload = script.onerror = resolve);
+  const find = () => Reflect.get(globalThis, "LayercodeClient")?.default;
+  if (find()) return find();
+  const script = document.createElement("script");
+  Object.assign(script, { src: url, integrity, crossOrigin: "anonymous" });
+  document.head.append(script);
+  await new Promise((resolve) => script.onload = script.onerror = resolve);
+  return find();
+}
+
+/** Says what an error of the SDK's or the browser's means. @param {Error} error */
+function explain({ name, message }) {
+  // The SDK's own words are spelled as it spells them.
+  if (/^(Not\w+|Overconstrained)Error$/.test(name) || /denined/.test(message)) {
+    return "The microphone is not allowed, missing or in use. Mend that and connect again, or switch Microphone off and type.";
   }
-  if (find() !== undefined) return find().default;
-  throw new Error(
-    `Layercode's browser SDK could not be loaded from ${url}: a firewall or an extension may stand in the way`,
-  );
+  return /^WebSocket/.test(message) ? LOST : `That did not work: ${message}.`;
+}
+
+/**
+ * Adds a turn, of which not all need be known yet.
+ *
+ * @param {Turn[]} turns
+ * @param {Partial<Turn>} known
+ */
+export function addTurn(turns, known) {
+  const key = `${turns.length}`;
+  turns.push({ key, parts: [], state: "complete", ...known });
+}
+
+/**
+ * Adds a message to the conversation.
+ *
+ * https://docs.layercode.com/api-reference/frontend-ws-api
+ *
+ * @param {Turn[]} turns
+ * @param {Message} message
+ */
+export function addMessage(turns, { type, content, turn_id }) {
+  if (typeof content !== "string") return;
+  if (type === "user.transcript") {
+    const key = `user ${turn_id}`;
+    // Layercode may repeat what was typed, which is there already.
+    const typed = turns.find((turn) =>
+      turn.caller === content && !turn.key.startsWith("user ")
+    );
+    if (typed) typed.key = key;
+    else addTurn(turns, { key, caller: content });
+  } else if (type === "response.text") {
+    const key = `agent ${turn_id}`;
+    const [part] = turns.find((turn) => turn.key === key)?.parts ?? [];
+    if (part?.type !== "words") {
+      addTurn(turns, { key, parts: [{ type: "words", text: content }] });
+      return;
+    }
+    // Sentences may come one by one, without what stands between them.
+    const gap = /[.!?…]$/.test(part.text) && /^\p{L}/u.test(content) ? " " : "";
+    part.text += gap + content;
+  }
 }

@@ -9,7 +9,7 @@
  */
 import type { Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
-import type { Shell } from "../shell.ts";
+import { escape, type Shell } from "../shell.ts";
 
 /** What the voice page is made of. */
 export interface VoiceParts {
@@ -17,8 +17,6 @@ export interface VoiceParts {
   agentId: string;
   /** `https://api.layercode.com`, or a stand-in's address. */
   apiUrl: string;
-  /** Parley's own version. */
-  version: string;
   /** Says who may have the page, which spends the owner's balance. */
   guard: Guard;
   /** Makes the page. */
@@ -38,40 +36,30 @@ export const SDK = {
     "sha384-6vd2Dy5aYgKgmPUCs4Smrphc+dM9qpsa+7rq20lLu/vRUShZ0tDpcwXPDhwIriw8",
 };
 
-/** Where the SDK goes by itself. */
-const OWN_SOCKET = "wss://api.layercode.com/v1/agents/web/websocket";
-
 /** Where the SDK gets what tells speech from noise: a model, and what runs it. */
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
 /** Makes the voice page. */
 export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, version, guard, shell } = parts;
+  const { agentId, apiUrl, guard, shell } = parts;
   const socket = toSocketUrl(apiUrl);
   const page = shell({
     title: "Parley voice",
     room: "voice",
-    data: {
-      version,
-      agentId,
-      sdk: SDK,
-      ...(socket === OWN_SOCKET ? {} : { websocketUrl: socket }),
-    },
-    allow: {
-      // The conversation itself, the model, and the WebAssembly that runs it.
-      "connect-src": [new URL(socket).origin, MODEL, RUNTIME].join(" "),
-      "script-src": [
-        SDK.url,
-        // The worklets that record and play: the SDK makes them of text it holds.
-        "blob:",
-        // The model's worklet, and the script that loads the WebAssembly…
-        MODEL,
-        RUNTIME,
-        // …which a browser takes for a kind of eval.
-        "'wasm-unsafe-eval'",
-      ].join(" "),
-    },
+    facts: `<span id="agent">${escape(agentId)}</span>`,
+    data: { agentId, sdk: SDK, socket },
+    hosts: [new URL(socket).origin, MODEL, RUNTIME],
+    scripts: [
+      SDK.url,
+      // The worklets that record and play: the SDK makes them of text it holds.
+      "blob:",
+      // The model's worklet, and the script that loads the WebAssembly…
+      MODEL,
+      RUNTIME,
+      // …which a browser takes for a kind of eval.
+      "'wasm-unsafe-eval'",
+    ],
   });
   return { "/voice": { GET: guard.page(page) } };
 }

@@ -5,44 +5,25 @@
  *
  * @module
  */
-import { Turns } from "../conversation.js";
-import { drawPage, find, readData, takeField } from "../page.js";
-import { html as view } from "../preact.js";
+import { find, readData, takeField, Turns } from "../page.js";
+import { html as view, render } from "../preact.js";
 import { Connection } from "./connection.js";
 
-/** @type {import("./connection.js").PageData} */
-const data = readData();
-const connection = new Connection(data, {
-  onChange: draw,
-  onLevel: (level) => find("#level").style.setProperty("--level", `${level}`),
-});
+const connection = new Connection(readData(), draw);
 
 function draw() {
-  const { state, hasMicrophone } = connection;
-  const isNew = document.body.dataset.state !== state;
-  document.body.dataset.state = state;
-  drawPage(
-    view`<${Voice} />`,
-    view`
-      <code id="agent" title="The Layercode agent">${data.agentId}</code>
-      <span title="Parley's version">${data.version}</span>
-    `,
-  );
-  // With a microphone, a phone's keyboard would only be in the way.
-  if (isNew && state === "connected" && !hasMicrophone) find("#words").focus();
+  render(view`<${Voice} />`, find("main"));
 }
 
 function Voice() {
   const { conversationId, turns, state } = connection;
   return view`
-    <div>
-      <h1>Talk with the agent</h1>
-      <p class="lead">
-        Your voice goes straight from this page to <a href="https://layercode.com"
-        rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
-        answers. The minutes count against the Layercode account of whoever runs this server.
-      </p>
-    </div>
+    <h1>Talk with the agent</h1>
+    <p class="lead" hidden=${conversationId !== ""}>
+      Your voice goes straight from this page to <a href="https://layercode.com"
+      rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
+      answers. The minutes count against the Layercode account of whoever runs this server.
+    </p>
     <${Controls} />
     <section id="log" class="scroll" aria-label="What was said" tabindex="0">
       <${Turns} turns=${turns} />
@@ -68,15 +49,10 @@ function send(event) {
 }
 
 function Controls() {
-  const { state, trouble, conversationId, isPushed, isTalking } = connection;
-  const { hasSound, hasMicrophone, toggleMicrophone } = connection;
+  const { state, trouble, isPushed, isTalking, hasSound } = connection;
+  const { hasMicrophone, toggleMicrophone, toggleTalking } = connection;
   const isConnecting = state === "connecting";
-  const isHeard = state === "connected" && hasMicrophone;
-  const label = {
-    disconnected: conversationId ? "Reconnect" : "Connect",
-    connecting: "Connecting…",
-    connected: "Disconnect",
-  }[state];
+  const mayTalk = state === "connected" && hasMicrophone && isPushed;
   function onClick() {
     if (state === "disconnected") connection.connect();
     if (state === "connected") connection.disconnect();
@@ -84,12 +60,12 @@ function Controls() {
   return view`
     <section class="card" aria-label="Connection">
       <div class="row">
-        <button type="button" class="primary" id="connect" onClick=${onClick}
-          aria-disabled=${`${isConnecting}`}>${label}</button>
-        <button type="button" aria-pressed=${`${isTalking}`} onClick=${connection.toggleTalking}
-          hidden=${!isHeard || !isPushed}>${
-    isTalking ? "Done speaking" : "Speak"
-  }</button>
+        <button type="button" class=${
+    state !== "connected" && "primary"
+  } id="connect" onClick=${onClick}
+          aria-disabled=${`${isConnecting}`}>${toLabel()}</button>
+        <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
+          hidden=${!mayTalk}>${isTalking ? "Done speaking" : "Speak"}</button>
         <label class="switch">
           <input type="checkbox" role="switch" checked=${hasMicrophone}
             disabled=${
@@ -104,26 +80,25 @@ function Controls() {
         Browsers give the microphone only to pages at https or on localhost. Open this page so to
         speak; here you can type.
       </p>
-      <div class="level" id="level" hidden=${!isHeard}></div>
     </section>
   `;
 }
 
+function toLabel() {
+  const { state, conversationId } = connection;
+  if (state === "connecting") return "Connecting…";
+  if (state === "connected") return "Disconnect";
+  return conversationId ? "Reconnect" : "Connect";
+}
+
 function toStatus() {
   const { state, hasMicrophone, isPushed } = connection;
-  switch (state) {
-    case "disconnected":
-      return "Not connected.";
-    case "connecting":
-      return hasMicrophone
-        ? "Connecting… Allow the microphone if the browser asks."
-        : "Connecting…";
-    case "connected":
-      if (!hasMicrophone) return "Connected. Type below.";
-      return isPushed
-        ? "Connected. Press Speak and speak, or type."
-        : "Connected. Speak, or type.";
+  if (state === "disconnected") return "Not connected.";
+  if (state === "connecting") {
+    return "Allow the microphone if the browser asks.";
   }
+  if (!hasMicrophone) return "Connected. Type below.";
+  return `Connected. ${isPushed ? "Press Speak and speak" : "Speak"}, or type.`;
 }
 
 draw();

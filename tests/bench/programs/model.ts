@@ -187,7 +187,12 @@ async function serve(connection: Deno.Conn): Promise<void> {
   }
 }
 
-const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+// As many wait as with a server in Go, such as Ollama, on a usual machine.
+const listener = Deno.listen({
+  hostname: "127.0.0.1",
+  port: 0,
+  tcpBacklog: 4_096,
+});
 print(`{"url":"http://127.0.0.1:${listener.addr.port}"}`);
 readJobs((job) => Promise.resolve(Object.assign(pace, job)));
 for await (const connection of listener) {

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import {
-  type AuthorizeParts,
+  type AuthorizeOptions,
   createAuthorize,
 } from "../../../src/platforms/layercode/authorize.ts";
 import { createLog } from "../../../src/server/log.ts";
@@ -52,21 +52,20 @@ export class Fixture implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  endpoint(parts: Partial<AuthorizeParts> = {}) {
-    return createAuthorize({
+  endpoint(options: Partial<AuthorizeOptions> = {}) {
+    const log = createLog({
+      level: "debug",
+      format: "json",
+      write: (_, line) => this.logged.push(line),
+    });
+    return createAuthorize({ log, now: () => this.now }, {
       apiKey: KEY,
       apiUrl: this.url,
       secrets: [SECRET],
       authorize: () => ({ allow: true }),
       perAddress: 1000,
       inAll: 1000,
-      now: () => this.now,
-      log: createLog({
-        level: "debug",
-        format: "json",
-        write: (_, line) => this.logged.push(line),
-      }),
-      ...parts,
+      ...options,
     });
   }
 

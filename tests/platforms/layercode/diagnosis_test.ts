@@ -68,25 +68,6 @@ Deno.test("diagnose() judges secrets by their looks, and never shows one", async
   }
 });
 
-Deno.test("diagnose() compares the agent's webhook with --url", async () => {
-  const url = "https://a.example/agent";
-  const plugins = [{ use: "agent.webhook", options: { url } }];
-  for (const agent of [{ webhook_url: url }, { config: { plugins } }]) {
-    const lastLine = async (publicUrl?: string) => {
-      const given = publicUrl ? { publicUrl: new URL(publicUrl) } : {};
-      const reply = () => Response.json(agent);
-      const { lines } = await check(reply, { ...OWNER, ...given });
-      return lines[3] ?? "";
-    };
-    assertMatch(await lastLine(), /^ok .*webhook is https:\/\/a\.example/);
-    assertMatch(await lastLine(url), /^ok .*is this --url/);
-    assertMatch(
-      await lastLine("https://b.example/agent"),
-      /^warn .*a\.example\/agent, not https:\/\/b\.example\/agent → change it/,
-    );
-  }
-});
-
 Deno.test("diagnose() tells Layercode's refusals apart", async () => {
   const cases: [number, RegExp][] = [
     [400, /^fail .*key is refused \(400\): because → copy it again/],

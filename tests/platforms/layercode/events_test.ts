@@ -352,51 +352,27 @@ for (
   });
 }
 
-const IGNORED: [what: string, context: unknown, reason: string][] = [
-  ["without text_heard", {
+const IGNORED: [what: string, context: unknown][] = [
+  ["without text_heard", { ...INTERRUPTION, text_heard: undefined }],
+  ["with text_heard that is null", { ...INTERRUPTION, text_heard: null }],
+  ["with text_heard that is a number", { ...INTERRUPTION, text_heard: 2 }],
+  ["without previous_turn_interrupted", { text_heard: "Well" }],
+  ["with previous_turn_interrupted that is text", {
     ...INTERRUPTION,
-    text_heard: undefined,
-  }, 'Field "interruption_context.text_heard" is missing'],
-  ["with text_heard that is null", {
-    ...INTERRUPTION,
-    text_heard: null,
-  }, 'Field "interruption_context.text_heard" is missing'],
-  ["with text_heard that is a number", {
-    ...INTERRUPTION,
-    text_heard: 2,
-  }, 'Field "interruption_context.text_heard" must be of type string'],
-  ["without previous_turn_interrupted", {
-    text_heard: "Well",
-  }, 'Field "interruption_context.previous_turn_interrupted" is missing'],
-  [
-    "with previous_turn_interrupted that is text",
-    { ...INTERRUPTION, previous_turn_interrupted: "true" },
-    'Field "interruption_context.previous_turn_interrupted" must be of type boolean',
-  ],
-  ["of a turn that is a number", {
-    ...INTERRUPTION,
-    assistant_turn_id: 0,
-  }, 'Field "interruption_context.assistant_turn_id" must be of type string'],
-  ["of a turn that is empty", {
-    ...INTERRUPTION,
-    assistant_turn_id: "",
-  }, 'Field "interruption_context.assistant_turn_id" must not be empty'],
-  [
-    "that is text",
-    "yes",
-    'Field "interruption_context" must be an object',
-  ],
-  ["that is true", true, 'Field "interruption_context" must be an object'],
-  ["that is a list", [
-    INTERRUPTION,
-  ], 'Field "interruption_context" must be an object'],
+    previous_turn_interrupted: "true",
+  }],
+  ["of a turn that is a number", { ...INTERRUPTION, assistant_turn_id: 0 }],
+  ["of a turn that is empty", { ...INTERRUPTION, assistant_turn_id: "" }],
+  ["that is text", "yes"],
+  ["that is true", true],
+  ["that is a list", [INTERRUPTION]],
 ];
 
-for (const [what, context, reason] of IGNORED) {
-  Deno.test(`parseEvent() ignores an interruption ${what}, and says why`, () => {
+for (const [what, context] of IGNORED) {
+  Deno.test(`parseEvent() ignores an interruption ${what}, and says so`, () => {
     assertEquals(readInterruption(context), {
       interruption: undefined,
-      ignored: reason,
+      ignored: 'Field "interruption_context" is not as documented',
     });
   });
 }

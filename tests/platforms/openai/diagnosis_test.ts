@@ -55,10 +55,13 @@ Deno.test("diagnose() finds no fault in a server that isn't started yet, unless 
 Deno.test("diagnose() tells other servers apart, and carries the key nowhere else", async () => {
   const asked: string[] = [];
   const places: [Response, RegExp][] = [
-    [Response.json({ data: [{}, {}] }), /lists 2 models/],
-    [Response.json({ data: "none" }), /status 200, not with a list of models/],
-    [new Response("<h1>"), /status 200, not with a list of models/],
-    [new Response("no", { status: 429 }), /\(429\) → try again in a minute/],
+    [
+      Response.json({ data: [{ object: "model" }, { object: "model" }] }),
+      /status 200, not with a list of one model/,
+    ],
+    [Response.json({ data: "none" }), /status 200, not with a list of one/],
+    [new Response("<h1>"), /status 200, not with a list of one model/],
+    [new Response("no", { status: 429 }), /status 429/],
     [
       new Response(null, { status: 307, headers: { location: "/elsewhere" } }),
       /status 307/,

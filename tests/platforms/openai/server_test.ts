@@ -90,6 +90,8 @@ Deno.test("main.ts answers who has a key, over several turns, and keeps what was
     const heard = content.toLowerCase().replaceAll(/[.,']/g, "");
     said.push(text === ">Two" ? heard.slice(0, 40) : heard);
   }
+  // By then, all of its log has come.
+  await server.stop("SIGTERM");
   const ends = server.lines.filter(({ event }) => event === "turn.end");
   assertEquals(ends.map(({ turnId }) => turnId), [
     "turn-1",

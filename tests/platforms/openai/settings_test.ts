@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { findSecretValues } from "../../../src/cli/doctor/redact.ts";
-import { ConfigError, readConfig } from "../../../src/settings/config.ts";
+import { readConfig } from "../../../src/settings/config.ts";
+import { SettingError } from "../../../src/settings/setting.ts";
 
 Deno.test("openaiSettings has no keys, so no face, unless the owner brings some", () => {
   assertEquals(readConfig({}).openai, { platformPrompt: "append" });
@@ -22,7 +23,7 @@ for (
   ] as const
 ) {
   Deno.test(`openaiSettings says what is wrong with API_KEYS=${API_KEYS}`, () => {
-    const error = assertThrows(() => readConfig({ API_KEYS }), ConfigError);
+    const error = assertThrows(() => readConfig({ API_KEYS }), SettingError);
     assertStringIncludes(error.message, fault);
     assertEquals(error.message.includes("umlaut"), false);
   });

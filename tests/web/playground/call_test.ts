@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Call, newId } from "../../../src/web/playground/call.js";
-import type { AnswerEvent } from "../../../src/web/playground/send.js";
+import { Call, newId, readEvents } from "../../../src/web/playground/call.js";
+import type { AnswerEvent } from "../../../src/web/playground/turn.js";
 
 type Request = Record<string, unknown>;
 type Answer = (
@@ -12,12 +12,13 @@ type Answer = (
 function start(answer: Answer) {
   const sent: Request[] = [];
   const call = new Call({
+    id: "conv_1",
     post(request, signal) {
       sent.push(request);
       const events = answer(request, signal ?? AbortSignal.any([]));
-      return Promise.resolve(
-        typeof events === "string" ? events : new Response(toBytes(events)),
-      );
+      return typeof events === "string"
+        ? Promise.reject(new Error(events))
+        : Promise.resolve(new Response(toBytes(events)));
     },
     speaker: { isOn: false, begin() {}, add() {}, stop: () => 0 },
     now: () => 0,
@@ -54,14 +55,14 @@ async function waitForWords(call: Call): Promise<void> {
   }
 }
 
-Deno.test("newId() makes ids as Layercode's look", () => {
-  assertMatch(newId("conv"), /^conv_[0-9a-f]{20}$/);
+Deno.test("newId() makes ids that no other has", () => {
+  assertMatch(newId("conv"), /^conv_\d{3,30}$/);
   assert(newId("turn") !== newId("turn"));
 });
 
 Deno.test("Call keeps its conversation over a new session", async () => {
   const { call, sent } = start(whole);
-  assertEquals(await call.open("conv_1"), true);
+  assertEquals(await call.connect(), true);
   assertEquals(await call.connect(), true);
   await call.say("Hello");
   const [opened, connected, said] = sent;
@@ -70,7 +71,9 @@ Deno.test("Call keeps its conversation over a new session", async () => {
     "session.start",
     "message",
   ]);
-  assertEquals(new Set(sent.map((request) => request.conversation_id)).size, 1);
+  for (const { conversation_id } of sent) {
+    assertEquals(conversation_id, "conv_1");
+  }
   assert(opened?.session_id !== connected?.session_id);
   assertEquals(connected?.session_id, said?.session_id);
   assertEquals(call.turns.length, 3);
@@ -80,7 +83,7 @@ Deno.test("Call tells the agent once what was heard of a turn that was cut off",
   const { call, sent } = start(({ text }, signal) =>
     text === "A story!" ? endless(signal) : whole()
   );
-  await call.open();
+  await call.connect();
   const story = call.say("A story!");
   await waitForWords(call);
   const id = call.last?.key;
@@ -106,7 +109,7 @@ Deno.test("Call goes on telling of an interruption that the server has not kept"
     if (isDown) return "Parley can't be reached.";
     return text === "A story!" ? endless(signal) : whole();
   });
-  await call.open();
+  await call.connect();
   const story = call.say("A story!");
   await waitForWords(call);
   isDown = true;
@@ -123,26 +126,34 @@ Deno.test("Call goes on telling of an interruption that the server has not kept"
   assert(sent.at(-1)?.interruption_context !== undefined);
 });
 
-Deno.test("Call reads no answer aloud that was cut off", async () => {
-  const { call } = start((_, signal) => endless(signal));
-  const opened = call.open();
-  await waitForWords(call);
-  call.interrupt();
-  await opened;
-  call.readAloud();
-  assertEquals(call.last?.isSpoken, false);
-  assertEquals(call.last?.isOpen, false);
-});
-
 Deno.test("Call says when an answer broke off, and what came of it counts as heard", async () => {
   const { call, sent } = start(async function* ({ type }) {
     yield { type: "response.tts", content: "Half of " };
     if (type === "session.start") yield { type: "response.end" };
   });
-  await call.open();
+  await call.connect();
   await call.say("All of it");
   assertMatch(call.last?.remark ?? "", /broke off/);
   await call.say("Again");
   const { text_heard } = sent.at(-1)?.interruption_context as Request;
   assertEquals(text_heard, "Half of");
+});
+
+Deno.test("readEvents() reads events however they are cut", async () => {
+  const bytes = new TextEncoder().encode(
+    'data: {"type":"response.tts","content":"a\\n\\né"}\n\n' +
+      ": a comment\n\n" +
+      'data: {"type":"response.end"}\n\n',
+  );
+  for (let length = 1; length <= bytes.length; length++) {
+    const pieces = ReadableStream.from((function* () {
+      for (let at = 0; at < bytes.length; at += length) {
+        yield bytes.slice(at, at + length);
+      }
+    })());
+    assertEquals(await Array.fromAsync(readEvents(new Response(pieces))), [
+      { type: "response.tts", content: "a\n\né" },
+      { type: "response.end" },
+    ]);
+  }
 });

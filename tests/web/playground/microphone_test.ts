@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
-  Microphone,
+  createMicrophone,
   ownWords,
   type Recognition,
 } from "../../../src/web/playground/microphone.js";
@@ -46,7 +46,7 @@ Deno.test("ownWords() lets everything through when nothing is said", () => {
 function listen() {
   const speaker = { voice: undefined, saying: "" };
   const sentences: string[] = [];
-  const microphone = new Microphone({
+  const microphone = createMicrophone({
     speaker,
     onChange() {},
     onWords() {},
@@ -65,7 +65,7 @@ function listen() {
 
 let recognition: Recognition | undefined;
 
-Deno.test("Microphone keeps in mind what was said while it listened", () => {
+Deno.test("createMicrophone() keeps in mind what was said while it listened", () => {
   const browser = {
     SpeechRecognition: class {
       constructor() {

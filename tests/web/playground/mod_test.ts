@@ -23,8 +23,6 @@ function createTestApp(guard = OPEN): Handler {
     webhook: seen,
     secret: "a secret for tests only",
     guard,
-    secretPlace: { file: "./data/webhook-secret" },
-    version: "1.2.3",
     provider: createEcho(),
     shell: createShell([]),
     otherwise: never,
@@ -59,16 +57,13 @@ Deno.test("createPlayground() signs a turn and passes it to the webhook", async 
   assertEquals(body, '{"type":"message"}');
 });
 
-Deno.test("createPlayground() tells the page where the secret is, and not what", async () => {
+Deno.test("createPlayground() tells the page who answers, and not the secret", async () => {
   const response = await createTestApp()(new Request(BASE));
   const html = await response.text();
   assertEquals(html.includes("a secret for tests only"), false);
   const [, data = ""] = /data-page="([^"]*)"/.exec(html) ?? [];
   assertEquals(JSON.parse(data.replaceAll("&quot;", '"')), {
-    version: "1.2.3",
     provider: "echo",
-    model: "echo",
-    secret: { file: "./data/webhook-secret" },
   });
 });
 

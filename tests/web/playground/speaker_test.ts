@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
   createSplitter,
-  heardAfter,
   Speaker,
 } from "../../../src/web/playground/speaker.js";
 
@@ -45,86 +44,69 @@ Deno.test("createSplitter() knows other scripts", () => {
   assertEquals(split("您好。今天好吗?"), [{ text: "您好。", start: 0 }]);
 });
 
-Deno.test("heardAfter() counts whole words only", () => {
-  const text = "Breakfast is at seven.";
-  assertEquals(heardAfter(text, 0), 0);
-  assertEquals(heardAfter(text, 350), 0);
-  assertEquals(text.slice(0, heardAfter(text, 570)), "");
-  assertEquals(text.slice(0, heardAfter(text, 750)), "Breakfast ");
-  assertEquals(text.slice(0, heardAfter(text, 1_000)), "Breakfast is ");
-  assertEquals(heardAfter(text, 60_000), text.length);
-});
-
 /** A voice that a test speaks for, and what came of it. */
 function make() {
-  let time = 1_000;
   const given: SpeechSynthesisUtterance[] = [];
-  const progress: [offset: number, isOver: boolean][] = [];
+  const progress: number[] = [];
   const troubles: string[] = [];
   const speaker = new Speaker({
     synth: { speak: (utterance) => given.push(utterance), cancel() {} },
     toUtterance: (text) => ({ text }) as SpeechSynthesisUtterance,
-    now: () => time,
     onTrouble: (problem) => troubles.push(problem),
   });
-  speaker.begin((offset, isOver) => progress.push([offset, isOver]));
-  return {
-    speaker,
-    given,
-    progress,
-    troubles,
-    /** Time passes, and is noticed. */
-    async pass(ms: number) {
-      time += ms;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    },
-    tell(n: number, type: "start" | "end") {
-      const event = new Event(type) as SpeechSynthesisEvent;
-      given[n]?.[`on${type}`]?.(event);
-    },
-  };
+  speaker.begin((offset) => progress.push(offset));
+  function tell(
+    n: number,
+    type: "start" | "end" | "boundary" | "error",
+    fields = {},
+  ) {
+    const event = Object.assign(new Event(type), fields);
+    given[n]?.[`on${type}`]?.(event as SpeechSynthesisErrorEvent);
+  }
+  return { speaker, given, progress, troubles, tell };
 }
 
-Deno.test("Speaker speaks a sentence once it is whole, and the next one after it", () => {
+Deno.test("Speaker speaks each sentence once it is whole", () => {
   const { speaker, given, progress, tell } = make();
   speaker.add("One sen");
   assertEquals(given.length, 0);
   speaker.add("tence. Another.");
   assertEquals(given.map(({ text }) => text), ["One sentence."]);
+  assertEquals(speaker.saying, "");
+  tell(0, "start");
   assertEquals(speaker.saying, "One sentence.");
   speaker.add();
-  tell(0, "start");
-  tell(0, "end");
   assertEquals(given.map(({ text }) => text), ["One sentence.", "Another."]);
+  tell(0, "end");
+  tell(1, "start");
+  assertEquals(speaker.saying, "One sentence. Another.");
   tell(1, "end");
-  assertEquals(progress, [[14, false], [22, false], [22, true]]);
+  assertEquals(progress, [14, 22]);
   assertEquals(speaker.saying, "");
 });
 
-Deno.test("Speaker guesses how far a silent voice is, and knows it when stopped", async () => {
-  const { speaker, progress, tell, pass } = make();
-  speaker.add("One sentence of several words.");
+Deno.test("Speaker counts words where the voice tells them, else whole sentences", () => {
+  const { speaker, progress, tell } = make();
+  speaker.add("One sentence. Another one. ");
   speaker.add();
   tell(0, "start");
-  await pass(1_000);
-  const [offset = 0] = progress.at(-1) ?? [];
-  assertEquals(
-    "One sentence of several words.".slice(0, offset),
-    "One sentence ",
-  );
-  assertEquals(speaker.stop(), offset);
+  tell(0, "boundary", { charIndex: 4, name: "word" });
+  assertEquals(progress, [4]);
+  tell(0, "end");
+  tell(1, "start");
+  assertEquals(speaker.stop(), 14);
+  // What a voice tells that was stopped is about nothing that is counted.
+  tell(1, "end");
+  assertEquals(progress, [4, 14]);
 });
 
-for (const begins of [true, false]) {
-  Deno.test(`Speaker says when a voice ${begins ? "doesn't end" : "doesn't begin"}`, async () => {
-    const { speaker, troubles, tell, pass } = make();
-    speaker.add("One sentence.");
-    speaker.add();
-    if (begins) tell(0, "start");
-    await pass(5_000);
-    assertEquals(troubles, []);
-    await pass(60_000);
-    assertEquals(troubles.length, 1);
-    assertEquals(speaker.saying, "");
-  });
-}
+Deno.test("Speaker says why a voice failed, unless it was stopped", () => {
+  const { speaker, troubles, tell } = make();
+  speaker.add("One sentence. Another one. ");
+  speaker.add();
+  tell(0, "error", { error: "network" });
+  assertEquals(troubles, ["The browser's voice failed (network)."]);
+  speaker.stop();
+  tell(1, "error", { error: "canceled" });
+  assertEquals(troubles.length, 1);
+});

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { Turn } from "../../../src/web/playground/turn.js";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { toCompletion, Turn } from "../../../src/web/playground/turn.js";
+import { cleanEnv, startServer } from "../../fakes/server.ts";
 
 function turnAt(now: number, isSpoken = false) {
   const request = { type: "message", turn_id: "turn_1", text: "Hello" };
@@ -47,8 +48,6 @@ Deno.test("Turn.add() shows tools and data between the words", () => {
       id: "c1",
       name: "current_time",
       status: "done",
-      detail: "done in 15 ms",
-      startedAt: 10,
     },
     { type: "data", content: { cart: ["tea"] } },
     { type: "data", content: "text" },
@@ -99,12 +98,14 @@ Deno.test("Turn.figures has the times of the caller, and the rest from the serve
   assertEquals(events[0]?.content, turn.request);
 });
 
-Deno.test("Turn.hearAll() ends a turn of which all is spoken", () => {
+Deno.test("Turn.hear() ends a turn of which all is spoken", () => {
   const turn = turnAt(0, true);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.add({ type: "response.end" }, 2);
   assertEquals(turn.state, "answering");
-  turn.hearAll();
+  turn.hear(12);
+  assertEquals(turn.state, "answering");
+  turn.hear(13);
   assertEquals(turn.state, "complete");
 });
 
@@ -123,4 +124,51 @@ Deno.test("Turn.remark says what ended an answer for the model", () => {
     turn.add({ type: "response.end" }, 3);
     assertEquals(turn.remark, says);
   }
+});
+
+const KEY = "key-for-tests-only-0123456789";
+const TEXT = `It's "so" so: $HOME \`date\` \u4e16`;
+const TURNS = [
+  { request: { type: "session.start" }, text: "Welcome!", heard: 8 },
+  { request: { type: "message", text: "Hi" }, text: "Yes, sure.", heard: 4 },
+  { request: { type: "data", data: 1 }, text: "", heard: 0 },
+  { request: { type: "message", text: TEXT }, text: "Well.", heard: 5 },
+];
+
+Deno.test("toCompletion() makes a command that a shell runs, key and all", async () => {
+  await using server = await startServer({
+    env: { API_KEYS: KEY, SPEECH_CLEANUP: "off" },
+  });
+  const script = toCompletion(TURNS, {
+    origin: server.url,
+    conversation: "conv_1",
+  });
+  const run = async (env: Record<string, string>) => {
+    const { stdout, stderr } = await new Deno.Command("bash", {
+      args: ["-c", script],
+      env: cleanEnv(env),
+      clearEnv: true,
+    }).output();
+    return new TextDecoder().decode(stdout.length > 0 ? stdout : stderr);
+  };
+  const words = (await run({ API_KEY: KEY })).split("\n")
+    .filter((line) => line.startsWith("data: {"))
+    .map((line) => JSON.parse(line.slice(6)).choices[0].delta.content ?? "");
+  assertStringIncludes(words.join(""), `You said: ${TEXT}.`);
+  assertStringIncludes(words.join(""), "message number 2");
+  assertStringIncludes(await run({}), "API_KEY: is one of API_KEYS");
+});
+
+Deno.test("toCompletion() tells what was heard, and ends with the caller's words", () => {
+  const script = toCompletion(TURNS, {
+    origin: "http://x",
+    conversation: "conv_1",
+  });
+  const [, body = ""] = /--data-binary '(.*)'\n$/.exec(script) ?? [];
+  assertEquals(JSON.parse(body.replaceAll(`'\\''`, "'")).messages, [
+    { role: "assistant", content: "Welcome!" },
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "Yes," },
+    { role: "user", content: TEXT },
+  ]);
 });

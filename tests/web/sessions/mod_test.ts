@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { createJudge } from "../../../src/server/guesses.ts";
+import { createJudge } from "../../../src/server/limits.ts";
 import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
 import { ActiveTurns } from "../../../src/conversation/active_turns.ts";

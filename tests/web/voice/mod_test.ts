@@ -16,7 +16,6 @@ async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
   const routes = createVoice({
     agentId: "agent_1",
     apiUrl: "https://api.layercode.com",
-    version: "1.2.3",
     guard: OPEN,
     shell: createShell([]),
     ...parts,
@@ -82,9 +81,9 @@ Deno.test("createVoice() lets the page do what the SDK must, and no more", async
 
 Deno.test("createVoice() tells the page who to talk to", async () => {
   assertEquals(await dataOf(await open()), {
-    version: "1.2.3",
     agentId: "agent_1",
     sdk: SDK,
+    socket: "wss://api.layercode.com/v1/agents/web/websocket",
   });
 });
 
@@ -104,8 +103,7 @@ const SOCKETS = [
 
 for (const [apiUrl, socket] of SOCKETS) {
   Deno.test(`createVoice() sends the SDK from ${apiUrl} to ${socket}`, async () => {
-    const { websocketUrl } = await dataOf(await open({ apiUrl }));
-    assertEquals(websocketUrl, socket);
+    assertEquals((await dataOf(await open({ apiUrl }))).socket, socket);
     const policy = await policyOf(await open({ apiUrl }));
     assertEquals(policy.get("connect-src")?.[1], new URL(socket).origin);
     assertEquals(policy.size, 8);

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import * as z from "zod";
 import { answer } from "../../src/conversation/answer.ts";
-import { toFinishedCalls } from "../../src/conversation/retried_turn.ts";
+import { toFinishedCalls } from "../../src/conversation/opening.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";

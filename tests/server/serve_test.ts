@@ -1,11 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  type BannerParts,
-  nextSteps,
-  toBanner,
-} from "../../src/server/banner.ts";
+import { nextSteps, toBanner } from "../../src/server/serve.ts";
 
-const PARTS: BannerParts = {
+const PARTS = {
   version: "1.2.3",
   url: "http://localhost:3000",
   provider: "echo",

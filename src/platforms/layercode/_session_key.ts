@@ -12,20 +12,6 @@ import * as v from "@badrap/valita";
 import { HttpError, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 
-/** What a page asks for. */
-export interface Wish {
-  /** The agent to talk to. */
-  agentId: string;
-  /** Whether it calls the agent a pipeline, as older pages do. */
-  isPipeline: boolean;
-  /** The conversation to go on with. */
-  conversationId?: string;
-  /** Proves that the conversation was given to this page. */
-  resumeToken?: string;
-  /** What the page says of its caller. */
-  metadata: Record<string, unknown>;
-}
-
 const text = v.string().assert((value) => value !== "").nullable().optional();
 const fieldsSchema = v.object({
   agent_id: text,
@@ -46,7 +32,7 @@ const fieldsSchema = v.object({
 export async function readWish(
   request: Request,
   ownAgentId: string | undefined,
-): Promise<Wish> {
+) {
   const body = parseJson(await readBody(request));
   const result = fieldsSchema.try(body, { mode: "strip" });
   if (!result.ok) {
@@ -73,12 +59,16 @@ export async function readWish(
       `Field "${field}" names another agent than this server is for`;
     throw new HttpError(403, "agent_not_allowed", message);
   }
-  const wanted = (isPipeline ? session_id : undefined) ?? conversation_id;
+  const conversationId = (isPipeline ? session_id : null) ?? conversation_id;
   return {
     agentId,
+    /** Whether it calls the agent a pipeline, as older pages do. */
     isPipeline,
-    ...wanted ? { conversationId: wanted } : {},
-    ...resume_token ? { resumeToken: resume_token } : {},
+    /** The conversation to go on with. */
+    conversationId: conversationId ?? undefined,
+    /** Proves that the conversation was given to this page. Empty: nothing does. */
+    resumeToken: resume_token ?? "",
+    /** What the page says of its caller. */
     metadata: result.value.metadata ?? {},
   };
 }
@@ -87,23 +77,18 @@ function invalidRequest(message: string): HttpError {
   return new HttpError(400, "invalid_request", message);
 }
 
-/** What a page is let have of its wish. */
-export interface Granted {
-  /** The conversation to go on with. */
-  conversationId: string | undefined;
+/** What a page is let have of its wish, where to ask, and as whom. */
+export interface SessionKeyParts {
+  agentId: string;
+  isPipeline: boolean;
+  /** Nothing: a new one. */
+  conversationId: string | null | undefined;
   /** What tools and the prompt get to know of the caller. */
   metadata: Record<string, unknown> | undefined;
-}
-
-/** Where to ask, and as whom. */
-export interface SessionKeyParts {
-  /** The owner's. */
   apiKey: string;
-  /** `https://api.layercode.com`, or a stand-in's address. */
   apiUrl: string;
   /** Told of refusals and failures, never the key. */
   log: Log;
-  /** How long Layercode may take. */
   timeoutMs: number;
 }
 
@@ -114,26 +99,20 @@ export interface SessionKeyParts {
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function askForSessionKey(
-  { agentId, isPipeline }: Wish,
-  { conversationId, metadata }: Granted,
-  { apiKey, apiUrl, log, timeoutMs }: SessionKeyParts,
-): Promise<unknown> {
+  parts: SessionKeyParts,
+): Promise<Record<string, unknown>> {
+  const { agentId, isPipeline, metadata, apiKey, apiUrl, log, timeoutMs } =
+    parts;
   // What is undefined is left out when it becomes JSON.
-  const [path, body] = isPipeline
-    ? ["/v1/pipelines/authorize_session", {
-      pipeline_id: agentId,
-      session_id: conversationId,
-      metadata,
-    }]
-    : ["/v1/agents/web/authorize_session", {
-      agent_id: agentId,
-      conversation_id: conversationId,
-      metadata,
-    }];
+  const conversationId = parts.conversationId ?? undefined;
+  const path = isPipeline ? "pipelines" : "agents/web";
+  const body = isPipeline
+    ? { pipeline_id: agentId, session_id: conversationId, metadata }
+    : { agent_id: agentId, conversation_id: conversationId, metadata };
   let response: Response;
   let reply: string;
   try {
-    response = await fetch(apiUrl + path, {
+    response = await fetch(`${apiUrl}/v1/${path}/authorize_session`, {
       method: "POST",
       headers: {
         "authorization": `Bearer ${apiKey}`,
@@ -148,7 +127,12 @@ export async function askForSessionKey(
     reply = (await response.text()).replaceAll(apiKey, "[key]");
   } catch (error) {
     log.error("authorize.unreachable", { error });
-    throw toUnreachable(error, timeoutMs);
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      const message = `Layercode did not answer within ${timeoutMs} ms`;
+      throw new HttpError(504, "upstream_timeout", message);
+    }
+    const message = "Layercode could not be reached";
+    throw new HttpError(502, "upstream_unreachable", message);
   }
   const parsed = parse(reply);
   if (!response.ok) {
@@ -157,35 +141,27 @@ export async function askForSessionKey(
     log.warn("authorize.refused", { status, reason: refusal.message });
     throw refusal;
   }
-  if (parsed !== undefined) return parsed;
-  const message = "Layercode's answer was not JSON";
+  if (parsed) return parsed;
+  const message = "Layercode's answer was no JSON object";
   throw new HttpError(502, "upstream_invalid", message);
 }
 
-function parse(reply: string): unknown {
+function parse(reply: string): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(reply);
+    return v.record(v.unknown()).parse(JSON.parse(reply));
   } catch {
     // The caller of this tells what it means.
     return undefined;
   }
 }
 
-function toUnreachable(error: unknown, timeoutMs: number): HttpError {
-  if (error instanceof DOMException && error.name === "TimeoutError") {
-    const message = `Layercode did not answer within ${timeoutMs} ms`;
-    return new HttpError(504, "upstream_timeout", message);
-  }
-  const message = "Layercode could not be reached";
-  return new HttpError(502, "upstream_unreachable", message);
-}
-
-const errorSchema = v.object({ error: v.string() });
-
 /** Layercode's refusal with its own status, or 502 where that status is no refusal. */
-function toRefusal({ status, headers }: Response, reply: unknown): HttpError {
-  const told = errorSchema.try(reply, { mode: "strip" });
-  const reason = told.ok ? `: ${told.value.error.slice(0, 300)}` : "";
+function toRefusal(
+  { status, headers }: Response,
+  reply: Record<string, unknown> = {},
+): HttpError {
+  const { error } = reply;
+  const reason = typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
   const retryAfter = headers.get("retry-after");
   return new HttpError(
     status >= 400 && status <= 599 ? status : 502,

@@ -1,0 +1,231 @@
+/**
+ * What stands in brackets, and addresses. Of a link its text is spoken, of an
+ * image its description, of an address the name of the site, as one would say
+ * it; of HTML the words stay.
+ *
+ * Left out is what was never meant for the caller: notes and definitions,
+ * remarks that the model was shown, reasoning, tool calls written as text, the
+ * marks of a model's template.
+ *
+ * @module
+ */
+import { SPACED, WORDY } from "./_characters.ts";
+import type { Outcome, Rule, Scan } from "./_scan.ts";
+
+/** Text in brackets, which may hold others. */
+const TEXT = String.raw`((?:[^[\]\\\n]|\\.|\[[^[\]\n]*\]){0,200})`;
+
+const CITATION = /^\d{1,3}(?:\s?[,–-]\s?\d{1,3})*$/;
+const PUNCTUATION = /[.,;:!?)"'”’»。*_`]/;
+/** Marks of a model's template. */
+const BRACKET_MARK = /^\/?(?:INST|SYS|THINK|TOOL_RESULTS|AVAILABLE_TOOLS)$/;
+/** What the conversation's history and notes tell the model in brackets; it may imitate them. */
+const REMARK =
+  /^(?:interrupted(?: before anything was heard)?|It is now .*|Noted earlier in this call: .*|(?:caller|metadata\.[\w.-]+) is now .*|.*\bsaid while\b.*)$/i;
+
+/** A link or an image. */
+export const LINK: Rule = {
+  whole: new RegExp(
+    String
+      .raw`^(!?)\[${TEXT}\](?:\(\s*(?:[^()\s]|\([^()\s]*\))*(?:\s+["'(][^\n]*?)?\s*\)|(\[)[^[\]\n]*\])`,
+  ),
+  begun: new RegExp(
+    String
+      .raw`^!?(?:\[${TEXT}(?:\\|\[[^[\]\n]*)?(?:\](?:\(\s*\S*(?:\s+(?:["'(][^\n]*)?)?|\[[^[\]\n]*)?)?)?$`,
+  ),
+  read(scan, [{ length }, image, text = "", reference]) {
+    if (image === "" && isNote(scan, text)) {
+      return scan.leaveOut(length, "thing");
+    }
+    if (reference && WORDY.test(scan.before)) return undefined;
+    return replace(scan, text, length);
+  },
+};
+
+/** Puts the text of a link in its place, to be read like any other. */
+function replace(scan: Scan, text: string, length: number): true {
+  if (text.trim() === "") scan.output.leaveOut("thing");
+  scan.beginLine();
+  scan.text = text + scan.text.slice(scan.at + length);
+  scan.at = 0;
+  return scan.pass(0);
+}
+
+/** Whether it is the number of a source. */
+function isNote({ before }: Scan, text: string): boolean {
+  return CITATION.test(text) &&
+    (WORDY.test(before) || PUNCTUATION.test(before));
+}
+
+/** Another bracket, left out where it is not for the caller. */
+export const BRACKET: Rule = {
+  whole: new RegExp(String.raw`^\[${TEXT}\](?=[^])`),
+  read(scan, [{ length }, text = ""]): Outcome {
+    if (text === "TOOL_CALLS") return scan.leaveOutLine();
+    if (text === "THINK") return scan.leaveOutTo(length, /\[\/THINK\]/g);
+    return text.startsWith("^") || BRACKET_MARK.test(text) ||
+        REMARK.test(text) || isNote(scan, text)
+      ? scan.leaveOut(length, "thing")
+      : undefined;
+  },
+};
+
+/** A line that says where a link leads, or what a note says. */
+export const DEFINITION: Rule = {
+  whole:
+    /^\[(?:\^[^[\]\n]{1,200}\]:|[^[\]\n]{1,200}\]:[ \t]*(?:https?:|www\.|mailto:|[/#<.]))/i,
+  begun: /^\[[^[\]\n]{0,200}(?:\](?::[ \t]*[a-z]{0,6})?)?$/i,
+  read: (scan) => scan.leaveOutLine(),
+};
+
+/** Characters of an address, and those that end the sentence around it unless more of it follows. */
+const PART = `[${SPACED}/#[@$&+=%-]`;
+const MARKS = ".,;:!?'*_~)\\]";
+const LABEL = `[${SPACED}_-]+`;
+const HOST = String.raw`(${LABEL}(?:\.${LABEL})*)(?!\.?${LABEL})`;
+const REST = String
+  .raw`(?:${PART}|[${MARKS}]+(?=${PART}|\()|\([^()\s]*\))*`;
+
+/** An address; parentheses are part of it. */
+export const ADDRESS: Rule = {
+  whole: new RegExp(
+    // The rest is read once, as a whole: `(?=(…))\2` is never tried shorter.
+    String
+      .raw`^(?:[hH]ttps?:\/\/(?:www\.)?|[wW]ww\.)${HOST}(?=(${REST}))\2(?=[${MARKS}]*(?:[^(${MARKS}]|\([^()\s]*[\s(]))`,
+    "u",
+  ),
+  begun:
+    /^(?:[hH](?:t(?:t(?:p(?:s?(?::\/?)?)?)?)?)?|[wW]w{0,2}|(?:[hH]ttps?:\/\/|[wW]ww\.)\S*)$/,
+  when: ({ before }) => !IN_ADDRESS.test(before),
+  read: (scan, [{ length }, host = ""]) => speakSite(scan, host, length),
+};
+
+/** What no address begins after. */
+const IN_ADDRESS = new RegExp(`[${SPACED}_@]`, "u");
+
+function speakSite(scan: Scan, host: string, length: number): true {
+  scan.beginLine();
+  scan.output.say(host);
+  return scan.passMark(length, "/");
+}
+
+/** An address in angle brackets. */
+export const AUTOLINK: Rule = {
+  whole:
+    /^<(?:https?:\/\/(?:www\.)?([^\s<>/?#:@]+)[^\s<>]*|(?:mailto:)?([\w.+-]+@[\w.-]+))>/i,
+  begun: /^<[^\s<>]*$/,
+  read: (scan, [{ length }, host, mail = ""]) =>
+    speakSite(scan, host ?? mail, length),
+};
+
+/** Elements that hold reasoning, a tool call, or something for machines. */
+const HIDDEN = String
+  .raw`(?:\w+:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|(?:tool|function)(?:_?(?:calls?|code|use|outputs?|results?|responses?))?|invoke|script|style|svg|math|head|template)`;
+const IS_HIDDEN = new RegExp(`^${HIDDEN}(?:=.*)?$`, "i");
+const HIDDEN_END = new RegExp(`[<◁]/${HIDDEN}\\s*[>▷]`, "gi");
+const LINE_BREAK = /^(?:br|p|div|[uod]l|table|hr|blockquote|pre|section)$/i;
+const SENTENCE = /^(?:li|tr|h[1-6]|d[td]|summary|title)$/i;
+const CELL = /^t[dh]$/i;
+/** These may stand within a word. Of another, "Array<string>" is an example. */
+const INLINE =
+  /^(?:a|b|break|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong|su[bp]|u|var)$/i;
+
+const TAG: Rule = {
+  whole:
+    /^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(\s+[\w:@.-]+\s*=[^<>]*|\s*\/?)[>▷]/i,
+  begun:
+    /^[<◁]\/?(?:[a-z][\w:.-]*(?:=[^\s<>]*)?(?:\s*\/?|\s+[\w:@.-]+\s*(?:=[^<>]*)?))?$/i,
+  read(scan, [{ length }, slash, name = "", attributes = ""]) {
+    const opens = slash === "";
+    if (IS_HIDDEN.test(name)) {
+      return opens
+        ? scan.leaveOutTo(length, HIDDEN_END)
+        : scan.leaveOut(length, "thing");
+    }
+    if (name === "start_of_turn") return scan.leaveOutTo(length, /\n/g);
+    if (LINE_BREAK.test(name)) {
+      scan.output.space("\n");
+    } else if (SENTENCE.test(name)) {
+      scan.output.endSentence();
+      scan.output.space("\n");
+    } else if (CELL.test(name)) {
+      if (opens) scan.output.beginCell();
+    } else if (opens && !attributes.includes("=") && !INLINE.test(name)) {
+      if (WORDY.test(scan.before)) return undefined;
+    }
+    return scan.leaveOut(length);
+  },
+};
+
+const COMMENT: Rule = {
+  whole: /^<!--/,
+  begun: /^<!-?$/,
+  read: (scan) => scan.leaveOutTo(0, /-->/g),
+};
+
+/** Where a channel ends that is not the answer's. */
+const ANSWER = /<\|channel\|>final[^<\n]{0,20}<\|message\|>|<channel\|>/g;
+const CALLS_END = /<[|｜]\/?[\w▁]{0,30}end[|｜]>|<\/[|｜]?tool_calls?[|｜]?>/g;
+
+/** A mark of a model's template, "<|channel|>" among them. */
+const TEMPLATE_MARK: Rule = {
+  whole: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
+  begun: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
+  read(scan, [{ length }, given = ""]) {
+    const name = given.replace(/[▁ ]/g, "_");
+    if (/^(?:start|channel.*)$/.test(name)) return scan.leaveOutTo(0, ANSWER);
+    if (/^(?:im_start|start_header_id)$/.test(name)) {
+      return scan.leaveOutTo(length, /\n|<\|end_header_id\|>/g);
+    }
+    if (/^(?:tool|function)\w*begin|^tool_calls?$/.test(name)) {
+      return scan.leaveOutTo(length, CALLS_END);
+    }
+    return scan.leaveOut(length, "thing");
+  },
+};
+
+/** What "<" may begin. */
+export const ANGLES: readonly Rule[] = [TEMPLATE_MARK, AUTOLINK, COMMENT, TAG];
+
+const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
+
+/** How JSON begins that calls a tool. */
+export const CALL = String
+  .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
+
+/** What may yet become that. */
+export const CALL_BEGUN = String
+  .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
+
+/** A tool call in JSON, at the start of a line. */
+export const JSON_CALL: Rule = {
+  whole: new RegExp(`^${CALL}`),
+  begun: new RegExp(`^${CALL_BEGUN}$`),
+  read(scan) {
+    scan.output.leaveOut("thing");
+    scan.reader = createJsonReader(scan);
+    return true;
+  },
+};
+
+/** Leaves out JSON up to its end. */
+function createJsonReader(scan: Scan): () => Outcome {
+  let depth = 0;
+  let quote = "";
+  let isEscaped = false;
+  return () => {
+    while (scan.at < scan.text.length) {
+      const char = scan.text.charAt(scan.at++);
+      if (isEscaped) isEscaped = false;
+      else if (char === "\\") isEscaped = true;
+      else if (quote !== "") quote = char === quote ? "" : quote;
+      else if (char === '"' || char === "'") quote = char;
+      else if (char === "{" || char === "[") depth++;
+      else if ((char === "}" || char === "]") && --depth === 0) {
+        scan.reader = undefined;
+        break;
+      }
+    }
+    return true;
+  };
+}
