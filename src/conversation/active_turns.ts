@@ -39,6 +39,17 @@ interface Listener {
   timer?: ReturnType<typeof setTimeout> | undefined;
 }
 
+/** What a turn under way is made of. */
+export type ActiveTurnParts = {
+  run: RunTurn;
+  /** The one that it ends. */
+  before: ActiveTurn | undefined;
+  /** How long a listener may take nothing. */
+  stalledMs: number;
+  /** Called at its end. */
+  onOver: () => void;
+};
+
 /**
  * A turn under way. A platform may deliver it again meanwhile: the new
  * connection is told all from the beginning, and the turn goes on as long as
@@ -52,6 +63,8 @@ export class ActiveTurn {
   readonly done: Promise<void>;
   /** Whether it is about to end early. */
   isStopped = false;
+  /** The one that it ends, until it has. */
+  before: ActiveTurn | undefined;
   readonly #stalledMs: number;
   readonly #controller = new AbortController();
   readonly #listeners = new Set<Listener>();
@@ -61,25 +74,14 @@ export class ActiveTurn {
   /** Resolves when a listener can take more. */
   #room: PromiseWithResolvers<void> | undefined;
 
-  /**
-   * Begins a turn.
-   *
-   * @param stalledMs how long a listener may take nothing
-   * @param before the one that it ends, until it has
-   * @param onOver called at its end
-   */
-  constructor(
-    readonly turnId: string,
-    run: RunTurn,
-    stalledMs: number,
-    public before: ActiveTurn | undefined,
-    onOver: () => void,
-  ) {
+  /** Begins a turn. */
+  constructor(readonly turnId: string, parts: ActiveTurnParts) {
     const stored = Promise.withResolvers<void>();
     this.stored = stored.promise;
-    this.#stalledMs = stalledMs;
-    this.done = this.#run(run, stored.resolve).finally(() => {
-      onOver();
+    this.before = parts.before;
+    this.#stalledMs = parts.stalledMs;
+    this.done = this.#run(parts, stored.resolve).finally(() => {
+      parts.onOver();
       stored.resolve();
       this.#finish();
     });
@@ -110,7 +112,7 @@ export class ActiveTurn {
     await this.done.catch(() => {});
   }
 
-  async #run(run: RunTurn, stored: () => void): Promise<void> {
+  async #run({ run }: ActiveTurnParts, stored: () => void): Promise<void> {
     // Whoever begins it listens first.
     await this.before?.stop();
     this.before = undefined;
@@ -231,12 +233,15 @@ export class ActiveTurns {
    */
   start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
     this.admit(conversationId);
-    const before = this.#turns.get(conversationId);
-    const { stalledMs } = this.#options;
-    const turn = new ActiveTurn(turnId, run, stalledMs, before, () => {
-      this.#count--;
-      const isNewest = this.#turns.get(conversationId) === turn;
-      if (isNewest) this.#turns.delete(conversationId);
+    const turn = new ActiveTurn(turnId, {
+      run,
+      before: this.#turns.get(conversationId),
+      stalledMs: this.#options.stalledMs,
+      onOver: () => {
+        this.#count--;
+        const isNewest = this.#turns.get(conversationId) === turn;
+        if (isNewest) this.#turns.delete(conversationId);
+      },
     });
     this.#turns.set(conversationId, turn);
     this.#count++;

@@ -9,9 +9,8 @@ async function setup(stalledMs = 60_000) {
   const seen = { nobody: 0 };
   const begun = Promise.withResolvers<TurnOutput>();
   const over = Promise.withResolvers<void>();
-  const turn = new ActiveTurn(
-    "t1",
-    (signal, out) => {
+  const turn = new ActiveTurn("t1", {
+    run(signal, out) {
       signal.addEventListener("abort", () => {
         seen.nobody++;
         over.resolve();
@@ -19,10 +18,10 @@ async function setup(stalledMs = 60_000) {
       begun.resolve(out);
       return over.promise;
     },
+    before: undefined,
     stalledMs,
-    undefined,
-    () => {},
-  );
+    onOver() {},
+  });
   const { write } = await begun.promise;
   const add: ActiveTurn["listen"] = (write) => turn.listen(write);
   const finish = async () => {
