@@ -9,12 +9,12 @@ import { authorize } from "./src/agent/authorize.ts";
 import { onData } from "./src/agent/data.ts";
 import { createApp, type Handler } from "./src/server/router.ts";
 import { type Config, loadConfig } from "./src/settings/config.ts";
-import { createActiveTurns } from "./src/conversation/active_turns.ts";
+import { ActiveTurns } from "./src/conversation/active_turns.ts";
 import {
   type ConversationParts,
-  createConversations,
+  Conversations,
 } from "./src/conversation/conversation.ts";
-import { toCommonBeginning } from "./src/conversation/question.ts";
+import { toBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import { makeToken } from "./src/server/guard.ts";
@@ -92,7 +92,7 @@ async function makeParts(config: Config, log: Log) {
     isDraining: () => draining.signal.aborted,
     log,
     now: Date.now,
-    activeTurns: createActiveTurns({ max: config.maxTurns }),
+    activeTurns: new ActiveTurns({ max: config.maxTurns }),
     onData: (data, context) => runNamed("onData", () => onData(data, context)),
   } satisfies ConversationParts;
   return {
@@ -111,7 +111,7 @@ async function makeParts(config: Config, log: Log) {
 function createRoutes(parts: Parts) {
   const { config, log, now, secrets, uptime } = parts;
   const { publicUrl, trustedProxies, openai } = config;
-  const conversations = createConversations(parts);
+  const conversations = new Conversations(parts);
   const platforms = createPlatformRoutes({ conversations, log, now }, {
     layercode: {
       ...config.layercode,
@@ -150,9 +150,7 @@ function createRoutes(parts: Parts) {
 function prepareAll(parts: Parts): () => Promise<void> {
   const { config, toolLoading, provider, store, log } = parts;
   toolLoading.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
-  toCommonBeginning(parts).then((beginning) =>
-    prepare(provider, beginning, log)
-  );
+  toBeginning(parts).then((beginning) => prepare(provider, beginning, log));
   prepareStore(store, log);
   return startRetention({ ...parts, days: config.sessionTtlDays });
 }

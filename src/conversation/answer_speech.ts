@@ -5,22 +5,18 @@
  *
  * @module
  */
-import type { Timers } from "./timers.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
-import { createTicker, type Ticker } from "./ticker.ts";
-import { createSilenceFiller } from "./silence_filler.ts";
 import { createSpeechBuffer } from "../speech/mod.ts";
-import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
+import { SilenceFiller, Ticker } from "./pace.ts";
+import type { TurnPart, TurnParts, Write } from "./turn.ts";
 
 /** What speaking needs of its turn. */
 export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
-  /** The turn's. */
-  timers: Timers;
   /** Ends the turn; aborted with the reason, where keeping words failed. */
   stop: AbortController;
   /** Takes what is handed on. */
-  out: TurnOutput;
+  write: Write;
   /** Keeps words, just before they are handed on. */
   keep: (text: string) => void;
 }
@@ -31,51 +27,48 @@ export class AnswerSpeech {
   isOver = false;
   /** Why the answer was ended, where the model went on and on. */
   ended: TurnEnding | undefined;
-  /** The turn's time is up: the sentence under way is the last. */
-  #isTimeUp = false;
   /** The model has said something, not only the fillers. */
   hasAnswered = false;
   /** When the first words were said. */
   firstWordsAt: number | undefined;
-  readonly #parts: SpeechParts;
+  #limitTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The sentence under way is the last. */
+  #isTimeUp = false;
   readonly #limit;
   readonly #buffer;
-  readonly #silence;
   readonly #mostWritten: number;
+  readonly #silence: SilenceFiller;
   /** What the model wrote, what was said, and what of that the model said, since it last called tools. */
   #written = "";
   #said = "";
   #sentence = "";
   /** Words that go with the next tick. */
   #pending = "";
-  /** They only fill a silence. */
-  #isFiller = false;
   /** Whose tick the words wait for; absent: words go at once. */
   #ticker: Ticker | undefined;
   /** The first sentence is whole: the voice has begun, or is about to. */
   #isVoiced = false;
-  /** Resolves when a slow listener can take more. */
+  /** Resolves when a slow listener can take more, or the turn is stopped. */
   #room: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
 
   /** Makes the speech of one turn; nothing was said yet. */
-  constructor(parts: SpeechParts) {
-    const { agent, timers } = parts;
-    this.#parts = parts;
+  constructor(readonly parts: SpeechParts) {
+    const { agent } = parts;
     this.#limit = createAnswerLimit(agent.maxAnswerTokens);
     this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
-    this.#silence = createSilenceFiller(agent, timers, (text) => {
-      this.#guard(() => void this.interject(text, true));
+    this.#silence = new SilenceFiller(agent, (text) => {
+      this.#guard(() => void this.fill(text));
     });
   }
 
-  /**
-   * Begins to watch the silence.
-   *
-   * @param turnNumber chooses the first filler
-   */
+  /** The caller has spoken, and waits. */
   begin(turnNumber: number): void {
+    const { maxTurnSeconds } = this.parts.agent;
     this.#silence.begin(turnNumber);
+    const endInTime = () => this.#endInTime(maxTurnSeconds);
+    this.#limitTimer = setTimeout(endInTime, maxTurnSeconds * 1_000);
   }
 
   /** Takes what the model writes. Where there is something to wait for, waits for it. */
@@ -94,23 +87,27 @@ export class AnswerSpeech {
     return this.#answer(this.#buffer.flush());
   }
 
-  /** Says words that come whole, from elsewhere than the model. Those that only fill a silence go by themselves. */
-  interject(text: string, isFiller = false): Promise<void> | undefined {
+  /** Says words that come whole, from elsewhere than the model. */
+  interject(text: string): Promise<void> | undefined {
     this.flush();
     if (this.isOver) return undefined;
+    return this.#say(this.#buffer.interject(text));
+  }
+
+  /** Says words that only fill a silence, and go by themselves. */
+  fill(text: string): Promise<void> | undefined {
+    this.flush();
+    if (this.isOver) return undefined;
+    this.send();
     const words = this.#buffer.interject(text);
-    if (!isFiller) return this.#say(words);
-    this.send();
-    this.#isFiller = true;
-    this.#say(words);
-    this.send();
-    this.#isFiller = false;
-    return this.#room;
+    this.#note(words);
+    this.#isVoiced = true;
+    return this.#handOn({ type: "speech", text: words, isFiller: true });
   }
 
   /** Says that there is no answer, even where it can't be kept. */
   apologize(): void {
-    const { agent, out, keep } = this.#parts;
+    const { agent, write, keep } = this.parts;
     const text = this.#buffer.interject(agent.errorMessage);
     try {
       this.send();
@@ -119,20 +116,7 @@ export class AnswerSpeech {
       // The end of the turn meets the same fault, and the log is told.
     }
     this.firstWordsAt ??= performance.now();
-    out.write({ type: "speech", text });
-  }
-
-  /**
-   * Ends the answer with the sentence under way: the turn's time is up.
-   *
-   * @returns whether there is one; {@linkcode isOver} tells whether one just ended
-   */
-  endWithSentence(): boolean {
-    this.#isTimeUp = true;
-    if (this.#sentence.trim() === "") return false;
-    // What comes next would tell whether a dot is one; there is no next.
-    this.isOver = findSentenceEnd(this.#sentence, " ") === 0;
-    return !this.isOver;
+    write({ type: "speech", text });
   }
 
   /** What was said so far belongs to a call of tools. What was cut off before it goes on after it. */
@@ -144,15 +128,13 @@ export class AnswerSpeech {
   }
 
   /** What the model wrote since it last called tools, where that isn't what was said. */
-  toWritten<K extends string>(key: K): { [P in K]?: string } {
+  get written(): string | undefined {
     const written = this.#written.trim();
     const isSame = written === this.#said.trim();
     // What a model thought, or meant for a tool, is not shown to it again.
     const isMore = written.length > 2 * this.#said.length + SOME_MARKUP ||
       TAG.test(written);
-    return (isSame || isMore ? {} : { [key]: written }) as {
-      [P in K]?: string;
-    };
+    return isSame || isMore ? undefined : written;
   }
 
   /** Hands a part on that isn't words, after the words before it. */
@@ -166,22 +148,37 @@ export class AnswerSpeech {
     if (this.#pending === "") return undefined;
     const text = this.#pending;
     this.#pending = "";
-    this.#parts.keep(text);
-    const filler = this.#isFiller ? { isFiller: true } : {};
-    return this.#write({ type: "speech", text, ...filler });
+    return this.#handOn({ type: "speech", text });
   }
 
   /** Nothing is said after this; words that were not handed on never were. */
   close(): void {
     this.#pending = "";
+    this.#silence.end();
+    clearTimeout(this.#limitTimer);
     this.#ticker?.cancel(this.#onTick);
+  }
+
+  /** Ends the answer with the sentence under way. Where there is none, or it doesn't end, the turn is stopped. */
+  #endInTime(maxTurnSeconds: number): void {
+    this.#isTimeUp = true;
+    const giveUp = () => {
+      this.ended = "max-seconds";
+      const message = `The turn took longer than ${maxTurnSeconds} seconds`;
+      this.parts.stop.abort(new Error(message));
+    };
+    const hasWords = this.#sentence.trim() !== "";
+    // What comes next would tell whether a dot is an end; there is no next.
+    this.isOver ||= hasWords && findSentenceEnd(this.#sentence, " ") === 0;
+    if (!hasWords || this.isOver) return giveUp();
+    this.#limitTimer = setTimeout(giveUp, LAST_SENTENCE_MS);
   }
 
   /** Says words of the model's, as far as they are to be said. */
   #answer(words: string): Promise<void> | undefined {
     if (words === "" || this.isOver) return undefined;
     let text = words;
-    if (this.#isTimeUp || this.#parts.isDraining?.()) {
+    if (this.#isTimeUp || this.parts.isDraining?.()) {
       const end = findSentenceEnd(this.#sentence, words);
       this.isOver = end !== undefined;
       if (this.isOver && this.#isTimeUp) this.ended = "max-seconds";
@@ -200,18 +197,23 @@ export class AnswerSpeech {
 
   #say(text: string): Promise<void> | undefined {
     if (text === "") return undefined;
-    this.#parts.stop.signal.throwIfAborted();
-    this.firstWordsAt ??= performance.now();
-    this.#said += text;
-    this.#silence.onSpeech(text);
+    this.#note(text);
     this.#pending += text;
     const isSentenceEnd = SENTENCE_MARK.test(text);
     this.#isVoiced ||= isSentenceEnd;
-    const mayWait = this.#ticker && this.#pending.length < MOST_PENDING;
-    if (mayWait && isSentenceEnd) this.#waitFor(BURST);
-    if (mayWait) return this.#room;
+    if (this.#ticker && this.#pending.length < MOST_PENDING) {
+      if (isSentenceEnd) this.#waitFor(BURST);
+      return this.#room;
+    }
     this.#waitFor(this.#isVoiced ? FLOW : BURST);
     return this.send();
+  }
+
+  #note(text: string): void {
+    this.parts.stop.signal.throwIfAborted();
+    this.firstWordsAt ??= performance.now();
+    this.#said += text;
+    this.#silence.onSpeech(text);
   }
 
   /** Has the words that come from now on wait for a tick. */
@@ -234,39 +236,47 @@ export class AnswerSpeech {
     try {
       task();
     } catch (error) {
-      this.#parts.stop.abort(error);
+      this.parts.stop.abort(error);
     }
   }
 
-  #write(part: TurnPart): Promise<void> | undefined {
-    const room = this.#parts.out.write(part);
-    if (room) this.#room = this.#waitForRoom(room);
-    return this.#room;
+  #handOn(part: TurnPart & { type: "speech" }): Promise<void> | undefined {
+    this.parts.keep(part.text);
+    return this.#write(part);
   }
 
-  /** A listener who is slow, or stopped reading, doesn't keep the turn from being stopped. */
-  async #waitForRoom(room: Promise<void>): Promise<void> {
-    const { signal } = this.#parts.stop;
-    const stopped = Promise.withResolvers<void>();
-    const onAbort = () => stopped.resolve();
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-    await Promise.race([room, stopped.promise]);
-    signal.removeEventListener("abort", onAbort);
-    this.#room = undefined;
+  #write(part: TurnPart): Promise<void> | undefined {
+    const room = this.parts.write(part);
+    if (room === undefined) return this.#room;
+    // A listener who is slow, or stopped reading, doesn't keep the turn from
+    // being stopped.
+    this.#stopped ??= toPromise(this.parts.stop.signal);
+    return this.#room = Promise.race([room, this.#stopped])
+      .then(() => this.#room = undefined);
   }
 }
 
+/** Resolves when a signal is aborted. */
+function toPromise(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve());
+    if (signal.aborted) resolve();
+  });
+}
+
 /** Until the voice has begun, only words that come in one burst go together. */
-const BURST = createTicker(10);
+const BURST = new Ticker(10);
 
 /** After that it is ahead of nobody: a word takes longer to speak than these words wait. */
-const FLOW = createTicker(100);
+const FLOW = new Ticker(100);
+
+/** How long the sentence under way may go on when the turn's time is up. */
+const LAST_SENTENCE_MS = 5_000;
 
 /** What ends a sentence, and is not waited with: the voice may be waiting for it. */
 const SENTENCE_MARK = /[.!?…。！？]/;
 
-/** How many letters wait for a tick, at most. */
+/** How many letters wait for a tick, at most: past them, a slow listener slows the model down. */
 const MOST_PENDING = 2_000;
 
 /** How much longer than what was said a text with its markup may be, in letters. */

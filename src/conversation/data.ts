@@ -5,14 +5,8 @@
  * @module
  */
 import { toDataKey } from "../sessions/record.ts";
-import type { SessionStore } from "../sessions/store.ts";
-import type { TurnId } from "./turn.ts";
-
-/** What the handler is told besides the data. */
-export interface DataContext extends TurnId {
-  /** What the owner attached when the session was authorised. */
-  metadata: Record<string, unknown>;
-}
+import type { ConversationParts } from "./conversation.ts";
+import type { CallContext } from "./turn.ts";
 
 /**
  * The owner's handler. What it returns is sent to the page; `undefined` means
@@ -20,42 +14,26 @@ export interface DataContext extends TurnId {
  */
 export type DataHandler = (
   data: unknown,
-  context: DataContext,
+  context: CallContext,
 ) => unknown | Promise<unknown>;
 
-/** What is needed to answer pages. */
-export interface DataParts {
-  /** Remembers what was answered, over restarts too. */
-  store: SessionStore;
-  /** The owner's handler; not called again for what was answered. */
-  onData: DataHandler;
-  /** The time in milliseconds since 1970. */
-  now: () => number;
-}
-
-/** How much data without an answer is remembered. */
-const MAX_UNANSWERED = 10_000;
+/** How much data is known that the store keeps nothing of. */
+const MAX_KNOWN = 10_000;
 
 /** Makes the function that answers pages. */
 export function createDataAnswer(
-  { store, onData, now }: DataParts,
+  { store, onData, now }: Pick<ConversationParts, "store" | "onData" | "now">,
 ): DataHandler {
-  const underway = new Map<string, Promise<unknown>>();
-  /** Told by their hashes: of data without an answer, the store keeps nothing. */
-  const unanswered = new Set<string>();
+  /** By their hashes: data that is being answered, or has no answer. */
+  const known = new Map<string, Promise<unknown>>();
 
-  async function once(data: unknown, context: DataContext): Promise<unknown> {
+  async function ask(data: unknown, context: CallContext): Promise<unknown> {
     const { conversationId, turnId } = context;
-    const hash = toDataKey(turnId, [conversationId, data]);
-    if (unanswered.has(hash)) return undefined;
     const before = (await store.load(conversationId)).replyTo(turnId, data);
     if (before) return before.reply;
     const reply = await onData(data, context);
-    if (reply === undefined) {
-      if (unanswered.size === MAX_UNANSWERED) unanswered.clear();
-      unanswered.add(hash);
-      return undefined;
-    }
+    if (reply === undefined) return undefined;
+    const key = toDataKey(turnId, data);
     const at = new Date(now()).toISOString();
     // Another instance may have been first: the page is told one thing.
     const session = await store.update(
@@ -63,7 +41,7 @@ export function createDataAnswer(
       (session) =>
         session.replyTo(turnId, data)
           ? []
-          : [{ type: "data", turnId, key: toDataKey(turnId, data), reply, at }],
+          : [{ type: "data", turnId, key, reply, at }],
     );
     const kept = session.replyTo(turnId, data);
     // One that is too long isn't kept.
@@ -71,11 +49,15 @@ export function createDataAnswer(
   }
 
   return function answerData(data, context) {
-    const { conversationId, turnId } = context;
-    const key = JSON.stringify([conversationId, turnId, data]);
-    const answer = underway.get(key) ??
-      once(data, context).finally(() => underway.delete(key));
-    underway.set(key, answer);
+    const key = toDataKey(context.turnId, [context.conversationId, data]);
+    const before = known.get(key);
+    if (before) return before;
+    const [oldest = ""] = known.keys();
+    if (known.size === MAX_KNOWN) known.delete(oldest);
+    const answer = ask(data, context);
+    known.set(key, answer);
+    const forget = () => known.delete(key);
+    answer.then((reply) => reply === undefined || forget(), forget);
     return answer;
   };
 }

@@ -6,7 +6,6 @@
  */
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session, Step, Turn } from "../sessions/session.ts";
-import { findInterrupted, type Interruption } from "./history.ts";
 import { toNote } from "./prompt.ts";
 import type { Additions } from "./question.ts";
 import {
@@ -16,7 +15,12 @@ import {
   toNoteOfSilence,
   toWithdrawal,
 } from "./transcript.ts";
-import { answeredIn, type CallContext } from "./turn.ts";
+import {
+  answeredIn,
+  type CallContext,
+  findInterrupted,
+  type Interruption,
+} from "./turn.ts";
 
 /** What the caller said, and what the platform tells beside it. */
 export interface Said extends Additions, Partial<Omit<Told, "text">> {

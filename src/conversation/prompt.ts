@@ -11,14 +11,10 @@
  * @module
  */
 import type { Session } from "../sessions/session.ts";
+import type { CallContext } from "./turn.ts";
 
-/** What a prompt's names stand for. */
-export interface PromptContext {
-  /** What the owner attached when the session was authorised. */
-  metadata: Record<string, unknown>;
-  /** The caller's number, on phone calls. */
-  fromPhoneNumber?: string;
-}
+/** What a prompt's names stand for, and in which turn. */
+export type PromptContext = Omit<CallContext, "conversationId">;
 
 /** Said of notes in every system prompt. */
 export const NOTES_NOTE: string =
@@ -41,14 +37,8 @@ const NAMES_NOTE =
  */
 export function fillPrompt(prompt: string, date: Date): string {
   return prompt.replace(PLACEHOLDER, (_, name: string) => {
-    switch (name) {
-      case "date":
-        return toDate(date);
-      case "time":
-        return toTime(date);
-      default:
-        return `[${name}]`;
-    }
+    if (name === "date") return toDate(date);
+    return name === "time" ? toTime(date) : `[${name}]`;
   });
 }
 
@@ -56,29 +46,31 @@ const PLACEHOLDER = /\{\{\s*(date|time|caller|metadata(?:\.[\w-]+)+)\s*\}\}/g;
 
 // A formatter takes longer to make than all else here together, and the first
 // one 40 ms: none is made before the server listens.
-let formats: { date: Intl.DateTimeFormat; time: Intl.DateTimeFormat };
+let dates: Intl.DateTimeFormat;
+let times: Intl.DateTimeFormat;
 
-function toFormats(): typeof formats {
-  return formats ??= {
-    date: new Intl.DateTimeFormat("en-GB", { dateStyle: "full" }),
-    time: new Intl.DateTimeFormat("en-GB", { timeStyle: "short" }),
-  };
+function toDate(date: Date): string {
+  dates ??= new Intl.DateTimeFormat("en-GB", { dateStyle: "full" });
+  return dates.format(date);
 }
 
-const toDate = (date: Date) => toFormats().date.format(date);
-const toTime = (date: Date) => toFormats().time.format(date);
+function toTime(date: Date): string {
+  times ??= new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+  return times.format(date);
+}
 
 /** A conversation's system prompt as it was first filled in. */
-interface Filled {
-  template: string;
+export type SystemPrompt = {
   text: string;
-  /** The caller and the metadata in it, by name, as last told. */
-  told: Map<string, string>;
-  /** As they are told in a turn that may not be kept. */
-  telling?: { turnId: string; values: Map<string, string> };
-}
+  /** The owner's. */
+  template: string;
+  /** The names in it. */
+  names: readonly string[];
+  /** What each was last told to stand for, and in which turn. */
+  told: Map<string, { value: string; turnId: string }>;
+};
 
-const prompts = new WeakMap<Session, Filled>();
+const prompts = new WeakMap<Session, SystemPrompt>();
 
 /**
  * The system prompt of a conversation, the same in each of its turns: with the
@@ -90,19 +82,17 @@ export function toSystemPrompt(
   session: Session,
   template: string,
   now: Date,
-): string {
-  return fillOnce(session, template, now).text;
-}
-
-function fillOnce(session: Session, template: string, now: Date): Filled {
+): SystemPrompt {
   const known = prompts.get(session);
   if (known?.template === template) return known;
   const [first] = session.turns;
   const prompt = fillPrompt(template, first ? new Date(first.at) : now);
-  const hasNames = toNames(template).length > 0;
-  const notes = hasNames ? `${NOTES_NOTE} ${NAMES_NOTE}` : NOTES_NOTE;
-  const told = new Map<string, string>();
-  const filled = { template, text: `${prompt}\n${notes}`, told };
+  const found = template.matchAll(PLACEHOLDER).map(([, name = ""]) => name);
+  const names = [...new Set(found)]
+    .filter((name) => name !== "date" && name !== "time");
+  const notes = names.length > 0 ? `${NOTES_NOTE} ${NAMES_NOTE}` : NOTES_NOTE;
+  const text = `${prompt}\n${notes}`;
+  const filled = { template, text, names, told: new Map() };
   prompts.set(session, filled);
   return filled;
 }
@@ -113,13 +103,13 @@ function fillOnce(session: Session, template: string, now: Date): Filled {
  * stand for.
  *
  * @param session the conversation before the new turn
- * @param context of the new turn, and its id
+ * @param context of the new turn
  * @returns in square brackets; nothing where nothing has changed
  */
 export function toNote(
   session: Session,
   template: string,
-  context: PromptContext & { turnId: string },
+  context: PromptContext,
   now: Date,
 ): string | undefined {
   const { turns } = session;
@@ -127,108 +117,103 @@ export function toNote(
   const last = turns.findLastIndex(({ user }) => user !== undefined);
   const untold = turns.slice(Math.max(last, 0));
   const [since] = untold;
-  const remarks = [
+  return toBrackets([
     ...since ? toTimeRemarks(template, new Date(since.at), now) : [],
     ...toMemoryRemarks(untold.flatMap(({ memories }) => memories)),
-    ...toChanges(session, fillOnce(session, template, now), context),
-  ];
+    ...toChanges(session, toSystemPrompt(session, template, now), context),
+  ]);
+}
+
+/** What the model is told where turns are no longer shown to it: what their notes told, and what was remembered. */
+export function toPastNote(
+  session: Session,
+  memories: readonly string[],
+): string | undefined {
+  const told = prompts.get(session)?.told ?? [];
+  const names = [...told].map(([name, { value }]) => `${name} is ${value}.`);
+  return toBrackets([...names, ...toMemoryRemarks(memories)]);
+}
+
+function toBrackets(remarks: readonly string[]): string | undefined {
   return remarks.length === 0 ? undefined : `[${remarks.join(" ")}]`;
 }
 
 function toTimeRemarks(template: string, before: Date, now: Date): string[] {
   // Formatting a time takes longer than all else here.
+  const toMinute = (date: Date) => Math.floor(date.getTime() / 60_000);
   if (toMinute(before) === toMinute(now)) return [];
   if (!/\{\{\s*(date|time)\s*\}\}/.test(template)) return [];
-  if (toDate(before) !== toDate(now)) {
-    return [`It is now ${toDate(now)}, ${toTime(now)}.`];
-  }
-  return toTime(before) === toTime(now) ? [] : [`It is now ${toTime(now)}.`];
-}
-
-function toMinute(date: Date): number {
-  return Math.floor(date.getTime() / 60_000);
+  const date = toDate(before) === toDate(now) ? "" : `${toDate(now)}, `;
+  return [`It is now ${date}${toTime(now)}.`];
 }
 
 /** What was remembered, quoted: it is what somebody said, no instruction. */
 export function toMemoryRemarks(memories: readonly string[]): string[] {
   if (memories.length === 0) return [];
-  const quoted = memories.map((text) => JSON.stringify(flatten(text, 500)));
+  const quoted = memories.map((text) => quote(text, MAX_NOTE));
   return [`Noted earlier in this call: ${quoted.join("; ")}.`];
 }
 
 function toChanges(
   session: Session,
-  filled: Filled,
-  context: PromptContext & { turnId: string },
-): string[] {
-  const { template, telling } = filled;
-  if (telling && session.turn(telling.turnId)) filled.told = telling.values;
-  const values = toValues(template, context);
-  const changed = [...values].filter(([name, value]) =>
-    filled.told.get(name) !== value
-  );
-  filled.telling = { turnId: context.turnId, values };
-  return changed.map(([name, value]) =>
-    `${name} is ${filled.told.has(name) ? "now " : ""}${value}.`
-  );
-}
-
-/** What a conversation's names stand for, for a model that is no longer shown where it was told. */
-export function toNameRemarks(session: Session): string[] {
-  const told = prompts.get(session)?.told ?? new Map<string, string>();
-  return [...told].map(([name, value]) => `${name} is ${value}.`);
-}
-
-/** What a prompt's names stand for. */
-function toValues(
-  template: string,
+  { names, told }: SystemPrompt,
   context: PromptContext,
-): Map<string, string> {
-  return new Map(
-    toNames(template).map((name) => [name, lookUp(name, context)]),
-  );
+): string[] {
+  return names.flatMap((name) => {
+    const value = lookUp(name, context);
+    const before = told.get(name);
+    // A turn that told it may not have been kept.
+    const isTold = before !== undefined && session.turn(before.turnId);
+    if (isTold && before.value === value) return [];
+    told.set(name, { value, turnId: context.turnId });
+    const isChange = before !== undefined && session.turns.length > 0;
+    return [`${name} is ${isChange ? "now " : ""}${value}.`];
+  });
 }
-
-function toNames(template: string): string[] {
-  if (template !== named.template) {
-    const found = [...template.matchAll(PLACEHOLDER)]
-      .map(([, name]) => name ?? "")
-      .filter((name) => name !== "date" && name !== "time");
-    named = { template, names: found };
-  }
-  return named.names;
-}
-
-/** The names of the prompt that was asked for last: there is one agent. */
-let named: { template: string; names: string[] } = { template: "", names: [] };
 
 /** `caller`, or a path such as `metadata.user.name`. */
 function lookUp(
   name: string,
   { metadata, fromPhoneNumber }: PromptContext,
 ): string {
-  if (name === "caller") return toWords(fromPhoneNumber);
-  let value: unknown = metadata;
-  for (const key of name.split(".").slice(1)) {
+  let value: unknown = { caller: fromPhoneNumber, metadata };
+  for (const key of name.split(".")) {
     if (typeof value !== "object" || value === null) return UNKNOWN;
     if (!Object.hasOwn(value, key)) return UNKNOWN;
     value = (value as Record<string, unknown>)[key];
   }
-  return toWords(value);
+  if (value === undefined || value === null || value === "") return UNKNOWN;
+  const text = typeof value === "object" ? JSON.stringify(value) : `${value}`;
+  return quote(text, 200);
 }
 
 const UNKNOWN = "unknown";
 
-function toWords(value: unknown): string {
-  if (value === undefined || value === null || value === "") return UNKNOWN;
-  const text = typeof value === "object" ? JSON.stringify(value) : `${value}`;
-  return JSON.stringify(flatten(text, 200));
+/**
+ * In quotes, on one line and short: what comes from outside must not look like
+ * a further instruction.
+ */
+function quote(text: string, length: number): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return JSON.stringify(line.slice(0, length).toWellFormed());
 }
 
+/** How much of one note is kept, in characters: as much as a model is shown of it. */
+const MAX_NOTE = 500;
+
+/** How much all notes of a conversation may have, in characters. */
+const MAX_NOTES = 8_000;
+
 /**
- * On one line and short: what comes from outside must not look like a further
- * instruction.
+ * A note as it is kept.
+ *
+ * @throws {RangeError} when the conversation has no room for it
  */
-function flatten(text: string, length: number): string {
-  return text.replace(/\s+/g, " ").trim().slice(0, length).toWellFormed();
+export function fitNote(session: Session, note: string): string {
+  const text = note.slice(0, MAX_NOTE).toWellFormed();
+  const letters = session.memories.reduce((sum, { length }) => sum + length, 0);
+  if (letters + text.length <= MAX_NOTES) return text;
+  throw new RangeError(
+    `Nothing more is remembered: the notes of this conversation have ${letters} of ${MAX_NOTES} characters`,
+  );
 }

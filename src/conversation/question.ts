@@ -1,6 +1,7 @@
 /**
  * What the model is asked: the system prompt, as much of the conversation as
- * fits, and the tools. What stays the same from turn to turn comes first.
+ * fits, as the caller heard it, and the tools. What stays the same from turn to
+ * turn comes first.
  *
  * @module
  */
@@ -9,48 +10,44 @@ import type {
   PromptBeginning,
   ToolDeclaration,
 } from "../providers/provider.ts";
-import { Session } from "../sessions/session.ts";
-import { estimateTokens, toHistory } from "./history.ts";
-import { NOTES_NOTE, toSystemPrompt } from "./prompt.ts";
+import { Session, type Step, type Turn } from "../sessions/session.ts";
+import { NOTES_NOTE, toPastNote, toSystemPrompt } from "./prompt.ts";
 import type { Tool } from "./tools.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
 /** How much of the window the question may take; the answer needs the rest. */
 const INPUT_SHARE = 0.75;
 
-/** A question, but for how it is asked. */
-export interface Question {
-  /** The system prompt. */
-  system: string;
-  /** The conversation, oldest first, as much of it as fits. */
-  messages: Message[];
-  /** What the model may call. */
-  tools: readonly Tool[];
-  /** What it may call besides, for the platform to run. */
-  platformTools?: readonly ToolDeclaration[];
-}
+/** A model that takes longer to read ahead is busy with callers. */
+const READ_AHEAD_MS = 30_000;
 
 /** What a platform adds to the question. */
-export interface Additions {
+export type Additions = {
   /** Its own instructions to the model. */
   instructions?: string;
   /** Whether they take the place of the owner's prompt. Default: they come after it. */
   replacesPrompt?: boolean;
-  /** Tools that it runs. */
+  /** What the model may call besides our tools, for the platform to run. */
   platformTools?: readonly ToolDeclaration[];
-}
+};
+
+/** A question, but for how it is asked. */
+export type Question = {
+  system: string;
+  /** The conversation, oldest first, as much of it as fits. */
+  messages: readonly Message[];
+  /** What the model may call. */
+  tools: readonly Tool[];
+};
 
 /** Puts together what a conversation's next turn asks. */
 export async function toQuestion(
   session: Session,
   parts: TurnParts,
-  additions: Additions = {},
+  { instructions, replacesPrompt }: Additions = {},
 ): Promise<Question> {
-  const { agent, now } = parts;
-  const { systemPrompt, contextTokens } = agent;
-  const date = new Date(now());
-  const own = toSystemPrompt(session, systemPrompt, date);
-  const { instructions, replacesPrompt, platformTools } = additions;
+  const { agent: { systemPrompt, contextTokens }, now } = parts;
+  const { text: own } = toSystemPrompt(session, systemPrompt, new Date(now()));
   const system = !instructions
     ? own
     : replacesPrompt
@@ -58,30 +55,21 @@ export async function toQuestion(
     : `${own}\n\n${instructions}`;
   const room = contextTokens * INPUT_SHARE - estimateTokens(system);
   const messages = toHistory(session, room);
-  return {
-    system,
-    messages,
-    tools: await parts.tools,
-    ...(platformTools ? { platformTools } : {}),
-  };
+  return { system, messages, tools: await parts.tools };
 }
 
-/** The part of a question that a model can read before anything is asked. */
-function toBeginning(
-  { system, messages, tools }: Question,
-): PromptBeginning {
-  return {
-    system,
-    messages,
-    tools: tools.map(({ declaration }) => declaration),
-  };
-}
-
-/** How the prompts of all conversations begin, as far as they begin alike. */
-export async function toCommonBeginning(
+/**
+ * The part of a question that a model can read before anything is asked.
+ *
+ * @param session Default: none, and so how all conversations begin
+ */
+export async function toBeginning(
   parts: TurnParts,
+  session: Session = new Session(""),
 ): Promise<PromptBeginning> {
-  return toBeginning(await toQuestion(new Session(""), parts));
+  const { system, messages, tools } = await toQuestion(session, parts);
+  const declarations = tools.map(({ declaration }) => declaration);
+  return { system, messages, tools: declarations };
 }
 
 /**
@@ -97,13 +85,177 @@ export async function readAhead(
   const { provider, log } = parts;
   if (provider.prepare === undefined) return;
   try {
-    const question = await toQuestion(session, parts);
-    const signal = AbortSignal.timeout(READ_AHEAD_MS);
-    await provider.prepare(signal, toBeginning(question));
+    const beginning = await toBeginning(parts, session);
+    await provider.prepare(AbortSignal.timeout(READ_AHEAD_MS), beginning);
   } catch (error) {
     log.debug("provider.not_prepared", { conversationId, error });
   }
 }
 
-/** A model that takes longer is busy with callers. */
-const READ_AHEAD_MS = 30_000;
+/** What the caller did not hear the end of. */
+const INTERRUPTED = "[interrupted]";
+const UNHEARD = "[interrupted before anything was heard]";
+
+/** What stands for the result of a call that has none. */
+const NO_RESULT = { error: "The caller interrupted before the result" };
+const HANDED_ON = { status: "begun" };
+
+/** From where on a conversation is shown, what was remembered before, and what is told of that. */
+interface Window {
+  start: number;
+  memories: readonly string[];
+  note?: string | undefined;
+}
+
+const windows = new WeakMap<Session, Window>();
+
+/**
+ * The conversation so far. Where it no longer fits, the oldest turns are left
+ * out until half of the room is free: what is shown then begins the same for
+ * many turns, and an engine need not read it again. The newest turn stays in
+ * any case. Only what is shown is looked at, so the cost doesn't grow with the
+ * length of the past.
+ *
+ * @param budgetTokens estimated tokens that the messages may take
+ */
+export function toHistory(session: Session, budgetTokens: number): Message[] {
+  const { turns } = session;
+  const newest = turns.length - 1;
+  const before = windows.get(session) ?? { start: 0, memories: [] };
+  const room = budgetTokens - estimateTokens(before.note ?? "");
+  let used = 0;
+  let start = newest;
+  let half = newest;
+  for (; start >= before.start; start--) {
+    const turn = turns[start];
+    if (turn) used += show(turn, start === newest).cost;
+    if (used > room && start < newest) break;
+    if (used <= room / 2) half = start;
+  }
+  const isWhole = start < before.start;
+  const window = isWhole ? before : move(session, before, half);
+  const shown = turns.slice(window.start).flatMap((turn) =>
+    show(turn, turn === turns[newest]).messages
+  );
+  return window.note === undefined ? shown : withNote(shown, window.note);
+}
+
+function move(session: Session, before: Window, start: number): Window {
+  const left = session.turns.slice(before.start, start);
+  if (left.length === 0) return before;
+  const memories = [
+    ...before.memories,
+    ...left.flatMap(({ memories }) => memories),
+  ];
+  const window = { start, memories, note: toPastNote(session, memories) };
+  windows.set(session, window);
+  return window;
+}
+
+/** Tells with the first words what was told and remembered in turns that aren't shown. */
+function withNote(messages: Message[], note: string): Message[] {
+  const first = messages.findIndex(({ role }) => role === "user");
+  return messages.map((message, n) =>
+    n === first ? { ...message, text: `${note}\n${message.text}` } : message
+  );
+}
+
+/** What a chat template adds to each message, at most. */
+const MESSAGE_TOKENS = 8;
+
+/**
+ * About how many tokens a text is; rather too many than too few. English takes
+ * about four bytes of UTF-8 a token, other scripts about three.
+ */
+export function estimateTokens(text: string): number {
+  return Math.ceil(encoder.encode(text).length / 3);
+}
+
+const encoder = new TextEncoder();
+
+function costOf(message: Message): number {
+  const calls = message.role === "assistant" && message.calls
+    ? JSON.stringify(message.calls)
+    : "";
+  return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
+}
+
+/** A turn as it is shown, what it takes, and what of a turn that is over may still change. */
+interface Shown {
+  messages: Message[];
+  cost: number;
+  heard: string | undefined;
+  attempt: number | undefined;
+  results: number;
+}
+
+/** Turns that are over, so that each is converted once. */
+const known = new WeakMap<Turn, Shown>();
+
+function show(turn: Turn, isNewest: boolean): Shown {
+  const { heard, status, attempt } = turn;
+  // A platform may tell later what the tools of the last step returned.
+  const results = turn.steps.at(-1)?.results.length ?? 0;
+  const before = known.get(turn);
+  const isSame = before?.heard === heard && before?.attempt === attempt &&
+    before?.results === results;
+  if (before && isSame) return before;
+  const messages = toMessages(turn, isNewest);
+  const cost = messages.reduce((sum, message) => sum + costOf(message), 0);
+  const shown = { messages, cost, heard, attempt, results };
+  if (status !== undefined) known.set(turn, shown);
+  return shown;
+}
+
+function toMessages(turn: Turn, isNewest: boolean): Message[] {
+  const messages: Message[] = [];
+  const { user, note } = turn;
+  if (user || note) {
+    // Notes alone stand in square brackets.
+    const words = user?.replaceAll("[", "(").replaceAll("]", ")");
+    const text = [note, words].filter(Boolean).join("\n");
+    messages.push({ role: "user", text });
+  }
+  const cut = turn.heard !== undefined || turn.status === "interrupted" ||
+    (turn.status === undefined && !isNewest);
+  for (const step of turn.steps) messages.push(...toStep(step, cut));
+  const text = cut ? markCut(turn) : turn.written ?? restOf(turn);
+  if (text !== "") messages.push({ role: "assistant", text });
+  return messages;
+}
+
+function markCut(turn: Turn): string {
+  const heard = (turn.heard ?? turn.assistant).trim();
+  return heard === "" ? UNHEARD : `${heard} ${INTERRUPTED}`;
+}
+
+/** What was said after the last step, as the model began it: what parts it from what was said before is not the model's. */
+function restOf({ assistant, steps }: Turn): string {
+  return assistant.slice(
+    steps.reduce((sum, { text }) => sum + text.length, 0),
+  ).trim();
+}
+
+/**
+ * The messages of one step. Every call gets a result, or the vendors refuse
+ * them. Of a turn that was cut off only the calls are shown: what was said
+ * along with them is in what was heard, or wasn't heard.
+ */
+function toStep(step: Step, cut: boolean): Message[] {
+  const { calls, raw, results, handedOn = [] } = step;
+  return [
+    {
+      role: "assistant",
+      text: cut ? "" : step.written ?? step.text.trim(),
+      calls,
+      ...(raw && !cut ? { providerMetadata: raw } : {}),
+    },
+    ...calls.map(({ id, name }): Message => ({
+      role: "tool",
+      callId: id,
+      name,
+      text: results.find(({ callId }) => callId === id)?.text ??
+        JSON.stringify(handedOn.includes(id) ? HANDED_ON : NO_RESULT),
+    })),
+  ];
+}

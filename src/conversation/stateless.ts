@@ -7,11 +7,7 @@
  */
 import { Session } from "../sessions/session.ts";
 import type { Change, SessionStore } from "../sessions/store.ts";
-import {
-  type ConversationParts,
-  type Conversations,
-  createConversations,
-} from "./conversation.ts";
+import { type ConversationParts, Conversations } from "./conversation.ts";
 
 /** Answers of which nothing is kept. Give each its own conversation id. */
 export interface Stateless {
@@ -32,8 +28,8 @@ export function createStateless(parts: ConversationParts): Stateless {
     speechCleanup: false,
   };
   return {
-    calls: createConversations(calls),
-    tasks: createConversations({ ...calls, agent, tools: [] }),
+    calls: new Conversations(calls),
+    tasks: new Conversations({ ...calls, agent, tools: [] }),
   };
 }
 

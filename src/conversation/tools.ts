@@ -1,6 +1,6 @@
 /**
  * What a tool is, and how an owner makes one. How they are called is in
- * `tool_loop.ts`.
+ * `tool_calls.ts`.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export interface Tool {
   /**
    * Checks the arguments and runs the tool.
    *
-   * @throws {ToolArgumentsError} that says what is wrong with them
+   * @throws {TypeError} that says what is wrong with them
    */
   run(args: unknown, context: ToolContext): Promise<unknown>;
   /** How long it may take. */
@@ -59,22 +59,13 @@ export interface Tool {
 /** What arguments are checked with: `z.object({…})` makes one. */
 export interface ToolParameters<A> {
   /** Checks, and fills in what may be left out. */
-  safeParse(args: unknown): ParsedArguments<A>;
-  /** Puts it as JSON Schema. */
-  toJSONSchema(options: {
-    io: "input";
-    target: "openapi-3.0";
-    unrepresentable: "any";
-  }): object;
-}
-
-/** Arguments that fit, or what is wrong with them. */
-export type ParsedArguments<A> =
-  | { success: true; data: A }
-  | {
+  safeParse(args: unknown): { success: true; data: A } | {
     success: false;
     error: { issues: { path: PropertyKey[]; message: string }[] };
   };
+  /** Puts it as JSON Schema. */
+  toJSONSchema(options: object): object;
+}
 
 /** What an owner writes. */
 export interface ToolOptions<A> {
@@ -88,12 +79,6 @@ export interface ToolOptions<A> {
   run(args: A, context: ToolContext): unknown | Promise<unknown>;
   /** How long it may take, in milliseconds. Default 10,000. */
   timeoutMs?: number;
-}
-
-/** The model called a tool with arguments that don't fit. */
-export class ToolArgumentsError extends Error {
-  /** What a stack trace calls it. */
-  override readonly name = "ToolArgumentsError";
 }
 
 /**
@@ -126,14 +111,11 @@ export function tool<A>(options: ToolOptions<A>): Tool {
     timeoutMs,
     async run(args, context) {
       const result = parameters.safeParse(args);
-      if (!result.success) {
-        throw new ToolArgumentsError(
-          result.error.issues.map(({ path, message }) =>
-            path.length > 0 ? `${path.join(".")}: ${message}` : message
-          ).join("; "),
-        );
-      }
-      return await options.run(result.data, context);
+      if (result.success) return await options.run(result.data, context);
+      const problems = result.error.issues.map(({ path, message }) =>
+        path.length > 0 ? `${path.join(".")}: ${message}` : message
+      );
+      throw new TypeError(problems.join("; "));
     },
   };
 }

@@ -6,14 +6,12 @@
  */
 import type { Log } from "../server/log.ts";
 import type { Provider, ToolCall } from "../providers/provider.ts";
-import type {
-  SessionRecord,
-  TurnDetails,
-  TurnStatus,
-} from "../sessions/record.ts";
+import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import type { Found } from "../settings/setting.ts";
 import { readAhead } from "./question.ts";
+import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
 
 /** One piece of what a turn produces. */
@@ -30,8 +28,8 @@ export type TurnPart =
     calls?: readonly ToolCall[];
   };
 
-/** What the owner decided about the agent. */
-export interface Agent {
+/** What the owner decided about the agent, besides how a conversation goes. */
+export interface Agent extends Found<typeof conversationSettings> {
   /** Who the agent is and how it speaks; the model sees it before every history. */
   systemPrompt: string;
   /** Empty: the agent waits for the caller to speak. */
@@ -48,16 +46,8 @@ export interface Agent {
   toolFillerMessage: string;
   /** How long that is, in milliseconds. 0: nothing is said. */
   toolFillerAfterMs: number;
-  /** Where an answer ends that goes on and on, in tokens. */
-  maxAnswerTokens: number;
-  /** How long a turn may take, in seconds. */
-  maxTurnSeconds: number;
-  /** Whether the model's text is made fit for speaking. */
-  speechCleanup: boolean;
   /** Said in place of a block of code. Empty: nothing is. */
   codeMessage: string;
-  /** The model's window: system prompt, history and answer. */
-  contextTokens: number;
 }
 
 /** What turns are made of. */
@@ -96,16 +86,19 @@ export interface TurnId {
   turnId: string;
 }
 
+/**
+ * Takes the next part.
+ *
+ * @returns where the listener is slow, resolves when more can be taken
+ */
+export type Write = (part: TurnPart) => Promise<void> | undefined;
+
 /** Where a turn's parts go. */
 export interface TurnOutput {
+  /** Takes what the turn produces. */
+  write: Write;
   /** Called when what the caller said is kept: whoever sent it may be told so. */
   stored(): void;
-  /**
-   * Takes the next part.
-   *
-   * @returns where the listener is slow, resolves when more can be taken
-   */
-  write(part: TurnPart): Promise<void> | undefined;
 }
 
 /**
@@ -117,19 +110,10 @@ export interface TurnOutput {
 export type RunTurn = (signal: AbortSignal, out: TurnOutput) => Promise<void>;
 
 /**
- * The turn's recorded answer, when the turn is over and only comes again: it
- * was finished, or the conversation has gone on since. A turn that was cut
- * short, and nothing followed, is to be answered anew.
+ * The turn as it was answered, where it is over and only comes again: it was
+ * finished, or the conversation has gone on since. One that was cut short, and
+ * nothing followed, is to be answered anew.
  */
-export async function findAnswered(
-  { conversationId, turnId }: TurnId,
-  store: SessionStore,
-): Promise<Turn | undefined> {
-  const session = await store.load(conversationId);
-  return answeredIn(session, turnId);
-}
-
-/** As {@linkcode findAnswered}, where the conversation is at hand. */
 export function answeredIn(
   session: Session,
   turnId: string,
@@ -138,6 +122,41 @@ export function answeredIn(
   if (turn === undefined) return undefined;
   const finished = turn.status === "complete" || turn.status === "failed";
   return finished || session.turns.at(-1) !== turn ? turn : undefined;
+}
+
+/** What the platform tells about a turn that the caller cut off: absent, the last in which the agent spoke. */
+export type Interruption = {
+  turnId?: string;
+  /** Empty: nothing was heard of it. */
+  textHeard: string;
+};
+
+/**
+ * The turn that an interruption is about, or nothing where it makes no sense.
+ * The platform speaks of the turn just before; ids that we don't know (it may
+ * have its own for the agent's turns) mean that one, if the words fit.
+ *
+ * @param session the conversation before the new turn
+ */
+export function findInterrupted(
+  session: Session,
+  { turnId, textHeard }: Interruption,
+): Turn | undefined {
+  const named = turnId === undefined ? undefined : session.turn(turnId);
+  if (named) return named;
+  // With nothing heard, a turn that was cut off before its first word counts.
+  const before = textHeard === ""
+    ? session.turns.at(-1)
+    : session.turns.findLast(({ assistant }) => assistant !== "");
+  if (before === undefined || turnId === undefined) return before;
+  return startsWith(before.assistant, textHeard) ? before : undefined;
+}
+
+/** By words alone: speech recognition and synthesis leave no punctuation alone. */
+function startsWith(text: string, beginning: string): boolean {
+  const words = (of: string) =>
+    of.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  return words(text).startsWith(words(beginning));
 }
 
 /** What a recorded turn produced. */
@@ -159,9 +178,9 @@ export function toParts(
 /** The turn that speaks first. Meanwhile the model reads how its prompt will begin. */
 export function welcome(call: CallContext, parts: TurnParts): RunTurn {
   const { store, agent, log, now } = parts;
+  const { conversationId, turnId } = call;
   return async function (_signal, out) {
-    const { conversationId, turnId } = call;
-    const at = toIso(now());
+    const at = new Date(now()).toISOString();
     let text = "";
     let session: Session | undefined;
     try {
@@ -170,14 +189,14 @@ export function welcome(call: CallContext, parts: TurnParts): RunTurn {
         const before = session.turn(turnId);
         text = before?.assistant ?? "";
         if (before) return [];
-        const known = session.turns.some((turn) =>
-          turn.id !== turnId && (turn.user || turn.assistant)
+        const isKnown = session.turns.some((turn) =>
+          turn.user || turn.assistant
         );
-        text = known ? agent.welcomeBackMessage : agent.welcomeMessage;
-        const said: SessionRecord[] = text === ""
-          ? []
-          : [{ type: "assistant", turnId, text, at }];
-        return [...said, { type: "end", turnId, status: "complete", at }];
+        text = isKnown ? agent.welcomeBackMessage : agent.welcomeMessage;
+        const end = { type: "end", turnId, status: "complete", at } as const;
+        return text === ""
+          ? [end]
+          : [{ type: "assistant", turnId, text, at }, end];
       });
     } catch (error) {
       log.error("turn.failed", { conversationId, turnId, error });
@@ -187,9 +206,4 @@ export function welcome(call: CallContext, parts: TurnParts): RunTurn {
     if (text !== "") out.write({ type: "speech", text });
     if (session) void readAhead(session, call, parts);
   };
-}
-
-/** A time as it is kept. */
-export function toIso(ms: number): string {
-  return new Date(ms).toISOString();
 }

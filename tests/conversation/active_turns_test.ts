@@ -1,7 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
-  type ActiveTurns,
-  createActiveTurns,
+  ActiveTurns,
   TooManyTurnsError,
 } from "../../src/conversation/active_turns.ts";
 import type { RunTurn } from "../../src/conversation/turn.ts";
@@ -38,11 +37,11 @@ function start(
     spoke.resolve();
     return undefined;
   });
-  return { leave, ...turn, said, spoke: spoke.promise };
+  return Object.assign(turn, { leave, said, spoke: spoke.promise });
 }
 
 Deno.test("start() runs a turn to its end", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const turn = start(turns, "a", scripted("one", [], false));
   assertEquals(turns.size, 1);
   await turn.done;
@@ -51,7 +50,7 @@ Deno.test("start() runs a turn to its end", async () => {
 });
 
 Deno.test("start() tells when the caller's words are kept, before the turn is over", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const turn = start(turns, "a", scripted("one", []));
   await turn.stored;
   assertEquals(turns.size, 1);
@@ -59,7 +58,7 @@ Deno.test("start() tells when the caller's words are kept, before the turn is ov
 });
 
 Deno.test("start() holds nobody up where the caller's words can't be kept", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   await start(turns, "a", () => Promise.resolve()).stored;
   const failing = start(turns, "a", () => Promise.reject(new RangeError("no")));
   failing.done.catch(() => {});
@@ -68,7 +67,7 @@ Deno.test("start() holds nobody up where the caller's words can't be kept", asyn
 });
 
 Deno.test("start() runs a turn that is stopped before it began: the caller has spoken all the same", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   await start(turns, "a", scripted("one", journal)).stop();
   assertEquals(journal, ["one begins", "one aborted", "one ends"]);
@@ -76,7 +75,7 @@ Deno.test("start() runs a turn that is stopped before it began: the caller has s
 });
 
 Deno.test("start() ends the turn before, whole, and then begins", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   const one = start(turns, "a", scripted("one", journal));
   await one.spoke;
@@ -93,7 +92,7 @@ Deno.test("start() ends the turn before, whole, and then begins", async () => {
 });
 
 Deno.test("start() lets the last of many answer", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   const started = ["1", "2", "3", "4"].map((name) =>
     start(turns, "a", scripted(name, journal, name !== "4"))
@@ -111,7 +110,7 @@ Deno.test("start() lets the last of many answer", async () => {
 });
 
 Deno.test("start() begins though the turn before failed", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   const one = start(turns, "a", () => Promise.reject(new RangeError("no")));
   const two = start(turns, "a", scripted("two", journal, false));
@@ -121,7 +120,7 @@ Deno.test("start() begins though the turn before failed", async () => {
 });
 
 Deno.test("start() leaves other conversations alone", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   const one = start(turns, "a", scripted("one", journal));
   await one.spoke;
@@ -131,7 +130,7 @@ Deno.test("start() leaves other conversations alone", async () => {
 });
 
 Deno.test("start() tells whoever waits for the end how the turn failed", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const turn = start(turns, "a", () => Promise.reject(new RangeError("no")));
   await assertRejects(() => turn.done, RangeError);
   // Whoever stops it is told nothing.
@@ -140,7 +139,7 @@ Deno.test("start() tells whoever waits for the end how the turn failed", async (
 });
 
 Deno.test("stop() resolves when the turn's record is written", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   const turn = start(turns, "a", scripted("one", journal));
   await turn.spoke;
@@ -149,7 +148,7 @@ Deno.test("stop() resolves when the turn's record is written", async () => {
 });
 
 Deno.test("end() ends a conversation's turn, if there is one", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   const one = start(turns, "a", scripted("one", journal));
   const two = start(turns, "b", scripted("two", journal));
@@ -162,7 +161,7 @@ Deno.test("end() ends a conversation's turn, if there is one", async () => {
 });
 
 Deno.test("endAll() ends every turn", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const journal: string[] = [];
   start(turns, "a", scripted("one", journal));
   start(turns, "b", scripted("two", journal));
@@ -172,7 +171,7 @@ Deno.test("endAll() ends every turn", async () => {
 });
 
 Deno.test("start() lets no more turns in than are allowed, and the next when one has ended", async () => {
-  const turns = createActiveTurns({ max: 2 });
+  const turns = new ActiveTurns({ max: 2 });
   const journal: string[] = [];
   const one = start(turns, "a", scripted("one", journal));
   const two = start(turns, "b", scripted("two", journal));
@@ -185,7 +184,7 @@ Deno.test("start() lets no more turns in than are allowed, and the next when one
 });
 
 Deno.test("start() lets a caller who is in a call interrupt though there are too many, up to twice as many", async () => {
-  const turns = createActiveTurns({ max: 1 });
+  const turns = new ActiveTurns({ max: 1 });
   const journal: string[] = [];
   const one = start(turns, "a", scripted("one", journal), "t1");
   const two = start(turns, "a", scripted("two", journal), "t2");
@@ -199,7 +198,7 @@ Deno.test("start() lets a caller who is in a call interrupt though there are too
 });
 
 Deno.test("find() gives the very turn that is under way", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const find = (turnId: string) => turns.find({ conversationId: "a", turnId });
   const one = start(turns, "a", scripted("one", []), "t1");
   await one.spoke;
@@ -216,7 +215,7 @@ Deno.test("find() gives the very turn that is under way", async () => {
 });
 
 Deno.test("find() gives a turn that a newer one ends, so that it doesn't end that one, and none that ends for want of a listener", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const id = { conversationId: "a", turnId: "t1" };
   const one = start(turns, "a", scripted("one", []), "t1");
   await one.spoke;
@@ -231,7 +230,7 @@ Deno.test("find() gives a turn that a newer one ends, so that it doesn't end tha
 });
 
 Deno.test("listen() keeps a turn going until the last listener has left", async () => {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const one = start(turns, "a", scripted("one", []));
   await one.spoke;
   const leave = turns.find({ conversationId: "a", turnId: "t1" })
@@ -245,7 +244,7 @@ Deno.test("listen() keeps a turn going until the last listener has left", async 
 });
 
 Deno.test("listen() ends a turn whose only listener takes nothing for long", async () => {
-  const turns = createActiveTurns({ stalledMs: 20 });
+  const turns = new ActiveTurns({ stalledMs: 20 });
   const journal: string[] = [];
   const id = { conversationId: "a", turnId: "t1" };
   const turn = turns.start(id, scripted("one", journal));

@@ -11,7 +11,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { createActiveTurns } from "../../src/conversation/active_turns.ts";
+import { ActiveTurns } from "../../src/conversation/active_turns.ts";
 import { answer } from "../../src/conversation/answer.ts";
 import type { ToolContext } from "../../src/conversation/tools.ts";
 import {
@@ -97,7 +97,7 @@ test("welcome() and answer() say the error message when the store can't be opene
   const parts = makeParts(createScriptedProvider(says("Hi.")), broken);
   for (const run of [welcome(id, parts), answer(id, { text: "?" }, parts)]) {
     const said: TurnPart[] = [];
-    const turn = createActiveTurns().start(id, run);
+    const turn = new ActiveTurns().start(id, run);
     turn.listen((part) => {
       said.push(part);
       return undefined;
@@ -215,7 +215,7 @@ test("answer() ends whole where a caller leaves, after each of its parts", async
 
 /** Runs a turn for a listener who never takes anything. */
 function runForNobody(run: RunTurn) {
-  const turns = createActiveTurns();
+  const turns = new ActiveTurns();
   const said: TurnPart[] = [];
   const spoke = Promise.withResolvers<void>();
   const turn = turns.start(id, run);

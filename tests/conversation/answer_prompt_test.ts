@@ -8,7 +8,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
 import type { Said } from "../../src/conversation/opening.ts";
 import { type CallContext, welcome } from "../../src/conversation/turn.ts";
-import { estimateTokens } from "../../src/conversation/history.ts";
+import { estimateTokens } from "../../src/conversation/question.ts";
 import type { Message, ProviderRequest } from "../../src/providers/provider.ts";
 import { agent } from "../fakes/agent.ts";
 import {

@@ -1,26 +1,20 @@
 import { assert, assertEquals } from "@std/assert";
 import { AnswerSpeech } from "../../src/conversation/answer_speech.ts";
-import { createTimers } from "../../src/conversation/timers.ts";
 import { agent } from "../fakes/agent.ts";
 
 /** The speech of one turn; what is kept and what is handed on, as it comes. */
 function makeSpeech() {
   const kept: string[] = [];
   const parts: { text: string; at: number }[] = [];
-  const timers = createTimers();
   const speech = new AnswerSpeech({
     agent: { ...agent, fillerAfterMs: 0 },
-    timers,
     stop: new AbortController(),
     keep: (text) => kept.push(text),
-    out: {
-      stored() {},
-      write(part) {
-        assert(part.type === "speech");
-        assertEquals(kept.join("").endsWith(part.text), true, "kept before");
-        parts.push({ text: part.text, at: performance.now() });
-        return undefined;
-      },
+    write(part) {
+      assert(part.type === "speech");
+      assertEquals(kept.join("").endsWith(part.text), true, "kept before");
+      parts.push({ text: part.text, at: performance.now() });
+      return undefined;
     },
   });
   const said = () => parts.map(({ text }) => text);
@@ -30,7 +24,6 @@ function makeSpeech() {
     said,
     [Symbol.dispose]() {
       speech.close();
-      timers.close();
     },
   };
 }

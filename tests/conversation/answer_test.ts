@@ -6,7 +6,7 @@ import {
 } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
 import { NOTES_NOTE } from "../../src/conversation/prompt.ts";
-import { findAnswered, welcome } from "../../src/conversation/turn.ts";
+import { answeredIn, welcome } from "../../src/conversation/turn.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
@@ -318,10 +318,7 @@ Deno.test("answer() answers a turn that was cut short anew, and stores the quest
   const provider = createScriptedProvider(says("Old ", "words"), says("New."));
   const parts = makeParts(provider);
   await interrupted("t1", { text: "A?" }, parts);
-  assertEquals(
-    await findAnswered(id, parts.store),
-    undefined,
-  );
+  assertEquals(answeredIn(await parts.store.load("conv"), "t1"), undefined);
   await collect(answer(id, { text: "A?" }, parts));
   const { turns } = await parts.store.load("conv");
   assertEquals(turns.length, 1);

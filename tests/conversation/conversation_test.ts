@@ -6,12 +6,12 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import {
-  createActiveTurns,
+  ActiveTurns,
   TooManyTurnsError,
 } from "../../src/conversation/active_turns.ts";
 import {
   type ConversationParts,
-  createConversations,
+  Conversations,
   type MessageEvent,
 } from "../../src/conversation/conversation.ts";
 import {
@@ -27,8 +27,8 @@ function setup(
   changes: Partial<ConversationParts> = {},
 ) {
   const parts = makeParts(provider);
-  const activeTurns = createActiveTurns({ max: 2 });
-  const conversations = createConversations({
+  const activeTurns = new ActiveTurns({ max: 2 });
+  const conversations = new Conversations({
     ...parts,
     activeTurns,
     onData: (data) => data,
@@ -65,7 +65,7 @@ function createOutput() {
 
 const never = new AbortController().signal;
 
-Deno.test("createConversations().respond() resolves once the caller's words are kept, and ends the answer once", async () => {
+Deno.test("new Conversations().respond() resolves once the caller's words are kept, and ends the answer once", async () => {
   const { conversations, store } = setup();
   const out = createOutput();
   assertEquals(await conversations.respond(message("t1"), out, never), true);
@@ -74,7 +74,7 @@ Deno.test("createConversations().respond() resolves once the caller's words are 
   assertEquals(out.taken, { words: "Hi there.", ends: 1 });
 });
 
-Deno.test("createConversations().respond() lets a newer turn supersede the one before on the same connection", async () => {
+Deno.test("new Conversations().respond() lets a newer turn supersede the one before on the same connection", async () => {
   const provider = createScriptedProvider(stalls("One moment"), says("Two."));
   const { conversations, store } = setup(provider);
   const [first, second] = [createOutput(), createOutput()];
@@ -87,7 +87,7 @@ Deno.test("createConversations().respond() lets a newer turn supersede the one b
   assertEquals(turns.map(({ status }) => status), ["interrupted", "complete"]);
 });
 
-Deno.test("createConversations().respond() stops the model when the signal is aborted", async () => {
+Deno.test("new Conversations().respond() stops the model when the signal is aborted", async () => {
   const { conversations, store, activeTurns } = setup(
     createScriptedProvider(stalls("One moment")),
   );
@@ -102,7 +102,7 @@ Deno.test("createConversations().respond() stops the model when the signal is ab
   assertEquals(turn?.status, "interrupted");
 });
 
-Deno.test("createConversations().respond() keeps the words of a caller who is gone already, and asks no model", async () => {
+Deno.test("new Conversations().respond() keeps the words of a caller who is gone already, and asks no model", async () => {
   const provider = createScriptedProvider(says("Nobody hears this."));
   const { conversations, store } = setup(provider);
   const out = createOutput();
@@ -112,7 +112,7 @@ Deno.test("createConversations().respond() keeps the words of a caller who is go
   assertEquals((await store.load("conv")).turns[0]?.user, "Hello");
 });
 
-Deno.test("createConversations().respond() replays a turn that comes again", async () => {
+Deno.test("new Conversations().respond() replays a turn that comes again", async () => {
   const { conversations, lines } = setup();
   for (const _ of [1, 2]) {
     const out = createOutput();
@@ -123,7 +123,7 @@ Deno.test("createConversations().respond() replays a turn that comes again", asy
   assertEquals(lines.filter((line) => /turn\.replayed/.test(line)).length, 1);
 });
 
-Deno.test("createConversations().respond() takes no new turn once the process is about to end, but replays", async () => {
+Deno.test("new Conversations().respond() takes no new turn once the process is about to end, but replays", async () => {
   let isEnding = false;
   const { conversations } = setup(undefined, { isDraining: () => isEnding });
   const first = createOutput();
@@ -138,7 +138,7 @@ Deno.test("createConversations().respond() takes no new turn once the process is
   assertEquals(late.taken, { words: "", ends: 0 });
 });
 
-Deno.test("createConversations() welcomes, answers data and keeps a note once", async () => {
+Deno.test("new Conversations() welcomes, answers data and keeps a note once", async () => {
   const { conversations, store } = setup();
   const call = { conversationId: "conv", metadata: {} };
   const out = createOutput();
@@ -175,7 +175,7 @@ async function setupBooking() {
   return { ...all, seen, first, caller, booked };
 }
 
-Deno.test("createConversations().respond() joins a turn that comes again in mid-turn, and runs its tools once", async () => {
+Deno.test("new Conversations().respond() joins a turn that comes again in mid-turn, and runs its tools once", async () => {
   const { conversations, store, seen, first, booked } = await setupBooking();
   const again = createOutput();
   await conversations.respond(message("t1"), again, never);
@@ -190,7 +190,7 @@ Deno.test("createConversations().respond() joins a turn that comes again in mid-
   ]);
 });
 
-Deno.test("createConversations().respond() goes on for the second listener when the first hangs up", async () => {
+Deno.test("new Conversations().respond() goes on for the second listener when the first hangs up", async () => {
   const { conversations, store, caller, booked } = await setupBooking();
   const again = createOutput();
   await conversations.respond(message("t1"), again, never);
@@ -201,7 +201,7 @@ Deno.test("createConversations().respond() goes on for the second listener when 
   assertEquals((await store.load("conv")).turn("t1")?.status, "complete");
 });
 
-Deno.test("createConversations().respond() answers a turn anew that comes again when its only listener has left", async () => {
+Deno.test("new Conversations().respond() answers a turn anew that comes again when its only listener has left", async () => {
   const { conversations, first, caller, seen, booked } = await setupBooking();
   caller.abort();
   const again = createOutput();
@@ -212,7 +212,7 @@ Deno.test("createConversations().respond() answers a turn anew that comes again 
   assertEquals(seen.bookings, 1);
 });
 
-Deno.test("createConversations().respond() doesn't let an old turn that comes again end the newer one", async () => {
+Deno.test("new Conversations().respond() doesn't let an old turn that comes again end the newer one", async () => {
   const provider = createScriptedProvider(stalls("One "), says("Two."));
   const { conversations } = setup(provider);
   const [first, second, again] = [
@@ -230,7 +230,7 @@ Deno.test("createConversations().respond() doesn't let an old turn that comes ag
   assertEquals(again.taken.words.trim(), "One");
 });
 
-Deno.test("createConversations().respond() refuses a turn too many before anything is stored, and tells the log at a bounded rate", async () => {
+Deno.test("new Conversations().respond() refuses a turn too many before anything is stored, and tells the log at a bounded rate", async () => {
   const { conversations, store, lines, activeTurns } = setup(
     createScriptedProvider(stalls("One ")),
   );

@@ -5,10 +5,10 @@
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { createActiveTurns } from "../../src/conversation/active_turns.ts";
+import { ActiveTurns } from "../../src/conversation/active_turns.ts";
 import {
   type ConversationParts,
-  createConversations,
+  Conversations,
 } from "../../src/conversation/conversation.ts";
 import type { TranscriptEvent } from "../../src/conversation/placement.ts";
 import { createStateless } from "../../src/conversation/stateless.ts";
@@ -31,11 +31,11 @@ function setup(
   const provider = createScriptedProvider(...scripts);
   const parts: ConversationParts = {
     ...makeParts(provider),
-    activeTurns: createActiveTurns(),
+    activeTurns: new ActiveTurns(),
     onData: (data) => data,
     ...changes,
   };
-  return { ...parts, provider, conversations: createConversations(parts) };
+  return { ...parts, provider, conversations: new Conversations(parts) };
 }
 
 type Setup = ReturnType<typeof setup>;
@@ -102,7 +102,7 @@ async function kept({ store }: Setup) {
   ) => [user, assistant, ...(heard === undefined ? [] : [heard])]);
 }
 
-Deno.test("createConversations().respond() begins a turn for each sentence of a transcript", async () => {
+Deno.test("new Conversations().respond() begins a turn for each sentence of a transcript", async () => {
   const server = setup([says("Hi."), says("Yes.")]);
   assertEquals(await ask(server, told([">Hello"])).words(), "Hi.");
   const second = told([">Hello", "Hi.", ">Open?"]);
@@ -111,14 +111,14 @@ Deno.test("createConversations().respond() begins a turn for each sentence of a 
   assertEquals(shown(server), ["user: Hello", "assistant: Hi.", "user: Open?"]);
 });
 
-Deno.test("createConversations().respond() asks once for a sentence that comes three times at once", async () => {
+Deno.test("new Conversations().respond() asks once for a sentence that comes three times at once", async () => {
   const server = setup([says("Hi.")]);
   const all = [1, 2, 3].map(() => ask(server, told([">Hello"])));
   for (const one of all) assertEquals(await one.words(), "Hi.");
   assertEquals(server.provider.requests.length, 1);
 });
 
-Deno.test("createConversations().respond() replays a sentence of a transcript that comes again later", async () => {
+Deno.test("new Conversations().respond() replays a sentence of a transcript that comes again later", async () => {
   const server = setup([says("Hi."), says("Yes.")]);
   await ask(server, told([">Hello"])).words();
   await ask(server, told([">Hello", "Hi.", ">Open?"])).words();
@@ -127,7 +127,7 @@ Deno.test("createConversations().respond() replays a sentence of a transcript th
   assertEquals(server.provider.requests.length, 2);
 });
 
-Deno.test("createConversations().respond() answers a longer sentence in its beginning's place", async () => {
+Deno.test("new Conversations().respond() answers a longer sentence in its beginning's place", async () => {
   const server = setup([stalls("For "), says("For two, then.")]);
   const short = ask(server, told([">I want a room"]));
   await short.started;
@@ -141,7 +141,7 @@ Deno.test("createConversations().respond() answers a longer sentence in its begi
   assertEquals(shown(server), ["user: I want a room for two"]);
 });
 
-Deno.test("createConversations().respond() joins the longer sentence where the shorter comes last", async () => {
+Deno.test("new Conversations().respond() joins the longer sentence where the shorter comes last", async () => {
   const server = setup([says("For two, then.")]);
   const event = (text: string) => told(["Welcome!", `>${text}`]);
   const long = ask(server, event("I want a room for two"));
@@ -153,7 +153,7 @@ Deno.test("createConversations().respond() joins the longer sentence where the s
   assertEquals(server.provider.requests.length, 1);
 });
 
-Deno.test("createConversations().respond() tells a longer sentence from its beginning that came a moment before", async () => {
+Deno.test("new Conversations().respond() tells a longer sentence from its beginning that came a moment before", async () => {
   const server = setup([says("For two, then.")]);
   const short = ask(server, told([">I want a room"]));
   const long = ask(server, told([">I want a room for two"]));
@@ -165,7 +165,7 @@ Deno.test("createConversations().respond() tells a longer sentence from its begi
   ]]);
 });
 
-Deno.test("createConversations().respond() runs a tool once for a sentence and its longer form", async () => {
+Deno.test("new Conversations().respond() runs a tool once for a sentence and its longer form", async () => {
   const keys: string[] = [];
   const book = make("book", ({ idempotencyKey }) => {
     keys.push(idempotencyKey);
@@ -188,7 +188,7 @@ Deno.test("createConversations().respond() runs a tool once for a sentence and i
   ]);
 });
 
-Deno.test("createConversations().respond() goes on from a sentence that was edited, and leaves out what came after it", async () => {
+Deno.test("new Conversations().respond() goes on from a sentence that was edited, and leaves out what came after it", async () => {
   const server = setup([
     ...[says("A."), says("B."), says("C."), says("D."), says("E.")],
   ]);
@@ -205,7 +205,7 @@ Deno.test("createConversations().respond() goes on from a sentence that was edit
   ]);
 });
 
-Deno.test("createConversations().respond() shows the model what was heard, in its own spelling", async () => {
+Deno.test("new Conversations().respond() shows the model what was heard, in its own spelling", async () => {
   const server = setup([
     says("We open at 9:30, and close at 18:00."),
     says("X."),
@@ -219,7 +219,7 @@ Deno.test("createConversations().respond() shows the model what was heard, in it
   ]);
 });
 
-Deno.test("createConversations().respond() takes over what was said before the first request", async () => {
+Deno.test("new Conversations().respond() takes over what was said before the first request", async () => {
   const server = setup([says("Yes.")]);
   await ask(server, told(["Hotel Parley, good morning.", ">Open?"])).words();
   assertEquals(shown(server), [
@@ -232,7 +232,7 @@ Deno.test("createConversations().respond() takes over what was said before the f
   ]);
 });
 
-Deno.test("createConversations().respond() keeps to the record where the platform sends no past", async () => {
+Deno.test("new Conversations().respond() keeps to the record where the platform sends no past", async () => {
   const server = setup([says("A."), says("B."), says("C.")]);
   for (const text of [">One", ">Two", ">One"]) {
     await ask(server, told([text])).words();
@@ -243,7 +243,7 @@ Deno.test("createConversations().respond() keeps to the record where the platfor
   ]);
 });
 
-Deno.test("createConversations().respond() takes the platform's own id of a turn", async () => {
+Deno.test("new Conversations().respond() takes the platform's own id of a turn", async () => {
   const server = setup([says("A."), says("B.")]);
   const event = (turnId: string) => told([">Yes"], { turnId });
   assertEquals(await ask(server, event("r1")).words(), "A.");
@@ -251,7 +251,7 @@ Deno.test("createConversations().respond() takes the platform's own id of a turn
   assertEquals(await ask(server, event("r2")).words(), "B.");
 });
 
-Deno.test("createConversations().respond() answers anew what was cut off before, and goes on where two listen", async () => {
+Deno.test("new Conversations().respond() answers anew what was cut off before, and goes on where two listen", async () => {
   const server = setup([stalls("One "), says("Two.")]);
   const first = ask(server, told([">Hello"]));
   const second = ask(server, told([">Hello"]));
@@ -272,7 +272,7 @@ const HANG_UP = {
 };
 const hangUp = { id: "call_1", name: "end_call", arguments: { reason: "bye" } };
 
-Deno.test("createConversations().respond() hands on calls of the platform's tools, also when they come again", async () => {
+Deno.test("new Conversations().respond() hands on calls of the platform's tools, also when they come again", async () => {
   const note = make("note", () => "noted");
   const both = calls([note.call, hangUp], { text: "Goodbye." });
   const server = setup([both], { tools: [note.tool] });
@@ -287,7 +287,7 @@ Deno.test("createConversations().respond() hands on calls of the platform's tool
   assertEquals(offered, ["note", "end_call"]);
 });
 
-Deno.test("createConversations().respond() goes on with what the platform's tool returned", async () => {
+Deno.test("new Conversations().respond() goes on with what the platform's tool returned", async () => {
   const server = setup([calls([hangUp]), says("It is done."), says("Yes.")]);
   const platformTools = [HANG_UP];
   await ask(server, told([">Bye"], { platformTools })).words();
@@ -312,7 +312,7 @@ Deno.test("createConversations().respond() goes on with what the platform's tool
   assertEquals(turn?.steps[0]?.results.length, 1);
 });
 
-Deno.test("createConversations().respond() runs its own tool where the platform's has the same name", async () => {
+Deno.test("new Conversations().respond() runs its own tool where the platform's has the same name", async () => {
   const own = make("end_call", () => "kept on");
   const server = setup([calls([own.call]), says("No.")], { tools: [own.tool] });
   const answer = ask(server, told([">Bye"], { platformTools: [HANG_UP] }));
@@ -321,7 +321,7 @@ Deno.test("createConversations().respond() runs its own tool where the platform'
   assertEquals(server.provider.requests[0]?.tools?.length, 1);
 });
 
-Deno.test("createConversations().respond() puts the platform's instructions after the owner's, or in their place", async () => {
+Deno.test("new Conversations().respond() puts the platform's instructions after the owner's, or in their place", async () => {
   const server = setup([says("A.")]);
   const instructions = "Speak like a pirate.";
   await ask(server, told([">One"], { instructions })).words();
@@ -335,7 +335,7 @@ Deno.test("createConversations().respond() puts the platform's instructions afte
   assertEquals(other.includes("Be brief."), false);
 });
 
-Deno.test("createConversations().respond() welcomes where nothing was said, once", async () => {
+Deno.test("new Conversations().respond() welcomes where nothing was said, once", async () => {
   const server = setup([says("Yes.")]);
   for (const _ of [1, 2]) {
     assertEquals(await ask(server, told([])).words(), "Welcome!");
@@ -344,14 +344,14 @@ Deno.test("createConversations().respond() welcomes where nothing was said, once
   assertEquals(await kept(server), [["", "Welcome!"], ["Open?", "Yes."]]);
 });
 
-Deno.test("createConversations().respond() has the model speak first where there is no welcome", async () => {
+Deno.test("new Conversations().respond() has the model speak first where there is no welcome", async () => {
   const silent = { ...agent, welcomeMessage: "" };
   const server = setup([says("Good morning.")], { agent: silent });
   assertEquals(await ask(server, told([])).words(), "Good morning.");
   assertStringIncludes(shown(server)[0] ?? "", "[The caller has joined");
 });
 
-Deno.test("createConversations().respond() tells the model that the caller says nothing", async () => {
+Deno.test("new Conversations().respond() tells the model that the caller says nothing", async () => {
   const server = setup([says("Hi."), says("Still there?"), says("Good.")]);
   await ask(server, told([">Hello"])).words();
   const silence = told([">Hello", "Hi."]);

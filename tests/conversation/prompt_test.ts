@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   fillPrompt,
+  fitNote,
   NOTES_NOTE,
   type PromptContext,
   toMemoryRemarks,
@@ -145,27 +146,31 @@ function memory(turnId: string, text: string): SessionRecord {
 
 const call = { turnId: "new", metadata: {} };
 
+function systemPrompt(...args: Parameters<typeof toSystemPrompt>): string {
+  return toSystemPrompt(...args).text;
+}
+
 Deno.test("toSystemPrompt() is filled in once a conversation, with the time when it began", () => {
   const template = "{{time}}";
   const expected = `16:05\n${NOTES_NOTE}`;
   const one = session();
-  assertEquals(toSystemPrompt(one, template, DATE), expected);
+  assertEquals(systemPrompt(one, template, DATE), expected);
   one.apply(user("t1", DATE));
   const later = time(17, 0);
-  assertEquals(toSystemPrompt(one, template, later), expected);
+  assertEquals(systemPrompt(one, template, later), expected);
   // Read again from where it is kept, it still tells when it began.
   const again = session(user("t1", DATE));
-  assertEquals(toSystemPrompt(again, template, later), expected);
+  assertEquals(systemPrompt(again, template, later), expected);
 });
 
 Deno.test("toSystemPrompt() is another one where the owner's prompt is", () => {
   const one = session();
-  assertEquals(toSystemPrompt(one, "A", DATE), `A\n${NOTES_NOTE}`);
-  assertEquals(toSystemPrompt(one, "B", DATE), `B\n${NOTES_NOTE}`);
+  assertEquals(systemPrompt(one, "A", DATE), `A\n${NOTES_NOTE}`);
+  assertEquals(systemPrompt(one, "B", DATE), `B\n${NOTES_NOTE}`);
 });
 
 Deno.test("toSystemPrompt() says what names in brackets are, where the prompt has some", () => {
-  const said = toSystemPrompt(session(), "Hi {{caller}}.", DATE);
+  const said = systemPrompt(session(), "Hi {{caller}}.", DATE);
   assertEquals(said.startsWith(`Hi [caller].\n${NOTES_NOTE} A name in`), true);
 });
 
@@ -266,4 +271,22 @@ Deno.test("toNote() tells a change again where the turn that told it was not kep
   assertEquals(next.note, expected);
   next.keep();
   assertEquals(tell(of, "t4", grace).note, undefined);
+});
+
+Deno.test("fitNote() keeps the first 500 characters of a note, and no half of one", () => {
+  const session = new Session("a");
+  assertEquals(fitNote(session, "Likes tea."), "Likes tea.");
+  assertEquals(fitNote(session, "x".repeat(10_000)).length, 500);
+  assertEquals(fitNote(session, "x".repeat(499) + "😀").isWellFormed(), true);
+});
+
+Deno.test("fitNote() refuses what a conversation has no room for, and says so", () => {
+  const session = new Session("a");
+  const at = new Date().toISOString();
+  const text = "x".repeat(500);
+  for (let n = 0; n < 16; n++) {
+    assertEquals(fitNote(session, text), text);
+    session.apply({ type: "memory", turnId: `t${n}`, text, at });
+  }
+  assertThrows(() => fitNote(session, "y"), RangeError, "8000 of 8000");
 });

@@ -20,7 +20,6 @@ import type {
   Provider,
   ToolCall,
 } from "../../src/providers/provider.ts";
-import { createTimers } from "../../src/conversation/timers.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 
 /** As a leaked timer is what most likely goes wrong here. */
@@ -48,7 +47,6 @@ function makeQuestion(
     system: "Be brief.",
     messages: MESSAGES,
     maxTokens: 1_024,
-    timers: createTimers(),
     context: {
       conversationId: "conv",
       turnId: "t1",
@@ -109,7 +107,6 @@ async function* ask(
     isOver = true;
     taken(false);
     for (const { taken } of queue) taken(false);
-    question.timers.close();
     await done.catch(() => {});
   }
 }
@@ -338,7 +335,7 @@ for (
       "throws what can't be put as text",
       [make("fail", () => Promise.reject(Object.create(null)))],
       call("fail"),
-      "failed",
+      "null prototype",
     ],
     [
       "throws what is no error",
@@ -769,7 +766,6 @@ test("askWithTools() runs its own calls, tells which are the platform's, and ask
     parts.push(part);
     return true;
   });
-  question.timers.close();
   assertEquals(ran, ["own"]);
   assertEquals(provider.requests.length, 1);
   const called = parts.find((part) => part.type === "calls");

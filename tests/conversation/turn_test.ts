@@ -1,7 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
-import { findAnswered, toParts, welcome } from "../../src/conversation/turn.ts";
-import type { Turn } from "../../src/sessions/session.ts";
+import {
+  answeredIn,
+  findInterrupted,
+  toParts,
+  welcome,
+} from "../../src/conversation/turn.ts";
+import type { SessionRecord } from "../../src/sessions/record.ts";
+import { Session, type Turn } from "../../src/sessions/session.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen as collect } from "../fakes/turn.ts";
@@ -50,11 +56,11 @@ Deno.test("welcome() welcomes a caller back, or is silent, and keeps the history
   assertEquals(turns.map(({ user }) => user), ["Hello", undefined, undefined]);
 });
 
-Deno.test("findAnswered() finds what is finished, and what the conversation has left behind", async () => {
+Deno.test("answeredIn() finds what is finished, and what the conversation has left behind", async () => {
   const parts = makeParts(createScriptedProvider(says("a ", "b")));
   const { store } = parts;
   const find = async (turnId: string) =>
-    (await findAnswered({ conversationId: "conv", turnId }, store))?.assistant;
+    answeredIn(await store.load("conv"), turnId)?.assistant;
   await interrupted("t1", { text: "A?" }, parts);
   assertEquals(await find("t1"), undefined);
   await collect(
@@ -75,4 +81,51 @@ Deno.test("toParts() says what is recorded, and nothing where nothing was said",
   };
   assertEquals(toParts(turn), [{ type: "speech", text: "Hi there." }]);
   assertEquals(toParts({ ...turn, assistant: "" }), []);
+});
+
+const at = "2026-11-21T10:00:00.000Z";
+
+function session(...records: SessionRecord[]): Session {
+  const made = new Session("conv");
+  for (const record of records) made.apply(record);
+  return made;
+}
+
+function turn(
+  turnId: string,
+  user: string,
+  assistant: string,
+  status?: "complete" | "interrupted",
+): SessionRecord[] {
+  return [
+    { type: "user", turnId, text: user, at },
+    { type: "assistant", turnId, text: assistant, at },
+    ...(status ? [{ type: "end" as const, turnId, status, at }] : []),
+  ];
+}
+
+Deno.test("findInterrupted() takes the turn that is named, else the one just before", () => {
+  const two = session(
+    ...turn("t1", "a", "One two.", "complete"),
+    ...turn("t2", "b", "Three four.", "complete"),
+  );
+  const find = (of: Session, turnId: string | undefined, textHeard: string) =>
+    findInterrupted(of, { ...(turnId ? { turnId } : {}), textHeard })?.id;
+  assertEquals(find(two, undefined, "whatever"), "t2");
+  assertEquals(find(two, "t1", "One"), "t1");
+  // An id of the platform's own for the agent's turn.
+  assertEquals(find(two, "turn_agent_9", "three, FOUR"), "t2");
+  assertEquals(find(two, "turn_agent_9", ""), "t2");
+  assertEquals(find(two, "turn_agent_9", "something else"), undefined);
+  assertEquals(find(session(), undefined, ""), undefined);
+});
+
+Deno.test("findInterrupted() passes over a turn that said nothing when something was heard", () => {
+  const cut = session(
+    ...turn("t1", "a", "One two.", "interrupted"),
+    { type: "user", turnId: "t2", text: "b", at },
+    { type: "end", turnId: "t2", status: "interrupted", at },
+  );
+  assertEquals(findInterrupted(cut, { textHeard: "One" })?.id, "t1");
+  assertEquals(findInterrupted(cut, { textHeard: "" })?.id, "t2");
 });

@@ -11,7 +11,6 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import * as z from "zod";
-import { createTimers } from "../../src/conversation/timers.ts";
 import { askWithTools } from "../../src/conversation/tool_loop.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import {
@@ -84,7 +83,6 @@ export async function talkOfWeather(provider: Provider): Promise<string> {
     filler: { text: "", afterMs: 0 },
     onFailure: () => {},
     maxTokens: 1_000,
-    timers: createTimers(),
   }, (part) => {
     if (part.type === "text-delta") text += part.text;
     return true;

@@ -2,10 +2,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createApp } from "../../../src/server/router.ts";
 import type { DataHandler } from "../../../src/conversation/data.ts";
 import {
+  ActiveTurns,
   type ActiveTurnsOptions,
-  createActiveTurns,
 } from "../../../src/conversation/active_turns.ts";
-import { createConversations } from "../../../src/conversation/conversation.ts";
+import { Conversations } from "../../../src/conversation/conversation.ts";
 import { createLog } from "../../../src/server/log.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
@@ -40,8 +40,8 @@ function makeServer(
     format: "json",
     write: (_, line) => lines.push(line),
   });
-  const activeTurns = createActiveTurns(limits);
-  const conversations = createConversations({
+  const activeTurns = new ActiveTurns(limits);
+  const conversations = new Conversations({
     activeTurns,
     store,
     provider,

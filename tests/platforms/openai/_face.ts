@@ -4,12 +4,12 @@
  * @module
  */
 import {
+  ActiveTurns,
   type ActiveTurnsOptions,
-  createActiveTurns,
 } from "../../../src/conversation/active_turns.ts";
 import {
   type ConversationParts,
-  createConversations,
+  Conversations,
 } from "../../../src/conversation/conversation.ts";
 import { createStateless } from "../../../src/conversation/stateless.ts";
 import {
@@ -52,10 +52,10 @@ export function makeFace(provider: Provider, options: FaceOptions = {}) {
     onData: () => undefined,
     log,
     now: Date.now,
-    activeTurns: createActiveTurns(options),
+    activeTurns: new ActiveTurns(options),
     ...options,
   };
-  const conversations = createConversations(parts);
+  const conversations = new Conversations(parts);
   const routes = openai.createRoutes({ conversations, log, now: parts.now }, {
     keys: [KEY, "another-key-of-mine"],
     platformPrompt: "append",

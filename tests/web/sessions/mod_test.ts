@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createJudge } from "../../../src/server/limits.ts";
 import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
-import { createActiveTurns } from "../../../src/conversation/active_turns.ts";
+import { ActiveTurns } from "../../../src/conversation/active_turns.ts";
 import { createShell } from "../../../src/web/shell.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 import { assistant, end, user } from "../../sessions/contract.ts";
@@ -11,7 +11,7 @@ const TOKEN = "a token for tests";
 
 function make(token = TOKEN) {
   const store = createMemoryStore();
-  const activeTurns = createActiveTurns();
+  const activeTurns = new ActiveTurns();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   let at = 0;
   const wait = (ms: number) => at += ms;

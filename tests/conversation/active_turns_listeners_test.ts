@@ -1,14 +1,35 @@
 import { assertEquals } from "@std/assert";
-import { createListeners } from "../../src/conversation/listeners.ts";
-import type { TurnPart } from "../../src/conversation/turn.ts";
+import { ActiveTurn } from "../../src/conversation/active_turns.ts";
+import type { TurnOutput, TurnPart } from "../../src/conversation/turn.ts";
 
 const speech = (text: string): TurnPart => ({ type: "speech", text });
 
-/** Listeners of which a test sees when the last is gone. */
-function setup(stalledMs = 60_000) {
+/** A turn that a test writes, and of which it sees when the last listener is gone. */
+async function setup(stalledMs = 60_000) {
   const seen = { nobody: 0 };
-  const onNobody = () => void seen.nobody++;
-  return { listeners: createListeners({ stalledMs, onNobody }), seen };
+  const begun = Promise.withResolvers<TurnOutput>();
+  const over = Promise.withResolvers<void>();
+  const turn = new ActiveTurn("t1", {
+    run(signal, out) {
+      signal.addEventListener("abort", () => {
+        seen.nobody++;
+        over.resolve();
+      });
+      begun.resolve(out);
+      return over.promise;
+    },
+    ready: Promise.resolve(),
+    before: undefined,
+    stalledMs,
+    onOver() {},
+  });
+  const { write } = await begun.promise;
+  const add: ActiveTurn["listen"] = (write) => turn.listen(write);
+  const finish = async () => {
+    over.resolve();
+    await turn.done;
+  };
+  return { listeners: { write, add, finish }, seen };
 }
 
 /** A listener who keeps what it takes, and may be told to have no room. */
@@ -35,8 +56,8 @@ function test(name: string, fn: () => Promise<void> | void): void {
   Deno.test({ name, sanitizeOps: true, sanitizeResources: true, fn });
 }
 
-test("createListeners() gives one who comes later all from the beginning", () => {
-  const { listeners } = setup();
+test("ActiveTurn gives one who comes later all from the beginning", async () => {
+  const { listeners } = await setup();
   const [one, two] = [createListener(), createListener()];
   listeners.add(one.write);
   listeners.write(speech("One, "));
@@ -48,11 +69,11 @@ test("createListeners() gives one who comes later all from the beginning", () =>
     ["One, ", "data", "two."],
     ["One, ", "data", "two."],
   ]);
-  listeners.finish();
+  await listeners.finish();
 });
 
-test("createListeners() waits while all are slow, and goes at the pace of the fastest", async () => {
-  const { listeners } = setup();
+test("ActiveTurn waits while all are slow, and goes at the pace of the fastest", async () => {
+  const { listeners } = await setup();
   const [slow, fast] = [createListener(), createListener()];
   listeners.add(slow.write);
   slow.fill();
@@ -67,11 +88,11 @@ test("createListeners() waits while all are slow, and goes at the pace of the fa
   assertEquals([slow.words, fast.words], [["1"], ["1", "2"]]);
   await slow.makeRoom();
   assertEquals(slow.words, ["1", "2"]);
-  listeners.finish();
+  await listeners.finish();
 });
 
-test("createListeners() tells when the last has left, and not before", () => {
-  const { listeners, seen } = setup();
+test("ActiveTurn tells when the last has left, and not before", async () => {
+  const { listeners, seen } = await setup();
   const leave = [1, 2].map(() => listeners.add(createListener().write));
   leave[0]?.();
   leave[0]?.();
@@ -80,8 +101,8 @@ test("createListeners() tells when the last has left, and not before", () => {
   assertEquals(seen.nobody, 1);
 });
 
-test("createListeners() leaves one who takes nothing for long", async () => {
-  const { listeners, seen } = setup(20);
+test("ActiveTurn leaves one who takes nothing for long", async () => {
+  const { listeners, seen } = await setup(20);
   const stalled = createListener();
   listeners.add(stalled.write);
   stalled.fill();
@@ -90,8 +111,8 @@ test("createListeners() leaves one who takes nothing for long", async () => {
   assertEquals(seen.nobody, 1);
 });
 
-test("createListeners() keeps one who takes something now and then", async () => {
-  const { listeners, seen } = setup(200);
+test("ActiveTurn keeps one who takes something now and then", async () => {
+  const { listeners, seen } = await setup(200);
   const slow = createListener();
   listeners.add(slow.write);
   for (let n = 0; n < 10; n++) {
@@ -102,11 +123,11 @@ test("createListeners() keeps one who takes something now and then", async () =>
     await room;
   }
   assertEquals(seen.nobody, 0);
-  listeners.finish();
+  await listeners.finish();
 });
 
-test("createListeners() keeps no more of a turn than 64 Ki letters, and takes none in after that", () => {
-  const { listeners, seen } = setup();
+test("ActiveTurn keeps no more of a turn than 64 Ki letters, and takes none in after that", async () => {
+  const { listeners, seen } = await setup();
   const [fast, slow] = [createListener(), createListener()];
   listeners.add(fast.write);
   listeners.add(slow.write);
@@ -116,28 +137,28 @@ test("createListeners() keeps no more of a turn than 64 Ki letters, and takes no
   // The slow one is left; it would otherwise be owed more and more.
   assertEquals([slow.words.length, seen.nobody], [1, 0]);
   assertEquals(listeners.add(createListener().write), undefined);
-  listeners.finish();
+  await listeners.finish();
   assertEquals(slow.words.length, 1);
 });
 
-test("createListeners() takes in no more than four", () => {
-  const { listeners } = setup();
+test("ActiveTurn takes in no more than four", async () => {
+  const { listeners } = await setup();
   const added = Array.from(
     { length: 6 },
     () => listeners.add(createListener().write) !== undefined,
   );
   assertEquals(added, [true, true, true, true, false, false]);
-  listeners.finish();
+  await listeners.finish();
 });
 
-test("createListeners().finish() hands everybody the rest, and waits for nobody", () => {
-  const { listeners } = setup();
+test("ActiveTurn hands everybody the rest, and waits for nobody", async () => {
+  const { listeners } = await setup();
   const slow = createListener();
   listeners.add(slow.write);
   slow.fill();
   listeners.write(speech("1"));
   listeners.write(speech("2"));
   assertEquals(slow.words, ["1"]);
-  listeners.finish();
+  await listeners.finish();
   assertEquals(slow.words, ["1", "2"]);
 });

@@ -1,25 +1,24 @@
 import { assert, assertEquals } from "@std/assert";
-import { createSilenceFiller } from "../../src/conversation/silence_filler.ts";
-import { createTimers, type Timers } from "../../src/conversation/timers.ts";
+import { SilenceFiller } from "../../src/conversation/pace.ts";
 
 /** A filler with a clock of its own, and when it said what. */
 function make(fillerMessages: string[], fillerAfterMs = 2_500) {
+  const { setTimeout } = globalThis;
+  const { now } = performance;
   let time = 1_000;
   let due: { at: number; ring: () => void } | undefined;
-  const timers: Timers = {
-    set: (_, afterMs, ring) => due = { at: time + afterMs, ring },
-    clear: () => due = undefined,
-    close: () => due = undefined,
-  };
+  performance.now = () => time;
+  globalThis.setTimeout = ((ring: () => void, afterMs: number) => {
+    due = { at: time + afterMs, ring };
+    return 1;
+  }) as unknown as typeof setTimeout;
   const said: [ms: number, text: string][] = [];
-  const filler = createSilenceFiller(
+  const filler = new SilenceFiller(
     { fillerMessages, fillerAfterMs },
-    timers,
     (text) => {
       said.push([time - 1_000, text]);
       filler.onSpeech(text);
     },
-    () => time,
   );
   /** Lets time pass. */
   function pass(ms: number): void {
@@ -32,11 +31,20 @@ function make(fillerMessages: string[], fillerAfterMs = 2_500) {
     }
     time = end;
   }
-  return { filler, said, pass };
+  return {
+    filler,
+    said,
+    pass,
+    [Symbol.dispose]() {
+      globalThis.setTimeout = setTimeout;
+      performance.now = now;
+    },
+  };
 }
 
-Deno.test("createSilenceFiller() says something after its time, first of all", () => {
-  const { filler, said, pass } = make(["One moment."]);
+Deno.test("SilenceFiller says something after its time, first of all", () => {
+  using made = make(["One moment."]);
+  const { filler, said, pass } = made;
   filler.begin(0);
   pass(2_499);
   assertEquals(said, []);
@@ -44,8 +52,9 @@ Deno.test("createSilenceFiller() says something after its time, first of all", (
   assertEquals(said, [[2_500, "One moment."]]);
 });
 
-Deno.test("createSilenceFiller() waits until what was said has been spoken", () => {
-  const { filler, said, pass } = make(["One moment."]);
+Deno.test("SilenceFiller waits until what was said has been spoken", () => {
+  using made = make(["One moment."]);
+  const { filler, said, pass } = made;
   filler.begin(0);
   pass(2_000);
   // 15 letters a second: so long are 100 letters.
@@ -58,8 +67,9 @@ Deno.test("createSilenceFiller() waits until what was said has been spoken", () 
   assertEquals(said, [[17_500, "One moment."]]);
 });
 
-Deno.test("createSilenceFiller() goes on as long as it is silent, and its messages take turns", () => {
-  const { filler, said, pass } = make(["One.", "Two two.", "Three."]);
+Deno.test("SilenceFiller goes on as long as it is silent, and its messages take turns", () => {
+  using made = make(["One.", "Two two.", "Three."]);
+  const { filler, said, pass } = made;
   filler.begin(0);
   pass(12_000);
   // The fillers take their time as well.
@@ -71,9 +81,10 @@ Deno.test("createSilenceFiller() goes on as long as it is silent, and its messag
   ]);
 });
 
-Deno.test("createSilenceFiller() begins with another message in the next turn", () => {
+Deno.test("SilenceFiller begins with another message in the next turn", () => {
   const firsts = [0, 1, 2, 3].map((turnNumber) => {
-    const { filler, said, pass } = make(["One.", "Two.", "Three."]);
+    using made = make(["One.", "Two.", "Three."]);
+    const { filler, said, pass } = made;
     filler.begin(turnNumber);
     pass(2_500);
     return said[0]?.[1];
@@ -81,8 +92,10 @@ Deno.test("createSilenceFiller() begins with another message in the next turn", 
   assertEquals(firsts, ["One.", "Two.", "Three.", "One."]);
 });
 
-Deno.test("createSilenceFiller() says nothing where the time is 0 or there are no messages", () => {
-  for (const { filler, said, pass } of [make(["One."], 0), make([])]) {
+Deno.test("SilenceFiller says nothing where the time is 0 or there are no messages", () => {
+  for (const made of [() => make(["One."], 0), () => make([])]) {
+    using clock = made();
+    const { filler, said, pass } = clock;
     filler.begin(0);
     filler.onSpeech("Hello.");
     pass(60_000);
@@ -91,18 +104,17 @@ Deno.test("createSilenceFiller() says nothing where the time is 0 or there are n
 });
 
 Deno.test({
-  name: "createSilenceFiller() keeps its time on the turn's timers",
+  name: "SilenceFiller leaves no timer once its turn is over",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
-    const timers = createTimers();
     const startedAt = performance.now();
     const said = Promise.withResolvers<string>();
     const options = { fillerMessages: ["One moment."], fillerAfterMs: 30 };
-    const filler = createSilenceFiller(options, timers, said.resolve);
+    const filler = new SilenceFiller(options, said.resolve);
     filler.begin(0);
     assertEquals(await said.promise, "One moment.");
     assert(performance.now() - startedAt >= 29);
-    timers.close();
+    filler.end();
   },
 });

@@ -1,0 +1,229 @@
+/**
+ * The calls that a model makes in one turn: which of them are run, what tells
+ * each from any other, and how they are run: side by side, each in its time,
+ * and whatever goes wrong is told to the model, which can put it into words.
+ *
+ * @module
+ */
+import type { Message, ToolCall } from "../providers/provider.ts";
+import { nodeCrypto } from "../server/builtin.ts";
+import { runNamed } from "../server/unhandled.ts";
+import type { TakePart, ToolPart, ToolQuestion } from "./tool_loop.ts";
+import type { Tool, ToolContext } from "./tools.ts";
+import type { TurnId } from "./turn.ts";
+
+/** How many calls of one step are run. */
+const MAX_CALLS_STEP = 8;
+
+/** How many calls of one turn are run. */
+const MAX_CALLS_TURN = 20;
+
+/** How many calls of one step are taken note of; the model is stopped at the next. */
+export const MAX_CALLS_LISTED = 32;
+
+const STEP_REFUSAL = `Not run: at most ${MAX_CALLS_STEP} calls of one step ` +
+  "are run. Call again for what is still needed";
+
+const TURN_REFUSAL = `Not run: at most ${MAX_CALLS_TURN} calls of one turn ` +
+  "are run. Answer with what you have";
+
+/** The most of a result that a model is shown, in characters. */
+const MAX_RESULT = 16_000;
+
+/** Counts the calls of one turn. */
+export class CallLimits {
+  /** How often each call was made, by its name and arguments. */
+  readonly #times = new Map<string, number>();
+  #ran = 0;
+
+  /** Begins with a turn's calls that were run before it came again. */
+  constructor(readonly turn: TurnId, earlier: readonly ToolCall[]) {
+    for (const call of earlier) this.#count(call);
+  }
+
+  /** Whether the turn has had all its calls. */
+  get isSpent(): boolean {
+    return this.#ran >= MAX_CALLS_TURN;
+  }
+
+  /**
+   * Takes a call, which is then run.
+   *
+   * @param nth which one of its step, from 0
+   * @returns its {@linkcode ToolContext.idempotencyKey}
+   * @throws {RangeError} that says why it isn't run
+   */
+  admit(call: ToolCall, nth: number): string {
+    if (this.isSpent) throw new RangeError(TURN_REFUSAL);
+    if (nth >= MAX_CALLS_STEP) throw new RangeError(STEP_REFUSAL);
+    return this.#count(call);
+  }
+
+  #count({ name, arguments: args }: ToolCall): string {
+    const { conversationId, turnId } = this.turn;
+    const what = toCanonical([name, args]);
+    const before = this.#times.get(what) ?? 0;
+    this.#times.set(what, before + 1);
+    this.#ran++;
+    return nodeCrypto().createHash("sha256")
+      .update(JSON.stringify([conversationId, turnId, what, before]))
+      .digest("base64url");
+  }
+}
+
+/** As JSON, the same in whatever order a model names the arguments. */
+function toCanonical(value: unknown): string {
+  return JSON.stringify(value, (_, item) => {
+    if (typeof item !== "object" || item === null || Array.isArray(item)) {
+      return item;
+    }
+    const names = Object.keys(item).sort();
+    return Object.fromEntries(names.map((name) => [name, item[name]]));
+  });
+}
+
+/**
+ * Runs calls side by side and passes on what comes of them as it comes.
+ *
+ * @param fillAfterMs when the filler is said, if nothing else was. 0: it isn't
+ * @returns the results in the order of the calls: where a vendor knows no ids,
+ * nothing else tells which is whose; nothing where no more is wanted
+ */
+export async function runCalls(
+  calls: readonly ToolCall[],
+  limits: CallLimits,
+  question: ToolQuestion,
+  fillAfterMs: number,
+  take: TakePart,
+): Promise<Message[] | undefined> {
+  const { context, filler: { text } } = question;
+  const { signal } = context;
+  signal.throwIfAborted();
+  // Also ends the tools when nobody wants their results any more.
+  const over = new AbortController();
+  let spoke = false;
+  /** Parts are taken one after another. */
+  let wanted: Promise<boolean> = Promise.resolve(true);
+  function add(part: ToolPart): void {
+    spoke ||= part.type === "say";
+    wanted = wanted.then(async (isWanted) => {
+      signal.throwIfAborted();
+      if (isWanted && await take(part)) return true;
+      over.abort();
+      return false;
+    });
+    wanted.catch((error) => over.abort(error));
+  }
+  function fill(): void {
+    if (!spoke) add({ type: "say", text, isFiller: true });
+  }
+  const hasFiller = fillAfterMs > 0 && text !== "";
+  const timer = hasFiller ? setTimeout(fill, fillAfterMs) : undefined;
+  const ofStep = { ...context, signal: AbortSignal.any([signal, over.signal]) };
+  try {
+    const results = await Promise.all(calls.map((call, nth) => {
+      const admit = () => limits.admit(call, nth);
+      return runCall(call, admit, { ...question, context: ofStep }, add);
+    }));
+    if (!await wanted) return undefined;
+    signal.throwIfAborted();
+    return results;
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+/** Runs one call, if it may be. Its failure is its result. */
+async function runCall(
+  call: ToolCall,
+  admit: () => string,
+  { tools, onFailure, context }: ToolQuestion,
+  add: (part: ToolPart) => void,
+): Promise<Message> {
+  const { id: callId, name } = call;
+  const { signal } = context;
+  const tell = (status: string) =>
+    add({ type: "data", content: { tool: name, call_id: callId, status } });
+  let status = "refused";
+  let text: string;
+  try {
+    const full = { ...context, idempotencyKey: admit() };
+    status = "failed";
+    tell("running");
+    const tool = findTool(name, tools);
+    text = toText(await runInTime(tool, call.arguments, full, add));
+    status = "done";
+  } catch (error) {
+    // Tools throw whatever they like.
+    const isError = error instanceof Error;
+    text = toText({ error: isError ? error.message : Deno.inspect(error) });
+    if (!signal.aborted) onFailure(call, error);
+  }
+  if (!signal.aborted) {
+    add({ type: "result", callId, name, text });
+    if (status !== "refused") tell(status);
+  }
+  return { role: "tool", callId, name, text };
+}
+
+function findTool(name: string, tools: readonly Tool[]): Tool {
+  const tool = tools.find(({ declaration }) => declaration.name === name);
+  if (tool) return tool;
+  const names = tools.map(({ declaration }) => declaration.name).join(", ");
+  throw new TypeError(
+    `There is no tool "${name}"; there are ${names || "none"}`,
+  );
+}
+
+async function runInTime(
+  tool: Tool,
+  args: unknown,
+  context: Omit<ToolContext, "say" | "data">,
+  add: (part: ToolPart) => void,
+): Promise<unknown> {
+  context.signal.throwIfAborted();
+  const { timeoutMs, declaration: { name } } = tool;
+  const over = new AbortController();
+  const timer = setTimeout(
+    () => over.abort(new Error(`No result within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  // What a tool says after its time is nobody's business any more.
+  const during = (part: ToolPart) => {
+    if (!signal.aborted) add(part);
+  };
+  const toolContext = {
+    ...context,
+    signal,
+    say: (text: string) => during({ type: "say", text }),
+    data: (content: unknown) =>
+      // As it is now, for a tool may go on changing it.
+      during({ type: "data", content: JSON.parse(toJson(content)) }),
+  };
+  try {
+    const running = runNamed(name, () => tool.run(args, toolContext));
+    return await Promise.race([running, ended]);
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+/** A result as the model is shown it. */
+function toText(result: unknown): string {
+  const text = toJson(result);
+  if (text.length <= MAX_RESULT) return text;
+  // The cut may leave half a character, which not every vendor reads.
+  const start = text.slice(0, MAX_RESULT).toWellFormed();
+  return JSON.stringify({ cut_off: start });
+}
+
+/** Throws where it can't be put as JSON, such as a circle. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value ?? null) ?? "null";
+}
