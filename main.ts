@@ -25,7 +25,7 @@ import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
 import { createLog, explain, printError, printText } from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
-import { chooseProvider, prepare } from "./src/providers/mod.ts";
+import { chooseProvider, prepare } from "./src/providers/choice.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { serve } from "./src/server/serve.ts";

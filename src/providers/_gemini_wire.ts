@@ -2,11 +2,11 @@
  * Gemini's request and answer in our terms, and back. Pure.
  *
  * Wire: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent,
+ * https://ai.google.dev/gemini-api/docs/thinking,
  * https://ai.google.dev/gemini-api/docs/thought-signatures
  *
  * @module
  */
-import { type ThinkingConfig, toThinkingTokens } from "./_gemini_models.ts";
 import { toTools } from "./_gemini_tools.ts";
 import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
@@ -14,20 +14,19 @@ import {
   type Message,
   ProviderError,
   type ProviderRequest,
+  type Thinking,
+  THINKING_TOKENS,
   type ToolCall,
 } from "./provider.ts";
 
 /** A part of a message. The SDK's own type lacks half of these. */
 export interface GeminiPart {
-  /** Words. */
   text?: string;
   /** Whether the words are the model's thoughts. */
   thought?: boolean;
   /** What Gemini wants back with a call, unchanged. */
   thoughtSignature?: string;
-  /** A tool that the model calls. */
   functionCall?: { name: string; args?: unknown; id?: string };
-  /** What a tool returned. */
   functionResponse?: { name: string; response: object; id?: string };
 }
 
@@ -37,10 +36,44 @@ interface GeminiContent {
   parts: GeminiPart[];
 }
 
+/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
+export interface ThinkingConfig {
+  thinkingBudget?: number;
+  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
+}
+
+/**
+ * How little or much a model is to think, in the words of its generation; the
+ * words of another generation are an error.
+ */
+export function toThinkingConfig(
+  model: string,
+  thinking: Thinking,
+): ThinkingConfig {
+  if (/^gemini-2\.5/.test(model)) {
+    // The large model can't do without; this is its least.
+    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
+    const isOff = thinking === "off";
+    return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
+  }
+  if (thinking !== "off") return { thinkingLevel: thinking };
+  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
+}
+
+/**
+ * How many of an answer's tokens a model may have thought, which count as part
+ * of it. A model that wasn't told how much to think may do so a lot.
+ */
+function toThinkingTokens(
+  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
+): number {
+  if (thinkingBudget !== undefined) return thinkingBudget;
+  return thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel];
+}
+
 /** The body of a question. */
 export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
-  model: string,
   thinkingConfig: ThinkingConfig | undefined,
 ): Record<string, unknown> {
   const isForbidden = tools.length > 0 && toolChoice === "none";
@@ -53,72 +86,10 @@ export function toBody(
     generationConfig: {
       maxOutputTokens: maxTokens === undefined
         ? undefined
-        : maxTokens + toThinkingTokens(model, thinkingConfig),
+        : maxTokens + toThinkingTokens(thinkingConfig),
       thinkingConfig,
     },
   };
-}
-
-/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
-export interface GeminiChunk {
-  /** What the model says, and why it stopped. */
-  candidates?: {
-    content?: { parts?: GeminiPart[] };
-    finishReason?: string;
-  }[];
-  /** Why the question is refused. */
-  promptFeedback?: { blockReason?: string };
-  /** What was counted so far. */
-  usageMetadata?: {
-    promptTokenCount?: number;
-    cachedContentTokenCount?: number;
-    candidatesTokenCount?: number;
-  };
-  /** Comes in place of all else, with status 200. */
-  error?: { code?: number; message?: string };
-}
-
-/** Reads the next piece of an answer. */
-export function readChunk(chunk: GeminiChunk, answer: Answer): void {
-  if (chunk.error !== undefined) {
-    const { code = 500, message } = chunk.error;
-    throw toStreamError("gemini", code, message);
-  }
-  const blocked = chunk.promptFeedback?.blockReason;
-  if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
-  const candidate = chunk.candidates?.[0];
-  for (const part of candidate?.content?.parts ?? []) {
-    keep(part, answer);
-    if (part.functionCall) answer.addCall(toCall(part.functionCall));
-    else if (!part.thought) answer.addText(part.text);
-  }
-  const counts = chunk.usageMetadata;
-  if (counts) {
-    answer.usage = {
-      inputTokens: counts.promptTokenCount,
-      cachedTokens: counts.cachedContentTokenCount,
-      outputTokens: counts.candidatesTokenCount ?? 0,
-    };
-  }
-  const reason = candidate?.finishReason;
-  if (reason === "STOP") answer.end = "complete";
-  // An answer that is as long as it may be has ended, not failed.
-  else if (reason === "MAX_TOKENS") answer.end = "cut";
-  else if (reason !== undefined) {
-    answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
-  }
-}
-
-/** Keeps a part as it came: Gemini wants it back with the calls. */
-function keep(part: GeminiPart, answer: Answer): void {
-  answer.providerMetadata ??= { provider: "gemini", content: [] };
-  const { content } = answer.providerMetadata;
-  if (Array.isArray(content)) content.push(part);
-}
-
-/** A failure that would come again, whoever asks. */
-function toFailure(message: string): ProviderError {
-  return new ProviderError(message, { provider: "gemini", retryable: false });
 }
 
 /**
@@ -185,6 +156,66 @@ const OWN_ID = "call_";
 
 function idOf(id: string): { id?: string } {
   return id.startsWith(OWN_ID) ? {} : { id };
+}
+
+/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
+export interface GeminiChunk {
+  candidates?: {
+    content?: { parts?: GeminiPart[] };
+    finishReason?: string;
+  }[];
+  /** Why the question is refused. */
+  promptFeedback?: { blockReason?: string };
+  usageMetadata?: {
+    promptTokenCount?: number;
+    cachedContentTokenCount?: number;
+    candidatesTokenCount?: number;
+  };
+  /** Comes in place of all else, with status 200. */
+  error?: { code?: number; message?: string };
+}
+
+/** Reads the next piece of an answer. */
+export function readChunk(chunk: GeminiChunk, answer: Answer): void {
+  if (chunk.error !== undefined) {
+    const { code = 500, message } = chunk.error;
+    throw toStreamError("gemini", code, message);
+  }
+  const blocked = chunk.promptFeedback?.blockReason;
+  if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
+  const candidate = chunk.candidates?.[0];
+  for (const part of candidate?.content?.parts ?? []) {
+    keep(part, answer);
+    if (part.functionCall) answer.addCall(toCall(part.functionCall));
+    else if (!part.thought) answer.addText(part.text);
+  }
+  const counts = chunk.usageMetadata;
+  if (counts) {
+    answer.usage = {
+      inputTokens: counts.promptTokenCount,
+      cachedTokens: counts.cachedContentTokenCount,
+      outputTokens: counts.candidatesTokenCount ?? 0,
+    };
+  }
+  const reason = candidate?.finishReason;
+  if (reason === "STOP") answer.end = "complete";
+  // An answer that is as long as it may be has ended, not failed.
+  else if (reason === "MAX_TOKENS") answer.end = "cut";
+  else if (reason !== undefined) {
+    answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
+  }
+}
+
+/** Keeps a part as it came: Gemini wants it back with the calls. */
+function keep(part: GeminiPart, answer: Answer): void {
+  answer.providerMetadata ??= { provider: "gemini", content: [] };
+  const { content } = answer.providerMetadata;
+  if (Array.isArray(content)) content.push(part);
+}
+
+/** A failure that would come again, whoever asks. */
+function toFailure(message: string): ProviderError {
+  return new ProviderError(message, { provider: "gemini", retryable: false });
 }
 
 /** A call in our terms. */

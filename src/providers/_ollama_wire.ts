@@ -14,13 +14,39 @@ import {
   type Thinking,
   THINKING_TOKENS,
 } from "./provider.ts";
+import type { VendorContext } from "./vendor.ts";
 
 /** What can be known of a model before it is asked. */
 export interface Model {
   /** With its tag. */
   name: string;
   /** Absent where Ollama is too old to tell. */
-  capabilities: readonly string[] | undefined;
+  capabilities?: readonly string[];
+  /** Facts about it, such as `llama.context_length`. */
+  model_info?: Record<string, unknown>;
+  /** Where it runs, if not on this machine. */
+  remote_host?: string;
+}
+
+/** How the settings have models asked. */
+export type Asking =
+  & Pick<VendorContext, "contextTokens" | "thinking">
+  & { keepAlive: string };
+
+/** What every request says of the model. */
+export function toRequest(
+  { name, capabilities }: Model,
+  { keepAlive, contextTokens, thinking }: Asking,
+  limit: { num_predict?: number } = {},
+): Omit<ChatRequest, "messages" | "stream"> {
+  return {
+    model: name,
+    // A bare number is seconds, a text a duration with its unit.
+    keep_alive: /^-?\d+$/.test(keepAlive) ? Number(keepAlive) : keepAlive,
+    // The window is always the same: another would load the model anew.
+    options: { num_ctx: contextTokens, ...limit },
+    think: toThink(name, thinking, capabilities),
+  };
 }
 
 /** Converts a conversation to Ollama's `messages`: none where there is nothing to say. */
@@ -68,21 +94,16 @@ export function toThink(
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
 }
 
-/** Ollama takes a bare number as seconds and a string as a duration with its unit. */
-export function toKeepAlive(value: string): string | number {
-  return /^-?\d+$/.test(value) ? Number(value) : value;
-}
-
 /** How long an answer may be, in Ollama's tokens, which count thoughts as well. */
 export function toLimit(
   maxTokens: number | undefined,
-  model: string,
-  thinking: Thinking,
+  { name }: Model,
+  { thinking }: Asking,
 ): { num_predict?: number } {
   if (maxTokens === undefined) return {};
-  const isSure = isGptOss(model) && thinking === "off";
+  const isLow = isGptOss(name) && thinking === "off";
   return {
-    num_predict: maxTokens + THINKING_TOKENS[isSure ? "low" : thinking],
+    num_predict: maxTokens + THINKING_TOKENS[isLow ? "low" : thinking],
   };
 }
 

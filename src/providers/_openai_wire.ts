@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { Dialect } from "./_openai_dialect.ts";
 import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
@@ -17,18 +16,63 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** The body of a question. */
+/** What of a request not every server takes. */
+export interface Dialect {
+  /** What the server calls the longest answer. */
+  limit: "max_completion_tokens" | "max_tokens";
+  /** How much the model is to think. `undefined`: nothing is said of it. */
+  effort: string | undefined;
+  /** Whether the model may be told of tools. */
+  hasTools: boolean;
+  /** Whether token counts are asked for. */
+  hasUsage: boolean;
+}
+
+/** How servers say that they don't know a field, or that a model can't call tools. */
+const UNABLE =
+  /not support|unsupported|unknown|unrecogni[sz]ed|not permitted|no endpoints|requires|not enabled/i;
+
+/**
+ * How a server is spoken to from now on, by why it refused a request.
+ *
+ * @returns `undefined` where nothing can be changed
+ */
+export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
+  const { limit, effort, hasTools, hasUsage } = dialect;
+  if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
+    // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
+    const other = ["none", "minimal", "low"].find((other) =>
+      other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
+    );
+    return { ...dialect, effort: other };
+  }
+  if (hasUsage && reason.includes("stream_options")) {
+    return { ...dialect, hasUsage: false };
+  }
+  if (!UNABLE.test(reason)) return undefined;
+  if (hasTools && /\btools?\b/i.test(reason)) {
+    return { ...dialect, hasTools: false };
+  }
+  if (!reason.includes(limit)) return undefined;
+  const other = limit === "max_tokens" ? "max_completion_tokens" : "max_tokens";
+  return { ...dialect, limit: other };
+}
+
+/**
+ * The body of a question.
+ *
+ * @param hasThought whether the model thought before, told to or not
+ */
 export function toBody(
-  { system, messages, tools = [], toolChoice, maxTokens }: Omit<
-    ProviderRequest,
-    "signal"
-  >,
+  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: string,
-  { limit, effort, hasTools, hasUsage, isThinking }: Dialect,
+  { limit, effort, hasTools, hasUsage }: Dialect,
+  hasThought: boolean,
 ): Record<string, unknown> {
   // What a model thinks counts as part of the answer. Servers know more words
   // for how much than we do.
   const tokens: Record<string, number> = THINKING_TOKENS;
+  const isThinking = hasThought || (effort ?? "none") !== "none";
   const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
   const isTold = hasTools && tools.length > 0;
   return {
@@ -87,13 +131,6 @@ function toId(id: string): string {
   return id.slice(-40);
 }
 
-/** An error, as the many servers put it. */
-type OpenAiError = string | {
-  message?: string;
-  code?: string | number | null;
-  status_code?: number;
-};
-
 /** A call, or a piece of one: its arguments come bit by bit. */
 interface CallPiece {
   index?: number;
@@ -121,7 +158,7 @@ interface Chunk {
     completion_tokens_details?: { reasoning_tokens?: number } | null;
   } | null;
   /** Instead of all else. */
-  error?: OpenAiError;
+  error?: { message?: string; code?: string | number | null };
 }
 
 /** Reads an answer, event by event. */
@@ -142,7 +179,10 @@ export class AnswerReader {
       return;
     }
     const { choices, usage, error }: Chunk = JSON.parse(data);
-    if (error) throw toError(error, answer.provider);
+    if (error) {
+      const status = Number(error.code) || undefined;
+      throw toStreamError(answer.provider, status, error.message);
+    }
     const { delta, finish_reason } = choices?.[0] ?? {};
     if (typeof delta?.content === "string") answer.addText(delta.content);
     if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
@@ -193,12 +233,4 @@ function toArguments(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-function toError(error: OpenAiError, provider: string): ProviderError {
-  const { message, code, status_code } = typeof error === "string"
-    ? { message: error }
-    : error;
-  const status = Number(status_code ?? code) || undefined;
-  return toStreamError(provider, status, message);
 }

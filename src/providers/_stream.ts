@@ -95,9 +95,9 @@ export interface Exchange {
 export async function* streamAnswer(
   server: Server,
   { format, signal, send, read }: Exchange,
-  answer: Answer = new Answer(server.provider),
 ): AsyncGenerator<ProviderPart, void> {
   signal.throwIfAborted();
+  const answer = new Answer(server.provider);
   const upstream = new AbortController();
   const onAbort = () => upstream.abort(signal.reason);
   signal.addEventListener("abort", onAbort);
@@ -111,7 +111,7 @@ export async function* streamAnswer(
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
     const decoder = new TextDecoder();
-    const split = format === "sse" ? toEvents : toLines;
+    const split = format === "sse" ? splitEvents : splitLines;
     const feed = split((message) => read(message, answer));
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
@@ -143,13 +143,14 @@ function holdResponse(response: Response, signal: AbortSignal): void {
   signal.addEventListener("abort", () => void response);
 }
 
-function toEvents(read: (message: string) => void): (text: string) => void {
+function splitEvents(
+  read: (message: string) => void,
+): (text: string) => void {
   const parser = createParser({ onEvent: ({ data }) => read(data) });
   return (text) => parser.feed(text);
 }
 
-/** Makes what parts text into lines, and drops empty ones. */
-function toLines(
+function splitLines(
   read: (message: string) => void,
 ): (text: string) => void {
   let rest = "";
@@ -166,9 +167,7 @@ const BUFFER_BYTES = 16_384;
 const END_MS = 1_000;
 
 /** Reads what follows the last message, so that the connection serves again. */
-async function readToEnd(
-  reader: ReadableStreamBYOBReader,
-): Promise<void> {
+async function readToEnd(reader: ReadableStreamBYOBReader): Promise<void> {
   const timer = setTimeout(() => reader.cancel().catch(() => {}), END_MS);
   try {
     while (!(await reader.read(new Uint8Array(1_024))).done);

@@ -1,37 +1,39 @@
 /**
- * Google Gemini: its settings, how it is asked through `@google/generative-ai`,
- * and its diagnosis.
+ * Google Gemini: its settings, and how it is asked through
+ * `@google/generative-ai`.
  *
  * @module
  */
 import type { GenerateContentRequest } from "@google/generative-ai";
-import { toHttpUrl } from "../settings/kinds.ts";
-import type { Finding } from "../settings/finding.ts";
-import type { Defaulted, Found, Needed, Values } from "../settings/setting.ts";
-import { findings, toFinding } from "./_diagnosis.ts";
-import { findEnd, toThinkingConfig } from "./_gemini_models.ts";
+import type { AsyncLocalStorage } from "node:async_hooks";
+import { builtin } from "../server/builtin.ts";
+import { httpUrl } from "../settings/kinds.ts";
+import type { Defaulted, Needed, Values } from "../settings/setting.ts";
 import {
-  DEFAULT_MODEL,
-  describe,
-  type Description,
-  GET_A_MODEL,
-  KEY_PAGE,
-  toServer,
-} from "./_gemini_server.ts";
-import { readChunk, toBody } from "./_gemini_wire.ts";
-import { lazily, runWithFetch, takeResponse, toFetch } from "./_sdk.ts";
+  readChunk,
+  type ThinkingConfig,
+  toBody,
+  toThinkingConfig,
+} from "./_gemini_wire.ts";
+import {
+  type Fetch,
+  type Refusal,
+  requestBySdk,
+  requestJson,
+  type Server,
+  ServerError,
+} from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
+import { ProviderError, type ProviderRequest } from "./provider.ts";
 import {
-  type Provider,
-  ProviderError,
-  type ProviderRequest,
-} from "./provider.ts";
-import {
-  type DiagnosisContext,
   toKey,
   type Vendor,
   type VendorContext,
+  type VendorProvider,
 } from "./vendor.ts";
+
+const DEFAULT_MODEL = "gemini-3.5-flash-lite";
+const KEY_PAGE = "https://aistudio.google.com/apikey";
 
 /** Gemini's settings. */
 export type GeminiSettings = {
@@ -60,50 +62,53 @@ export const gemini: Vendor<GeminiSettings> = {
     baseUrl: {
       env: "GEMINI_BASE_URL",
       help: "Gemini's address. Change it for a proxy.",
-      default: "https://generativelanguage.googleapis.com",
-      parse: toHttpUrl,
-      expected: "an address such as https://generativelanguage.googleapis.com",
+      ...httpUrl("https://generativelanguage.googleapis.com"),
     },
   },
   create: createGemini,
-  diagnose,
 };
 
 /** Makes a provider that asks Gemini. */
 export function createGemini(
   { apiKey, model, baseUrl }: Values<GeminiSettings>,
-  { thinking, log }: Pick<VendorContext, "thinking" | "log">,
-): Provider {
-  const server = toServer({ apiKey, model, baseUrl });
+  { thinking }: Pick<VendorContext, "thinking">,
+): VendorProvider {
+  const server: Server = {
+    provider: "gemini",
+    url: baseUrl,
+    headers: { "x-goog-api-key": apiKey },
+    addressEnv: "GEMINI_BASE_URL",
+    unreachable: "check the network, the proxy and GEMINI_BASE_URL",
+    explain: (status, body) => explain(status, body, model),
+  };
   // In the background, so that the first caller need not wait for it. Whether
   // it failed shows when it is needed.
-  loadSdk().catch(() => {});
+  const sdk = import("@google/generative-ai");
+  sdk.catch(() => {});
   // Not every model knows every level: one that refuses is asked without.
-  let thinkingConfig = toThinkingConfig(model, thinking);
-  const end = findEnd(model);
-  if (end !== undefined) {
-    const message = `Gemini model "${model}" ${end}: ${GET_A_MODEL}`;
-    log.warn("provider.model_ends", { message });
-  }
+  let thinkingConfig: ThinkingConfig | undefined = toThinkingConfig(
+    model,
+    thinking,
+  );
 
   async function send(
     request: ProviderRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    const { GoogleGenerativeAI } = await loadSdk();
+    const { GoogleGenerativeAI } = await sdk;
     const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
       { model, systemInstruction: request.system },
       { baseUrl },
     );
-    const body = toBody(request, model, thinkingConfig);
+    const body = toBody(request, thinkingConfig);
     // Its types know neither thinking nor signatures; it passes both on.
     const question = body as unknown as GenerateContentRequest;
     try {
-      return await takeResponse(
-        // It takes no other `fetch` than the global one.
+      return await requestBySdk(
+        server,
+        signal,
         (fetch) =>
           runWithFetch(fetch, () => client.generateContentStream(question)),
-        toFetch(server, signal),
       );
     } catch (error) {
       if (!thinkingConfig || !isAboutThinking(error)) throw error;
@@ -122,61 +127,88 @@ export function createGemini(
         send: (signal) => send(request, signal),
         read: (event, answer) => readChunk(JSON.parse(event), answer),
       }),
+    // https://ai.google.dev/api/models#method:-models.get
     async check(signal) {
-      await describe(server, model, signal);
+      const path = `/v1beta/models/${encodeURI(model)}`;
+      const { name } = await requestJson<{ name: string }>(
+        server,
+        path,
+        signal,
+      );
+      if (name !== undefined) return;
+      const what = "what answers is not Gemini";
+      const problem = { what, fix: "check GEMINI_BASE_URL" };
+      throw new ServerError(problem, { provider: "gemini", retryable: false });
     },
   };
 }
-
-const loadSdk = lazily(() => import("@google/generative-ai"));
 
 function isAboutThinking(error: unknown): boolean {
   return error instanceof ProviderError && error.status === 400 &&
     /thinking/i.test(String(error.cause));
 }
 
-const { ok, warn, fail } = findings("gemini");
-
-/** Looks at the key, the model and how long there will be that model. */
-async function diagnose(
-  { apiKey = "", model, baseUrl }: Found<GeminiSettings>,
-  { contextTokens, now, signal }: DiagnosisContext,
-): Promise<Finding[]> {
-  const all: Finding[] = [];
-  const end = findEnd(model);
-  if (end !== undefined) {
-    const [date] = /\d{4}-\d\d-\d\d/.exec(end) ?? [];
-    const isGone = date === undefined || Date.parse(date) <= now();
-    all.push((isGone ? fail : warn)(`model "${model}" ${end}`, GET_A_MODEL));
+/** What Gemini's refusals mean, and how to fix them. */
+function explain(
+  status: number,
+  body: string,
+  model: string,
+): Refusal | undefined {
+  if (status === 401 || /API_KEY_INVALID|API key not valid/.test(body)) {
+    return {
+      what: "the API key is not valid",
+      fix: `get a key at ${KEY_PAGE} and set GOOGLE_GENERATIVE_AI_API_KEY`,
+    };
   }
-  const server = toServer({ apiKey, model, baseUrl });
-  try {
-    const about = await describe(server, model, signal);
-    all.push(judge(about, model, contextTokens));
-  } catch (error) {
-    all.push(toFinding(server, error));
-  }
-  return all;
+  const refusals: Record<number, Refusal> = {
+    400: {
+      what: "it refused the question (400)",
+      fix: "check GOOGLE_GENERATIVE_AI_API_KEY",
+    },
+    403: {
+      what: "the API key may not use it (403)",
+      fix: "allow the key in GOOGLE_GENERATIVE_AI_API_KEY the Generative " +
+        `Language API and this machine's address, or get another at ${KEY_PAGE}`,
+    },
+    404: {
+      what: `there is no model "${model}" (404)`,
+      fix: `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`,
+    },
+    429: {
+      what: "the quota is used up for now (429)",
+      fix: "wait, or raise the quota at https://aistudio.google.com",
+      retryAfterMs: readRetryDelay(body),
+    },
+  };
+  return refusals[status];
 }
 
-function judge(
-  { name, supportedGenerationMethods, inputTokenLimit = Infinity }: Partial<
-    Description
-  >,
-  model: string,
-  contextTokens: number,
-): Finding {
-  if (name === undefined) {
-    return fail("what answers is not Gemini", "check GEMINI_BASE_URL");
-  }
-  if (supportedGenerationMethods?.includes("generateContent") === false) {
-    return fail(`model "${model}" is not one to talk with`, GET_A_MODEL);
-  }
-  if (inputTokenLimit < contextTokens) {
-    return warn(
-      `${model} takes ${inputTokenLimit} tokens, and CONTEXT_TOKENS is ${contextTokens}`,
-      `set CONTEXT_TOKENS to ${inputTokenLimit} or less`,
-    );
-  }
-  return ok(`${model} is there, and the key is valid`);
+/** When Gemini wants to be asked again: `"retryDelay": "23s"` of `google.rpc.RetryInfo`. */
+function readRetryDelay(body: string): number | undefined {
+  const [, seconds] = /"retryDelay":\s*"(\d{1,9}(?:\.\d+)?)s"/.exec(body) ?? [];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
+
+/** Absent until the SDK needs it. */
+let fetchOfSdk: AsyncLocalStorage<Fetch | undefined> | undefined;
+
+/**
+ * Calls the SDK, which calls the global `fetch` and takes no other: that one is
+ * replaced, once, by one that looks whose call it is.
+ */
+function runWithFetch<T>(fetch: Fetch, call: () => T): T {
+  return (fetchOfSdk ??= watchFetch()).run(fetch, call);
+}
+
+function watchFetch(): AsyncLocalStorage<Fetch | undefined> {
+  const { AsyncLocalStorage } = builtin("node:async_hooks");
+  const caller = new AsyncLocalStorage<Fetch | undefined>();
+  const original = globalThis.fetch;
+  globalThis.fetch = (input, init) => {
+    const ours = caller.getStore();
+    return ours === undefined
+      ? original(input, init)
+      : caller.run(undefined, () => ours(input, init));
+  };
+  return caller;
 }

@@ -1,31 +1,41 @@
 /**
- * Ollama on the owner's own machine: its settings, how it is asked through
- * `npm:ollama`, and its diagnosis.
+ * Ollama on the owner's own machine: its settings, how a model is chosen, asked
+ * through `npm:ollama` and made ready, and its diagnosis.
  *
  * Wire: https://docs.ollama.com/api
  *
  * @module
  */
-import type { Finding } from "../settings/finding.ts";
-import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
-import { findings, toFinding } from "./_diagnosis.ts";
-import { type Asked, isLoading, prepare, stream } from "./_ollama_chat.ts";
-import {
-  connect,
-  toDuration,
-  toOllamaUrl,
-  toServer,
-} from "./_ollama_client.ts";
+import type { Ollama } from "ollama";
+import { toHttpUrl } from "../settings/kinds.ts";
+import type { Defaulted, Setting, Values } from "../settings/setting.ts";
 import {
   createModelFinder,
   DEFAULT_MODEL,
-  diagnoseModel,
-} from "./_ollama_models.ts";
-import { toKeepAlive, toLimit, toThink } from "./_ollama_wire.ts";
-import { toFetch } from "./_sdk.ts";
-import { placeOf, requestJson, toReadError } from "./_server.ts";
-import { type Provider, ProviderError } from "./provider.ts";
-import type { DiagnosisContext, Vendor, VendorContext } from "./vendor.ts";
+  describe,
+  diagnose,
+  isSameModel,
+  type ModelFinder,
+  toServer,
+} from "./_ollama_server.ts";
+import {
+  type Asking,
+  readLine,
+  toLimit,
+  toLines,
+  toRequest,
+  toTools,
+} from "./_ollama_wire.ts";
+import {
+  type Fetch,
+  requestBySdk,
+  requestJson,
+  type Server,
+  toReadError,
+} from "./_server.ts";
+import { streamAnswer } from "./_stream.ts";
+import type { ProviderRequest } from "./provider.ts";
+import type { Vendor, VendorContext, VendorProvider } from "./vendor.ts";
 
 /** Ollama's settings. */
 export type OllamaSettings = {
@@ -68,10 +78,8 @@ export const ollama: Vendor<OllamaSettings> = {
   create: createOllama,
   async find({ host }, signal) {
     try {
-      const response = await fetch(`${host}/api/version`, {
-        signal,
-        redirect: "manual",
-      });
+      const path = `${host}/api/version`;
+      const response = await fetch(path, { signal, redirect: "manual" });
       await response.body?.cancel();
       return response.ok ? `it answers at ${host}` : undefined;
     } catch {
@@ -79,90 +87,144 @@ export const ollama: Vendor<OllamaSettings> = {
       return undefined;
     }
   },
-  diagnose,
 };
+
+/**
+ * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
+ * own server reads the same variable, so `0.0.0.0` and a bare `host:port` are
+ * normal there.
+ *
+ * @throws {TypeError} when it is no address
+ */
+export function toOllamaUrl(value: string): string {
+  const url = new URL(/^https?:\/\//i.test(value) ? value : `http://${value}`);
+  if (url.port === "" && !/^https?:\/\//i.test(value)) url.port = "11434";
+  if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
+  if (url.hostname === "[::]") url.hostname = "[::1]";
+  return toHttpUrl(url.href);
+}
+
+function toDuration(text: string): string {
+  if (/^(-?\d+|-?(\d+(\.\d+)?(ms|s|m|h))+)$/.test(text)) return text;
+  throw new SyntaxError(`Not a time: ${text}`);
+}
 
 /** Makes a provider that asks Ollama. */
 export function createOllama(
-  options: Values<OllamaSettings>,
+  { host, model, keepAlive }: Values<OllamaSettings>,
   { contextTokens, thinking, log }: VendorContext,
-): Provider {
-  const { keepAlive } = options;
-  const finder = createModelFinder(options.model, log);
+): VendorProvider {
+  const server = toServer(host, () => finder.name());
+  const finder = createModelFinder(server, model, log);
   const asked: Asked = {
+    server,
     finder,
-    server: toServer(options.host, finder.name),
-    toRequest: ({ name, capabilities }, limit = {}) => ({
-      model: name,
-      keep_alive: toKeepAlive(keepAlive),
-      // The window is always the same: another would load the model anew.
-      options: { num_ctx: contextTokens, ...limit },
-      think: toThink(name, thinking, capabilities),
-    }),
+    asking: { keepAlive, contextTokens, thinking },
   };
   return {
-    name: "ollama",
+    name: server.provider,
     get model() {
       return finder.name();
     },
     stream: (request) =>
-      stream(
-        asked,
-        request,
-        ({ name }) => toLimit(request.maxTokens, name, thinking),
-      ),
+      streamAnswer(server, {
+        format: "ndjson",
+        signal: request.signal,
+        send: (signal) => send(asked, { ...request, signal }),
+        read: (line, answer) => readLine(JSON.parse(line), answer),
+      }),
     async check(signal) {
+      const { name } = await finder.find(signal);
+      await describe(server, name, signal);
+    },
+    async prepare(signal, beginning) {
       try {
-        const client = await connect(
-          asked.server,
-          toFetch(asked.server, signal),
-        );
-        const { name } = await finder.find(client);
-        await client.show({ model: name });
+        // It has to say a word to read the beginning.
+        const response = await send(asked, { ...beginning, signal }, 1);
+        await response.text();
       } catch (error) {
-        throw toReadError(asked.server, error);
+        throw toReadError(server, error);
       }
     },
-    prepare: (signal, beginning) => prepare(asked, { ...beginning, signal }),
     isLoading: (signal) => isLoading(asked, signal),
+    diagnose: (toolCount, signal) =>
+      diagnose(server, finder, { contextTokens, toolCount, signal }),
   };
 }
 
-/** Looks at the server, then at the model. */
-async function diagnose(
-  values: Found<OllamaSettings>,
-  context: DiagnosisContext,
-): Promise<Finding[]> {
-  const { ok, fail } = findings("ollama");
-  const { signal } = context;
-  // The provider's own way of choosing a model, so that both choose the same.
-  const provider = createOllama(values, context);
-  const server = toServer(values.host, () => provider.model);
-  const all: Finding[] = [];
+/** What every question to one Ollama needs. */
+interface Asked {
+  server: Server;
+  finder: ModelFinder;
+  asking: Asking;
+}
+
+async function send(
+  { server, finder, asking }: Asked,
+  question: ProviderRequest,
+  mostTokens?: number,
+): Promise<Response> {
+  const { signal } = question;
+  const model = await finder.find(signal);
+  const limit = mostTokens === undefined
+    ? toLimit(question.maxTokens, model, asking)
+    : { num_predict: mostTokens };
+  const request = toRequest(model, asking, limit);
+  const messages = toLines(question);
+  const tools = toTools(question, model);
+  return await requestBySdk(server, signal, async (fetch) => {
+    const client = await connect(server, fetch);
+    await client.chat({ ...request, messages, ...tools, stream: true });
+  });
+}
+
+let sdk: Promise<typeof import("ollama")> | undefined;
+
+/**
+ * Makes a client that asks by this `fetch`: one for each question, since an
+ * abort ends all streams of a client. The SDK takes 140 million instructions to
+ * load: only for those who use it.
+ */
+export async function connect(
+  { url: host }: Server,
+  fetch: Fetch,
+): Promise<Ollama> {
+  const { Ollama } = await (sdk ??= import("ollama"));
+  return new Ollama({ host, fetch });
+}
+
+/** How long Ollama may take to tell whether it is loading a model. */
+const LOOK_MS = 1_000;
+
+/** A model that is loaded answers a request without a prompt sooner. */
+const LOADED_MS = 250;
+
+/**
+ * Ollama lists a model once it has begun to load it, and answers a request
+ * without a prompt when it has loaded it.
+ */
+async function isLoading(
+  { server, finder, asking }: Asked,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  type Loaded = { models: { name: string }[] };
+  let isListed = false;
   try {
-    type Version = { version: string };
-    const { version } = await requestJson<Version>(
+    const request = toRequest(await finder.find(inTime), asking);
+    const { models = [] } = await requestJson<Loaded>(
       server,
-      "/api/version",
-      signal,
+      "/api/ps",
+      inTime,
     );
-    if (version === undefined) {
-      const what = `what answers at ${placeOf(server)} is not Ollama`;
-      return [fail(what, "check OLLAMA_HOST")];
-    }
-    all.push(ok(`version ${version} answers at ${placeOf(server)}`));
-    await provider.check(signal);
-    const { model } = provider;
-    const found = await diagnoseModel(server, model, context);
-    return [...all, ...found];
-  } catch (error) {
-    const isMissing = all.length > 0 && error instanceof ProviderError &&
-      error.status === 404;
-    if (!isMissing) return [...all, toFinding(server, error)];
-    const { model } = provider;
-    const fix = `ollama pull ${model}, or deno task doctor --pull` +
-      (values.model === undefined ? "" : "; or check OLLAMA_MODEL");
-    const missing = fail(`model "${model}" is not pulled`, fix);
-    return [...all, { ...missing, missingModel: model }];
+    isListed = models.some(({ name }) => isSameModel(name, request.model));
+    if (!isListed) return true;
+    const askedAt = performance.now();
+    const body = { ...request, stream: false, prompt: "" };
+    await requestJson(server, "/api/generate", inTime, body);
+    // It has loaded it just now, and has yet to read the prompt.
+    return performance.now() - askedAt > LOADED_MS;
+  } catch {
+    return isListed && inTime.aborted && !signal.aborted;
   }
 }

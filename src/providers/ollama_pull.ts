@@ -6,11 +6,9 @@
  * @module
  */
 import { explain } from "../server/log.ts";
-import { whyUnreachable } from "./_diagnosis.ts";
-import { connect, toServer } from "./_ollama_client.ts";
-import { toFetch } from "./_sdk.ts";
-import { RefusalError } from "./_server.ts";
-import { ProviderError } from "./provider.ts";
+import { toServer } from "./_ollama_server.ts";
+import { request, ServerError } from "./_server.ts";
+import { connect } from "./ollama.ts";
 
 /** How far a pull is. */
 export interface Progress {
@@ -39,7 +37,10 @@ export async function* pull(
   const until = AbortSignal.any([signal, over.signal]);
   try {
     const server = toServer(host, () => model);
-    const client = await connect(server, toFetch(server, until));
+    const client = await connect(
+      server,
+      (url, init) => request(server, url, { ...init, signal: until }),
+    );
     for await (const step of await client.pull({ model, stream: true })) {
       const { status, digest, completed = 0, total } = step;
       if (digest && total) layers.set(digest, { completed, total });
@@ -59,11 +60,7 @@ export async function* pull(
 }
 
 function explainPull(error: unknown, model: string): string {
-  const text = error instanceof RefusalError
-    ? String(error.cause)
-    : error instanceof ProviderError
-    ? whyUnreachable(error.cause)
-    : explain(error);
+  const text = error instanceof ServerError ? error.detail : explain(error);
   if (/error reading a body|did not receive done/i.test(text)) {
     return "the pull broke off: try again, and it goes on from there";
   }

@@ -5,36 +5,33 @@
  *
  * @module
  */
-import { toHttpUrl } from "../settings/kinds.ts";
-import type { Finding } from "../settings/finding.ts";
-import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
-import { findings, toFinding } from "./_diagnosis.ts";
-import { adapt, toDialect } from "./_openai_dialect.ts";
-import { AnswerReader, toBody } from "./_openai_wire.ts";
+import { httpUrl } from "../settings/kinds.ts";
+import type { Defaulted, Setting, Values } from "../settings/setting.ts";
+import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
 import {
-  findOnly,
-  GET_A_KEY,
-  type ListedModel,
-  listModels,
-  notNamed,
-  toServer,
-} from "./_openai_server.ts";
-import { placeOf, requestPath, type Server } from "./_server.ts";
+  placeOf,
+  type Refusal,
+  requestJson,
+  requestPath,
+  type Server,
+  ServerError,
+} from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
+import { ProviderError, type ProviderRequest } from "./provider.ts";
 import {
-  type Provider,
-  ProviderError,
-  type ProviderRequest,
-} from "./provider.ts";
-import {
-  type DiagnosisContext,
+  fail,
+  ok,
   toKey,
   type Vendor,
   type VendorContext,
+  type VendorProvider,
+  warn,
 } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
+const GET_A_KEY =
+  "get a key at https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL";
 
 /** The settings of such a server. */
 export type OpenAiSettings = {
@@ -61,9 +58,7 @@ export const openai: Vendor<OpenAiSettings> = {
       help:
         "That server's address; most end in /v1. Whoever sets it without a " +
         "key sets LLM_PROVIDER=openai as well.",
-      default: OPENAI,
-      parse: toBaseUrl,
-      expected: "an address such as http://127.0.0.1:1234/v1",
+      ...httpUrl(OPENAI),
     },
     model: {
       env: "OPENAI_MODEL",
@@ -78,26 +73,34 @@ export const openai: Vendor<OpenAiSettings> = {
     apiKey === undefined && baseUrl === OPENAI
       ? `OPENAI_API_KEY: is missing; ${GET_A_KEY}`
       : undefined,
-  diagnose,
 };
-
-/** Examples often show the address that questions go to; we need the one above. */
-function toBaseUrl(text: string): string {
-  return toHttpUrl(text).replace(/\/chat\/completions$/, "");
-}
 
 /** The most that a server's refusals may change of one question. */
 const MAX_CHANGES = 5;
 
 /** Makes a provider that asks such a server. */
 export function createOpenAi(
-  values: Values<OpenAiSettings>,
+  { apiKey, baseUrl, model: named }: Values<OpenAiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
-): Provider {
-  const isOpenAi = values.baseUrl === OPENAI;
-  let model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
-  let dialect = toDialect(isOpenAi, thinking);
-  const server = toServer(values, () => model);
+): VendorProvider {
+  const isOpenAi = baseUrl === OPENAI;
+  let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  const server: Server = {
+    provider: "openai",
+    url: baseUrl,
+    headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+    addressEnv: "OPENAI_BASE_URL",
+    unreachable: "check the network and OPENAI_BASE_URL; start that server",
+    explain: (status, body) => toRefusals(body, model)[status],
+  };
+  // As most servers take it; what one refuses changes it.
+  let dialect: Dialect = {
+    limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
+    effort: thinking === "off" ? "none" : thinking,
+    hasTools: true,
+    hasUsage: true,
+  };
+  let hasThought = false;
 
   async function send(
     request: ProviderRequest,
@@ -106,7 +109,7 @@ export function createOpenAi(
     model ??= findOnly(server, await listModels(server, signal));
     for (let changes = 0;; changes++) {
       const sent = dialect;
-      const body = toBody(request, model, sent);
+      const body = toBody(request, model, sent, hasThought);
       try {
         return await requestPath(server, "/chat/completions", signal, body);
       } catch (error) {
@@ -118,8 +121,7 @@ export function createOpenAi(
         if (next === undefined) throw error;
         dialect = next;
         if (sent.hasTools && !next.hasTools) {
-          const message = sayNoTools(server, model, reason);
-          log.warn("openai.no_tools", { message });
+          log.warn("openai.no_tools", { model, reason });
         }
       }
     }
@@ -138,21 +140,25 @@ export function createOpenAi(
         send: (signal) => send(request, signal),
         read(event, answer) {
           reader.read(event, answer);
-          if (reader.hasThought && !dialect.isThinking) {
-            dialect = { ...dialect, isThinking: true };
-          }
+          hasThought ||= reader.hasThought;
         },
       });
     },
     async check(signal) {
       await listModels(server, signal);
     },
+    async *diagnose(_, signal) {
+      const models = await listModels(server, signal);
+      const asked = model ?? findOnly(server, models);
+      // llama.cpp answers to any name.
+      const unlisted = isOpenAi ? fail : warn;
+      yield models.includes(asked) ? ok(`${asked} is there`) : unlisted(
+        `${placeOf(server)} doesn't list model "${asked}"`,
+        "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
+          "which mostly ends in /v1",
+      );
+    },
   };
-}
-
-function sayNoTools(server: Server, model: string, reason: string): string {
-  return `Model "${model}" at ${placeOf(server)} is asked without tools, ` +
-    `since it can't call any: ${reason}`;
 }
 
 /** In which words a server refused what it may not have understood. */
@@ -163,42 +169,64 @@ function findReason(error: unknown): string | undefined {
     : undefined;
 }
 
-const { ok, warn, fail } = findings("openai");
-
-/** Looks at the address, the key and the model: asks for the list of models. */
-async function diagnose(
-  values: Found<OpenAiSettings>,
-  { now, signal }: DiagnosisContext,
-): Promise<Finding[]> {
-  const isOpenAi = values.baseUrl === OPENAI;
-  const model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
-  const server = toServer(values, () => model);
-  let models: ListedModel[];
+/** A server's models that can chat; none where it doesn't list them. */
+async function listModels(
+  server: Server,
+  signal: AbortSignal,
+): Promise<string[]> {
+  type List = { data: { id: string }[] };
   try {
-    models = await listModels(server, signal);
+    const { data = [] } = await requestJson<List>(server, "/models", signal);
+    return data.map(({ id }) => id).filter((id) => !/embed/i.test(id));
   } catch (error) {
-    return [toFinding(server, error)];
+    if (error instanceof ProviderError && error.status === 404) return [];
+    throw error;
   }
-  const [first] = models;
-  if (model === undefined) {
-    return first !== undefined && models.length === 1
-      ? [ok(`${first.id} is the only model at ${placeOf(server)}`)]
-      : [fail(notNamed(server, models), "set OPENAI_MODEL to one of them")];
-  }
-  const fix =
-    "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
-    "which mostly ends in /v1";
-  const entry = models.find(({ id }) => id === model);
-  if (entry === undefined) {
-    const what = `${placeOf(server)} doesn't list model "${model}"`;
-    // llama.cpp answers to any name.
-    return [isOpenAi ? fail(what, fix) : warn(what, fix)];
-  }
-  const end = entry.shutdown_date;
-  if (end) {
-    const finding = Date.parse(end) <= now() ? fail : warn;
-    return [finding(`model "${model}" is shut down on ${end}`, fix)];
-  }
-  const isKeyValid = values.apiKey ? ", and the key is valid" : "";
-  return [ok(`${model} is there${isKeyValid}`)];
+}
+
+/**
+ * The model of a server that has only one.
+ *
+ * @throws {ServerError} when there are several or none
+ */
+function findOnly(server: Server, models: readonly string[]): string {
+  const [only] = models;
+  if (only !== undefined && models.length === 1) return only;
+  const such = models.length > 0
+    ? `, such as ${models.slice(0, 3).join(", ")}`
+    : "";
+  const what = `OPENAI_MODEL is not set, and ${placeOf(server)} lists ` +
+    `${models.length} models${such}`;
+  const options = { provider: server.provider, retryable: false };
+  throw new ServerError({ what, fix: "set OPENAI_MODEL" }, options);
+}
+
+/** What its refusals mean, and how to fix them. */
+function toRefusals(
+  body: string,
+  model: string | undefined,
+): Record<number, Refusal> {
+  const noCredit = {
+    what: "the account's credit is used up",
+    fix: "top it up",
+    retryable: false,
+  };
+  const tooMuch = {
+    what: "too much was asked for now (429)",
+    fix: "wait, or raise the limit",
+  };
+  return {
+    401: { what: "the API key is not valid (401)", fix: GET_A_KEY },
+    402: noCredit,
+    403: {
+      what: "the API key may not use it (403)",
+      fix: "check OPENAI_API_KEY",
+    },
+    404: {
+      what: `there is no model "${model}" there, or no chat completions (404)`,
+      fix: "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
+    },
+    // OpenAI says the same of an account without credit, which doesn't pass.
+    429: /insufficient_quota/.test(body) ? noCredit : tooMuch,
+  };
 }

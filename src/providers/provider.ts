@@ -167,31 +167,17 @@ export const THINKING = ["off", "low", "medium", "high"] as const;
 /** How much a model thinks before it speaks. */
 export type Thinking = typeof THINKING[number];
 
-/** What is known of a vendor's failure. */
-export interface ProviderErrorOptions {
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  provider: string;
-  /** HTTP status, where there was one. */
-  status?: number | undefined;
-  /** Whether the same question may succeed if asked again. */
-  retryable: boolean;
-  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
-  retryAfterMs?: number | undefined;
-  /** What the SDK or `fetch` threw. */
-  cause?: unknown;
-}
-
 /** A vendor's failure, whatever its SDK called it. For the log, never for a caller. */
 export class ProviderError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "ProviderError";
-  /** See {@linkcode ProviderErrorOptions.provider}. */
+  /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
-  /** See {@linkcode ProviderErrorOptions.status}. */
+  /** HTTP status, where there was one. */
   readonly status: number | undefined;
-  /** See {@linkcode ProviderErrorOptions.retryable}. */
+  /** Whether the same question may succeed if asked again. */
   readonly retryable: boolean;
-  /** See {@linkcode ProviderErrorOptions.retryAfterMs}. */
+  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
   readonly retryAfterMs: number | undefined;
 
   /** The message is for the log: what was attempted, then what came of it. */
@@ -203,6 +189,12 @@ export class ProviderError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** What is known of a failure besides its message. The cause is what the SDK or `fetch` threw. */
+export type ProviderErrorOptions =
+  & ErrorOptions
+  & Pick<ProviderError, "provider" | "retryable">
+  & Partial<Pick<ProviderError, "status" | "retryAfterMs">>;
 
 /**
  * How many tokens a model may use up by thinking, where its vendor counts them

@@ -11,7 +11,7 @@ async function check(env: Record<string, string>): Promise<string> {
 async function checkUnnamed(host: string): Promise<string> {
   const config = settings({ OLLAMA_HOST: "" });
   config.vendors.ollama.host = host;
-  return toLines(await diagnose({}, { config })).join("\n");
+  return toLines(await diagnose({}, config)).join("\n");
 }
 
 const KEY = { GOOGLE_GENERATIVE_AI_API_KEY: "test-key" };

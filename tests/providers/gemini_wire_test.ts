@@ -1,15 +1,12 @@
-import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
-import {
-  findEnd,
-  toThinkingConfig,
-} from "../../src/providers/_gemini_models.ts";
 import { toTools } from "../../src/providers/_gemini_tools.ts";
 import {
   type GeminiPart,
   toCall,
   toContents,
+  toThinkingConfig,
 } from "../../src/providers/_gemini_wire.ts";
 import {
   type Message,
@@ -353,16 +350,11 @@ Deno.test("toTools() declares what zod knows in the words that Gemini knows", ()
 });
 
 Deno.test("toThinkingConfig() speaks the language of each generation", () => {
-  const none = [undefined, undefined, undefined, undefined];
   const budget = (off: number) =>
     [off, 1024, 8192, 24_576].map((thinkingBudget) => ({ thinkingBudget }));
   const level = (off: string) =>
     [off, "low", "medium", "high"].map((thinkingLevel) => ({ thinkingLevel }));
   const table: Record<string, unknown[]> = {
-    "gemini-1.5-flash": none,
-    "gemini-1.5-pro": none,
-    "gemini-2.0-flash": none,
-    "gemini-2.0-flash-lite": none,
     "gemini-2.5-flash": budget(0),
     "gemini-2.5-flash-lite": budget(0),
     "gemini-2.5-flash-preview-09-2025": budget(0),
@@ -386,27 +378,3 @@ Deno.test("toThinkingConfig() speaks the language of each generation", () => {
     );
   }
 });
-
-for (
-  const [model, end] of [
-    ["gemini-1.5-flash", /retired/],
-    ["gemini-1.5-pro-002", /retired/],
-    ["gemini-2.0-flash", /retired on 2026-06-01/],
-    ["gemini-2.0-flash-lite", /retired on 2026-06-01/],
-    ["gemini-2.5-flash", /2026-12-01/],
-    ["gemini-2.5-flash-preview-09-2025", /2026-12-01/],
-    ["gemini-2.5-flash-lite", undefined],
-    ["gemini-2.5-pro", undefined],
-    ["gemini-3.1-flash-lite", /2027-05-07/],
-    ["gemini-3.5-flash-lite", undefined],
-    ["gemini-3.5-flash", undefined],
-    ["gemini-3.8-flash", undefined],
-    ["gemini-flash-latest", undefined],
-    ["gemma-3-27b-it", undefined],
-  ] as const
-) {
-  Deno.test(`findEnd() knows ${end ? "when" : "of no end of"} ${model}${end ? " ends" : ""}`, () => {
-    if (end === undefined) assertEquals(findEnd(model), undefined);
-    else assertMatch(findEnd(model) ?? "", end);
-  });
-}

@@ -7,9 +7,8 @@ import {
 } from "@std/assert";
 import { toThink } from "../../src/providers/_ollama_wire.ts";
 import { createLog } from "../../src/server/log.ts";
-import { DEFAULT_MODEL } from "../../src/providers/_ollama_models.ts";
-import { toOllamaUrl } from "../../src/providers/_ollama_client.ts";
-import { createOllama } from "../../src/providers/ollama.ts";
+import { DEFAULT_MODEL } from "../../src/providers/_ollama_server.ts";
+import { createOllama, toOllamaUrl } from "../../src/providers/ollama.ts";
 import {
   type Message,
   ProviderError,
@@ -374,8 +373,7 @@ test("doesn't take a server for Ollama that is none", async () => {
       const { error } = await askInVain(createOllama(settings, CONTEXT));
       assertEquals(
         error.message,
-        `Cannot ask Ollama model "${named.model ?? DEFAULT_MODEL}": what ` +
-          `answers at ${host} is not Ollama (status 404); check OLLAMA_HOST`,
+        `Cannot ask ollama: what answers at ${host} is not Ollama (status 404); check OLLAMA_HOST`,
       );
     }
   } finally {

@@ -134,7 +134,7 @@ test("wants a model named where a server has several", async () => {
   const { error } = await askInVain(openai);
   assertMatch(
     error.message,
-    /has 2 models, such as one, two: set OPENAI_MODEL/,
+    /lists 2 models, such as one, two; set OPENAI_MODEL/,
   );
   assertEquals(error.retryable, false);
 });

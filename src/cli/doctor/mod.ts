@@ -6,7 +6,7 @@
  */
 import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnosis.ts";
 import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
-import { diagnoseProviders } from "../../providers/mod.ts";
+import { diagnoseProviders } from "../../providers/choice.ts";
 import { createLog, explain } from "../../server/log.ts";
 import { createStore, diagnoseStore } from "../../sessions/mod.ts";
 import { findPlainText } from "../../sessions/plain_text.ts";
@@ -57,7 +57,7 @@ export function listChecks(config: Config, publicUrl?: URL): Check[] {
       title: MODELS,
       look: async (signal) => {
         const { tools } = await import("../../agent/mod.ts");
-        const context = { toolCount: tools.length, now: Date.now, signal };
+        const context = { toolCount: tools.length, signal };
         return await diagnoseProviders(config, context);
       },
     },

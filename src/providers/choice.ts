@@ -1,0 +1,179 @@
+/**
+ * Who answers: the choice between the providers, how the chosen are made ready,
+ * and what `doctor` finds out about them.
+ *
+ * @module
+ */
+import { createLog, explain, type Log } from "../server/log.ts";
+import type { Finding } from "../settings/finding.ts";
+import { ServerError } from "./_server.ts";
+import { createStandIn } from "./echo.ts";
+import { createFailover } from "./failover.ts";
+import {
+  createProvider,
+  findVendor,
+  type ProviderConfig,
+  type ProviderName,
+  type ProviderParts,
+} from "./mod.ts";
+import {
+  type PromptBeginning,
+  type Provider,
+  ProviderError,
+} from "./provider.ts";
+import { fail, ok, type Remark, warn } from "./vendor.ts";
+
+/** Who answers, and how that came about. */
+interface Choice {
+  names: readonly ProviderName[];
+  why: string;
+  /** Whether that is only because nobody else is there. */
+  isStandIn?: boolean;
+}
+
+async function choose(config: ProviderConfig): Promise<Choice> {
+  const { providers: names, providersNamedBy: by, vendors } = config;
+  if (names.length > 0) {
+    const why = by === "LLM_PROVIDER" ? `${by} says so` : `${by} is set`;
+    return { names, why };
+  }
+  const found = await findVendor(config);
+  if (found !== undefined) return { names: [found.name], why: found.why };
+  return {
+    names: ["echo"],
+    why: "the settings name no language model, and no Ollama answers at " +
+      vendors.ollama.host,
+    isStandIn: true,
+  };
+}
+
+const GET_A_MODEL =
+  "start Ollama (ollama serve), which the server finds by itself, or set " +
+  "GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY";
+
+/** Waits are measured by this and not by the time of day, which jumps. */
+const now = () => performance.now();
+
+/**
+ * Makes the chosen providers, as one. The stand-in gives way as soon as
+ * another is there.
+ */
+export async function chooseProvider(
+  config: ProviderParts,
+  log: Log,
+): Promise<Provider> {
+  const { firstTokenTimeoutMs, stallTimeoutMs } = config;
+  const join = (names: readonly ProviderName[]) =>
+    createFailover(
+      names.map((name) => createProvider(name, config, log)),
+      { log, now, firstTokenTimeoutMs, stallTimeoutMs },
+    );
+  const { names, why, isStandIn } = await choose(config);
+  if (!isStandIn) return join(names);
+  log.warn("provider.stand_in", {
+    message: "No language model: answers come from a stand-in that echoes, " +
+      `since ${why}; ${GET_A_MODEL}`,
+  });
+  return createStandIn(join(names), async () => {
+    const found = await findVendor(config);
+    if (found === undefined) return undefined;
+    const provider = join([found.name]);
+    log.info("provider.found", {
+      provider: provider.name,
+      message: `From now on ${provider.name} answers, since ${found.why}`,
+    });
+    // The model is loaded; what it is to read comes with the first question.
+    prepare(provider, { system: "", messages: [] }, log);
+    return provider;
+  }, now);
+}
+
+/** How long a model may take to load; large ones come from slow disks. */
+const PREPARE_TIMEOUT_MS = 10 * 60_000;
+
+/** How soon a provider that can't be reached yet is made ready again. */
+const PREPARE_AGAIN_MS = 5_000;
+
+/**
+ * Makes a provider ready in the background, so that no caller waits for it, with
+ * word in the log of how it goes: at once, or as soon as it can be reached. A
+ * caller who comes before waits for the rest of it.
+ */
+export async function prepare(
+  provider: Provider,
+  beginning: PromptBeginning,
+  log: Log,
+  againMs: number = PREPARE_AGAIN_MS,
+): Promise<void> {
+  if (provider.prepare === undefined) return;
+  const { name } = provider;
+  log.info("provider.preparing", { provider: name });
+  for (let tries = 1;; tries++) {
+    const startedAt = Date.now();
+    try {
+      const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
+      await provider.prepare(signal, beginning);
+      const { model } = provider;
+      const tookMs = Date.now() - startedAt;
+      return log.info("provider.ready", { provider: name, model, tookMs });
+    } catch (error) {
+      if (tries === 1) {
+        log.error("provider.not_ready", { provider: name, error });
+      }
+      if (!(error instanceof ProviderError && error.retryable)) return;
+      await new Promise((resolve) =>
+        // A process that has nothing else to do needn't wait for it.
+        Deno.unrefTimer(setTimeout(resolve, againMs))
+      );
+    }
+  }
+}
+
+/**
+ * Finds out for `doctor` which providers would answer, and whether they can.
+ *
+ * @param config the settings
+ * @param context how many tools the agent has, and until when to look
+ */
+export async function diagnoseProviders(
+  config: ProviderParts,
+  { toolCount, signal }: { toolCount: number; signal: AbortSignal },
+): Promise<Finding[]> {
+  const { names, why, isStandIn } = await choose(config);
+  const choice = names[0] === "echo"
+    ? warn(
+      `only echo, a stand-in that repeats what it hears: ${why}`,
+      isStandIn ? GET_A_MODEL : "set LLM_PROVIDER to another, or unset it",
+    )
+    : ok(`${names.join(", then ")}, since ${why}`);
+  const log = createLog({ level: "error", format: "json", write() {} });
+  const all = await Promise.all(
+    names.filter((name) => name !== "echo").map(async (title) => {
+      const provider = createProvider(title, config, log);
+      const remarks: Remark[] = [];
+      try {
+        const asked = provider.diagnose?.(toolCount, signal) ??
+          check(provider, signal);
+        for await (const remark of asked) remarks.push(remark);
+      } catch (error) {
+        remarks.push(toRemark(error, title));
+      }
+      return remarks.map((remark) => ({ title, ...remark }));
+    }),
+  );
+  return [{ title: "language model", ...choice }, ...all.flat()];
+}
+
+async function* check(
+  provider: Provider,
+  signal: AbortSignal,
+): AsyncIterable<Remark> {
+  await provider.check(signal);
+  yield ok(`${provider.model} answers`);
+}
+
+function toRemark(error: unknown, name: string): Remark {
+  return error instanceof ServerError
+    ? fail(error.detail, error.problem.fix)
+    : fail(explain(error), `check the settings of ${name}`);
+}
