@@ -9,14 +9,13 @@
  */
 import { toTools } from "./_gemini_tools.ts";
 import { toStreamError } from "./_server.ts";
-import type { Answer } from "./_stream.ts";
+import { type Answer, OWN_ID } from "./_stream.ts";
 import {
   type Message,
   ProviderError,
   type ProviderRequest,
   type Thinking,
   THINKING_TOKENS,
-  type ToolCall,
 } from "./provider.ts";
 
 /** A part of a message. The SDK's own type lacks half of these. */
@@ -152,8 +151,6 @@ function toObject(value: unknown): object {
 }
 
 /** Ids that we made up ourselves mean nothing to Gemini. */
-const OWN_ID = "call_";
-
 function idOf(id: string): { id?: string } {
   return id.startsWith(OWN_ID) ? {} : { id };
 }
@@ -186,8 +183,10 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   const candidate = chunk.candidates?.[0];
   for (const part of candidate?.content?.parts ?? []) {
     keep(part, answer);
-    if (part.functionCall) answer.addCall(toCall(part.functionCall));
-    else if (!part.thought) answer.addText(part.text);
+    if (part.functionCall) {
+      const { name, args, id } = part.functionCall;
+      answer.addCall(name, args, id);
+    } else if (!part.thought) answer.addText(part.text);
   }
   const counts = chunk.usageMetadata;
   if (counts) {
@@ -216,15 +215,4 @@ function keep(part: GeminiPart, answer: Answer): void {
 /** A failure that would come again, whoever asks. */
 function toFailure(message: string): ProviderError {
   return new ProviderError(message, { provider: "gemini", retryable: false });
-}
-
-/** A call in our terms. */
-export function toCall(
-  { name, args, id }: NonNullable<GeminiPart["functionCall"]>,
-): ToolCall {
-  return {
-    id: id ?? `${OWN_ID}${crypto.randomUUID()}`,
-    name,
-    arguments: args ?? {},
-  };
 }

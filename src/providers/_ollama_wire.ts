@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
+import type { ChatResponse, Message as Line } from "ollama";
 import { toFunctions } from "./_openai_wire.ts";
 import type { Answer } from "./_stream.ts";
 import {
@@ -22,10 +22,6 @@ export interface Model {
   name: string;
   /** Absent where Ollama is too old to tell. */
   capabilities?: readonly string[];
-  /** Facts about it, such as `llama.context_length`. */
-  model_info?: Record<string, unknown>;
-  /** Where it runs, if not on this machine. */
-  remote_host?: string;
 }
 
 /** How the settings have models asked. */
@@ -37,26 +33,45 @@ export type Asking =
 export function toRequest(
   { name, capabilities }: Model,
   { keepAlive, contextTokens, thinking }: Asking,
-  limit: { num_predict?: number } = {},
-): Omit<ChatRequest, "messages" | "stream"> {
+) {
+  // The window is always the same: another would load the model anew.
+  const options: { num_ctx: number; num_predict?: number } = {
+    num_ctx: contextTokens,
+  };
   return {
     model: name,
     // A bare number is seconds, a text a duration with its unit.
     keep_alive: /^-?\d+$/.test(keepAlive) ? Number(keepAlive) : keepAlive,
-    // The window is always the same: another would load the model anew.
-    options: { num_ctx: contextTokens, ...limit },
+    options,
     think: toThink(name, thinking, capabilities),
   };
 }
 
-/** Converts a conversation to Ollama's `messages`: none where there is nothing to say. */
-export function toLines(
-  { system, messages }: Pick<ProviderRequest, "system" | "messages">,
-): Line[] {
-  const lines = messages.map(toLine);
-  return system === ""
-    ? lines
-    : [{ role: "system", content: system }, ...lines];
+/** The body of a question, or of the beginning of all questions. */
+export function toBody(
+  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+  model: Model,
+  asking: Asking,
+) {
+  const request = toRequest(model, asking);
+  if (maxTokens !== undefined) {
+    // Thoughts count as part of the answer.
+    const isLow = request.think === "low";
+    const room = THINKING_TOKENS[isLow ? "low" : asking.thinking];
+    request.options.num_predict = maxTokens + room;
+  }
+  // A model that can't call tools refuses to be told of any.
+  const isTold = tools.length > 0 && toolChoice !== "none" &&
+    (model.capabilities?.includes("tools") ?? true);
+  return {
+    ...request,
+    messages: [
+      ...(system === "" ? [] : [{ role: "system", content: system }]),
+      ...messages.map(toLine),
+    ],
+    ...(isTold ? { tools: toFunctions(tools) } : {}),
+    stream: true as const,
+  };
 }
 
 function toLine(message: Message): Line {
@@ -71,16 +86,6 @@ function toLine(message: Message): Line {
   return { role, content, tool_calls };
 }
 
-/** A model that can't call tools refuses to be told of any. */
-export function toTools(
-  { tools = [], toolChoice }: Pick<ProviderRequest, "tools" | "toolChoice">,
-  { capabilities }: Model,
-): Pick<ChatRequest, "tools"> {
-  if (tools.length === 0 || toolChoice === "none") return {};
-  if (capabilities && !capabilities.includes("tools")) return {};
-  return { tools: toFunctions(tools) };
-}
-
 /**
  * Whether to think. Unset means "yes" on models that can, and a long pause;
  * on models that can't, "yes" is an error. GPT-OSS knows levels only.
@@ -90,26 +95,8 @@ export function toThink(
   thinking: Thinking,
   capabilities: readonly string[] | undefined,
 ): boolean | "low" | "medium" | "high" {
-  if (isGptOss(model)) return thinking === "off" ? "low" : thinking;
+  if (/^gpt-oss/.test(model)) return thinking === "off" ? "low" : thinking;
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
-}
-
-/** How long an answer may be, in Ollama's tokens, which count thoughts as well. */
-export function toLimit(
-  maxTokens: number | undefined,
-  { name }: Model,
-  { thinking }: Asking,
-): { num_predict?: number } {
-  if (maxTokens === undefined) return {};
-  const isLow = isGptOss(name) && thinking === "off";
-  return {
-    num_predict: maxTokens + THINKING_TOKENS[isLow ? "low" : thinking],
-  };
-}
-
-/** GPT-OSS always thinks; it can be told how much. */
-function isGptOss(model: string): boolean {
-  return /^gpt-oss/.test(model);
 }
 
 /** One line of an answer, or an error in its place. */
@@ -121,8 +108,7 @@ export function readLine(line: OllamaLine, answer: Answer): void {
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {
-    const id = `call_${crypto.randomUUID()}`;
-    answer.addCall({ id, name, arguments: args ?? {} });
+    answer.addCall(name, args);
   }
   if (!line.done) return;
   const { prompt_eval_duration: promptNs } = line;

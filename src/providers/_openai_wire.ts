@@ -16,16 +16,14 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** What of a request not every server takes. */
+/** How a server is spoken to: with what every server takes but the fields that it refused. */
 export interface Dialect {
-  /** What the server calls the longest answer. */
+  /** What it calls the longest answer. */
   limit: "max_completion_tokens" | "max_tokens";
   /** How much the model is to think. `undefined`: nothing is said of it. */
   effort: string | undefined;
-  /** Whether the model may be told of tools. */
-  hasTools: boolean;
-  /** Whether token counts are asked for. */
-  hasUsage: boolean;
+  /** What is left out. */
+  refused: readonly string[];
 }
 
 /** How servers say that they don't know a field, or that a model can't call tools. */
@@ -38,7 +36,7 @@ const UNABLE =
  * @returns `undefined` where nothing can be changed
  */
 export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
-  const { limit, effort, hasTools, hasUsage } = dialect;
+  const { limit, effort, refused } = dialect;
   if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
     // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
     const other = ["none", "minimal", "low"].find((other) =>
@@ -46,16 +44,12 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
     );
     return { ...dialect, effort: other };
   }
-  if (hasUsage && reason.includes("stream_options")) {
-    return { ...dialect, hasUsage: false };
-  }
-  if (!UNABLE.test(reason)) return undefined;
-  if (hasTools && /\btools?\b/i.test(reason)) {
-    return { ...dialect, hasTools: false };
-  }
-  if (!reason.includes(limit)) return undefined;
-  const other = limit === "max_tokens" ? "max_completion_tokens" : "max_tokens";
-  return { ...dialect, limit: other };
+  const field = ["stream_options", limit, "tools"].find((name) =>
+    !refused.includes(name) && reason.includes(name.replace(/s$/, ""))
+  );
+  return field !== undefined && UNABLE.test(reason)
+    ? { ...dialect, refused: [...refused, field] }
+    : undefined;
 }
 
 /**
@@ -66,7 +60,7 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: string,
-  { limit, effort, hasTools, hasUsage }: Dialect,
+  { limit, effort, refused }: Dialect,
   hasThought: boolean,
 ): Record<string, unknown> {
   // What a model thinks counts as part of the answer. Servers know more words
@@ -74,17 +68,19 @@ export function toBody(
   const tokens: Record<string, number> = THINKING_TOKENS;
   const isThinking = hasThought || (effort ?? "none") !== "none";
   const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
-  const isTold = hasTools && tools.length > 0;
-  return {
+  const isTold = tools.length > 0 && !refused.includes("tools");
+  const body: Record<string, unknown> = {
     model,
     messages: toMessages(system, messages),
     stream: true,
-    stream_options: hasUsage ? { include_usage: true } : undefined,
+    stream_options: { include_usage: true },
     [limit]: maxTokens === undefined ? undefined : maxTokens + room,
     reasoning_effort: effort,
     tools: isTold ? toFunctions(tools) : undefined,
     tool_choice: isTold ? toolChoice : undefined,
   };
+  for (const field of refused) delete body[field];
+  return body;
 }
 
 /** Tools as OpenAI and Ollama are told of them. */
@@ -126,7 +122,7 @@ function toMessage(message: Message): object {
   };
 }
 
-/** OpenAI takes ids of 40 characters; those made for other vendors have one more. */
+/** OpenAI takes ids of 40 characters; ours have one more. */
 function toId(id: string): string {
   return id.slice(-40);
 }
@@ -165,8 +161,12 @@ interface Chunk {
 export class AnswerReader {
   /** Whether the model turned out to think. */
   hasThought = false;
-  readonly #calls: { index: number; id: string; name: string; text: string }[] =
-    [];
+  readonly #calls: {
+    index: number;
+    id: CallPiece["id"];
+    name: string;
+    text: string;
+  }[] = [];
 
   /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
   constructor(readonly toolChoice: "none" | undefined) {}
@@ -203,8 +203,7 @@ export class AnswerReader {
     let call = this.#calls.findLast((call) => call.index === index);
     // Some servers give every call the same index, and none an id.
     if (call === undefined || (id && id !== call.id) || (name && !id)) {
-      const made = `call_${crypto.randomUUID().slice(0, 18)}`;
-      call = { index, id: id || made, name: name ?? "", text: "" };
+      call = { index, id, name: name ?? "", text: "" };
       this.#calls.push(call);
     }
     call.text += text ?? "";
@@ -213,7 +212,7 @@ export class AnswerReader {
   #finish(answer: Answer, reason?: string): void {
     for (const { id, name, text } of this.#calls.splice(0)) {
       if (this.toolChoice === "none") continue;
-      answer.addCall({ id, name, arguments: toArguments(text) });
+      answer.addCall(name, toArguments(text), id);
     }
     if (reason === "length") answer.end = "cut";
     else if (reason === "content_filter") {

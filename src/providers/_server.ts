@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { explain } from "../server/log.ts";
+import type { Settings } from "../settings/setting.ts";
 import { ProviderError, type ProviderErrorOptions } from "./provider.ts";
 
-/** A vendor's server, and what its refusals mean. */
+/** A vendor's server. */
 export interface Server {
   /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
@@ -15,44 +15,20 @@ export interface Server {
   readonly url: string;
   /** What each of our own requests carries, such as the key. */
   readonly headers?: Record<string, string>;
+  /** Its settings: what an owner can look at when it refuses. */
+  readonly settings: Settings;
   /** The variable that holds its address. */
   readonly addressEnv: string;
-  /** What an owner can do where nobody is reached. */
+  /** What to do where nobody is reached. */
   readonly unreachable: string;
-  /** What a refusal means; nothing where its status says all that is known. */
-  explain(status: number, body: string): Refusal | undefined;
+  /** What a refusal means, where the server's own words don't say it. */
+  explain?(status: number, body: string): Explanation | undefined;
 }
 
-/** What is wrong, and what an owner can do about it. */
-export interface Problem {
-  /** What is wrong. */
-  what: string;
-  /** What an owner can do. */
-  fix: string;
-}
-
-/** Why a server refuses. */
-export interface Refusal extends Problem {
-  /** Whether the same question may be answered later. Default: by its status. */
-  retryable?: boolean;
-  /** When to ask again at the earliest, in milliseconds, where the body says so. */
-  retryAfterMs?: number | undefined;
-}
-
-/** A failure that an owner can fix. The cause of a refusal is the server's own words. */
-export class ServerError extends ProviderError {
-  /** @param problem what the log and `doctor` say of it */
-  constructor(readonly problem: Problem, options: ProviderErrorOptions) {
-    const { what, fix } = problem;
-    super(`Cannot ask ${options.provider}: ${what}; ${fix}`, options);
-  }
-
-  /** What is wrong, with the server's own words. */
-  get detail(): string {
-    const { problem: { what }, cause } = this;
-    return typeof cause === "string" ? `${what}: ${cause}` : what;
-  }
-}
+/** What a refusal means. */
+export type Explanation =
+  & { what: string }
+  & Pick<ProviderErrorOptions, "fix" | "missingModel">;
 
 /** A server's address as it may be shown. */
 export function placeOf({ url }: Pick<Server, "url">): string {
@@ -65,7 +41,7 @@ export function placeOf({ url }: Pick<Server, "url">): string {
 /**
  * Asks. A redirect isn't followed: it could carry a key to another host.
  *
- * @throws {ServerError} when nobody is reached, or the status isn't good
+ * @throws {ProviderError} when nobody is reached, or the status isn't good
  */
 export async function request(
   server: Server,
@@ -80,9 +56,8 @@ export async function request(
     body = await response.text();
   } catch (cause) {
     const { provider, unreachable: fix } = server;
-    const what = `cannot reach ${placeOf(server)}: ${whyUnreachable(cause)}`;
-    const options = { provider, retryable: true, cause };
-    throw new ServerError({ what, fix }, options);
+    const message = `Cannot reach ${provider} at ${placeOf(server)}`;
+    throw new ProviderError(message, { provider, retryable: true, fix, cause });
   }
   throw toRefusal(server, response, body);
 }
@@ -158,52 +133,50 @@ export function toStreamError(
   status: number | undefined,
   cause: string | undefined,
 ): ProviderError {
-  const shown = status === undefined ? "" : `: status ${status}`;
-  return new ProviderError(`The server failed in mid-answer${shown}`, {
-    provider,
-    status,
-    retryable: status === undefined || isRetryableStatus(status),
-    cause,
-  });
+  return new ProviderError(
+    `${provider} failed in mid-answer (status ${status ?? "unknown"})`,
+    { provider, status, retryable: mayPass(status ?? 500), cause },
+  );
 }
 
 function toRefusal(
   server: Server,
   { status, headers }: Response,
   body: string,
-): ServerError {
-  const { provider } = server;
-  const refusal = explainStatus(server, status, body);
-  const { retryable = isRetryableStatus(status) } = refusal;
-  const { retryAfterMs = readRetryAfter(headers) } = refusal;
-  const cause = readError(body);
-  const options = { provider, status, retryable, retryAfterMs, cause };
-  return new ServerError(refusal, options);
-}
-
-function explainStatus(server: Server, status: number, body: string): Refusal {
-  const { addressEnv } = server;
-  if (status >= 300 && status < 400) {
-    const what =
-      `it redirects to another address (status ${status}), which could carry ` +
-      "a key elsewhere and is not followed";
-    return { what, fix: `set ${addressEnv} to the address that answers` };
+): ProviderError {
+  const { provider, settings, addressEnv } = server;
+  // OpenAI says 429 of an account without credit, too.
+  const retryable = mayPass(status) && !body.includes("insufficient_quota");
+  const retryAfterMs = readRetryAfter(headers, body);
+  const options = { provider, status, retryable, retryAfterMs };
+  const known = server.explain?.(status, body);
+  if (known !== undefined) {
+    return new ProviderError(known.what, { ...options, ...known });
   }
-  return server.explain(status, body) ?? {
-    what: `it answered with status ${status}`,
-    fix: status >= 500
-      ? "try again later, or look at its own log"
-      : `check ${addressEnv} and the model`,
-  };
+  if (status >= 300 && status < 400) {
+    const message =
+      `${provider} redirects to another address (status ${status}), which ` +
+      "could carry a key elsewhere and is not followed";
+    const fix = `set ${addressEnv} to the address that answers`;
+    return new ProviderError(message, { ...options, fix });
+  }
+  const variables = Object.values(settings).map(({ env }) => env).join(", ");
+  return new ProviderError(`${provider} answered with status ${status}`, {
+    ...options,
+    fix: retryable
+      ? "try again later, or raise the quota"
+      : `check ${variables}`,
+    cause: readError(body),
+  });
 }
 
 /** What an error's body says, whichever server wrote it; nothing of a web page. */
 function readError(body: string): string | undefined {
   let words = /^\s*</.test(body) ? "" : body;
   try {
-    const json = JSON.parse(body);
-    const error = (Array.isArray(json) ? json[0] : json).error ?? json;
-    words = `${error.message ?? error}`;
+    const { error, message } = JSON.parse(body);
+    const said = error?.message ?? error ?? message;
+    if (typeof said === "string") words = said;
   } catch {
     // Not every server writes JSON.
   }
@@ -212,25 +185,13 @@ function readError(body: string): string | undefined {
 }
 
 /** Whether a failure with this HTTP status may pass by itself. */
-function isRetryableStatus(status: number): boolean {
+function mayPass(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
-/** When a server wants to be asked again: in seconds, or as OpenAI says it. */
-function readRetryAfter(headers: Headers): number | undefined {
-  const ms = Number(headers.get("retry-after-ms")) ||
-    Number(headers.get("retry-after")) * 1000;
-  return ms > 0 ? ms : undefined;
-}
-
-/** Says why somebody could not be reached; Deno's words differ from version to version. */
-function whyUnreachable(error: unknown): string {
-  if (error instanceof DOMException) return "no answer in time";
-  const text = explain(error);
-  if (/dns error|failed to lookup|name or service not known/i.test(text)) {
-    return "its name is not known (DNS)";
-  }
-  return /connection refused|os error (111|61|10061)\b/i.test(text)
-    ? "nothing listens there"
-    : text;
+/** When a server wants to be asked again, in seconds; Gemini says it in the body. */
+function readRetryAfter(headers: Headers, body: string): number | undefined {
+  const [, delay] = /"retryDelay":\s*"([\d.]+)s"/.exec(body) ?? [];
+  const seconds = Number(delay ?? headers.get("retry-after"));
+  return seconds > 0 ? seconds * 1000 : undefined;
 }

@@ -9,9 +9,12 @@ import {
   ProviderError,
   type ProviderMetadata,
   type ProviderPart,
-  type ToolCall,
+  type ProviderRequest,
   type Usage,
 } from "./provider.ts";
+
+/** How the ids begin that we make up. */
+export const OWN_ID = "call_";
 
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
@@ -39,9 +42,11 @@ export class Answer {
     else this.#parts.push({ type: "text-delta", text });
   }
 
-  /** The model calls a tool. */
-  addCall(call: ToolCall): void {
+  /** The model calls a tool. Where the vendor gives the call no id, it gets one of ours. */
+  addCall(name: string, args: unknown = {}, id?: string | null): void {
     this.#hasCalls = true;
+    const ownId = `${OWN_ID}${crypto.randomUUID()}`;
+    const call = { id: id || ownId, name, arguments: args };
     this.#parts.push({ type: "tool-call", call });
   }
 
@@ -83,10 +88,8 @@ export class Answer {
 export interface Exchange {
   /** How the vendor parts the messages of its answer: by lines, or as events. */
   format: "ndjson" | "sse";
-  /** Aborted when nobody waits for the answer any more. */
-  signal: AbortSignal;
   /** Asks. The response's status is good; anything else is thrown. */
-  send(signal: AbortSignal): Promise<Response>;
+  send(request: ProviderRequest): Promise<Response>;
   /** Takes one message, and adds it to the answer. */
   read(message: string, answer: Answer): void;
 }
@@ -94,8 +97,10 @@ export interface Exchange {
 /** Asks, and passes on the answer as it comes. */
 export async function* streamAnswer(
   server: Server,
-  { format, signal, send, read }: Exchange,
+  request: ProviderRequest,
+  { format, send, read }: Exchange,
 ): AsyncGenerator<ProviderPart, void> {
+  const { signal } = request;
   signal.throwIfAborted();
   const answer = new Answer(server.provider);
   const upstream = new AbortController();
@@ -103,7 +108,7 @@ export async function* streamAnswer(
   signal.addEventListener("abort", onAbort);
   let isWhole = false;
   try {
-    const response = await send(upstream.signal);
+    const response = await send({ ...request, signal: upstream.signal });
     holdResponse(response, upstream.signal);
     // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
     // every word, which doubles what an answer costs.

@@ -6,7 +6,6 @@
  */
 import { createLog, explain, type Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
-import { ServerError } from "./_server.ts";
 import { createStandIn } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import {
@@ -21,7 +20,7 @@ import {
   type Provider,
   ProviderError,
 } from "./provider.ts";
-import { fail, ok, type Remark, warn } from "./vendor.ts";
+import type { Remark, VendorProvider } from "./vendor.ts";
 
 /** Who answers, and how that came about. */
 interface Choice {
@@ -141,39 +140,40 @@ export async function diagnoseProviders(
 ): Promise<Finding[]> {
   const { names, why, isStandIn } = await choose(config);
   const choice = names[0] === "echo"
-    ? warn(
-      `only echo, a stand-in that repeats what it hears: ${why}`,
-      isStandIn ? GET_A_MODEL : "set LLM_PROVIDER to another, or unset it",
-    )
-    : ok(`${names.join(", then ")}, since ${why}`);
+    ? {
+      status: "warn" as const,
+      detail: `only echo, a stand-in that repeats what it hears: ${why}`,
+      fix: isStandIn ? GET_A_MODEL : "set LLM_PROVIDER to another, or unset it",
+    }
+    : {
+      status: "ok" as const,
+      detail: `${names.join(", then ")}, since ${why}`,
+    };
   const log = createLog({ level: "error", format: "json", write() {} });
   const all = await Promise.all(
     names.filter((name) => name !== "echo").map(async (title) => {
       const provider = createProvider(title, config, log);
-      const remarks: Remark[] = [];
-      try {
-        const asked = provider.diagnose?.(toolCount, signal) ??
-          check(provider, signal);
-        for await (const remark of asked) remarks.push(remark);
-      } catch (error) {
-        remarks.push(toRemark(error, title));
-      }
-      return remarks.map((remark) => ({ title, ...remark }));
+      const found = await look(provider, toolCount, signal);
+      return found.map((remark) => ({ title, ...remark }));
     }),
   );
   return [{ title: "language model", ...choice }, ...all.flat()];
 }
 
-async function* check(
-  provider: Provider,
+async function look(
+  provider: VendorProvider,
+  toolCount: number,
   signal: AbortSignal,
-): AsyncIterable<Remark> {
-  await provider.check(signal);
-  yield ok(`${provider.model} answers`);
-}
-
-function toRemark(error: unknown, name: string): Remark {
-  return error instanceof ServerError
-    ? fail(error.detail, error.problem.fix)
-    : fail(explain(error), `check the settings of ${name}`);
+): Promise<Remark[]> {
+  try {
+    if (provider.diagnose) return await provider.diagnose(toolCount, signal);
+    await provider.check(signal);
+    return [{ status: "ok", detail: `${provider.model} answers` }];
+  } catch (error) {
+    const { fix = `check the settings of ${provider.name}`, missingModel } =
+      error instanceof ProviderError ? error : {};
+    const detail = explain(error).replace(`; ${fix}`, "");
+    const more = missingModel === undefined ? {} : { missingModel };
+    return [{ status: "fail", detail, fix, ...more }];
+  }
 }

@@ -126,7 +126,7 @@ async function* streamFirst(
 /** Logs a failure, and remembers one that the provider wasn't asked again after. */
 function note(
   candidate: Candidate,
-  failure: { error: unknown; afterFirstWords: boolean },
+  failure: object,
   retryInMs: number | undefined,
   { log, now }: FailoverOptions,
 ): void {

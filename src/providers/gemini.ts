@@ -17,11 +17,9 @@ import {
 } from "./_gemini_wire.ts";
 import {
   type Fetch,
-  type Refusal,
   requestBySdk,
   requestJson,
   type Server,
-  ServerError,
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError, type ProviderRequest } from "./provider.ts";
@@ -78,8 +76,8 @@ export function createGemini(
     url: baseUrl,
     headers: { "x-goog-api-key": apiKey },
     addressEnv: "GEMINI_BASE_URL",
+    settings: gemini.settings,
     unreachable: "check the network, the proxy and GEMINI_BASE_URL",
-    explain: (status, body) => explain(status, body, model),
   };
   // In the background, so that the first caller need not wait for it. Whether
   // it failed shows when it is needed.
@@ -91,10 +89,7 @@ export function createGemini(
     thinking,
   );
 
-  async function send(
-    request: ProviderRequest,
-    signal: AbortSignal,
-  ): Promise<Response> {
+  async function send(request: ProviderRequest): Promise<Response> {
     const { GoogleGenerativeAI } = await sdk;
     const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
       { model, systemInstruction: request.system },
@@ -106,14 +101,14 @@ export function createGemini(
     try {
       return await requestBySdk(
         server,
-        signal,
+        request.signal,
         (fetch) =>
           runWithFetch(fetch, () => client.generateContentStream(question)),
       );
     } catch (error) {
       if (!thinkingConfig || !isAboutThinking(error)) throw error;
       thinkingConfig = undefined;
-      return await send(request, signal);
+      return await send(request);
     }
   }
 
@@ -121,24 +116,21 @@ export function createGemini(
     name: server.provider,
     model,
     stream: (request) =>
-      streamAnswer(server, {
+      streamAnswer(server, request, {
         format: "sse",
-        signal: request.signal,
-        send: (signal) => send(request, signal),
+        send,
         read: (event, answer) => readChunk(JSON.parse(event), answer),
       }),
-    // https://ai.google.dev/api/models#method:-models.get
     async check(signal) {
       const path = `/v1beta/models/${encodeURI(model)}`;
-      const { name } = await requestJson<{ name: string }>(
-        server,
-        path,
-        signal,
-      );
+      type Model = { name: string };
+      const { name } = await requestJson<Model>(server, path, signal);
       if (name !== undefined) return;
-      const what = "what answers is not Gemini";
-      const problem = { what, fix: "check GEMINI_BASE_URL" };
-      throw new ServerError(problem, { provider: "gemini", retryable: false });
+      throw new ProviderError("What answers is not Gemini", {
+        provider: server.provider,
+        retryable: false,
+        fix: "check GEMINI_BASE_URL",
+      });
     },
   };
 }
@@ -146,47 +138,6 @@ export function createGemini(
 function isAboutThinking(error: unknown): boolean {
   return error instanceof ProviderError && error.status === 400 &&
     /thinking/i.test(String(error.cause));
-}
-
-/** What Gemini's refusals mean, and how to fix them. */
-function explain(
-  status: number,
-  body: string,
-  model: string,
-): Refusal | undefined {
-  if (status === 401 || /API_KEY_INVALID|API key not valid/.test(body)) {
-    return {
-      what: "the API key is not valid",
-      fix: `get a key at ${KEY_PAGE} and set GOOGLE_GENERATIVE_AI_API_KEY`,
-    };
-  }
-  const refusals: Record<number, Refusal> = {
-    400: {
-      what: "it refused the question (400)",
-      fix: "check GOOGLE_GENERATIVE_AI_API_KEY",
-    },
-    403: {
-      what: "the API key may not use it (403)",
-      fix: "allow the key in GOOGLE_GENERATIVE_AI_API_KEY the Generative " +
-        `Language API and this machine's address, or get another at ${KEY_PAGE}`,
-    },
-    404: {
-      what: `there is no model "${model}" (404)`,
-      fix: `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`,
-    },
-    429: {
-      what: "the quota is used up for now (429)",
-      fix: "wait, or raise the quota at https://aistudio.google.com",
-      retryAfterMs: readRetryDelay(body),
-    },
-  };
-  return refusals[status];
-}
-
-/** When Gemini wants to be asked again: `"retryDelay": "23s"` of `google.rpc.RetryInfo`. */
-function readRetryDelay(body: string): number | undefined {
-  const [, seconds] = /"retryDelay":\s*"(\d{1,9}(?:\.\d+)?)s"/.exec(body) ?? [];
-  return seconds === undefined ? undefined : Number(seconds) * 1000;
 }
 
 /** Absent until the SDK needs it. */

@@ -1,40 +1,21 @@
 /**
- * Ollama on the owner's own machine: its settings, how a model is chosen, asked
- * through `npm:ollama` and made ready, and its diagnosis.
- *
- * Wire: https://docs.ollama.com/api
+ * Ollama on the owner's own machine: its settings, and how it is asked and made
+ * ready.
  *
  * @module
  */
-import type { Ollama } from "ollama";
 import { toHttpUrl } from "../settings/kinds.ts";
 import type { Defaulted, Setting, Values } from "../settings/setting.ts";
 import {
-  createModelFinder,
+  chat,
+  chooseModel,
   DEFAULT_MODEL,
   describe,
-  diagnose,
-  isSameModel,
-  type ModelFinder,
-  toServer,
+  isLoading,
 } from "./_ollama_server.ts";
-import {
-  type Asking,
-  readLine,
-  toLimit,
-  toLines,
-  toRequest,
-  toTools,
-} from "./_ollama_wire.ts";
-import {
-  type Fetch,
-  requestBySdk,
-  requestJson,
-  type Server,
-  toReadError,
-} from "./_server.ts";
+import { type Model, readLine, toBody, toRequest } from "./_ollama_wire.ts";
+import { placeOf, type Server, toReadError } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import type { ProviderRequest } from "./provider.ts";
 import type { Vendor, VendorContext, VendorProvider } from "./vendor.ts";
 
 /** Ollama's settings. */
@@ -109,122 +90,105 @@ function toDuration(text: string): string {
   throw new SyntaxError(`Not a time: ${text}`);
 }
 
+/**
+ * The server at this address.
+ *
+ * @param model tells which model is asked for
+ */
+export function toServer(url: string, model: () => string): Server {
+  return {
+    provider: "ollama",
+    url,
+    addressEnv: "OLLAMA_HOST",
+    settings: ollama.settings,
+    unreachable:
+      "start it: ollama serve. Where it runs on another machine or outside the container, set " +
+      "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
+    explain(status, body) {
+      if (status !== 404) return undefined;
+      const name = model();
+      if (/model .*not found/.test(body)) {
+        return {
+          what: `model "${name}" is not pulled`,
+          fix: `run \`ollama pull ${name}\` or deno task doctor --pull, or ` +
+            "check OLLAMA_MODEL",
+          missingModel: name,
+        };
+      }
+      const what = `What answers at ${
+        placeOf({ url })
+      } is not Ollama (status 404)`;
+      return { what, fix: "check OLLAMA_HOST" };
+    },
+  };
+}
+
 /** Makes a provider that asks Ollama. */
 export function createOllama(
-  { host, model, keepAlive }: Values<OllamaSettings>,
+  { host, model: named, keepAlive }: Values<OllamaSettings>,
   { contextTokens, thinking, log }: VendorContext,
 ): VendorProvider {
-  const server = toServer(host, () => finder.name());
-  const finder = createModelFinder(server, model, log);
-  const asked: Asked = {
-    server,
-    finder,
-    asking: { keepAlive, contextTokens, thinking },
-  };
+  const asking = { keepAlive, contextTokens, thinking };
+  let known: Model | undefined;
+  const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
+  const server = toServer(host, toName);
+
+  async function find(signal: AbortSignal): Promise<Model> {
+    if (known) return known;
+    const name = named ?? await chooseModel(server, signal);
+    const about = await describe(server, name, signal);
+    // Another question may have found it out meanwhile.
+    if (known) return known;
+    if (named === undefined) log.info("ollama.model_chosen", { model: name });
+    return known = { ...about, name };
+  }
+
   return {
     name: server.provider,
     get model() {
-      return finder.name();
+      return toName();
     },
     stream: (request) =>
-      streamAnswer(server, {
+      streamAnswer(server, request, {
         format: "ndjson",
-        signal: request.signal,
-        send: (signal) => send(asked, { ...request, signal }),
+        async send(request) {
+          const { signal } = request;
+          const body = toBody(request, await find(signal), asking);
+          return await chat(server, body, signal);
+        },
         read: (line, answer) => readLine(JSON.parse(line), answer),
       }),
     async check(signal) {
-      const { name } = await finder.find(signal);
+      const { name } = await find(signal);
       await describe(server, name, signal);
     },
     async prepare(signal, beginning) {
-      try {
-        // It has to say a word to read the beginning.
-        const response = await send(asked, { ...beginning, signal }, 1);
-        await response.text();
-      } catch (error) {
-        throw toReadError(server, error);
-      }
+      const request = { ...beginning, signal };
+      const body = toBody(request, await find(signal), asking);
+      // It has to say a word to read the beginning.
+      body.options.num_predict = 1;
+      const response = await chat(server, body, signal);
+      await response.text().catch((cause) => {
+        throw toReadError(server, cause);
+      });
     },
-    isLoading: (signal) => isLoading(asked, signal),
-    diagnose: (toolCount, signal) =>
-      diagnose(server, finder, { contextTokens, toolCount, signal }),
+    isLoading: (signal) =>
+      isLoading(
+        server,
+        async (signal) => toRequest(await find(signal), asking),
+        signal,
+      ),
+    async diagnose(toolCount, signal) {
+      const { name, capabilities } = await find(signal);
+      const isThere = { status: "ok" as const, detail: `${name} is pulled` };
+      if (toolCount === 0 || capabilities?.includes("tools") !== false) {
+        return [isThere];
+      }
+      return [isThere, {
+        status: "warn",
+        detail: `${name} can't call tools, of which the agent has ${toolCount}`,
+        fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
+      }];
+    },
   };
-}
-
-/** What every question to one Ollama needs. */
-interface Asked {
-  server: Server;
-  finder: ModelFinder;
-  asking: Asking;
-}
-
-async function send(
-  { server, finder, asking }: Asked,
-  question: ProviderRequest,
-  mostTokens?: number,
-): Promise<Response> {
-  const { signal } = question;
-  const model = await finder.find(signal);
-  const limit = mostTokens === undefined
-    ? toLimit(question.maxTokens, model, asking)
-    : { num_predict: mostTokens };
-  const request = toRequest(model, asking, limit);
-  const messages = toLines(question);
-  const tools = toTools(question, model);
-  return await requestBySdk(server, signal, async (fetch) => {
-    const client = await connect(server, fetch);
-    await client.chat({ ...request, messages, ...tools, stream: true });
-  });
-}
-
-let sdk: Promise<typeof import("ollama")> | undefined;
-
-/**
- * Makes a client that asks by this `fetch`: one for each question, since an
- * abort ends all streams of a client. The SDK takes 140 million instructions to
- * load: only for those who use it.
- */
-export async function connect(
-  { url: host }: Server,
-  fetch: Fetch,
-): Promise<Ollama> {
-  const { Ollama } = await (sdk ??= import("ollama"));
-  return new Ollama({ host, fetch });
-}
-
-/** How long Ollama may take to tell whether it is loading a model. */
-const LOOK_MS = 1_000;
-
-/** A model that is loaded answers a request without a prompt sooner. */
-const LOADED_MS = 250;
-
-/**
- * Ollama lists a model once it has begun to load it, and answers a request
- * without a prompt when it has loaded it.
- */
-async function isLoading(
-  { server, finder, asking }: Asked,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
-  type Loaded = { models: { name: string }[] };
-  let isListed = false;
-  try {
-    const request = toRequest(await finder.find(inTime), asking);
-    const { models = [] } = await requestJson<Loaded>(
-      server,
-      "/api/ps",
-      inTime,
-    );
-    isListed = models.some(({ name }) => isSameModel(name, request.model));
-    if (!isListed) return true;
-    const askedAt = performance.now();
-    const body = { ...request, stream: false, prompt: "" };
-    await requestJson(server, "/api/generate", inTime, body);
-    // It has loaded it just now, and has yet to read the prompt.
-    return performance.now() - askedAt > LOADED_MS;
-  } catch {
-    return isListed && inTime.aborted && !signal.aborted;
-  }
 }

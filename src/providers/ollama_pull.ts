@@ -6,9 +6,9 @@
  * @module
  */
 import { explain } from "../server/log.ts";
-import { toServer } from "./_ollama_server.ts";
-import { request, ServerError } from "./_server.ts";
-import { connect } from "./ollama.ts";
+import { connect } from "./_ollama_server.ts";
+import { request } from "./_server.ts";
+import { toServer } from "./ollama.ts";
 
 /** How far a pull is. */
 export interface Progress {
@@ -60,7 +60,7 @@ export async function* pull(
 }
 
 function explainPull(error: unknown, model: string): string {
-  const text = error instanceof ServerError ? error.detail : explain(error);
+  const text = explain(error);
   if (/error reading a body|did not receive done/i.test(text)) {
     return "the pull broke off: try again, and it goes on from there";
   }

@@ -8,30 +8,18 @@
 import { httpUrl } from "../settings/kinds.ts";
 import type { Defaulted, Setting, Values } from "../settings/setting.ts";
 import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
-import {
-  placeOf,
-  type Refusal,
-  requestJson,
-  requestPath,
-  type Server,
-  ServerError,
-} from "./_server.ts";
+import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError, type ProviderRequest } from "./provider.ts";
 import {
-  fail,
-  ok,
   toKey,
   type Vendor,
   type VendorContext,
   type VendorProvider,
-  warn,
 } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
-const GET_A_KEY =
-  "get a key at https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL";
 
 /** The settings of such a server. */
 export type OpenAiSettings = {
@@ -71,7 +59,8 @@ export const openai: Vendor<OpenAiSettings> = {
   create: createOpenAi,
   findProblem: ({ apiKey, baseUrl }) =>
     apiKey === undefined && baseUrl === OPENAI
-      ? `OPENAI_API_KEY: is missing; ${GET_A_KEY}`
+      ? "OPENAI_API_KEY: is missing; get a key at " +
+        "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
       : undefined,
 };
 
@@ -90,22 +79,19 @@ export function createOpenAi(
     url: baseUrl,
     headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
     addressEnv: "OPENAI_BASE_URL",
+    settings: openai.settings,
     unreachable: "check the network and OPENAI_BASE_URL; start that server",
-    explain: (status, body) => toRefusals(body, model)[status],
   };
   // As most servers take it; what one refuses changes it.
   let dialect: Dialect = {
     limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
     effort: thinking === "off" ? "none" : thinking,
-    hasTools: true,
-    hasUsage: true,
+    refused: [],
   };
   let hasThought = false;
 
-  async function send(
-    request: ProviderRequest,
-    signal: AbortSignal,
-  ): Promise<Response> {
+  async function send(request: ProviderRequest): Promise<Response> {
+    const { signal } = request;
     model ??= findOnly(server, await listModels(server, signal));
     for (let changes = 0;; changes++) {
       const sent = dialect;
@@ -120,7 +106,8 @@ export function createOpenAi(
         const next = adapt(sent, reason);
         if (next === undefined) throw error;
         dialect = next;
-        if (sent.hasTools && !next.hasTools) {
+        const isTold = ({ refused }: Dialect) => !refused.includes("tools");
+        if (isTold(sent) && !isTold(next)) {
           log.warn("openai.no_tools", { model, reason });
         }
       }
@@ -134,10 +121,9 @@ export function createOpenAi(
     },
     stream(request) {
       const reader = new AnswerReader(request.toolChoice);
-      return streamAnswer(server, {
+      return streamAnswer(server, request, {
         format: "sse",
-        signal: request.signal,
-        send: (signal) => send(request, signal),
+        send,
         read(event, answer) {
           reader.read(event, answer);
           hasThought ||= reader.hasThought;
@@ -147,16 +133,19 @@ export function createOpenAi(
     async check(signal) {
       await listModels(server, signal);
     },
-    async *diagnose(_, signal) {
+    async diagnose(_, signal) {
       const models = await listModels(server, signal);
       const asked = model ?? findOnly(server, models);
-      // llama.cpp answers to any name.
-      const unlisted = isOpenAi ? fail : warn;
-      yield models.includes(asked) ? ok(`${asked} is there`) : unlisted(
-        `${placeOf(server)} doesn't list model "${asked}"`,
-        "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
-          "which mostly ends in /v1",
-      );
+      if (models.includes(asked)) {
+        return [{ status: "ok", detail: `${asked} is there` }];
+      }
+      return [{
+        // llama.cpp answers to any name.
+        status: isOpenAi ? "fail" : "warn",
+        detail: `${placeOf(server)} doesn't list model "${asked}"`,
+        fix: "set OPENAI_MODEL to one of its models, and check " +
+          "OPENAI_BASE_URL, which mostly ends in /v1",
+      }];
     },
   };
 }
@@ -187,7 +176,7 @@ async function listModels(
 /**
  * The model of a server that has only one.
  *
- * @throws {ServerError} when there are several or none
+ * @throws {ProviderError} when there are several or none
  */
 function findOnly(server: Server, models: readonly string[]): string {
   const [only] = models;
@@ -195,38 +184,11 @@ function findOnly(server: Server, models: readonly string[]): string {
   const such = models.length > 0
     ? `, such as ${models.slice(0, 3).join(", ")}`
     : "";
-  const what = `OPENAI_MODEL is not set, and ${placeOf(server)} lists ` +
+  const message = `OPENAI_MODEL is not set, and ${placeOf(server)} lists ` +
     `${models.length} models${such}`;
-  const options = { provider: server.provider, retryable: false };
-  throw new ServerError({ what, fix: "set OPENAI_MODEL" }, options);
-}
-
-/** What its refusals mean, and how to fix them. */
-function toRefusals(
-  body: string,
-  model: string | undefined,
-): Record<number, Refusal> {
-  const noCredit = {
-    what: "the account's credit is used up",
-    fix: "top it up",
+  throw new ProviderError(message, {
+    provider: server.provider,
     retryable: false,
-  };
-  const tooMuch = {
-    what: "too much was asked for now (429)",
-    fix: "wait, or raise the limit",
-  };
-  return {
-    401: { what: "the API key is not valid (401)", fix: GET_A_KEY },
-    402: noCredit,
-    403: {
-      what: "the API key may not use it (403)",
-      fix: "check OPENAI_API_KEY",
-    },
-    404: {
-      what: `there is no model "${model}" there, or no chat completions (404)`,
-      fix: "check OPENAI_MODEL and OPENAI_BASE_URL, which mostly ends in /v1",
-    },
-    // OpenAI says the same of an account without credit, which doesn't pass.
-    429: /insufficient_quota/.test(body) ? noCredit : tooMuch,
-  };
+    fix: "set OPENAI_MODEL",
+  });
 }

@@ -179,14 +179,21 @@ export class ProviderError extends Error {
   readonly retryable: boolean;
   /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
   readonly retryAfterMs: number | undefined;
+  /** What an owner can do about it. */
+  readonly fix: string | undefined;
+  /** The Ollama model whose absence this tells of. */
+  readonly missingModel: string | undefined;
 
-  /** The message is for the log: what was attempted, then what came of it. */
+  /** The message is for the log: what was attempted, then what came of it. The fix follows it. */
   constructor(message: string, options: ProviderErrorOptions) {
-    super(message, { cause: options.cause });
+    const { fix, cause } = options;
+    super(fix === undefined ? message : `${message}; ${fix}`, { cause });
     this.provider = options.provider;
     this.status = options.status;
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.fix = fix;
+    this.missingModel = options.missingModel;
   }
 }
 
@@ -194,7 +201,9 @@ export class ProviderError extends Error {
 export type ProviderErrorOptions =
   & ErrorOptions
   & Pick<ProviderError, "provider" | "retryable">
-  & Partial<Pick<ProviderError, "status" | "retryAfterMs">>;
+  & Partial<
+    Pick<ProviderError, "status" | "retryAfterMs" | "fix" | "missingModel">
+  >;
 
 /**
  * How many tokens a model may use up by thinking, where its vendor counts them

@@ -44,26 +44,11 @@ export interface VendorProvider extends Provider {
    * tokens. What it throws is found as well. Absent: `doctor` asks
    * {@linkcode Provider.check}.
    */
-  diagnose?(toolCount: number, signal: AbortSignal): AsyncIterable<Remark>;
+  diagnose?(toolCount: number, signal: AbortSignal): Promise<Remark[]>;
 }
 
 /** What is found of a vendor, whose name is the title. */
 export type Remark = Omit<Finding, "title">;
-
-/** It works. */
-export function ok(detail: string): Remark {
-  return { status: "ok", detail };
-}
-
-/** It works, but isn't wise. */
-export function warn(detail: string, fix: string): Remark {
-  return { status: "warn", detail, fix };
-}
-
-/** It has to be fixed. */
-export function fail(detail: string, fix: string): Remark {
-  return { status: "fail", detail, fix };
-}
 
 /**
  * Reads an API key.

@@ -188,7 +188,7 @@ export function testVendor(vendor: Vendor): void {
   test("says where it looked when nothing listens", [], async () => {
     const url = deadUrl();
     const { error } = await askInVain(create(url));
-    assertStringIncludes(error.message, `cannot reach `);
+    assertStringIncludes(error.message, `Cannot reach `);
     assertStringIncludes(error.message, url);
     assertEquals([error.retryable, error.status], [true, undefined]);
   });

@@ -1,13 +1,14 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
 import { toTools } from "../../src/providers/_gemini_tools.ts";
 import {
   type GeminiPart,
-  toCall,
+  readChunk,
   toContents,
   toThinkingConfig,
 } from "../../src/providers/_gemini_wire.ts";
+import { Answer } from "../../src/providers/_stream.ts";
 import {
   type Message,
   THINKING,
@@ -162,11 +163,21 @@ Deno.test("toContents() wraps results that are no objects, for Gemini takes thos
   }
 });
 
-Deno.test("toCall() makes up an id where Gemini gives none, and toContents() keeps it to us", () => {
-  const made = toCall({ name: "find" });
+/** What is made of a call of Gemini's. */
+function read(functionCall: GeminiPart["functionCall"] & object): ToolCall {
+  const answer = new Answer("gemini");
+  const parts = [{ functionCall }];
+  readChunk({ candidates: [{ content: { parts } }] }, answer);
+  const [part] = answer.take();
+  assert(part?.type === "tool-call");
+  return part.call;
+}
+
+Deno.test("readChunk() makes up an id where Gemini gives none, and toContents() keeps it to us", () => {
+  const made = read({ name: "find" });
   assertEquals(made.name, "find");
   assertEquals(made.arguments, {});
-  assertNotEquals(made.id, toCall({ name: "find" }).id);
+  assertNotEquals(made.id, read({ name: "find" }).id);
   const contents = toContents(withCalls([made]));
   assertEquals(contents[1]?.parts[0]?.functionCall, { name: "find", args: {} });
   assertEquals(contents[2]?.parts[0]?.functionResponse, {
@@ -175,8 +186,8 @@ Deno.test("toCall() makes up an id where Gemini gives none, and toContents() kee
   });
 });
 
-Deno.test("toCall() keeps an id of Gemini's, and toContents() sends it back", () => {
-  const given = toCall({ name: "find", args: { a: 1 }, id: "q3v8zk1d" });
+Deno.test("readChunk() keeps an id of Gemini's, and toContents() sends it back", () => {
+  const given = read({ name: "find", args: { a: 1 }, id: "q3v8zk1d" });
   assertEquals(given, { id: "q3v8zk1d", name: "find", arguments: { a: 1 } });
   const contents = toContents(withCalls([given]));
   assertEquals(contents[1]?.parts[0]?.functionCall?.id, "q3v8zk1d");

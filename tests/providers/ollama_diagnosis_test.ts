@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type FakeOllamaModel, startFakeOllama } from "../fakes/ollama.ts";
+import { startFakeOllama } from "../fakes/ollama.ts";
 import {
   deadUrl,
   diagnose,
@@ -10,26 +10,11 @@ import {
 
 const check = (env: Record<string, string>) => diagnoseOne(env);
 
-/** What is said of the one model that a stand-in has. */
-async function checkModel(
-  model: FakeOllamaModel,
-  env: Record<string, string> = {},
-): Promise<string> {
-  await using ollama = startFakeOllama([], { models: [model] });
-  const lines = await check({
-    OLLAMA_HOST: ollama.url,
-    OLLAMA_MODEL: model.name,
-    ...env,
-  });
-  assertMatch(lines.shift() ?? "", /^ok ollama: version 0\.14\.2 answers at/);
-  return lines.join("\n");
-}
-
 Deno.test("createOllama() tells doctor how to start it where it isn't there", async () => {
   const [line = ""] = await check({ OLLAMA_HOST: deadUrl() });
   assertMatch(
     line,
-    /^fail ollama: cannot reach .*nothing listens there → start it: ollama serve.*OLLAMA_HOST/,
+    /^fail ollama: Cannot reach .*refused.* → start it: ollama serve.*OLLAMA_HOST/i,
   );
   const url = deadUrl().replace("//", "//me:pass@");
   assertEquals(
@@ -51,61 +36,28 @@ Deno.test("createOllama() tells doctor which model is to be pulled", async () =>
   assertEquals(results.at(-1)?.missingModel, "nope:1b");
   assertMatch(
     toLines(results).at(-1) ?? "",
-    /^fail .*"nope:1b" is not pulled → ollama pull nope:1b, or .*--pull; or check/,
+    /^fail .*"nope:1b" is not pulled → run `ollama pull nope:1b` or .*--pull, or check/,
   );
   await using empty = startFakeOllama([], { models: [] });
   const none = await diagnose({ OLLAMA_HOST: empty.url });
   assertEquals(none.at(-1)?.missingModel, "qwen3.5:4b");
 });
 
-Deno.test("createOllama() tells doctor of models that can't do what is asked", async () => {
-  const completion = ["completion", "tools"];
+Deno.test("createOllama() tells doctor of a model that can't call tools", async () => {
+  const name = "gemma3:1b";
+  const models = [{ name, capabilities: ["completion"] }];
+  await using ollama = startFakeOllama([], { models });
   assertMatch(
-    await checkModel({ name: "nomic:1", capabilities: ["embedding"] }),
-    /^fail .*can't chat: it is for embedding → set OLLAMA_MODEL/,
+    (await check({ OLLAMA_HOST: ollama.url, OLLAMA_MODEL: name })).join("\n"),
+    /^ok .*is pulled\nwarn .*can't call tools, of which the agent has 2/,
   );
-  assertMatch(
-    await checkModel({ name: "gemma3:1b", capabilities: ["completion"] }),
-    /^ok .*\nwarn .*can't call tools, of which the agent has 2/,
-  );
-  assertMatch(
-    await checkModel(
-      { name: "tiny:1b", capabilities: completion, contextLength: 2048 },
-    ),
-    /\nwarn .*takes 2048 tokens, and CONTEXT_TOKENS is 8192 → set CONTEXT_T/,
-  );
-});
-
-Deno.test("createOllama() tells doctor of a model in the cloud", async () => {
-  await using ollama = serveOn((request) => {
-    const { pathname } = new URL(request.url);
-    return Response.json(
-      {
-        "/api/version": { version: "0.24.0" },
-        "/api/ps": { models: [] },
-        "/api/show": {
-          remote_model: "big",
-          remote_host: "https://ollama.com:443",
-          capabilities: ["completion", "tools"],
-        },
-      }[pathname] ?? {},
-    );
-  });
-  const OLLAMA_MODEL = "big:cloud";
-  const lines = await check({ OLLAMA_HOST: ollama.url, OLLAMA_MODEL });
-  assertMatch(lines[1] ?? "", /^warn .*cloud: what callers say leaves this/);
 });
 
 Deno.test("createOllama() tells doctor what Ollama itself says is wrong", async () => {
-  await using ollama = serveOn((request) =>
-    request.url.endsWith("/api/version")
-      ? Response.json({ version: "0.24.0" })
-      : Response.json({ error: "disk I/O" }, { status: 500 })
+  await using ollama = serveOn(() =>
+    Response.json({ error: "disk I/O" }, { status: 500 })
   );
   const OLLAMA_MODEL = "some:1b";
-  const lines = await check({ OLLAMA_HOST: ollama.url, OLLAMA_MODEL });
-  assertMatch(
-    lines[1] ?? "",
-    /^fail .*status 500.* → .*look at its own log/,
-  );
+  const [line = ""] = await check({ OLLAMA_HOST: ollama.url, OLLAMA_MODEL });
+  assertMatch(line, /^fail .*status 500.*disk I\/O/);
 });

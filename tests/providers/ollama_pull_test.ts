@@ -79,7 +79,7 @@ Deno.test("pull() explains why a model can't be had", async () => {
   }
   await using cut = servePull(LINES.slice(0, 4));
   await assertRejects(() => fetchAll(cut.url), Error, "broke off");
-  await assertRejects(() => fetchAll(deadUrl()), Error, "nothing listens");
+  await assertRejects(() => fetchAll(deadUrl()), Error, "Cannot reach");
 });
 
 Deno.test("pull() stops with its signal", async () => {
