@@ -2,20 +2,16 @@
  * Gemini's request and answer in our terms, and back. Pure.
  *
  * Wire: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent,
- * https://ai.google.dev/gemini-api/docs/thinking,
  * https://ai.google.dev/gemini-api/docs/thought-signatures
  *
  * @module
  */
-import { toTools } from "./_gemini_tools.ts";
 import { toStreamError } from "./_server.ts";
 import { type Answer, OWN_ID } from "./_stream.ts";
 import {
   type Message,
-  ProviderError,
   type ProviderRequest,
-  type Thinking,
-  THINKING_TOKENS,
+  type ToolDeclaration,
 } from "./provider.ts";
 
 /** A part of a message. The SDK's own type lacks half of these. */
@@ -35,59 +31,17 @@ interface GeminiContent {
   parts: GeminiPart[];
 }
 
-/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
-export interface ThinkingConfig {
-  thinkingBudget?: number;
-  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
-}
-
-/**
- * How little or much a model is to think, in the words of its generation; the
- * words of another generation are an error.
- */
-export function toThinkingConfig(
-  model: string,
-  thinking: Thinking,
-): ThinkingConfig {
-  if (/^gemini-2\.5/.test(model)) {
-    // The large model can't do without; this is its least.
-    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
-    const isOff = thinking === "off";
-    return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
-  }
-  if (thinking !== "off") return { thinkingLevel: thinking };
-  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
-}
-
-/**
- * How many of an answer's tokens a model may have thought, which count as part
- * of it. A model that wasn't told how much to think may do so a lot.
- */
-function toThinkingTokens(
-  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
-): number {
-  if (thinkingBudget !== undefined) return thinkingBudget;
-  return thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel];
-}
-
-/** The body of a question. */
+/** The body of a question, but for how long the answer may be. */
 export function toBody(
-  { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
-  thinkingConfig: ThinkingConfig | undefined,
+  { messages, tools = [], toolChoice }: ProviderRequest,
 ): Record<string, unknown> {
-  const isForbidden = tools.length > 0 && toolChoice === "none";
+  if (tools.length === 0) return { contents: toContents(messages) };
   return {
     contents: toContents(messages),
-    tools: tools.length > 0 ? toTools(tools) : undefined,
-    toolConfig: isForbidden
+    tools: toTools(tools),
+    toolConfig: toolChoice === "none"
       ? { functionCallingConfig: { mode: "NONE" } }
       : undefined,
-    generationConfig: {
-      maxOutputTokens: maxTokens === undefined
-        ? undefined
-        : maxTokens + toThinkingTokens(thinkingConfig),
-      thinkingConfig,
-    },
   };
 }
 
@@ -155,6 +109,60 @@ function idOf(id: string): { id?: string } {
   return id.startsWith(OWN_ID) ? {} : { id };
 }
 
+/** The tools in Gemini's terms: no empty parameters, no keyword that it refuses. */
+export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
+  return [{
+    functionDeclarations: tools.map(({ name, description, parameters }) => ({
+      name,
+      description,
+      ...(Object.keys(parameters.properties ?? {}).length === 0
+        ? {}
+        : { parameters: toSchema(parameters) }),
+    })),
+  }];
+}
+
+/**
+ * All that Gemini knows of JSON Schema; one other word, and it refuses the
+ * whole request.
+ *
+ * Source: https://ai.google.dev/api/caching#Schema
+ */
+const KEYWORDS = new Set(
+  ("type title description nullable enum format pattern minLength maxLength " +
+    "minimum maximum items minItems maxItems properties required " +
+    "minProperties maxProperties anyOf").split(" "),
+);
+
+/** What is left out here is still checked when the tool is called. */
+function toSchema(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(toSchema);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const words: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(schema)) {
+    const key = name === "oneOf" ? "anyOf" : name;
+    if (!isKnown(key, value)) continue;
+    words.push([key, key === "properties" ? toEach(value) : toSchema(value)]);
+  }
+  return Object.fromEntries(words);
+}
+
+/** The schemas of properties, which may have any name. */
+function toEach(properties: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => [name, toSchema(value)]),
+  );
+}
+
+function isKnown(key: string, value: unknown): boolean {
+  // Of these two it knows the words, but not every value.
+  if (key === "format") return value === "date-time";
+  if (key === "enum" && Array.isArray(value)) {
+    return value.every((item) => typeof item === "string");
+  }
+  return KEYWORDS.has(key);
+}
+
 /** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
 export interface GeminiChunk {
   candidates?: {
@@ -179,7 +187,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
     throw toStreamError("gemini", code, message);
   }
   const blocked = chunk.promptFeedback?.blockReason;
-  if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
+  if (blocked) throw answer.toError(`Gemini blocked the question: ${blocked}`);
   const candidate = chunk.candidates?.[0];
   for (const part of candidate?.content?.parts ?? []) {
     keep(part, answer);
@@ -201,7 +209,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   // An answer that is as long as it may be has ended, not failed.
   else if (reason === "MAX_TOKENS") answer.end = "cut";
   else if (reason !== undefined) {
-    answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
+    answer.end = answer.toError(`Gemini stopped its answer early: ${reason}`);
   }
 }
 
@@ -210,9 +218,4 @@ function keep(part: GeminiPart, answer: Answer): void {
   answer.providerMetadata ??= { provider: "gemini", content: [] };
   const { content } = answer.providerMetadata;
   if (Array.isArray(content)) content.push(part);
-}
-
-/** A failure that would come again, whoever asks. */
-function toFailure(message: string): ProviderError {
-  return new ProviderError(message, { provider: "gemini", retryable: false });
 }

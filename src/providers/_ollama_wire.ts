@@ -1,12 +1,19 @@
 /**
- * Ollama's request and answer in our terms, and back. Pure.
+ * Ollama's request and answer in our terms, and back, and how it is asked
+ * through `npm:ollama`.
  *
- * Wire: https://docs.ollama.com/api/chat
+ * Wire: https://docs.ollama.com/api
  *
  * @module
  */
-import type { ChatResponse, Message as Line } from "ollama";
+import type { ChatResponse, Message as Line, Ollama } from "ollama";
 import { toFunctions } from "./_openai_wire.ts";
+import {
+  type Fetch,
+  requestBySdk,
+  requestJson,
+  type Server,
+} from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
   type Message,
@@ -119,4 +126,67 @@ export function readLine(line: OllamaLine, answer: Answer): void {
   };
   answer.end = line.done_reason === "length" ? "cut" : "complete";
   answer.isOver = true;
+}
+
+/** Has the SDK ask, and hands out the response. */
+export function chat(
+  server: Server,
+  body: ReturnType<typeof toBody>,
+  signal: AbortSignal,
+): Promise<Response> {
+  return requestBySdk(server, signal, async (fetch) => {
+    const client = await connect(server, fetch);
+    await client.chat(body);
+  });
+}
+
+let sdk: Promise<typeof import("ollama")> | undefined;
+
+/**
+ * Makes a client that asks by this `fetch`: one for each question, since an
+ * abort ends all streams of a client. The SDK takes 140 million instructions to
+ * load: only for those who use it.
+ */
+export async function connect(
+  { url: host }: Server,
+  fetch: Fetch,
+): Promise<Ollama> {
+  const { Ollama } = await (sdk ??= import("ollama"));
+  return new Ollama({ host, fetch });
+}
+
+/** How long Ollama may take to tell whether it is loading a model. */
+const LOOK_MS = 1_000;
+
+/** A model that is loaded answers a request without a prompt sooner. */
+const LOADED_MS = 250;
+
+/**
+ * Ollama lists a model once it has begun to load it, and answers a request
+ * without a prompt when it has loaded it.
+ */
+export async function isLoading(
+  server: Server,
+  find: (signal: AbortSignal) => Promise<ReturnType<typeof toRequest>>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  let isListed = false;
+  try {
+    const request = await find(inTime);
+    type Loaded = { models: { name: string }[] };
+    const path = "/api/ps";
+    const { models = [] } = await requestJson<Loaded>(server, path, inTime);
+    // Without a tag, a name means the tag `latest`.
+    const names = [request.model, `${request.model}:latest`];
+    isListed = models.some(({ name }) => names.includes(name));
+    if (!isListed) return true;
+    const askedAt = performance.now();
+    const body = { ...request, stream: false, prompt: "" };
+    await requestJson(server, "/api/generate", inTime, body);
+    // It has loaded it just now, and has yet to read the prompt.
+    return performance.now() - askedAt > LOADED_MS;
+  } catch {
+    return isListed && inTime.aborted && !signal.aborted;
+  }
 }

@@ -10,7 +10,6 @@ import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
   type Message,
-  ProviderError,
   type ProviderRequest,
   THINKING_TOKENS,
   type ToolDeclaration,
@@ -216,10 +215,7 @@ export class AnswerReader {
     }
     if (reason === "length") answer.end = "cut";
     else if (reason === "content_filter") {
-      answer.end = new ProviderError("The vendor's filter ended the answer", {
-        provider: answer.provider,
-        retryable: false,
-      });
+      answer.end = answer.toError("The vendor's filter ended the answer");
     } else answer.end ??= "complete";
   }
 }

@@ -80,19 +80,11 @@ export function requestPath(
   });
 }
 
-/**
- * Asks, and reads the answer whole, of which each field is to be checked: a
- * stranger may have sent it. It has none where it is no JSON.
- */
+/** Asks, and reads the answer whole. A stranger may have sent it: any field may be missing. */
 export async function requestJson<Body extends object>(
   ...question: Parameters<typeof requestPath>
 ): Promise<Partial<Body>> {
-  const response = await requestPath(...question);
-  try {
-    return await response.json() ?? {};
-  } catch {
-    return {};
-  }
+  return await (await requestPath(...question)).json();
 }
 
 /** A `fetch` as an SDK calls it. */

@@ -57,22 +57,21 @@ export class Answer {
     return parts;
   }
 
+  /** A failure that would come again, whoever asks, unless told otherwise. */
+  toError(message: string, retryable = false): ProviderError {
+    return new ProviderError(message, { provider: this.provider, retryable });
+  }
+
   /** @throws {ProviderError} when this is no whole answer */
   finish(): ProviderPart {
     const { end, usage, provider, providerMetadata } = this;
     if (end instanceof ProviderError) throw end;
     if (!this.#hasText && !this.#hasCalls) {
       const why = end === "cut" ? " before its limit of tokens" : "";
-      throw new ProviderError(`Got an empty answer from ${provider}${why}`, {
-        provider,
-        retryable: false,
-      });
+      throw this.toError(`Got an empty answer from ${provider}${why}`);
     }
     if (end === undefined) {
-      throw new ProviderError(`The answer of ${provider} broke off`, {
-        provider,
-        retryable: true,
-      });
+      throw this.toError(`The answer of ${provider} broke off`, true);
     }
     const counts = Object.entries(usage).filter(([, count]) => count != null);
     return {
@@ -103,16 +102,14 @@ export async function* streamAnswer(
   const { signal } = request;
   signal.throwIfAborted();
   const answer = new Answer(server.provider);
-  const upstream = new AbortController();
-  const onAbort = () => upstream.abort(signal.reason);
-  signal.addEventListener("abort", onAbort);
+  let reader: ReadableStreamBYOBReader | undefined;
   let isWhole = false;
   try {
-    const response = await send({ ...request, signal: upstream.signal });
-    holdResponse(response, upstream.signal);
+    const response = await send(request);
+    holdResponse(response, signal);
     // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
     // every word, which doubles what an answer costs.
-    const reader = (response.body ?? new Blob().stream())
+    reader = (response.body ?? new Blob().stream())
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
     const decoder = new TextDecoder();
@@ -133,9 +130,8 @@ export async function* streamAnswer(
     signal.throwIfAborted();
     throw toReadError(server, cause);
   } finally {
-    signal.removeEventListener("abort", onAbort);
     // Only after a whole answer is the connection left to the next question.
-    if (!isWhole) upstream.abort();
+    if (!isWhole) reader?.cancel().catch(() => {});
   }
 }
 

@@ -26,29 +26,26 @@ import type { Remark, VendorProvider } from "./vendor.ts";
 interface Choice {
   names: readonly ProviderName[];
   why: string;
-  /** Whether that is only because nobody else is there. */
-  isStandIn?: boolean;
+  /** What to do where it is nobody but the echo. */
+  fix?: string;
 }
 
 async function choose(config: ProviderConfig): Promise<Choice> {
   const { providers: names, providersNamedBy: by, vendors } = config;
-  if (names.length > 0) {
-    const why = by === "LLM_PROVIDER" ? `${by} says so` : `${by} is set`;
-    return { names, why };
+  if (names[0] === "echo") {
+    return { names, why: `${by} says so`, fix: "set LLM_PROVIDER to another" };
   }
+  if (names.length > 0) return { names, why: `${by} is set` };
   const found = await findVendor(config);
   if (found !== undefined) return { names: [found.name], why: found.why };
   return {
     names: ["echo"],
     why: "the settings name no language model, and no Ollama answers at " +
       vendors.ollama.host,
-    isStandIn: true,
+    fix: "start Ollama (ollama serve), which is found from the next turn on; " +
+      "or set GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY, and start again",
   };
 }
-
-const GET_A_MODEL =
-  "start Ollama (ollama serve), which the server finds by itself, or set " +
-  "GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY";
 
 /** Waits are measured by this and not by the time of day, which jumps. */
 const now = () => performance.now();
@@ -67,11 +64,11 @@ export async function chooseProvider(
       names.map((name) => createProvider(name, config, log)),
       { log, now, firstTokenTimeoutMs, stallTimeoutMs },
     );
-  const { names, why, isStandIn } = await choose(config);
-  if (!isStandIn) return join(names);
+  const { names, why, fix } = await choose(config);
+  if (config.providers.length > 0 || fix === undefined) return join(names);
   log.warn("provider.stand_in", {
     message: "No language model: answers come from a stand-in that echoes, " +
-      `since ${why}; ${GET_A_MODEL}`,
+      `since ${why}; ${fix}`,
   });
   return createStandIn(join(names), async () => {
     const found = await findVendor(config);
@@ -138,16 +135,13 @@ export async function diagnoseProviders(
   config: ProviderParts,
   { toolCount, signal }: { toolCount: number; signal: AbortSignal },
 ): Promise<Finding[]> {
-  const { names, why, isStandIn } = await choose(config);
-  const choice = names[0] === "echo"
-    ? {
-      status: "warn" as const,
-      detail: `only echo, a stand-in that repeats what it hears: ${why}`,
-      fix: isStandIn ? GET_A_MODEL : "set LLM_PROVIDER to another, or unset it",
-    }
+  const { names, why, fix } = await choose(config);
+  const choice: Remark = fix === undefined
+    ? { status: "ok", detail: `${names.join(", then ")}, since ${why}` }
     : {
-      status: "ok" as const,
-      detail: `${names.join(", then ")}, since ${why}`,
+      status: "warn",
+      detail: `only echo, a stand-in that repeats what it hears: ${why}`,
+      fix,
     };
   const log = createLog({ level: "error", format: "json", write() {} });
   const all = await Promise.all(

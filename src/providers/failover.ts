@@ -111,7 +111,12 @@ async function* streamFirst(
       signal.throwIfAborted();
       const leftMs = hasBegun ? 0 : dueAt - performance.now();
       const waitMs = toWaitMs(error, { tries, isOnlyLeft, leftMs });
-      note(candidate, { error, afterFirstWords: hasBegun }, waitMs, options);
+      const { name, model } = provider;
+      const outcome = waitMs === undefined
+        ? giveUp(candidate, options.now())
+        : { retryInMs: waitMs };
+      const failure = { provider: name, model, error, ...outcome };
+      options.log.warn("provider.failed", failure);
       if (waitMs === undefined) {
         if (hasBegun || isOnlyLeft) throw error;
         break;
@@ -123,27 +128,14 @@ async function* streamFirst(
   }
 }
 
-/** Logs a failure, and remembers one that the provider wasn't asked again after. */
-function note(
-  candidate: Candidate,
-  failure: object,
-  retryInMs: number | undefined,
-  { log, now }: FailoverOptions,
-): void {
-  const { provider: { name: provider, model } } = candidate;
-  const fields = { provider, model, ...failure };
-  if (retryInMs !== undefined) {
-    return log.warn("provider.failed", { ...fields, retryInMs });
-  }
-  const failuresInARow = ++candidate.failures;
-  const isLast = failuresInARow >= FAILURES_UNTIL_LAST;
-  if (isLast) candidate.lastUntil = now() + LAST_FOR_MS;
-  const lastForMs = isLast ? { lastForMs: LAST_FOR_MS } : {};
-  log.warn("provider.failed", { ...fields, failuresInARow, ...lastForMs });
+/** Counts a turn in which it failed, and has one that keeps failing asked last. */
+function giveUp(candidate: Candidate, now: number): { lastForMs?: number } {
+  if (++candidate.failures < FAILURES_UNTIL_LAST) return {};
+  candidate.lastUntil = now + LAST_FOR_MS;
+  return { lastForMs: LAST_FOR_MS };
 }
 
 const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 2_000;
 const MOMENT_MS = 500;
 
 /**
@@ -162,11 +154,9 @@ function toWaitMs(
   const { status, retryAfterMs } = error;
   // A vendor that can't be reached at all will rarely be there seconds later.
   if (status === undefined && tries > 2) return undefined;
-  const waitMs = Math.round(
-    retryAfterMs ??
-      Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), LONGEST_WAIT_MS) *
-        (0.5 + Math.random() / 2),
-  );
+  const shareOfWait = 0.5 + Math.random() / 2;
+  const waitMs = retryAfterMs ??
+    Math.round(FIRST_WAIT_MS * 2 ** (tries - 1) * shareOfWait);
   const helps = isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS);
   return helps && waitMs < leftMs ? waitMs : undefined;
 }

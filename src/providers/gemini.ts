@@ -9,20 +9,20 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import { builtin } from "../server/builtin.ts";
 import { httpUrl } from "../settings/kinds.ts";
 import type { Defaulted, Needed, Values } from "../settings/setting.ts";
-import {
-  readChunk,
-  type ThinkingConfig,
-  toBody,
-  toThinkingConfig,
-} from "./_gemini_wire.ts";
+import { readChunk, toBody } from "./_gemini_wire.ts";
 import {
   type Fetch,
   requestBySdk,
-  requestJson,
+  requestPath,
   type Server,
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import { ProviderError, type ProviderRequest } from "./provider.ts";
+import {
+  ProviderError,
+  type ProviderRequest,
+  type Thinking,
+  THINKING_TOKENS,
+} from "./provider.ts";
 import {
   toKey,
   type Vendor,
@@ -95,9 +95,18 @@ export function createGemini(
       { model, systemInstruction: request.system },
       { baseUrl },
     );
-    const body = toBody(request, thinkingConfig);
+    const { maxTokens } = request;
+    const generationConfig = {
+      maxOutputTokens: maxTokens === undefined
+        ? undefined
+        : maxTokens + toThinkingTokens(thinkingConfig),
+      thinkingConfig,
+    };
     // Its types know neither thinking nor signatures; it passes both on.
-    const question = body as unknown as GenerateContentRequest;
+    const question = {
+      ...toBody(request),
+      generationConfig,
+    } as unknown as GenerateContentRequest;
     try {
       return await requestBySdk(
         server,
@@ -123,16 +132,45 @@ export function createGemini(
       }),
     async check(signal) {
       const path = `/v1beta/models/${encodeURI(model)}`;
-      type Model = { name: string };
-      const { name } = await requestJson<Model>(server, path, signal);
-      if (name !== undefined) return;
-      throw new ProviderError("What answers is not Gemini", {
-        provider: server.provider,
-        retryable: false,
-        fix: "check GEMINI_BASE_URL",
-      });
+      const response = await requestPath(server, path, signal);
+      await response.body?.cancel();
     },
   };
+}
+
+/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
+export interface ThinkingConfig {
+  thinkingBudget?: number;
+  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
+}
+
+/**
+ * How little or much a model is to think, in the words of its generation; the
+ * words of another generation are an error.
+ */
+export function toThinkingConfig(
+  model: string,
+  thinking: Thinking,
+): ThinkingConfig {
+  if (/^gemini-2\.5/.test(model)) {
+    // The large model can't do without; this is its least.
+    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
+    const isOff = thinking === "off";
+    return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
+  }
+  if (thinking !== "off") return { thinkingLevel: thinking };
+  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
+}
+
+/**
+ * How many of an answer's tokens a model may have thought, which count as part
+ * of it. A model that wasn't told how much to think may do so a lot.
+ */
+function toThinkingTokens(
+  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
+): number {
+  if (thinkingBudget !== undefined) return thinkingBudget;
+  return thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel];
 }
 
 function isAboutThinking(error: unknown): boolean {
@@ -140,15 +178,15 @@ function isAboutThinking(error: unknown): boolean {
     /thinking/i.test(String(error.cause));
 }
 
-/** Absent until the SDK needs it. */
-let fetchOfSdk: AsyncLocalStorage<Fetch | undefined> | undefined;
+let caller: AsyncLocalStorage<Fetch | undefined> | undefined;
 
 /**
  * Calls the SDK, which calls the global `fetch` and takes no other: that one is
  * replaced, once, by one that looks whose call it is.
  */
 function runWithFetch<T>(fetch: Fetch, call: () => T): T {
-  return (fetchOfSdk ??= watchFetch()).run(fetch, call);
+  caller ??= watchFetch();
+  return caller.run(fetch, call);
 }
 
 function watchFetch(): AsyncLocalStorage<Fetch | undefined> {

@@ -8,15 +8,18 @@ import { toHttpUrl } from "../settings/kinds.ts";
 import type { Defaulted, Setting, Values } from "../settings/setting.ts";
 import {
   chat,
-  chooseModel,
-  DEFAULT_MODEL,
-  describe,
   isLoading,
-} from "./_ollama_server.ts";
-import { type Model, readLine, toBody, toRequest } from "./_ollama_wire.ts";
-import { placeOf, type Server, toReadError } from "./_server.ts";
+  type Model,
+  readLine,
+  toBody,
+  toRequest,
+} from "./_ollama_wire.ts";
+import { requestJson, type Server, toReadError } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import type { Vendor, VendorContext, VendorProvider } from "./vendor.ts";
+
+/** The model that is asked for when none is named and none is installed. */
+export const DEFAULT_MODEL = "qwen3.5:4b";
 
 /** Ollama's settings. */
 export type OllamaSettings = {
@@ -105,20 +108,15 @@ export function toServer(url: string, model: () => string): Server {
       "start it: ollama serve. Where it runs on another machine or outside the container, set " +
       "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
     explain(status, body) {
-      if (status !== 404) return undefined;
-      const name = model();
-      if (/model .*not found/.test(body)) {
-        return {
-          what: `model "${name}" is not pulled`,
-          fix: `run \`ollama pull ${name}\` or deno task doctor --pull, or ` +
-            "check OLLAMA_MODEL",
-          missingModel: name,
-        };
-      }
-      const what = `What answers at ${
-        placeOf({ url })
-      } is not Ollama (status 404)`;
-      return { what, fix: "check OLLAMA_HOST" };
+      if (status !== 404 || !/model .*not found/.test(body)) return undefined;
+      const missingModel = model();
+      return {
+        what: `model "${missingModel}" is not pulled`,
+        fix:
+          `run \`ollama pull ${missingModel}\` or deno task doctor --pull, ` +
+          "or check OLLAMA_MODEL",
+        missingModel,
+      };
     },
   };
 }
@@ -191,4 +189,33 @@ export function createOllama(
       }];
     },
   };
+}
+
+/** Asks what a model can do. */
+function describe(
+  server: Server,
+  model: string,
+  signal: AbortSignal,
+): Promise<Partial<Model>> {
+  return requestJson<Model>(server, "/api/show", signal, { model });
+}
+
+/** Chooses the default model where it is pulled, else the smallest that can chat. */
+async function chooseModel(
+  server: Server,
+  signal: AbortSignal,
+): Promise<string> {
+  type Pulled = { models: { name: string; size: number }[] };
+  const path = "/api/tags";
+  const { models = [] } = await requestJson<Pulled>(server, path, signal);
+  if (models.some(({ name }) => name === DEFAULT_MODEL)) return DEFAULT_MODEL;
+  const bySize = models
+    // Entries of Ollama's cloud are a few hundred bytes: not on this machine.
+    .filter(({ size }) => size > 1_000_000)
+    .sort((a, b) => a.size - b.size);
+  for (const { name } of bySize) {
+    const { capabilities } = await describe(server, name, signal);
+    if (capabilities?.includes("completion") ?? true) return name;
+  }
+  return DEFAULT_MODEL;
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { explain } from "../server/log.ts";
-import { connect } from "./_ollama_server.ts";
+import { connect } from "./_ollama_wire.ts";
 import { request } from "./_server.ts";
 import { toServer } from "./ollama.ts";
 

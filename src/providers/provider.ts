@@ -10,7 +10,7 @@
 export type Message =
   /** What the caller said. */
   | { role: "user"; text: string }
-  /** What the agent said, and the tools that it called then. Remarks in [square brackets] are notes to the model. */
+  /** What the agent said, and the tools that it called then. */
   | {
     role: "assistant";
     text: string;
@@ -42,7 +42,7 @@ export interface ProviderMetadata {
 export interface ToolDeclaration {
   /** What the model calls it by. */
   name: string;
-  /** Tells the model when to call it, and what for. */
+  /** When to call it, and what for. */
   description: string;
   /** JSON Schema of the arguments. */
   parameters: Record<string, unknown>;

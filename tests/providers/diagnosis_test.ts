@@ -34,7 +34,7 @@ Deno.test("diagnoseProviders() chooses as the server does", async () => {
   );
   assertMatch(
     await check({ ...env, ...KEY, LLM_PROVIDER: "ollama,gemini" }),
-    /^ok language model: ollama, then gemini, since LLM_PROVIDER says so\nok ollama.*\nok gemini/,
+    /^ok language model: ollama, then gemini, since LLM_PROVIDER is set\nok ollama.*\nok gemini/,
   );
 });
 
@@ -44,7 +44,7 @@ Deno.test("diagnoseProviders() warns of a stand-in, and of no Ollama where one i
   assertMatch(await check({ LLM_PROVIDER: "echo" }), standIn);
   assertMatch(
     await checkUnnamed(deadUrl()),
-    /^warn language model: only echo, .*no Ollama answers at .* → start Ollama .* finds by itself/,
+    /^warn language model: only echo, .*no Ollama answers at .* → start Ollama .* is found from the next turn/,
   );
   assertMatch(
     await check({ OLLAMA_MODEL: "llama3.2:3b" }),

@@ -1,14 +1,15 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
-import { toTools } from "../../src/providers/_gemini_tools.ts";
+
 import {
   type GeminiPart,
   readChunk,
   toContents,
-  toThinkingConfig,
+  toTools,
 } from "../../src/providers/_gemini_wire.ts";
 import { Answer } from "../../src/providers/_stream.ts";
+import { toThinkingConfig } from "../../src/providers/gemini.ts";
 import {
   type Message,
   THINKING,
@@ -230,7 +231,6 @@ Deno.test("toTools() declares all tools in one entry", () => {
       ],
     }],
   );
-  assertEquals(toTools([]), []);
 });
 
 Deno.test("toTools() drops what Gemini refuses, at any depth", () => {
