@@ -129,9 +129,12 @@ function toId(id: string): string {
 /** A call, or a piece of one: its arguments come bit by bit. */
 interface CallPiece {
   index?: number;
-  id?: string | null;
+  id?: string | null | undefined;
   function?: { name?: string | null; arguments?: string | null };
 }
+
+/** A call as far as it has come. */
+type Call = Pick<CallPiece, "index" | "id"> & { name: string; text: string };
 
 /** A piece of an answer. */
 interface Chunk {
@@ -160,12 +163,7 @@ interface Chunk {
 export class AnswerReader {
   /** Whether the model turned out to think. */
   hasThought = false;
-  readonly #calls: {
-    index: number;
-    id: CallPiece["id"];
-    name: string;
-    text: string;
-  }[] = [];
+  readonly #calls: Call[] = [];
 
   /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
   constructor(readonly toolChoice: "none" | undefined) {}

@@ -106,7 +106,9 @@ export async function* streamAnswer(
   let isWhole = false;
   try {
     const response = await send(request);
-    holdResponse(response, signal);
+    // Deno (2.5 to 2.9.6) forgets the signal of a `fetch` whose response was
+    // collected as garbage: this holds it.
+    signal.addEventListener("abort", () => void response);
     // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
     // every word, which doubles what an answer costs.
     reader = (response.body ?? new Blob().stream())
@@ -133,15 +135,6 @@ export async function* streamAnswer(
     // Only after a whole answer is the connection left to the next question.
     if (!isWhole) reader?.cancel().catch(() => {});
   }
-}
-
-/**
- * Keeps a response from being collected as garbage before its request's signal
- * is: Deno (2.5 to 2.9.6) forgets the signal of a `fetch` then, and aborting
- * it does nothing. `tests/providers/contract.ts` holds us to it.
- */
-function holdResponse(response: Response, signal: AbortSignal): void {
-  signal.addEventListener("abort", () => void response);
 }
 
 function splitEvents(

@@ -16,7 +16,12 @@ import {
 } from "./_ollama_wire.ts";
 import { requestJson, type Server, toReadError } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import type { Vendor, VendorContext, VendorProvider } from "./vendor.ts";
+import type {
+  Remark,
+  Vendor,
+  VendorContext,
+  VendorProvider,
+} from "./vendor.ts";
 
 /** The model that is asked for when none is named and none is installed. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
@@ -170,25 +175,25 @@ export function createOllama(
         throw toReadError(server, cause);
       });
     },
-    isLoading: (signal) =>
-      isLoading(
-        server,
-        async (signal) => toRequest(await find(signal), asking),
-        signal,
-      ),
-    async diagnose(toolCount, signal) {
-      const { name, capabilities } = await find(signal);
-      const isThere = { status: "ok" as const, detail: `${name} is pulled` };
-      if (toolCount === 0 || capabilities?.includes("tools") !== false) {
-        return [isThere];
-      }
-      return [isThere, {
-        status: "warn",
-        detail: `${name} can't call tools, of which the agent has ${toolCount}`,
-        fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
-      }];
+    async isLoading(signal) {
+      const request = async (signal: AbortSignal) =>
+        toRequest(await find(signal), asking);
+      return await isLoading(server, request, signal);
     },
+    diagnose: async (toolCount, signal) => judge(await find(signal), toolCount),
   };
+}
+
+function judge({ name, capabilities }: Model, toolCount: number): Remark[] {
+  const isThere = { status: "ok" as const, detail: `${name} is pulled` };
+  if (toolCount === 0 || capabilities?.includes("tools") !== false) {
+    return [isThere];
+  }
+  return [isThere, {
+    status: "warn",
+    detail: `${name} can't call tools, of which the agent has ${toolCount}`,
+    fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
+  }];
 }
 
 /** Asks what a model can do. */

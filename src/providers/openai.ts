@@ -1,10 +1,10 @@
 /**
  * Any server that speaks OpenAI's chat completions: OpenAI itself, Groq,
- * OpenRouter, vLLM, LM Studio, llama.cpp. Its settings, how it is asked, and
- * its diagnosis.
+ * OpenRouter, vLLM, LM Studio, llama.cpp.
  *
  * @module
  */
+import type { Log } from "../server/log.ts";
 import { httpUrl } from "../settings/kinds.ts";
 import type { Defaulted, Setting, Values } from "../settings/setting.ts";
 import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
@@ -12,6 +12,7 @@ import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError, type ProviderRequest } from "./provider.ts";
 import {
+  type Remark,
   toKey,
   type Vendor,
   type VendorContext,
@@ -64,9 +65,6 @@ export const openai: Vendor<OpenAiSettings> = {
       : undefined,
 };
 
-/** The most that a server's refusals may change of one question. */
-const MAX_CHANGES = 5;
-
 /** Makes a provider that asks such a server. */
 export function createOpenAi(
   { apiKey, baseUrl, model: named }: Values<OpenAiSettings>,
@@ -82,20 +80,71 @@ export function createOpenAi(
     settings: openai.settings,
     unreachable: "check the network and OPENAI_BASE_URL; start that server",
   };
-  // As most servers take it; what one refuses changes it.
-  let dialect: Dialect = {
+  let hasThought = false;
+  const ask = createAsker(server, log, {
     limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
     effort: thinking === "off" ? "none" : thinking,
     refused: [],
+  });
+  return {
+    name: server.provider,
+    get model() {
+      return model ?? "unknown";
+    },
+    stream(request) {
+      const reader = new AnswerReader(request.toolChoice);
+      return streamAnswer(server, request, {
+        format: "sse",
+        async send(request) {
+          const { signal } = request;
+          model ??= findOnly(server, await listModels(server, signal));
+          const asked = model;
+          return await ask(
+            (dialect) => toBody(request, asked, dialect, hasThought),
+            signal,
+          );
+        },
+        read(event, answer) {
+          reader.read(event, answer);
+          hasThought ||= reader.hasThought;
+        },
+      });
+    },
+    async check(signal) {
+      await listModels(server, signal);
+    },
+    async diagnose(_, signal) {
+      const models = await listModels(server, signal);
+      return judge(server, models, model ?? findOnly(server, models));
+    },
   };
-  let hasThought = false;
+}
 
-  async function send(request: ProviderRequest): Promise<Response> {
-    const { signal } = request;
-    model ??= findOnly(server, await listModels(server, signal));
+function judge(server: Server, models: string[], asked: string): Remark[] {
+  if (models.includes(asked)) {
+    return [{ status: "ok", detail: `${asked} is there` }];
+  }
+  return [{
+    // Others may take models that they don't list; llama.cpp takes any name.
+    status: server.url === OPENAI ? "fail" : "warn",
+    detail: `${placeOf(server)} doesn't list model "${asked}"`,
+    fix: "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
+      "which mostly ends in /v1",
+  }];
+}
+
+/** The most that a server's refusals may change of one question. */
+const MAX_CHANGES = 5;
+
+/** Makes what asks a server in the dialect that it turns out to take. */
+function createAsker(server: Server, log: Log, dialect: Dialect) {
+  return async (
+    toBody: (dialect: Dialect) => object,
+    signal: AbortSignal,
+  ): Promise<Response> => {
     for (let changes = 0;; changes++) {
       const sent = dialect;
-      const body = toBody(request, model, sent, hasThought);
+      const body = toBody(sent);
       try {
         return await requestPath(server, "/chat/completions", signal, body);
       } catch (error) {
@@ -108,45 +157,10 @@ export function createOpenAi(
         dialect = next;
         const isTold = ({ refused }: Dialect) => !refused.includes("tools");
         if (isTold(sent) && !isTold(next)) {
-          log.warn("openai.no_tools", { model, reason });
+          log.warn("openai.no_tools", { reason });
         }
       }
     }
-  }
-
-  return {
-    name: server.provider,
-    get model() {
-      return model ?? "unknown";
-    },
-    stream(request) {
-      const reader = new AnswerReader(request.toolChoice);
-      return streamAnswer(server, request, {
-        format: "sse",
-        send,
-        read(event, answer) {
-          reader.read(event, answer);
-          hasThought ||= reader.hasThought;
-        },
-      });
-    },
-    async check(signal) {
-      await listModels(server, signal);
-    },
-    async diagnose(_, signal) {
-      const models = await listModels(server, signal);
-      const asked = model ?? findOnly(server, models);
-      if (models.includes(asked)) {
-        return [{ status: "ok", detail: `${asked} is there` }];
-      }
-      return [{
-        // llama.cpp answers to any name.
-        status: isOpenAi ? "fail" : "warn",
-        detail: `${placeOf(server)} doesn't list model "${asked}"`,
-        fix: "set OPENAI_MODEL to one of its models, and check " +
-          "OPENAI_BASE_URL, which mostly ends in /v1",
-      }];
-    },
   };
 }
 
