@@ -11,6 +11,8 @@ import { type Answer, OWN_ID } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
+  type Thinking,
+  THINKING_TOKENS,
   type ToolDeclaration,
 } from "./provider.ts";
 
@@ -29,6 +31,30 @@ export interface GeminiPart {
 interface GeminiContent {
   role: "user" | "model";
   parts: GeminiPart[];
+}
+
+/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
+export interface ThinkingConfig {
+  thinkingBudget?: number;
+  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
+}
+
+/**
+ * How little or much a model is to think, in the words of its generation; the
+ * words of another generation are an error.
+ */
+export function toThinkingConfig(
+  model: string,
+  thinking: Thinking,
+): ThinkingConfig | undefined {
+  if (/^gemini-2\.5/.test(model)) {
+    // The large model can't do without; this is its least.
+    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
+    const isOff = thinking === "off";
+    return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
+  }
+  if (thinking !== "off") return { thinkingLevel: thinking };
+  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
 }
 
 /** The body of a question, but for how long the answer may be. */

@@ -1,8 +1,7 @@
 /**
- * A provider made of providers: the first that begins to answer in time. As
- * long as nothing was said, one that fails is asked again where that may help,
- * and then the next one is; afterwards another model would begin the sentence
- * again.
+ * A provider made of providers: the first that begins to answer in time. Only
+ * as long as nothing was said is one that fails asked again, and then the next:
+ * afterwards another model would begin the sentence again.
  *
  * @module
  */
@@ -31,9 +30,9 @@ export interface FailoverOptions {
 const FAILURES_UNTIL_LAST = 3;
 const LAST_FOR_MS = 30_000;
 
-/** How a provider has been doing. */
 interface Candidate {
   provider: Provider;
+  /** How many turns it failed in, one after the other. */
   failures: number;
   /** Until when it comes after all others. */
   lastUntil: number;
@@ -188,7 +187,7 @@ class Attempt {
     this.#watch();
   }
 
-  /** The next part. Rejects when it doesn't come in time, or nobody wants it any more. */
+  /** Rejects when the next part doesn't come in time, or nobody wants it any more. */
   next(): Promise<IteratorResult<ProviderPart>> {
     const { provider, request } = this;
     const { signal: left } = request;
@@ -220,9 +219,7 @@ class Attempt {
     this.#isOver = true;
     this.#controller.abort();
     // Not awaited: a provider that ignores its signal would hold the caller up.
-    this.#parts?.return?.().catch(() => {
-      // It was told to stop; how it takes that is of no interest.
-    });
+    this.#parts?.return?.().catch(() => {});
   }
 
   readonly #onAbort = () => {

@@ -8,8 +8,13 @@ import type { GenerateContentRequest } from "@google/generative-ai";
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { builtin } from "../server/builtin.ts";
 import { httpUrl } from "../settings/kinds.ts";
-import type { Defaulted, Needed, Values } from "../settings/setting.ts";
-import { readChunk, toBody } from "./_gemini_wire.ts";
+import type { Settings, Values } from "../settings/setting.ts";
+import {
+  readChunk,
+  type ThinkingConfig,
+  toBody,
+  toThinkingConfig,
+} from "./_gemini_wire.ts";
 import {
   type Fetch,
   requestBySdk,
@@ -20,7 +25,6 @@ import { streamAnswer } from "./_stream.ts";
 import {
   ProviderError,
   type ProviderRequest,
-  type Thinking,
   THINKING_TOKENS,
 } from "./provider.ts";
 import {
@@ -34,41 +38,37 @@ const DEFAULT_MODEL = "gemini-3.5-flash-lite";
 const KEY_PAGE = "https://aistudio.google.com/apikey";
 
 /** Gemini's settings. */
-export type GeminiSettings = {
-  apiKey: Needed;
-  model: Defaulted;
-  baseUrl: Defaulted;
-};
+export const geminiSettings = {
+  apiKey: {
+    env: "GOOGLE_GENERATIVE_AI_API_KEY",
+    help: `Gemini's API key, from ${KEY_PAGE}`,
+    needed: `get a key at ${KEY_PAGE}`,
+    selects: true,
+    parse: toKey,
+    expected: `a key as ${KEY_PAGE} shows it, without ` +
+      "white space or signs that no key has",
+  },
+  model: {
+    env: "GEMINI_MODEL",
+    help: "The Gemini model.",
+    default: DEFAULT_MODEL,
+  },
+  baseUrl: {
+    env: "GEMINI_BASE_URL",
+    help: "Gemini's address. Change it for a proxy.",
+    ...httpUrl("https://generativelanguage.googleapis.com"),
+  },
+} satisfies Settings;
 
 /** Google Gemini. */
-export const gemini: Vendor<GeminiSettings> = {
-  settings: {
-    apiKey: {
-      env: "GOOGLE_GENERATIVE_AI_API_KEY",
-      help: `Gemini's API key, from ${KEY_PAGE}`,
-      needed: `get a key at ${KEY_PAGE}`,
-      selects: true,
-      parse: toKey,
-      expected: `a key as ${KEY_PAGE} shows it, without ` +
-        "white space or signs that no key has",
-    },
-    model: {
-      env: "GEMINI_MODEL",
-      help: "The Gemini model.",
-      default: DEFAULT_MODEL,
-    },
-    baseUrl: {
-      env: "GEMINI_BASE_URL",
-      help: "Gemini's address. Change it for a proxy.",
-      ...httpUrl("https://generativelanguage.googleapis.com"),
-    },
-  },
+export const gemini: Vendor<typeof geminiSettings> = {
+  settings: geminiSettings,
   create: createGemini,
 };
 
 /** Makes a provider that asks Gemini. */
 export function createGemini(
-  { apiKey, model, baseUrl }: Values<GeminiSettings>,
+  { apiKey, model, baseUrl }: Values<typeof geminiSettings>,
   { thinking }: Pick<VendorContext, "thinking">,
 ): VendorProvider {
   const server: Server = {
@@ -76,7 +76,7 @@ export function createGemini(
     url: baseUrl,
     headers: { "x-goog-api-key": apiKey },
     addressEnv: "GEMINI_BASE_URL",
-    settings: gemini.settings,
+    settings: geminiSettings,
     unreachable: "check the network, the proxy and GEMINI_BASE_URL",
   };
   // In the background, so that the first caller need not wait for it. Whether
@@ -84,10 +84,7 @@ export function createGemini(
   const sdk = import("@google/generative-ai");
   sdk.catch(() => {});
   // Not every model knows every level: one that refuses is asked without.
-  let thinkingConfig: ThinkingConfig | undefined = toThinkingConfig(
-    model,
-    thinking,
-  );
+  let thinkingConfig = toThinkingConfig(model, thinking);
 
   async function send(request: ProviderRequest): Promise<Response> {
     const { GoogleGenerativeAI } = await sdk;
@@ -95,17 +92,10 @@ export function createGemini(
       { model, systemInstruction: request.system },
       { baseUrl },
     );
-    const { maxTokens } = request;
-    const generationConfig = {
-      maxOutputTokens: maxTokens === undefined
-        ? undefined
-        : maxTokens + toThinkingTokens(thinkingConfig),
-      thinkingConfig,
-    };
     // Its types know neither thinking nor signatures; it passes both on.
     const question = {
       ...toBody(request),
-      generationConfig,
+      generationConfig: toGenerationConfig(request, thinkingConfig),
     } as unknown as GenerateContentRequest;
     try {
       return await requestBySdk(
@@ -138,39 +128,19 @@ export function createGemini(
   };
 }
 
-/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
-export interface ThinkingConfig {
-  thinkingBudget?: number;
-  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
-}
-
 /**
- * How little or much a model is to think, in the words of its generation; the
- * words of another generation are an error.
+ * How long the answer may be, in Gemini's tokens, which count thoughts as well.
+ * A model that wasn't told how much to think may do so a lot.
  */
-export function toThinkingConfig(
-  model: string,
-  thinking: Thinking,
-): ThinkingConfig {
-  if (/^gemini-2\.5/.test(model)) {
-    // The large model can't do without; this is its least.
-    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
-    const isOff = thinking === "off";
-    return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
-  }
-  if (thinking !== "off") return { thinkingLevel: thinking };
-  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
-}
-
-/**
- * How many of an answer's tokens a model may have thought, which count as part
- * of it. A model that wasn't told how much to think may do so a lot.
- */
-function toThinkingTokens(
-  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
-): number {
-  if (thinkingBudget !== undefined) return thinkingBudget;
-  return thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel];
+function toGenerationConfig(
+  { maxTokens }: ProviderRequest,
+  thinkingConfig: ThinkingConfig | undefined,
+) {
+  if (maxTokens === undefined) return { thinkingConfig };
+  const { thinkingBudget, thinkingLevel = "medium" } = thinkingConfig ?? {};
+  const room = thinkingBudget ??
+    (thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel]);
+  return { maxOutputTokens: maxTokens + room, thinkingConfig };
 }
 
 function isAboutThinking(error: unknown): boolean {

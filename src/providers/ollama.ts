@@ -5,7 +5,7 @@
  * @module
  */
 import { toHttpUrl } from "../settings/kinds.ts";
-import type { Defaulted, Setting, Values } from "../settings/setting.ts";
+import type { Settings, Values } from "../settings/setting.ts";
 import {
   chat,
   isLoading,
@@ -13,6 +13,7 @@ import {
   readLine,
   toBody,
   toRequest,
+  toServer,
 } from "./_ollama_wire.ts";
 import { requestJson, type Server, toReadError } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
@@ -27,43 +28,38 @@ import type {
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
 /** Ollama's settings. */
-export type OllamaSettings = {
-  host: Defaulted;
-  model: Setting;
-  keepAlive: Defaulted;
-};
+export const ollamaSettings = {
+  host: {
+    env: "OLLAMA_HOST",
+    help:
+      "Where Ollama listens. Whoever sets this or the model means Ollama: an " +
+      "answer then waits for it to be there, and callers hear ERROR_MESSAGE meanwhile.",
+    default: "http://127.0.0.1:11434",
+    selects: true,
+    parse: toOllamaUrl,
+    expected: "an address such as http://127.0.0.1:11434",
+  },
+  model: {
+    env: "OLLAMA_MODEL",
+    help:
+      `The Ollama model. Unset: ${DEFAULT_MODEL} if it is pulled, else the ` +
+      "smallest pulled model that can chat.",
+    selects: true,
+    secret: false,
+  },
+  keepAlive: {
+    env: "OLLAMA_KEEP_ALIVE",
+    help: "How long the model stays in memory after a turn, so that the next " +
+      "caller need not wait for it: a time such as 30m or 2h, -1 for good.",
+    default: "30m",
+    parse: toDuration,
+    expected: "a time such as 30m or 2h, or -1 for good",
+  },
+} satisfies Settings;
 
 /** Ollama, on the owner's own machine. */
-export const ollama: Vendor<OllamaSettings> = {
-  settings: {
-    host: {
-      env: "OLLAMA_HOST",
-      help:
-        "Where Ollama listens. Whoever sets this or the model means Ollama: an " +
-        "answer then waits for it to be there, and callers hear ERROR_MESSAGE meanwhile.",
-      default: "http://127.0.0.1:11434",
-      selects: true,
-      parse: toOllamaUrl,
-      expected: "an address such as http://127.0.0.1:11434",
-    },
-    model: {
-      env: "OLLAMA_MODEL",
-      help:
-        `The Ollama model. Unset: ${DEFAULT_MODEL} if it is pulled, else the ` +
-        "smallest pulled model that can chat.",
-      selects: true,
-      secret: false,
-    },
-    keepAlive: {
-      env: "OLLAMA_KEEP_ALIVE",
-      help:
-        "How long the model stays in memory after a turn, so that the next " +
-        "caller need not wait for it: a time such as 30m or 2h, -1 for good.",
-      default: "30m",
-      parse: toDuration,
-      expected: "a time such as 30m or 2h, or -1 for good",
-    },
-  },
+export const ollama: Vendor<typeof ollamaSettings> = {
+  settings: ollamaSettings,
   create: createOllama,
   async find({ host }, signal) {
     try {
@@ -98,43 +94,15 @@ function toDuration(text: string): string {
   throw new SyntaxError(`Not a time: ${text}`);
 }
 
-/**
- * The server at this address.
- *
- * @param model tells which model is asked for
- */
-export function toServer(url: string, model: () => string): Server {
-  return {
-    provider: "ollama",
-    url,
-    addressEnv: "OLLAMA_HOST",
-    settings: ollama.settings,
-    unreachable:
-      "start it: ollama serve. Where it runs on another machine or outside the container, set " +
-      "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
-    explain(status, body) {
-      if (status !== 404 || !/model .*not found/.test(body)) return undefined;
-      const missingModel = model();
-      return {
-        what: `model "${missingModel}" is not pulled`,
-        fix:
-          `run \`ollama pull ${missingModel}\` or deno task doctor --pull, ` +
-          "or check OLLAMA_MODEL",
-        missingModel,
-      };
-    },
-  };
-}
-
 /** Makes a provider that asks Ollama. */
 export function createOllama(
-  { host, model: named, keepAlive }: Values<OllamaSettings>,
+  { host, model: named, keepAlive }: Values<typeof ollamaSettings>,
   { contextTokens, thinking, log }: VendorContext,
 ): VendorProvider {
   const asking = { keepAlive, contextTokens, thinking };
   let known: Model | undefined;
   const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
-  const server = toServer(host, toName);
+  const server = toServer(host, ollamaSettings, toName);
 
   async function find(signal: AbortSignal): Promise<Model> {
     if (known) return known;

@@ -6,9 +6,9 @@
  * @module
  */
 import { explain } from "../server/log.ts";
-import { connect } from "./_ollama_wire.ts";
+import { connect, toServer } from "./_ollama_wire.ts";
 import { request } from "./_server.ts";
-import { toServer } from "./ollama.ts";
+import { ollamaSettings } from "./ollama.ts";
 
 /** How far a pull is. */
 export interface Progress {
@@ -36,7 +36,7 @@ export async function* pull(
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
   try {
-    const server = toServer(host, () => model);
+    const server = toServer(host, ollamaSettings, () => model);
     const client = await connect(
       server,
       (url, init) => request(server, url, { ...init, signal: until }),

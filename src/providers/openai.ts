@@ -6,11 +6,11 @@
  */
 import type { Log } from "../server/log.ts";
 import { httpUrl } from "../settings/kinds.ts";
-import type { Defaulted, Setting, Values } from "../settings/setting.ts";
+import type { Settings, Values } from "../settings/setting.ts";
 import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
 import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import { ProviderError, type ProviderRequest } from "./provider.ts";
+import { ProviderError } from "./provider.ts";
 import {
   type Remark,
   toKey,
@@ -23,40 +23,33 @@ const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
 
 /** The settings of such a server. */
-export type OpenAiSettings = {
-  apiKey: Setting;
-  baseUrl: Defaulted;
-  model: Setting;
-};
+export const openaiSettings = {
+  apiKey: {
+    env: "OPENAI_API_KEY",
+    help: "The API key of OpenAI, or of another server that speaks OpenAI's " +
+      "chat completions, such as Groq, OpenRouter or vLLM. Servers on your own " +
+      "machine, such as LM Studio and llama.cpp, need none.",
+    selects: true,
+    parse: toKey,
+    expected: "a key as its maker shows it, without white space or quotes",
+  },
+  baseUrl: {
+    env: "OPENAI_BASE_URL",
+    help: "That server's address; most end in /v1. Whoever sets it without a " +
+      "key sets LLM_PROVIDER=openai as well.",
+    ...httpUrl(OPENAI),
+  },
+  model: {
+    env: "OPENAI_MODEL",
+    help: `That server's model. Unset: ${DEFAULT_MODEL} at OpenAI, elsewhere ` +
+      "the server's only one.",
+    secret: false,
+  },
+} satisfies Settings;
 
 /** Any server that speaks OpenAI's chat completions. */
-export const openai: Vendor<OpenAiSettings> = {
-  settings: {
-    apiKey: {
-      env: "OPENAI_API_KEY",
-      help:
-        "The API key of OpenAI, or of another server that speaks OpenAI's " +
-        "chat completions, such as Groq, OpenRouter or vLLM. Servers on your own " +
-        "machine, such as LM Studio and llama.cpp, need none.",
-      selects: true,
-      parse: toKey,
-      expected: "a key as its maker shows it, without white space or quotes",
-    },
-    baseUrl: {
-      env: "OPENAI_BASE_URL",
-      help:
-        "That server's address; most end in /v1. Whoever sets it without a " +
-        "key sets LLM_PROVIDER=openai as well.",
-      ...httpUrl(OPENAI),
-    },
-    model: {
-      env: "OPENAI_MODEL",
-      help:
-        `That server's model. Unset: ${DEFAULT_MODEL} at OpenAI, elsewhere ` +
-        "the server's only one.",
-      secret: false,
-    },
-  },
+export const openai: Vendor<typeof openaiSettings> = {
+  settings: openaiSettings,
   create: createOpenAi,
   findProblem: ({ apiKey, baseUrl }) =>
     apiKey === undefined && baseUrl === OPENAI
@@ -67,7 +60,7 @@ export const openai: Vendor<OpenAiSettings> = {
 
 /** Makes a provider that asks such a server. */
 export function createOpenAi(
-  { apiKey, baseUrl, model: named }: Values<OpenAiSettings>,
+  { apiKey, baseUrl, model: named }: Values<typeof openaiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): VendorProvider {
   const isOpenAi = baseUrl === OPENAI;
@@ -77,7 +70,7 @@ export function createOpenAi(
     url: baseUrl,
     headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
     addressEnv: "OPENAI_BASE_URL",
-    settings: openai.settings,
+    settings: openaiSettings,
     unreachable: "check the network and OPENAI_BASE_URL; start that server",
   };
   let hasThought = false;

@@ -6,10 +6,10 @@ import {
   type GeminiPart,
   readChunk,
   toContents,
+  toThinkingConfig,
   toTools,
 } from "../../src/providers/_gemini_wire.ts";
 import { Answer } from "../../src/providers/_stream.ts";
-import { toThinkingConfig } from "../../src/providers/gemini.ts";
 import {
   type Message,
   THINKING,
