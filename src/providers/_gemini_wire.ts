@@ -195,14 +195,12 @@ export interface GeminiChunk {
     content?: { parts?: GeminiPart[] };
     finishReason?: string;
   }[];
-  /** Why the question is refused. */
   promptFeedback?: { blockReason?: string };
   usageMetadata?: {
     promptTokenCount?: number;
     cachedContentTokenCount?: number;
     candidatesTokenCount?: number;
   };
-  /** Comes in place of all else, with status 200. */
   error?: { code?: number; message?: string };
 }
 

@@ -129,11 +129,7 @@ export function readLine(line: OllamaLine, answer: Answer): void {
   answer.isOver = true;
 }
 
-/**
- * The server at this address.
- *
- * @param model tells which model is asked for
- */
+/** The server at this address. */
 export function toServer(
   url: string,
   settings: Settings,

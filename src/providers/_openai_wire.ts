@@ -21,7 +21,6 @@ export interface Dialect {
   limit: "max_completion_tokens" | "max_tokens";
   /** How much the model is to think. `undefined`: nothing is said of it. */
   effort: string | undefined;
-  /** What is left out. */
   refused: readonly string[];
 }
 
@@ -51,11 +50,7 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
     : undefined;
 }
 
-/**
- * The body of a question.
- *
- * @param hasThought whether the model thought before, told to or not
- */
+/** The body of a question to a model that may have thought before, told to or not. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: string,
@@ -148,14 +143,12 @@ interface Chunk {
     };
     finish_reason?: string | null;
   }[];
-  /** What the vendor counted. */
   usage?: {
     prompt_tokens?: number;
     completion_tokens?: number;
     prompt_tokens_details?: { cached_tokens?: number } | null;
     completion_tokens_details?: { reasoning_tokens?: number } | null;
   } | null;
-  /** Instead of all else. */
   error?: { message?: string; code?: string | number | null };
 }
 
@@ -168,7 +161,6 @@ export class AnswerReader {
   /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
   constructor(readonly toolChoice: "none" | undefined) {}
 
-  /** Takes the next event. */
   read(data: string, answer: Answer): void {
     if (data === "[DONE]") {
       this.#finish(answer);

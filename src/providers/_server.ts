@@ -9,15 +9,12 @@ import { ProviderError, type ProviderErrorOptions } from "./provider.ts";
 
 /** A vendor's server. */
 export interface Server {
-  /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
-  /** Its address, which all paths follow. */
   readonly url: string;
   /** What each of our own requests carries, such as the key. */
   readonly headers?: Record<string, string>;
   /** Its settings: what an owner can look at when it refuses. */
   readonly settings: Settings;
-  /** The variable that holds its address. */
   readonly addressEnv: string;
   /** What to do where nobody is reached. */
   readonly unreachable: string;
@@ -69,13 +66,11 @@ export function requestPath(
   signal: AbortSignal,
   body?: object,
 ): Promise<Response> {
-  const url = `${server.url}${path}`;
-  const { headers = {} } = server;
-  if (body === undefined) return request(server, url, { headers, signal });
-  return request(server, url, {
-    method: "POST",
-    headers: { ...headers, "content-type": "application/json" },
-    body: JSON.stringify(body),
+  const isPosted = body !== undefined;
+  return request(server, `${server.url}${path}`, {
+    method: isPosted ? "POST" : "GET",
+    headers: { ...server.headers, "content-type": "application/json" },
+    body: isPosted ? JSON.stringify(body) : null,
     signal,
   });
 }
@@ -84,7 +79,11 @@ export function requestPath(
 export async function requestJson<Body extends object>(
   ...question: Parameters<typeof requestPath>
 ): Promise<Partial<Body>> {
-  return await (await requestPath(...question)).json();
+  const [server] = question;
+  const response = await requestPath(...question);
+  return await response.json().catch((cause) => {
+    throw toReadError(server, cause);
+  });
 }
 
 /** A `fetch` as an SDK calls it. */
@@ -95,8 +94,6 @@ export type Fetch = typeof globalThis.fetch;
  * under it: an SDK's own reader costs several promises a word, and goes on
  * downloading when the caller has left. The SDK waits for its response for
  * ever, and is collected as garbage.
- *
- * @param ask calls the SDK, which is to use this `fetch`
  */
 export function requestBySdk(
   server: Server,

@@ -18,19 +18,16 @@ export const OWN_ID = "call_";
 
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
-  /** What the vendor counted. */
   usage: { [Count in keyof Usage]: number | undefined } = {};
   /** Why the model stopped; `undefined` while it hasn't. */
   end: "complete" | "cut" | ProviderError | undefined;
   /** Whether nothing of interest follows, although the body may go on. */
   isOver = false;
-  /** What the vendor wants back with the calls. */
   providerMetadata: ProviderMetadata | undefined;
   #parts: ProviderPart[] = [];
   #hasText = false;
   #hasCalls = false;
 
-  /** @param provider the vendor, as `LLM_PROVIDER` spells it */
   constructor(readonly provider: string) {}
 
   /** The model said this. What arrives together becomes one part. */
@@ -89,7 +86,6 @@ export interface Exchange {
   format: "ndjson" | "sse";
   /** Asks. The response's status is good; anything else is thrown. */
   send(request: ProviderRequest): Promise<Response>;
-  /** Takes one message, and adds it to the answer. */
   read(message: string, answer: Answer): void;
 }
 

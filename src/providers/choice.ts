@@ -50,10 +50,7 @@ async function choose(config: ProviderConfig): Promise<Choice> {
 /** Waits are measured by this and not by the time of day, which jumps. */
 const now = () => performance.now();
 
-/**
- * Makes the chosen providers, as one. The stand-in gives way as soon as
- * another is there.
- */
+/** Makes the chosen providers, as one. The stand-in gives way as soon as another is there. */
 export async function chooseProvider(
   config: ProviderParts,
   log: Log,
@@ -125,12 +122,7 @@ export async function prepare(
   }
 }
 
-/**
- * Finds out for `doctor` which providers would answer, and whether they can.
- *
- * @param config the settings
- * @param context how many tools the agent has, and until when to look
- */
+/** Finds out for `doctor` which providers would answer, and whether they can. */
 export async function diagnoseProviders(
   config: ProviderParts,
   { toolCount, signal }: { toolCount: number; signal: AbortSignal },

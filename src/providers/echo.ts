@@ -65,17 +65,13 @@ export function createStandIn(
 
   /** Looks, unless that was done a moment ago. All who ask meanwhile wait for the same look. */
   async function look(): Promise<void> {
-    if (current !== standIn) return;
-    if (looking === undefined && now() - lookedAt >= LOOK_EVERY_MS) {
+    if (current !== standIn || now() - lookedAt < LOOK_EVERY_MS) return;
+    looking ??= find().then((found) => {
+      current = found ?? standIn;
+    }).finally(() => {
+      looking = undefined;
       lookedAt = now();
-      looking = find()
-        .then((found) => {
-          current = found ?? standIn;
-        })
-        .finally(() => {
-          looking = undefined;
-        });
-    }
+    });
     await looking;
   }
 

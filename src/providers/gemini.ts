@@ -28,7 +28,7 @@ import {
   THINKING_TOKENS,
 } from "./provider.ts";
 import {
-  toKey,
+  apiKey,
   type Vendor,
   type VendorContext,
   type VendorProvider,
@@ -44,9 +44,8 @@ export const geminiSettings = {
     help: `Gemini's API key, from ${KEY_PAGE}`,
     needed: `get a key at ${KEY_PAGE}`,
     selects: true,
-    parse: toKey,
-    expected: `a key as ${KEY_PAGE} shows it, without ` +
-      "white space or signs that no key has",
+    ...apiKey,
+    expected: `a key as ${KEY_PAGE} shows it, without white space`,
   },
   model: {
     env: "GEMINI_MODEL",

@@ -101,7 +101,8 @@ function readNames(list: string, problems: string[]): ProviderName[] {
     if (name !== undefined) return [name];
     problems.push(
       `LLM_PROVIDER: "${word}" is not one of ${NAMES.join(", ")}; ` +
-        "name one of them, several with commas between, or unset it",
+        "name one of them, several with commas between and no comma too many, " +
+        "or unset it",
     );
     return [];
   });
@@ -116,10 +117,10 @@ export function createProvider(
   return VENDORS[name].create(vendors[name], { contextTokens, thinking, log });
 }
 
-/** How long a vendor may take to show that it is there. A caller may wait for it. */
+/** How long a vendor may take to show that it is there: a caller may wait for it. */
 const LOOK_TIMEOUT_MS = 500;
 
-/** Looks for a vendor that is there although no setting names it, and tells how that is known. */
+/** Looks for a vendor that is there although no setting names it. */
 export async function findVendor(
   { vendors }: ProviderConfig,
 ): Promise<{ name: ProviderName; why: string } | undefined> {

@@ -5,15 +5,15 @@
  * @module
  */
 import type { Log } from "../server/log.ts";
-import { httpUrl } from "../settings/kinds.ts";
+import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
 import type { Settings, Values } from "../settings/setting.ts";
 import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
 import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError } from "./provider.ts";
 import {
+  apiKey,
   type Remark,
-  toKey,
   type Vendor,
   type VendorContext,
   type VendorProvider,
@@ -30,14 +30,14 @@ export const openaiSettings = {
       "chat completions, such as Groq, OpenRouter or vLLM. Servers on your own " +
       "machine, such as LM Studio and llama.cpp, need none.",
     selects: true,
-    parse: toKey,
-    expected: "a key as its maker shows it, without white space or quotes",
+    ...apiKey,
   },
   baseUrl: {
     env: "OPENAI_BASE_URL",
     help: "That server's address; most end in /v1. Whoever sets it without a " +
       "key sets LLM_PROVIDER=openai as well.",
     ...httpUrl(OPENAI),
+    parse: toBaseUrl,
   },
   model: {
     env: "OPENAI_MODEL",
@@ -57,6 +57,11 @@ export const openai: Vendor<typeof openaiSettings> = {
         "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
       : undefined,
 };
+
+/** Examples often show the address that questions go to; we need the one above. */
+function toBaseUrl(text: string): string {
+  return toHttpUrl(text).replace(/\/chat\/completions$/, "");
+}
 
 /** Makes a provider that asks such a server. */
 export function createOpenAi(

@@ -197,7 +197,7 @@ export class ProviderError extends Error {
   }
 }
 
-/** What is known of a failure besides its message. The cause is what the SDK or `fetch` threw. */
+/** What is known of a failure besides its message. */
 export type ProviderErrorOptions =
   & ErrorOptions
   & Pick<ProviderError, "provider" | "retryable">

@@ -19,10 +19,8 @@ export interface Vendor<S extends Settings = Settings> {
   /** Says which variable is wrong and how to fix it, where settings are right one by one and wrong together. */
   findProblem?(values: Found<S>): string | undefined;
   /**
-   * Looks whether the vendor is there although nobody named it. Absent: it must
-   * be named.
-   *
-   * @returns how that is known, such as `it answers at …`; `undefined` where it isn't there
+   * Looks whether the vendor is there although nobody named it, and says how
+   * that is known. Absent: it must be named.
    */
   find?(values: Found<S>, signal: AbortSignal): Promise<string | undefined>;
 }
@@ -50,12 +48,11 @@ export interface VendorProvider extends Provider {
 /** What is found of a vendor, whose name is the title. */
 export type Remark = Omit<Finding, "title">;
 
-/**
- * Reads an API key.
- *
- * @throws {TypeError} when it can't be sent as a header, as no key is made
- */
-export function toKey(text: string): string {
-  if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
-  throw new TypeError("Not a key");
-}
+/** An API key, which is sent as a header. */
+export const apiKey = {
+  parse(text: string): string {
+    if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
+    throw new TypeError("Not a key");
+  },
+  expected: "a key as its maker shows it, without white space or quotes",
+};

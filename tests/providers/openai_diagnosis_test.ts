@@ -27,6 +27,9 @@ Deno.test("createOpenAi() shows doctor a good key and model", async () => {
     await check({ ...env, OPENAI_MODEL: "gpt-0" }),
     /^warn openai: http.* doesn't list model "gpt-0" → set OPENAI_MODEL/,
   );
+  // As it stands in examples of curl.
+  const OPENAI_BASE_URL = `${openai.url}/v1/chat/completions`;
+  assertMatch(await check({ ...env, OPENAI_BASE_URL }), /^ok/);
 });
 
 Deno.test("createOpenAi() tells doctor to have a model named where there are several", async () => {
