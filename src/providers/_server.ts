@@ -152,9 +152,7 @@ function toRefusal(
   const variables = Object.values(settings).map(({ env }) => env).join(", ");
   return new ProviderError(`${provider} answered with status ${status}`, {
     ...options,
-    fix: retryable
-      ? "try again later, or raise the quota"
-      : `check ${variables}`,
+    fix: retryable ? "try again later" : `check ${variables}`,
     cause: readError(body),
   });
 }

@@ -109,7 +109,8 @@ async function* streamFirst(
       const { signal } = request;
       signal.throwIfAborted();
       const leftMs = hasBegun ? 0 : dueAt - performance.now();
-      const waitMs = toWaitMs(error, { tries, isOnlyLeft, leftMs });
+      const wantedMs = toWaitMs(error, tries, isOnlyLeft);
+      const waitMs = wantedMs < leftMs ? wantedMs : undefined;
       const { name, model } = provider;
       const outcome = waitMs === undefined
         ? giveUp(candidate, options.now())
@@ -138,26 +139,18 @@ const FIRST_WAIT_MS = 400;
 const MOMENT_MS = 500;
 
 /**
- * How long to wait before a provider is asked again, or nothing where that
- * would not help. Where another provider is there it may only be a moment.
+ * How long to wait before a provider is asked again: for ever where that would
+ * not help. Where another provider is there it may only be a moment.
  */
-function toWaitMs(
-  error: unknown,
-  { tries, isOnlyLeft, leftMs }: {
-    tries: number;
-    isOnlyLeft: boolean;
-    leftMs: number;
-  },
-): number | undefined {
-  if (!(error instanceof ProviderError) || !error.retryable) return undefined;
+function toWaitMs(error: unknown, tries: number, isOnlyLeft: boolean): number {
+  if (!(error instanceof ProviderError) || !error.retryable) return Infinity;
   const { status, retryAfterMs } = error;
   // A vendor that can't be reached at all will rarely be there seconds later.
-  if (status === undefined && tries > 2) return undefined;
+  if (status === undefined && tries > 2) return Infinity;
   const shareOfWait = 0.5 + Math.random() / 2;
   const waitMs = retryAfterMs ??
     Math.round(FIRST_WAIT_MS * 2 ** (tries - 1) * shareOfWait);
-  const helps = isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS);
-  return helps && waitMs < leftMs ? waitMs : undefined;
+  return isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS) ? waitMs : Infinity;
 }
 
 /** How long a model may take to load before the caller is told that it failed. */

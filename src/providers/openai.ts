@@ -155,7 +155,7 @@ function createAsker(server: Server, log: Log, dialect: Dialect) {
         dialect = next;
         const isTold = ({ refused }: Dialect) => !refused.includes("tools");
         if (isTold(sent) && !isTold(next)) {
-          log.warn("openai.no_tools", { reason });
+          log.warn("openai.no_tools", { place: placeOf(server), reason });
         }
       }
     }
