@@ -397,7 +397,7 @@ const FAILURES: {
   {
     what: "a used-up quota (429)",
     answer: { kind: "status", status: 429, retryDelay: "23s" },
-    says: "quota",
+    says: "429",
     status: 429,
     retryable: true,
   },
