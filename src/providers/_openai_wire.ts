@@ -15,12 +15,13 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** How a server is spoken to: with what every server takes but the fields that it refused. */
+/** How a server is spoken to. */
 export interface Dialect {
   /** What it calls the longest answer. */
   limit: "max_completion_tokens" | "max_tokens";
   /** How much the model is to think. `undefined`: nothing is said of it. */
   effort: string | undefined;
+  /** The fields that it refused, which are left out. */
   refused: readonly string[];
 }
 
@@ -42,12 +43,21 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
     );
     return { ...dialect, effort: other };
   }
-  const field = ["stream_options", limit, "tools"].find((name) =>
-    !refused.includes(name) && reason.includes(name.replace(/s$/, ""))
-  );
-  return field !== undefined && UNABLE.test(reason)
-    ? { ...dialect, refused: [...refused, field] }
+  if (!UNABLE.test(reason)) return undefined;
+  if (reason.includes(limit)) {
+    const isOld = limit === "max_tokens";
+    return {
+      ...dialect,
+      limit: isOld ? "max_completion_tokens" : "max_tokens",
+    };
+  }
+  const field = /stream_options/.test(reason)
+    ? "stream_options"
+    : /\btools?\b/i.test(reason)
+    ? "tools"
     : undefined;
+  if (field === undefined || refused.includes(field)) return undefined;
+  return { ...dialect, refused: [...refused, field] };
 }
 
 /** The body of a question to a model that may have thought before, told to or not. */

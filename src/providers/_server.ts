@@ -5,7 +5,7 @@
  * @module
  */
 import type { Settings } from "../settings/setting.ts";
-import { ProviderError, type ProviderErrorOptions } from "./provider.ts";
+import { ProviderError } from "./provider.ts";
 
 /** A vendor's server. */
 export interface Server {
@@ -19,13 +19,11 @@ export interface Server {
   /** What to do where nobody is reached. */
   readonly unreachable: string;
   /** What a refusal means, where the server's own words don't say it. */
-  explain?(status: number, body: string): Explanation | undefined;
+  explain?(
+    status: number,
+    body: string,
+  ): { what: string; fix: string; missingModel: string } | undefined;
 }
-
-/** What a refusal means. */
-export type Explanation =
-  & { what: string }
-  & Pick<ProviderErrorOptions, "fix" | "missingModel">;
 
 /** A server's address as it may be shown. */
 export function placeOf({ url }: Pick<Server, "url">): string {

@@ -324,12 +324,12 @@ const REFUSALS: {
     then: { reasoning_effort: "none" },
   },
   {
-    what: "a server that knows the limit by another name",
+    what: "a server that calls the limit by its new name",
     refuses: ({ max_tokens }) =>
       max_tokens === undefined
         ? undefined
         : "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-    then: { reasoning_effort: "none" },
+    then: { max_completion_tokens: 100, reasoning_effort: "none" },
   },
   {
     what: "a server that counts no tokens",
