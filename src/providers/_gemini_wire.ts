@@ -107,7 +107,7 @@ function toParts(message: Message): GeminiPart[] {
       const { text, calls = [], providerMetadata } = message;
       // Gemini 3 refuses calls whose signature was lost: send its own parts back.
       if (providerMetadata?.provider === "gemini") {
-        // What keep() put there.
+        // What was kept of them.
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({
@@ -214,7 +214,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (blocked) throw answer.toError(`Gemini blocked the question: ${blocked}`);
   const candidate = chunk.candidates?.[0];
   for (const part of candidate?.content?.parts ?? []) {
-    keep(part, answer);
+    answer.kept.push(part);
     if (part.functionCall) {
       const { name, args, id } = part.functionCall;
       answer.addCall(name, args, id);
@@ -235,11 +235,4 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   else if (reason !== undefined) {
     answer.end = answer.toError(`Gemini stopped its answer early: ${reason}`);
   }
-}
-
-/** Keeps a part as it came: Gemini wants it back with the calls. */
-function keep(part: GeminiPart, answer: Answer): void {
-  answer.providerMetadata ??= { provider: "gemini", content: [] };
-  const { content } = answer.providerMetadata;
-  if (Array.isArray(content)) content.push(part);
 }

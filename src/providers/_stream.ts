@@ -7,7 +7,6 @@ import { createParser } from "eventsource-parser";
 import { type Server, toReadError } from "./_server.ts";
 import {
   ProviderError,
-  type ProviderMetadata,
   type ProviderPart,
   type ProviderRequest,
   type Usage,
@@ -23,7 +22,8 @@ export class Answer {
   end: "complete" | "cut" | ProviderError | undefined;
   /** Whether nothing of interest follows, although the body may go on. */
   isOver = false;
-  providerMetadata: ProviderMetadata | undefined;
+  /** What came, for a vendor that wants it back with the calls. */
+  readonly kept: unknown[] = [];
   #parts: ProviderPart[] = [];
   #hasText = false;
   #hasCalls = false;
@@ -61,7 +61,7 @@ export class Answer {
 
   /** @throws {ProviderError} when this is no whole answer */
   finish(): ProviderPart {
-    const { end, usage, provider, providerMetadata } = this;
+    const { end, usage, provider, kept } = this;
     if (end instanceof ProviderError) throw end;
     if (!this.#hasText && !this.#hasCalls) {
       const why = end === "cut" ? " before its limit of tokens" : "";
@@ -74,7 +74,9 @@ export class Answer {
     return {
       type: "finish",
       usage: Object.fromEntries(counts),
-      ...(this.#hasCalls && providerMetadata ? { providerMetadata } : {}),
+      ...(this.#hasCalls && kept.length > 0
+        ? { providerMetadata: { provider, content: kept } }
+        : {}),
       ...(end === "cut" ? { isCut: true } : {}),
     };
   }

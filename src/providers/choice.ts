@@ -22,15 +22,10 @@ import {
 } from "./provider.ts";
 import type { Remark, VendorProvider } from "./vendor.ts";
 
-/** Who answers, and how that came about. */
-interface Choice {
-  names: readonly ProviderName[];
-  why: string;
-  /** What to do where it is nobody but the echo. */
-  fix?: string;
-}
-
-async function choose(config: ProviderConfig): Promise<Choice> {
+/** Who answers, how that came about, and what to do where it is nobody but the echo. */
+async function choose(
+  config: ProviderConfig,
+): Promise<{ names: readonly ProviderName[]; why: string; fix?: string }> {
   const { providers: names, providersNamedBy: by, vendors } = config;
   if (names[0] === "echo") {
     return { names, why: `${by} says so`, fix: "set LLM_PROVIDER to another" };
