@@ -29,7 +29,7 @@ import {
   printText,
 } from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
-import { chooseProvider, prepare } from "./src/providers/mod.ts";
+import { chooseProvider, prepare } from "./src/providers/choice.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { nextSteps, serve, toBanner } from "./src/server/serve.ts";

@@ -6,28 +6,24 @@
  *
  * @module
  */
-import { type ThinkingConfig, toThinkingTokens } from "./_gemini_models.ts";
-import { toTools } from "./_gemini_tools.ts";
 import { toStreamError } from "./_server.ts";
-import type { Answer } from "./_stream.ts";
+import { type Answer, OWN_ID } from "./_stream.ts";
 import {
   type Message,
-  ProviderError,
   type ProviderRequest,
-  type ToolCall,
+  type Thinking,
+  THINKING_TOKENS,
+  type ToolDeclaration,
 } from "./provider.ts";
 
 /** A part of a message. The SDK's own type lacks half of these. */
 export interface GeminiPart {
-  /** Words. */
   text?: string;
   /** Whether the words are the model's thoughts. */
   thought?: boolean;
   /** What Gemini wants back with a call, unchanged. */
   thoughtSignature?: string;
-  /** A tool that the model calls. */
   functionCall?: { name: string; args?: unknown; id?: string };
-  /** What a tool returned. */
   functionResponse?: { name: string; response: object; id?: string };
 }
 
@@ -37,88 +33,42 @@ interface GeminiContent {
   parts: GeminiPart[];
 }
 
-/** The body of a question. */
-export function toBody(
-  { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
+export interface ThinkingConfig {
+  thinkingBudget?: number;
+  thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
+}
+
+/**
+ * How little or much a model is to think, in the words of its generation; the
+ * words of another generation are an error.
+ */
+export function toThinkingConfig(
   model: string,
-  thinkingConfig: ThinkingConfig | undefined,
+  thinking: Thinking,
+): ThinkingConfig | undefined {
+  if (/^gemini-2\.5/.test(model)) {
+    // The large model can't do without; this is its least.
+    const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
+    const isOff = thinking === "off";
+    return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
+  }
+  if (thinking !== "off") return { thinkingLevel: thinking };
+  return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
+}
+
+/** The body of a question, but for how long the answer may be. */
+export function toBody(
+  { messages, tools = [], toolChoice }: ProviderRequest,
 ): Record<string, unknown> {
-  const isForbidden = tools.length > 0 && toolChoice === "none";
+  if (tools.length === 0) return { contents: toContents(messages) };
   return {
     contents: toContents(messages),
-    tools: tools.length > 0 ? toTools(tools) : undefined,
-    toolConfig: isForbidden
+    tools: toTools(tools),
+    toolConfig: toolChoice === "none"
       ? { functionCallingConfig: { mode: "NONE" } }
       : undefined,
-    generationConfig: {
-      maxOutputTokens: maxTokens === undefined
-        ? undefined
-        : maxTokens + toThinkingTokens(model, thinkingConfig),
-      thinkingConfig,
-    },
   };
-}
-
-/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
-export interface GeminiChunk {
-  /** What the model says, and why it stopped. */
-  candidates?: {
-    content?: { parts?: GeminiPart[] };
-    finishReason?: string;
-  }[];
-  /** Why the question is refused. */
-  promptFeedback?: { blockReason?: string };
-  /** What was counted so far. */
-  usageMetadata?: {
-    promptTokenCount?: number;
-    cachedContentTokenCount?: number;
-    candidatesTokenCount?: number;
-  };
-  /** Comes in place of all else, with status 200. */
-  error?: { code?: number; message?: string };
-}
-
-/** Reads the next piece of an answer. */
-export function readChunk(chunk: GeminiChunk, answer: Answer): void {
-  if (chunk.error !== undefined) {
-    const { code = 500, message } = chunk.error;
-    throw toStreamError("gemini", code, message);
-  }
-  const blocked = chunk.promptFeedback?.blockReason;
-  if (blocked) throw toFailure(`Gemini blocked the question: ${blocked}`);
-  const candidate = chunk.candidates?.[0];
-  for (const part of candidate?.content?.parts ?? []) {
-    keep(part, answer);
-    if (part.functionCall) answer.addCall(toCall(part.functionCall));
-    else if (!part.thought) answer.addText(part.text);
-  }
-  const counts = chunk.usageMetadata;
-  if (counts) {
-    answer.usage = {
-      inputTokens: counts.promptTokenCount,
-      cachedTokens: counts.cachedContentTokenCount,
-      outputTokens: counts.candidatesTokenCount ?? 0,
-    };
-  }
-  const reason = candidate?.finishReason;
-  if (reason === "STOP") answer.end = "complete";
-  // An answer that is as long as it may be has ended, not failed.
-  else if (reason === "MAX_TOKENS") answer.end = "cut";
-  else if (reason !== undefined) {
-    answer.end = toFailure(`Gemini stopped its answer early: ${reason}`);
-  }
-}
-
-/** Keeps a part as it came: Gemini wants it back with the calls. */
-function keep(part: GeminiPart, answer: Answer): void {
-  answer.providerMetadata ??= { provider: "gemini", content: [] };
-  const { content } = answer.providerMetadata;
-  if (Array.isArray(content)) content.push(part);
-}
-
-/** A failure that would come again, whoever asks. */
-function toFailure(message: string): ProviderError {
-  return new ProviderError(message, { provider: "gemini", retryable: false });
 }
 
 /**
@@ -157,7 +107,7 @@ function toParts(message: Message): GeminiPart[] {
       const { text, calls = [], providerMetadata } = message;
       // Gemini 3 refuses calls whose signature was lost: send its own parts back.
       if (providerMetadata?.provider === "gemini") {
-        // What keep() put there.
+        // What was kept of them.
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({
@@ -181,19 +131,108 @@ function toObject(value: unknown): object {
 }
 
 /** Ids that we made up ourselves mean nothing to Gemini. */
-const OWN_ID = "call_";
-
 function idOf(id: string): { id?: string } {
   return id.startsWith(OWN_ID) ? {} : { id };
 }
 
-/** A call in our terms. */
-export function toCall(
-  { name, args, id }: NonNullable<GeminiPart["functionCall"]>,
-): ToolCall {
-  return {
-    id: id ?? `${OWN_ID}${crypto.randomUUID()}`,
-    name,
-    arguments: args ?? {},
+/** The tools in Gemini's terms: no empty parameters, no keyword that it refuses. */
+export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
+  return [{
+    functionDeclarations: tools.map(({ name, description, parameters }) => ({
+      name,
+      description,
+      ...(Object.keys(parameters.properties ?? {}).length === 0
+        ? {}
+        : { parameters: toSchema(parameters) }),
+    })),
+  }];
+}
+
+/**
+ * All that Gemini knows of JSON Schema; one other word, and it refuses the
+ * whole request.
+ *
+ * Source: https://ai.google.dev/api/caching#Schema
+ */
+const KEYWORDS = new Set(
+  ("type title description nullable enum format pattern minLength maxLength " +
+    "minimum maximum items minItems maxItems properties required " +
+    "minProperties maxProperties anyOf").split(" "),
+);
+
+/** What is left out here is still checked when the tool is called. */
+function toSchema(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(toSchema);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const words: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(schema)) {
+    const key = name === "oneOf" ? "anyOf" : name;
+    if (!isKnown(key, value)) continue;
+    words.push([key, key === "properties" ? toEach(value) : toSchema(value)]);
+  }
+  return Object.fromEntries(words);
+}
+
+/** The schemas of properties, which may have any name. */
+function toEach(properties: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => [name, toSchema(value)]),
+  );
+}
+
+function isKnown(key: string, value: unknown): boolean {
+  // Of these two it knows the words, but not every value.
+  if (key === "format") return value === "date-time";
+  if (key === "enum" && Array.isArray(value)) {
+    return value.every((item) => typeof item === "string");
+  }
+  return KEYWORDS.has(key);
+}
+
+/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
+export interface GeminiChunk {
+  candidates?: {
+    content?: { parts?: GeminiPart[] };
+    finishReason?: string;
+  }[];
+  promptFeedback?: { blockReason?: string };
+  usageMetadata?: {
+    promptTokenCount?: number;
+    cachedContentTokenCount?: number;
+    candidatesTokenCount?: number;
   };
+  error?: { code?: number; message?: string };
+}
+
+/** Reads the next piece of an answer. */
+export function readChunk(chunk: GeminiChunk, answer: Answer): void {
+  if (chunk.error !== undefined) {
+    const { code = 500, message } = chunk.error;
+    throw toStreamError("gemini", code, message);
+  }
+  const blocked = chunk.promptFeedback?.blockReason;
+  if (blocked) throw answer.toError(`Gemini blocked the question: ${blocked}`);
+  const candidate = chunk.candidates?.[0];
+  for (const part of candidate?.content?.parts ?? []) {
+    answer.kept.push(part);
+    if (part.functionCall) {
+      const { name, args, id } = part.functionCall;
+      answer.addCall(name, args, id);
+    } else if (!part.thought) answer.addText(part.text);
+  }
+  const counts = chunk.usageMetadata;
+  if (counts) {
+    answer.usage = {
+      inputTokens: counts.promptTokenCount,
+      cachedTokens: counts.cachedContentTokenCount,
+      outputTokens: counts.candidatesTokenCount ?? 0,
+    };
+  }
+  const reason = candidate?.finishReason;
+  if (reason === "STOP") answer.end = "complete";
+  // An answer that is as long as it may be has ended, not failed.
+  else if (reason === "MAX_TOKENS") answer.end = "cut";
+  else if (reason !== undefined) {
+    answer.end = answer.toError(`Gemini stopped its answer early: ${reason}`);
+  }
 }

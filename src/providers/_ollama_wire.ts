@@ -1,12 +1,20 @@
 /**
- * Ollama's request and answer in our terms, and back. Pure.
+ * Ollama's request and answer in our terms, and back, and how it is asked
+ * through `npm:ollama`.
  *
- * Wire: https://docs.ollama.com/api/chat
+ * Wire: https://docs.ollama.com/api
  *
  * @module
  */
-import type { ChatRequest, ChatResponse, Message as Line } from "ollama";
+import type { ChatResponse, Message as Line, Ollama } from "ollama";
+import type { Settings } from "../settings/setting.ts";
 import { toFunctions } from "./_openai_wire.ts";
+import {
+  type Fetch,
+  requestBySdk,
+  requestJson,
+  type Server,
+} from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
   type Message,
@@ -14,23 +22,64 @@ import {
   type Thinking,
   THINKING_TOKENS,
 } from "./provider.ts";
+import type { VendorContext } from "./vendor.ts";
 
 /** What can be known of a model before it is asked. */
 export interface Model {
   /** With its tag. */
   name: string;
   /** Absent where Ollama is too old to tell. */
-  capabilities: readonly string[] | undefined;
+  capabilities?: readonly string[];
 }
 
-/** Converts a conversation to Ollama's `messages`: none where there is nothing to say. */
-export function toLines(
-  { system, messages }: Pick<ProviderRequest, "system" | "messages">,
-): Line[] {
-  const lines = messages.map(toLine);
-  return system === ""
-    ? lines
-    : [{ role: "system", content: system }, ...lines];
+/** How the settings have models asked. */
+export type Asking =
+  & Pick<VendorContext, "contextTokens" | "thinking">
+  & { keepAlive: string };
+
+/** What every request says of the model. */
+export function toRequest(
+  { name, capabilities }: Model,
+  { keepAlive, contextTokens, thinking }: Asking,
+) {
+  // The window is always the same: another would load the model anew.
+  const options: { num_ctx: number; num_predict?: number } = {
+    num_ctx: contextTokens,
+  };
+  return {
+    model: name,
+    // A bare number is seconds, a text a duration with its unit.
+    keep_alive: /^-?\d+$/.test(keepAlive) ? Number(keepAlive) : keepAlive,
+    options,
+    think: toThink(name, thinking, capabilities),
+  };
+}
+
+/** The body of a question, or of the beginning of all questions. */
+export function toBody(
+  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+  model: Model,
+  asking: Asking,
+) {
+  const request = toRequest(model, asking);
+  if (maxTokens !== undefined) {
+    // Thoughts count as part of the answer.
+    const isLow = request.think === "low";
+    const room = THINKING_TOKENS[isLow ? "low" : asking.thinking];
+    request.options.num_predict = maxTokens + room;
+  }
+  // A model that can't call tools refuses to be told of any.
+  const isTold = tools.length > 0 && toolChoice !== "none" &&
+    (model.capabilities?.includes("tools") ?? true);
+  return {
+    ...request,
+    messages: [
+      ...(system === "" ? [] : [{ role: "system", content: system }]),
+      ...messages.map(toLine),
+    ],
+    ...(isTold ? { tools: toFunctions(tools) } : {}),
+    stream: true as const,
+  };
 }
 
 function toLine(message: Message): Line {
@@ -45,16 +94,6 @@ function toLine(message: Message): Line {
   return { role, content, tool_calls };
 }
 
-/** A model that can't call tools refuses to be told of any. */
-export function toTools(
-  { tools = [], toolChoice }: Pick<ProviderRequest, "tools" | "toolChoice">,
-  { capabilities }: Model,
-): Pick<ChatRequest, "tools"> {
-  if (tools.length === 0 || toolChoice === "none") return {};
-  if (capabilities && !capabilities.includes("tools")) return {};
-  return { tools: toFunctions(tools) };
-}
-
 /**
  * Whether to think. Unset means "yes" on models that can, and a long pause;
  * on models that can't, "yes" is an error. GPT-OSS knows levels only.
@@ -64,31 +103,8 @@ export function toThink(
   thinking: Thinking,
   capabilities: readonly string[] | undefined,
 ): boolean | "low" | "medium" | "high" {
-  if (isGptOss(model)) return thinking === "off" ? "low" : thinking;
+  if (/^gpt-oss/.test(model)) return thinking === "off" ? "low" : thinking;
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
-}
-
-/** Ollama takes a bare number as seconds and a string as a duration with its unit. */
-export function toKeepAlive(value: string): string | number {
-  return /^-?\d+$/.test(value) ? Number(value) : value;
-}
-
-/** How long an answer may be, in Ollama's tokens, which count thoughts as well. */
-export function toLimit(
-  maxTokens: number | undefined,
-  model: string,
-  thinking: Thinking,
-): { num_predict?: number } {
-  if (maxTokens === undefined) return {};
-  const isSure = isGptOss(model) && thinking === "off";
-  return {
-    num_predict: maxTokens + THINKING_TOKENS[isSure ? "low" : thinking],
-  };
-}
-
-/** GPT-OSS always thinks; it can be told how much. */
-function isGptOss(model: string): boolean {
-  return /^gpt-oss/.test(model);
 }
 
 /** One line of an answer, or an error in its place. */
@@ -100,8 +116,7 @@ export function readLine(line: OllamaLine, answer: Answer): void {
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {
-    const id = `call_${crypto.randomUUID()}`;
-    answer.addCall({ id, name, arguments: args ?? {} });
+    answer.addCall(name, args);
   }
   if (!line.done) return;
   const { prompt_eval_duration: promptNs } = line;
@@ -112,4 +127,91 @@ export function readLine(line: OllamaLine, answer: Answer): void {
   };
   answer.end = line.done_reason === "length" ? "cut" : "complete";
   answer.isOver = true;
+}
+
+/** The server at this address. */
+export function toServer(
+  url: string,
+  settings: Settings,
+  model: () => string,
+): Server {
+  return {
+    provider: "ollama",
+    url,
+    addressEnv: "OLLAMA_HOST",
+    settings,
+    unreachable:
+      "start it: ollama serve. Where it runs on another machine or outside the container, set " +
+      "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
+    explain(status, body) {
+      if (status !== 404 || !/model .*not found/.test(body)) return undefined;
+      return {
+        what: `model "${model()}" is not pulled`,
+        fix: `run \`ollama pull ${model()}\`, or check OLLAMA_MODEL`,
+      };
+    },
+  };
+}
+
+/** Has the SDK ask, and hands out the response. */
+export function chat(
+  server: Server,
+  body: ReturnType<typeof toBody>,
+  signal: AbortSignal,
+): Promise<Response> {
+  return requestBySdk(server, signal, async (fetch) => {
+    const client = await connect(server, fetch);
+    await client.chat(body);
+  });
+}
+
+let sdk: Promise<typeof import("ollama")> | undefined;
+
+/**
+ * Makes a client that asks by this `fetch`: one for each question, since an
+ * abort ends all streams of a client. The SDK takes 140 million instructions to
+ * load: only for those who use it.
+ */
+export async function connect(
+  { url: host }: Server,
+  fetch: Fetch,
+): Promise<Ollama> {
+  const { Ollama } = await (sdk ??= import("ollama"));
+  return new Ollama({ host, fetch });
+}
+
+/** How long Ollama may take to tell whether it is loading a model. */
+const LOOK_MS = 1_000;
+
+/** A model that is loaded answers a request without a prompt sooner. */
+const LOADED_MS = 250;
+
+/**
+ * Ollama lists a model once it has begun to load it, and answers a request
+ * without a prompt when it has loaded it.
+ */
+export async function isLoading(
+  server: Server,
+  find: (signal: AbortSignal) => Promise<ReturnType<typeof toRequest>>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  let isListed = false;
+  try {
+    const request = await find(inTime);
+    type Loaded = { models: { name: string }[] };
+    const path = "/api/ps";
+    const { models = [] } = await requestJson<Loaded>(server, path, inTime);
+    // Without a tag, a name means the tag `latest`.
+    const names = [request.model, `${request.model}:latest`];
+    isListed = models.some(({ name }) => names.includes(name));
+    if (!isListed) return true;
+    const askedAt = performance.now();
+    const body = { ...request, stream: false, prompt: "" };
+    await requestJson(server, "/api/generate", inTime, body);
+    // It has loaded it just now, and has yet to read the prompt.
+    return performance.now() - askedAt > LOADED_MS;
+  } catch {
+    return isListed && inTime.aborted && !signal.aborted;
+  }
 }

@@ -6,41 +6,85 @@
  *
  * @module
  */
-import type { Dialect } from "./_openai_dialect.ts";
 import { toStreamError } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
   type Message,
-  ProviderError,
   type ProviderRequest,
   THINKING_TOKENS,
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** The body of a question. */
+/** How a server is spoken to. */
+export interface Dialect {
+  /** What it calls the longest answer. */
+  limit: "max_completion_tokens" | "max_tokens";
+  /** How much the model is to think. `undefined`: nothing is said of it. */
+  effort: string | undefined;
+  /** The fields that it refused, which are left out. */
+  refused: readonly string[];
+}
+
+/** How servers say that they don't know a field, or that a model can't call tools. */
+const UNABLE =
+  /not support|unsupported|unknown|unrecogni[sz]ed|not permitted|no endpoints|requires|not enabled/i;
+
+/**
+ * How a server is spoken to from now on, by why it refused a request.
+ *
+ * @returns `undefined` where nothing can be changed
+ */
+export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
+  const { limit, effort, refused } = dialect;
+  if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
+    // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
+    const other = ["none", "minimal", "low"].find((other) =>
+      other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
+    );
+    return { ...dialect, effort: other };
+  }
+  if (!UNABLE.test(reason)) return undefined;
+  if (reason.includes(limit)) {
+    const isOld = limit === "max_tokens";
+    return {
+      ...dialect,
+      limit: isOld ? "max_completion_tokens" : "max_tokens",
+    };
+  }
+  const field = /stream_options/.test(reason)
+    ? "stream_options"
+    : /\btools?\b/i.test(reason)
+    ? "tools"
+    : undefined;
+  if (field === undefined || refused.includes(field)) return undefined;
+  return { ...dialect, refused: [...refused, field] };
+}
+
+/** The body of a question to a model that may have thought before, told to or not. */
 export function toBody(
-  { system, messages, tools = [], toolChoice, maxTokens }: Omit<
-    ProviderRequest,
-    "signal"
-  >,
+  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: string,
-  { limit, effort, hasTools, hasUsage, isThinking }: Dialect,
+  { limit, effort, refused }: Dialect,
+  hasThought: boolean,
 ): Record<string, unknown> {
   // What a model thinks counts as part of the answer. Servers know more words
   // for how much than we do.
   const tokens: Record<string, number> = THINKING_TOKENS;
+  const isThinking = hasThought || (effort ?? "none") !== "none";
   const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
-  const isTold = hasTools && tools.length > 0;
-  return {
+  const isTold = tools.length > 0 && !refused.includes("tools");
+  const body: Record<string, unknown> = {
     model,
     messages: toMessages(system, messages),
     stream: true,
-    stream_options: hasUsage ? { include_usage: true } : undefined,
+    stream_options: { include_usage: true },
     [limit]: maxTokens === undefined ? undefined : maxTokens + room,
     reasoning_effort: effort,
     tools: isTold ? toFunctions(tools) : undefined,
     tool_choice: isTold ? toolChoice : undefined,
   };
+  for (const field of refused) delete body[field];
+  return body;
 }
 
 /** Tools as OpenAI and Ollama are told of them. */
@@ -82,24 +126,20 @@ function toMessage(message: Message): object {
   };
 }
 
-/** OpenAI takes ids of 40 characters; those made for other vendors have one more. */
+/** OpenAI takes ids of 40 characters; ours have one more. */
 function toId(id: string): string {
   return id.slice(-40);
 }
 
-/** An error, as the many servers put it. */
-type OpenAiError = string | {
-  message?: string;
-  code?: string | number | null;
-  status_code?: number;
-};
-
 /** A call, or a piece of one: its arguments come bit by bit. */
 interface CallPiece {
   index?: number;
-  id?: string | null;
+  id?: string | null | undefined;
   function?: { name?: string | null; arguments?: string | null };
 }
+
+/** A call as far as it has come. */
+type Call = Pick<CallPiece, "index" | "id"> & { name: string; text: string };
 
 /** A piece of an answer. */
 interface Chunk {
@@ -113,28 +153,24 @@ interface Chunk {
     };
     finish_reason?: string | null;
   }[];
-  /** What the vendor counted. */
   usage?: {
     prompt_tokens?: number;
     completion_tokens?: number;
     prompt_tokens_details?: { cached_tokens?: number } | null;
     completion_tokens_details?: { reasoning_tokens?: number } | null;
   } | null;
-  /** Instead of all else. */
-  error?: OpenAiError;
+  error?: { message?: string; code?: string | number | null };
 }
 
 /** Reads an answer, event by event. */
 export class AnswerReader {
   /** Whether the model turned out to think. */
   hasThought = false;
-  readonly #calls: { index: number; id: string; name: string; text: string }[] =
-    [];
+  readonly #calls: Call[] = [];
 
   /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
   constructor(readonly toolChoice: "none" | undefined) {}
 
-  /** Takes the next event. */
   read(data: string, answer: Answer): void {
     if (data === "[DONE]") {
       this.#finish(answer);
@@ -142,7 +178,10 @@ export class AnswerReader {
       return;
     }
     const { choices, usage, error }: Chunk = JSON.parse(data);
-    if (error) throw toError(error, answer.provider);
+    if (error) {
+      const status = Number(error.code) || undefined;
+      throw toStreamError(answer.provider, status, error.message);
+    }
     const { delta, finish_reason } = choices?.[0] ?? {};
     if (typeof delta?.content === "string") answer.addText(delta.content);
     if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
@@ -163,8 +202,7 @@ export class AnswerReader {
     let call = this.#calls.findLast((call) => call.index === index);
     // Some servers give every call the same index, and none an id.
     if (call === undefined || (id && id !== call.id) || (name && !id)) {
-      const made = `call_${crypto.randomUUID().slice(0, 18)}`;
-      call = { index, id: id || made, name: name ?? "", text: "" };
+      call = { index, id, name: name ?? "", text: "" };
       this.#calls.push(call);
     }
     call.text += text ?? "";
@@ -173,14 +211,11 @@ export class AnswerReader {
   #finish(answer: Answer, reason?: string): void {
     for (const { id, name, text } of this.#calls.splice(0)) {
       if (this.toolChoice === "none") continue;
-      answer.addCall({ id, name, arguments: toArguments(text) });
+      answer.addCall(name, toArguments(text), id);
     }
     if (reason === "length") answer.end = "cut";
     else if (reason === "content_filter") {
-      answer.end = new ProviderError("The vendor's filter ended the answer", {
-        provider: answer.provider,
-        retryable: false,
-      });
+      answer.end = answer.toError("The vendor's filter ended the answer");
     } else answer.end ??= "complete";
   }
 }
@@ -193,12 +228,4 @@ function toArguments(text: string): unknown {
   } catch {
     return text;
   }
-}
-
-function toError(error: OpenAiError, provider: string): ProviderError {
-  const { message, code, status_code } = typeof error === "string"
-    ? { message: error }
-    : error;
-  const status = Number(status_code ?? code) || undefined;
-  return toStreamError(provider, status, message);
 }

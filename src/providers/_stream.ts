@@ -7,27 +7,27 @@ import { createParser } from "eventsource-parser";
 import { type Server, toReadError } from "./_server.ts";
 import {
   ProviderError,
-  type ProviderMetadata,
   type ProviderPart,
-  type ToolCall,
+  type ProviderRequest,
   type Usage,
 } from "./provider.ts";
 
+/** How the ids begin that we make up. */
+export const OWN_ID = "call_";
+
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
-  /** What the vendor counted. */
   usage: { [Count in keyof Usage]: number | undefined } = {};
   /** Why the model stopped; `undefined` while it hasn't. */
   end: "complete" | "cut" | ProviderError | undefined;
   /** Whether nothing of interest follows, although the body may go on. */
   isOver = false;
-  /** What the vendor wants back with the calls. */
-  providerMetadata: ProviderMetadata | undefined;
+  /** What came, for a vendor that wants it back with the calls. */
+  readonly kept: unknown[] = [];
   #parts: ProviderPart[] = [];
   #hasText = false;
   #hasCalls = false;
 
-  /** @param provider the vendor, as `LLM_PROVIDER` spells it */
   constructor(readonly provider: string) {}
 
   /** The model said this. What arrives together becomes one part. */
@@ -39,9 +39,11 @@ export class Answer {
     else this.#parts.push({ type: "text-delta", text });
   }
 
-  /** The model calls a tool. */
-  addCall(call: ToolCall): void {
+  /** The model calls a tool. Where the vendor gives the call no id, it gets one of ours. */
+  addCall(name: string, args: unknown = {}, id?: string | null): void {
     this.#hasCalls = true;
+    const ownId = `${OWN_ID}${crypto.randomUUID()}`;
+    const call = { id: id || ownId, name, arguments: args };
     this.#parts.push({ type: "tool-call", call });
   }
 
@@ -52,28 +54,29 @@ export class Answer {
     return parts;
   }
 
+  /** A failure that would come again, whoever asks, unless told otherwise. */
+  toError(message: string, retryable = false): ProviderError {
+    return new ProviderError(message, { provider: this.provider, retryable });
+  }
+
   /** @throws {ProviderError} when this is no whole answer */
   finish(): ProviderPart {
-    const { end, usage, provider, providerMetadata } = this;
+    const { end, usage, provider, kept } = this;
     if (end instanceof ProviderError) throw end;
     if (!this.#hasText && !this.#hasCalls) {
       const why = end === "cut" ? " before its limit of tokens" : "";
-      throw new ProviderError(`Got an empty answer from ${provider}${why}`, {
-        provider,
-        retryable: false,
-      });
+      throw this.toError(`Got an empty answer from ${provider}${why}`);
     }
     if (end === undefined) {
-      throw new ProviderError(`The answer of ${provider} broke off`, {
-        provider,
-        retryable: true,
-      });
+      throw this.toError(`The answer of ${provider} broke off`, true);
     }
     const counts = Object.entries(usage).filter(([, count]) => count != null);
     return {
       type: "finish",
       usage: Object.fromEntries(counts),
-      ...(this.#hasCalls && providerMetadata ? { providerMetadata } : {}),
+      ...(this.#hasCalls && kept.length > 0
+        ? { providerMetadata: { provider, content: kept } }
+        : {}),
       ...(end === "cut" ? { isCut: true } : {}),
     };
   }
@@ -83,35 +86,34 @@ export class Answer {
 export interface Exchange {
   /** How the vendor parts the messages of its answer: by lines, or as events. */
   format: "ndjson" | "sse";
-  /** Aborted when nobody waits for the answer any more. */
-  signal: AbortSignal;
   /** Asks. The response's status is good; anything else is thrown. */
-  send(signal: AbortSignal): Promise<Response>;
-  /** Takes one message, and adds it to the answer. */
+  send(request: ProviderRequest): Promise<Response>;
   read(message: string, answer: Answer): void;
 }
 
 /** Asks, and passes on the answer as it comes. */
 export async function* streamAnswer(
   server: Server,
-  { format, signal, send, read }: Exchange,
-  answer: Answer = new Answer(server.provider),
+  request: ProviderRequest,
+  { format, send, read }: Exchange,
 ): AsyncGenerator<ProviderPart, void> {
+  const { signal } = request;
   signal.throwIfAborted();
-  const upstream = new AbortController();
-  const onAbort = () => upstream.abort(signal.reason);
-  signal.addEventListener("abort", onAbort);
+  const answer = new Answer(server.provider);
+  let reader: ReadableStreamBYOBReader | undefined;
   let isWhole = false;
   try {
-    const response = await send(upstream.signal);
-    holdResponse(response, upstream.signal);
+    const response = await send(request);
+    // Deno (2.5 to 2.9.6) forgets the signal of a `fetch` whose response was
+    // collected as garbage: this holds it.
+    signal.addEventListener("abort", () => void response);
     // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
     // every word, which doubles what an answer costs.
-    const reader = (response.body ?? new Blob().stream())
+    reader = (response.body ?? new Blob().stream())
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
     const decoder = new TextDecoder();
-    const split = format === "sse" ? toEvents : toLines;
+    const split = format === "sse" ? splitEvents : splitLines;
     const feed = split((message) => read(message, answer));
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
@@ -128,28 +130,19 @@ export async function* streamAnswer(
     signal.throwIfAborted();
     throw toReadError(server, cause);
   } finally {
-    signal.removeEventListener("abort", onAbort);
     // Only after a whole answer is the connection left to the next question.
-    if (!isWhole) upstream.abort();
+    if (!isWhole) reader?.cancel().catch(() => {});
   }
 }
 
-/**
- * Keeps a response from being collected as garbage before its request's signal
- * is: Deno (2.5 to 2.9.6) forgets the signal of a `fetch` then, and aborting
- * it does nothing. `tests/providers/contract.ts` holds us to it.
- */
-function holdResponse(response: Response, signal: AbortSignal): void {
-  signal.addEventListener("abort", () => void response);
-}
-
-function toEvents(read: (message: string) => void): (text: string) => void {
+function splitEvents(
+  read: (message: string) => void,
+): (text: string) => void {
   const parser = createParser({ onEvent: ({ data }) => read(data) });
   return (text) => parser.feed(text);
 }
 
-/** Makes what parts text into lines, and drops empty ones. */
-function toLines(
+function splitLines(
   read: (message: string) => void,
 ): (text: string) => void {
   let rest = "";
@@ -166,9 +159,7 @@ const BUFFER_BYTES = 16_384;
 const END_MS = 1_000;
 
 /** Reads what follows the last message, so that the connection serves again. */
-async function readToEnd(
-  reader: ReadableStreamBYOBReader,
-): Promise<void> {
+async function readToEnd(reader: ReadableStreamBYOBReader): Promise<void> {
   const timer = setTimeout(() => reader.cancel().catch(() => {}), END_MS);
   try {
     while (!(await reader.read(new Uint8Array(1_024))).done);

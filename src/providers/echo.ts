@@ -1,6 +1,7 @@
 /**
  * The stand-in that needs nothing: no key, no network, no model. It says what
- * it is and repeats what it heard, so that a fresh clone can be talked to.
+ * it is and repeats what it heard, so that a fresh clone can be talked to, and
+ * gives way as soon as there is a model.
  *
  * @module
  */
@@ -35,9 +36,68 @@ async function* stream(request: ProviderRequest): AsyncIterable<ProviderPart> {
 }
 
 function reply(messages: readonly Message[]): string {
-  const heard = messages.findLast((message) => message.role === "user")?.text;
-  const sofar = messages.filter((message) => message.role === "user").length;
+  const heard = messages.filter((message) => message.role === "user");
   return `This is Parley's echo, a stand-in for a language model. ` +
-    `You said: ${heard ?? "nothing yet"}. ` +
-    `That was message number ${sofar} of our conversation.`;
+    `You said: ${heard.at(-1)?.text ?? "nothing yet"}. ` +
+    `That was message number ${heard.length} of our conversation.`;
+}
+
+/** The shortest time between two looks, in milliseconds. */
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Makes a provider that looks for a model before each turn, and once there is
+ * one hands everything to it for good: a caller who has heard a model is never
+ * answered by an echo again.
+ *
+ * @param standIn answers meanwhile
+ * @param find looks once, for a bounded time; `undefined` where there is none
+ * @param now milliseconds that only go forward, such as `performance.now`
+ */
+export function createStandIn(
+  standIn: Provider,
+  find: () => Promise<Provider | undefined>,
+  now: () => number,
+): Provider {
+  let current = standIn;
+  let lookedAt = -Infinity;
+  let looking: Promise<void> | undefined;
+
+  /** Looks, unless that was done a moment ago. All who ask meanwhile wait for the same look. */
+  async function look(): Promise<void> {
+    if (current !== standIn || now() - lookedAt < LOOK_EVERY_MS) return;
+    looking ??= find().then((found) => {
+      current = found ?? standIn;
+    }).finally(() => {
+      looking = undefined;
+      lookedAt = now();
+    });
+    await looking;
+  }
+
+  async function* lookAndStream(
+    request: ProviderRequest,
+  ): AsyncIterable<ProviderPart> {
+    await look();
+    request.signal.throwIfAborted();
+    yield* current.stream(request);
+  }
+
+  return {
+    get name() {
+      return current.name;
+    },
+    get model() {
+      return current.model;
+    },
+    get prepare() {
+      return current.prepare;
+    },
+    stream: (request) =>
+      current === standIn ? lookAndStream(request) : current.stream(request),
+    async check(signal) {
+      await look();
+      await current.check(signal);
+    },
+  };
 }

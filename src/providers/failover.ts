@@ -1,14 +1,12 @@
 /**
- * A provider made of providers: the first that begins to answer in time. As
- * long as nothing was said, one that fails is asked again where that may help,
- * and then the next one is; afterwards another model would begin the sentence
- * again.
+ * A provider made of providers: the first that begins to answer in time. Only
+ * as long as nothing was said is one that fails asked again, and then the next:
+ * afterwards another model would begin the sentence again.
  *
  * @module
  */
 import { builtin } from "../server/builtin.ts";
 import type { Log } from "../server/log.ts";
-import { Attempt } from "./_attempt.ts";
 import {
   type Provider,
   ProviderError,
@@ -32,9 +30,9 @@ export interface FailoverOptions {
 const FAILURES_UNTIL_LAST = 3;
 const LAST_FOR_MS = 30_000;
 
-/** How a provider has been doing. */
 interface Candidate {
   provider: Provider;
+  /** How many turns it failed in, one after the other. */
   failures: number;
   /** Until when it comes after all others. */
   lastUntil: number;
@@ -108,15 +106,21 @@ async function* streamFirst(
       } finally {
         attempt.close();
       }
-      request.signal.throwIfAborted();
-      const waitMs = hasBegun ? undefined : toWaitMs(error, tries, isOnlyLeft);
-      const isRetried = waitMs !== undefined &&
-        performance.now() + waitMs < dueAt;
-      const retry = isRetried ? { retryInMs: Math.round(waitMs) } : undefined;
-      note(candidate, { error, afterFirstWords: hasBegun }, retry, options);
-      if (!isRetried && (hasBegun || isOnlyLeft)) throw error;
-      if (!isRetried) break;
       const { signal } = request;
+      signal.throwIfAborted();
+      const leftMs = hasBegun ? 0 : dueAt - performance.now();
+      const wantedMs = toWaitMs(error, tries, isOnlyLeft);
+      const waitMs = wantedMs < leftMs ? wantedMs : undefined;
+      const { name, model } = provider;
+      const outcome = waitMs === undefined
+        ? giveUp(candidate, options.now())
+        : { retryInMs: waitMs };
+      const failure = { provider: name, model, error, ...outcome };
+      options.log.warn("provider.failed", failure);
+      if (waitMs === undefined) {
+        if (hasBegun || isOnlyLeft) throw error;
+        break;
+      }
       const { setTimeout: sleep } = builtin("node:timers/promises");
       await sleep(waitMs, undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
@@ -124,44 +128,130 @@ async function* streamFirst(
   }
 }
 
-/** Logs a failure, and remembers one that the provider wasn't asked again after. */
-function note(
-  candidate: Candidate,
-  failure: { error: unknown; afterFirstWords: boolean },
-  retry: { retryInMs: number } | undefined,
-  { log, now }: FailoverOptions,
-): void {
-  const { provider: { name: provider, model } } = candidate;
-  const fields = { provider, model, ...failure };
-  if (retry) return log.warn("provider.failed", { ...fields, ...retry });
-  const failuresInARow = ++candidate.failures;
-  const isLast = failuresInARow >= FAILURES_UNTIL_LAST;
-  if (isLast) candidate.lastUntil = now() + LAST_FOR_MS;
-  const lastForMs = isLast ? { lastForMs: LAST_FOR_MS } : {};
-  log.warn("provider.failed", { ...fields, failuresInARow, ...lastForMs });
-}
-
-/**
- * How long to wait before a provider is asked again, or nothing where that
- * would not help. Where another provider is there it may only be a moment.
- */
-function toWaitMs(
-  error: unknown,
-  tries: number,
-  isOnlyLeft: boolean,
-): number | undefined {
-  if (!(error instanceof ProviderError) || !error.retryable) return undefined;
-  const { status, retryAfterMs } = error;
-  // A vendor that can't be reached at all will rarely be there seconds later.
-  if (status === undefined && tries > 2) return undefined;
-  const waitMs = retryAfterMs ??
-    Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), LONGEST_WAIT_MS) *
-      (0.5 + Math.random() / 2);
-  return isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS)
-    ? waitMs
-    : undefined;
+/** Counts a turn in which it failed, and has one that keeps failing asked last. */
+function giveUp(candidate: Candidate, now: number): { lastForMs?: number } {
+  if (++candidate.failures < FAILURES_UNTIL_LAST) return {};
+  candidate.lastUntil = now + LAST_FOR_MS;
+  return { lastForMs: LAST_FOR_MS };
 }
 
 const FIRST_WAIT_MS = 400;
-const LONGEST_WAIT_MS = 2_000;
 const MOMENT_MS = 500;
+
+/**
+ * How long to wait before a provider is asked again: for ever where that would
+ * not help. Where another provider is there it may only be a moment.
+ */
+function toWaitMs(error: unknown, tries: number, isOnlyLeft: boolean): number {
+  if (!(error instanceof ProviderError) || !error.retryable) return Infinity;
+  const { status, retryAfterMs } = error;
+  // A vendor that can't be reached at all will rarely be there seconds later.
+  if (status === undefined && tries > 2) return Infinity;
+  const shareOfWait = 0.5 + Math.random() / 2;
+  const waitMs = retryAfterMs ??
+    Math.round(FIRST_WAIT_MS * 2 ** (tries - 1) * shareOfWait);
+  return isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS) ? waitMs : Infinity;
+}
+
+/** How long a model may take to load before the caller is told that it failed. */
+const LOADING_MS = 5 * 60_000;
+
+/**
+ * One try with one provider. Every word passes through it: one timer watches a
+ * whole answer, and is set anew only when it goes off.
+ */
+class Attempt {
+  readonly #controller = new AbortController();
+  readonly #askedAt = performance.now();
+  #parts: AsyncIterator<ProviderPart> | undefined;
+  #reject: (reason: unknown) => void = () => {};
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hasBegun = false;
+  #isOver = false;
+
+  /** @param dueAt when the next part is due, by `performance.now()`; of no meaning while none is waited for */
+  constructor(
+    readonly provider: Provider,
+    readonly request: ProviderRequest,
+    private dueAt: number,
+    readonly options: FailoverOptions,
+  ) {
+    request.signal.addEventListener("abort", this.#onAbort);
+    this.#watch();
+  }
+
+  /** Rejects when the next part doesn't come in time, or nobody wants it any more. */
+  next(): Promise<IteratorResult<ProviderPart>> {
+    const { provider, request } = this;
+    const { signal: left } = request;
+    if (left.aborted) return Promise.reject(left.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<
+      IteratorResult<ProviderPart>
+    >();
+    this.#reject = reject;
+    if (this.#hasBegun) {
+      this.dueAt = performance.now() + this.options.stallTimeoutMs;
+    }
+    const { signal } = this.#controller;
+    this.#parts ??= provider.stream({ ...request, signal })
+      [Symbol.asyncIterator]();
+    this.#parts.next().then((step) => {
+      this.#hasBegun = true;
+      // Nobody waits for a part while this one is being said.
+      this.dueAt = Infinity;
+      this.#isOver = step.done === true;
+      resolve(step);
+    }, reject);
+    return promise;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.request.signal.removeEventListener("abort", this.#onAbort);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#controller.abort();
+    // Not awaited: a provider that ignores its signal would hold the caller up.
+    this.#parts?.return?.().catch(() => {});
+  }
+
+  readonly #onAbort = () => {
+    const { reason } = this.request.signal;
+    this.#controller.abort(reason);
+    this.#reject(reason);
+  };
+
+  #watch(): void {
+    if (this.#isOver) return;
+    const leftMs = Math.max(this.dueAt - performance.now(), 0);
+    const waitMs = Math.min(leftMs, this.options.stallTimeoutMs);
+    this.#timer = setTimeout(() => this.#onTimer(), waitMs);
+  }
+
+  async #onTimer(): Promise<void> {
+    const { dueAt, options: { firstTokenTimeoutMs, stallTimeoutMs } } = this;
+    if (dueAt - performance.now() > 1) return this.#watch();
+    const isLoading = !this.#hasBegun && await this.#isLoading();
+    // The part came while that was looked at.
+    if (dueAt !== this.dueAt) return this.#watch();
+    if (isLoading) {
+      this.dueAt = performance.now() + firstTokenTimeoutMs;
+      return this.#watch();
+    }
+    const what = this.#hasBegun
+      ? `No more words within ${stallTimeoutMs} ms`
+      : `No first words within ${firstTokenTimeoutMs} ms`;
+    const { name: provider } = this.provider;
+    this.#reject(new ProviderError(what, { provider, retryable: true }));
+  }
+
+  async #isLoading(): Promise<boolean> {
+    const { provider, options: { log } } = this;
+    const waitedMs = Math.round(performance.now() - this.#askedAt);
+    if (waitedMs > LOADING_MS) return false;
+    if (!await provider.isLoading?.(this.#controller.signal)) return false;
+    const { name, model } = provider;
+    log.info("provider.loading", { provider: name, model, waitedMs });
+    return true;
+  }
+}

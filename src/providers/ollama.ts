@@ -1,77 +1,70 @@
 /**
- * Ollama on the owner's own machine: its settings, how it is asked through
- * `npm:ollama`, and its diagnosis.
- *
- * Wire: https://docs.ollama.com/api
+ * Ollama on the owner's own machine: its settings, and how it is asked and made
+ * ready.
  *
  * @module
  */
-import type { Finding } from "../settings/finding.ts";
-import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
-import { findings, toFinding } from "./_diagnosis.ts";
-import { type Asked, isLoading, prepare, stream } from "./_ollama_chat.ts";
+import { toHttpUrl } from "../settings/kinds.ts";
+import type { Settings, Values } from "../settings/setting.ts";
 import {
-  connect,
-  toDuration,
-  toOllamaUrl,
+  chat,
+  isLoading,
+  type Model,
+  readLine,
+  toBody,
+  toRequest,
   toServer,
-} from "./_ollama_client.ts";
-import {
-  createModelFinder,
-  DEFAULT_MODEL,
-  diagnoseModel,
-} from "./_ollama_models.ts";
-import { toKeepAlive, toLimit, toThink } from "./_ollama_wire.ts";
-import { toFetch } from "./_sdk.ts";
-import { placeOf, requestJson, toReadError } from "./_server.ts";
-import { type Provider, ProviderError } from "./provider.ts";
-import type { DiagnosisContext, Vendor, VendorContext } from "./vendor.ts";
+} from "./_ollama_wire.ts";
+import { requestJson, type Server, toReadError } from "./_server.ts";
+import { streamAnswer } from "./_stream.ts";
+import type {
+  Remark,
+  Vendor,
+  VendorContext,
+  VendorProvider,
+} from "./vendor.ts";
+
+/** The model that is asked for when none is named and none is installed. */
+export const DEFAULT_MODEL = "qwen3.5:4b";
 
 /** Ollama's settings. */
-export type OllamaSettings = {
-  host: Defaulted;
-  model: Setting;
-  keepAlive: Defaulted;
-};
+export const ollamaSettings = {
+  host: {
+    env: "OLLAMA_HOST",
+    help:
+      "Where Ollama listens. Whoever sets this or the model means Ollama: an " +
+      "answer then waits for it to be there, and callers hear ERROR_MESSAGE meanwhile.",
+    default: "http://127.0.0.1:11434",
+    selects: true,
+    parse: toOllamaUrl,
+    expected: "an address such as http://127.0.0.1:11434",
+  },
+  model: {
+    env: "OLLAMA_MODEL",
+    help:
+      `The Ollama model. Unset: ${DEFAULT_MODEL} if it is pulled, else the ` +
+      "smallest pulled model that can chat.",
+    selects: true,
+    secret: false,
+  },
+  keepAlive: {
+    env: "OLLAMA_KEEP_ALIVE",
+    help: "How long the model stays in memory after a turn, so that the next " +
+      "caller need not wait for it: a time such as 30m or 2h, -1 for good.",
+    default: "30m",
+    parse: toDuration,
+    expected: "a time such as 30m or 2h, or -1 for good",
+  },
+} satisfies Settings;
 
 /** Ollama, on the owner's own machine. */
-export const ollama: Vendor<OllamaSettings> = {
-  settings: {
-    host: {
-      env: "OLLAMA_HOST",
-      help:
-        "Where Ollama listens. Whoever sets this or the model means Ollama: an " +
-        "answer then waits for it to be there, and callers hear ERROR_MESSAGE meanwhile.",
-      default: "http://127.0.0.1:11434",
-      selects: true,
-      parse: toOllamaUrl,
-      expected: "an address such as http://127.0.0.1:11434",
-    },
-    model: {
-      env: "OLLAMA_MODEL",
-      help:
-        `The Ollama model. Unset: ${DEFAULT_MODEL} if it is pulled, else the ` +
-        "smallest pulled model that can chat.",
-      selects: true,
-      secret: false,
-    },
-    keepAlive: {
-      env: "OLLAMA_KEEP_ALIVE",
-      help:
-        "How long the model stays in memory after a turn, so that the next " +
-        "caller need not wait for it: a time such as 30m or 2h, -1 for good.",
-      default: "30m",
-      parse: toDuration,
-      expected: "a time such as 30m or 2h, or -1 for good",
-    },
-  },
+export const ollama: Vendor<typeof ollamaSettings> = {
+  settings: ollamaSettings,
   create: createOllama,
   async find({ host }, signal) {
     try {
-      const response = await fetch(`${host}/api/version`, {
-        signal,
-        redirect: "manual",
-      });
+      const path = `${host}/api/version`;
+      const response = await fetch(path, { signal, redirect: "manual" });
       await response.body?.cancel();
       return response.ok ? `it answers at ${host}` : undefined;
     } catch {
@@ -79,89 +72,130 @@ export const ollama: Vendor<OllamaSettings> = {
       return undefined;
     }
   },
-  diagnose,
 };
+
+/**
+ * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
+ * own server reads the same variable, so `0.0.0.0` and a bare `host:port` are
+ * normal there.
+ *
+ * @throws {TypeError} when it is no address
+ */
+export function toOllamaUrl(value: string): string {
+  const url = new URL(/^https?:\/\//i.test(value) ? value : `http://${value}`);
+  if (url.port === "" && !/^https?:\/\//i.test(value)) url.port = "11434";
+  if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
+  if (url.hostname === "[::]") url.hostname = "[::1]";
+  return toHttpUrl(url.href);
+}
+
+function toDuration(text: string): string {
+  if (/^(-?\d+|-?(\d+(\.\d+)?(ms|s|m|h))+)$/.test(text)) return text;
+  throw new SyntaxError(`Not a time: ${text}`);
+}
 
 /** Makes a provider that asks Ollama. */
 export function createOllama(
-  options: Values<OllamaSettings>,
+  { host, model: named, keepAlive }: Values<typeof ollamaSettings>,
   { contextTokens, thinking, log }: VendorContext,
-): Provider {
-  const { keepAlive } = options;
-  const finder = createModelFinder(options.model, log);
-  const asked: Asked = {
-    finder,
-    server: toServer(options.host, finder.name),
-    toRequest: ({ name, capabilities }, limit = {}) => ({
-      model: name,
-      keep_alive: toKeepAlive(keepAlive),
-      // The window is always the same: another would load the model anew.
-      options: { num_ctx: contextTokens, ...limit },
-      think: toThink(name, thinking, capabilities),
-    }),
-  };
+): VendorProvider {
+  const asking = { keepAlive, contextTokens, thinking };
+  let known: Model | undefined;
+  const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
+  const server = toServer(host, ollamaSettings, toName);
+
+  async function find(signal: AbortSignal): Promise<Model> {
+    if (known) return known;
+    const name = named ?? await chooseModel(server, signal);
+    const about = await describe(server, name, signal);
+    // Another question may have found it out meanwhile.
+    if (known) return known;
+    if (named === undefined) log.info("ollama.model_chosen", { model: name });
+    return known = { ...about, name };
+  }
+
   return {
-    name: "ollama",
+    name: server.provider,
     get model() {
-      return finder.name();
+      return toName();
     },
     stream: (request) =>
-      stream(
-        asked,
-        request,
-        ({ name }) => toLimit(request.maxTokens, name, thinking),
-      ),
+      streamAnswer(server, request, {
+        format: "ndjson",
+        async send(request) {
+          const { signal } = request;
+          const body = toBody(request, await find(signal), asking);
+          return await chat(server, body, signal);
+        },
+        read: (line, answer) => readLine(JSON.parse(line), answer),
+      }),
     async check(signal) {
-      try {
-        const client = await connect(
-          asked.server,
-          toFetch(asked.server, signal),
-        );
-        const { name } = await finder.find(client);
-        await client.show({ model: name });
-      } catch (error) {
-        throw toReadError(asked.server, error);
-      }
+      const { name } = await find(signal);
+      await describe(server, name, signal);
     },
-    prepare: (signal, beginning) => prepare(asked, { ...beginning, signal }),
-    isLoading: (signal) => isLoading(asked, signal),
+    async prepare(signal, beginning) {
+      const request = { ...beginning, signal };
+      const body = toBody(request, await find(signal), asking);
+      // It has to say a word to read the beginning.
+      body.options.num_predict = 1;
+      const response = await chat(server, body, signal);
+      await response.text().catch((cause) => {
+        throw toReadError(server, cause);
+      });
+    },
+    async isLoading(signal) {
+      const request = async (signal: AbortSignal) =>
+        toRequest(await find(signal), asking);
+      return await isLoading(server, request, signal);
+    },
+    diagnose: async (toolCount, signal) => judge(await find(signal), toolCount),
   };
 }
 
-/** Looks at the server, then at the model. */
-async function diagnose(
-  values: Found<OllamaSettings>,
-  context: DiagnosisContext,
-): Promise<Finding[]> {
-  const { ok, fail } = findings("ollama");
-  const { signal } = context;
-  // The provider's own way of choosing a model, so that both choose the same.
-  const provider = createOllama(values, context);
-  const server = toServer(values.host, () => provider.model);
-  const all: Finding[] = [];
-  try {
-    type Version = { version: string };
-    const { version } = await requestJson<Version>(
-      server,
-      "/api/version",
-      signal,
-    );
-    if (version === undefined) {
-      const what = `what answers at ${placeOf(server)} is not Ollama`;
-      return [fail(what, "check OLLAMA_HOST")];
-    }
-    all.push(ok(`version ${version} answers at ${placeOf(server)}`));
-    await provider.check(signal);
-    const { model } = provider;
-    const found = await diagnoseModel(server, model, context);
-    return [...all, ...found];
-  } catch (error) {
-    const isMissing = all.length > 0 && error instanceof ProviderError &&
-      error.status === 404;
-    if (!isMissing) return [...all, toFinding(server, error)];
-    const { model } = provider;
-    const fix = `ollama pull ${model}` +
-      (values.model === undefined ? "" : "; or check OLLAMA_MODEL");
-    return [...all, fail(`model "${model}" is not pulled`, fix)];
+function judge({ name, capabilities }: Model, toolCount: number): Remark[] {
+  if (capabilities?.includes("completion") === false) {
+    return [{
+      status: "fail",
+      detail: `${name} can't chat: it is for ${capabilities.join(", ")}`,
+      fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
+    }];
   }
+  const isThere = { status: "ok" as const, detail: `${name} is pulled` };
+  if (toolCount === 0 || capabilities?.includes("tools") !== false) {
+    return [isThere];
+  }
+  return [isThere, {
+    status: "warn",
+    detail: `${name} can't call tools, of which the agent has ${toolCount}`,
+    fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
+  }];
+}
+
+/** Asks what a model can do. */
+function describe(
+  server: Server,
+  model: string,
+  signal: AbortSignal,
+): Promise<Partial<Model>> {
+  return requestJson<Model>(server, "/api/show", signal, { model });
+}
+
+/** Chooses the default model where it is pulled, else the smallest that can chat. */
+async function chooseModel(
+  server: Server,
+  signal: AbortSignal,
+): Promise<string> {
+  type Pulled = { models: { name: string; size: number }[] };
+  const path = "/api/tags";
+  const { models = [] } = await requestJson<Pulled>(server, path, signal);
+  if (models.some(({ name }) => name === DEFAULT_MODEL)) return DEFAULT_MODEL;
+  const bySize = models
+    // Entries of Ollama's cloud are a few hundred bytes: not on this machine.
+    .filter(({ size }) => size > 1_000_000)
+    .sort((a, b) => a.size - b.size);
+  for (const { name } of bySize) {
+    const { capabilities } = await describe(server, name, signal);
+    if (capabilities?.includes("completion") ?? true) return name;
+  }
+  return DEFAULT_MODEL;
 }

@@ -1,84 +1,61 @@
 /**
  * Any server that speaks OpenAI's chat completions: OpenAI itself, Groq,
- * OpenRouter, vLLM, LM Studio, llama.cpp. Its settings, how it is asked, and
- * its diagnosis.
+ * OpenRouter, vLLM, LM Studio, llama.cpp.
  *
  * @module
  */
-import { toHttpUrl } from "../settings/kinds.ts";
-import type { Finding } from "../settings/finding.ts";
-import type { Defaulted, Found, Setting, Values } from "../settings/setting.ts";
-import { findings, toFinding } from "./_diagnosis.ts";
-import { adapt, toDialect } from "./_openai_dialect.ts";
-import { AnswerReader, toBody } from "./_openai_wire.ts";
-import {
-  findOnly,
-  GET_A_KEY,
-  type ListedModel,
-  listModels,
-  notNamed,
-  toServer,
-} from "./_openai_server.ts";
-import { placeOf, requestPath, type Server } from "./_server.ts";
+import type { Log } from "../server/log.ts";
+import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
+import type { Settings, Values } from "../settings/setting.ts";
+import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
+import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
+import { ProviderError } from "./provider.ts";
 import {
-  type Provider,
-  ProviderError,
-  type ProviderRequest,
-} from "./provider.ts";
-import {
-  type DiagnosisContext,
-  toKey,
+  apiKey,
+  type Remark,
   type Vendor,
   type VendorContext,
+  type VendorProvider,
 } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
 
 /** The settings of such a server. */
-export type OpenAiSettings = {
-  apiKey: Setting;
-  baseUrl: Defaulted;
-  model: Setting;
-};
+export const openaiSettings = {
+  apiKey: {
+    env: "OPENAI_API_KEY",
+    help: "The API key of OpenAI, or of another server that speaks OpenAI's " +
+      "chat completions, such as Groq, OpenRouter or vLLM. Servers on your own " +
+      "machine, such as LM Studio and llama.cpp, need none.",
+    selects: true,
+    ...apiKey,
+  },
+  baseUrl: {
+    env: "OPENAI_BASE_URL",
+    help: "That server's address; most end in /v1. Whoever sets it without a " +
+      "key sets LLM_PROVIDER=openai as well.",
+    ...httpUrl(OPENAI),
+    parse: toBaseUrl,
+  },
+  model: {
+    env: "OPENAI_MODEL",
+    help: `That server's model. Unset: ${DEFAULT_MODEL} at OpenAI, elsewhere ` +
+      "the server's only one.",
+    secret: false,
+  },
+} satisfies Settings;
 
 /** Any server that speaks OpenAI's chat completions. */
-export const openai: Vendor<OpenAiSettings> = {
-  settings: {
-    apiKey: {
-      env: "OPENAI_API_KEY",
-      help:
-        "The API key of OpenAI, or of another server that speaks OpenAI's " +
-        "chat completions, such as Groq, OpenRouter or vLLM. Servers on your own " +
-        "machine, such as LM Studio and llama.cpp, need none.",
-      selects: true,
-      parse: toKey,
-      expected: "a key as its maker shows it, without white space or quotes",
-    },
-    baseUrl: {
-      env: "OPENAI_BASE_URL",
-      help:
-        "That server's address; most end in /v1. Whoever sets it without a " +
-        "key sets LLM_PROVIDER=openai as well.",
-      default: OPENAI,
-      parse: toBaseUrl,
-      expected: "an address such as http://127.0.0.1:1234/v1",
-    },
-    model: {
-      env: "OPENAI_MODEL",
-      help:
-        `That server's model. Unset: ${DEFAULT_MODEL} at OpenAI, elsewhere ` +
-        "the server's only one.",
-      secret: false,
-    },
-  },
+export const openai: Vendor<typeof openaiSettings> = {
+  settings: openaiSettings,
   create: createOpenAi,
   findProblem: ({ apiKey, baseUrl }) =>
     apiKey === undefined && baseUrl === OPENAI
-      ? `OPENAI_API_KEY: is missing; ${GET_A_KEY}`
+      ? "OPENAI_API_KEY: is missing; get a key at " +
+        "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
       : undefined,
-  diagnose,
 };
 
 /** Examples often show the address that questions go to; we need the one above. */
@@ -86,27 +63,86 @@ function toBaseUrl(text: string): string {
   return toHttpUrl(text).replace(/\/chat\/completions$/, "");
 }
 
+/** Makes a provider that asks such a server. */
+export function createOpenAi(
+  { apiKey, baseUrl, model: named }: Values<typeof openaiSettings>,
+  { thinking, log }: Pick<VendorContext, "thinking" | "log">,
+): VendorProvider {
+  const isOpenAi = baseUrl === OPENAI;
+  let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  const server: Server = {
+    provider: "openai",
+    url: baseUrl,
+    headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+    addressEnv: "OPENAI_BASE_URL",
+    settings: openaiSettings,
+    unreachable: "check the network and OPENAI_BASE_URL; start that server",
+  };
+  let hasThought = false;
+  const ask = createAsker(server, log, {
+    limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
+    effort: thinking === "off" ? "none" : thinking,
+    refused: [],
+  });
+  return {
+    name: server.provider,
+    get model() {
+      return model ?? "unknown";
+    },
+    stream(request) {
+      const reader = new AnswerReader(request.toolChoice);
+      return streamAnswer(server, request, {
+        format: "sse",
+        async send(request) {
+          const { signal } = request;
+          model ??= findOnly(server, await listModels(server, signal));
+          const asked = model;
+          return await ask(
+            (dialect) => toBody(request, asked, dialect, hasThought),
+            signal,
+          );
+        },
+        read(event, answer) {
+          reader.read(event, answer);
+          hasThought ||= reader.hasThought;
+        },
+      });
+    },
+    async check(signal) {
+      await listModels(server, signal);
+    },
+    async diagnose(_, signal) {
+      const models = await listModels(server, signal);
+      return judge(server, models, model ?? findOnly(server, models));
+    },
+  };
+}
+
+function judge(server: Server, models: string[], asked: string): Remark[] {
+  if (models.includes(asked)) {
+    return [{ status: "ok", detail: `${asked} is there` }];
+  }
+  return [{
+    // Others may take models that they don't list; llama.cpp takes any name.
+    status: server.url === OPENAI ? "fail" : "warn",
+    detail: `${placeOf(server)} doesn't list model "${asked}"`,
+    fix: "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
+      "which mostly ends in /v1",
+  }];
+}
+
 /** The most that a server's refusals may change of one question. */
 const MAX_CHANGES = 5;
 
-/** Makes a provider that asks such a server. */
-export function createOpenAi(
-  values: Values<OpenAiSettings>,
-  { thinking, log }: Pick<VendorContext, "thinking" | "log">,
-): Provider {
-  const isOpenAi = values.baseUrl === OPENAI;
-  let model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
-  let dialect = toDialect(isOpenAi, thinking);
-  const server = toServer(values, () => model);
-
-  async function send(
-    request: ProviderRequest,
+/** Makes what asks a server in the dialect that it turns out to take. */
+function createAsker(server: Server, log: Log, dialect: Dialect) {
+  return async (
+    toBody: (dialect: Dialect) => object,
     signal: AbortSignal,
-  ): Promise<Response> {
-    model ??= findOnly(server, await listModels(server, signal));
+  ): Promise<Response> => {
     for (let changes = 0;; changes++) {
       const sent = dialect;
-      const body = toBody(request, model, sent);
+      const body = toBody(sent);
       try {
         return await requestPath(server, "/chat/completions", signal, body);
       } catch (error) {
@@ -117,42 +153,13 @@ export function createOpenAi(
         const next = adapt(sent, reason);
         if (next === undefined) throw error;
         dialect = next;
-        if (sent.hasTools && !next.hasTools) {
-          const message = sayNoTools(server, model, reason);
-          log.warn("openai.no_tools", { message });
+        const isTold = ({ refused }: Dialect) => !refused.includes("tools");
+        if (isTold(sent) && !isTold(next)) {
+          log.warn("openai.no_tools", { place: placeOf(server), reason });
         }
       }
     }
-  }
-
-  return {
-    name: server.provider,
-    get model() {
-      return model ?? "unknown";
-    },
-    stream(request) {
-      const reader = new AnswerReader(request.toolChoice);
-      return streamAnswer(server, {
-        format: "sse",
-        signal: request.signal,
-        send: (signal) => send(request, signal),
-        read(event, answer) {
-          reader.read(event, answer);
-          if (reader.hasThought && !dialect.isThinking) {
-            dialect = { ...dialect, isThinking: true };
-          }
-        },
-      });
-    },
-    async check(signal) {
-      await listModels(server, signal);
-    },
   };
-}
-
-function sayNoTools(server: Server, model: string, reason: string): string {
-  return `Model "${model}" at ${placeOf(server)} is asked without tools, ` +
-    `since it can't call any: ${reason}`;
 }
 
 /** In which words a server refused what it may not have understood. */
@@ -163,42 +170,37 @@ function findReason(error: unknown): string | undefined {
     : undefined;
 }
 
-const { ok, warn, fail } = findings("openai");
-
-/** Looks at the address, the key and the model: asks for the list of models. */
-async function diagnose(
-  values: Found<OpenAiSettings>,
-  { now, signal }: DiagnosisContext,
-): Promise<Finding[]> {
-  const isOpenAi = values.baseUrl === OPENAI;
-  const model = values.model ?? (isOpenAi ? DEFAULT_MODEL : undefined);
-  const server = toServer(values, () => model);
-  let models: ListedModel[];
+/** A server's models that can chat; none where it doesn't list them. */
+async function listModels(
+  server: Server,
+  signal: AbortSignal,
+): Promise<string[]> {
+  type List = { data: { id: string }[] };
   try {
-    models = await listModels(server, signal);
+    const { data = [] } = await requestJson<List>(server, "/models", signal);
+    return data.map(({ id }) => id).filter((id) => !/embed/i.test(id));
   } catch (error) {
-    return [toFinding(server, error)];
+    if (error instanceof ProviderError && error.status === 404) return [];
+    throw error;
   }
-  const [first] = models;
-  if (model === undefined) {
-    return first !== undefined && models.length === 1
-      ? [ok(`${first.id} is the only model at ${placeOf(server)}`)]
-      : [fail(notNamed(server, models), "set OPENAI_MODEL to one of them")];
-  }
-  const fix =
-    "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
-    "which mostly ends in /v1";
-  const entry = models.find(({ id }) => id === model);
-  if (entry === undefined) {
-    const what = `${placeOf(server)} doesn't list model "${model}"`;
-    // llama.cpp answers to any name.
-    return [isOpenAi ? fail(what, fix) : warn(what, fix)];
-  }
-  const end = entry.shutdown_date;
-  if (end) {
-    const finding = Date.parse(end) <= now() ? fail : warn;
-    return [finding(`model "${model}" is shut down on ${end}`, fix)];
-  }
-  const isKeyValid = values.apiKey ? ", and the key is valid" : "";
-  return [ok(`${model} is there${isKeyValid}`)];
+}
+
+/**
+ * The model of a server that has only one.
+ *
+ * @throws {ProviderError} when there are several or none
+ */
+function findOnly(server: Server, models: readonly string[]): string {
+  const [only] = models;
+  if (only !== undefined && models.length === 1) return only;
+  const such = models.length > 0
+    ? `, such as ${models.slice(0, 3).join(", ")}`
+    : "";
+  const message = `OPENAI_MODEL is not set, and ${placeOf(server)} lists ` +
+    `${models.length} models${such}`;
+  throw new ProviderError(message, {
+    provider: server.provider,
+    retryable: false,
+    fix: "set OPENAI_MODEL",
+  });
 }

@@ -10,7 +10,7 @@
 export type Message =
   /** What the caller said. */
   | { role: "user"; text: string }
-  /** What the agent said, and the tools that it called then. Remarks in [square brackets] are notes to the model. */
+  /** What the agent said, and the tools that it called then. */
   | {
     role: "assistant";
     text: string;
@@ -42,7 +42,7 @@ export interface ProviderMetadata {
 export interface ToolDeclaration {
   /** What the model calls it by. */
   name: string;
-  /** Tells the model when to call it, and what for. */
+  /** When to call it, and what for. */
   description: string;
   /** JSON Schema of the arguments. */
   parameters: Record<string, unknown>;
@@ -167,42 +167,40 @@ export const THINKING = ["off", "low", "medium", "high"] as const;
 /** How much a model thinks before it speaks. */
 export type Thinking = typeof THINKING[number];
 
-/** What is known of a vendor's failure. */
-export interface ProviderErrorOptions {
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  provider: string;
-  /** HTTP status, where there was one. */
-  status?: number | undefined;
-  /** Whether the same question may succeed if asked again. */
-  retryable: boolean;
-  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
-  retryAfterMs?: number | undefined;
-  /** What the SDK or `fetch` threw. */
-  cause?: unknown;
-}
-
 /** A vendor's failure, whatever its SDK called it. For the log, never for a caller. */
 export class ProviderError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "ProviderError";
-  /** See {@linkcode ProviderErrorOptions.provider}. */
+  /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
-  /** See {@linkcode ProviderErrorOptions.status}. */
+  /** HTTP status, where there was one. */
   readonly status: number | undefined;
-  /** See {@linkcode ProviderErrorOptions.retryable}. */
+  /** Whether the same question may succeed if asked again. */
   readonly retryable: boolean;
-  /** See {@linkcode ProviderErrorOptions.retryAfterMs}. */
+  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
   readonly retryAfterMs: number | undefined;
+  /** What an owner can do about it. */
+  readonly fix: string | undefined;
 
-  /** The message is for the log: what was attempted, then what came of it. */
+  /** The message is for the log: what was attempted, then what came of it. The fix follows it. */
   constructor(message: string, options: ProviderErrorOptions) {
-    super(message, { cause: options.cause });
+    const { fix, cause } = options;
+    super(fix === undefined ? message : `${message}; ${fix}`, { cause });
     this.provider = options.provider;
     this.status = options.status;
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.fix = fix;
   }
 }
+
+/** What is known of a failure besides its message. */
+export type ProviderErrorOptions =
+  & ErrorOptions
+  & Pick<ProviderError, "provider" | "retryable">
+  & Partial<
+    Pick<ProviderError, "status" | "retryAfterMs" | "fix">
+  >;
 
 /**
  * How many tokens a model may use up by thinking, where its vendor counts them

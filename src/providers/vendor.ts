@@ -1,8 +1,7 @@
 /**
- * What a provider's file declares: which settings it has, how a provider is
- * made of them, and what `doctor` can find out about it. Everything else
- * follows from the declaration: what `LLM_PROVIDER` may name, what stops the
- * start, and which values are hidden.
+ * What a provider's file declares: which settings it has, and how a provider is
+ * made of them. Everything else follows from the declaration: what
+ * `LLM_PROVIDER` may name, what stops the start, and which values are hidden.
  *
  * @module
  */
@@ -10,6 +9,21 @@ import type { Log } from "../server/log.ts";
 import type { Finding } from "../settings/finding.ts";
 import type { Found, Settings, Values } from "../settings/setting.ts";
 import type { Provider, Thinking } from "./provider.ts";
+
+/** A vendor of language models, or what takes the place of one. */
+export interface Vendor<S extends Settings = Settings> {
+  /** What it can be told. */
+  readonly settings: S;
+  /** Makes the provider. Nothing is asked of the vendor yet. */
+  create(values: Values<S>, context: VendorContext): VendorProvider;
+  /** Says which variable is wrong and how to fix it, where settings are right one by one and wrong together. */
+  findProblem?(values: Found<S>): string | undefined;
+  /**
+   * Looks whether the vendor is there although nobody named it, and says how
+   * that is known. Absent: it must be named.
+   */
+  find?(values: Found<S>, signal: AbortSignal): Promise<string | undefined>;
+}
 
 /** What a provider is given besides its own settings. */
 export interface VendorContext {
@@ -21,48 +35,24 @@ export interface VendorContext {
   log: Log;
 }
 
-/** What a diagnosis is given besides the vendor's own settings. */
-export interface DiagnosisContext extends VendorContext {
-  /** How many tools the agent has. */
-  toolCount: number;
-  /** The time in milliseconds since 1970. */
-  now: () => number;
-  /** Aborted when the time of the diagnosis is up. */
-  signal: AbortSignal;
+/** A provider, and what `doctor` alone asks of it. */
+export interface VendorProvider extends Provider {
+  /**
+   * Finds out whether the vendor would answer, and well, without spending
+   * tokens. What it throws is found as well. Absent: `doctor` asks
+   * {@linkcode Provider.check}.
+   */
+  diagnose?(toolCount: number, signal: AbortSignal): Promise<Remark[]>;
 }
 
-/** A vendor of language models, or what takes the place of one. */
-export interface Vendor<S extends Settings = Settings> {
-  /** What it can be told. */
-  readonly settings: S;
-  /** Makes the provider. Nothing is asked of the vendor yet. */
-  create(values: Values<S>, context: VendorContext): Provider;
-  /**
-   * Looks for what is wrong with settings that are right one by one.
-   *
-   * @returns which variable, what is wrong and how to fix it
-   */
-  findProblem?(values: Found<S>): string | undefined;
-  /**
-   * Looks whether the vendor is there although nobody named it. Absent: it must
-   * be named.
-   *
-   * @returns how that is known, such as `it answers at …`; `undefined` where it isn't there
-   */
-  find?(values: Found<S>, signal: AbortSignal): Promise<string | undefined>;
-  /**
-   * Finds out for `doctor` whether the vendor would answer, and well, without
-   * spending tokens. Absent: `doctor` asks {@linkcode Provider.check}.
-   */
-  diagnose?(values: Found<S>, context: DiagnosisContext): Promise<Finding[]>;
-}
+/** What is found of a vendor, whose name is the title. */
+export type Remark = Omit<Finding, "title">;
 
-/**
- * Reads an API key.
- *
- * @throws {TypeError} when it can't be sent as a header, as no key is made
- */
-export function toKey(text: string): string {
-  if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
-  throw new TypeError("Not a key");
-}
+/** An API key, which is sent as a header. */
+export const apiKey = {
+  parse(text: string): string {
+    if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;
+    throw new TypeError("Not a key");
+  },
+  expected: "a key as its maker shows it, without white space or quotes",
+};

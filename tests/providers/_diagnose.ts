@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { diagnoseProviders } from "../../src/providers/mod.ts";
+import { diagnoseProviders } from "../../src/providers/choice.ts";
 import { readConfig } from "../../src/settings/config.ts";
 import type { Finding } from "../../src/settings/finding.ts";
 import { freePort } from "../fakes/ports.ts";
@@ -27,11 +27,10 @@ export function settings(env: Record<string, string> = {}) {
 /** Runs the diagnosis of the providers. */
 export function diagnose(
   env: Record<string, string>,
-  more: { now?: number; config?: ReturnType<typeof readConfig> } = {},
+  config: ReturnType<typeof readConfig> = settings(env),
 ): Promise<Finding[]> {
-  const { now = Date.parse("2026-11-21"), config = settings(env) } = more;
   const signal = AbortSignal.timeout(20_000);
-  return diagnoseProviders(config, { toolCount: 2, now: () => now, signal });
+  return diagnoseProviders(config, { toolCount: 2, signal });
 }
 
 /** Findings in one line each: `fail gemini: the key is wrong → get another`. */
@@ -44,9 +43,8 @@ export function toLines(findings: Finding[]): string[] {
 /** What is found of one vendor, without the line about the choice. */
 export async function diagnoseOne(
   env: Record<string, string>,
-  more: { now?: number } = {},
 ): Promise<string[]> {
-  return toLines(await diagnose(env, more)).slice(1);
+  return toLines(await diagnose(env)).slice(1);
 }
 
 /** Serves on a free port. */

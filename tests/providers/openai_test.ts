@@ -134,7 +134,7 @@ test("wants a model named where a server has several", async () => {
   const { error } = await askInVain(openai);
   assertMatch(
     error.message,
-    /has 2 models, such as one, two: set OPENAI_MODEL/,
+    /lists 2 models, such as one, two; set OPENAI_MODEL/,
   );
   assertEquals(error.retryable, false);
 });
@@ -369,6 +369,8 @@ for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
     for (const [name, value] of Object.entries(then)) {
       assertEquals(body?.[name as keyof OpenAiRequestBody], value, name);
     }
+    // What was refused isn't sent again.
+    assertEquals(refuses(body ?? {}), undefined);
     if (!("reasoning_effort" in then)) {
       assertEquals("reasoning_effort" in (body ?? {}), false);
     }
@@ -423,14 +425,14 @@ const FAILURES: {
   {
     what: "a rate limit (429)",
     answer: { kind: "status", status: 429 },
-    says: "too much",
+    says: "429",
     status: 429,
     retryable: true,
   },
   {
     what: "an account without credit (429)",
     answer: { kind: "status", status: 429, code: "insufficient_quota" },
-    says: "credit",
+    says: "OPENAI_API_KEY",
     status: 429,
     retryable: false,
   },
@@ -475,8 +477,8 @@ test("fails on an unknown model, a wrong key and a wrong address, and says what 
   await using _ = fake;
   const wrongs = [
     [{ model: "gpt-0" }, 404, "OPENAI_MODEL"],
-    [{ apiKey: "wrong" }, 401, "get a key"],
-    [{ baseUrl: fake.url }, 404, "/v1"],
+    [{ apiKey: "wrong" }, 401, "OPENAI_API_KEY"],
+    [{ baseUrl: fake.url }, 404, "OPENAI_BASE_URL"],
   ] as const;
   for (const [wrong, status, says] of wrongs) {
     const openai = createOpenAi({ ...settings, ...wrong }, CONTEXT);
@@ -491,5 +493,5 @@ test("finds a wrong key when it is checked", async () => {
   await using _ = fake;
   const { signal } = new AbortController();
   const wrong = createOpenAi({ ...settings, apiKey: "wrong" }, CONTEXT);
-  await assertRejects(() => wrong.check(signal), ProviderError, "not valid");
+  await assertRejects(() => wrong.check(signal), ProviderError, "401");
 });

@@ -6,7 +6,7 @@
  */
 import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnosis.ts";
 import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
-import { diagnoseProviders } from "../../providers/mod.ts";
+import { diagnoseProviders } from "../../providers/choice.ts";
 import { createLog, explain } from "../../server/log.ts";
 import {
   createStore,
@@ -75,7 +75,7 @@ export function listChecks(
     "port": async () => [await checkPort(config)],
     "language model": async (signal) => {
       const { tools } = await import("../../agent/mod.ts");
-      const context = { toolCount: tools.length, now: Date.now, signal };
+      const context = { toolCount: tools.length, signal };
       return await diagnoseProviders(config, context);
     },
     "layercode": (signal) =>

@@ -1,11 +1,8 @@
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { type Config, readConfig } from "../../src/settings/config.ts";
 import { createLog } from "../../src/server/log.ts";
-import {
-  chooseProvider,
-  createProvider,
-  prepare,
-} from "../../src/providers/mod.ts";
+import { chooseProvider, prepare } from "../../src/providers/choice.ts";
+import { createProvider } from "../../src/providers/mod.ts";
 import { type Provider, ProviderError } from "../../src/providers/provider.ts";
 import { startFakeOllama } from "../fakes/ollama.ts";
 import { freePort } from "../fakes/ports.ts";
@@ -119,44 +116,6 @@ Deno.test("chooseProvider() waits half a second at most for an Ollama that hangs
   const provider = await chooseProvider(unnamed(host), log);
   assertEquals(provider.name, "echo");
   assertLess(performance.now() - startedAt, 1_000);
-});
-
-Deno.test("createProvider() warns of a model that ends, and names a current one", () => {
-  for (
-    const [model, end] of [
-      ["gemini-2.0-flash-lite", "2026-06-01"],
-      ["gemini-2.5-flash", "2026-12-01"],
-      ["gemini-2.5-flash-lite", undefined],
-      [undefined, undefined],
-    ]
-  ) {
-    const { log, lines } = makeLog();
-    const config = readConfig(
-      model === undefined ? {} : { GEMINI_MODEL: model },
-    );
-    const provider = createProvider("gemini", config, log);
-    assertEquals(provider.model, config.vendors.gemini.model);
-    if (end === undefined || model === undefined) {
-      assertEquals(lines, []);
-      continue;
-    }
-    assertEquals(lines.length, 1);
-    const { level, event, message } = JSON.parse(lines[0] ?? "{}");
-    assertEquals([level, event], ["warn", "provider.model_ends"]);
-    const current = readConfig({}).vendors.gemini.model;
-    for (const mention of [model, end, "GEMINI_MODEL", current]) {
-      assertStringIncludes(message, mention);
-    }
-  }
-});
-
-Deno.test("createProvider() says nothing of Gemini's models where another is asked", () => {
-  const { log, lines } = makeLog();
-  const config = readConfig({ GEMINI_MODEL: "gemini-2.0-flash" });
-  for (const name of ["ollama", "echo"] as const) {
-    createProvider(name, config, log);
-  }
-  assertEquals(lines, []);
 });
 
 Deno.test("createProvider() hands on how much to think", async () => {

@@ -1,0 +1,159 @@
+/**
+ * Who answers: the choice between the providers, how the chosen are made ready,
+ * and what `doctor` finds out about them.
+ *
+ * @module
+ */
+import { createLog, explain, type Log } from "../server/log.ts";
+import type { Finding } from "../settings/finding.ts";
+import { createStandIn } from "./echo.ts";
+import { createFailover } from "./failover.ts";
+import {
+  createProvider,
+  findVendor,
+  type ProviderConfig,
+  type ProviderName,
+  type ProviderParts,
+} from "./mod.ts";
+import {
+  type PromptBeginning,
+  type Provider,
+  ProviderError,
+} from "./provider.ts";
+import type { Remark, VendorProvider } from "./vendor.ts";
+
+/** Who answers, how that came about, and what to do where it is nobody but the echo. */
+async function choose(
+  config: ProviderConfig,
+): Promise<{ names: readonly ProviderName[]; why: string; fix?: string }> {
+  const { providers: names, providersNamedBy: by, vendors } = config;
+  if (names[0] === "echo") {
+    return { names, why: `${by} says so`, fix: "set LLM_PROVIDER to another" };
+  }
+  if (names.length > 0) return { names, why: `${by} is set` };
+  const found = await findVendor(config);
+  if (found !== undefined) return { names: [found.name], why: found.why };
+  return {
+    names: ["echo"],
+    why: "the settings name no language model, and no Ollama answers at " +
+      vendors.ollama.host,
+    fix: "start Ollama (ollama serve), which is found from the next turn on; " +
+      "or set GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY, and start again",
+  };
+}
+
+/** Waits are measured by this and not by the time of day, which jumps. */
+const now = () => performance.now();
+
+/** Makes the chosen providers, as one. The stand-in gives way as soon as another is there. */
+export async function chooseProvider(
+  config: ProviderParts,
+  log: Log,
+): Promise<Provider> {
+  const { firstTokenTimeoutMs, stallTimeoutMs } = config;
+  const join = (names: readonly ProviderName[]) =>
+    createFailover(
+      names.map((name) => createProvider(name, config, log)),
+      { log, now, firstTokenTimeoutMs, stallTimeoutMs },
+    );
+  const { names, why, fix } = await choose(config);
+  if (config.providers.length > 0 || fix === undefined) return join(names);
+  log.warn("provider.stand_in", {
+    message: "No language model: answers come from a stand-in that echoes, " +
+      `since ${why}; ${fix}`,
+  });
+  return createStandIn(join(names), async () => {
+    const found = await findVendor(config);
+    if (found === undefined) return undefined;
+    const provider = join([found.name]);
+    log.info("provider.found", {
+      provider: provider.name,
+      message: `From now on ${provider.name} answers, since ${found.why}`,
+    });
+    // The model is loaded; what it is to read comes with the first question.
+    prepare(provider, { system: "", messages: [] }, log);
+    return provider;
+  }, now);
+}
+
+/** How long a model may take to load; large ones come from slow disks. */
+const PREPARE_TIMEOUT_MS = 10 * 60_000;
+
+/** How soon a provider that can't be reached yet is made ready again. */
+const PREPARE_AGAIN_MS = 5_000;
+
+/**
+ * Makes a provider ready in the background, so that no caller waits for it, with
+ * word in the log of how it goes: at once, or as soon as it can be reached. A
+ * caller who comes before waits for the rest of it.
+ */
+export async function prepare(
+  provider: Provider,
+  beginning: PromptBeginning,
+  log: Log,
+  againMs: number = PREPARE_AGAIN_MS,
+): Promise<void> {
+  if (provider.prepare === undefined) return;
+  const { name } = provider;
+  log.info("provider.preparing", { provider: name });
+  for (let tries = 1;; tries++) {
+    const startedAt = Date.now();
+    try {
+      const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
+      await provider.prepare(signal, beginning);
+      const { model } = provider;
+      const tookMs = Date.now() - startedAt;
+      return log.info("provider.ready", { provider: name, model, tookMs });
+    } catch (error) {
+      if (tries === 1) {
+        log.error("provider.not_ready", { provider: name, error });
+      }
+      if (!(error instanceof ProviderError && error.retryable)) return;
+      await new Promise((resolve) =>
+        // A process that has nothing else to do needn't wait for it.
+        Deno.unrefTimer(setTimeout(resolve, againMs))
+      );
+    }
+  }
+}
+
+/** Finds out for `doctor` which providers would answer, and whether they can. */
+export async function diagnoseProviders(
+  config: ProviderParts,
+  { toolCount, signal }: { toolCount: number; signal: AbortSignal },
+): Promise<Finding[]> {
+  const { names, why, fix } = await choose(config);
+  const choice: Remark = fix === undefined
+    ? { status: "ok", detail: `${names.join(", then ")}, since ${why}` }
+    : {
+      status: "warn",
+      detail: `only echo, a stand-in that repeats what it hears: ${why}`,
+      fix,
+    };
+  const log = createLog({ level: "error", format: "json", write() {} });
+  const all = await Promise.all(
+    names.filter((name) => name !== "echo").map(async (title) => {
+      const provider = createProvider(title, config, log);
+      const found = await look(provider, toolCount, signal);
+      return found.map((remark) => ({ title, ...remark }));
+    }),
+  );
+  return [{ title: "language model", ...choice }, ...all.flat()];
+}
+
+async function look(
+  provider: VendorProvider,
+  toolCount: number,
+  signal: AbortSignal,
+): Promise<Remark[]> {
+  try {
+    if (provider.diagnose) return await provider.diagnose(toolCount, signal);
+    await provider.check(signal);
+    return [{ status: "ok", detail: `${provider.model} answers` }];
+  } catch (error) {
+    const { fix = `check the settings of ${provider.name}` } =
+      error instanceof ProviderError ? error : {};
+    const detail = explain(error).replace(`; ${fix}`, "");
+    return [{ status: "fail", detail, fix }];
+  }
+}
