@@ -68,6 +68,17 @@ export function toHttpUrl(text: string): string {
   return url.href.replace(/\/$/, "");
 }
 
+/** An http(s) address, and what it is where nobody sets it. */
+export function httpUrl(
+  standard: string,
+): Kind<string> & { default: string; expected: string } {
+  return {
+    default: standard,
+    parse: toHttpUrl,
+    expected: `an address such as ${standard}`,
+  };
+}
+
 /**
  * A path on this disk. White space and commas can't be passed to Deno in the
  * flags that let the process use the path and nothing else.

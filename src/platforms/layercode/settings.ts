@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toHttpUrl, toList, wholeNumber } from "../../settings/kinds.ts";
+import { httpUrl, toList, wholeNumber } from "../../settings/kinds.ts";
 import { type Found, SettingError } from "../../settings/setting.ts";
 
 /** What webhooks are signed with. */
@@ -37,10 +37,8 @@ export const layercodeSettings = {
   },
   apiUrl: {
     env: "LAYERCODE_API_URL",
-    default: "https://api.layercode.com",
     help: "Layercode's own address. Change it for a stand-in or a proxy.",
-    expected: "an address such as https://api.layercode.com",
-    parse: toHttpUrl,
+    ...httpUrl("https://api.layercode.com"),
   },
   allowedOrigins: {
     env: "ALLOWED_ORIGINS",
