@@ -83,7 +83,10 @@ async function list(
     throw new TypeError(`--limit ${text}: must be a whole number from 1`);
   }
   const { sessions, cursor } = await store.list({ limit });
-  for (const { id, at } of sessions) print(`${toTime(at)}  ${oneLine(id)}\n`);
+  for (const { id, at, preview = "" } of sessions) {
+    const line = `${toTime(at)}  ${oneLine(id)}  ${oneLine(preview)}`;
+    print(`${line.trimEnd()}\n`);
+  }
   if (sessions.length === 0) printError("No conversation is kept yet");
   if (cursor !== undefined) printError("… and more: --limit N shows N of them");
 }
