@@ -20,8 +20,7 @@ import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
 
 /** What says which pages there are. */
-export interface PagesSettings
-  extends WebSettings, Pick<GuessParts, "trustedProxies"> {
+export interface PagesSettings extends WebSettings {
   /** Whether `/` is the playground. */
   playground: boolean;
   /** The webhook secrets that the owner gave. */
@@ -31,7 +30,7 @@ export interface PagesSettings
 }
 
 /** What pages are made of. */
-export interface PagesParts extends Omit<GuessParts, "trustedProxies"> {
+export interface PagesParts extends GuessParts {
   /** Says which there are. */
   config: PagesSettings;
   /** The handler of `POST /agent`, which the playground talks to. */
@@ -76,7 +75,6 @@ export function createPages(parts: PagesParts): Pages {
   const { config, webhook, token, provider, store, activeTurns, version } =
     parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
-  const { trustedProxies } = config;
   const [secret] = parts.secrets;
   const hasSecret = config.webhookSecrets.length > 0;
 
@@ -90,7 +88,7 @@ export function createPages(parts: PagesParts): Pages {
   ]);
   const title = "Locked · Parley";
   const locked = shell({ title, content: LOCKED, status: 403 });
-  const judge = createJudge({ ...parts, trustedProxies });
+  const judge = createJudge(parts);
   const guard = createGuard({ token, hasSecret, locked, judge });
 
   const playground = hasPlayground

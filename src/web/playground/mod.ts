@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Handler, Routes } from "../../server/router.ts";
+import type { Handler, Routes, Sender } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
 import { readBody } from "../../server/http.ts";
 import { DETAILS_HEADER } from "../../platforms/layercode/sse.ts";
@@ -47,7 +47,7 @@ export function createPlayground(
     })(request, sender);
   };
 
-  async function turn(request: Request): Promise<Response> {
+  async function turn(request: Request, sender: Sender): Promise<Response> {
     const body = await readBody(request);
     const signed = new Request(new URL("/agent", request.url), {
       method: "POST",
@@ -58,7 +58,7 @@ export function createPlayground(
       },
       body: new Uint8Array(body),
     });
-    return await webhook(signed);
+    return await webhook(signed, sender);
   }
 
   return {
