@@ -132,7 +132,6 @@ function createRoutes(parts: Parts) {
     routes: {
       ...platforms,
       ...pages.routes,
-      "/": { GET: pages.home },
       "/health": { GET: createHealth(health) },
       "/ready": { GET: createReady(health) },
     },

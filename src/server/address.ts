@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { BlockList } from "node:net";
 import { toList } from "../settings/kinds.ts";
 import { SettingError } from "../settings/setting.ts";
 import { builtin } from "./builtin.ts";
@@ -25,26 +26,27 @@ const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
 export function createSenderReader(
   trustedProxies: readonly string[] = [],
 ): (peer: string, request: Request) => Sender {
-  const trusted = trustedProxies.length > 0 && toBlockList(trustedProxies);
-  // Most requests, turns among them, are answered without a look at it.
-  class Client implements Sender {
-    readonly #peer: string;
-    readonly #request: Request;
+  const trusted = trustedProxies.length > 0
+    ? toBlockList(trustedProxies)
+    : undefined;
+  return (peer, request) => new Client(peer, request, trusted);
+}
 
-    constructor(peer: string, request: Request) {
-      this.#peer = peer;
-      this.#request = request;
-    }
+/** Most requests, turns among them, are answered without a look at the address. */
+class Client implements Sender {
+  constructor(
+    private readonly peer: string,
+    private readonly request: Request,
+    private readonly trusted: BlockList | undefined,
+  ) {}
 
-    get address(): string {
-      const address = this.#peer.replace(/^::ffff:(?=[\d.]+$)/, "");
-      if (address === "") return NOBODY.address;
-      if (!trusted) return address;
-      const forwarded = this.#request.headers.get("x-forwarded-for") ?? "";
-      return findClient(address, forwarded, trusted);
-    }
+  get address(): string {
+    const address = this.peer.replace(/^::ffff:(?=[\d.]+$)/, "");
+    if (address === "") return NOBODY.address;
+    if (this.trusted === undefined) return address;
+    const forwarded = this.request.headers.get("x-forwarded-for") ?? "";
+    return findClient(address, forwarded, this.trusted);
   }
-  return (peer, request) => new Client(peer, request);
 }
 
 /**
@@ -54,7 +56,7 @@ export function createSenderReader(
 function findClient(
   peer: string,
   forwarded: string,
-  trusted: ReturnType<typeof toBlockList>,
+  trusted: BlockList,
 ): string {
   let address = peer;
   let rest = forwarded;

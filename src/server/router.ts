@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HttpError, notFound, shuttingDown } from "./http.ts";
+import { HttpError, notFound, shuttingDown, toHttpError } from "./http.ts";
 import type { Log } from "./log.ts";
 
 /** Who sent a request. */
@@ -49,10 +49,7 @@ export function createApp(
       if (isDraining()) throw shuttingDown();
       return await find(routes, request)(request, sender);
     } catch (error) {
-      if (error instanceof HttpError) return error.toResponse();
-      log.error("request.failed", { error });
-      return new HttpError(500, "internal", "Something went wrong here")
-        .toResponse();
+      return toHttpError(error, log).toResponse();
     }
   };
 }

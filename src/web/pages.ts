@@ -62,18 +62,15 @@ A token is made at each start; <code>PLAYGROUND_TOKEN</code> sets one that stays
 
 /** The pages that are switched on. */
 export interface Pages {
-  /** Answers at `/`. */
-  home: Handler;
-  /** The rest. */
+  /** Their routes, `/` among them. */
   routes: Routes;
   /** The path of the page to begin with that the token opens, if there is one. */
   entrance: "/" | "/voice" | undefined;
 }
 
-/** Makes what answers at `/`, and the routes of every page that is switched on. */
+/** Makes the routes of every page that is switched on, and `/` where none is there. */
 export function createPages(parts: PagesParts): Pages {
-  const { config, webhook, token, provider, store, activeTurns, version } =
-    parts;
+  const { config, version } = parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
   const [secret] = parts.secrets;
   const hasSecret = config.webhookSecrets.length > 0;
@@ -89,26 +86,19 @@ export function createPages(parts: PagesParts): Pages {
   const title = "Locked · Parley";
   const locked = shell({ title, content: LOCKED, status: 403 });
   const judge = createJudge(parts);
-  const guard = createGuard({ token, hasSecret, locked, judge });
+  const guard = createGuard({ ...parts, hasSecret, locked, judge });
 
-  const playground = hasPlayground
-    ? createPlayground({
-      webhook,
-      secret,
-      guard,
-      provider,
-      shell,
-      otherwise: createHome(version, "at the address printed at the start"),
-    })
-    : undefined;
+  const otherwise = createHome(version, "at the address printed at the start");
   return {
-    home: playground?.home ?? createHome(version),
     routes: {
+      "/": { GET: createHome(version) },
       ...createFiles(),
-      ...playground?.routes,
+      ...hasPlayground
+        ? createPlayground({ ...parts, secret, guard, shell, otherwise })
+        : {},
       ...hasVoice ? createVoice({ agentId, apiUrl, guard, shell }) : {},
       ...hasAdmin
-        ? createAdmin({ token: adminToken, judge, store, activeTurns, shell })
+        ? createAdmin({ ...parts, token: adminToken, judge, shell })
         : {},
     },
     entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,

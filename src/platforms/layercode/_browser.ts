@@ -29,10 +29,7 @@ import type { AuthorizeOptions } from "./authorize.ts";
 export function allowOrigin(
   request: Request,
   sender: Sender,
-  { allowedOrigins = [], publicUrl }: Pick<
-    AuthorizeOptions,
-    "allowedOrigins" | "publicUrl"
-  >,
+  { allowedOrigins = [], publicUrl }: AuthorizeOptions,
 ): Record<string, string> {
   const origin = request.headers.get("origin");
   if (origin === null) {

@@ -8,7 +8,7 @@
  * @module
  */
 import { toNetwork } from "../../server/address.ts";
-import { HttpError, json } from "../../server/http.ts";
+import { HttpError, json, toHttpError } from "../../server/http.ts";
 import {
   createBoundedLog,
   createRateLimit,
@@ -48,11 +48,10 @@ export function createAuthorize(
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    const response = await authorize(request, sender, doors).catch((error) => {
-      if (!(error instanceof HttpError)) throw error;
+    const response = await authorize(request, sender, doors).catch((error) =>
       // With the CORS headers, or the page could not read what went wrong.
-      return error.toResponse();
-    });
+      toHttpError(error, parts.log).toResponse()
+    );
     for (const [name, value] of Object.entries(cors)) {
       response.headers.set(name, value);
     }
@@ -178,8 +177,6 @@ async function askOwner(
       tellPage ? reason : "You may not start a call here",
     );
   } catch (error) {
-    if (error instanceof HttpError) throw error;
-    log.error("authorize.failed", { error });
-    throw new HttpError(500, "internal", "Something went wrong here");
+    throw toHttpError(error, log, "authorize.failed");
   }
 }

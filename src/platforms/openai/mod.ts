@@ -10,7 +10,13 @@
 import type { Stateless } from "../../conversation/stateless.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
 import { createBoundedLog, createJudge } from "../../server/limits.ts";
-import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
+import {
+  HttpError,
+  json,
+  parseJson,
+  readBody,
+  toHttpError,
+} from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
@@ -144,11 +150,7 @@ function withErrors(allow: string, handler: Handler, log: Log) {
 }
 
 function toErrorResponse(error: unknown, log: Log): Response {
-  const isTold = error instanceof HttpError;
-  if (!isTold) log.error("request.failed", { error });
-  const { status, code, message, headers } = isTold
-    ? error
-    : new HttpError(500, "internal", "Something went wrong here");
+  const { status, code, message, headers } = toHttpError(error, log);
   const type = status === 429
     ? "rate_limit_error"
     : status >= 500

@@ -31,9 +31,7 @@ export interface PlaygroundParts {
 }
 
 /** Makes the playground's page, for `/`, and what that page sends its turns to. */
-export function createPlayground(
-  parts: PlaygroundParts,
-): { home: Handler; routes: Routes } {
+export function createPlayground(parts: PlaygroundParts): Routes {
   const { webhook, secret, guard, provider } = parts;
   // A provider that was looked for and found since goes by another name.
   const page: Handler = (request, sender) => {
@@ -62,7 +60,7 @@ export function createPlayground(
   }
 
   return {
-    home: guard.page(page, parts.otherwise),
-    routes: { "/playground/turn": { POST: guard.part(turn) } },
+    "/": { GET: guard.page(page, parts.otherwise) },
+    "/playground/turn": { POST: guard.part(turn) },
   };
 }

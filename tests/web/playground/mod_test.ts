@@ -32,7 +32,7 @@ function createTestApp(guard = OPEN): App {
     otherwise: never,
   });
   return createApp({
-    routes: { ...playground.routes, "/": { GET: playground.home } },
+    routes: playground,
     // deno-lint-ignore no-explicit-any -- nothing is logged
     log: {} as any,
     isDraining: () => false,
