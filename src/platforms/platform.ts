@@ -6,7 +6,6 @@
  *
  * @module
  */
-import * as v from "@badrap/valita";
 import { TooManyTurnsError } from "../conversation/active_turns.ts";
 import type {
   AnswerOutput,
@@ -60,11 +59,6 @@ export interface PlatformParts {
 export interface Platform<Options> {
   /** Makes the routes by which it reaches us. */
   createRoutes(parts: PlatformParts, options: Options): Routes;
-}
-
-/** A field that Parley can do without: a caller waits, so one of a wrong type counts as missing. */
-export function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
-  return v.union(type, v.unknown().map(() => undefined)).optional();
 }
 
 /** An answer that is being written. */

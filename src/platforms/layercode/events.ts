@@ -15,7 +15,6 @@ import type {
   NoteEvent,
 } from "../../conversation/conversation.ts";
 import { HttpError } from "../../server/http.ts";
-import { lenient } from "../platform.ts";
 
 /** What a webhook tells: an event of a conversation, or a signed one that is unheard of. */
 export type WebhookEvent =
@@ -26,6 +25,11 @@ export type WebhookEvent =
 
 const id = v.string().assert((value) => value !== "");
 const maybeId = id.nullable().optional();
+
+/** A caller who waits matters more than such a field: of a wrong type, it counts as missing. */
+function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
+  return v.union(type, v.unknown().map(() => undefined)).optional();
+}
 
 const contextSchema = v.object({
   type: v.string(),

@@ -13,7 +13,6 @@ import type { Utterance } from "../../conversation/exchanges.ts";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
 import { HttpError } from "../../server/http.ts";
-import { lenient } from "../platform.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
 /** What is asked, and how it is to be answered. */
@@ -26,6 +25,11 @@ export interface Asked {
   isStreamed: boolean;
   /** Whether a stream is to end with the count of tokens. */
   hasUsage: boolean;
+}
+
+/** A field that Parley can do without: of a wrong type, it counts as missing. */
+function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
+  return v.union(type, v.unknown().map(() => undefined)).optional();
 }
 
 const text = lenient(v.string());
