@@ -125,6 +125,22 @@ Deno.test("createReady() says so when a check throws at once", async () => {
   assertEquals((await response.json()).failing, ["store"]);
 });
 
+Deno.test("createReady() leaves nothing that fails later when a check throws at once", async () => {
+  const { parts } = setup();
+  parts.store.check = () => {
+    throw new Error("broken");
+  };
+  const { timeout } = AbortSignal;
+  // What is late fails before the test is over.
+  AbortSignal.timeout = () => AbortSignal.abort(new Error("Timed out"));
+  try {
+    const response = await createReady(parts)(get("/ready"), NOBODY);
+    assertEquals((await response.json()).failing, ["store"]);
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+});
+
 Deno.test("createReady() does not wait for ever for a store that never answers", async () => {
   const { parts } = setup();
   parts.store.check = () => new Promise(() => {});
