@@ -7,7 +7,7 @@
 import deno from "./deno.json" with { type: "json" };
 import { authorize } from "./src/agent/authorize.ts";
 import { onData } from "./src/agent/data.ts";
-import { createApp, type Handler } from "./src/server/router.ts";
+import { type App, createApp } from "./src/server/router.ts";
 import { type Config, loadConfig } from "./src/settings/config.ts";
 import { ActiveTurns } from "./src/conversation/active_turns.ts";
 import {
@@ -110,31 +110,31 @@ async function makeParts(config: Config, log: Log) {
 /** Makes what answers every request, and tells the path of the page to begin with. */
 function createRoutes(parts: Parts) {
   const { config, log, now, secrets, uptime } = parts;
-  const { publicUrl, trustedProxies, openai } = config;
+  const { publicUrl, openai } = config;
   const conversations = new Conversations(parts);
   const platforms = createPlatformRoutes({ conversations, log, now }, {
     layercode: {
       ...config.layercode,
       secrets,
       publicUrl,
-      trustedProxies,
       authorize: (request) => runNamed("authorize", () => authorize(request)),
     },
     openai: openai.keys && {
       ...openai,
       keys: openai.keys,
-      trustedProxies,
       stateless: createStateless(parts),
     },
   });
-  const pages = createPages({ ...parts, webhook: (request) => app(request) });
+  const pages = createPages({
+    ...parts,
+    webhook: (request, sender) => app(request, sender),
+  });
   const health = { ...parts, now: uptime };
-  const app: Handler = createApp({
+  const app: App = createApp({
     ...parts,
     routes: {
       ...platforms,
       ...pages.routes,
-      "/": { GET: pages.home },
       "/health": { GET: createHealth(health) },
       "/ready": { GET: createReady(health) },
     },

@@ -7,42 +7,68 @@
  *
  * @module
  */
+import type { BlockList } from "node:net";
 import { toList } from "../settings/kinds.ts";
 import { SettingError } from "../settings/setting.ts";
 import { builtin } from "./builtin.ts";
-import type { Sender } from "./router.ts";
+import { NOBODY, type Sender } from "./router.ts";
 
 const isIP = (text: string) => builtin("node:net").isIP(text);
 const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
 
 /**
- * Makes the function that tells a client's address.
- *
- * The header is read from its end, where the nearest proxy wrote. The first
- * address that is no trusted proxy is the client's.
+ * Makes the function that tells who sent a request.
  *
  * @param trustedProxies addresses and ranges, as {@linkcode toRanges} takes them
- * @returns a function that returns an IP address, or `unknown`
+ * @returns a function that takes the address of the connection's other end, and
+ * what came from there
  */
-export function createAddressReader(
+export function createSenderReader(
   trustedProxies: readonly string[] = [],
-): (request: Request, sender?: Sender) => string {
-  const trusted = trustedProxies.length > 0 && toBlockList(trustedProxies);
-  return function readAddress({ headers }, sender) {
-    let address = toAddress(sender?.address ?? "");
-    if (address === undefined) return "unknown";
-    let rest = headers.get("x-forwarded-for") ?? "";
-    while (trusted && rest !== "") {
-      if (!trusted.check(address, familyOf(address))) break;
-      const at = rest.lastIndexOf(",");
-      const before = toAddress(rest.slice(at + 1));
-      // Whatever stands further left, no trusted proxy vouches for it.
-      if (before === undefined) break;
-      address = before;
-      rest = rest.slice(0, Math.max(at, 0));
-    }
-    return address;
-  };
+): (peer: string, request: Request) => Sender {
+  const trusted = trustedProxies.length > 0
+    ? toBlockList(trustedProxies)
+    : undefined;
+  return (peer, request) => new Client(peer, request, trusted);
+}
+
+/** Most requests, turns among them, are answered without a look at the address. */
+class Client implements Sender {
+  constructor(
+    private readonly peer: string,
+    private readonly request: Request,
+    private readonly trusted: BlockList | undefined,
+  ) {}
+
+  get address(): string {
+    const address = this.peer.replace(/^::ffff:(?=[\d.]+$)/, "");
+    if (address === "") return NOBODY.address;
+    if (this.trusted === undefined) return address;
+    const forwarded = this.request.headers.get("x-forwarded-for") ?? "";
+    return findClient(address, forwarded, this.trusted);
+  }
+}
+
+/**
+ * The header is read from its end, where the nearest proxy wrote. The first
+ * address that is no trusted proxy is the client's.
+ */
+function findClient(
+  peer: string,
+  forwarded: string,
+  trusted: BlockList,
+): string {
+  let address = peer;
+  let rest = forwarded;
+  while (rest !== "" && trusted.check(address, familyOf(address))) {
+    const at = rest.lastIndexOf(",");
+    const before = toAddress(rest.slice(at + 1));
+    // Whatever stands further left, no trusted proxy vouches for it.
+    if (before === undefined) break;
+    address = before;
+    rest = rest.slice(0, Math.max(at, 0));
+  }
+  return address;
 }
 
 function toBlockList(ranges: readonly string[]) {

@@ -64,13 +64,14 @@ export function createReady(
   /** The name of a part that doesn't answer. */
   async function ask(name: string, part: typeof provider) {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-    // Not all parts watch the signal.
-    const late = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      signal.addEventListener("abort", () => reject(signal.reason));
-    });
     try {
-      await Promise.race([part.check(signal), late]);
+      const answer = part.check(signal);
+      // Not all parts watch the signal.
+      const late = new Promise<never>((_, reject) => {
+        if (signal.aborted) reject(signal.reason);
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+      await Promise.race([answer, late]);
       return [];
     } catch (error) {
       log.warn("ready.failed", { part: name, error });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Log } from "./log.ts";
 
 /** A refusal, as the sender will read it. */
 export class HttpError extends Error {
@@ -27,6 +28,17 @@ export class HttpError extends Error {
     const { status, code, message, headers } = this;
     return json({ error: { code, message } }, { status, headers });
   }
+}
+
+/** What a sender is told of an error: all of a refusal, and nothing of what only the log may know. */
+export function toHttpError(
+  error: unknown,
+  log: Log,
+  event = "request.failed",
+): HttpError {
+  if (error instanceof HttpError) return error;
+  log.error(event, { error });
+  return new HttpError(500, "internal", "Something went wrong here");
 }
 
 /** What is not there, or not for this sender. */

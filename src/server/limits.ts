@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { createAddressReader, toNetwork } from "./address.ts";
+import { toNetwork } from "./address.ts";
+import { isSame } from "./builtin.ts";
 import { HttpError } from "./http.ts";
 import { type Log, toLog } from "./log.ts";
 import type { Sender } from "./router.ts";
@@ -48,6 +49,13 @@ export function createRateLimit(
   };
 }
 
+/** A refusal that says when to come again, as a rate limit tells it. */
+export function tooOften(what: string, seconds: number): HttpError {
+  const message = `${what}; ask again in ${seconds} s`;
+  const headers = { "retry-after": String(seconds) };
+  return new HttpError(429, "rate_limited", message, headers);
+}
+
 /**
  * Makes a log that leaves out all but the first lines of each event in a
  * minute: strangers can't fill the disk with it.
@@ -67,8 +75,6 @@ export function createBoundedLog(
 
 /** What guesses are counted with. */
 export interface GuessParts {
-  /** Addresses and ranges of the proxies whose `X-Forwarded-For` is believed. */
-  trustedProxies?: readonly string[] | undefined;
   /** Told of addresses that guess, never of what they guessed. */
   log: Log;
   /** The time in milliseconds since 1970. */
@@ -78,15 +84,15 @@ export interface GuessParts {
 /**
  * Judges what a sender shows, one or several of them at once.
  *
- * @param isRight whether one is right, in a time that doesn't tell how near it was
- * @returns whether one of them is right
+ * @param right those that let in
+ * @returns the right one among those shown, if there is one
  * @throws {HttpError} 429 where the sender has guessed too often
  */
 export type Judge = (
   shown: readonly string[],
-  isRight: (one: string) => boolean,
-  from: { request: Request; sender: Sender | undefined },
-) => boolean;
+  right: readonly string[],
+  sender: Sender,
+) => string | undefined;
 
 /** How many wrong ones an address may show in a minute. */
 const GUESSES_PER_MINUTE = 30;
@@ -97,30 +103,27 @@ const GUESSES_PER_MINUTE = 30;
  * callers of one proxy or one voice platform share theirs with strangers.
  */
 export function createJudge(parts: GuessParts): Judge {
-  const { trustedProxies, now } = parts;
+  const { now } = parts;
   const log = createBoundedLog(parts.log, now);
-  const readAddress = createAddressReader(trustedProxies);
   const guesses = createRateLimit({ perMinute: GUESSES_PER_MINUTE, now });
   const known = new Set<string>();
 
-  return function judge(shown, isRight, { request, sender }) {
-    if (shown.length === 0) return false;
-    const address = readAddress(request, sender);
-    const isLetIn = shown.some(isRight);
-    if (isLetIn && known.has(address)) return true;
-    const seconds = guesses(toNetwork(address), isLetIn ? 0 : 1);
+  return function judge(shown, right, { address }) {
+    if (shown.length === 0) return undefined;
+    // No early way out: the time taken must not tell which one it was.
+    const [found] = right.filter((one) =>
+      shown.some((given) => isSame(given, one))
+    );
+    if (found !== undefined && known.has(address)) return found;
+    const seconds = guesses(toNetwork(address), found === undefined ? 1 : 0);
     if (seconds !== undefined) {
       log.warn("token.guessed", { address });
-      const message = "Too many wrong tokens came from this address; try " +
-        `again in ${seconds} s`;
-      throw new HttpError(429, "rate_limited", message, {
-        "retry-after": String(seconds),
-      });
+      throw tooOften("Too many wrong tokens came from this address", seconds);
     }
-    if (isLetIn) {
+    if (found !== undefined) {
       if (known.size >= MAX_KEYS) known.clear();
       known.add(address);
     }
-    return isLetIn;
+    return found;
   };
 }

@@ -9,16 +9,21 @@
  *
  * @module
  */
+import { createSenderReader } from "./address.ts";
 import { createBoundedLog } from "./limits.ts";
 import type { Log } from "./log.ts";
-import type { Handler } from "./router.ts";
+import type { App } from "./router.ts";
+import type { ServerSettings } from "./settings.ts";
 
 /** Where to listen, and what to do there. */
 export interface ListenParts {
   /** Port 0 is any that is free. On Deno Deploy, others accept connections for us. */
-  config: { hostname: string; port: number; isDeploy: boolean };
+  config: Pick<ServerSettings, "port" | "trustedProxies"> & {
+    hostname: string;
+    isDeploy: boolean;
+  };
   /** Answers every request. */
-  app: Handler;
+  app: App;
   /** Told when accepting fails, and when it is done again. */
   log: Log;
 }
@@ -64,7 +69,8 @@ export function listen(
 }
 
 class Listener {
-  readonly #app: Handler;
+  readonly #app: App;
+  readonly #readSender: ReturnType<typeof createSenderReader>;
   /** One line of each kind in a minute, and not one for each try. */
   readonly #log: Log;
   readonly #reserve = createReserve();
@@ -76,8 +82,10 @@ class Listener {
   #isAccepting = true;
   #isShutDown = false;
 
-  constructor({ config: { hostname, port, isDeploy }, app, log }: ListenParts) {
+  constructor({ config, app, log }: ListenParts) {
+    const { hostname, port, isDeploy, trustedProxies } = config;
     this.#app = app;
+    this.#readSender = createSenderReader(trustedProxies);
     this.#log = createBoundedLog(log, Date.now, 1);
     try {
       this.#reserve.fill();
@@ -101,8 +109,8 @@ class Listener {
   #serve(where: { hostname: string; port: number }) {
     const server = Deno.serve(
       { ...where, tcpBacklog: BACKLOG, onListen: () => {} },
-      (request, { remoteAddr: { hostname: address } }) =>
-        this.#app(request, { address }),
+      (request, { remoteAddr: { hostname } }) =>
+        this.#app(request, this.#readSender(hostname, request)),
     );
     server.finished.catch((error) => {
       // What it was asked is still answered; idle connections are closed. Where

@@ -4,20 +4,26 @@
  *
  * @module
  */
-import { HttpError, notFound, shuttingDown } from "./http.ts";
+import { HttpError, notFound, shuttingDown, toHttpError } from "./http.ts";
 import type { Log } from "./log.ts";
 
-/** Who sent a request: the other end of the connection, which may be a proxy. */
+/** Who sent a request. */
 export interface Sender {
-  /** An IP address. */
-  address: string;
+  /** The client's IP address, which trusted proxies may have told; or `unknown`. */
+  readonly address: string;
 }
 
-/** Answers a request. Without a sender, nothing is known of where it came from. */
+/** Whoever sent a request without a connection, in this process. */
+export const NOBODY: Sender = { address: "unknown" };
+
+/** Answers a request. */
 export type Handler = (
   request: Request,
-  sender?: Sender,
+  sender: Sender,
 ) => Response | Promise<Response>;
+
+/** Answers all requests. */
+export type App = (request: Request, sender?: Sender) => Promise<Response>;
 
 /**
  * Handlers by path and method. A `*` at a path's end stands for one segment of
@@ -37,16 +43,13 @@ export function createApp(
     log: Log;
     isDraining: () => boolean;
   },
-): Handler {
-  return async function handle(request, sender) {
+): App {
+  return async function handle(request, sender = NOBODY) {
     try {
       if (isDraining()) throw shuttingDown();
       return await find(routes, request)(request, sender);
     } catch (error) {
-      if (error instanceof HttpError) return error.toResponse();
-      log.error("request.failed", { error });
-      return new HttpError(500, "internal", "Something went wrong here")
-        .toResponse();
+      return toHttpError(error, log).toResponse();
     }
   };
 }

@@ -21,6 +21,14 @@ export interface TextStream {
   readonly body: ReadableStream<Uint8Array>;
 }
 
+/** The headers of Server-Sent Events, which keep proxies from holding words back. */
+export const EVENT_STREAM_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "connection": "keep-alive",
+  "x-accel-buffering": "no",
+};
+
 /** How much may wait for a client, in letters. */
 const MAX_WAITING = 16_384;
 

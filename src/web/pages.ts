@@ -20,8 +20,7 @@ import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
 
 /** What says which pages there are. */
-export interface PagesSettings
-  extends WebSettings, Pick<GuessParts, "trustedProxies"> {
+export interface PagesSettings extends WebSettings {
   /** Whether `/` is the playground. */
   playground: boolean;
   /** The webhook secrets that the owner gave. */
@@ -31,7 +30,7 @@ export interface PagesSettings
 }
 
 /** What pages are made of. */
-export interface PagesParts extends Omit<GuessParts, "trustedProxies"> {
+export interface PagesParts extends GuessParts {
   /** Says which there are. */
   config: PagesSettings;
   /** The handler of `POST /agent`, which the playground talks to. */
@@ -63,20 +62,16 @@ A token is made at each start; <code>PLAYGROUND_TOKEN</code> sets one that stays
 
 /** The pages that are switched on. */
 export interface Pages {
-  /** Answers at `/`. */
-  home: Handler;
-  /** The rest. */
+  /** Their routes, `/` among them. */
   routes: Routes;
   /** The path of the page to begin with that the token opens, if there is one. */
   entrance: "/" | "/voice" | undefined;
 }
 
-/** Makes what answers at `/`, and the routes of every page that is switched on. */
+/** Makes the routes of every page that is switched on, and `/` where none is there. */
 export function createPages(parts: PagesParts): Pages {
-  const { config, webhook, token, provider, store, activeTurns, version } =
-    parts;
+  const { config, version } = parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
-  const { trustedProxies } = config;
   const [secret] = parts.secrets;
   const hasSecret = config.webhookSecrets.length > 0;
 
@@ -90,27 +85,20 @@ export function createPages(parts: PagesParts): Pages {
   ]);
   const title = "Locked · Parley";
   const locked = shell({ title, content: LOCKED, status: 403 });
-  const judge = createJudge({ ...parts, trustedProxies });
-  const guard = createGuard({ token, hasSecret, locked, judge });
+  const judge = createJudge(parts);
+  const guard = createGuard({ ...parts, hasSecret, locked, judge });
 
-  const playground = hasPlayground
-    ? createPlayground({
-      webhook,
-      secret,
-      guard,
-      provider,
-      shell,
-      otherwise: createHome(version, "at the address printed at the start"),
-    })
-    : undefined;
+  const otherwise = createHome(version, "at the address printed at the start");
   return {
-    home: playground?.home ?? createHome(version),
     routes: {
+      "/": { GET: createHome(version) },
       ...createFiles(),
-      ...playground?.routes,
+      ...hasPlayground
+        ? createPlayground({ ...parts, secret, guard, shell, otherwise })
+        : {},
       ...hasVoice ? createVoice({ agentId, apiUrl, guard, shell }) : {},
       ...hasAdmin
-        ? createAdmin({ token: adminToken, judge, store, activeTurns, shell })
+        ? createAdmin({ ...parts, token: adminToken, judge, shell })
         : {},
     },
     entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,

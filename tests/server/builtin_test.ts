@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { builtin, nodeCrypto } from "../../src/server/builtin.ts";
+import { builtin, isSame, nodeCrypto } from "../../src/server/builtin.ts";
 
 /** What `deno info --json` tells of a module. */
 interface Module {
@@ -31,6 +31,26 @@ Deno.test("builtin() and nodeCrypto() load what is asked for", () => {
   assert(builtin("node:net").isIP("10.0.0.1") === 4);
   const hash = nodeCrypto().createHash("sha256").update("parley");
   assertEquals(hash.digest("hex").length, 64);
+});
+
+Deno.test("isSame() tells texts apart that differ in a letter, a length or an end", () => {
+  for (const text of ["", "a", "a secret", "é\u{1f600}"]) {
+    assert(isSame(text, text));
+  }
+  const right = "a secret";
+  for (
+    const given of [
+      "",
+      "a secreT",
+      "b secret",
+      "a secre",
+      "a secrets",
+      "a secret\0",
+    ]
+  ) {
+    assert(!isSame(given, right), given);
+    assert(!isSame(right, given), given);
+  }
 });
 
 Deno.test("builtin() is the only way to Node's modules: a start of main.ts imports none", async () => {

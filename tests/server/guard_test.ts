@@ -11,8 +11,10 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { createSenderReader } from "../../src/server/address.ts";
 import { createGuard } from "../../src/server/guard.ts";
 import { HttpError } from "../../src/server/http.ts";
+import { NOBODY } from "../../src/server/router.ts";
 import { askRaw, type RawRequest, type RawResponse } from "../_raw.ts";
 import { message } from "../fakes/layercode.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
@@ -180,15 +182,15 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
     token: "a token for tests only",
     hasSecret: false,
     locked: () => new Response("locked", { status: 403 }),
-    judge: () => false,
+    judge: () => undefined,
   });
   const part = guard.part(() => new Response("in"));
-  const ask = async (address?: string) => {
+  const readSender = createSenderReader();
+  const ask = async (address: string) => {
     const headers = { host: "localhost:3000" };
     const request = new Request("http://localhost:3000/", { headers });
-    const sender = address === undefined ? undefined : { address };
     try {
-      return (await part(request, sender)).status;
+      return (await part(request, readSender(address, request))).status;
     } catch (error) {
       assert(error instanceof HttpError);
       return error.status;
@@ -202,7 +204,7 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
   ) {
     assertEquals(await ask(address), 403, address);
   }
-  assertEquals(await ask(undefined), 403);
+  assertEquals(await ask(NOBODY.address), 403);
 });
 
 Deno.test({
@@ -213,6 +215,13 @@ Deno.test({
   fn: async () => {
     await using server = await startServer();
     const { ask } = addressOf(server);
+    // What a trusted proxy says of the address is believed, and lets nobody in.
+    await using behind = await startServer({
+      env: { TRUSTED_PROXIES: "127.0.0.0/8" },
+    });
+    const forged = ["host: localhost", "x-forwarded-for: 127.0.0.1", HTML];
+    const { status } = await addressOf(behind).ask({ head: forged });
+    assertEquals(status, 403);
     for (
       const header of [
         "forwarded: for=127.0.0.1",

@@ -1,5 +1,6 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import { HttpError } from "../../src/server/http.ts";
+import { createSenderReader } from "../../src/server/address.ts";
 import {
   createBoundedLog,
   createJudge,
@@ -77,21 +78,24 @@ Deno.test("createBoundedLog() writes ten lines of each event in a minute", () =>
   assertEquals(lines.length, 12);
 });
 
-function make(trustedProxies?: string[]) {
+function make(trustedProxies: string[] = []) {
   const lines: string[] = [];
   const log = createLog({
     level: "info",
     format: "json",
     write: (_, line) => lines.push(line),
   });
-  const judge = createJudge({ log, now: () => 0, trustedProxies });
-  function show(shown: string[], address: string, forwarded?: string) {
+  const judge = createJudge({ log, now: () => 0 });
+  const readSender = createSenderReader(trustedProxies);
+  function show(shown: string[], peer: string, forwarded?: string) {
     const headers = new Headers(
       forwarded ? { "x-forwarded-for": forwarded } : {},
     );
     const request = new Request("http://parley.test/", { headers });
-    const from = { request, sender: { address } };
-    return judge(shown, (one) => one === "right", from);
+    const right = ["also right", "right"];
+    const found = judge(shown, right, readSender(peer, request));
+    assertEquals(found, shown.find((one) => right.includes(one)));
+    return found !== undefined;
   }
   return { show, lines };
 }

@@ -9,12 +9,11 @@
  * @module
  */
 import { setCookie } from "@std/http/cookie";
-import { nodeCrypto } from "../../server/builtin.ts";
+import { isSame, nodeCrypto } from "../../server/builtin.ts";
 import { cookieName, cookiesOf, isLocal } from "../../server/guard.ts";
 import { HttpError, isSameOrigin } from "../../server/http.ts";
 import type { Sender } from "../../server/router.ts";
 import type { AuthorizeOptions } from "./authorize.ts";
-import { isSame } from "./verify.ts";
 
 /**
  * The CORS headers for a request's origin, which is compared with what the
@@ -29,11 +28,8 @@ import { isSame } from "./verify.ts";
  */
 export function allowOrigin(
   request: Request,
-  sender: Sender | undefined,
-  { allowedOrigins = [], publicUrl }: Pick<
-    AuthorizeOptions,
-    "allowedOrigins" | "publicUrl"
-  >,
+  sender: Sender,
+  { allowedOrigins = [], publicUrl }: AuthorizeOptions,
 ): Record<string, string> {
   const origin = request.headers.get("origin");
   if (origin === null) {

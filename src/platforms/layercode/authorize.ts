@@ -7,10 +7,14 @@
  *
  * @module
  */
-import { createAddressReader, toNetwork } from "../../server/address.ts";
-import { HttpError, json } from "../../server/http.ts";
-import { createBoundedLog, createRateLimit } from "../../server/limits.ts";
-import type { Sender } from "../../server/router.ts";
+import { toNetwork } from "../../server/address.ts";
+import { HttpError, json, toHttpError } from "../../server/http.ts";
+import {
+  createBoundedLog,
+  createRateLimit,
+  tooOften,
+} from "../../server/limits.ts";
+import type { Handler, Sender } from "../../server/router.ts";
 import type {
   Approval,
   AuthorizeHandler,
@@ -19,29 +23,16 @@ import type {
 import type { PlatformParts } from "../platform.ts";
 import { allowOrigin, give, wasGiven } from "./_browser.ts";
 import { askForSessionKey, readWish } from "./_session_key.ts";
+import type { LayercodeSettings } from "./settings.ts";
 
 /** What an owner tells of authorising pages. */
-export interface AuthorizeOptions {
-  /** Origins besides our own that may ask; `*` for any. Absent: none. */
-  allowedOrigins?: readonly string[];
+export interface AuthorizeOptions extends LayercodeSettings {
   /** The address at which others reach our own pages. Absent: only this machine does. */
   publicUrl?: string | undefined;
-  /** Absent: every request is refused with a word on how to fix it. */
-  apiKey?: string | undefined;
-  /** Absent: the browser names the agent. */
-  agentId?: string;
-  /** `https://api.layercode.com`, or a stand-in's address. */
-  apiUrl: string;
   /** The webhook secrets. What browsers are given is signed with them. */
   secrets: readonly string[];
   /** The owner's handler, which approves or refuses. */
   authorize: AuthorizeHandler;
-  /** How often one address may ask in a minute. */
-  perAddress: number;
-  /** How many keys all may have in a minute. */
-  inAll: number;
-  /** Addresses and ranges of the proxies whose `X-Forwarded-For` is believed. */
-  trustedProxies?: readonly string[] | undefined;
   /** How long the handler may take, and then Layercode. Default 10,000. */
   timeoutMs?: number;
 }
@@ -50,18 +41,17 @@ export interface AuthorizeOptions {
 export function createAuthorize(
   parts: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
-): (request: Request, sender?: Sender) => Promise<Response> {
+): Handler {
   const doors = createDoors(parts, options);
   return async function handle(request, sender) {
     const cors = allowOrigin(request, sender, options);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    const response = await authorize(request, sender, doors).catch((error) => {
-      if (!(error instanceof HttpError)) throw error;
+    const response = await authorize(request, sender, doors).catch((error) =>
       // With the CORS headers, or the page could not read what went wrong.
-      return error.toResponse();
-    });
+      toHttpError(error, parts.log).toResponse()
+    );
     for (const [name, value] of Object.entries(cors)) {
       response.headers.set(name, value);
     }
@@ -73,12 +63,11 @@ function createDoors(
   { log, now }: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
 ) {
-  const { perAddress, inAll, trustedProxies } = options;
+  const { perAddress, inAll } = options;
   return {
     timeoutMs: 10_000,
     ...options,
     log: createBoundedLog(log, now),
-    readAddress: createAddressReader(trustedProxies),
     ofAddress: createRateLimit({ perMinute: perAddress, now }),
     ofAll: createRateLimit({ perMinute: inAll, now }),
     isDropTold: false,
@@ -90,7 +79,7 @@ type Doors = ReturnType<typeof createDoors>;
 /** Gives a key to whoever comes through all doors. */
 async function authorize(
   request: Request,
-  sender: Sender | undefined,
+  { address }: Sender,
   doors: Doors,
 ): Promise<Response> {
   const { apiKey, secrets, log } = doors;
@@ -98,7 +87,7 @@ async function authorize(
     const message = "LAYERCODE_API_KEY is not set on this server";
     throw new HttpError(503, "not_configured", message);
   }
-  const address = countAddress(request, sender, doors);
+  countAddress(address, doors);
   const wish = await readWish(request, doors.agentId);
   const { agentId, conversationId, metadata: untrustedMetadata } = wish;
   const approval = await askOwner({
@@ -118,7 +107,7 @@ async function authorize(
   const wait = doors.ofAll();
   if (wait !== undefined) {
     log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-    throw tooMany(wait);
+    throw tooOften(WHAT, wait);
   }
   const reply = await askForSessionKey({
     ...doors,
@@ -135,20 +124,18 @@ async function authorize(
   return json({ ...reply, resume_token: token }, { headers });
 }
 
-/** Counts a request of an address, which it returns. Throws past the limit. */
-function countAddress(
-  request: Request,
-  sender: Sender | undefined,
-  { readAddress, ofAddress, log }: Doors,
-): string {
-  const address = readAddress(request, sender);
+/** What is limited, as a page is told. */
+const WHAT = "Too many session keys were asked for";
+
+/** Counts a request of an address. Throws past the limit. */
+function countAddress(address: string, { ofAddress, log }: Doors): void {
   const wait = ofAddress(toNetwork(address));
-  if (wait === undefined) return address;
+  if (wait === undefined) return;
   // Where a proxy isn't known as one, all its callers share its limit.
   const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
   const setting = "AUTHORIZE_PER_ADDRESS";
   log.warn("authorize.limited", { setting, address, fix });
-  throw tooMany(wait);
+  throw tooOften(WHAT, wait);
 }
 
 /** Says once that metadata of a page goes no further. */
@@ -158,15 +145,6 @@ function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
   const fix = "anybody could claim what a page sends as metadata; supply " +
     "what you know of the caller in src/agent/authorize.ts";
   doors.log.warn("authorize.metadata_dropped", { fix });
-}
-
-function tooMany(seconds: number): HttpError {
-  return new HttpError(
-    429,
-    "rate_limited",
-    `Too many session keys were asked for; ask again in ${seconds} s`,
-    { "retry-after": String(seconds) },
-  );
 }
 
 function notGiven(): HttpError {
@@ -199,8 +177,6 @@ async function askOwner(
       tellPage ? reason : "You may not start a call here",
     );
   } catch (error) {
-    if (error instanceof HttpError) throw error;
-    log.error("authorize.failed", { error });
-    throw new HttpError(500, "internal", "Something went wrong here");
+    throw toHttpError(error, log, "authorize.failed");
   }
 }

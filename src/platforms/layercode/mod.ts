@@ -6,9 +6,14 @@
  *
  * @module
  */
-import type { Platform } from "../platform.ts";
+import { createBoundedLog } from "../../server/limits.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
+import type { Handler } from "../../server/router.ts";
+import { type Platform, type PlatformParts, respond } from "../platform.ts";
 import { type AuthorizeOptions, createAuthorize } from "./authorize.ts";
-import { createWebhook } from "./webhook.ts";
+import { parseEvent, type WebhookEvent } from "./events.ts";
+import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
+import { type Refusal, verify } from "./verify.ts";
 
 /** Layercode. */
 export const layercode: Platform<AuthorizeOptions> = {
@@ -23,4 +28,63 @@ export const layercode: Platform<AuthorizeOptions> = {
       "/api/authorize": authorize,
     };
   },
+};
+
+/** Makes the handler of `POST /agent`: verify, parse, hand on, write. Any of the secrets may have signed. */
+function createWebhook(
+  { conversations, log, now }: PlatformParts,
+  { secrets }: { secrets: readonly string[] },
+): Handler {
+  // Anybody can send one.
+  const refusals = createBoundedLog(log, now);
+  return async function handle(request) {
+    const body = await readBody(request);
+    const signature = request.headers.get("layercode-signature");
+    const nowSeconds = now() / 1000;
+    const refusal = verify({ signature, body, secrets, nowSeconds });
+    if (refusal !== undefined) {
+      refusals.warn("webhook.refused", { reason: refusal });
+      throw new HttpError(401, "invalid_signature", REFUSALS[refusal]);
+    }
+    const event = parseEvent(parseJson(body));
+    return await answer(event, request.headers.has(DETAILS_HEADER));
+  };
+
+  async function answer(
+    event: WebhookEvent,
+    withDetails: boolean,
+  ): Promise<Response> {
+    const { conversationId } = event;
+    switch (event.type) {
+      case "message":
+      case "start": {
+        const { turnId } = event;
+        if (event.type === "message" && event.ignored !== undefined) {
+          const reason = event.ignored;
+          log.warn("interruption.ignored", { conversationId, turnId, reason });
+        }
+        const stream = createAnswerStream({ turnId, withDetails });
+        return await respond(conversations, event, stream);
+      }
+      case "data":
+        return json(dataReply(await conversations.answerData(event)));
+      case "note":
+        await conversations.keepNote(event);
+        return json({ status: "ok" });
+      case "unknown":
+        log.warn("webhook.unknown_event", { conversationId, name: event.name });
+        return json({ status: "ok" });
+    }
+  }
+}
+
+/** What a sender is told, so that an owner can fix it. */
+const REFUSALS: Record<Refusal, string> = {
+  missing: "The layercode-signature header is missing",
+  malformed:
+    "The layercode-signature header is not of the form t=<unix seconds>,v1=<hex>",
+  expired:
+    "The signature is older than five minutes or from the future: check the clocks",
+  mismatch:
+    "The signature does not match: check LAYERCODE_WEBHOOK_SECRET against the dashboard",
 };

@@ -7,7 +7,10 @@
  * @module
  */
 import type { TurnPart } from "../../conversation/turn.ts";
-import { createTextStream } from "../../server/text_stream.ts";
+import {
+  createTextStream,
+  EVENT_STREAM_HEADERS,
+} from "../../server/text_stream.ts";
 import type { TurnDetails } from "../../sessions/record.ts";
 import type { Answer } from "../platform.ts";
 
@@ -69,13 +72,7 @@ export function dataReply(content: unknown): Record<string, unknown> {
 }
 
 /** Those that the official SDK sends, and one that keeps nginx from buffering. */
-const HEADERS = {
-  "content-type": "text/event-stream",
-  "cache-control": "no-cache, no-transform",
-  "content-encoding": "none",
-  "connection": "keep-alive",
-  "x-accel-buffering": "no",
-};
+const HEADERS = { ...EVENT_STREAM_HEADERS, "content-encoding": "none" };
 
 type Summary = TurnPart & { type: "summary" };
 

@@ -7,7 +7,10 @@
  * @module
  */
 import type { TurnPart } from "../../conversation/turn.ts";
-import { createTextStream } from "../../server/text_stream.ts";
+import {
+  createTextStream,
+  EVENT_STREAM_HEADERS,
+} from "../../server/text_stream.ts";
 import type { Answer } from "../platform.ts";
 
 /** How an answer is to be written. */
@@ -21,14 +24,6 @@ export interface AnswerOptions {
   /** The time in seconds since 1970. */
   created: number;
 }
-
-/** Those that keep proxies from holding words back. */
-const STREAM_HEADERS = {
-  "content-type": "text/event-stream",
-  "cache-control": "no-cache, no-transform",
-  "connection": "keep-alive",
-  "x-accel-buffering": "no",
-};
 
 const JSON_HEADERS = {
   "content-type": "application/json",
@@ -84,7 +79,7 @@ export function createAnswer(options: AnswerOptions): Answer {
     },
     signal,
     response: new Response(body, {
-      headers: isStreamed ? STREAM_HEADERS : JSON_HEADERS,
+      headers: isStreamed ? EVENT_STREAM_HEADERS : JSON_HEADERS,
     }),
   };
 }

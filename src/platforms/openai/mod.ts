@@ -10,7 +10,13 @@
 import type { Stateless } from "../../conversation/stateless.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
 import { createBoundedLog, createJudge } from "../../server/limits.ts";
-import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
+import {
+  HttpError,
+  json,
+  parseJson,
+  readBody,
+  toHttpError,
+} from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
 import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
@@ -22,8 +28,6 @@ import type { OpenAiSettings } from "./settings.ts";
 export interface OpenAiOptions extends Pick<OpenAiSettings, "platformPrompt"> {
   /** The owner's. Who shows one may ask. */
   keys: readonly string[];
-  /** Addresses and ranges of the proxies whose `X-Forwarded-For` is believed. */
-  trustedProxies?: readonly string[] | undefined;
   /** Answers what belongs to no conversation. */
   stateless: Stateless;
 }
@@ -60,27 +64,17 @@ const NAME_LETTERS = 8;
  * wrong ones of an address in a minute
  */
 function createKeyCheck(
-  { keys, trustedProxies }: OpenAiOptions,
+  { keys }: OpenAiOptions,
   { log, now }: PlatformParts,
-): (request: Request, sender?: Sender) => string {
-  const { createHash, timingSafeEqual } = nodeCrypto();
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  const known = keys.map(digest);
-  const judge = createJudge({ trustedProxies, log, now });
+): (request: Request, sender: Sender) => string {
+  const judge = createJudge({ log, now });
   const refusals = createBoundedLog(log, now);
 
-  return function check(request, sender) {
-    const key = readKey(request.headers);
-    const hash = digest(key);
-    // No early way out: the time taken must not tell which key it was.
-    const [found] = known.filter((own) => timingSafeEqual(own, hash));
-    const shown = key === "" ? [] : [key];
-    const isRight = judge(shown, () => found !== undefined, {
-      request,
-      sender,
-    });
-    if (isRight && found) return found.toString("hex").slice(0, NAME_LETTERS);
-    refusals.warn("completions.refused", { address: sender?.address });
+  return function check({ headers }, sender) {
+    const key = readKey(headers);
+    const found = judge(key === "" ? [] : [key], keys, sender);
+    if (found !== undefined) return toName(found);
+    refusals.warn("completions.refused", { address: sender.address });
     throw new HttpError(
       401,
       "invalid_api_key",
@@ -88,6 +82,11 @@ function createKeyCheck(
       { "www-authenticate": "Bearer" },
     );
   };
+}
+
+function toName(key: string): string {
+  return nodeCrypto().createHash("sha256").update(key).digest("hex")
+    .slice(0, NAME_LETTERS);
 }
 
 /** The key as OpenAI's clients send it, or bare, or as others do. */
@@ -151,11 +150,7 @@ function withErrors(allow: string, handler: Handler, log: Log) {
 }
 
 function toErrorResponse(error: unknown, log: Log): Response {
-  const isTold = error instanceof HttpError;
-  if (!isTold) log.error("request.failed", { error });
-  const { status, code, message, headers } = isTold
-    ? error
-    : new HttpError(500, "internal", "Something went wrong here");
+  const { status, code, message, headers } = toHttpError(error, log);
   const type = status === 429
     ? "rate_limit_error"
     : status >= 500

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Handler, Routes } from "../../server/router.ts";
+import type { Handler, Routes, Sender } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
 import { readBody } from "../../server/http.ts";
 import { DETAILS_HEADER } from "../../platforms/layercode/sse.ts";
@@ -31,9 +31,7 @@ export interface PlaygroundParts {
 }
 
 /** Makes the playground's page, for `/`, and what that page sends its turns to. */
-export function createPlayground(
-  parts: PlaygroundParts,
-): { home: Handler; routes: Routes } {
+export function createPlayground(parts: PlaygroundParts): Routes {
   const { webhook, secret, guard, provider } = parts;
   // A provider that was looked for and found since goes by another name.
   const page: Handler = (request, sender) => {
@@ -47,7 +45,7 @@ export function createPlayground(
     })(request, sender);
   };
 
-  async function turn(request: Request): Promise<Response> {
+  async function turn(request: Request, sender: Sender): Promise<Response> {
     const body = await readBody(request);
     const signed = new Request(new URL("/agent", request.url), {
       method: "POST",
@@ -58,11 +56,11 @@ export function createPlayground(
       },
       body: new Uint8Array(body),
     });
-    return await webhook(signed);
+    return await webhook(signed, sender);
   }
 
   return {
-    home: guard.page(page, parts.otherwise),
-    routes: { "/playground/turn": { POST: guard.part(turn) } },
+    "/": { GET: guard.page(page, parts.otherwise) },
+    "/playground/turn": { POST: guard.part(turn) },
   };
 }

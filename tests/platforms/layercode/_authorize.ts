@@ -8,7 +8,9 @@ import {
   type AuthorizeOptions,
   createAuthorize,
 } from "../../../src/platforms/layercode/authorize.ts";
+import { createSenderReader } from "../../../src/server/address.ts";
 import { createLog } from "../../../src/server/log.ts";
+import { NOBODY } from "../../../src/server/router.ts";
 
 export const KEY = "lc_key_of_the_owner";
 export const SECRET = "whsec_of_the_owner";
@@ -26,6 +28,13 @@ export interface Asked {
 }
 
 export type Reply = (request: Request) => Response | Promise<Response>;
+
+/** What a test decides. */
+export interface EndpointOptions extends Partial<AuthorizeOptions> {
+  hasKey?: boolean;
+  /** The proxies before the endpoint. */
+  trustedProxies?: string[];
+}
 
 /** A Layercode on loopback, an endpoint that asks it, and what both saw. */
 export class Fixture implements AsyncDisposable {
@@ -52,14 +61,16 @@ export class Fixture implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  endpoint(options: Partial<AuthorizeOptions> = {}) {
+  endpoint(
+    { hasKey = true, trustedProxies = [], ...options }: EndpointOptions = {},
+  ) {
     const log = createLog({
       level: "debug",
       format: "json",
       write: (_, line) => this.logged.push(line),
     });
-    return createAuthorize({ log, now: () => this.now }, {
-      apiKey: KEY,
+    const handle = createAuthorize({ log, now: () => this.now }, {
+      ...hasKey ? { apiKey: KEY } : {},
       apiUrl: this.url,
       secrets: [SECRET],
       authorize: () => ({ allow: true }),
@@ -67,6 +78,9 @@ export class Fixture implements AsyncDisposable {
       inAll: 1000,
       ...options,
     });
+    const readSender = createSenderReader(trustedProxies);
+    return async (request: Request, { address } = NOBODY) =>
+      await handle(request, readSender(address, request));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

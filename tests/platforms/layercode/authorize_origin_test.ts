@@ -234,7 +234,7 @@ test("answers the preflight of a listed origin", async (fixture) => {
 
 test("answers a preflight though the key is not set", async (fixture) => {
   const endpoint = fixture.endpoint({
-    apiKey: undefined,
+    hasKey: false,
     allowedOrigins: ["*"],
   });
   const response = await endpoint(preflight("https://app.example"));

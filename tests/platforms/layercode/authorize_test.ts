@@ -193,7 +193,7 @@ test("refuses a body that is not declared as JSON", async (fixture) => {
 });
 
 test("says what is missing when the key is not set", async (fixture) => {
-  const endpoint = fixture.endpoint({ apiKey: undefined });
+  const endpoint = fixture.endpoint({ hasKey: false });
   const response = await endpoint(ask({}));
   assertEquals(response.status, 503);
   const { code, message } = await errorOf(response);

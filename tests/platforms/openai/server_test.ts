@@ -60,6 +60,25 @@ Deno.test("main.ts knows none of the face's paths without API_KEYS", async () =>
   }
 });
 
+Deno.test("main.ts counts wrong keys by the address that a trusted proxy tells", async () => {
+  const env = { API_KEYS: KEY, TRUSTED_PROXIES: "127.0.0.1" };
+  await using server = await startServer({ env });
+  const port = Number(new URL(server.url).port);
+  const ask = async (key: string, address: string) => {
+    const head = [
+      "host: parley.test",
+      `authorization: Bearer ${key}`,
+      `x-forwarded-for: 127.0.0.1, ${address}`,
+    ];
+    return (await askRaw({ port, line: "GET /v1/models", head })).status;
+  };
+  for (let n = 0; n < 30; n++) {
+    assertEquals(await ask("wrong", "192.0.2.1"), 401);
+  }
+  assertEquals(await ask(KEY, "192.0.2.1"), 429);
+  assertEquals(await ask(KEY, "192.0.2.2"), 200);
+});
+
 Deno.test("main.ts answers who has a key, over several turns, and keeps what was said", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const port = Number(new URL(server.url).port);

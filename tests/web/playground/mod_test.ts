@@ -1,5 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createApp, type Handler } from "../../../src/server/router.ts";
+import {
+  type App,
+  createApp,
+  type Handler,
+} from "../../../src/server/router.ts";
 import type { Guard } from "../../../src/server/guard.ts";
 import { createShell } from "../../../src/web/shell.ts";
 import { createPlayground } from "../../../src/web/playground/mod.ts";
@@ -12,7 +16,7 @@ const OPEN: Guard = { page: (handler) => handler, part: (handler) => handler };
 const BASE = "http://localhost:3000";
 
 /** The app around a playground; its webhook says what it was sent. */
-function createTestApp(guard = OPEN): Handler {
+function createTestApp(guard = OPEN): App {
   const seen: Handler = async (request) =>
     Response.json({
       signature: request.headers.get("layercode-signature"),
@@ -28,7 +32,7 @@ function createTestApp(guard = OPEN): Handler {
     otherwise: never,
   });
   return createApp({
-    routes: { ...playground.routes, "/": { GET: playground.home } },
+    routes: playground,
     // deno-lint-ignore no-explicit-any -- nothing is logged
     log: {} as any,
     isDraining: () => false,
