@@ -26,7 +26,7 @@ Deno.test("sessions.ts lists, shows, exports and deletes what is kept", async ()
     assertEquals(list.code, 0);
     const lines = list.stdout.trim().split("\n");
     assertEquals(lines.length, 3);
-    assertMatch(list.stdout, /:\d\d  Odd id\/é  Hello/);
+    assertMatch(list.stdout, /:\d\d\s+Odd id\/é\s+Hello/);
     // Nothing that a caller chose may give a terminal orders.
     assertEquals(list.stdout.includes("\x1b"), false);
     const two = await sessions("list", "--limit", "2");
