@@ -152,7 +152,7 @@ async function countTurns(folder: string): Promise<number[]> {
   const sessions = (...args: string[]) =>
     runProgram("src/cli/sessions.ts", args, { folder });
   const { stdout } = await sessions("list");
-  const ids = [...stdout.matchAll(/ (\S+)\n/g)].map(([, id = ""]) => id);
+  const ids = [...stdout.matchAll(/^\S+ \S+ +(\S+)/gm)].map(([, id = ""]) => id);
   return await Promise.all(ids.map(async (id) => {
     const { stdout } = await sessions("export", id);
     return JSON.parse(stdout).turns.length;
