@@ -152,7 +152,9 @@ async function countTurns(folder: string): Promise<number[]> {
   const sessions = (...args: string[]) =>
     runProgram("src/cli/sessions.ts", args, { folder });
   const { stdout } = await sessions("list");
-  const ids = [...stdout.matchAll(/^\S+ \S+ +(\S+)/gm)].map(([, id = ""]) => id);
+  const ids = [...stdout.matchAll(/^\S+ \S+ +(\S+)/gm)].map(([, id = ""]) =>
+    id
+  );
   return await Promise.all(ids.map(async (id) => {
     const { stdout } = await sessions("export", id);
     return JSON.parse(stdout).turns.length;
