@@ -174,5 +174,9 @@ async function openPath(path?: string): Promise<Deno.Kv> {
     const file = { append: true, create: true, mode: 0o600 };
     (await Deno.open(path, file)).close();
   }
-  return await Deno.openKv(path);
+  return await Deno.openKv(path).catch((cause) => {
+    if (path !== undefined) throw cause;
+    const hint = "on Deno Deploy, attach a Deno KV database to the app";
+    throw new Error(`${cause.message} (${hint})`, { cause });
+  });
 }
