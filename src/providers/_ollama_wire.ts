@@ -30,6 +30,8 @@ export interface Model {
   name: string;
   /** Absent where Ollama is too old to tell. */
   capabilities?: readonly string[];
+  /** Facts of its file, such as `llama.context_length`. */
+  model_info?: Readonly<Record<string, unknown>>;
 }
 
 /** How the settings have models asked. */

@@ -51,9 +51,16 @@ export async function chooseProvider(
   log: Log,
 ): Promise<Provider> {
   const { firstTokenTimeoutMs, stallTimeoutMs } = config;
+  const create = (name: ProviderName) => {
+    const provider = createProvider(name, config, log);
+    for (const { detail: message, fix } of provider.warnings ?? []) {
+      log.warn("provider.warning", { provider: name, message, fix });
+    }
+    return provider;
+  };
   const join = (names: readonly ProviderName[]) =>
     createFailover(
-      names.map((name) => createProvider(name, config, log)),
+      names.map(create),
       { log, now, firstTokenTimeoutMs, stallTimeoutMs },
     );
   const { names, why, fix } = await choose(config);
@@ -135,7 +142,8 @@ export async function diagnoseProviders(
     names.filter((name) => name !== "echo").map(async (title) => {
       const provider = createProvider(title, config, log);
       const found = await look(provider, toolCount, signal);
-      return found.map((remark) => ({ title, ...remark }));
+      return [...provider.warnings ?? [], ...found]
+        .map((remark) => ({ title, ...remark }));
     }),
   );
   return [{ title: "language model", ...choice }, ...all.flat()];

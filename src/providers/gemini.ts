@@ -29,6 +29,7 @@ import {
 } from "./provider.ts";
 import {
   apiKey,
+  type Remark,
   type Vendor,
   type VendorContext,
   type VendorProvider,
@@ -113,6 +114,7 @@ export function createGemini(
   return {
     name: server.provider,
     model,
+    warnings: warnOfEnd(model),
     stream: (request) =>
       streamAnswer(server, request, {
         format: "sse",
@@ -125,6 +127,30 @@ export function createGemini(
       await response.body?.cancel();
     },
   };
+}
+
+/**
+ * Models that Google has shut down or will, and when: as of November 2026.
+ *
+ * Source: https://ai.google.dev/gemini-api/docs/deprecations
+ */
+const ENDS: [RegExp, string][] = [
+  [/^gemini-1\./, "2025"],
+  [/^gemini-2\.0-/, "2026-06-01"],
+  [/^gemini-2\.5-(pro|flash)$/, "2026-12-01"],
+  [/^gemini-2\.5-pro-preview-\d/, "2025-12-02"],
+  [/^gemini-2\.5-flash-preview-09-/, "2026-02-17"],
+  [/^gemini-3-pro-preview$/, "2026-03-09"],
+  [/^gemini-3\.1-flash-lite-preview$/, "2026-05-25"],
+  [/^gemini-3\.1-flash-lite$/, "2027-05-07"],
+];
+
+function warnOfEnd(model: string): Remark[] {
+  return ENDS.filter(([pattern]) => pattern.test(model)).map(([, end]) => ({
+    status: "warn",
+    detail: `Google set the end of ${model} for ${end}`,
+    fix: `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`,
+  }));
 }
 
 /**

@@ -148,11 +148,16 @@ export function createOllama(
         toRequest(await find(signal), asking);
       return await isLoading(server, request, signal);
     },
-    diagnose: async (toolCount, signal) => judge(await find(signal), toolCount),
+    diagnose: async (toolCount, signal) =>
+      judge(await find(signal), toolCount, contextTokens),
   };
 }
 
-function judge({ name, capabilities }: Model, toolCount: number): Remark[] {
+function judge(
+  { name, capabilities, model_info = {} }: Model,
+  toolCount: number,
+  contextTokens: number,
+): Remark[] {
   if (capabilities?.includes("completion") === false) {
     return [{
       status: "fail",
@@ -160,15 +165,25 @@ function judge({ name, capabilities }: Model, toolCount: number): Remark[] {
       fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
     }];
   }
-  const isThere = { status: "ok" as const, detail: `${name} is pulled` };
-  if (toolCount === 0 || capabilities?.includes("tools") !== false) {
-    return [isThere];
+  const all: Remark[] = [{ status: "ok", detail: `${name} is pulled` }];
+  if (toolCount > 0 && capabilities?.includes("tools") === false) {
+    all.push({
+      status: "warn",
+      detail: `${name} can't call tools, of which the agent has ${toolCount}`,
+      fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
+    });
   }
-  return [isThere, {
-    status: "warn",
-    detail: `${name} can't call tools, of which the agent has ${toolCount}`,
-    fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
-  }];
+  const [, window] = Object.entries(model_info)
+    .find(([fact]) => fact.endsWith(".context_length")) ?? [];
+  if (typeof window === "number" && window < contextTokens) {
+    all.push({
+      status: "warn",
+      detail:
+        `${name} takes ${window} tokens, and CONTEXT_TOKENS is ${contextTokens}`,
+      fix: `set CONTEXT_TOKENS to ${window} or less`,
+    });
+  }
+  return all;
 }
 
 /** Asks what a model can do. */

@@ -37,6 +37,8 @@ export interface VendorContext {
 
 /** A provider, and what `doctor` alone asks of it. */
 export interface VendorProvider extends Provider {
+  /** What isn't wise about its settings, known without asking: the log of a start says so as well. */
+  readonly warnings?: readonly Remark[];
   /**
    * Finds out whether the vendor would answer, and well, without spending
    * tokens. What it throws is found as well. Absent: `doctor` asks

@@ -68,6 +68,17 @@ Deno.test("chooseProvider() takes openai by its key only where nothing else is s
   ) assertEquals((await choose({ ...key, ...more })).name, name);
 });
 
+Deno.test("chooseProvider() warns of a Gemini model whose end is known, and names a current one", async () => {
+  const key = { GOOGLE_GENERATIVE_AI_API_KEY: "k" };
+  assertEquals((await choose(key)).lines, []);
+  const GEMINI_MODEL = "gemini-2.5-flash";
+  const { lines } = await choose({ ...key, GEMINI_MODEL });
+  assertEquals(eventsOf(lines), [["warn", "provider.warning"]]);
+  for (const mention of [GEMINI_MODEL, "2026-12-01", "gemini-3.5-flash-lite"]) {
+    assertStringIncludes(lines.join(), mention);
+  }
+});
+
 Deno.test("chooseProvider() takes an Ollama that nobody named, where it answers", async () => {
   await using fake = startFakeOllama([]);
   const { log, lines } = makeLog();

@@ -30,6 +30,27 @@ Deno.test("createGemini() shows doctor a wrong key and an unknown model", async 
   );
 });
 
+Deno.test("createGemini() warns doctor of a model whose end is known, there or not", async () => {
+  await using gemini = startFakeGemini([]);
+  const GEMINI_BASE_URL = gemini.url;
+  const GEMINI_MODEL = "gemini-2.5-flash";
+  const warning =
+    "warn gemini: Google set the end of gemini-2.5-flash for 2026-12-01 → " +
+    "set GEMINI_MODEL to a current one, such as gemini-3.5-flash-lite";
+  assertEquals(await check({ GEMINI_BASE_URL, GEMINI_MODEL }), [
+    warning,
+    "ok gemini: gemini-2.5-flash answers",
+  ]);
+  const [first, second = ""] = await check({ GEMINI_MODEL });
+  assertEquals(first, warning);
+  assertMatch(second, /^fail gemini: Cannot reach/);
+  const gone = await check({
+    GEMINI_BASE_URL,
+    GEMINI_MODEL: "gemini-2.0-flash",
+  });
+  assertMatch(gone.join("\n"), /^warn .* for 2026-06-01 .*\nfail .* 404 /);
+});
+
 Deno.test("createGemini() tells doctor its other refusals apart", async () => {
   const cases: [number, unknown, RegExp][] = [
     [401, {}, /status 401.*GOOGLE_GENERATIVE_AI_API_KEY/],

@@ -290,6 +290,34 @@ test("says how much to think, in the words of the model's generation", async () 
   }
 });
 
+test("warns of the models that Google ends, and of no other", async () => {
+  const { fake, options } = start();
+  await using _ = fake;
+  const endOf = (model: string) => {
+    const [warning] = createGemini({ ...options, model }, CONTEXT).warnings ??
+      [];
+    return /for ([\d-]+)$/.exec(warning?.detail ?? "")?.[1];
+  };
+  const table: Record<string, string | undefined> = {
+    "gemini-1.5-pro": "2025",
+    "gemini-2.0-flash-lite-001": "2026-06-01",
+    "gemini-2.5-pro": "2026-12-01",
+    "gemini-2.5-flash": "2026-12-01",
+    "gemini-2.5-flash-lite": undefined,
+    "gemini-2.5-pro-preview-06-05": "2025-12-02",
+    "gemini-2.5-flash-preview-09-2025": "2026-02-17",
+    "gemini-3-pro-preview": "2026-03-09",
+    "gemini-3.1-flash-lite-preview": "2026-05-25",
+    "gemini-3.1-flash-lite": "2027-05-07",
+    "gemini-3.1-pro-preview": undefined,
+    [model]: undefined,
+    "gemini-flash-latest": undefined,
+  };
+  for (const [model, end] of Object.entries(table)) {
+    assertEquals(endOf(model), end, model);
+  }
+});
+
 const REFUSAL: GeminiAnswer = {
   kind: "status",
   status: 400,

@@ -62,6 +62,25 @@ Deno.test("createOllama() tells doctor of a model that can't call tools", async 
   );
 });
 
+Deno.test("createOllama() tells doctor of a window that is smaller than CONTEXT_TOKENS, where it is known", async () => {
+  const name = "tiny:1b";
+  const capabilities = ["completion", "tools"];
+  const models = [{ name, capabilities, contextLength: 2048 }];
+  await using ollama = startFakeOllama([], { models });
+  const env = { OLLAMA_HOST: ollama.url, OLLAMA_MODEL: name };
+  assertEquals(await check(env), [
+    "ok ollama: tiny:1b is pulled",
+    "warn ollama: tiny:1b takes 2048 tokens, and CONTEXT_TOKENS is 8192 → " +
+    "set CONTEXT_TOKENS to 2048 or less",
+  ]);
+  const isThere = ["ok ollama: tiny:1b is pulled"];
+  assertEquals(await check({ ...env, CONTEXT_TOKENS: "2048" }), isThere);
+  for (const model_info of [undefined, {}, { "llama.context_length": "?" }]) {
+    await using old = serveOn(() => Response.json({ model_info }));
+    assertEquals(await check({ ...env, OLLAMA_HOST: old.url }), isThere);
+  }
+});
+
 Deno.test("createOllama() tells doctor what Ollama itself says is wrong", async () => {
   await using ollama = serveOn(() =>
     Response.json({ error: "disk I/O" }, { status: 500 })
