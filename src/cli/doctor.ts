@@ -10,6 +10,7 @@ import { readEnvironment } from "../settings/environment.ts";
 import type { Finding } from "../settings/finding.ts";
 import { checkDeno } from "./doctor/machine.ts";
 import { listChecks, readSettings, runChecks } from "./doctor/mod.ts";
+import { offerPull, pullModel } from "./doctor/pull.ts";
 import {
   createRedact,
   findSecretValues,
@@ -25,17 +26,20 @@ if anything is.
   deno task doctor
 
   --url URL     the server's public address: sends a signed turn through it
+  --pull        pulls a missing Ollama model without asking
   --json        one JSON document instead of text
 `;
 
 const OPTIONS = {
   url: { type: "string" },
+  pull: { type: "boolean" },
   json: { type: "boolean" },
 } as const;
 
 async function main(
-  { url: given, json = false }: { url?: string; json?: boolean },
+  values: { url?: string; pull?: boolean; json?: boolean },
 ): Promise<boolean> {
+  const { url: given, pull = false, json = false } = values;
   const url = given === undefined ? undefined : readServerUrl(given, "/agent");
   const environment = await readEnvironment(Deno.env, SETTINGS);
   const { findings, config } = readSettings(environment);
@@ -55,6 +59,12 @@ async function main(
   [checkDeno(Deno.version.deno), ...findings].forEach(tell);
   const checks = config ? listChecks(config, url) : {};
   for await (const found of runChecks(checks)) found.forEach(tell);
+  const missing = results.find((it) => it.missingModel)?.missingModel;
+  if (config && missing && (pull || !json && offerPull(missing))) {
+    const isPulled = await pullModel(config.vendors.ollama.host, missing);
+    // Other points may have depended on it, such as the turn of --url.
+    if (isPulled) return await main({ ...values, pull: false });
+  }
   return sumUp(results, json);
 }
 

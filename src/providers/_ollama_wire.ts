@@ -147,9 +147,12 @@ export function toServer(
       "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
     explain(status, body) {
       if (status !== 404 || !/model .*not found/.test(body)) return undefined;
+      const missingModel = model();
       return {
-        what: `model "${model()}" is not pulled`,
-        fix: `run \`ollama pull ${model()}\`, or check OLLAMA_MODEL`,
+        what: `model "${missingModel}" is not pulled`,
+        fix: `run \`ollama pull ${missingModel}\` or ` +
+          "`deno task doctor --pull`, or check OLLAMA_MODEL",
+        missingModel,
       };
     },
   };

@@ -22,7 +22,7 @@ export interface Server {
   explain?(
     status: number,
     body: string,
-  ): { what: string; fix: string } | undefined;
+  ): { what: string; fix: string; missingModel?: string } | undefined;
 }
 
 /** A server's address as it may be shown. */

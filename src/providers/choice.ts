@@ -159,9 +159,10 @@ async function look(
     await provider.check(signal);
     return [{ status: "ok", detail: `${provider.model} answers` }];
   } catch (error) {
-    const { fix = `check the settings of ${provider.name}` } =
+    const { fix = `check the settings of ${provider.name}`, missingModel } =
       error instanceof ProviderError ? error : {};
     const detail = explain(error).replace(`; ${fix}`, "");
-    return [{ status: "fail", detail, fix }];
+    const pullable = missingModel === undefined ? {} : { missingModel };
+    return [{ status: "fail", detail, fix, ...pullable }];
   }
 }

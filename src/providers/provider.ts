@@ -181,6 +181,8 @@ export class ProviderError extends Error {
   readonly retryAfterMs: number | undefined;
   /** What an owner can do about it. */
   readonly fix: string | undefined;
+  /** The Ollama model that has to be pulled first. */
+  readonly missingModel: string | undefined;
 
   /** The message is for the log: what was attempted, then what came of it. The fix follows it. */
   constructor(message: string, options: ProviderErrorOptions) {
@@ -191,6 +193,7 @@ export class ProviderError extends Error {
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.fix = fix;
+    this.missingModel = options.missingModel;
   }
 }
 
@@ -199,7 +202,7 @@ export type ProviderErrorOptions =
   & ErrorOptions
   & Pick<ProviderError, "provider" | "retryable">
   & Partial<
-    Pick<ProviderError, "status" | "retryAfterMs" | "fix">
+    Pick<ProviderError, "status" | "retryAfterMs" | "fix" | "missingModel">
   >;
 
 /**

@@ -17,4 +17,6 @@ export interface Finding {
   detail: string;
   /** How to fix it. */
   fix?: string;
+  /** The Ollama model that pulling would fix it with. */
+  missingModel?: string;
 }

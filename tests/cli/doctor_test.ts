@@ -7,19 +7,25 @@ import {
 import deno from "../../deno.json" with { type: "json" };
 import { serveOn } from "../fakes/loopback.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
+import { type FakeOllamaModel, startFakeOllama } from "../fakes/ollama.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
 
 const KEY = "AIza-the-key-of-a-test";
 const SECRET = "whsec_0123456789abcdef";
 
 /** Runs the doctor in a folder of its own, where nobody is on the network but who is named. */
-async function doctor(args: string[], env: Record<string, string> = {}) {
+async function doctor(
+  args: string[],
+  env: Record<string, string> = {},
+  options: { input?: string; onTerminal?: boolean } = {},
+) {
   const folder = await Deno.makeTempDir();
   try {
     const { code, stdout, stderr } = await runProgram(
       "src/cli/doctor.ts",
       args,
       {
+        ...options,
         folder,
         env: {
           PORT: "0",
@@ -125,10 +131,98 @@ Deno.test("doctor.ts prints one JSON document with --json", async () => {
   assertMatch(failed.fix, /ollama serve/);
 });
 
+/** An Ollama without a model, until one is pulled. */
+function startEmptyOllama(error?: string) {
+  const models: FakeOllamaModel[] = [];
+  const fake = startFakeOllama([], { models });
+  const total = 3_300_000_000;
+  const lines = [
+    { status: "pulling manifest" },
+    ...[0, 25, 50, 100].map((percent) => ({
+      status: "pulling 81fb60c7daa8",
+      digest: "sha256:81fb60c7daa8",
+      total,
+      completed: total * percent / 100,
+    })),
+    error ? { error } : { status: "success" },
+  ];
+  const server = serveOn(async (request) => {
+    const { method } = request;
+    const { pathname } = new URL(request.url);
+    const body = method === "POST" ? await request.text() : null;
+    if (pathname !== "/api/pull") {
+      return await fetch(fake.url + pathname, { method, body });
+    }
+    const { model, name = model } = JSON.parse(body ?? "");
+    if (!error) models.push({ name, capabilities: ["completion", "tools"] });
+    return new Response(lines.map((it) => `${JSON.stringify(it)}\n`).join(""));
+  });
+  return {
+    env: { OLLAMA_HOST: server.url },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await fake.close();
+    },
+  };
+}
+
+Deno.test("doctor.ts pulls a missing model with --pull, and looks again", async () => {
+  await using ollama = startEmptyOllama();
+  const without = await doctor([], ollama.env);
+  assertEquals(without.code, 1);
+  assertMatch(
+    without.stdout,
+    /✗ ollama: model "qwen3.5:4b" is not pulled\n.*`deno task doctor --pull`/,
+  );
+  // Nobody is there to be asked.
+  assertEquals(without.stderr, "");
+
+  const { code, stdout, stderr } = await doctor(["--pull"], ollama.env);
+  assertEquals(code, 0, stdout);
+  assertEquals(stderr, "\nPulling qwen3.5:4b; Ctrl+C stops it\n\n");
+  assertMatch(stdout, /✓ ollama: qwen3\.5:4b is pulled/);
+  assertMatch(stdout, /\nNothing to fix/);
+});
+
+Deno.test("doctor.ts says why a pull failed", async () => {
+  await using ollama = startEmptyOllama("write: no space left on device");
+  const { code, stderr, stdout } = await doctor(
+    ["--pull", "--json"],
+    ollama.env,
+  );
+  assertEquals(code, 1);
+  assertMatch(stderr, /\nNot pulled: write: no space left.*\n {4}→ try again/);
+  assertEquals(JSON.parse(stdout).ok, false);
+});
+
+Deno.test({
+  name: "doctor.ts asks on a terminal whether to pull, and draws a bar",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using ollama = startEmptyOllama();
+    const answer = (input: string) =>
+      doctor([], ollama.env, { input, onTerminal: true });
+    for (const no of ["n\n", "\n"]) {
+      const { code, stdout } = await answer(no);
+      assertEquals(code, 1, stdout);
+      assertStringIncludes(stdout, "Pull qwen3.5:4b now? [y/N]");
+      assertEquals(stdout.includes("Pulling"), false);
+    }
+    const { code, stdout } = await answer("y\n");
+    assertEquals(code, 0, stdout);
+    assertStringIncludes(
+      stdout,
+      `\r[${"#".repeat(15)}${".".repeat(15)}]  50 % of 3.3 GB` +
+        `\r[${"#".repeat(30)}] 100 % of 3.3 GB`,
+    );
+    assertMatch(stdout, /✓ ollama: qwen3\.5:4b is pulled/);
+  },
+});
+
 Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () => {
   const help = await doctor(["--help"]);
   assertEquals(help.code, 0);
-  for (const flag of ["--url", "--json"]) {
+  for (const flag of ["--url", "--pull", "--json"]) {
     assertStringIncludes(help.stdout, flag);
   }
   for (const args of [["--url", "nowhere"], ["--loud"]]) {

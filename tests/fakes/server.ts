@@ -127,21 +127,32 @@ async function flagsOfCopy(
   return new TextDecoder().decode(stdout).trim();
 }
 
-/** Runs one of the project's programs to its end, as its task does. */
+/**
+ * Runs one of the project's programs to its end, as its task does.
+ *
+ * @param options `onTerminal`: on a pseudo-terminal, where `stdout` has all that
+ * was printed. Linux alone has one that is known to do it.
+ */
 export async function runProgram(
   program: string,
   args: string[],
-  options: ServerOptions & { input?: string } = {},
+  options: ServerOptions & { input?: string; onTerminal?: boolean } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { sources = ROOT.pathname } = options;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      ...await flagsOf(program, options),
-      ...stdFlags(),
-      sources + program,
-      ...args,
-    ],
+  const { sources = ROOT.pathname, onTerminal = false } = options;
+  const words = [
+    Deno.execPath(),
+    "run",
+    ...await flagsOf(program, options),
+    ...stdFlags(),
+    sources + program,
+    ...args,
+  ];
+  const line = words.map((word) => `'${word}'`).join(" ");
+  const [command = "", ...rest] = onTerminal
+    ? ["script", "-qefc", line, "/dev/null"]
+    : words;
+  const child = new Deno.Command(command, {
+    args: rest,
     cwd: options.folder ?? ROOT.pathname,
     env: cleanEnv(options.env),
     clearEnv: true,
