@@ -236,6 +236,23 @@ Deno.test("the playground repeats the last turn, which is answered from the reco
   assertEquals(lines.filter(({ type }) => type === "user").length, 1);
 });
 
+Deno.test("the playground repeats a turn that was interrupted, which is answered anew", async () => {
+  let isSlow = true;
+  await using open = await openPlayground({
+    answer: () =>
+      isSlow ? endless("Once upon") : { kind: "text", chunks: BREAKFAST },
+  });
+  const { page, gemini } = open;
+  await type(page, "When is breakfast?");
+  await waitForWords(page, 2, /Once upon/);
+  await page.keyboard.press("Escape");
+  assertEquals(await gemini.requests.at(-1)?.ended, "cancelled");
+  isSlow = false;
+  await page.locator("#repeat").click();
+  assertEquals(await waitForEnd(page, 2), "complete");
+  assertEquals(await wordsOf(page, 2), BREAKFAST.join(""));
+});
+
 /** Presses a button that copies, and returns what was copied. */
 async function copy(page: Page, button: string): Promise<string> {
   await page.locator(button).click();

@@ -78,6 +78,7 @@ export class Call {
    * finished is answered from the record, one that was cut off anew.
    */
   repeat() {
+    this.interrupt();
     const turn = this.turns.pop();
     if (turn === undefined) return;
     // What was cut off is no longer: it is answered from its beginning.

@@ -131,11 +131,10 @@ function Panel({ app: { call, voices, speaker } }) {
         onClick=${() => call.connect()}>Reconnect</button>
       <h2>Last turn</h2>
       <button type="button" id="repeat" popovertarget="panel" popovertargetaction="hide"
-        disabled=${call.last?.isOpen} onClick=${() =>
-    call.repeat()}>Repeat</button>
-      <${Command} id="curl" name="Copy as curl"
+        onClick=${() => call.repeat()}>Repeat</button>
+      <${Command} id="curl" name="as curl"
         text=${toCurl(call.last?.request ?? {}, location.origin)} />
-      <${Command} id="completion" name="Copy as chat completions"
+      <${Command} id="completion" name="as chat completions"
         text=${toCompletion(call.turns, place)} />
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks"
@@ -167,8 +166,8 @@ function Command({ id, name, text }) {
   }
   return view`
     <button type="button" id=${id} onClick=${copy}>${
-    copied === text ? "Copied" : name
-  }</button>
+    copied === text ? "Copied" : "Copy"
+  } ${name}</button>
     <pre tabindex="0" hidden=${!isShown}>${text}</pre>
   `;
 }
