@@ -207,7 +207,7 @@ Deno.test("the playground can be used without a mouse, and shows where the focus
     if (name === "" || order.includes(name)) break;
     order.push(name);
   }
-  const expected = ["send", "new", "reconnect"];
+  const expected = ["send", "new", "reconnect", "repeat", "curl", "completion"];
   const seen = order.filter((name) => expected.includes(name));
   assertEquals(seen, expected, order.join(" "));
 });

@@ -12,8 +12,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { startFakeOllama } from "../fakes/ollama.ts";
-import { startServer } from "../fakes/server.ts";
-import { newPage, openBrowser, until } from "./_browser.ts";
+import { cleanEnv, startServer } from "../fakes/server.ts";
+import { newPage, openBrowser, type Page, until } from "./_browser.ts";
 import {
   BREAKFAST,
   endless,
@@ -219,15 +219,91 @@ Deno.test("the playground begins a new conversation, and a reload goes on with i
     .waitFor();
 });
 
-Deno.test("the playground shows a turn as another platform would send it", async () => {
+Deno.test("the playground repeats the last turn, which is answered from the record", async () => {
   await using open = await openPlayground();
+  const { page, gemini, server } = open;
+  await type(page, "When is breakfast?");
+  await waitForEnd(page, 2);
+  const asked = gemini.requests.length;
+  const repeated = page.waitForRequest("**/playground/turn");
+  await page.locator("#repeat").click();
+  assertMatch((await repeated).postData() ?? "", /When is breakfast/);
+  assertEquals(await waitForEnd(page, 2), "complete");
+  assertEquals(await wordsOf(page, 2), BREAKFAST.join(""));
+  assertEquals(await page.locator(".turn").count(), 2);
+  assertEquals(gemini.requests.length, asked, "no model was asked");
+  const lines = await readConversation(page, server);
+  assertEquals(lines.filter(({ type }) => type === "user").length, 1);
+});
+
+Deno.test("the playground repeats a turn that was interrupted, which is answered anew", async () => {
+  let isSlow = true;
+  await using open = await openPlayground({
+    answer: () =>
+      isSlow ? endless("Once upon") : { kind: "text", chunks: BREAKFAST },
+  });
+  const { page, gemini } = open;
+  await type(page, "When is breakfast?");
+  await waitForWords(page, 2, /Once upon/);
+  await page.keyboard.press("Escape");
+  assertEquals(await gemini.requests.at(-1)?.ended, "cancelled");
+  isSlow = false;
+  await page.locator("#repeat").click();
+  assertEquals(await waitForEnd(page, 2), "complete");
+  assertEquals(await wordsOf(page, 2), BREAKFAST.join(""));
+});
+
+/** Presses a button that copies, and returns what was copied. */
+async function copy(page: Page, button: string): Promise<string> {
+  await page.locator(button).click();
+  await page.locator(button).getByText("Copied").waitFor();
+  return await page.evaluate(() => navigator.clipboard.readText());
+}
+
+Deno.test("the playground copies a turn as a command that works", async () => {
+  await using open = await openPlayground({
+    env: { LLM_PROVIDER: "echo", SPEECH_CLEANUP: "off" },
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const { page, server } = open;
+  const text = `It's "so" so: $HOME \`date\` — 世界`;
+  await type(page, text);
+  await waitForEnd(page, 2);
+  const { stdout } = await new Deno.Command("bash", {
+    args: ["-c", await copy(page, "#curl")],
+    cwd: server.folder,
+    env: cleanEnv(),
+    clearEnv: true,
+  }).output();
+  const said = new TextDecoder().decode(stdout).split("\n")
+    .filter((line) => line.startsWith("data: "))
+    .map((line) => JSON.parse(line.slice(6)).content ?? "").join("");
+  assertStringIncludes(said, `You said: ${text}.`);
+  assertStringIncludes(said, "message number 2");
+});
+
+Deno.test("the playground shows a turn as another platform would send it", async () => {
+  await using open = await openPlayground({
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   const { page } = open;
   await type(page, "Are you open?");
   await waitForEnd(page, 2);
-  await page.locator("#completion summary").click();
-  const shown = await page.locator("#completion pre").innerText();
-  assertMatch(shown, /\/v1\/chat\/completions/);
-  assertStringIncludes(shown, "Are you open?");
+  const copied = await copy(page, "#completion");
+  assertMatch(copied, /\/v1\/chat\/completions/);
+  assertStringIncludes(copied, "Are you open?");
+});
+
+Deno.test("the playground shows a command where the browser won't copy it", async () => {
+  await using open = await openPlayground({
+    before: () => {
+      Object.defineProperty(navigator, "clipboard", { value: undefined });
+    },
+  });
+  const { page } = open;
+  assertEquals(await page.locator("#panel pre:visible").count(), 0);
+  await page.locator("#curl").click();
+  assertMatch(await page.locator("#curl + pre").innerText(), /^t=[^]*\/agent/);
 });
 
 Deno.test("the playground shows tools at work, where they were called", async () => {

@@ -56,7 +56,7 @@ export class Call {
   connect() {
     this.interrupt();
     this.#sessionId = newId("sess");
-    return this.#run("session.start");
+    return this.#run(this.#toRequest("session.start"));
   }
 
   /**
@@ -70,7 +70,22 @@ export class Call {
     const told = this.#interruption && {
       interruption_context: this.#interruption,
     };
-    return this.#run("message", { text, ...told });
+    return this.#run(this.#toRequest("message", { text, ...told }));
+  }
+
+  /**
+   * Sends the newest turn again as it was, as Layercode may: one that was
+   * finished is answered from the record, one that was cut off anew.
+   */
+  repeat() {
+    this.interrupt();
+    const turn = this.turns.pop();
+    if (turn === undefined) return;
+    // What was cut off is no longer: it is answered from its beginning.
+    if (this.#interruption?.assistant_turn_id === turn.key) {
+      this.#interruption = undefined;
+    }
+    return this.#run(turn.request);
   }
 
   /** Cuts the agent off. Returns whether there was something to cut off. */
@@ -120,13 +135,11 @@ export class Call {
   /**
    * Sends a turn and follows the answer to its end, or to where it is cut off.
    *
-   * @param {string} type
-   * @param {Record<string, unknown>} [content]
+   * @param {Record<string, unknown>} request
    * @returns {Promise<boolean>} whether the server took it
    */
-  async #run(type, content) {
+  async #run(request) {
     const { post, speaker, now, onChange } = this.#parts;
-    const request = this.#toRequest(type, content);
     const turn = new Turn(request, { isSpoken: speaker.isOn, now: now() });
     const { signal } = turn.hangUp;
     this.turns.push(turn);
@@ -141,7 +154,7 @@ export class Call {
     try {
       const response = await post(request, signal);
       isTaken = true;
-      if (content?.interruption_context) this.#interruption = undefined;
+      if (request.interruption_context) this.#interruption = undefined;
       for await (const event of readEvents(response)) {
         if (signal.aborted) return true;
         turn.add(event, now());

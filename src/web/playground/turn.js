@@ -139,6 +139,31 @@ export class Turn {
 }
 
 /**
+ * Writes an event as commands for sh, bash and zsh, which need openssl and curl.
+ * They sign it anew on each run, for a signature lasts five minutes, and give
+ * the turn a new id, for a known one would be answered from the record. The
+ * secret is the first of `LAYERCODE_WEBHOOK_SECRET`, or else the kept one.
+ *
+ * @param {Record<string, unknown>} request
+ * @param {string} origin
+ */
+export function toCurl(request, origin) {
+  const { turn_id: _, ...rest } = request;
+  const body = quote(JSON.stringify(rest).slice(0, -1));
+  return [
+    "t=$(date +%s)",
+    'secret="${LAYERCODE_WEBHOOK_SECRET:-$(cat "${DATA_DIR:-data}/webhook-secret")}"',
+    `body=${body}',"turn_id":"turn_'$t'"}'`,
+    `v1=$(printf '%s.%s' "$t" "$body" | openssl dgst -sha256 -hmac "\${secret%%,*}" -r | cut -d' ' -f1)`,
+    `curl -N ${quote(`${origin}/agent`)} \\`,
+    `  -H 'content-type: application/json' \\`,
+    `  -H "layercode-signature: t=$t,v1=$v1" \\`,
+    `  --data-binary "$body"`,
+    "",
+  ].join("\n");
+}
+
+/**
  * Writes a conversation as the request that another platform would send for it:
  * a command for sh, bash and zsh, which needs curl, and the key in `API_KEY`.
  *

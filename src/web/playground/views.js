@@ -8,7 +8,7 @@
  */
 import { find, takeField, Turns } from "../page.js";
 import { html as view, useState } from "../preact.js";
-import { toCompletion } from "./turn.js";
+import { toCompletion, toCurl } from "./turn.js";
 
 /** @typedef {{ app: import("./page.js").App }} Props */
 
@@ -129,6 +129,13 @@ function Panel({ app: { call, voices, speaker } }) {
       <a class="button" id="new" href="/">New conversation</a>
       <button type="button" id="reconnect" popovertarget="panel" popovertargetaction="hide"
         onClick=${() => call.connect()}>Reconnect</button>
+      <h2>Last turn</h2>
+      <button type="button" id="repeat" popovertarget="panel" popovertargetaction="hide"
+        onClick=${() => call.repeat()}>Repeat</button>
+      <${Command} id="curl" name="as curl"
+        text=${toCurl(call.last?.request ?? {}, location.origin)} />
+      <${Command} id="completion" name="as chat completions"
+        text=${toCompletion(call.turns, place)} />
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks"
         hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
@@ -136,11 +143,32 @@ function Panel({ app: { call, voices, speaker } }) {
     voices.length > 0
   }>This browser has no voices, so answers can only be read.</p>
       <${DataForm} call=${call} />
-      <details id="completion">
-        <summary>As chat completions</summary>
-        <pre tabindex="0">${toCompletion(call.turns, place)}</pre>
-      </details>
     </section>
+  `;
+}
+
+/**
+ * A button that copies a command for the shell, or shows it where the browser
+ * doesn't let the page copy: away from https and localhost, none does.
+ *
+ * @param {{ id: string, name: string, text: string }} props
+ */
+function Command({ id, name, text }) {
+  const [copied, setCopied] = useState("");
+  const [isShown, show] = useState(false);
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(text);
+    } catch {
+      show(true);
+    }
+  }
+  return view`
+    <button type="button" id=${id} onClick=${copy}>${
+    copied === text ? "Copied" : "Copy"
+  } ${name}</button>
+    <pre tabindex="0" hidden=${!isShown}>${text}</pre>
   `;
 }
 

@@ -103,6 +103,32 @@ Deno.test("Call tells the agent once what was heard of a turn that was cut off",
   ]);
 });
 
+Deno.test("Call.repeat() sends the newest turn as it was, and in its place", async () => {
+  const { call, sent } = start(whole);
+  await call.connect();
+  await call.say("Hello");
+  await call.repeat();
+  assertEquals(sent.length, 3);
+  assertEquals(sent[2], sent[1]);
+  assertEquals(call.turns.map(({ caller }) => caller), [undefined, "Hello"]);
+  assertEquals(call.last?.text, "Good morning.");
+});
+
+Deno.test("Call.repeat() tells of no interruption that it has undone", async () => {
+  let isSlow = true;
+  const { call, sent } = start((_, signal) =>
+    isSlow ? endless(signal) : whole()
+  );
+  const story = call.say("A story!");
+  await waitForWords(call);
+  isSlow = false;
+  await call.repeat();
+  assertEquals(await story, true);
+  assertEquals(call.turns.map(({ state }) => state), ["complete"]);
+  await call.say("Thanks");
+  assertEquals(sent.at(-1)?.interruption_context, undefined);
+});
+
 Deno.test("Call goes on telling of an interruption that the server has not kept", async () => {
   let isDown = false;
   const { call, sent } = start(({ text }, signal) => {

@@ -1,5 +1,9 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { toCompletion, Turn } from "../../../src/web/playground/turn.js";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  toCompletion,
+  toCurl,
+  Turn,
+} from "../../../src/web/playground/turn.js";
 import { cleanEnv, startServer } from "../../fakes/server.ts";
 
 function turnAt(now: number, isSpoken = false) {
@@ -128,12 +132,85 @@ Deno.test("Turn.remark says what ended an answer for the model", () => {
 
 const KEY = "key-for-tests-only-0123456789";
 const TEXT = `It's "so" so: $HOME \`date\` \u4e16`;
+/** What else a shell could stumble over. */
+const TEXTS = [
+  TEXT,
+  "plain",
+  "It's 'quoted', and so's this: ''",
+  "two\nlines\tand a tab",
+  "${PATH} $(exit 1) `exit 1` \\ \\n %s %% !! #",
+  "Grüße 🎉 \u2028 \u0001",
+  "-d @/etc/passwd; exit 1 & |",
+];
 const TURNS = [
   { request: { type: "session.start" }, text: "Welcome!", heard: 8 },
   { request: { type: "message", text: "Hi" }, text: "Yes, sure.", heard: 4 },
   { request: { type: "data", data: 1 }, text: "", heard: 0 },
   { request: { type: "message", text: TEXT }, text: "Well.", heard: 5 },
 ];
+
+/** Runs commands in a shell and returns what they printed. */
+async function run(
+  script: string,
+  { shell = "bash", ...options }: {
+    shell?: string;
+    cwd?: string;
+    env?: Record<string, string>;
+  },
+): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(shell, {
+    ...options,
+    args: ["-c", script],
+    env: cleanEnv(options.env),
+    clearEnv: true,
+  }).output();
+  return new TextDecoder().decode(stdout.length > 0 ? stdout : stderr);
+}
+
+/** The events of an answer, as curl printed it. */
+function eventsOf(printed: string) {
+  return printed.split("\n").filter((line) => line.startsWith("data: {"))
+    .map((line) => JSON.parse(line.slice(6)));
+}
+
+Deno.test("toCurl() makes commands that a shell runs, whatever the text", async () => {
+  await using server = await startServer({ env: { SPEECH_CLEANUP: "off" } });
+  for (const [index, text] of TEXTS.entries()) {
+    for (const shell of ["bash", "sh"]) {
+      const script = toCurl({
+        type: "message",
+        conversation_id: `${shell}_${index}`,
+        turn_id: "turn_old",
+        text,
+      }, server.url);
+      const printed = await run(script, { shell, cwd: server.folder });
+      const events = eventsOf(printed);
+      const words = events.map(({ content = "" }) => content).join("");
+      assertStringIncludes(words, `You said: ${text}.`, printed);
+      assertMatch(events.at(-1)?.turn_id, /^turn_\d+$/);
+    }
+  }
+});
+
+Deno.test("toCurl() signs with the first secret of the shell's", async () => {
+  const secret = "a 'secret' of $mine";
+  const env = { LAYERCODE_WEBHOOK_SECRET: `${secret},another one` };
+  await using server = await startServer({ env });
+  const start = { type: "session.start", conversation_id: "c", turn_id: "t" };
+  const script = toCurl(start, server.url);
+  assertStringIncludes(await run(script, { env }), "response.end");
+});
+
+Deno.test("toCurl() keeps the rest of the event", async () => {
+  const request = {
+    type: "message",
+    turn_id: "turn_1",
+    interruption_context: { text_heard: "It's" },
+  };
+  const [body = ""] = /^body=.*$/m.exec(toCurl(request, "http://x")) ?? [];
+  const printed = await run(`t=1\n${body}\nprintf %s "$body"`, {});
+  assertEquals(JSON.parse(printed), request);
+});
 
 Deno.test("toCompletion() makes a command that a shell runs, key and all", async () => {
   await using server = await startServer({
@@ -143,20 +220,11 @@ Deno.test("toCompletion() makes a command that a shell runs, key and all", async
     origin: server.url,
     conversation: "conv_1",
   });
-  const run = async (env: Record<string, string>) => {
-    const { stdout, stderr } = await new Deno.Command("bash", {
-      args: ["-c", script],
-      env: cleanEnv(env),
-      clearEnv: true,
-    }).output();
-    return new TextDecoder().decode(stdout.length > 0 ? stdout : stderr);
-  };
-  const words = (await run({ API_KEY: KEY })).split("\n")
-    .filter((line) => line.startsWith("data: {"))
-    .map((line) => JSON.parse(line.slice(6)).choices[0].delta.content ?? "");
+  const words = eventsOf(await run(script, { env: { API_KEY: KEY } }))
+    .map(({ choices }) => choices[0].delta.content ?? "");
   assertStringIncludes(words.join(""), `You said: ${TEXT}.`);
   assertStringIncludes(words.join(""), "message number 2");
-  assertStringIncludes(await run({}), "API_KEY: is one of API_KEYS");
+  assertStringIncludes(await run(script, {}), "API_KEY: is one of API_KEYS");
 });
 
 Deno.test("toCompletion() tells what was heard, and ends with the caller's words", () => {
