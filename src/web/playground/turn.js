@@ -142,7 +142,8 @@ export class Turn {
  * Writes an event as commands for sh, bash and zsh, which need openssl and curl.
  * They sign it anew on each run, for a signature lasts five minutes, and give
  * the turn a new id, for a known one would be answered from the record. The
- * secret is the first of `LAYERCODE_WEBHOOK_SECRET`, or else the kept one.
+ * secret is the first of `LAYERCODE_WEBHOOK_SECRET` in the shell or in `.env`, or
+ * else the kept one.
  *
  * @param {Record<string, unknown>} request
  * @param {string} origin
@@ -152,7 +153,8 @@ export function toCurl(request, origin) {
   const body = quote(JSON.stringify(rest).slice(0, -1));
   return [
     "t=$(date +%s)",
-    'secret="${LAYERCODE_WEBHOOK_SECRET:-$(cat "${DATA_DIR:-data}/webhook-secret")}"',
+    `secret=$(sed -n 's/^LAYERCODE_WEBHOOK_SECRET=//p' .env 2>/dev/null | tr -d "\\"' ")`,
+    'secret="${LAYERCODE_WEBHOOK_SECRET:-${secret:-$(cat "${DATA_DIR:-data}/webhook-secret")}}"',
     `body=${body}',"turn_id":"turn_'$t'"}'`,
     `v1=$(printf '%s.%s' "$t" "$body" | openssl dgst -sha256 -hmac "\${secret%%,*}" -r | cut -d' ' -f1)`,
     `curl -N ${quote(`${origin}/agent`)} \\`,

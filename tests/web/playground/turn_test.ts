@@ -201,6 +201,23 @@ Deno.test("toCurl() signs with the first secret of the shell's", async () => {
   assertStringIncludes(await run(script, { env }), "response.end");
 });
 
+Deno.test("toCurl() finds the secret in .env", async () => {
+  const secret = "whsec_of_this_test";
+  await using server = await startServer({
+    env: { LAYERCODE_WEBHOOK_SECRET: secret },
+  });
+  await Deno.writeTextFile(
+    `${server.folder}/.env`,
+    `PORT=1\nLAYERCODE_WEBHOOK_SECRET="${secret}"\n`,
+  );
+  const start = { type: "session.start", conversation_id: "c", turn_id: "t" };
+  const script = toCurl(start, server.url);
+  for (const shell of ["bash", "sh"]) {
+    const printed = await run(script, { shell, cwd: server.folder });
+    assertStringIncludes(printed, "response.end");
+  }
+});
+
 Deno.test("toCurl() keeps the rest of the event", async () => {
   const request = {
     type: "message",
