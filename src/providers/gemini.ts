@@ -71,14 +71,7 @@ export function createGemini(
   { apiKey, model, baseUrl }: Values<typeof geminiSettings>,
   { thinking }: Pick<VendorContext, "thinking">,
 ): VendorProvider {
-  const server: Server = {
-    provider: "gemini",
-    url: baseUrl,
-    headers: { "x-goog-api-key": apiKey },
-    addressEnv: "GEMINI_BASE_URL",
-    settings: geminiSettings,
-    unreachable: "check the network, the proxy and GEMINI_BASE_URL",
-  };
+  const server = toServer(baseUrl, apiKey);
   // In the background, so that the first caller need not wait for it. Whether
   // it failed shows when it is needed.
   const sdk = import("@google/generative-ai");
@@ -126,6 +119,17 @@ export function createGemini(
       const response = await requestPath(server, path, signal);
       await response.body?.cancel();
     },
+  };
+}
+
+function toServer(url: string, apiKey: string): Server {
+  return {
+    provider: "gemini",
+    url,
+    headers: { "x-goog-api-key": apiKey },
+    addressEnv: "GEMINI_BASE_URL",
+    settings: geminiSettings,
+    unreachable: "check the network, the proxy and GEMINI_BASE_URL",
   };
 }
 
