@@ -110,7 +110,7 @@ function speakSite(scan: Scan, host: string, length: number): true {
 }
 
 /** An address in angle brackets. */
-export const AUTOLINK: Rule = {
+const AUTOLINK: Rule = {
   whole:
     /^<(?:https?:\/\/(?:www\.)?([^\s<>/?#:@]+)[^\s<>]*|(?:mailto:)?([\w.+-]+@[\w.-]+))>/i,
   begun: /^<[^\s<>]*$/,
