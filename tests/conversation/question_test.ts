@@ -26,8 +26,7 @@ import { createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
 import { answer } from "../../src/conversation/answer.ts";
 import { id, make, makeParts } from "./_parts.ts";
-
-const at = "2026-11-21T10:00:00.000Z";
+import { at, session, turn } from "./_records.ts";
 
 /** A provider that can be prepared, and what it was given to read. */
 function createPreparable(fails = false) {
@@ -145,25 +144,6 @@ Deno.test("readAhead() asks nothing of a provider that has nothing to prepare, a
   await readAhead(session, id, { ...parts, tools });
   assertStringIncludes(parts.lines.join("\n"), "no such tool");
 });
-
-function session(...records: SessionRecord[]): Session {
-  const made = new Session("conv");
-  for (const record of records) made.apply(record);
-  return made;
-}
-
-function turn(
-  turnId: string,
-  user: string,
-  assistant: string,
-  status?: "complete" | "interrupted",
-): SessionRecord[] {
-  return [
-    { type: "user", turnId, text: user, at },
-    { type: "assistant", turnId, text: assistant, at },
-    ...(status ? [{ type: "end" as const, turnId, status, at }] : []),
-  ];
-}
 
 const texts = (of: Session, budget = 10_000) =>
   toHistory(of, budget).map(({ text }) => text);

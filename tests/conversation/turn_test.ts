@@ -6,12 +6,12 @@ import {
   toParts,
   welcome,
 } from "../../src/conversation/turn.ts";
-import type { SessionRecord } from "../../src/sessions/record.ts";
-import { Session, type Turn } from "../../src/sessions/session.ts";
+import type { Session, Turn } from "../../src/sessions/session.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen as collect } from "../fakes/turn.ts";
 import { id, interrupted, makeParts } from "./_parts.ts";
+import { at, session, turn } from "./_records.ts";
 
 Deno.test("welcome() is stored once when it comes twice at once", async () => {
   const parts = makeParts(createScriptedProvider());
@@ -82,27 +82,6 @@ Deno.test("toParts() says what is recorded, and nothing where nothing was said",
   assertEquals(toParts(turn), [{ type: "speech", text: "Hi there." }]);
   assertEquals(toParts({ ...turn, assistant: "" }), []);
 });
-
-const at = "2026-11-21T10:00:00.000Z";
-
-function session(...records: SessionRecord[]): Session {
-  const made = new Session("conv");
-  for (const record of records) made.apply(record);
-  return made;
-}
-
-function turn(
-  turnId: string,
-  user: string,
-  assistant: string,
-  status?: "complete" | "interrupted",
-): SessionRecord[] {
-  return [
-    { type: "user", turnId, text: user, at },
-    { type: "assistant", turnId, text: assistant, at },
-    ...(status ? [{ type: "end" as const, turnId, status, at }] : []),
-  ];
-}
 
 Deno.test("findInterrupted() takes the turn that is named, else the one just before", () => {
   const two = session(
