@@ -8,9 +8,9 @@ import { assert, assertEquals } from "@std/assert";
 
 const SRC = new URL("../src/", import.meta.url);
 
-/** What every room may use: the log, Node's modules, and what declares settings. */
+/** What every room may use: the log, deadlines, Node's modules, and what declares settings. */
 const COMMON =
-  /^(server\/(log|builtin)|settings\/(setting|kinds|finding))\.ts$/;
+  /^(server\/(log|builtin|deadline)|settings\/(setting|kinds|finding))\.ts$/;
 
 /** What the files of a room may import from others, besides that. */
 const MAY_IMPORT: Record<string, RegExp> = {

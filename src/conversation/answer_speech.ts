@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { Deadline } from "../server/deadline.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
 import { createSpeechBuffer } from "../speech/mod.ts";
@@ -31,7 +32,7 @@ export class AnswerSpeech {
   hasAnswered = false;
   /** When the first words were said. */
   firstWordsAt: number | undefined;
-  #limitTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadline = new Deadline(() => this.#onTimeUp());
   /** The sentence under way is the last. */
   #isTimeUp = false;
   readonly #limit;
@@ -65,10 +66,8 @@ export class AnswerSpeech {
 
   /** The caller has spoken, and waits. */
   begin(turnNumber: number): void {
-    const { maxTurnSeconds } = this.parts.agent;
     this.#silence.begin(turnNumber);
-    const endInTime = () => this.#endInTime(maxTurnSeconds);
-    this.#limitTimer = setTimeout(endInTime, maxTurnSeconds * 1_000);
+    this.#deadline.set(this.parts.agent.maxTurnSeconds * 1_000);
   }
 
   /** Takes what the model writes. Where there is something to wait for, waits for it. */
@@ -155,23 +154,24 @@ export class AnswerSpeech {
   close(): void {
     this.#pending = "";
     this.#silence.end();
-    clearTimeout(this.#limitTimer);
+    this.#deadline.clear();
     this.#ticker?.cancel(this.#onTick);
   }
 
   /** Ends the answer with the sentence under way. Where there is none, or it doesn't end, the turn is stopped. */
-  #endInTime(maxTurnSeconds: number): void {
-    this.#isTimeUp = true;
-    const giveUp = () => {
-      this.ended = "max-seconds";
-      const message = `The turn took longer than ${maxTurnSeconds} seconds`;
-      this.parts.stop.abort(new Error(message));
-    };
+  #onTimeUp(): void {
+    const { stop, agent } = this.parts;
     const hasWords = this.#sentence.trim() !== "";
     // What comes next would tell whether a dot is an end; there is no next.
     this.isOver ||= hasWords && findSentenceEnd(this.#sentence, " ") === 0;
-    if (!hasWords || this.isOver) return giveUp();
-    this.#limitTimer = setTimeout(giveUp, LAST_SENTENCE_MS);
+    if (hasWords && !this.isOver && !this.#isTimeUp) {
+      this.#isTimeUp = true;
+      this.#deadline.set(LAST_SENTENCE_MS);
+      return;
+    }
+    this.ended = "max-seconds";
+    const message = `The turn took longer than ${agent.maxTurnSeconds} seconds`;
+    stop.abort(new Error(message));
   }
 
   /** Says words of the model's, as far as they are to be said. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Deadline } from "../server/deadline.ts";
 import type { Agent } from "./turn.ts";
 
 /** How long a letter takes to be spoken, in milliseconds: some 15 are in a second. */
@@ -11,8 +12,9 @@ const LETTER_MS = 65;
 
 /** Watches the silence of one turn. */
 export class SilenceFiller {
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadline = new Deadline(() => this.#fill());
   #next = 0;
+  #isOn = false;
   /** When all that was said will have been heard. */
   #silentFrom = 0;
 
@@ -35,31 +37,29 @@ export class SilenceFiller {
     const { fillerMessages, fillerAfterMs } = this.agent;
     this.#next = turnNumber;
     this.#silentFrom = performance.now();
-    const isOff = fillerAfterMs === 0 || fillerMessages.length === 0;
-    if (!isOff) this.#watch(fillerAfterMs);
+    this.#isOn = fillerAfterMs > 0 && fillerMessages.length > 0;
+    if (this.#isOn) this.#deadline.set(fillerAfterMs);
   }
 
   /** Something is being said, which takes its time. */
   onSpeech(text: string): void {
-    if (this.#timer === undefined) return;
-    const from = Math.max(this.#silentFrom, performance.now());
+    if (!this.#isOn) return;
+    const now = performance.now();
+    const from = Math.max(this.#silentFrom, now);
     this.#silentFrom = from + text.length * LETTER_MS;
+    this.#deadline.set(this.#silentFrom - now + this.agent.fillerAfterMs);
   }
 
   /** The turn is over. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.#isOn = false;
+    this.#deadline.clear();
   }
 
-  #watch(afterMs: number): void {
+  #fill(): void {
     const { fillerMessages, fillerAfterMs } = this.agent;
-    this.#timer = setTimeout(() => {
-      // Setting the timer anew at each word would cost more than a look here.
-      const leftMs = this.#silentFrom + fillerAfterMs - performance.now();
-      if (leftMs > 1) return this.#watch(leftMs);
-      this.#watch(fillerAfterMs);
-      this.say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
-    }, afterMs);
+    this.#deadline.set(fillerAfterMs);
+    this.say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
   }
 }
 

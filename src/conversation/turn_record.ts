@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Deadline } from "../server/deadline.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
@@ -25,7 +26,7 @@ export class TurnRecord {
   isSuperseded = false;
   #writer!: SessionWriter;
   #opening!: Opening;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #nextLook = new Deadline(() => this.#look());
 
   /**
    * Makes that of one turn; {@linkcode open} comes first.
@@ -56,13 +57,14 @@ export class TurnRecord {
 
   /** Looks now and then for a newer turn elsewhere, one look at a time. */
   watch(): void {
-    if (this.stop.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      this.#writer.look().then(
-        () => this.watch(),
-        (error) => this.stop.abort(error),
-      );
-    }, LOOK_EVERY_MS);
+    if (!this.stop.signal.aborted) this.#nextLook.set(LOOK_EVERY_MS);
+  }
+
+  #look(): void {
+    this.#writer.look().then(
+      () => this.watch(),
+      (error) => this.stop.abort(error),
+    );
   }
 
   /** Adds a record, stamped with the time. */
@@ -88,7 +90,7 @@ export class TurnRecord {
 
   /** Adds the last record, if any, and leaves the conversation whatever happens. */
   async close(last?: Fields): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#nextLook.clear();
     try {
       if (last) this.add(last);
     } finally {

@@ -6,6 +6,7 @@
  * @module
  */
 import { builtin } from "../server/builtin.ts";
+import { Deadline } from "../server/deadline.ts";
 import type { Log } from "../server/log.ts";
 import {
   type Provider,
@@ -86,7 +87,12 @@ async function* streamFirst(
     const isOnlyLeft = candidate === order.at(-1);
     const dueAt = performance.now() + options.firstTokenTimeoutMs;
     for (let tries = 1;; tries++) {
-      const attempt = new Attempt(provider, request, dueAt, options);
+      const attempt = new Attempt(
+        provider,
+        request,
+        dueAt - performance.now(),
+        options,
+      );
       let hasBegun = false;
       let error: unknown;
       try {
@@ -156,28 +162,27 @@ function toWaitMs(error: unknown, tries: number, isOnlyLeft: boolean): number {
 /** How long a model may take to load before the caller is told that it failed. */
 const LOADING_MS = 5 * 60_000;
 
-/**
- * One try with one provider. Every word passes through it: one timer watches a
- * whole answer, and is set anew only when it goes off.
- */
+/** One try with one provider. Every word passes through it. */
 class Attempt {
   readonly #controller = new AbortController();
   readonly #askedAt = performance.now();
   #parts: AsyncIterator<ProviderPart> | undefined;
   #reject: (reason: unknown) => void = () => {};
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the next part is due. */
+  readonly #deadline = new Deadline(() => void this.#onLate());
   #hasBegun = false;
+  /** Nobody waits for the next part while one is being said. */
+  #isWaiting = false;
   #isOver = false;
 
-  /** @param dueAt when the next part is due, by `performance.now()`; of no meaning while none is waited for */
   constructor(
     readonly provider: Provider,
     readonly request: ProviderRequest,
-    private dueAt: number,
+    firstPartMs: number,
     readonly options: FailoverOptions,
   ) {
     request.signal.addEventListener("abort", this.#onAbort);
-    this.#watch();
+    this.#deadline.set(firstPartMs);
   }
 
   /** Rejects when the next part doesn't come in time, or nobody wants it any more. */
@@ -189,16 +194,14 @@ class Attempt {
       IteratorResult<ProviderPart>
     >();
     this.#reject = reject;
-    if (this.#hasBegun) {
-      this.dueAt = performance.now() + this.options.stallTimeoutMs;
-    }
+    this.#isWaiting = true;
+    if (this.#hasBegun) this.#deadline.set(this.options.stallTimeoutMs);
     const { signal } = this.#controller;
     this.#parts ??= provider.stream({ ...request, signal })
       [Symbol.asyncIterator]();
     this.#parts.next().then((step) => {
       this.#hasBegun = true;
-      // Nobody waits for a part while this one is being said.
-      this.dueAt = Infinity;
+      this.#isWaiting = false;
       this.#isOver = step.done === true;
       resolve(step);
     }, reject);
@@ -206,7 +209,7 @@ class Attempt {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.request.signal.removeEventListener("abort", this.#onAbort);
     if (this.#isOver) return;
     this.#isOver = true;
@@ -221,28 +224,22 @@ class Attempt {
     this.#reject(reason);
   };
 
-  #watch(): void {
-    if (this.#isOver) return;
-    const leftMs = Math.max(this.dueAt - performance.now(), 0);
-    const waitMs = Math.min(leftMs, this.options.stallTimeoutMs);
-    this.#timer = setTimeout(() => this.#onTimer(), waitMs);
+  async #onLate(): Promise<void> {
+    const { firstTokenTimeoutMs, stallTimeoutMs } = this.options;
+    if (!this.#isWaiting) return this.#deadline.set(stallTimeoutMs);
+    if (this.#hasBegun) {
+      return this.#giveUp(`No more words within ${stallTimeoutMs} ms`);
+    }
+    const isLoading = await this.#isLoading();
+    // The first part came, or nobody wants it any more.
+    if (this.#hasBegun || this.#isOver) return;
+    if (isLoading) this.#deadline.set(firstTokenTimeoutMs);
+    else this.#giveUp(`No first words within ${firstTokenTimeoutMs} ms`);
   }
 
-  async #onTimer(): Promise<void> {
-    const { dueAt, options: { firstTokenTimeoutMs, stallTimeoutMs } } = this;
-    if (dueAt - performance.now() > 1) return this.#watch();
-    const isLoading = !this.#hasBegun && await this.#isLoading();
-    // The part came while that was looked at.
-    if (dueAt !== this.dueAt) return this.#watch();
-    if (isLoading) {
-      this.dueAt = performance.now() + firstTokenTimeoutMs;
-      return this.#watch();
-    }
-    const what = this.#hasBegun
-      ? `No more words within ${stallTimeoutMs} ms`
-      : `No first words within ${firstTokenTimeoutMs} ms`;
+  #giveUp(message: string): void {
     const { name: provider } = this.provider;
-    this.#reject(new ProviderError(what, { provider, retryable: true }));
+    this.#reject(new ProviderError(message, { provider, retryable: true }));
   }
 
   async #isLoading(): Promise<boolean> {

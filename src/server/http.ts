@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
 
 /** A refusal, as the sender will read it. */
@@ -88,10 +89,11 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   const length = headers.get("content-length") ?? "";
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+  const deadline = new Deadline(() => {
     const message = `The body did not arrive within ${BODY_SECONDS} seconds`;
     late.reject(new HttpError(408, "request_timeout", message, CLOSE));
-  }, BODY_SECONDS * 1000);
+  });
+  deadline.set(BODY_SECONDS * 1000);
   try {
     // The server lets no more through than was declared, and this is cheaper.
     // Deno 2.5 takes chunks all the same, where both are declared.
@@ -103,7 +105,7 @@ export async function readBody(request: Request): Promise<Uint8Array> {
     if (error instanceof HttpError) throw error;
     throw new HttpError(400, "malformed_body", "The body did not arrive whole");
   } finally {
-    clearTimeout(timer);
+    deadline.clear();
   }
 }
 

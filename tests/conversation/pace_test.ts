@@ -36,6 +36,7 @@ function make(fillerMessages: string[], fillerAfterMs = 2_500) {
     said,
     pass,
     [Symbol.dispose]() {
+      filler.end();
       globalThis.setTimeout = setTimeout;
       performance.now = now;
     },

@@ -1,0 +1,86 @@
+import { assert, assertEquals } from "@std/assert";
+import { Deadline } from "../../src/server/deadline.ts";
+
+/** Resolves with what happened within a time, each with when it did. */
+async function watch(
+  withinMs: number,
+  begin: (happens: (what: string) => () => void) => void,
+): Promise<[what: string, atMs: number][]> {
+  const startedAt = performance.now();
+  const happened: [string, number][] = [];
+  begin((what) => () => {
+    happened.push([what, performance.now() - startedAt]);
+  });
+  await new Promise((resolve) => setTimeout(resolve, withinMs));
+  return happened;
+}
+
+Deno.test("Deadline is over after its time, and not before, whatever order they were set in", async () => {
+  const times = [90, 30, 60, 31];
+  const happened = await watch(400, (happens) => {
+    for (const ms of times) new Deadline(happens(`${ms}`)).set(ms);
+  });
+  assertEquals(happened.map(([what]) => what), ["30", "31", "60", "90"]);
+  for (const [what, atMs] of happened) assert(atMs >= Number(what) - 1);
+});
+
+Deno.test("Deadline is over once each time that it is set", async () => {
+  const happened = await watch(300, (happens) => {
+    const over = happens("over");
+    let left = 3;
+    const deadline: Deadline = new Deadline(() => {
+      over();
+      if (--left > 0) deadline.set(20);
+    });
+    deadline.set(20);
+  });
+  assertEquals(happened.length, 3);
+});
+
+Deno.test("Deadline is moved, later and earlier, by being set again", async () => {
+  const happened = await watch(400, (happens) => {
+    const later = new Deadline(happens("later"));
+    later.set(10);
+    later.set(150);
+    const earlier = new Deadline(happens("earlier"));
+    earlier.set(60_000);
+    earlier.set(40);
+    const never = new Deadline(happens("never"));
+    never.set(10);
+    never.set(Infinity);
+    setTimeout(() => never.clear(), 300);
+  });
+  assertEquals(happened.map(([what]) => what), ["earlier", "later"]);
+  assert((happened[1]?.[1] ?? 0) >= 149);
+});
+
+Deno.test("Deadline that was cleared never is over, also by one that is due with it", async () => {
+  const happened = await watch(150, (happens) => {
+    const first = new Deadline(() => {
+      happens("first")();
+      second.clear();
+      third.set(50);
+    });
+    const second = new Deadline(happens("second"));
+    const third = new Deadline(happens("third"));
+    for (const deadline of [first, second, third]) deadline.set(20);
+  });
+  assertEquals(happened.map(([what]) => what), ["first", "third"]);
+  const [, [, thirdAtMs = 0] = []] = happened;
+  assert(thirdAtMs >= 69);
+});
+
+Deno.test({
+  name: "Deadline leaves no timer where none is set",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    const deadlines = [5, 60_000, 60_000].map((ms) => {
+      const deadline = new Deadline(() => {});
+      deadline.set(ms);
+      return deadline;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    for (const deadline of deadlines) deadline.clear();
+  },
+});
