@@ -9,7 +9,7 @@ import { Deadline } from "../server/deadline.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
 import { createSpeechBuffer } from "../speech/mod.ts";
-import { SilenceFiller, Ticker } from "./pace.ts";
+import { SilenceFiller } from "./silence_filler.ts";
 import type { TurnPart, TurnParts, Write } from "./turn.ts";
 
 /** What speaking needs of its turn. */
@@ -43,10 +43,11 @@ export class AnswerSpeech {
   #written = "";
   #said = "";
   #sentence = "";
-  /** Words that go with the next tick. */
+  /** Words that go when the moment is over. */
   #pending = "";
-  /** Whose tick the words wait for; absent: words go at once. */
-  #ticker: Ticker | undefined;
+  readonly #moment = new Deadline(() => this.#onMomentOver());
+  /** How long the moment is, in milliseconds. 0: words go at once. */
+  #momentMs = 0;
   /** The first sentence is whole: the voice has begun, or is about to. */
   #isVoiced = false;
   /** Resolves when a slow listener can take more, or the turn is stopped. */
@@ -155,7 +156,7 @@ export class AnswerSpeech {
     this.#pending = "";
     this.#silence.end();
     this.#deadline.clear();
-    this.#ticker?.cancel(this.#onTick);
+    this.#moment.clear();
   }
 
   /** Ends the answer with the sentence under way. Where there is none, or it doesn't end, the turn is stopped. */
@@ -201,11 +202,11 @@ export class AnswerSpeech {
     this.#pending += text;
     const isSentenceEnd = SENTENCE_MARK.test(text);
     this.#isVoiced ||= isSentenceEnd;
-    if (this.#ticker && this.#pending.length < MOST_PENDING) {
-      if (isSentenceEnd) this.#waitFor(BURST);
+    if (this.#momentMs > 0 && this.#pending.length < MOST_PENDING) {
+      if (isSentenceEnd) this.#waitFor(BURST_MS);
       return this.#room;
     }
-    this.#waitFor(this.#isVoiced ? FLOW : BURST);
+    this.#waitFor(this.#isVoiced ? FLOW_MS : BURST_MS);
     return this.send();
   }
 
@@ -216,20 +217,19 @@ export class AnswerSpeech {
     this.#silence.onSpeech(text);
   }
 
-  /** Has the words that come from now on wait for a tick. */
-  #waitFor(ticker: Ticker): void {
-    if (this.#ticker === ticker) return;
-    this.#ticker?.cancel(this.#onTick);
-    this.#ticker = ticker;
-    ticker.add(this.#onTick);
+  /** Has the words that come from now on wait for the end of a moment. */
+  #waitFor(momentMs: number): void {
+    if (this.#momentMs === momentMs) return;
+    this.#momentMs = momentMs;
+    this.#moment.set(momentMs);
   }
 
-  readonly #onTick = (): void => {
-    this.#ticker = undefined;
+  #onMomentOver(): void {
+    this.#momentMs = 0;
     if (this.#pending === "") return;
-    this.#waitFor(this.#isVoiced ? FLOW : BURST);
+    this.#waitFor(this.#isVoiced ? FLOW_MS : BURST_MS);
     this.#guard(() => void this.send());
-  };
+  }
 
   /** Does what nobody waits for: what goes wrong there ends the turn. */
   #guard(task: () => void): void {
@@ -265,10 +265,10 @@ function toPromise(signal: AbortSignal): Promise<void> {
 }
 
 /** Until the voice has begun, only words that come in one burst go together. */
-const BURST = new Ticker(10);
+const BURST_MS = 10;
 
 /** After that it is ahead of nobody: a word takes longer to speak than these words wait. */
-const FLOW = new Ticker(100);
+const FLOW_MS = 100;
 
 /** How long the sentence under way may go on when the turn's time is up. */
 const LAST_SENTENCE_MS = 5_000;
@@ -276,7 +276,7 @@ const LAST_SENTENCE_MS = 5_000;
 /** What ends a sentence, and is not waited with: the voice may be waiting for it. */
 const SENTENCE_MARK = /[.!?…。！？]/;
 
-/** How many letters wait for a tick, at most: past them, a slow listener slows the model down. */
+/** How many letters wait, at most: past them, a slow listener slows the model down. */
 const MOST_PENDING = 2_000;
 
 /** How much longer than what was said a text with its markup may be, in letters. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { SilenceFiller } from "../../src/conversation/pace.ts";
+import { SilenceFiller } from "../../src/conversation/silence_filler.ts";
 
 /** A filler with a clock of its own, and when it said what. */
 function make(fillerMessages: string[], fillerAfterMs = 2_500) {

@@ -1,6 +1,6 @@
 /**
- * When something is said: a few words where a caller would otherwise hear
- * nothing for long, whatever takes so long, and together what comes together.
+ * A few words where a caller would otherwise hear nothing for long, whatever
+ * takes so long.
  *
  * @module
  */
@@ -60,35 +60,5 @@ export class SilenceFiller {
     const { fillerMessages, fillerAfterMs } = this.agent;
     this.#deadline.set(fillerAfterMs);
     this.say(fillerMessages[this.#next++ % fillerMessages.length] ?? "");
-  }
-}
-
-/** Runs what may wait a moment together; one timer serves all turns. */
-export class Ticker {
-  readonly #tasks = new Set<() => void>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  /** Makes one whose tasks wait no longer than a time, in milliseconds. */
-  constructor(readonly afterMs: number) {}
-
-  /** Has a task run once, at the next tick. It must not throw. */
-  add(task: () => void): void {
-    this.#tasks.add(task);
-    this.#timer ??= setTimeout(() => this.#run(), this.afterMs);
-  }
-
-  /** Takes a task back. */
-  cancel(task: () => void): void {
-    this.#tasks.delete(task);
-    if (this.#tasks.size > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #run(): void {
-    this.#timer = undefined;
-    const due = [...this.#tasks];
-    this.#tasks.clear();
-    for (const task of due) task();
   }
 }
