@@ -59,16 +59,25 @@ function toTime(date: Date): string {
   return times.format(date);
 }
 
-/** A conversation's system prompt as it was first filled in. */
-export type SystemPrompt = {
+/** The owner's prompt, filled in. */
+interface FilledPrompt {
   text: string;
-  /** The owner's. */
+  /** As the owner wrote it. */
   template: string;
+  /** When it was filled in, in minutes since 1970. */
+  minute: number;
   /** The names in it. */
   names: readonly string[];
-  /** What each was last told to stand for, and in which turn. */
+}
+
+/** A conversation's system prompt as it was first filled in. */
+export interface SystemPrompt extends FilledPrompt {
+  /** What each name was last told to stand for, and in which turn. */
   told: Map<string, { value: string; turnId: string }>;
-};
+}
+
+/** The newest, which all conversations share that begin in one minute. */
+let newest: FilledPrompt | undefined;
 
 const prompts = new WeakMap<Session, SystemPrompt>();
 
@@ -86,15 +95,27 @@ export function toSystemPrompt(
   const known = prompts.get(session);
   if (known?.template === template) return known;
   const [first] = session.turns;
-  const prompt = fillPrompt(template, first ? new Date(first.at) : now);
+  const date = first ? new Date(first.at) : now;
+  if (newest?.template !== template || newest.minute !== toMinute(date)) {
+    newest = fill(template, date);
+  }
+  const filled = { ...newest, told: new Map() };
+  prompts.set(session, filled);
+  return filled;
+}
+
+function fill(template: string, date: Date): FilledPrompt {
+  const prompt = fillPrompt(template, date);
   const found = template.matchAll(PLACEHOLDER).map(([, name = ""]) => name);
   const names = [...new Set(found)]
     .filter((name) => name !== "date" && name !== "time");
   const notes = names.length > 0 ? `${NOTES_NOTE} ${NAMES_NOTE}` : NOTES_NOTE;
   const text = `${prompt}\n${notes}`;
-  const filled = { template, text, names, told: new Map() };
-  prompts.set(session, filled);
-  return filled;
+  return { text, template, minute: toMinute(date), names };
+}
+
+function toMinute(date: Date): number {
+  return Math.floor(date.getTime() / 60_000);
 }
 
 /**
@@ -140,7 +161,6 @@ function toBrackets(remarks: readonly string[]): string | undefined {
 
 function toTimeRemarks(template: string, before: Date, now: Date): string[] {
   // Formatting a time takes longer than all else here.
-  const toMinute = (date: Date) => Math.floor(date.getTime() / 60_000);
   if (toMinute(before) === toMinute(now)) return [];
   if (!/\{\{\s*(date|time)\s*\}\}/.test(template)) return [];
   const date = toDate(before) === toDate(now) ? "" : `${toDate(now)}, `;
