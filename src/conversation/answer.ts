@@ -10,7 +10,7 @@
 import type { ToolCall, Usage } from "../providers/provider.ts";
 import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
-import type { Opening, Said } from "./opening.ts";
+import type { CallerInput, Opening } from "./opening.ts";
 import { toQuestion } from "./question.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
@@ -25,10 +25,10 @@ import { TurnRecord } from "./turn_record.ts";
 /** Makes the turn that answers what the caller said. */
 export function answer(
   call: CallContext,
-  said: Said,
+  input: CallerInput,
   parts: TurnParts,
 ): RunTurn {
-  return (signal, out) => new Answer(call, said, parts, signal, out).run();
+  return (signal, out) => new Answer(call, input, parts, signal, out).run();
 }
 
 /** From here on a model may begin to drop what it was shown. */
@@ -52,7 +52,7 @@ class Answer {
 
   constructor(
     readonly call: CallContext,
-    readonly said: Said,
+    readonly input: CallerInput,
     readonly parts: TurnParts,
     readonly signal: AbortSignal,
     readonly out: TurnOutput,
@@ -93,7 +93,7 @@ class Answer {
     const record = this.#record;
     let opening: Opening;
     try {
-      opening = await record.open(this.said);
+      opening = await record.open(this.input);
     } catch (error) {
       log.error("turn.failed", { ...this.#id, error });
       // Nothing of it is kept, nor tried to be: the caller has waited for the
@@ -129,8 +129,8 @@ class Answer {
     this.#record.watch();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
-      ...await toQuestion(session, this.parts, this.said),
-      platformTools: this.said.platformTools,
+      ...await toQuestion(session, this.parts, this.input),
+      platformTools: this.input.platformTools,
       provider,
       maxTokens: agent.maxAnswerTokens,
       earlierCalls: steps.flatMap(({ calls }) => calls),

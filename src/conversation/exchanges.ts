@@ -5,7 +5,13 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
-import { compare, follow, isHeard, LEAST_LIKENESS, toWords } from "./words.ts";
+import {
+  alignWords,
+  compare,
+  isHeard,
+  LEAST_LIKENESS,
+  toWords,
+} from "./words.ts";
 
 /** Something that was said and heard. */
 export interface Utterance {
@@ -16,7 +22,7 @@ export interface Utterance {
 }
 
 /** What of a turn is looked at. */
-export type Known = Pick<
+export type KnownTurn = Pick<
   Turn,
   "id" | "user" | "assistant" | "status" | "heard"
 >;
@@ -28,7 +34,7 @@ export interface Exchange {
   /** The agent's. */
   answer: string;
   /** The turns of our record, if it is from there. */
-  turns: Known[];
+  turns: KnownTurn[];
 }
 
 /** The exchanges of a transcript. */
@@ -42,7 +48,7 @@ export function toExchanges(transcript: readonly Utterance[]): Exchange[] {
 }
 
 /** The exchanges of our record: turns in which the caller said nothing belong to the one before. */
-export function toGroups(turns: readonly Known[]): Exchange[] {
+export function toGroups(turns: readonly KnownTurn[]): Exchange[] {
   const all: Exchange[] = [];
   for (const turn of turns.filter(isSaid)) {
     if (turn.user) all.push(begin(turn.user));
@@ -63,7 +69,7 @@ function addAnswer(all: Exchange[], text: string): Exchange {
 }
 
 /** Whether a turn wasn't withdrawn, and nothing of it is left. */
-export function isSaid({ user, assistant, status }: Known): boolean {
+export function isSaid({ user, assistant, status }: KnownTurn): boolean {
   return user !== undefined || assistant !== "" || status === undefined;
 }
 
@@ -110,15 +116,15 @@ function rate(one: Exchange | undefined, own: Exchange | undefined): number {
 }
 
 /** A turn, and what was heard of it in our spelling, or what was said in its place. */
-export interface Heard {
+export interface HeardTurn {
   /** The turn. */
-  turn: Known;
+  turn: KnownTurn;
   /** What was heard. */
   text: string;
 }
 
 /** Parts what was heard among the turns in which it was said. */
-export function toHeard(turns: readonly Known[], text = ""): Heard[] {
+export function toHeard(turns: readonly KnownTurn[], text = ""): HeardTurn[] {
   const [only] = turns;
   if (only && turns.length === 1 && only.assistant.trim() === text) {
     return [{ turn: only, text: only.assistant }];
@@ -130,7 +136,7 @@ export function toHeard(turns: readonly Known[], text = ""): Heard[] {
     const own = toWords(turn.assistant);
     // More of it could only be another turn's.
     const rest = texts.slice(used, used + own.texts.length * 1.5 + 10);
-    const { ours, theirs, likeness } = follow(own.texts, rest);
+    const { ours, theirs, likeness } = alignWords(own.texts, rest);
     if (rest.length > 0 && likeness < LEAST_LIKENESS) {
       // At the end, the platform has said something of its own.
       const isLast = n === turns.length - 1;

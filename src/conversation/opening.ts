@@ -7,11 +7,11 @@
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session, Step, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
-import type { Additions } from "./question.ts";
+import type { PlatformAdditions } from "./question.ts";
 import {
   isReworded,
+  type PlatformTranscript,
   toCorrections,
-  type Told,
   toNoteOfSilence,
   toWithdrawal,
 } from "./transcript.ts";
@@ -23,7 +23,8 @@ import {
 } from "./turn.ts";
 
 /** What the caller said, and what the platform tells beside it. */
-export interface Said extends Additions, Partial<Omit<Told, "text">> {
+export interface CallerInput
+  extends PlatformAdditions, Partial<Omit<PlatformTranscript, "text">> {
   /** Their words, as transcribed. Empty: they said nothing. */
   text: string;
   /** What the caller heard of the turn before, where it was cut off. */
@@ -35,7 +36,7 @@ export interface OpeningParts {
   /** Which turn it is. */
   call: CallContext;
   /** What was said. */
-  said: Said;
+  input: CallerInput;
   /** The owner's prompt, which may tell the time. */
   systemPrompt: string;
   /** The time, ISO 8601. */
@@ -60,10 +61,10 @@ export interface Opening {
  * @param session the conversation before it
  */
 export function toOpening(session: Session, parts: OpeningParts): Opening {
-  const { call: { turnId }, said, at } = parts;
-  const { text, transcript, interruption } = said;
+  const { call: { turnId }, input, at } = parts;
+  const { text, transcript, interruption } = input;
   const before = session.turn(turnId);
-  const told = transcript && { ...said, transcript };
+  const told = transcript && { ...input, transcript };
   const isOther = before !== undefined && told !== undefined &&
     isReworded(text, before, session.turns);
   const answered = isOther ? undefined : answeredIn(session, turnId);
@@ -93,11 +94,11 @@ export function toOpening(session: Session, parts: OpeningParts): Opening {
 /** What the model is told beside the caller's words, or in place of them. */
 function toRemarks(
   session: Session,
-  { call, said, systemPrompt, at }: OpeningParts,
-  told: Told | undefined,
+  { call, input, systemPrompt, at }: OpeningParts,
+  told: PlatformTranscript | undefined,
 ): string | undefined {
   const note = toNote(session, systemPrompt, call, new Date(at));
-  if (said.text !== "" || told === undefined) return note;
+  if (input.text !== "" || told === undefined) return note;
   const instead = toNoteOfSilence(session, told);
   return [note, instead].filter(Boolean).join("\n") || undefined;
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Known } from "./exchanges.ts";
-import type { Additions } from "./question.ts";
-import { isReworded, locate, type Told } from "./transcript.ts";
+import type { KnownTurn } from "./exchanges.ts";
+import type { PlatformAdditions } from "./question.ts";
+import { isReworded, locate, type PlatformTranscript } from "./transcript.ts";
 import type { CallContext } from "./turn.ts";
 
 /**
@@ -13,7 +13,7 @@ import type { CallContext } from "./turn.ts";
  * platform tells it that keeps the conversation itself and sends all of it.
  */
 export interface TranscriptEvent
-  extends Omit<CallContext, "turnId">, Told, Additions {
+  extends Omit<CallContext, "turnId">, PlatformTranscript, PlatformAdditions {
   /** Tells it from the others. */
   type: "transcript";
   /** Where the platform has one. Absent: the words and their place tell which turn it is. */
@@ -35,7 +35,7 @@ export interface Placement {
    *
    * @param turns those that are kept; those that were added count as well
    */
-  place(event: TranscriptEvent, turns: readonly Known[]): PlacedEvent;
+  place(event: TranscriptEvent, turns: readonly KnownTurn[]): PlacedEvent;
   /** Adds a turn that begins, until it is over. */
   add(event: PlacedEvent, done: Promise<void>): void;
 }

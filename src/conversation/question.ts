@@ -22,7 +22,7 @@ const INPUT_SHARE = 0.75;
 const READ_AHEAD_MS = 30_000;
 
 /** What a platform adds to the question. */
-export type Additions = {
+export type PlatformAdditions = {
   /** Its own instructions to the model. */
   instructions?: string;
   /** Whether they take the place of the owner's prompt. Default: they come after it. */
@@ -44,7 +44,7 @@ export type Question = {
 export async function toQuestion(
   session: Session,
   parts: TurnParts,
-  { instructions, replacesPrompt }: Additions = {},
+  { instructions, replacesPrompt }: PlatformAdditions = {},
 ): Promise<Question> {
   const { agent: { systemPrompt, contextTokens }, now } = parts;
   const { text: own } = toSystemPrompt(session, systemPrompt, new Date(now()));
@@ -101,13 +101,13 @@ const NO_RESULT = { error: "The caller interrupted before the result" };
 const HANDED_ON = { status: "begun" };
 
 /** From where on a conversation is shown, what was remembered before, and what is told of that. */
-interface Window {
+interface HistoryWindow {
   start: number;
   memories: readonly string[];
   note?: string | undefined;
 }
 
-const windows = new WeakMap<Session, Window>();
+const windows = new WeakMap<Session, HistoryWindow>();
 
 /**
  * The conversation so far. Where it no longer fits, the oldest turns are left
@@ -128,19 +128,23 @@ export function toHistory(session: Session, budgetTokens: number): Message[] {
   let half = newest;
   for (; start >= before.start; start--) {
     const turn = turns[start];
-    if (turn) used += show(turn, start === newest).cost;
+    if (turn) used += render(turn, start === newest).cost;
     if (used > room && start < newest) break;
     if (used <= room / 2) half = start;
   }
   const isWhole = start < before.start;
   const window = isWhole ? before : move(session, before, half);
   const shown = turns.slice(window.start).flatMap((turn) =>
-    show(turn, turn === turns[newest]).messages
+    render(turn, turn === turns[newest]).messages
   );
   return window.note === undefined ? shown : withNote(shown, window.note);
 }
 
-function move(session: Session, before: Window, start: number): Window {
+function move(
+  session: Session,
+  before: HistoryWindow,
+  start: number,
+): HistoryWindow {
   const left = session.turns.slice(before.start, start);
   if (left.length === 0) return before;
   const memories = [
@@ -181,7 +185,7 @@ function costOf(message: Message): number {
 }
 
 /** A turn as it is shown, what it takes, and what of a turn that is over may still change. */
-interface Shown {
+interface RenderedTurn {
   messages: Message[];
   cost: number;
   heard: string | undefined;
@@ -190,20 +194,20 @@ interface Shown {
 }
 
 /** Turns that are over, so that each is converted once. */
-const known = new WeakMap<Turn, Shown>();
+const rendered = new WeakMap<Turn, RenderedTurn>();
 
-function show(turn: Turn, isNewest: boolean): Shown {
+function render(turn: Turn, isNewest: boolean): RenderedTurn {
   const { heard, status, attempt } = turn;
   // A platform may tell later what the tools of the last step returned.
   const results = turn.steps.at(-1)?.results.length ?? 0;
-  const before = known.get(turn);
+  const before = rendered.get(turn);
   const isSame = before?.heard === heard && before?.attempt === attempt &&
     before?.results === results;
   if (before && isSame) return before;
   const messages = toMessages(turn, isNewest);
   const cost = messages.reduce((sum, message) => sum + costOf(message), 0);
   const shown = { messages, cost, heard, attempt, results };
-  if (status !== undefined) known.set(turn, shown);
+  if (status !== undefined) rendered.set(turn, shown);
   return shown;
 }
 

@@ -16,7 +16,7 @@ import {
   align,
   type Exchange,
   isSaid,
-  type Known,
+  type KnownTurn,
   toExchanges,
   toGroups,
   toHeard,
@@ -25,7 +25,7 @@ import {
 import { compare, isBeginning, isSameWords } from "./words.ts";
 
 /** The conversation as the platform tells it. */
-export interface Told {
+export interface PlatformTranscript {
   /** What the caller said now. Empty: nothing, and the agent is to speak all the same. */
   text: string;
   /** What was said before, oldest first; it need not begin with the call. */
@@ -45,9 +45,9 @@ export interface Told {
  * @returns nothing where they begin a new one
  */
 export function locate(
-  turns: readonly Known[],
-  told: Told,
-): Known | undefined {
+  turns: readonly KnownTurn[],
+  told: PlatformTranscript,
+): KnownTurn | undefined {
   const groups = toGroups(turns);
   const exchanges = toExchanges(told.transcript);
   const last = groups.at(-1);
@@ -85,8 +85,8 @@ function isRelated(one: string, other: string): boolean {
  */
 export function isReworded(
   text: string,
-  turn: Known,
-  turns: readonly Known[],
+  turn: KnownTurn,
+  turns: readonly KnownTurn[],
 ): boolean {
   const { user = "" } = turn;
   if (isSameWords(text, "") || isBeginning(text, user)) return false;
@@ -109,7 +109,7 @@ const MOST_TAKEN_OVER = 100;
  */
 export function toCorrections(
   session: Session,
-  told: Told,
+  told: PlatformTranscript,
   turnId: string,
   at: string,
 ): SessionRecord[] {
@@ -161,7 +161,7 @@ export function toWithdrawal(
 /** What the model is told where the caller said nothing, if it has to be told. */
 export function toNoteOfSilence(
   session: Session,
-  { transcript, results = [], resumes, prompt }: Told,
+  { transcript, results = [], resumes, prompt }: PlatformTranscript,
 ): string | undefined {
   if (resumes === undefined) {
     if (prompt) return `[${prompt}]`;
@@ -178,7 +178,7 @@ export function toNoteOfSilence(
 /** What the platform's tools returned to calls that have no result yet. */
 function toResults(
   session: Session,
-  { results = [] }: Told,
+  { results = [] }: PlatformTranscript,
   at: string,
 ): SessionRecord[] {
   return results.flatMap(({ callId, text }): SessionRecord[] => {

@@ -8,7 +8,7 @@ import { Deadline } from "../server/deadline.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
-import { type Opening, type Said, toOpening } from "./opening.ts";
+import { type CallerInput, type Opening, toOpening } from "./opening.ts";
 import { fitNote } from "./prompt.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
@@ -45,11 +45,11 @@ export class TurnRecord {
   }
 
   /** Keeps what the caller said. */
-  async open(said: Said): Promise<Opening> {
+  async open(input: CallerInput): Promise<Opening> {
     const { call, parts: { store, agent: { systemPrompt } } } = this;
     this.#writer = await store.open(call.conversationId, (session) => {
       const at = this.#now();
-      this.#opening = toOpening(session, { call, said, systemPrompt, at });
+      this.#opening = toOpening(session, { call, input, systemPrompt, at });
       return this.#opening.records;
     }, { onOthers: (session) => this.#onOthers(session) });
     return this.#opening;

@@ -34,7 +34,7 @@ export function toWords(text: string): Words {
 }
 
 /** How many words of two texts were gone through, and how much of that is the same, up to 1. */
-export interface Course {
+export interface WordAlignment {
   /** All words of ours, or so many that theirs end. */
   ours: number;
   /** All words of theirs, or so many that ours end. */
@@ -55,10 +55,10 @@ const ADDED = 0.5;
  *
  * @param ours as it was written: a digit in it may be any word of theirs
  */
-export function follow(
+export function alignWords(
   ours: readonly string[],
   theirs: readonly string[],
-): Course {
+): WordAlignment {
   let best = { ours: 0, theirs: 0, likeness: 0 };
   let least = Infinity;
   function end(i: number, j: number, cost: number): void {
@@ -97,7 +97,7 @@ function toStart(text: string): readonly string[] {
 /** Whether what was heard is an answer of ours, however it is spelt. */
 export function isHeard(ours: string, theirs: string): boolean {
   return ours === theirs ||
-    follow(toStart(ours), toStart(theirs)).likeness >= LEAST_LIKENESS;
+    alignWords(toStart(ours), toStart(theirs)).likeness >= LEAST_LIKENESS;
 }
 
 /** How likely it is that two texts are the same, heard twice or in part: 2, the very same; 1, alike; 0, others. */
@@ -109,7 +109,7 @@ export function compare(ours: string, theirs: string): 0 | 1 | 2 {
   if (least === 0) return 0;
   const isEnd = a.slice(-least).join() === b.slice(-least).join();
   const isPart = least * 2 < Math.max(a.length, b.length);
-  return isEnd || follow(a, b).likeness >= (isPart ? 1 : 0.5) ? 1 : 0;
+  return isEnd || alignWords(a, b).likeness >= (isPart ? 1 : 0.5) ? 1 : 0;
 }
 
 /** Whether two texts are the same but for marks and capitals. */

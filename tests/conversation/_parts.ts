@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { answer } from "../../src/conversation/answer.ts";
-import type { Said } from "../../src/conversation/opening.ts";
+import type { CallerInput } from "../../src/conversation/opening.ts";
 import {
   type Tool,
   tool,
@@ -47,7 +47,7 @@ export function makeParts(
 /** A turn that is cut off after its first piece. */
 export async function interrupted(
   turnId: string,
-  question: Said,
+  question: CallerInput,
   parts: TurnParts,
 ): Promise<void> {
   const controller = new AbortController();

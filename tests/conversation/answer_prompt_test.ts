@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { answer } from "../../src/conversation/answer.ts";
-import type { Said } from "../../src/conversation/opening.ts";
+import type { CallerInput } from "../../src/conversation/opening.ts";
 import { type CallContext, welcome } from "../../src/conversation/turn.ts";
 import { estimateTokens } from "../../src/conversation/question.ts";
 import type { Message, ProviderRequest } from "../../src/providers/provider.ts";
@@ -161,7 +161,7 @@ async function converse(turns: number, seed: number, contextTokens: number) {
     },
   };
   const kinds: string[] = [];
-  let interruption: Said["interruption"];
+  let interruption: CallerInput["interruption"];
   const call = (n: number): CallContext => ({
     ...id,
     turnId: `t${n}`,
@@ -195,7 +195,7 @@ async function converse(turns: number, seed: number, contextTokens: number) {
         last,
       ],
     }[kind];
-    const said: Said = { text: `Question ${n}?`, interruption };
+    const said: CallerInput = { text: `Question ${n}?`, interruption };
     interruption = undefined;
     if (kind === "cut") {
       const controller = new AbortController();
