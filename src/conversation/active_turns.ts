@@ -1,6 +1,6 @@
 /**
- * The turns under way: in each conversation one at a time, and in all no more
- * than the owner allows. A newer turn ends the one before it and waits until
+ * The turns under way: one at a time in each conversation, and in total no more
+ * than the owner allows. A newer turn stops the one before it and waits until
  * that one has written its record, so that two turns never interleave.
  *
  * @module
@@ -8,73 +8,73 @@
 import type { RunTurn, TurnId, TurnPart, Write } from "./turn.ts";
 import { createTurnstile } from "./turnstile.ts";
 
-/** How many turns there may be, and how patient they are. */
+/** How many turns may run at once, and how long a slow listener is kept. */
 export interface ActiveTurnsOptions {
-  /** How many may be under way. A turn that ends another one is let in up to twice that. Default: any number. */
+  /** The most turns under way. A turn that supersedes another is admitted up to twice that number. Default: no limit. */
   max?: number;
-  /** How long a listener may take nothing, in milliseconds. Default: 30,000. */
+  /** How long a listener may read nothing before it is dropped, in milliseconds. Default: 30,000. */
   stalledMs?: number;
 }
 
-/** As many turns are under way as the owner allows. The message is fit for whoever sent one more. */
+/** Thrown when as many turns are under way as the owner allows. The message may be shown to the sender. */
 export class TooManyTurnsError extends Error {
-  /** What a stack trace calls it. */
+  /** The name in stack traces. */
   override readonly name = "TooManyTurnsError";
-  /** When to try again: a turn takes some seconds. */
+  /** When the sender should try again: a turn takes a few seconds. */
   readonly retryAfterSeconds = 2;
 }
 
-/** How much of a turn is kept for who comes later, in letters: more than any answer has. */
+/** How many characters of a turn are kept for listeners that join later: more than any answer has. */
 const MAX_KEPT = 65_536;
 
-/** How many connections one turn is sent to. */
+/** The most connections that one turn is sent to. */
 const MAX_LISTENERS = 4;
 
 interface Listener {
   write: Write;
-  /** What comes next. */
+  /** Parts that were not written yet. */
   waiting: TurnPart[];
-  /** How much there was of the turn when nothing waited, in letters. */
+  /** The turn's length, in characters, when this listener last had every part. */
   caughtUpAt: number;
-  /** Runs while the listener has no room for more. */
+  /** Set while the listener can take no more. */
   timer?: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** What a turn under way is made of. */
+/** What an active turn is made of. */
 export type ActiveTurnParts = {
   run: RunTurn;
   /** Resolves when it may begin. */
   ready: Promise<void>;
-  /** The one that it ends. */
+  /** The turn that it supersedes. */
   before: ActiveTurn | undefined;
-  /** How long a listener may take nothing. */
+  /** How long a listener may read nothing, in milliseconds. */
   stalledMs: number;
   /** Called at its end. */
   onOver: () => void;
 };
 
 /**
- * A turn under way. A platform may deliver it again meanwhile: the new
- * connection is told all from the beginning, and the turn goes on as long as
- * anybody listens. The fastest listener sets the pace; one who takes nothing
- * for long, or falls far behind, is left.
+ * A turn under way. If the platform delivers it again meanwhile, the new
+ * connection gets the answer from its beginning, and the turn goes on as long as
+ * anybody listens. The fastest listener sets the pace; one that reads nothing
+ * for long, or falls far behind, is dropped.
  */
 export class ActiveTurn {
-  /** Resolves when the caller's words are kept, or can't be. Never rejects. */
+  /** Resolves when the caller's words are stored, or can't be. Never rejects. */
   readonly stored: Promise<void>;
-  /** Resolves when the turn is over and its record is written; rejects when the turn failed in a way that it can't put into words. */
+  /** Resolves when the turn is over and its record is written; rejects when it failed without telling the caller. */
   readonly done: Promise<void>;
-  /** Whether it is about to end early. */
+  /** Whether it was told to stop. */
   isStopped = false;
-  /** The one that it ends, until it has. */
+  /** The turn that it supersedes, until that one has ended. */
   before: ActiveTurn | undefined;
   readonly #stalledMs: number;
   readonly #controller = new AbortController();
   readonly #listeners = new Set<Listener>();
-  /** The turn so far, for who comes later; nothing once it is too long. */
+  /** The parts so far, for listeners that join later; dropped once they are too long. */
   #beginning: TurnPart[] | undefined = [];
   #letters = 0;
-  /** Resolves when a listener can take more. */
+  /** Resolves when some listener can take more. */
   #room: PromiseWithResolvers<void> | undefined;
 
   /** Begins a turn. */
@@ -91,10 +91,10 @@ export class ActiveTurn {
   }
 
   /**
-   * Listens to the turn, from its beginning.
+   * Adds a listener, which gets the turn from its beginning.
    *
-   * @returns a function that stops listening; the turn ends when nobody is
-   * left. Nothing where no more can listen
+   * @returns a function that stops listening; the turn ends when nobody listens
+   * any more. `undefined` where no more listeners are taken
    */
   listen(write: Write): (() => void) | undefined {
     const isFull = this.#listeners.size >= MAX_LISTENERS;
@@ -107,11 +107,11 @@ export class ActiveTurn {
     return () => this.#leave(listener);
   }
 
-  /** Ends the turn, cancels what it waits for, and resolves when it is over. */
+  /** Stops the turn, cancels what it waits for, and resolves when it is over. */
   async stop(): Promise<void> {
     this.isStopped = true;
     this.#controller.abort();
-    // Whoever started the turn is told how it failed.
+    // Whoever started the turn handles its failure.
     await this.done.catch(() => {});
   }
 
@@ -122,12 +122,12 @@ export class ActiveTurn {
     await ready;
     await this.before?.stop();
     this.before = undefined;
-    // A caller who has left already has spoken all the same.
+    // Even if the caller has hung up already, what they said is stored.
     const write: Write = (part) => this.#write(part);
     await run(this.#controller.signal, { write, stored });
   }
 
-  /** Hands a part to everybody. Where all are slow, resolves when one can take more. */
+  /** Writes a part to every listener. If all of them are slow, resolves when one can take more. */
   #write(part: TurnPart): Promise<void> | undefined {
     const { type } = part;
     const { length } = type === "speech" ? part.text : JSON.stringify(part);
@@ -184,7 +184,7 @@ export class ActiveTurn {
     void this.stop();
   }
 
-  /** Hands everybody what they lack, and waits for nobody. */
+  /** Writes what each listener still lacks, without waiting. */
   #finish(): void {
     for (const { timer, waiting, write } of this.#listeners) {
       clearTimeout(timer);
@@ -201,31 +201,31 @@ export class ActiveTurns {
   readonly #enter = createTurnstile();
   /** The newest of each conversation. */
   readonly #turns = new Map<string, ActiveTurn>();
-  /** All of them, also those that wait for the one before. */
+  /** The number of turns, including those that wait for the one before them. */
   #count = 0;
 
-  /** Makes the list, with no turn in it. */
+  /** Makes an empty list. */
   constructor(options: ActiveTurnsOptions = {}) {
     this.#options = { max: Infinity, stalledMs: 30_000, ...options };
   }
 
-  /** In how many conversations a turn is under way. */
+  /** The number of conversations that have a turn under way. */
   get size(): number {
     return this.#turns.size;
   }
 
-  /** Whether a conversation's turn is under way. */
+  /** Whether a conversation has a turn under way. */
   has(conversationId: string): boolean {
     return this.#turns.has(conversationId);
   }
 
   /**
-   * Makes sure that a turn of this conversation may begin.
+   * Checks that a turn of this conversation may begin.
    *
    * @throws {TooManyTurnsError} when it may not
    */
   admit(conversationId: string): void {
-    // A caller who is in a call and interrupts is served before one who comes.
+    // A caller who interrupts comes before one whose call begins.
     const { max } = this.#options;
     if (this.#count < (this.has(conversationId) ? 2 * max : max)) return;
     throw new TooManyTurnsError(
@@ -256,21 +256,22 @@ export class ActiveTurns {
     return turn;
   }
 
-  /** This very turn, where it is under way and doesn't end for want of a listener. */
+  /** Finds this very turn among those under way, unless it was stopped because nobody listened. */
   find({ conversationId, turnId }: TurnId): ActiveTurn | undefined {
     const newest = this.#turns.get(conversationId);
     let turn = newest;
     while (turn && turn.turnId !== turnId) turn = turn.before;
-    // One that a newer turn ends is not to be begun again, and end that one.
+    // A superseded turn is found even while it stops: begun anew, it would
+    // supersede the newer one.
     return turn === newest && turn?.isStopped ? undefined : turn;
   }
 
-  /** Ends a conversation's turn, if one is under way. */
+  /** Stops a conversation's turn, if one is under way. */
   async end(conversationId: string): Promise<void> {
     await this.#turns.get(conversationId)?.stop();
   }
 
-  /** Ends every turn. */
+  /** Stops every turn. */
   async endAll(): Promise<void> {
     await Promise.all([...this.#turns.values()].map((turn) => turn.stop()));
   }

@@ -1,6 +1,6 @@
 /**
- * The turn that answers what the caller said: the caller's words are kept, the
- * model is asked, and each of its words is made speakable, kept, and handed on.
+ * The turn that answers what the caller said: the caller's words are stored, the
+ * model is asked, and each of its words is made speakable, stored, and sent.
  * However the turn ends, its record says so.
  *
  *     provider -> tool loop -> speech buffer -> record -> output
@@ -31,23 +31,23 @@ export function answer(
   return (signal, out) => new Answer(call, input, parts, signal, out).run();
 }
 
-/** From here on a model may begin to drop what it was shown. */
+/** The share of the context window from which on a model may drop the beginning of its prompt. */
 const NEARLY_FULL = 0.9;
 
 /** One turn under way. */
 class Answer {
-  /** Which turn it is, for the log. */
+  /** The turn's ids, for the log. */
   readonly #id;
-  /** Ends what the turn waits for: the caller left, the turn is superseded, or it can't be kept. */
+  /** Aborts what the turn waits for: the caller left, the turn was superseded, or it can't be stored. */
   readonly #stop = new AbortController();
-  /** Not a time of day: a clock may be set while a turn is under way. */
+  /** By a clock that nobody can set while the turn is under way. */
   readonly #startedAt = performance.now();
   readonly #record: TurnRecord;
   readonly #speech: AnswerSpeech;
   #status: TurnStatus = "interrupted";
-  /** Who answers, and what that takes. */
+  /** The provider and model that answer, and the tokens they used. */
   readonly #took: TurnDetails = {};
-  /** The calls that the platform runs. */
+  /** The tool calls that the platform runs. */
   #handedOn: ToolCall[] = [];
 
   constructor(
@@ -84,9 +84,9 @@ class Answer {
   }
 
   /**
-   * Keeps what the caller said.
+   * Stores what the caller said.
    *
-   * @returns whether it is to be answered
+   * @returns whether the model should be asked
    */
   async #begin(): Promise<boolean> {
     const { agent, log } = this.parts;
@@ -96,8 +96,8 @@ class Answer {
       opening = await record.open(this.input);
     } catch (error) {
       log.error("turn.failed", { ...this.#id, error });
-      // Nothing of it is kept, nor tried to be: the caller has waited for the
-      // store once.
+      // Nothing more is stored: the caller has already waited for the store
+      // once.
       this.#status = "failed";
       const text = agent.errorMessage;
       if (!this.signal.aborted) this.out.write({ type: "speech", text });
@@ -107,14 +107,14 @@ class Answer {
     const { answered, ignored: reason } = opening;
     if (reason) log.warn("interruption.ignored", { ...this.#id, reason });
     if (answered === undefined) {
-      // The model is asked meanwhile; nobody is told before that all is well.
+      // The model is asked meanwhile. The platform gets its 200 after this.
       record.flush().then(
         () => this.out.stored(),
         (error) => this.#stop.abort(error),
       );
       return true;
     }
-    // It was answered before, and only comes again.
+    // The turn was answered before; this is a repeated delivery.
     this.out.stored();
     log.info("turn.replayed", this.#id);
     for (const part of toParts(answered)) this.out.write(part);
@@ -151,10 +151,10 @@ class Answer {
     }, (part) => this.#take(part));
   }
 
-  /** Takes what the model and its tools produce. Gives whether the answer goes on. */
+  /** Takes a part from the model or its tools. Returns whether the answer goes on. */
   #take(part: ToolPart): boolean | Promise<boolean> {
     const room = this.#takePart(part);
-    // Nothing is waited for where there is nothing to wait for.
+    // Every word comes by here: it takes no promise where nothing is awaited.
     return room ? room.then(() => !this.#speech.isOver) : !this.#speech.isOver;
   }
 
@@ -176,7 +176,7 @@ class Answer {
       case "calls": {
         speech.flush();
         speech.send();
-        // The name that the metadata has in records.
+        // Records call the provider's metadata `raw`.
         const { providerMetadata: raw, ...calls } = part;
         const { handedOn = [] } = calls;
         this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
@@ -184,7 +184,7 @@ class Answer {
         const written = text === undefined ? {} : { text };
         this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
         speech.endStep();
-        // Kept before they are acted on.
+        // Calls are stored before they are run.
         return this.#record.flush();
       }
       case "result":
@@ -214,10 +214,10 @@ class Answer {
     });
   }
 
-  /** The model has said all it wants, or all it may. */
+  /** Ends an answer that is whole, or was cut at its limit. */
   #complete(): void {
     const speech = this.#speech;
-    // The process ends, and the sentence under way has.
+    // The process is shutting down, and the current sentence is complete.
     const isCutShort = speech.isOver && speech.ended === undefined;
     speech.flush();
     const hasAnswered = speech.hasAnswered || this.#handedOn.length > 0;
@@ -229,17 +229,17 @@ class Answer {
     if (!isCutShort) this.#status = "complete";
   }
 
-  /** Tells the caller that something went wrong, unless they have moved on. */
+  /** Apologizes to the caller, unless they have moved on. */
   #fail(error: unknown): void {
     const { log, isDraining } = this.parts;
     const speech = this.#speech;
     if (this.#record.isSuperseded) return;
     if (this.signal.aborted) {
-      // The process ends before the model has a word: better this than silence,
-      // or a filler and nothing after it.
+      // The process ends before the model's first word: an apology is better
+      // than silence.
       if (isDraining?.() && !speech.hasAnswered) speech.apologize();
     } else if (speech.isOver && speech.ended === "max-seconds") {
-      // The time was up just after a sentence.
+      // The time was up at the end of a sentence.
       this.#status = "complete";
       speech.send();
     } else {
@@ -249,7 +249,7 @@ class Answer {
     }
   }
 
-  /** Keeps how the turn went. Nothing is added after that, nor said. */
+  /** Stores how the turn ended. Nothing is recorded or spoken after that. */
   async #end(): Promise<void> {
     const speech = this.#speech;
     speech.close();
@@ -261,12 +261,12 @@ class Answer {
     try {
       await this.#record.close(last);
     } catch (error) {
-      // All has been said, and nothing more can be done for this turn.
+      // The caller has heard everything; there is nothing left to do but log it.
       this.parts.log.error("turn.not_stored", { ...this.#id, error });
     }
   }
 
-  /** Tells how the turn went. */
+  /** Logs how the turn ended, and tells the platform. */
   #tell(): void {
     const status = this.#status;
     const details = this.#details;
@@ -277,7 +277,7 @@ class Answer {
     this.out.write({ type: "summary", status, details, ...handedOn });
   }
 
-  /** Who answered, and what it took so far. */
+  /** The provider and model, the tokens, and the times so far. */
   get #details(): TurnDetails {
     const { firstWordsAt, ended } = this.#speech;
     const since = (at: number) => Math.round(at - this.#startedAt);

@@ -1,7 +1,7 @@
 /**
- * What the agent says in one turn: made speakable, watched for its end, kept,
- * and handed on, in this order. A word goes at once; those that follow within
- * a moment go together.
+ * What the agent says in one turn. Each word of the model is made speakable,
+ * checked against the answer's limits, stored, and sent, in this order. The
+ * first word is sent at once; words that follow within a moment go together.
  *
  * @module
  */
@@ -12,49 +12,52 @@ import { createSpeechBuffer } from "../speech/mod.ts";
 import { SilenceFiller } from "./silence_filler.ts";
 import type { TurnPart, TurnParts, Write } from "./turn.ts";
 
-/** What speaking needs of its turn. */
+/** What is needed of the turn. */
 export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
-  /** Ends the turn; aborted with the reason, where keeping words failed. */
+  /** Aborts the turn, with the reason where words could not be stored. */
   stop: AbortController;
-  /** Takes what is handed on. */
+  /** Sends a part to the platform. */
   write: Write;
-  /** Keeps words, just before they are handed on. */
+  /** Stores words just before they are sent. */
   keep: (text: string) => void;
 }
 
 /** What the agent says in one turn. */
 export class AnswerSpeech {
-  /** Nothing more of the answer is wanted. */
+  /** Whether the answer has ended: the rest of what the model writes is ignored. */
   isOver = false;
-  /** Why the answer was ended, where the model went on and on. */
+  /** Why the answer was cut, if the model would have gone on. */
   ended: TurnEnding | undefined;
-  /** The model has said something, not only the fillers. */
+  /** Whether the model has said something; fillers don't count. */
   hasAnswered = false;
-  /** When the first words were said. */
+  /** When the first words were spoken, by `performance.now()`. */
   firstWordsAt: number | undefined;
   readonly #deadline = new Deadline(() => this.#onTimeUp());
-  /** The sentence under way is the last. */
+  /** The turn's time is up: the current sentence is the last. */
   #isTimeUp = false;
   readonly #limit;
   readonly #buffer;
   readonly #mostWritten: number;
   readonly #silence: SilenceFiller;
-  /** What the model wrote, what was said, and what of that the model said, since it last called tools. */
+  // All three begin anew each time that the model has called tools.
+  /** What the model wrote. */
   #written = "";
+  /** What was spoken, fillers included. */
   #said = "";
+  /** What was spoken of the model's words. */
   #sentence = "";
-  /** Words that go when the moment is over. */
+  /** Words that are sent when the moment is over. */
   #pending = "";
   readonly #moment = new Deadline(() => this.#onMomentOver());
-  /** How long the moment is, in milliseconds. 0: words go at once. */
+  /** How long the moment is, in milliseconds. 0: words are sent at once. */
   #momentMs = 0;
-  /** The first sentence is whole: the voice has begun, or is about to. */
+  /** The first sentence is complete: the voice has begun to speak, or is about to. */
   #isVoiced = false;
-  /** Resolves when a slow listener can take more, or the turn is stopped. */
+  /** Set while the platform reads slowly; resolves when it can take more, or the turn is stopped. */
   #room: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  /** Makes the speech of one turn; nothing was said yet. */
+  /** Makes the speech of one turn. */
   constructor(readonly parts: SpeechParts) {
     const { agent } = parts;
     this.#limit = createAnswerLimit(agent.maxAnswerTokens);
@@ -65,13 +68,13 @@ export class AnswerSpeech {
     });
   }
 
-  /** The caller has spoken, and waits. */
+  /** Starts the turn's clocks: the caller is waiting. */
   begin(turnNumber: number): void {
     this.#silence.begin(turnNumber);
     this.#deadline.set(this.parts.agent.maxTurnSeconds * 1_000);
   }
 
-  /** Takes what the model writes. Where there is something to wait for, waits for it. */
+  /** Takes text from the model. Returns a promise where the platform reads slowly. */
   push(text: string): Promise<void> | undefined {
     this.#written += text;
     const room = this.#answer(this.#buffer.push(text));
@@ -82,19 +85,19 @@ export class AnswerSpeech {
     return room;
   }
 
-  /** Says what was held back: the model pauses, or has finished. */
+  /** Says the text that was held back, since the model pauses or has finished. */
   flush(): Promise<void> | undefined {
     return this.#answer(this.#buffer.flush());
   }
 
-  /** Says words that come whole, from elsewhere than the model. */
+  /** Says a whole text that is not the model's, such as a tool's. */
   interject(text: string): Promise<void> | undefined {
     this.flush();
     if (this.isOver) return undefined;
     return this.#say(this.#buffer.interject(text));
   }
 
-  /** Says words that only fill a silence, and go by themselves. */
+  /** Says a text that only fills a silence. */
   fill(text: string): Promise<void> | undefined {
     this.flush();
     if (this.isOver) return undefined;
@@ -105,7 +108,7 @@ export class AnswerSpeech {
     return this.#handOn({ type: "speech", text: words, isFiller: true });
   }
 
-  /** Says that there is no answer, even where it can't be kept. */
+  /** Says that there is no answer, even if that can't be stored. */
   apologize(): void {
     const { agent, write, keep } = this.parts;
     const text = this.#buffer.interject(agent.errorMessage);
@@ -113,13 +116,13 @@ export class AnswerSpeech {
       this.send();
       keep(text);
     } catch {
-      // The end of the turn meets the same fault, and the log is told.
+      // The end of the turn meets the same fault, and logs it.
     }
     this.firstWordsAt ??= performance.now();
     write({ type: "speech", text });
   }
 
-  /** What was said so far belongs to a call of tools. What was cut off before it goes on after it. */
+  /** The model has called tools: what it writes from now on is a new text, with its own limits. */
   endStep(): void {
     this.#written = "";
     this.#said = "";
@@ -127,23 +130,23 @@ export class AnswerSpeech {
     this.ended = undefined;
   }
 
-  /** What the model wrote since it last called tools, where that isn't what was said. */
+  /** What the model wrote since it last called tools, if that differs from what was spoken. */
   get written(): string | undefined {
     const written = this.#written.trim();
     const isSame = written === this.#said.trim();
-    // What a model thought, or meant for a tool, is not shown to it again.
+    // Thoughts and tool calls that a model wrote as text are not shown to it again.
     const isMore = written.length > 2 * this.#said.length + SOME_MARKUP ||
       TAG.test(written);
     return isSame || isMore ? undefined : written;
   }
 
-  /** Hands a part on that isn't words, after the words before it. */
+  /** Sends a part that isn't speech, after the words before it. */
   hand(part: TurnPart): Promise<void> | undefined {
     this.send();
     return this.#write(part);
   }
 
-  /** Keeps and hands on the words that wait for the end of the moment. */
+  /** Stores and sends the words that wait for the end of the moment. */
   send(): Promise<void> | undefined {
     if (this.#pending === "") return undefined;
     const text = this.#pending;
@@ -151,7 +154,7 @@ export class AnswerSpeech {
     return this.#handOn({ type: "speech", text });
   }
 
-  /** Nothing is said after this; words that were not handed on never were. */
+  /** Ends the speech. Words that were not sent yet are dropped. */
   close(): void {
     this.#pending = "";
     this.#silence.end();
@@ -159,11 +162,11 @@ export class AnswerSpeech {
     this.#moment.clear();
   }
 
-  /** Ends the answer with the sentence under way. Where there is none, or it doesn't end, the turn is stopped. */
+  /** Ends the answer with the current sentence. If there is none, or it doesn't end in time, the turn is stopped. */
   #onTimeUp(): void {
     const { stop, agent } = this.parts;
     const hasWords = this.#sentence.trim() !== "";
-    // What comes next would tell whether a dot is an end; there is no next.
+    // Usually the next word tells whether a dot ends a sentence; none follows here.
     this.isOver ||= hasWords && findSentenceEnd(this.#sentence, " ") === 0;
     if (hasWords && !this.isOver && !this.#isTimeUp) {
       this.#isTimeUp = true;
@@ -175,7 +178,7 @@ export class AnswerSpeech {
     stop.abort(new Error(message));
   }
 
-  /** Says words of the model's, as far as they are to be said. */
+  /** Says the model's words, up to the end of the answer. */
   #answer(words: string): Promise<void> | undefined {
     if (words === "" || this.isOver) return undefined;
     let text = words;
@@ -217,7 +220,7 @@ export class AnswerSpeech {
     this.#silence.onSpeech(text);
   }
 
-  /** Has the words that come from now on wait for the end of a moment. */
+  /** Begins a moment, at the end of which the words that come meanwhile are sent together. */
   #waitFor(momentMs: number): void {
     if (this.#momentMs === momentMs) return;
     this.#momentMs = momentMs;
@@ -231,7 +234,7 @@ export class AnswerSpeech {
     this.#guard(() => void this.send());
   }
 
-  /** Does what nobody waits for: what goes wrong there ends the turn. */
+  /** Runs a task that nobody awaits: an error in it ends the turn. */
   #guard(task: () => void): void {
     try {
       task();
@@ -248,8 +251,7 @@ export class AnswerSpeech {
   #write(part: TurnPart): Promise<void> | undefined {
     const room = this.parts.write(part);
     if (room === undefined) return this.#room;
-    // A listener who is slow, or stopped reading, doesn't keep the turn from
-    // being stopped.
+    // A turn can be stopped even while it waits for a slow reader.
     this.#stopped ??= toPromise(this.parts.stop.signal);
     return this.#room = Promise.race([room, this.#stopped])
       .then(() => this.#room = undefined);
@@ -264,26 +266,26 @@ function toPromise(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Until the voice has begun, only words that come in one burst go together. */
+/** Until the voice has begun, only words of one burst are sent together. In milliseconds. */
 const BURST_MS = 10;
 
-/** After that it is ahead of nobody: a word takes longer to speak than these words wait. */
+/** After that, more may wait: speaking a word takes longer than this. In milliseconds. */
 const FLOW_MS = 100;
 
-/** How long the sentence under way may go on when the turn's time is up. */
+/** How long the current sentence may go on when the turn's time is up. */
 const LAST_SENTENCE_MS = 5_000;
 
-/** What ends a sentence, and is not waited with: the voice may be waiting for it. */
+/** Ends a sentence. The voice may be waiting for it, so it is sent soon. */
 const SENTENCE_MARK = /[.!?…。！？]/;
 
-/** How many letters wait, at most: past them, a slow listener slows the model down. */
+/** The most characters that wait: past them, a slow reader slows the model down. */
 const MOST_PENDING = 2_000;
 
-/** How much longer than what was said a text with its markup may be, in letters. */
+/** How many characters longer than its speech a text with markup may be. */
 const SOME_MARKUP = 200;
 
-/** Reasoning and tool calls that a model writes as text are in such. */
+/** Begins the tags in which models write reasoning and tool calls as text. */
 const TAG = /[<◁][/|｜]?[a-z|｜]/i;
 
-/** More letters than any token has: so much text is no answer, even where little of it is to be spoken. */
+/** More characters than any token has: a text that is longer than this allows is cut, even if little of it is spoken. */
 const TOKEN_LETTERS = 16;

@@ -1,9 +1,9 @@
 /**
- * The door that every platform uses: it hands in what happened in a call and
- * takes the answer part by part. What is the same for all platforms happens
- * here: turns supersede one another, a turn that comes again is joined or
- * replayed, and nothing new is begun when there is too much, or once the
- * process is about to end.
+ * The entrance for every platform: it passes in what happened in a call and
+ * gets the answer part by part. What is the same for all platforms happens
+ * here: turns supersede one another, a repeated delivery joins its turn or gets
+ * its answer again, and nothing new begins when too many turns are under way or
+ * the process is shutting down.
  *
  * @module
  */
@@ -45,12 +45,12 @@ export type StartEvent = CallContext & { type: "start" };
 /** The page that the caller looks at sent something to the agent. */
 export type DataEvent = CallContext & { type: "data"; data: unknown };
 
-/** Told for the record alone: a recording is ready, or the call has ended. */
+/** Something to be stored, which nobody answers: a recording is ready, or the call has ended. */
 export type NoteEvent = Omit<CallContext, "turnId"> & {
   type: "note";
   /** The platform's name for it. */
   name: string;
-  /** What the platform tells. */
+  /** What the platform says about it. */
   content: Record<string, unknown>;
 };
 
@@ -61,7 +61,7 @@ export type ConversationEvent =
   | DataEvent
   | NoteEvent;
 
-/** Where a platform takes an answer. */
+/** Where an answer goes. */
 export interface AnswerOutput {
   /** Takes the next part. */
   write: Write;
@@ -71,53 +71,53 @@ export interface AnswerOutput {
 
 /** What conversations are made of. */
 export interface ConversationParts extends TurnParts {
-  /** Where a new turn ends the one before it. */
+  /** The turns under way, of all conversations. */
   activeTurns: ActiveTurns;
   /** The owner's handler for what a page sends. */
   onData: DataHandler;
 }
 
-/** What begins a turn. */
+/** An event that begins a turn. */
 type TurnEvent = MessageEvent | StartEvent | PlacedEvent;
 
-/** What a turn does. */
+/** Chooses what a turn does. */
 function toRun(event: TurnEvent, parts: TurnParts): RunTurn {
   if (event.type === "message") return answer(event, event, parts);
   if (event.type === "start") return welcome(event, parts);
   const isOpening = event.text === "" && event.transcript.length === 0 &&
     event.resumes === undefined;
-  // Who asks waits for words. Without a welcome, they are the model's.
+  // The platform waits for words. Without a welcome, the model says something.
   return isOpening && parts.agent.welcomeMessage !== ""
     ? welcome(event, parts)
     : answer(event, event, parts);
 }
 
-/** How often the log tells of turns that were refused. */
+/** How often the log mentions refused turns, at most. */
 const TOLD_EVERY_MS = 10_000;
 
 const REFUSED_FIX =
   "more turns came than MAX_TURNS allows: raise it, or run more instances";
 
-/** All conversations, as platforms see them. */
+/** All conversations, as the platforms see them. */
 export class Conversations {
   readonly #answerData: DataHandler;
   readonly #placement = createPlacement();
-  /** How many turns were refused since the log was last told, and when that was. */
+  /** How many turns were refused since the log last said so, and when that was. */
   #refused = 0;
   #toldAt = -Infinity;
 
-  /** Makes what platforms hand their events to. */
+  /** Makes them; there is one such object in a process. */
   constructor(readonly parts: ConversationParts) {
     this.#answerData = createDataAnswer(parts);
   }
 
   /**
    * Answers what the caller said, or speaks first. Resolves as soon as the
-   * caller's words are kept; the answer goes on after that.
+   * caller's words are stored; the answer goes on after that.
    *
    * @param signal aborted when the caller is gone or interrupts
-   * @returns whether there will be an answer; there is none, and no end of it,
-   * when the process is about to end
+   * @returns whether there will be an answer. If the process is shutting down,
+   * there is none, and `out.end` is not called
    * @throws {TooManyTurnsError} when as many turns are under way as may be:
    * tell the platform to try again
    */
@@ -132,21 +132,21 @@ export class Conversations {
     if (told.type === "transcript") {
       this.#admit(told.conversationId);
       const session = await this.#load(told);
-      // From here to where a turn is begun nothing is waited for: of two words
-      // of one turn, one finds the other.
+      // From here until the turn has begun nothing is awaited, so that of two
+      // deliveries of one turn the second finds the first.
       event = this.#placement.place(told, session?.turns ?? []);
     } else event = told;
     const isNew = event.type === "transcript" && event.isNew;
     const find = () => isNew ? undefined : activeTurns.find(event);
     let turn = find();
     if (turn === undefined) {
-      // Before the store is asked: it is for those who were let in.
+      // Checked before the store is read, which is work for admitted turns only.
       this.#admit(event.conversationId);
-      // A turn that only comes again ends none that is under way. Where none
-      // is, the turn itself finds that it was answered.
+      // A repeated delivery of an answered turn must not supersede the one that
+      // is under way. If none is, the turn itself finds that it was answered.
       const isBusy = activeTurns.has(event.conversationId) || isDraining();
       if (isBusy && !isNew && await this.#replay(event, out)) return true;
-      // It was let in before the end was near, and comes too late to be answered.
+      // The shutdown began while the store was read.
       if (isDraining()) return false;
       turn = find() ?? this.#begin(event);
     }
@@ -158,7 +158,7 @@ export class Conversations {
     }
     signal.addEventListener("abort", leave);
     if (signal.aborted) leave();
-    // Whoever began the turn is told how it failed.
+    // Whoever began the turn handles its failure.
     turn.done.catch(() => {}).then(() => {
       signal.removeEventListener("abort", leave);
       out.end();
@@ -167,12 +167,12 @@ export class Conversations {
     return true;
   }
 
-  /** Has the owner's handler answer a page. `undefined`: there is nothing to say. */
+  /** Answers a page by the owner's handler. `undefined`: there is no answer. */
   async answerData(event: DataEvent): Promise<unknown> {
     return await this.#answerData(event.data, event);
   }
 
-  /** Keeps a note, once, however often it comes. */
+  /** Stores a note, once, however often it is delivered. */
   async keepNote(
     { conversationId, name, content }: NoteEvent,
   ): Promise<void> {
@@ -187,7 +187,7 @@ export class Conversations {
     );
   }
 
-  /** The conversation. Where it can't be read, the turn meets the same fault, and tells the caller in words. */
+  /** Loads a conversation. If it can't be read, the turn will meet the same fault, and apologize to the caller. */
   async #load({ conversationId }: { conversationId: string }) {
     const { store, log } = this.parts;
     try {
@@ -198,7 +198,7 @@ export class Conversations {
     }
   }
 
-  /** Under load, a line of the log for each refusal would be more of it. */
+  /** Checks that a turn may begin. Refusals are logged together: a line for each would add to the load. */
   #admit(conversationId: string): void {
     const { activeTurns, log, now } = this.parts;
     try {
@@ -226,7 +226,7 @@ export class Conversations {
     return turn;
   }
 
-  /** Gives the answer of a turn that is over and only comes again. */
+  /** Sends the answer of a turn that is over and was delivered again. Returns whether there is one. */
   async #replay(event: CallContext, out: AnswerOutput): Promise<boolean> {
     const { conversationId, turnId } = event;
     const session = await this.#load(event);

@@ -1,6 +1,6 @@
 /**
- * What a page sends to the agent: handed to the owner's handler once, however
- * often it comes, and answered with what the handler returned.
+ * Data that a page sends to the agent: the owner's handler gets it once, however
+ * often it is delivered, and what the handler returns is the answer.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import type { CallContext } from "./turn.ts";
 
 /**
  * The owner's handler. What it returns is sent to the page; `undefined` means
- * that there is nothing to say.
+ * that there is no answer.
  */
 export type DataHandler = (
   data: unknown,
   context: CallContext,
 ) => unknown | Promise<unknown>;
 
-/** How much data is known that the store keeps nothing of. */
+/** How many deliveries are remembered that got no answer, and so are not in the store. */
 const MAX_KNOWN = 10_000;
 
 /** Makes the function that answers pages. */
 export function createDataAnswer(
   { store, onData, now }: Pick<ConversationParts, "store" | "onData" | "now">,
 ): DataHandler {
-  /** By their hashes: data that is being answered, or has no answer. */
+  /** Data that is being answered, or has no answer, by its hash. */
   const known = new Map<string, Promise<unknown>>();
 
   async function ask(data: unknown, context: CallContext): Promise<unknown> {
@@ -35,7 +35,7 @@ export function createDataAnswer(
     if (reply === undefined) return undefined;
     const key = toDataKey(turnId, data);
     const at = new Date(now()).toISOString();
-    // Another instance may have been first: the page is told one thing.
+    // Another instance may have been first: the page gets one answer only.
     const session = await store.update(
       conversationId,
       (session) =>
@@ -44,7 +44,7 @@ export function createDataAnswer(
           : [{ type: "data", turnId, key, reply, at }],
     );
     const kept = session.replyTo(turnId, data);
-    // One that is too long isn't kept.
+    // A reply that is too long isn't stored.
     return kept ? kept.reply : reply;
   }
 

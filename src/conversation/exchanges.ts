@@ -1,6 +1,7 @@
 /**
- * A conversation as pairs of what the caller said and what the agent answered,
- * as a platform tells it and as our record has it, and where the two meet. Pure.
+ * A conversation as pairs of what the caller said and what the agent answered:
+ * from a platform's transcript, from our own record, and how the two match.
+ * Pure.
  *
  * @module
  */
@@ -21,7 +22,7 @@ export interface Utterance {
   text: string;
 }
 
-/** What of a turn is looked at. */
+/** What matching needs of a stored turn. */
 export type KnownTurn = Pick<
   Turn,
   "id" | "user" | "assistant" | "status" | "heard"
@@ -31,7 +32,7 @@ export type KnownTurn = Pick<
 export interface Exchange {
   /** The caller's words. */
   text: string;
-  /** The agent's. */
+  /** The agent's words. */
   answer: string;
   /** The turns of our record, if it is from there. */
   turns: KnownTurn[];
@@ -47,7 +48,7 @@ export function toExchanges(transcript: readonly Utterance[]): Exchange[] {
   return all;
 }
 
-/** The exchanges of our record: turns in which the caller said nothing belong to the one before. */
+/** The exchanges of our record. A turn in which the caller said nothing belongs to the exchange before it. */
 export function toGroups(turns: readonly KnownTurn[]): Exchange[] {
   const all: Exchange[] = [];
   for (const turn of turns.filter(isSaid)) {
@@ -68,19 +69,20 @@ function addAnswer(all: Exchange[], text: string): Exchange {
   return last;
 }
 
-/** Whether a turn wasn't withdrawn, and nothing of it is left. */
+/** Whether anything of a turn is left: a withdrawn turn has no words. */
 export function isSaid({ user, assistant, status }: KnownTurn): boolean {
   return user !== undefined || assistant !== "" || status === undefined;
 }
 
-/** How far back is looked for where a transcript meets the record, in exchanges. */
+/** How many exchanges back a transcript is matched with the record. */
 const DEPTH = 20;
 
 /**
- * Finds where the platform's exchanges meet ours, from the end on: best where
- * the caller's words are the very same, and where the exchange before is alike.
+ * Matches the platform's exchanges with ours, beginning at the end. The best
+ * match has the very same words of the caller, after an exchange that matches
+ * as well.
  *
- * @returns how much further on an exchange is among ours
+ * @returns what to add to an index of theirs to get the index of ours
  */
 export function align(
   theirs: readonly Exchange[],
@@ -94,7 +96,7 @@ export function align(
       let rank = rate(theirs[i], ours[j]);
       if (rank === 0) continue;
       const [before, ownBefore] = [theirs[i - 1], ours[j - 1]];
-      // What a record lacks that begins later is a greeting at most.
+      // If our record begins later than theirs, it lacks a greeting at most.
       const isRow = ownBefore ? rate(before, ownBefore) > 0 : !before?.text;
       if (isRow || !before) rank += 2;
       if (rank === 4) return j - i;
@@ -104,41 +106,41 @@ export function align(
   return best;
 }
 
-/** How likely it is that two exchanges are the same, as {@linkcode compare} tells it of their callers' words. */
+/** How likely two exchanges are the same, as {@linkcode compare} rates their callers' words. */
 function rate(one: Exchange | undefined, own: Exchange | undefined): number {
   if (!one || !own) return 0;
   const likely = compare(own.text, one.text);
-  // Without any words, nothing tells that they are the same.
+  // Two exchanges without any words of the caller may be different ones.
   const isSame = own.answer === "" || one.answer === ""
     ? own.text !== ""
     : likely > 0 && isHeard(own.answer, one.answer);
   return isSame ? likely : 0;
 }
 
-/** A turn, and what was heard of it in our spelling, or what was said in its place. */
+/** A turn and what was heard of it in our spelling, or what the platform said instead. */
 export interface HeardTurn {
   /** The turn. */
   turn: KnownTurn;
-  /** What was heard. */
+  /** The words that were heard. */
   text: string;
 }
 
-/** Parts what was heard among the turns in which it was said. */
+/** Divides what was heard among the turns in which it was spoken. */
 export function toHeard(turns: readonly KnownTurn[], text = ""): HeardTurn[] {
   const [only] = turns;
   if (only && turns.length === 1 && only.assistant.trim() === text) {
     return [{ turn: only, text: only.assistant }];
   }
   const { texts, ends } = toWords(text);
-  /** How many words of the platform's belong to the turns before. */
+  /** How many words of it belong to the turns so far. */
   let used = 0;
   return turns.map((turn, n) => {
     const own = toWords(turn.assistant);
-    // More of it could only be another turn's.
+    // Words beyond that can only be another turn's.
     const rest = texts.slice(used, used + own.texts.length * 1.5 + 10);
     const { ours, theirs, likeness } = alignWords(own.texts, rest);
     if (rest.length > 0 && likeness < LEAST_LIKENESS) {
-      // At the end, the platform has said something of its own.
+      // In place of the last turn the platform may have said something of its own.
       const isLast = n === turns.length - 1;
       return { turn, text: isLast ? text.slice(ends[used - 1]).trim() : "" };
     }
@@ -147,7 +149,7 @@ export function toHeard(turns: readonly KnownTurn[], text = ""): HeardTurn[] {
   });
 }
 
-/** A text up to the end of a word, with the marks behind it. */
+/** Cuts a text at the end of a word, but keeps the punctuation behind it. */
 function cutAt(text: string, end: number): string {
   const rest = text.slice(end);
   const [marks = ""] = end > 0 ? /^[^\s\p{L}\p{N}]*/u.exec(rest) ?? [] : [];

@@ -1,6 +1,6 @@
 /**
- * How a turn begins: what is kept first of it, and what is left of it where it
- * only comes again. Pure.
+ * How a turn begins: which records are stored first, and what is reused of an
+ * earlier attempt where the turn was delivered again. Pure.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
   type Interruption,
 } from "./turn.ts";
 
-/** What the caller said, and what the platform tells beside it. */
+/** What the caller said, and what the platform adds to it. */
 export interface CallerInput
   extends PlatformAdditions, Partial<Omit<PlatformTranscript, "text">> {
   /** Their words, as transcribed. Empty: they said nothing. */
@@ -35,9 +35,9 @@ export interface CallerInput
 export interface OpeningParts {
   /** Which turn it is. */
   call: CallContext;
-  /** What was said. */
+  /** What the caller said. */
   input: CallerInput;
-  /** The owner's prompt, which may tell the time. */
+  /** The owner's prompt, which may contain the time. */
   systemPrompt: string;
   /** The time, ISO 8601. */
   at: string;
@@ -45,13 +45,13 @@ export interface OpeningParts {
 
 /** How a turn begins. */
 export interface Opening {
-  /** What was heard before, and what was said now. */
+  /** What is stored before the model is asked. */
   records: SessionRecord[];
-  /** Which time it is that this turn is answered. */
+  /** How many attempts at this turn there were before. */
   attempt: number;
-  /** The turn as it was answered before, where it only comes again. */
+  /** The turn as it was answered, if this is a repeated delivery. */
   answered?: Turn;
-  /** What is wrong with the word about an interruption, if anything. */
+  /** Why the platform's word about an interruption was ignored, if it was. */
   ignored?: string;
 }
 
@@ -91,7 +91,7 @@ export function toOpening(session: Session, parts: OpeningParts): Opening {
   return { records, attempt: 0, ...interruption && !cut ? { ignored } : {} };
 }
 
-/** What the model is told beside the caller's words, or in place of them. */
+/** The note that the model gets beside the caller's words, or in place of them. */
 function toRemarks(
   session: Session,
   { call, input, systemPrompt, at }: OpeningParts,
@@ -104,9 +104,9 @@ function toRemarks(
 }
 
 /**
- * The records that take a turn's calls of tools that have a result over into
- * its next attempt. The model is shown them and goes on from there, so that no
- * tool does its work twice.
+ * The records that take a turn's finished tool calls over into its next attempt.
+ * The model sees them and goes on from there, so that no tool does its work
+ * twice.
  *
  * @param turn as the attempt before left it
  * @param at the time, ISO 8601
@@ -134,7 +134,7 @@ export function toFinishedCalls(
   });
 }
 
-/** What the model wrote with its calls; its vendor's own form only fits all of them. */
+/** What the model wrote with its calls. The vendor's own form fits only if all of them are taken over. */
 function toWords({ text, written = text.trim(), calls, results, raw }: Step) {
   return {
     ...(written === "" ? {} : { text: written }),

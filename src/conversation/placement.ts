@@ -1,5 +1,6 @@
 /**
- * Tells which turn a platform means that sends all that was said, and no id.
+ * Finds which turn a request is about when the platform sends the whole
+ * conversation, but no id of the turn.
  *
  * @module
  */
@@ -9,38 +10,38 @@ import { isReworded, locate, type PlatformTranscript } from "./transcript.ts";
 import type { CallContext } from "./turn.ts";
 
 /**
- * The caller said something, or it is the agent's turn all the same, as a
- * platform tells it that keeps the conversation itself and sends all of it.
+ * The caller said something, or the agent is to speak all the same, as told by
+ * a platform that keeps the conversation itself and sends all of it.
  */
 export interface TranscriptEvent
   extends Omit<CallContext, "turnId">, PlatformTranscript, PlatformAdditions {
-  /** Tells it from the others. */
+  /** Tells it from other events. */
   type: "transcript";
-  /** Where the platform has one. Absent: the words and their place tell which turn it is. */
+  /** The platform's id, if it has one. Absent: the words and their place tell which turn it is. */
   turnId?: string;
 }
 
-/** A transcript whose turn is known. */
+/** A transcript whose turn was found. */
 export interface PlacedEvent extends TranscriptEvent {
   /** The turn. */
   turnId: string;
-  /** Whether its words are new: they begin a turn, or take the place of those it has. */
+  /** Whether its words are new: they begin a turn, or replace those it has. */
   isNew: boolean;
 }
 
-/** Tells which turns transcripts are about. */
+/** Finds the turns that transcripts are about. */
 export interface Placement {
   /**
-   * Finds the turn, if the platform doesn't say which one it is.
+   * Finds the turn of a transcript.
    *
-   * @param turns those that are kept; those that were added count as well
+   * @param turns the stored turns; those that were added count as well
    */
   place(event: TranscriptEvent, turns: readonly KnownTurn[]): PlacedEvent;
-  /** Adds a turn that begins, until it is over. */
+  /** Adds a turn that begins; it counts until it is over. */
   add(event: PlacedEvent, done: Promise<void>): void;
 }
 
-/** Makes what knows of the turns that are under way; there are none yet. */
+/** Makes one that knows of no turns under way yet. */
 export function createPlacement(): Placement {
   const underWay = new Set<PlacedEvent>();
   return {

@@ -1,7 +1,7 @@
 /**
  * What the model is asked: the system prompt, as much of the conversation as
  * fits, as the caller heard it, and the tools. What stays the same from turn to
- * turn comes first.
+ * turn comes first, so that an engine need not read it again.
  *
  * @module
  */
@@ -15,23 +15,23 @@ import { NOTES_NOTE, toPastNote, toSystemPrompt } from "./prompt.ts";
 import type { Tool } from "./tools.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
-/** How much of the window the question may take; the answer needs the rest. */
+/** The share of the context window that the question may take; the answer needs the rest. */
 const INPUT_SHARE = 0.75;
 
-/** A model that takes longer to read ahead is busy with callers. */
+/** How long reading ahead may take: a slower model is busy with callers. */
 const READ_AHEAD_MS = 30_000;
 
 /** What a platform adds to the question. */
 export type PlatformAdditions = {
   /** Its own instructions to the model. */
   instructions?: string;
-  /** Whether they take the place of the owner's prompt. Default: they come after it. */
+  /** Whether they replace the owner's prompt. Default: they follow it. */
   replacesPrompt?: boolean;
   /** What the model may call besides our tools, for the platform to run. */
   platformTools?: readonly ToolDeclaration[];
 };
 
-/** A question, but for how it is asked. */
+/** A question for a model. */
 export type Question = {
   system: string;
   /** The conversation, oldest first, as much of it as fits. */
@@ -40,7 +40,7 @@ export type Question = {
   tools: readonly Tool[];
 };
 
-/** Puts together what a conversation's next turn asks. */
+/** Makes the question of a conversation's next turn. */
 export async function toQuestion(
   session: Session,
   parts: TurnParts,
@@ -59,9 +59,9 @@ export async function toQuestion(
 }
 
 /**
- * The part of a question that a model can read before anything is asked.
+ * The part of a question that a model can read before the caller speaks.
  *
- * @param session Default: none, and so how all conversations begin
+ * @param session Default: an empty one, for the beginning that all share
  */
 export async function toBeginning(
   parts: TurnParts,
@@ -73,9 +73,9 @@ export async function toBeginning(
 }
 
 /**
- * Has the model read how the prompt of a conversation's first question begins,
- * while the caller listens to the welcome. Where that fails, the question fails
- * as well and tells why.
+ * Lets the model read the beginning of a conversation's first question while the
+ * caller listens to the welcome. A failure is only logged: the question itself
+ * will meet it, too.
  */
 export async function readAhead(
   session: Session,
@@ -92,15 +92,15 @@ export async function readAhead(
   }
 }
 
-/** What the caller did not hear the end of. */
+/** Marks an answer that the caller did not hear to its end. */
 const INTERRUPTED = "[interrupted]";
 const UNHEARD = "[interrupted before anything was heard]";
 
-/** What stands for the result of a call that has none. */
+/** The results of tool calls that have none. */
 const NO_RESULT = { error: "The caller interrupted before the result" };
 const HANDED_ON = { status: "begun" };
 
-/** From where on a conversation is shown, what was remembered before, and what is told of that. */
+/** The turn that the shown part begins with, what was remembered before it, and the note about that. */
 interface HistoryWindow {
   start: number;
   memories: readonly string[];
@@ -110,13 +110,13 @@ interface HistoryWindow {
 const windows = new WeakMap<Session, HistoryWindow>();
 
 /**
- * The conversation so far. Where it no longer fits, the oldest turns are left
- * out until half of the room is free: what is shown then begins the same for
- * many turns, and an engine need not read it again. The newest turn stays in
- * any case. Only what is shown is looked at, so the cost doesn't grow with the
- * length of the past.
+ * The conversation so far, as messages. When it no longer fits, the oldest turns
+ * are left out until half of the room is free: the messages then begin the same
+ * for many turns, and an engine need not read them again. The newest turn always
+ * stays. Older turns are not looked at, so the cost doesn't grow with the length
+ * of the conversation.
  *
- * @param budgetTokens estimated tokens that the messages may take
+ * @param budgetTokens how many tokens the messages may take, as estimated
  */
 export function toHistory(session: Session, budgetTokens: number): Message[] {
   const { turns } = session;
@@ -156,7 +156,7 @@ function move(
   return window;
 }
 
-/** Tells with the first words what was told and remembered in turns that aren't shown. */
+/** Puts the note about turns that aren't shown before the caller's first words. */
 function withNote(messages: Message[], note: string): Message[] {
   const first = messages.findIndex(({ role }) => role === "user");
   return messages.map((message, n) =>
@@ -184,7 +184,7 @@ function costOf(message: Message): number {
   return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
 }
 
-/** A turn as it is shown, what it takes, and what of a turn that is over may still change. */
+/** The messages of a turn, what they cost in tokens, and what they depend on that may still change. */
 interface RenderedTurn {
   messages: Message[];
   cost: number;
@@ -193,12 +193,12 @@ interface RenderedTurn {
   results: number;
 }
 
-/** Turns that are over, so that each is converted once. */
+/** The messages of turns that are over, so that each turn is converted once. */
 const rendered = new WeakMap<Turn, RenderedTurn>();
 
 function render(turn: Turn, isNewest: boolean): RenderedTurn {
   const { heard, status, attempt } = turn;
-  // A platform may tell later what the tools of the last step returned.
+  // The results of a platform's own tools come later.
   const results = turn.steps.at(-1)?.results.length ?? 0;
   const before = rendered.get(turn);
   const isSame = before?.heard === heard && before?.attempt === attempt &&
@@ -215,7 +215,7 @@ function toMessages(turn: Turn, isNewest: boolean): Message[] {
   const messages: Message[] = [];
   const { user, note } = turn;
   if (user || note) {
-    // Notes alone stand in square brackets.
+    // Only notes stand in square brackets.
     const words = user?.replaceAll("[", "(").replaceAll("]", ")");
     const text = [note, words].filter(Boolean).join("\n");
     messages.push({ role: "user", text });
@@ -233,7 +233,7 @@ function markCut(turn: Turn): string {
   return heard === "" ? UNHEARD : `${heard} ${INTERRUPTED}`;
 }
 
-/** What was said after the last step, as the model began it: what parts it from what was said before is not the model's. */
+/** What was said after the last step, without the blank that was put before it. */
 function restOf({ assistant, steps }: Turn): string {
   return assistant.slice(
     steps.reduce((sum, { text }) => sum + text.length, 0),
@@ -242,8 +242,8 @@ function restOf({ assistant, steps }: Turn): string {
 
 /**
  * The messages of one step. Every call gets a result, or the vendors refuse
- * them. Of a turn that was cut off only the calls are shown: what was said
- * along with them is in what was heard, or wasn't heard.
+ * them. Of an interrupted turn only the calls are shown: what was said along
+ * with them is part of what was heard, or wasn't heard.
  */
 function toStep(step: Step, cut: boolean): Message[] {
   const { calls, raw, results, handedOn = [] } = step;

@@ -1,13 +1,13 @@
 /**
- * A few words where a caller would otherwise hear nothing for long, whatever
- * takes so long.
+ * Says a few words when the caller would otherwise hear nothing for long,
+ * whatever takes so long.
  *
  * @module
  */
 import { Deadline } from "../server/deadline.ts";
 import type { Agent } from "./turn.ts";
 
-/** How long a letter takes to be spoken, in milliseconds: some 15 are in a second. */
+/** How long a character takes to be spoken, in milliseconds: about 15 a second. */
 const LETTER_MS = 65;
 
 /** Watches the silence of one turn. */
@@ -15,13 +15,13 @@ export class SilenceFiller {
   readonly #deadline = new Deadline(() => this.#fill());
   #next = 0;
   #isOn = false;
-  /** When all that was said will have been heard. */
+  /** When all that was said so far will have been heard, by `performance.now()`. */
   #silentFrom = 0;
 
   /**
-   * Makes that of one turn.
+   * Makes the filler of one turn.
    *
-   * @param say says a message, which then comes back as {@linkcode onSpeech}
+   * @param say says a message, and then calls {@linkcode onSpeech} with it
    */
   constructor(
     readonly agent: Pick<Agent, "fillerMessages" | "fillerAfterMs">,
@@ -29,7 +29,7 @@ export class SilenceFiller {
   ) {}
 
   /**
-   * The caller has spoken and waits.
+   * Starts the clock: the caller has spoken and is waiting.
    *
    * @param turnNumber chooses the message to begin with, so that they vary
    */
@@ -41,7 +41,7 @@ export class SilenceFiller {
     if (this.#isOn) this.#deadline.set(fillerAfterMs);
   }
 
-  /** Something is being said, which takes its time. */
+  /** Counts the time that it takes to speak a text. */
   onSpeech(text: string): void {
     if (!this.#isOn) return;
     const now = performance.now();
@@ -50,7 +50,7 @@ export class SilenceFiller {
     this.#deadline.set(this.#silentFrom - now + this.agent.fillerAfterMs);
   }
 
-  /** The turn is over. */
+  /** Says nothing more, as the turn is over. */
   end(): void {
     this.#isOn = false;
     this.#deadline.clear();

@@ -1,7 +1,7 @@
 /**
- * Turns of which nothing is kept: of calls that bear no name, whose platform
- * sends all that was said each time, and of tasks such as finding a title,
- * which belong to no call.
+ * Turns of which nothing is stored: those of calls without a conversation id,
+ * whose platform sends the whole conversation each time, and tasks such as
+ * finding a title, which belong to no call.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { Session } from "../sessions/session.ts";
 import type { Change, SessionStore } from "../sessions/store.ts";
 import { type ConversationParts, Conversations } from "./conversation.ts";
 
-/** Answers of which nothing is kept. Give each its own conversation id. */
+/** Conversations of which nothing is stored. Give each turn its own conversation id. */
 export interface Stateless {
-  /** Those of the agent. */
+  /** Turns of the agent. */
   calls: Conversations;
-  /** Those of the bare model: without the owner's prompt and tools, and as it wrote them. */
+  /** Answers of the bare model: without the owner's prompt and tools, and exactly as it writes them. */
   tasks: Conversations;
 }
 
-/** Makes what answers without keeping anything. */
+/** Makes both. */
 export function createStateless(parts: ConversationParts): Stateless {
   const calls = { ...parts, store: createForgetfulStore() };
   const agent = {

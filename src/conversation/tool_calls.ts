@@ -1,7 +1,7 @@
 /**
- * The calls that a model makes in one turn: which of them are run, what tells
- * each from any other, and how they are run: side by side, each in its time,
- * and whatever goes wrong is told to the model, which can put it into words.
+ * The tool calls of one turn: which of them are run, each one's idempotency key,
+ * and how they are run: side by side, each within its time. Whatever goes wrong
+ * is the result that the model gets, so that it can tell the caller.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const MAX_CALLS_STEP = 8;
 /** How many calls of one turn are run. */
 const MAX_CALLS_TURN = 20;
 
-/** How many calls of one step are taken note of; the model is stopped at the next. */
+/** The most calls that one step may list; at one more, the model is stopped. */
 export const MAX_CALLS_LISTED = 32;
 
 const STEP_REFUSAL = `Not run: at most ${MAX_CALLS_STEP} calls of one step ` +
@@ -27,7 +27,7 @@ const STEP_REFUSAL = `Not run: at most ${MAX_CALLS_STEP} calls of one step ` +
 const TURN_REFUSAL = `Not run: at most ${MAX_CALLS_TURN} calls of one turn ` +
   "are run. Answer with what you have";
 
-/** The most of a result that a model is shown, in characters. */
+/** The most of a result that the model is shown, in characters. */
 const MAX_RESULT = 16_000;
 
 /** Counts the calls of one turn. */
@@ -36,7 +36,7 @@ export class CallLimits {
   readonly #times = new Map<string, number>();
   #ran = 0;
 
-  /** Begins with a turn's calls that were run before it came again. */
+  /** Begins with the calls that earlier attempts at this turn have run. */
   constructor(readonly turn: TurnId, earlier: readonly ToolCall[]) {
     for (const call of earlier) this.#count(call);
   }
@@ -47,11 +47,11 @@ export class CallLimits {
   }
 
   /**
-   * Takes a call, which is then run.
+   * Admits a call, which is then to be run.
    *
-   * @param nth which one of its step, from 0
+   * @param nth its place in its step, from 0
    * @returns its {@linkcode ToolContext.idempotencyKey}
-   * @throws {RangeError} that says why it isn't run
+   * @throws {RangeError} with the reason, where it may not be run
    */
   admit(call: ToolCall, nth: number): string {
     if (this.isSpent) throw new RangeError(TURN_REFUSAL);
@@ -71,7 +71,7 @@ export class CallLimits {
   }
 }
 
-/** As JSON, the same in whatever order a model names the arguments. */
+/** Makes JSON that is the same in whatever order a model names the arguments. */
 function toCanonical(value: unknown): string {
   return JSON.stringify(value, (_, item) => {
     if (typeof item !== "object" || item === null || Array.isArray(item)) {
@@ -83,11 +83,11 @@ function toCanonical(value: unknown): string {
 }
 
 /**
- * Runs calls side by side and passes on what comes of them as it comes.
+ * Runs calls side by side, and passes on each result as soon as it is there.
  *
- * @param fillAfterMs when the filler is said, if nothing else was. 0: it isn't
- * @returns the results in the order of the calls: where a vendor knows no ids,
- * nothing else tells which is whose; nothing where no more is wanted
+ * @param fillAfterMs when to say the filler, if nothing else was said. 0: never
+ * @returns the results in the order of the calls, since some vendors match them
+ * by order alone; `undefined` where no more is wanted
  */
 export async function runCalls(
   calls: readonly ToolCall[],
@@ -99,10 +99,10 @@ export async function runCalls(
   const { context, filler: { text } } = question;
   const { signal } = context;
   signal.throwIfAborted();
-  // Also ends the tools when nobody wants their results any more.
+  // Aborts the tools when nobody wants their results any more.
   const over = new AbortController();
   let spoke = false;
-  /** Parts are taken one after another. */
+  /** Whether the turn goes on; each part waits here for the one before it. */
   let wanted: Promise<boolean> = Promise.resolve(true);
   function add(part: ToolPart): void {
     spoke ||= part.type === "say";
@@ -134,7 +134,7 @@ export async function runCalls(
   }
 }
 
-/** Runs one call, if it may be. Its failure is its result. */
+/** Runs one call, if it is admitted. A failure is a result, too. */
 async function runCall(
   call: ToolCall,
   admit: () => string,
@@ -155,7 +155,7 @@ async function runCall(
     text = toText(await runInTime(tool, call.arguments, full, add));
     status = "done";
   } catch (error) {
-    // Tools throw whatever they like.
+    // A tool may throw anything.
     const isError = error instanceof Error;
     text = toText({ error: isError ? error.message : Deno.inspect(error) });
     if (!signal.aborted) onFailure(call, error);
@@ -193,7 +193,7 @@ async function runInTime(
   const ended = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
-  // What a tool says after its time is nobody's business any more.
+  // What a tool says after its time is ignored.
   const during = (part: ToolPart) => {
     if (!signal.aborted) add(part);
   };
@@ -202,7 +202,7 @@ async function runInTime(
     signal,
     say: (text: string) => during({ type: "say", text }),
     data: (content: unknown) =>
-      // As it is now, for a tool may go on changing it.
+      // A copy, since the tool may go on changing it.
       during({ type: "data", content: JSON.parse(toJson(content)) }),
   };
   try {
@@ -214,16 +214,16 @@ async function runInTime(
   }
 }
 
-/** A result as the model is shown it. */
+/** Makes the text of a result that the model is shown. */
 function toText(result: unknown): string {
   const text = toJson(result);
   if (text.length <= MAX_RESULT) return text;
-  // The cut may leave half a character, which not every vendor reads.
+  // The cut may leave half a character, which some vendors refuse.
   const start = text.slice(0, MAX_RESULT).toWellFormed();
   return JSON.stringify({ cut_off: start });
 }
 
-/** Throws where it can't be put as JSON, such as a circle. */
+/** @throws {TypeError} where a value can't be JSON, such as a circular one */
 function toJson(value: unknown): string {
   return JSON.stringify(value ?? null) ?? "null";
 }

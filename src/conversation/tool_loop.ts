@@ -1,6 +1,6 @@
 /**
- * The loop that lets a model call tools: it is asked, its calls are run in
- * `tool_calls.ts`, and it is asked again with what came of them.
+ * The loop that lets a model call tools: the model is asked, its calls are run by
+ * `tool_calls.ts`, and it is asked again with their results.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { CallLimits, MAX_CALLS_LISTED, runCalls } from "./tool_calls.ts";
 import type { ToolContext } from "./tools.ts";
 import type { TurnParts } from "./turn.ts";
 
-/** What happens while a model answers with the help of tools. */
+/** A part of an answer for which tools may be called. */
 export type ToolPart =
   | Exclude<ProviderPart, { type: "tool-call" }>
-  /** The model has called tools; the platform runs those with the ids of `handedOn`. */
+  /** The model has called tools; those with an id in `handedOn` are run by the platform. */
   | {
     type: "calls";
     calls: ToolCall[];
@@ -27,41 +27,38 @@ export type ToolPart =
   }
   /** A tool has returned. */
   | { type: "result"; callId: string; name: string; text: string }
-  /** A tool says something, or it takes long. */
+  /** A tool says something, or the filler is said because it takes long. */
   | { type: "say"; text: string; isFiller?: boolean }
-  /** Something for the page: what a tool sends, or how a call stands. */
+  /** Data for the page: what a tool sends, or the state of a call. */
   | { type: "data"; content: unknown };
 
-/** A question whose answer may need tools, and who is asked. */
+/** A question whose answer may need tools. */
 export type ToolQuestion = Question & Pick<TurnParts, "provider"> & {
-  /** What the model may call besides, for the platform to run; a call of it ends the answer. Absent: nothing. */
+  /** The platform's own tools; a call of one ends the answer, and the platform runs it. Absent: none. */
   platformTools?: readonly ToolDeclaration[] | undefined;
-  /** Where each answer is to end, in tokens. */
+  /** The most tokens of each answer. */
   maxTokens: number;
-  /** What the tools are told; the rest of it is added for each call. */
+  /** The context of the tools, without what is added for each call. */
   context: Omit<ToolContext, "say" | "data" | "idempotencyKey">;
-  /** The turn's calls that were run before it came again; their results are in the messages. Absent: none. */
+  /** Calls that earlier attempts at this turn have run; their results are in the messages. Absent: none. */
   earlierCalls?: readonly ToolCall[];
-  /** Said when tools take longer than this, where nothing else was said. */
+  /** Said when tools take longer than `afterMs`, if nothing else was said. */
   filler: { text: string; afterMs: number };
   /** Told of every call that failed. */
   onFailure: (call: ToolCall, error: unknown) => void;
 };
 
 /**
- * Takes what happens, in order.
+ * Takes the parts of an answer, in order.
  *
- * @returns whether the answer is to go on
+ * @returns whether the answer should go on
  */
 export type TakePart = (part: ToolPart) => boolean | Promise<boolean>;
 
-/** How often a model may call tools before it has to answer. */
+/** How many times the model may call tools before it has to answer. */
 const MAX_STEPS = 5;
 
-/**
- * Asks, runs what is called, and asks again, until there is an answer or no
- * more is wanted.
- */
+/** Asks, runs the tools that are called, and asks again, until the answer is complete or not wanted any more. */
 export async function askWithTools(
   question: ToolQuestion,
   take: TakePart,
@@ -103,14 +100,14 @@ export async function askWithTools(
   }
 }
 
-/** What a model answered in one step. */
+/** What the model answered in one step. */
 interface StepAnswer {
   text: string;
   calls: ToolCall[];
   providerMetadata?: ProviderMetadata;
 }
 
-/** Passes an answer on, and gives what the next question needs of it; nothing where no more is wanted. */
+/** Passes an answer on, and returns what the next question needs of it; `undefined` where no more is wanted. */
 async function read(
   answer: AsyncIterable<ProviderPart>,
   signal: AbortSignal,
@@ -121,7 +118,7 @@ async function read(
   let metadata: Pick<StepAnswer, "providerMetadata"> = {};
   for await (const part of answer) {
     if (part.type === "tool-call") {
-      // A model that calls on and on is not listened to any longer.
+      // The model may be calling tools without an end.
       if (calls.length >= MAX_CALLS_LISTED) break;
       calls.push(part.call);
       continue;
@@ -131,7 +128,7 @@ async function read(
       metadata = { providerMetadata: part.providerMetadata };
     }
     const isWanted = take(part);
-    // Every word comes by: none waits where there is nothing to wait for.
+    // Every word comes by here: nothing is awaited that is no promise.
     if (!(isWanted === true || await isWanted)) return undefined;
     signal.throwIfAborted();
   }

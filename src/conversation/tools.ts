@@ -1,16 +1,15 @@
 /**
- * What a tool is, and how an owner makes one. How they are called is in
- * `tool_calls.ts`.
+ * What a tool is, and how an owner makes one. `tool_calls.ts` runs them.
  *
  * @module
  */
 import type { ToolDeclaration } from "../providers/provider.ts";
 
-/** What a tool is told of the call it runs in, and what it can do there. */
+/** What a tool knows of the conversation it runs in, and what it can do there. */
 export interface ToolContext {
-  /** The conversation. */
+  /** The conversation's id. */
   conversationId: string;
-  /** The turn. */
+  /** The turn's id. */
   turnId: string;
   /** What the owner attached when the session was authorised. */
   metadata: Record<string, unknown>;
@@ -19,11 +18,11 @@ export interface ToolContext {
   /** The number that was called. */
   toPhoneNumber?: string;
   /**
-   * Tells this call from any other, and is the same each time that this call is
-   * made: also when its turn comes again after a crash that left no result. It
-   * follows from the conversation, the turn, the tool's name, the arguments,
-   * and how many calls like this one the turn has made before. Pass it on to
-   * whatever must not be done twice, such as a booking or a payment.
+   * Identifies this call: it is the same each time that the call is made, also
+   * when its turn is delivered again after a crash that left no result. It is a
+   * hash of the conversation, the turn, the tool's name, the arguments, and how
+   * many calls like this one the turn has made before. Pass it on to whatever
+   * must not be done twice, such as a booking or a payment.
    */
   idempotencyKey: string;
   /** Aborted when the caller has left or the tool's time is over. */
@@ -33,11 +32,11 @@ export interface ToolContext {
   /** Sends any JSON to the page that the caller looks at. */
   data(content: unknown): void;
   /**
-   * Keeps something in mind for the rest of the conversation; of long texts the
+   * Remembers something for the rest of the conversation; of a long text, the
    * first 500 characters.
    *
-   * @throws {RangeError} when the conversation's notes have 8,000 characters,
-   * or what ended the turn, or the store's error
+   * @throws {RangeError} when the conversation's notes would exceed 8,000
+   * characters; else the reason why the turn has ended, or the store's error
    */
   remember(text: string): Promise<void>;
 }
@@ -56,14 +55,14 @@ export interface Tool {
   timeoutMs: number;
 }
 
-/** What arguments are checked with: `z.object({…})` makes one. */
+/** Checks a tool's arguments; `z.object({…})` makes one. */
 export interface ToolParameters<A> {
-  /** Checks, and fills in what may be left out. */
+  /** Checks arguments, and fills in what may be left out. */
   safeParse(args: unknown): { success: true; data: A } | {
     success: false;
     error: { issues: { path: PropertyKey[]; message: string }[] };
   };
-  /** Puts it as JSON Schema. */
+  /** Describes them as JSON Schema. */
   toJSONSchema(options: object): object;
 }
 

@@ -1,11 +1,11 @@
 /**
  * Some platforms keep the conversation themselves, and send all of it with each
  * of the caller's sentences: as it was heard, as speech recognition wrote it
- * down, cut to a length of theirs, and perhaps twice or in the wrong order.
- * Here it is found which turn of ours such a sentence belongs to, and what it
- * says of the turns before. Pure.
+ * down, cut to some length, and perhaps twice or in the wrong order. These
+ * functions find the turn of ours that such a sentence belongs to, and what the
+ * transcript says about the turns before it. Pure.
  *
- * What was heard is the platform's to say. What tools returned and what was
+ * The platform knows best what was heard. What tools returned and what was
  * remembered stays as it is in our record.
  *
  * @module
@@ -24,15 +24,15 @@ import {
 } from "./exchanges.ts";
 import { compare, isBeginning, isSameWords } from "./words.ts";
 
-/** The conversation as the platform tells it. */
+/** A conversation as a platform sends it. */
 export interface PlatformTranscript {
-  /** What the caller said now. Empty: nothing, and the agent is to speak all the same. */
+  /** What the caller said now. Empty: nothing, and the agent should speak all the same. */
   text: string;
-  /** What was said before, oldest first; it need not begin with the call. */
+  /** What was said before, oldest first; its beginning may be missing. */
   transcript: readonly Utterance[];
   /** What the platform's tools returned so far. */
   results?: readonly { callId: string; text: string }[];
-  /** The call whose result came now: the agent goes on with it. */
+  /** The tool call whose result came now: the agent goes on with it. */
   resumes?: string;
   /** What the platform wants of the agent now, where the caller said nothing. */
   prompt?: string;
@@ -41,8 +41,8 @@ export interface PlatformTranscript {
 /**
  * Finds the turn that the caller's words belong to.
  *
- * @param turns those that are known, oldest first, also those under way
- * @returns nothing where they begin a new one
+ * @param turns the turns so far, oldest first, also those under way
+ * @returns `undefined` where they begin a new turn
  */
 export function locate(
   turns: readonly KnownTurn[],
@@ -53,8 +53,9 @@ export function locate(
   const last = groups.at(-1);
   const offset = align(exchanges, groups);
   if (offset === undefined) {
-    // The platform sends no past, or one that isn't kept yet. A first turn may
-    // come again, and one under way; later, the same words may be meant again.
+    // The platform sends no history, or one that isn't stored yet. The first
+    // turn, or one under way, may be delivered again; later, a caller may well
+    // say the same words again.
     const [turn] = last?.turns ?? [];
     const isFirst = groups.length === 1 && exchanges.length === 0;
     const mayRepeat = last && (isFirst || turn?.status !== "complete");
@@ -62,8 +63,8 @@ export function locate(
   }
   const next = groups[exchanges.length + offset];
   if (next !== undefined || told.text !== "") return next?.turns[0];
-  // The caller says nothing. Whether the agent has spoken about that is told
-  // by whether its words were heard.
+  // The caller says nothing. If the agent has answered that already, its words
+  // are in the transcript.
   const heard = toHeard(last?.turns ?? [], exchanges.at(-1)?.answer);
   const newest = heard.length > 1 ? heard.at(-1) : undefined;
   return newest?.turn.user === "" && newest.text === ""
@@ -77,9 +78,9 @@ function isRelated(one: string, other: string): boolean {
 }
 
 /**
- * Whether words take the place of those that their turn has: they aren't just a
- * part of them, heard earlier. What comes late, and is nearly the same, is the
- * same.
+ * Whether words replace those that their turn has, and aren't just an earlier
+ * part of them. For a turn that others have followed, nearly the same words
+ * count as the same.
  *
  * @param turns the turn's conversation
  */
@@ -96,12 +97,12 @@ export function isReworded(
 /** How many exchanges back a transcript may correct what was heard. */
 const MOST_CORRECTED = 3;
 
-/** How many exchanges are taken over that the record doesn't know. */
+/** How many exchanges are stored that our record doesn't know. */
 const MOST_TAKEN_OVER = 100;
 
 /**
- * What a transcript says of the turns before: what was heard of them, what was
- * said elsewhere, what tools returned.
+ * The records for what a transcript says about the turns before: what was heard
+ * of them, what was said elsewhere, what tools returned.
  *
  * @param session the conversation without the turn's own words
  * @param turnId the turn that the words belong to
@@ -130,7 +131,7 @@ export function toCorrections(
     text,
     at,
   }));
-  // Records come in order: one that is missing in between stays missing.
+  // Records are only appended, so an exchange in the middle can't be added.
   const unknown = index >= 0
     ? []
     : exchanges.slice(Math.max(groups.length - offset, 0))
@@ -144,7 +145,7 @@ export function toCorrections(
   ];
 }
 
-/** The records by which a turn, and what came after it, never was: the caller's words were others. */
+/** The records that withdraw turns, because the caller's words turned out to be others. */
 export function toWithdrawal(
   turns: readonly Turn[],
   at: string,
@@ -158,7 +159,7 @@ export function toWithdrawal(
   });
 }
 
-/** What the model is told where the caller said nothing, if it has to be told. */
+/** The note for the model where the caller said nothing, if it needs one. */
 export function toNoteOfSilence(
   session: Session,
   { transcript, results = [], resumes, prompt }: PlatformTranscript,
@@ -169,7 +170,7 @@ export function toNoteOfSilence(
       ? "[The caller has joined the call and waits for you to speak.]"
       : "[The caller says nothing.]";
   }
-  // A call of ours is shown with its result.
+  // The result is shown with its call.
   if (findCall(session, resumes)) return undefined;
   const text = results.findLast(({ callId }) => callId === resumes)?.text ?? "";
   return `[A tool returned: ${JSON.stringify(text)}]`;
@@ -189,7 +190,7 @@ function toResults(
   });
 }
 
-/** A call that the platform runs. A turn ends with its last step, if that has one. */
+/** Finds a call that the platform runs; only a turn's last step can have one. */
 function findCall(session: Session, callId: string) {
   const turn = session.turns.findLast(({ steps }) =>
     steps.at(-1)?.handedOn?.includes(callId)
@@ -200,7 +201,7 @@ function findCall(session: Session, callId: string) {
   return turn && { turn, name, isAnswered };
 }
 
-/** Keeps an exchange that took place elsewhere. */
+/** The records of an exchange that took place elsewhere. */
 function takeOver(
   { text: user, answer: assistant }: Exchange,
   turnId: string,

@@ -1,6 +1,6 @@
 /**
  * What a turn is and is made of, and the turns that ask no model: the welcome,
- * and one that only comes again.
+ * and a turn that was answered before.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
 
-/** One piece of what a turn produces. */
+/** A part of what a turn produces. */
 export type TurnPart =
   /** Words to speak. `isFiller`: they only fill a silence. */
   | { type: "speech"; text: string; isFiller?: boolean }
   /** JSON for the page that the caller looks at. */
   | { type: "data"; content: unknown }
-  /** How it went, at the end of a turn that asked a model, and which tools the platform is to run. */
+  /** How the turn ended, last, if a model was asked; and the tool calls that the platform should run. */
   | {
     type: "summary";
     status: TurnStatus;
@@ -28,7 +28,7 @@ export type TurnPart =
     calls?: readonly ToolCall[];
   };
 
-/** What the owner decided about the agent, besides how a conversation goes. */
+/** How the owner has set up the agent. */
 export interface Agent extends Found<typeof conversationSettings> {
   /** Who the agent is and how it speaks; the model sees it before every history. */
   systemPrompt: string;
@@ -38,7 +38,7 @@ export interface Agent extends Found<typeof conversationSettings> {
   welcomeBackMessage: string;
   /** Said when no answer can be had. */
   errorMessage: string;
-  /** Said in turn when the caller would hear nothing for long. */
+  /** Said one after another when the caller would hear nothing for long. */
   fillerMessages: readonly string[];
   /** How long that is, in milliseconds. 0: nothing is said. */
   fillerAfterMs: number;
@@ -50,25 +50,25 @@ export interface Agent extends Found<typeof conversationSettings> {
   codeMessage: string;
 }
 
-/** What turns are made of. */
+/** What all turns share. */
 export interface TurnParts {
-  /** Keeps what both say. */
+  /** Stores what both say. */
   store: SessionStore;
   /** The model that is asked. */
   provider: Provider;
-  /** What the model may call. May still be loading. */
+  /** The owner's tools, which may still be loading. */
   tools: readonly Tool[] | Promise<readonly Tool[]>;
-  /** What the owner decided. */
+  /** How the owner has set up the agent. */
   agent: Agent;
-  /** Whether the process is about to end: a turn then ends with its sentence. Default: it never is. */
+  /** Whether the process is shutting down: a turn then ends with its current sentence. Default: never. */
   isDraining?: () => boolean;
-  /** Told how each turn ended, and how long it took. */
+  /** Gets a line about each turn. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
 }
 
-/** What is known of the call that a turn belongs to. */
+/** What is known about the call that a turn belongs to. */
 export interface CallContext extends TurnId {
   /** What the owner attached when the session was authorised. */
   metadata: Record<string, unknown>;
@@ -78,31 +78,32 @@ export interface CallContext extends TurnId {
   toPhoneNumber?: string;
 }
 
-/** Which turn of which conversation. */
+/** The ids of a turn. */
 export interface TurnId {
-  /** The key of everything that is kept. */
+  /** The conversation, under which everything is stored. */
   conversationId: string;
-  /** The same when a turn comes again. */
+  /** The turn; the same when it is delivered again. */
   turnId: string;
 }
 
 /**
  * Takes the next part.
  *
- * @returns where the listener is slow, resolves when more can be taken
+ * @returns a promise where the listener is slow; it resolves when more can be
+ * taken
  */
 export type Write = (part: TurnPart) => Promise<void> | undefined;
 
-/** Where a turn's parts go. */
+/** Where a turn's output goes. */
 export interface TurnOutput {
   /** Takes what the turn produces. */
   write: Write;
-  /** Called when what the caller said is kept: whoever sent it may be told so. */
+  /** Called when what the caller said is stored, so that its sender may be told. */
   stored(): void;
 }
 
 /**
- * A turn to be run. Resolves when it is over and its record is written.
+ * Runs a turn. Resolves when it is over and its record is written.
  *
  * @param signal ends it early
  * @param out takes what it produces
@@ -110,9 +111,9 @@ export interface TurnOutput {
 export type RunTurn = (signal: AbortSignal, out: TurnOutput) => Promise<void>;
 
 /**
- * The turn as it was answered, where it is over and only comes again: it was
- * finished, or the conversation has gone on since. One that was cut short, and
- * nothing followed, is to be answered anew.
+ * Finds a turn that needs no other answer when it is delivered again: it was
+ * finished, or the conversation has gone on since. A turn that was cut short, and
+ * is still the newest, is answered anew.
  */
 export function answeredIn(
   session: Session,
@@ -124,7 +125,7 @@ export function answeredIn(
   return finished || session.turns.at(-1) !== turn ? turn : undefined;
 }
 
-/** What the platform tells about a turn that the caller cut off: absent, the last in which the agent spoke. */
+/** What a platform says about the turn that the caller interrupted. Without `turnId`: the last in which the agent spoke. */
 export type Interruption = {
   turnId?: string;
   /** Empty: nothing was heard of it. */
@@ -132,9 +133,9 @@ export type Interruption = {
 };
 
 /**
- * The turn that an interruption is about, or nothing where it makes no sense.
- * The platform speaks of the turn just before; ids that we don't know (it may
- * have its own for the agent's turns) mean that one, if the words fit.
+ * Finds the turn that an interruption is about; `undefined` where there is none.
+ * Platforms mean the turn just before. An unknown id (a platform may have its own
+ * for the agent's turns) means that one as well, if the words fit.
  *
  * @param session the conversation before the new turn
  */
@@ -144,7 +145,7 @@ export function findInterrupted(
 ): Turn | undefined {
   const named = turnId === undefined ? undefined : session.turn(turnId);
   if (named) return named;
-  // With nothing heard, a turn that was cut off before its first word counts.
+  // If nothing was heard, it may be a turn that had no word yet.
   const before = textHeard === ""
     ? session.turns.at(-1)
     : session.turns.findLast(({ assistant }) => assistant !== "");
@@ -152,14 +153,14 @@ export function findInterrupted(
   return startsWith(before.assistant, textHeard) ? before : undefined;
 }
 
-/** By words alone: speech recognition and synthesis leave no punctuation alone. */
+/** Compares the words alone: speech recognition and synthesis change punctuation. */
 function startsWith(text: string, beginning: string): boolean {
   const words = (of: string) =>
     of.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
   return words(text).startsWith(words(beginning));
 }
 
-/** What a recorded turn produced. */
+/** The parts that a stored turn produced. */
 export function toParts(
   { assistant, status, details, steps }: Turn,
 ): TurnPart[] {
@@ -175,7 +176,7 @@ export function toParts(
   return parts;
 }
 
-/** The turn that speaks first. Meanwhile the model reads how its prompt will begin. */
+/** The turn in which the agent speaks first. Meanwhile the model reads the beginning of its prompt. */
 export function welcome(call: CallContext, parts: TurnParts): RunTurn {
   const { store, agent, log, now } = parts;
   const { conversationId, turnId } = call;
@@ -185,7 +186,7 @@ export function welcome(call: CallContext, parts: TurnParts): RunTurn {
     let session: Session | undefined;
     try {
       session = await store.update(conversationId, (session) => {
-        // It came twice at once, perhaps to two instances.
+        // It may have been delivered twice at once, perhaps to two instances.
         const before = session.turn(turnId);
         text = before?.assistant ?? "";
         if (before) return [];

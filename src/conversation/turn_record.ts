@@ -1,6 +1,6 @@
 /**
- * What is kept of one turn while it goes on, and whether it still counts:
- * another instance may have begun a newer one, or deleted it.
+ * The record of one turn while it goes on, and whether the turn still counts:
+ * another instance may have begun a newer one, or deleted the conversation.
  *
  * @module
  */
@@ -12,26 +12,26 @@ import { type CallerInput, type Opening, toOpening } from "./opening.ts";
 import { fitNote } from "./prompt.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
-/** How often a turn looks whether another instance has begun a newer one. */
+/** How often a turn checks whether another instance has begun a newer one. */
 const LOOK_EVERY_MS = 400;
 
-/** A record of a turn without what all of them have. */
+/** A record of a turn, without the fields that all of them have. */
 export type Fields = SessionRecord extends infer R
   ? R extends { turnId: string; at: string } ? Omit<R, "turnId" | "at"> : never
   : never;
 
-/** What is kept of one turn. */
+/** The record of one turn. */
 export class TurnRecord {
-  /** Another instance has begun a newer turn, or deleted this one. */
+  /** Whether another instance has begun a newer turn, or deleted this one. */
   isSuperseded = false;
   #writer!: SessionWriter;
   #opening!: Opening;
   readonly #nextLook = new Deadline(() => this.#look());
 
   /**
-   * Makes that of one turn; {@linkcode open} comes first.
+   * Makes the record of one turn; call {@linkcode open} first.
    *
-   * @param stop ends the turn, where it no longer counts or can't be kept
+   * @param stop is aborted when the turn no longer counts or can't be stored
    */
   constructor(
     readonly call: CallContext,
@@ -39,12 +39,12 @@ export class TurnRecord {
     readonly stop: AbortController,
   ) {}
 
-  /** The conversation, with all that was added. */
+  /** The conversation, with everything that was added. */
   get session(): Session {
     return this.#writer.session;
   }
 
-  /** Keeps what the caller said. */
+  /** Stores what the caller said. */
   async open(input: CallerInput): Promise<Opening> {
     const { call, parts: { store, agent: { systemPrompt } } } = this;
     this.#writer = await store.open(call.conversationId, (session) => {
@@ -55,7 +55,7 @@ export class TurnRecord {
     return this.#opening;
   }
 
-  /** Looks now and then for a newer turn elsewhere, one look at a time. */
+  /** Begins to check now and then for a newer turn elsewhere. */
   watch(): void {
     if (!this.stop.signal.aborted) this.#nextLook.set(LOOK_EVERY_MS);
   }
@@ -67,7 +67,7 @@ export class TurnRecord {
     );
   }
 
-  /** Adds a record, stamped with the time. */
+  /** Adds a record with the current time. */
   add({ type, ...rest }: Fields): void {
     const { turnId } = this.call;
     const { attempt } = this.#opening;
@@ -76,19 +76,19 @@ export class TurnRecord {
     this.#writer.add(record as SessionRecord);
   }
 
-  /** Resolves when all that was added is kept. */
+  /** Resolves when everything that was added is stored. */
   flush(): Promise<void> {
     return this.#writer.flush();
   }
 
-  /** Keeps something in mind for a tool, which may have been given up meanwhile. */
+  /** Remembers something for a tool, unless the turn was stopped meanwhile. */
   async remember(note: string): Promise<void> {
     this.stop.signal.throwIfAborted();
     this.add({ type: "memory", text: fitNote(this.session, note) });
     await this.flush();
   }
 
-  /** Adds the last record, if any, and leaves the conversation whatever happens. */
+  /** Adds the last record, if any, and lets go of the conversation whatever happens. */
   async close(last?: Fields): Promise<void> {
     this.#nextLook.clear();
     try {
@@ -98,7 +98,7 @@ export class TurnRecord {
     }
   }
 
-  /** Gives whether this turn's records still count: it wasn't deleted elsewhere, nor answered anew. */
+  /** Returns whether this turn's records still count: it was neither deleted nor answered anew elsewhere. */
   #onOthers(session: Session): boolean {
     const turn = session.turn(this.call.turnId);
     const isOurs = turn !== undefined &&

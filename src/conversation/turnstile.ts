@@ -1,19 +1,19 @@
 /**
- * Where many callers speak in the same moment, their turns begin a few at a
- * time: as long as turns begin, no model is reached, and no word of any other
- * turn leaves.
+ * When many callers speak at the same moment, their turns begin a few at a time.
+ * Otherwise no request would reach a model, and no word of another turn would be
+ * sent, until the last of them had begun.
  *
  * @module
  */
 
-/** How many turns begin before all else gets its time; they take some 20 ms. */
+/** How many turns begin before everything else gets its time; they take about 20 ms. */
 const WIDTH = 32;
 
 /**
  * Makes a turnstile.
  *
- * @returns a function that is told how many turns are under way, and resolves
- * when the next may begin
+ * @returns a function that takes how many turns are under way, and resolves when
+ * the next one may begin
  */
 export function createTurnstile(): (underWay: number) => Promise<void> {
   const waiting: (() => void)[] = [];

@@ -1,20 +1,20 @@
 /**
- * Compares texts by their words: speech that was recognised comes back in other
- * letters than it went out, in small ones, without punctuation, with numbers
- * spelt out. Pure.
+ * Compares texts by their words. Speech that was recognised comes back spelt
+ * differently: in small letters, without punctuation, with numbers in words.
+ * Pure.
  *
  * @module
  */
 
-/** The words of a text in one spelling, and where each of them ends in it. */
+/** The words of a text in a normal spelling, and where each of them ends in it. */
 export interface Words {
-  /** A number is as many words as it has digits, for it may come back in several. */
+  /** Each digit of a number is a word, since the number may come back as several words. */
   readonly texts: readonly string[];
-  /** As many, each just behind a word's last letter or a number's last digit. */
+  /** For each word, the index just behind its last letter, or its number's last digit. */
   readonly ends: readonly number[];
 }
 
-/** Scripts without blanks: each sign counts as a word. */
+/** A word. In scripts without blanks, each character counts as one. */
 const WORD =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[[\p{L}\p{N}\p{M}'’]--[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]]+/gv;
 
@@ -33,25 +33,25 @@ export function toWords(text: string): Words {
   return { texts, ends };
 }
 
-/** How many words of two texts were gone through, and how much of that is the same, up to 1. */
+/** How many words of two texts were matched, and how much of them is the same. */
 export interface WordAlignment {
   /** All words of ours, or so many that theirs end. */
   ours: number;
   /** All words of theirs, or so many that ours end. */
   theirs: number;
-  /** From {@linkcode LEAST_LIKENESS} on, the one is the other. */
+  /** At most 1; from {@linkcode LEAST_LIKENESS} on, one text is the other. */
   likeness: number;
 }
 
-/** From here on, what was heard is what we said, however it is spelt. */
+/** From this likeness on, what was heard is what we said, spelt differently. */
 export const LEAST_LIKENESS = 0.2;
 
-/** What a word more costs: recognition parts one in two. Any other difference costs 1. */
+/** The cost of an additional word, as recognition may split one in two. Any other difference costs 1. */
 const ADDED = 0.5;
 
 /**
- * Goes through two texts side by side until one of them ends, so that as little
- * as possible is left out of one or put in other words: the edit distance.
+ * Matches two texts word by word until one of them ends, by the least edit
+ * distance.
  *
  * @param ours as it was written: a digit in it may be any word of theirs
  */
@@ -67,7 +67,7 @@ export function alignWords(
     best = { ours: i, theirs: j, likeness: 1 - cost / Math.min(i, j) };
   }
   if (ours.length === 0 || theirs.length === 0) return best;
-  /** What it costs to come to each word of theirs with the words of ours so far. */
+  /** The least cost of matching our words so far with theirs up to each word. */
   const costs = [0, ...theirs.map((_, j) => (j + 1) * ADDED)];
   for (const [i, own] of ours.entries()) {
     const isDigit = /\p{N}/u.test(own);
@@ -87,7 +87,7 @@ export function alignWords(
   return best;
 }
 
-/** How much of a text tells it from others, in letters. */
+/** How many characters of a text are enough to tell it from others. */
 const MOST_COMPARED = 200;
 
 function toStart(text: string): readonly string[] {
@@ -100,7 +100,7 @@ export function isHeard(ours: string, theirs: string): boolean {
     alignWords(toStart(ours), toStart(theirs)).likeness >= LEAST_LIKENESS;
 }
 
-/** How likely it is that two texts are the same, heard twice or in part: 2, the very same; 1, alike; 0, others. */
+/** How likely two texts are the same, heard twice or in part. 2: the very same; 1: alike; 0: different. */
 export function compare(ours: string, theirs: string): 0 | 1 | 2 {
   if (ours === theirs) return 2;
   const [a, b] = [toStart(ours), toStart(theirs)];
