@@ -201,6 +201,8 @@ function findOnly(server: Server, models: readonly string[]): string {
   throw new ProviderError(message, {
     provider: server.provider,
     retryable: false,
-    fix: "set OPENAI_MODEL",
+    fix: models.length > 0
+      ? "set OPENAI_MODEL"
+      : "check OPENAI_BASE_URL, which mostly ends in /v1, or set OPENAI_MODEL",
   });
 }
