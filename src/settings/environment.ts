@@ -18,7 +18,7 @@ export interface Environment {
   /** What is wrong with the files. */
   problems: string[];
   /** Variables of `.env` that are no settings, such as one that is misspelt. */
-  unknown: string[];
+  unknown: readonly string[];
 }
 
 /** The files that settings may be in. */
