@@ -34,8 +34,9 @@ export const openaiSettings = {
   },
   baseUrl: {
     env: "OPENAI_BASE_URL",
-    help: "That server's address; most end in /v1. Whoever sets it without a " +
-      "key sets LLM_PROVIDER=openai as well.",
+    help:
+      "That server's address; most end in /v1. For a server without a key, " +
+      "set `LLM_PROVIDER=openai` as well.",
     ...httpUrl(OPENAI),
     parse: toBaseUrl,
   },
