@@ -30,7 +30,7 @@ import {
 } from "./src/server/log.ts";
 import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/choice.ts";
-import { FILES } from "./src/settings/environment.ts";
+import { FILES, findUnknown } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
 import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
 import {
@@ -52,6 +52,8 @@ async function main(): Promise<void> {
   }
   const log = createLog(config.log);
   catchUnhandled(log);
+  const { detail: message, fix } = findUnknown(config) ?? {};
+  if (message) log.warn("settings.unknown", { message, fix });
   const parts = await makeParts(config, log);
   const { app, entrance } = createRoutes(parts);
   let stopRetention = () => Promise.resolve();

@@ -79,7 +79,9 @@ export function toPage(groups = GROUPS): string {
 From \`.env\` and the environment, which wins; nothing has to be set. Copy
 [\`.env.example\`](../.env.example) to \`.env\` to begin with. A setting that can't
 be used stops the start with one message that lists everything that is wrong. A
-variable that is set to nothing counts as unset, except where it says otherwise.
+name in \`.env\` that is no setting, such as a misspelt one, is told of in the log
+of the start and by \`deno task doctor\`. A variable that is set to nothing counts
+as unset, except where it says otherwise.
 
 ${sections.join("\n\n")}
 

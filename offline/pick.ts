@@ -32,6 +32,20 @@ export interface Patience {
 }
 
 /**
+ * Says what to do where this Deno is older than Parley needs.
+ *
+ * @param version Deno's, such as `2.9.6`.
+ */
+export function findAge(version: string): string | undefined {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 5)
+    ? undefined
+    : "Parley needs " +
+      `Deno 2.5 or newer, and this is ${version}: deno upgrade, or ` +
+      "npx -y deno task … instead of deno task …";
+}
+
+/**
  * Looks whether the real packages can be had, downloading what is missing.
  *
  * @param withTests Whether the packages of the tests are needed, too.
@@ -141,6 +155,8 @@ function unfinished(limitMs: number): Promise<string> {
 async function main(): Promise<number> {
   const source = Deno.env.get("STD_SOURCE") || "auto";
   let reason: string | undefined;
+  const age = findAge(Deno.version.deno);
+  if (age !== undefined) await say(Deno.stderr, age);
   switch (source) {
     case "jsr":
       break;
@@ -148,7 +164,10 @@ async function main(): Promise<number> {
       reason = "STD_SOURCE=offline";
       break;
     case "auto":
-      reason = await findObstacle(Deno.args.includes("tests"));
+      // An older one would not let this look.
+      if (age === undefined) {
+        reason = await findObstacle(Deno.args.includes("tests"));
+      }
       break;
     default:
       await say(

@@ -8,7 +8,11 @@
  * @module
  */
 import { type Config, readConfig, SETTINGS } from "../settings/config.ts";
-import { readEnvironment, readIfThere } from "../settings/environment.ts";
+import {
+  findReferences,
+  readEnvironment,
+  readIfThere,
+} from "../settings/environment.ts";
 
 /** The names for `--allow-env`. */
 export const VARIABLES: readonly string[] = [
@@ -37,8 +41,7 @@ export function toFlags({ env, dotenv = "", hasNet }: FlagSources): string {
   const { dataDir, sessionStore } = given ?? readConfig({});
   const path = sessionStore?.type === "kv" ? sessionStore.path ?? "" : "";
   const paths = path === "" || isAddress(path) ? [dataDir] : [dataDir, path];
-  const references = [...dotenv.matchAll(/\$\{?([A-Za-z_]\w*)/g)]
-    .map(([, name]) => name);
+  const references = findReferences(dotenv);
   return [
     `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
     `--allow-read=${[...SOURCES, ...paths]}`,

@@ -144,6 +144,9 @@ async function send(
   if (outcome.reason !== undefined) {
     printError(`The answer broke off: ${oneLine(outcome.reason)}`);
   }
+  if (outcome.status === "failed") {
+    printError("The server's log says why; deno task doctor looks for it");
+  }
   return outcome.status === "complete";
 }
 

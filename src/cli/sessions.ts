@@ -23,8 +23,8 @@ const USAGE = `The conversations that Parley keeps.
   deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE})
   deno task sessions show ID      what was said, with timings
   deno task sessions export ID    one JSON document
-  deno task sessions delete ID    forgets it
-  deno task sessions sweep        forgets those older than SESSION_TTL_DAYS, a
+  deno task sessions delete ID    deletes it, and names its recordings
+  deno task sessions sweep        deletes those older than SESSION_TTL_DAYS, a
                                   tenth of all at most; --force: every one
 `;
 
@@ -60,7 +60,11 @@ async function main(
       break;
     case "sweep": {
       const { sessionTtlDays: days } = config;
-      if (days === 0) throw new Error("SESSION_TTL_DAYS is not set");
+      if (days === 0) {
+        throw new Error(
+          "SESSION_TTL_DAYS is not set: conversations are kept for good",
+        );
+      }
       const oldest = toOldest(days, Date.now());
       const count = await store.sweep(oldest, force ? 1 : MAX_SHARE);
       print(`Deleted ${count}\n`);

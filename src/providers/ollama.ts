@@ -32,8 +32,8 @@ export const ollamaSettings = {
   host: {
     env: "OLLAMA_HOST",
     help:
-      "Where Ollama listens. Whoever sets this or the model means Ollama: an " +
-      "answer then waits for it to be there, and callers hear ERROR_MESSAGE meanwhile.",
+      "Where Ollama listens. If this or the model is set, no stand-in answers: " +
+      "until Ollama is there, callers hear `ERROR_MESSAGE`.",
     default: "http://127.0.0.1:11434",
     selects: true,
     parse: toOllamaUrl,

@@ -34,8 +34,9 @@ export const openaiSettings = {
   },
   baseUrl: {
     env: "OPENAI_BASE_URL",
-    help: "That server's address; most end in /v1. Whoever sets it without a " +
-      "key sets LLM_PROVIDER=openai as well.",
+    help:
+      "That server's address; most end in /v1. For a server without a key, " +
+      "set `LLM_PROVIDER=openai` as well.",
     ...httpUrl(OPENAI),
     parse: toBaseUrl,
   },
@@ -201,6 +202,8 @@ function findOnly(server: Server, models: readonly string[]): string {
   throw new ProviderError(message, {
     provider: server.provider,
     retryable: false,
-    fix: "set OPENAI_MODEL",
+    fix: models.length > 0
+      ? "set OPENAI_MODEL"
+      : "check OPENAI_BASE_URL, which mostly ends in /v1, or set OPENAI_MODEL",
   });
 }

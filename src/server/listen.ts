@@ -59,7 +59,8 @@ export function listen(
   } catch (cause) {
     throw cause instanceof Deno.errors.AddrInUse
       ? new Error(
-        `Port ${port} is in use: stop what uses it, or set PORT to another`,
+        `Port ${port} is in use, perhaps by another Parley: stop what uses ` +
+          "it, or set PORT to another",
       )
       : new Error(
         `Cannot listen on ${hostname}:${port}: check HOST and PORT`,

@@ -114,13 +114,14 @@ function toWritable(fields: LogFields): LogFields {
   );
 }
 
-/** An error and what caused it, in one line. */
+/** An error and what caused it, in one line. A cause that the error has told already is told once. */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
   // Causes may loop; nobody reads more than a few.
   for (let depth = 0; at !== undefined && depth < 4; depth++) {
-    parts.push(at instanceof Error ? at.message || at.name : String(at));
+    const text = at instanceof Error ? at.message || at.name : String(at);
+    if (!parts.at(-1)?.endsWith(`: ${text}`)) parts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }
   return parts.join(" <- ");

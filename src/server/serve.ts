@@ -84,7 +84,8 @@ export function nextSteps(
     page?: string | undefined;
   },
 ): string[] {
-  const { port } = new URL(url);
+  // An address has no port where it is 80.
+  const port = new URL(url).port || "80";
   const terminal = page ? "In a terminal:     " : "Talk to it:        ";
   return [
     ...(page ? [`Talk to it:         ${page}`] : []),

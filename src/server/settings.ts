@@ -54,8 +54,8 @@ export const serverSettings = {
     secret: false,
     example: "api.example.com,10.0.0.7:8080",
     help: "The hosts that your tools and handlers in `src/agent` reach, with " +
-      "commas between them, each with its port or for any. Models and stores " +
-      "need no mention. `*` for every host.",
+      "commas between them, each with its port, or without for any port. " +
+      "Models and stores need no mention. `*` for every host.",
     defaultNote: "none",
     parse: toHosts,
   },

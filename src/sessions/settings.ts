@@ -46,9 +46,9 @@ export const sessionSettings = {
     env: "MAX_SESSION_MB",
     default: "16",
     help: "How much memory one conversation may take, in MB. Past it only " +
-      "the newest records stay in memory, half of that, no others are shown " +
-      "to the model or read, and the log says so. All of it stays in the " +
-      "store. At least 4, since one turn may take more than 1.",
+      "the newest records stay in memory, about half of that; the model is " +
+      "shown no others, and the log says so. All of it stays in the store. At " +
+      "least 4, since one turn may take more than 1.",
     ...wholeNumber(4, 1_024),
   },
 } as const;

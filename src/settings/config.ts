@@ -90,6 +90,8 @@ export interface Config
   agent: Agent;
   /** Whether `/` is the page for trying the agent. */
   playground: boolean;
+  /** Variables of `.env` that are no settings. */
+  unknown: readonly string[];
   /** What is logged, and how. */
   log: Required<Pick<LogOptions, "level" | "format">>;
 }
@@ -101,21 +103,26 @@ export interface Config
  * @throws {SettingError} that lists all that is wrong
  */
 export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
-  const { env, problems } = await readEnvironment(real, SETTINGS);
-  return readConfig(env, { problems, isTerminal: Deno.stdout.isTerminal() });
+  const { env, ...more } = await readEnvironment(real, SETTINGS);
+  return readConfig(env, { ...more, isTerminal: Deno.stdout.isTerminal() });
 }
 
 /**
  * Reads the settings. A variable that is set to nothing counts as unset, unless
  * its declaration says that nothing means something.
  *
- * @param more what is wrong with files that settings may be in, and whether a
- * person reads the log; default: nothing, and a program
+ * @param more what is wrong with files that settings may be in, which of their
+ * variables are no settings, and whether a person reads the log; default:
+ * nothing, none, and a program
  * @throws {SettingError} that lists all that is wrong
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
-  more: { problems?: readonly string[]; isTerminal?: boolean } = {},
+  more: {
+    problems?: readonly string[];
+    unknown?: readonly string[];
+    isTerminal?: boolean;
+  } = {},
 ): Config {
   const problems = [...more.problems ?? []];
   function text(name: string): string | undefined {
@@ -146,6 +153,7 @@ export function readConfig(
     ...read(sessionSettings),
     ...web,
     playground: web.playground ?? !hasSecret,
+    unknown: more.unknown ?? [],
     log: {
       ...log,
       format: log.format ?? (more.isTerminal ? "pretty" : "json"),

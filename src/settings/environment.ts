@@ -8,6 +8,7 @@
 import * as v from "@badrap/valita";
 import { parse } from "@std/dotenv";
 import { explain } from "../server/log.ts";
+import type { Finding } from "./finding.ts";
 import type { Setting } from "./setting.ts";
 
 /** The settings as they were found, unchecked. */
@@ -16,6 +17,8 @@ export interface Environment {
   env: Record<string, string>;
   /** What is wrong with the files. */
   problems: string[];
+  /** Variables of `.env` that are no settings, such as one that is misspelt. */
+  unknown: readonly string[];
 }
 
 /** The files that settings may be in. */
@@ -52,7 +55,11 @@ export async function readEnvironment(
       return {};
     }
   }
-  const dotenv = await read(files.dotenv, parseDotenv);
+  let referred: string[] = [];
+  const dotenv = await read(files.dotenv, (text) => {
+    referred = findReferences(text);
+    return parseDotenv(text);
+  });
   const config = await read(files.layercodeConfig, parseLayercodeConfig);
   const env: Record<string, string> = {};
   for (const { env: name, mayBeEmpty, belongsTo } of settings) {
@@ -61,7 +68,32 @@ export async function readEnvironment(
       .find((value) => mayBeEmpty ? value !== undefined : value?.trim());
     if (value != null) env[name] = value;
   }
-  return { env, problems };
+  const known = new Set([
+    ...settings.filter(({ belongsTo }) => belongsTo === undefined)
+      .map(({ env }) => env),
+    ...referred,
+  ]);
+  const unknown = Object.keys(dotenv).filter((name) => !known.has(name));
+  return { env, problems, unknown };
+}
+
+/** Tells of variables in `.env` that are no settings. */
+export function findUnknown(
+  { unknown }: Pick<Environment, "unknown">,
+): Finding | undefined {
+  if (unknown.length === 0) return undefined;
+  return {
+    status: "warn",
+    title: "settings",
+    detail: `.env sets ${unknown.join(", ")}: Parley has no such setting`,
+    fix: "look up the name in docs/settings.md",
+  };
+}
+
+/** The variables to which values of a `.env` refer, such as `$NAME`. */
+export function findReferences(dotenv: string): string[] {
+  return [...dotenv.matchAll(/\$\{?([A-Za-z_]\w*)/g)]
+    .map(([, name = ""]) => name);
 }
 
 /** @throws {SyntaxError} when a variable refers to itself, over which `parse` would never end (@std/dotenv 0.225) */

@@ -33,12 +33,18 @@ export async function findSecrets(
 /**
  * Reads the kept secret, or makes one.
  *
- * @throws {Deno.errors.PermissionDenied} and its like when the folder can't be used
+ * @throws {Error} that says what to set when the folder can't be used
  */
 export async function loadOrMakeSecret(dataDir: string): Promise<string> {
-  const secret = await readKeptSecret(dataDir) ?? await keepSecret(dataDir);
-  await hideFromOthers(toSecretPath(dataDir));
-  return secret;
+  try {
+    const secret = await readKeptSecret(dataDir) ?? await keepSecret(dataDir);
+    await hideFromOthers(toSecretPath(dataDir));
+    return secret;
+  } catch (cause) {
+    const message = `Cannot keep a webhook secret in ${dataDir}; set ` +
+      "DATA_DIR to a folder that the user who runs Parley may write";
+    throw new Error(message, { cause });
+  }
 }
 
 /** The kept secret, if there is one. */

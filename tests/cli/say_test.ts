@@ -152,10 +152,15 @@ Deno.test("say.ts exits with 1 when the answer failed or broke off", async () =>
   );
   try {
     const url = `http://127.0.0.1:${server.addr.port}`;
-    for (const status of ["failed", "broken"]) {
+    const says = {
+      failed: "The server's log says why; deno task doctor",
+      broken: "The answer broke off",
+    };
+    for (const [status, why] of Object.entries(says)) {
       const args = ["--json", "--url", url, "--secret", "s", "Hello"];
-      const { code, stdout } = await runProgram(SAY, args, { folder });
+      const { code, stdout, stderr } = await runProgram(SAY, args, { folder });
       assertEquals(code, 1);
+      assertStringIncludes(stderr, why);
       assertObjectMatch(JSON.parse(stdout), { text: "Sorry.", status });
     }
   } finally {

@@ -12,6 +12,7 @@ import {
   assertLess,
   assertStringIncludes,
 } from "@std/assert";
+import { findAge } from "../../offline/pick.ts";
 import { serveRegistry } from "./_registry.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -33,6 +34,16 @@ import * as assert from "@std/assert";
 const real = [http, dotenv, assert].filter((module) => "published" in module);
 await Deno.stdout.write(new TextEncoder().encode(real.length + " of 3 real"));
 `;
+
+Deno.test("findAge() says what to do about a Deno older than 2.5, and nothing of others", () => {
+  for (const version of ["1.46.3", "2.4.5"]) {
+    assertStringIncludes(findAge(version) ?? "", "Parley needs Deno 2.5");
+    assertStringIncludes(findAge(version) ?? "", "deno upgrade");
+  }
+  for (const version of ["2.5.7", "2.10.0", "3.0.0", "2.9.6+abc"]) {
+    assertEquals(findAge(version), undefined);
+  }
+});
 
 // --- the network
 

@@ -41,6 +41,14 @@ Deno.test("createOpenAi() tells doctor to have a model named where there are sev
   );
 });
 
+Deno.test("createOpenAi() has doctor look at an address that lists no models", async () => {
+  await using openai = startFakeOpenAi([], { apiKey: undefined });
+  assertMatch(
+    await check({ OPENAI_BASE_URL: openai.url }),
+    /^fail .*lists 0 models → check OPENAI_BASE_URL, which mostly ends in \/v1/,
+  );
+});
+
 Deno.test("createOpenAi() shows doctor the only model of a server without a key", async () => {
   await using openai = startFakeOpenAi([], {
     apiKey: undefined,

@@ -201,6 +201,11 @@ const ERRORS: [what: string, error: unknown, expected: string][] = [
     new Error("a", { cause: new Error("b", { cause: "c" }) }),
     "a <- b <- c",
   ],
+  [
+    "a cause once, though the error's own words end with it",
+    new Error("Cannot write: disk full", { cause: new Error("disk full") }),
+    "Cannot write: disk full",
+  ],
   ["a cause that is no error", new Error("a", { cause: 404 }), "a <- 404"],
   ["what is no error", "words", "words"],
   ["null", null, "null"],

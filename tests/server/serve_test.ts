@@ -19,6 +19,11 @@ Deno.test("toBanner() names the page's address whole, so that it can be opened f
   ]);
 });
 
+Deno.test("nextSteps() names port 80, which an address leaves out", () => {
+  const steps = nextSteps({ ...PARTS, url: "http://localhost:80" }).join("\n");
+  assertStringIncludes(steps, "cloudflared tunnel --url http://localhost:80\n");
+});
+
 Deno.test("nextSteps() begins with the terminal where there is no page", () => {
   const [first = ""] = nextSteps(PARTS);
   assertStringIncludes(first, 'Talk to it:         deno task say "Hello"');

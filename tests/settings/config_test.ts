@@ -78,6 +78,7 @@ Deno.test("readConfig() needs no settings at all", () => {
     maxSessionMb: 16,
     isDeploy: false,
     playground: true,
+    unknown: [],
     log: { level: "info", format: "json" },
   });
 });

@@ -14,7 +14,7 @@ import {
   type Environment,
   readEnvironment,
 } from "../../src/settings/environment.ts";
-import { runProgram } from "../fakes/server.ts";
+import { runProgram, startServer } from "../fakes/server.ts";
 
 /** What is found, besides the real environment. */
 interface Files {
@@ -57,6 +57,7 @@ Deno.test("readEnvironment() finds the declared variables of the real environmen
   assertEquals(await read({ PORT: "4000", PATH: "/bin" }), {
     env: { PORT: "4000" },
     problems: [],
+    unknown: [],
   });
 });
 
@@ -165,6 +166,7 @@ Deno.test("readEnvironment() refuses a variable that refers to itself, over whic
     problems: [
       ".env: PATH refers to itself; write its value out, or in single quotes",
     ],
+    unknown: [],
   });
 });
 
@@ -186,6 +188,30 @@ Deno.test("readEnvironment() takes references to other variables", async () => {
   const dotenv = 'NAME=Ada\nSYSTEM_PROMPT=For $NAME\nX="$X"\n';
   const { env } = await read({}, { dotenv });
   assertEquals(env, { SYSTEM_PROMPT: "For Ada" });
+});
+
+Deno.test("readEnvironment() tells which variables of .env are no settings, but for those that others refer to", async () => {
+  const dotenv = "NAME=Ada\nSYSTEM_PROMPT=For $NAME\nPORT=1\n" +
+    "OLAMA_MODEL=a\nPGSSLMODE=require\nGEMINI_API_KEY=b\n";
+  const { unknown } = await read({ PATH: "/bin" }, { dotenv });
+  assertEquals(unknown, ["OLAMA_MODEL", "PGSSLMODE", "GEMINI_API_KEY"]);
+});
+
+Deno.test("main.ts and doctor tell of a setting in .env that is misspelt", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const text = "OLAMA_MODEL=a\nLLM_PROVIDER=echo\nPORT=0\n";
+    await Deno.writeTextFile(`${folder}/.env`, text);
+    const told = ".env sets OLAMA_MODEL: Parley has no such setting";
+    const { stdout } = await runProgram("src/cli/doctor.ts", [], { folder });
+    assertStringIncludes(stdout, `! settings: ${told}\n    → look up the name`);
+    await using server = await startServer({ folder });
+    const [unknown] = server.lines
+      .filter(({ event }) => event === "settings.unknown");
+    assertEquals(unknown?.message, told);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("readEnvironment() takes both messages from layercode.config.json", async () => {

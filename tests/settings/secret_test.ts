@@ -167,7 +167,11 @@ for (const text of ["", "\n"]) {
 test("loadOrMakeSecret() rejects when the data folder is a file", async (folder) => {
   const dataDir = `${folder}/file`;
   await Deno.writeTextFile(dataDir, "");
-  await assertRejects(() => loadOrMakeSecret(dataDir));
+  await assertRejects(
+    () => loadOrMakeSecret(dataDir),
+    Error,
+    "set DATA_DIR to a folder that the user who runs Parley may write",
+  );
 });
 
 test("loadOrMakeSecret() rejects when the secret can't be read", async (folder) => {

@@ -14,7 +14,7 @@ import {
   findPlainText,
 } from "../../sessions/mod.ts";
 import { type Config, readConfig } from "../../settings/config.ts";
-import type { Environment } from "../../settings/environment.ts";
+import { type Environment, findUnknown } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { SettingError } from "../../settings/setting.ts";
 import { checkPort } from "./machine.ts";
@@ -22,18 +22,21 @@ import { checkPublicUrl } from "./public_url.ts";
 
 /** Reads the settings of an environment, as far as they can be used. */
 export function readSettings(
-  { env, problems }: Environment,
+  { env, problems, unknown }: Environment,
 ): { config?: Config; findings: Finding[] } {
+  const remarks = [findUnknown({ unknown }) ?? []].flat();
   try {
     const config = readConfig(env, { problems });
     const detail = "can be used";
-    return { config, findings: [{ status: "ok", title: "settings", detail }] };
+    const ok: Finding = { status: "ok", title: "settings", detail };
+    return { config, findings: [ok, ...remarks] };
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
     const rest = "not looked at, since settings can't be used";
     return {
       findings: [
         ...error.problems.map(toFinding),
+        ...remarks,
         { status: "skipped", title: "all else", detail: rest },
       ],
     };

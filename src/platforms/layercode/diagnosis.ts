@@ -77,8 +77,8 @@ const SHORTEST_SECRET = 16;
 
 function judgeSecrets(secrets: readonly string[]): Finding[] {
   if (secrets.length === 0) {
-    const detail = "not set: the server makes its own on its first start. " +
-      "Layercode's belongs in LAYERCODE_WEBHOOK_SECRET";
+    const detail = "one that Parley makes itself; Layercode's belongs in " +
+      "LAYERCODE_WEBHOOK_SECRET";
     return [ofSecret("ok", detail)];
   }
   return secrets.map((secret, index) => {
@@ -103,7 +103,10 @@ const ALLOWED_SECONDS = 60;
 export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
-    return ofClock("skipped", "not compared: Layercode told no time");
+    return ofClock(
+      "skipped",
+      "not compared with Layercode's: no answer from it",
+    );
   }
   const off = Math.abs(seconds);
   if (off <= ALLOWED_SECONDS) {

@@ -153,7 +153,7 @@ export function toCurl(request, origin) {
   const body = quote(JSON.stringify(rest).slice(0, -1));
   return [
     "t=$(date +%s)",
-    `secret=$(sed -n 's/^LAYERCODE_WEBHOOK_SECRET=//p' .env 2>/dev/null | tr -d "\\"' ")`,
+    `secret=$(sed -n 's/^LAYERCODE_WEBHOOK_SECRET=//p' .env 2>/dev/null | tr -d "\\"' \\r")`,
     'secret="${LAYERCODE_WEBHOOK_SECRET:-${secret:-$(cat "${DATA_DIR:-data}/webhook-secret")}}"',
     `body=${body}',"turn_id":"turn_'$t'"}'`,
     `v1=$(printf '%s.%s' "$t" "$body" | openssl dgst -sha256 -hmac "\${secret%%,*}" -r | cut -d' ' -f1)`,

@@ -65,6 +65,7 @@ Deno.test("readSettings() tells each problem, with how to fix it", () => {
   const { findings, config } = readSettings({
     env: { PORT: "http", LLM_PROVIDER: "gemini,gpt", LOG_LEVEL: "loud" },
     problems: ["layercode.config.json: is not valid JSON"],
+    unknown: [],
   });
   const text = toLines(findings).join("\n");
   assertEquals(
@@ -80,7 +81,11 @@ Deno.test("readSettings() tells each problem, with how to fix it", () => {
 });
 
 Deno.test("readSettings() has nothing against no settings at all", () => {
-  const { findings, config } = readSettings({ env: {}, problems: [] });
+  const { findings, config } = readSettings({
+    env: {},
+    problems: [],
+    unknown: [],
+  });
   assertEquals(toLines(findings), ["ok settings: can be used"]);
   assertEquals(config?.port, 3000);
 });

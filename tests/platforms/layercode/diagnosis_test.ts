@@ -52,7 +52,7 @@ Deno.test("diagnose() asks for the time alone where there is no key", async () =
 
 Deno.test("diagnose() judges secrets by their looks, and never shows one", async () => {
   const cases: [string[], RegExp][] = [
-    [[], /^ok webhook secret: not set: the server makes its own/],
+    [[], /^ok webhook secret: one that Parley makes itself/],
     [["tooshort1"], /^warn .*has only 9 characters → copy it again from/],
     [[`"${SECRET}"`], /^warn .*white space or quotes/],
     [["whsec_0123 456789abcdef"], /^warn .*white space or quotes/],

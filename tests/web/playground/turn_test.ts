@@ -201,14 +201,14 @@ Deno.test("toCurl() signs with the first secret of the shell's", async () => {
   assertStringIncludes(await run(script, { env }), "response.end");
 });
 
-Deno.test("toCurl() finds the secret in .env", async () => {
+Deno.test("toCurl() finds the secret in .env, one from Windows, too", async () => {
   const secret = "whsec_of_this_test";
   await using server = await startServer({
     env: { LAYERCODE_WEBHOOK_SECRET: secret },
   });
   await Deno.writeTextFile(
     `${server.folder}/.env`,
-    `PORT=1\nLAYERCODE_WEBHOOK_SECRET="${secret}"\n`,
+    `PORT=1\r\nLAYERCODE_WEBHOOK_SECRET="${secret}"\r\n`,
   );
   const start = { type: "session.start", conversation_id: "c", turn_id: "t" };
   const script = toCurl(start, server.url);
