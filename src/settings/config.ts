@@ -98,12 +98,19 @@ export interface Config
 
 /**
  * Reads the settings of this process: its environment, `.env` and
- * `layercode.config.json`.
+ * `layercode.config.json`. Those of the agent are then in the environment
+ * wherever they stood, for the owner's tools to read.
  *
  * @throws {SettingError} that lists all that is wrong
  */
-export async function loadConfig(real: Pick<Deno.Env, "get">): Promise<Config> {
+export async function loadConfig(
+  real: Pick<Deno.Env, "get" | "set">,
+): Promise<Config> {
   const { env, ...more } = await readEnvironment(real, SETTINGS);
+  for (const { env: name } of list(agentSettings)) {
+    const value = env[name];
+    if (value !== undefined && !real.get(name)) real.set(name, value);
+  }
   return readConfig(env, { ...more, isTerminal: Deno.stdout.isTerminal() });
 }
 

@@ -38,3 +38,39 @@ Deno.test('docs/extend.md "Add a tool" makes one that passes its test and is cal
   const told = ollama.requests.at(-1)?.body?.messages?.at(-1);
   assertEquals(told?.content, '"8 to 20"');
 });
+
+Deno.test('docs/agent.md "Tools" has a tool read its key, which stands in .env', async () => {
+  await using copy = await copySources();
+  await copy.replace(
+    "src/agent/settings.ts",
+    "export const agentSettings = {",
+    '$&\n  weatherKey: { env: "WEATHER_KEY", help: "For the weather." },',
+  );
+  await copy.replace(
+    "src/agent/tools/current_time.ts",
+    "  run({ time_zone }) {",
+    '$&\n    if (time_zone) return { key: Deno.env.get("WEATHER_KEY") };',
+  );
+  await copy.write(".env", "WEATHER_KEY=sunny-side-up");
+  await using ollama = startFakeOllama([
+    {
+      kind: "tool-calls",
+      calls: [{ name: "current_time", arguments: { time_zone: "UTC" } }],
+    },
+    { kind: "text", chunks: ["Sunny."] },
+  ]);
+  await using server = await startServer({
+    sources: copy.root,
+    folder: copy.root,
+    env: {
+      LLM_PROVIDER: "ollama",
+      OLLAMA_HOST: ollama.url,
+      LAYERCODE_WEBHOOK_SECRET: SECRET,
+      HOST: "127.0.0.1",
+    },
+  });
+  const line = { url: `${server.url}/agent`, secret: SECRET };
+  await readEvents(await sendEvent(message("How is the weather?"), line));
+  const told = ollama.requests.at(-1)?.body?.messages?.at(-1);
+  assertEquals(told?.content, '{"key":"sunny-side-up"}');
+});
