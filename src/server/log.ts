@@ -80,7 +80,7 @@ function toPretty(
   const words = Object.entries(fields).map(([key, value]) => {
     if (value === undefined) return "";
     const isPlain = typeof value === "string" && !UNPRINTABLE.test(value);
-    return ` ${key}=${isPlain ? value : quote(value)}`;
+    return ` ${key}=${isPlain ? value : toSafeJson(value)}`;
   });
   const head = `${time.slice(11, 19)} ${
     level.toUpperCase().padEnd(5)
@@ -91,9 +91,9 @@ function toPretty(
 // deno-lint-ignore no-control-regex -- those are what is looked for
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f]/;
 
-/** JSON that a terminal can't take for orders: JSON itself escapes only the first 32. */
-function quote(value: unknown): string {
-  return String(JSON.stringify(value)).replaceAll(
+/** JSON that a terminal can't take for orders: JSON itself escapes only the first 32 signs. */
+export function toSafeJson(value: unknown, indent?: number): string {
+  return String(JSON.stringify(value, null, indent)).replaceAll(
     /[\x7f-\x9f]/g,
     (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
   );
