@@ -32,7 +32,7 @@ import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/choice.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
-import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
+import { serve, toBanner } from "./src/server/serve.ts";
 import {
   createStore,
   findPlainText,
@@ -176,7 +176,7 @@ function greet(parts: Parts, url: string, path: string | undefined): void {
   // Logs are sent on and kept: a token that outlives this start stays out.
   const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
   if (entrance) log.info("pages.address", { url: entrance + shown });
-  log.info("server.listening", { ...banner, next: nextSteps(banner) });
+  log.info("server.listening", banner);
 }
 
 if (import.meta.main) {
