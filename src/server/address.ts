@@ -48,6 +48,9 @@ class Client implements Sender {
   }
 }
 
+/** More proxies stand one behind the other nowhere. */
+const MAX_PROXIES = 100;
+
 /**
  * The header is read from its end, where the nearest proxy wrote. The first
  * address that is no trusted proxy is the client's.
@@ -59,7 +62,8 @@ function findClient(
 ): string {
   let address = peer;
   let rest = forwarded;
-  while (rest !== "" && trusted.check(address, familyOf(address))) {
+  for (let proxies = 0; rest !== "" && proxies < MAX_PROXIES; proxies++) {
+    if (!trusted.check(address, familyOf(address))) break;
     const at = rest.lastIndexOf(",");
     const before = toAddress(rest.slice(at + 1));
     // Whatever stands further left, no trusted proxy vouches for it.
