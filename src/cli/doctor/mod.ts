@@ -8,7 +8,7 @@ import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnos
 import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
 import { diagnoseProviders } from "../../providers/choice.ts";
 import { toServerUrl } from "../../server/listen.ts";
-import { createLog, explain } from "../../server/log.ts";
+import { explain, toLog } from "../../server/log.ts";
 import {
   createStore,
   diagnoseStore,
@@ -122,7 +122,7 @@ export function listChecks(
   config: Config,
   publicUrl?: URL,
 ): Record<string, Look> {
-  const quiet = createLog({ level: "error", format: "json", write() {} });
+  const quiet = toLog(() => {});
   const { layercode, openai, webhookSecrets, sessionStore } = config;
   const isPublic = publicUrl !== undefined;
   return {
