@@ -28,7 +28,7 @@ const USAGE = `Talks to a running Parley, as a voice platform would.
   --event NAME         of Layercode: message (default), session.start, data,
                        session.update, session.end; a text is the JSON of "data"
   --conversation ID    goes on with a conversation
-  --url URL            the server (default: this machine, PORT)
+  --url URL            the server (default: by HOST and PORT)
   --secret SECRET      the webhook secret, or for openai one of the API_KEYS
                        (default: from the settings)
   --json               one JSON object a turn, for programs

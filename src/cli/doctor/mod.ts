@@ -60,7 +60,7 @@ export function checkDeno(version: string): Finding {
 }
 
 /** Where the server is to listen. */
-type Address = Pick<Config, "port" | "hostname">;
+export type Address = Pick<Config, "port" | "hostname">;
 
 /** Says whether the server's address can be listened on, or who has it. */
 export async function checkPort(address: Address): Promise<Finding> {
