@@ -17,7 +17,6 @@ import {
 import { toBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
-import { makeToken } from "./src/server/guard.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
@@ -32,7 +31,7 @@ import { createPages } from "./src/web/pages.ts";
 import { chooseProvider, prepare } from "./src/providers/choice.ts";
 import { FILES } from "./src/settings/environment.ts";
 import { findSecrets } from "./src/settings/secret.ts";
-import { serve, toBanner } from "./src/server/serve.ts";
+import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
 import {
   createStore,
   findPlainText,
@@ -99,7 +98,7 @@ async function makeParts(config: Config, log: Log) {
     ...conversation,
     config,
     secrets: await findSecrets(config, log),
-    token: config.playgroundToken ?? makeToken(),
+    token: config.playgroundToken ?? crypto.randomUUID(),
     version: deno.version,
     uptime: () => performance.now(),
     toolLoading,
@@ -176,7 +175,7 @@ function greet(parts: Parts, url: string, path: string | undefined): void {
   // Logs are sent on and kept: a token that outlives this start stays out.
   const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
   if (entrance) log.info("pages.address", { url: entrance + shown });
-  log.info("server.listening", banner);
+  log.info("server.listening", { ...banner, next: nextSteps(banner) });
 }
 
 if (import.meta.main) {

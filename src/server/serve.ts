@@ -73,43 +73,56 @@ function delay(ms: number): Promise<void> {
 }
 
 /**
- * What a start says, for a terminal. Names are spelt as the settings spell them.
+ * The next steps, one a line.
  *
  * @param page the address of the page for trying the agent, with its token
  */
-export function toBanner(
-  { version, url, provider, model, store, dataDir, ownSecret, page }: {
-    version: string;
+export function nextSteps(
+  { url, ownSecret, page }: {
     url: string;
+    ownSecret: boolean;
+    page?: string | undefined;
+  },
+): string[] {
+  const { port } = new URL(url);
+  const terminal = page ? "In a terminal:     " : "Talk to it:        ";
+  return [
+    ...(page ? [`Talk to it:         ${page}`] : []),
+    `${terminal} deno task say "Hello"`,
+    `Look for mistakes:  deno task doctor`,
+    `Open it to the web: cloudflared tunnel --url http://localhost:${port}`,
+    `Connect Layercode:  enter https://<the tunnel's address>/agent as your agent's webhook URL` +
+    (ownSecret ? "" : ", put its secret in .env as LAYERCODE_WEBHOOK_SECRET"),
+  ];
+}
+
+/** What a start says, for a terminal. Names are spelt as the settings spell them. */
+export function toBanner(
+  parts: Parameters<typeof nextSteps>[0] & {
+    version: string;
     provider: string;
     model: string;
     store: string;
     dataDir: string;
-    ownSecret: boolean;
-    page?: string | undefined;
   },
 ): string {
+  const { version, url, provider, model, store, dataDir, ownSecret } = parts;
   const vendor = provider === "echo"
     ? "none: echo, a stand-in that repeats what it hears"
     : `${provider}, ${model}`;
   const secret = ownSecret
     ? "LAYERCODE_WEBHOOK_SECRET"
     : `${dataDir}/webhook-secret (made on the first start)`;
-  const terminal = page ? "In a terminal:     " : "Talk to it:        ";
-  const { port } = new URL(url);
-  return `
-  Parley ${version} listens on ${url}
-
-  model     ${vendor}
-  sessions  ${store === "file" ? `${dataDir}/sessions` : store}
-  webhook   ${url}/agent
-  secret    ${secret}
-
-${page ? `  Talk to it:         ${page}\n` : ""}\
-  ${terminal} deno task say "Hello"
-  Look for mistakes:  deno task doctor
-  Open it to the web: cloudflared tunnel --url http://localhost:${port}
-  Connect Layercode:  enter https://<the tunnel's address>/agent as your agent's webhook URL\
-${ownSecret ? "" : ", put its secret in .env as LAYERCODE_WEBHOOK_SECRET"}
-`;
+  return [
+    "",
+    `  Parley ${version} listens on ${url}`,
+    "",
+    `  model     ${vendor}`,
+    `  sessions  ${store === "file" ? `${dataDir}/sessions` : store}`,
+    `  webhook   ${url}/agent`,
+    `  secret    ${secret}`,
+    "",
+    ...nextSteps(parts).map((line) => `  ${line}`),
+    "",
+  ].join("\n");
 }

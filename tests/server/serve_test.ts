@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { toBanner } from "../../src/server/serve.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { nextSteps, toBanner } from "../../src/server/serve.ts";
 
 const PARTS = {
   version: "1.2.3",
@@ -19,9 +19,7 @@ Deno.test("toBanner() names the page's address whole, so that it can be opened f
   ]);
 });
 
-Deno.test("toBanner() begins with the terminal where there is no page", () => {
-  const lines = toBanner(PARTS).split("\n");
-  assertEquals(lines.filter((line) => line.includes("Talk to it:")), [
-    '  Talk to it:         deno task say "Hello"',
-  ]);
+Deno.test("nextSteps() begins with the terminal where there is no page", () => {
+  const [first = ""] = nextSteps(PARTS);
+  assertStringIncludes(first, 'Talk to it:         deno task say "Hello"');
 });
