@@ -225,7 +225,9 @@ Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () =
   for (const flag of ["--url", "--pull", "--json"]) {
     assertStringIncludes(help.stdout, flag);
   }
-  for (const args of [["--url", "nowhere"], ["--loud"]]) {
+  for (
+    const args of [["--url", "nowhere"], ["--loud"], ["https://a.example"]]
+  ) {
     const { code, stderr } = await doctor(args);
     assertEquals(code, 1);
     assertStringIncludes(stderr, args[0] ?? "");
