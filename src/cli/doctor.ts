@@ -50,11 +50,9 @@ const OPTIONS = {
 
 async function main(
   values: { url?: string; pull?: boolean; json?: boolean },
-  [word]: readonly string[] = [],
+  words: readonly string[] = [],
 ): Promise<boolean> {
-  if (word !== undefined) {
-    throw new Error(`"${word}": an address is given as --url ${word}`);
-  }
+  if (words.length > 0) throw new Error(`Too many words\n\n${USAGE}`);
   const { url: given, pull = false, json = false } = values;
   const url = given === undefined ? undefined : readServerUrl(given, "/agent");
   const environment = await readEnvironment(Deno.env, SETTINGS);
