@@ -38,6 +38,9 @@ export interface Setting<T = string> {
 /** Settings of a room or a vendor, by the names that its own code has for them. */
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
+/** A setting without which the vendor can't be asked. */
+export type Needed = Setting & { readonly needed: string };
+
 /** What a setting's `parse` makes of its text. */
 export type ValueOf<S> = S extends
   { readonly parse?: (...args: never[]) => infer T }
