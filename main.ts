@@ -17,7 +17,6 @@ import {
 import { toBeginning } from "./src/conversation/question.ts";
 import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
-import { makeToken } from "./src/server/guard.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
 import { createPlatformRoutes } from "./src/platforms/mod.ts";
@@ -101,7 +100,7 @@ async function makeParts(config: Config, log: Log) {
     ...conversation,
     config,
     secrets: await findSecrets(config, log),
-    token: config.playgroundToken ?? makeToken(),
+    token: config.playgroundToken ?? crypto.randomUUID(),
     version: deno.version,
     uptime: () => performance.now(),
     toolLoading,

@@ -10,8 +10,11 @@ import {
   readAnswer,
   sendEvent,
 } from "../platforms/layercode/client.ts";
+import { toServerUrl } from "../server/listen.ts";
+import { explain } from "../server/log.ts";
 import { loadConfig } from "../settings/config.ts";
 import { readKeptSecret } from "../settings/secret.ts";
+import type { Figures } from "../web/figures.js";
 import { readServerUrl } from "./_terminal.ts";
 
 /** A conversation with a server. */
@@ -22,12 +25,7 @@ export interface Connection {
   hasEvents: boolean;
   /** Sends an event of Layercode's, in the platform's own form. */
   send(fields: EventFields, signal?: AbortSignal): Promise<Response>;
-  /**
-   * Reads the answer up to its end, whichever form it has. What happens to the
-   * connection after that matters to nobody.
-   *
-   * @throws {Error} when it breaks off
-   */
+  /** Reads the events of an answer, whichever form it has. */
   read(response: Response): AsyncIterable<AnswerEvent>;
 }
 
@@ -48,12 +46,12 @@ export interface Given {
  * @throws {Error} when something is missing, or can't be understood
  */
 export async function connect(given: Given): Promise<Connection> {
-  const { port, webhookSecrets, dataDir, openai } = await loadConfig(Deno.env);
+  const config = await loadConfig(Deno.env);
   const { platform = "layercode", conversation = newId("conv") } = given;
-  const { url = `http://127.0.0.1:${port}` } = given;
+  const { url = toServerUrl(config) } = given;
   if (platform === "layercode") {
-    const secret = given.secret ?? webhookSecrets[0] ??
-      await readKeptSecret(dataDir);
+    const secret = given.secret ?? config.webhookSecrets[0] ??
+      await readKeptSecret(config.dataDir);
     if (secret !== undefined) {
       return connectLayercode(url, secret, conversation);
     }
@@ -62,7 +60,7 @@ export async function connect(given: Given): Promise<Connection> {
     );
   }
   if (platform === "openai") {
-    const key = given.secret ?? openai.keys?.[0];
+    const key = given.secret ?? config.openai.keys?.[0];
     if (key !== undefined) return connectOpenAi(url, key, conversation);
     throw new Error(
       "No API key: set API_KEYS and start the server again, or give --secret",
@@ -85,7 +83,7 @@ export function connectLayercode(
     conversationId,
     hasEvents: true,
     send: (fields, signal) => sendEvent({ ...ids, ...fields }, client, signal),
-    read: (response) => readToEnd(readAnswer(response)),
+    read: readAnswer,
   };
 }
 
@@ -100,12 +98,9 @@ function connectOpenAi(
   conversationId: string,
 ): Connection {
   const { href: url } = readServerUrl(server, "/v1/chat/completions");
-  const messages: Message[] = [];
+  const messages: { role: string; content: string }[] = [];
 
-  function send(
-    { text }: EventFields,
-    signal: AbortSignal | null = null,
-  ): Promise<Response> {
+  function send({ text }: EventFields): Promise<Response> {
     messages.push({ role: "user", content: String(text) });
     const stream_options = { include_usage: true };
     const body = { model: "parley", stream: true, stream_options, messages };
@@ -119,22 +114,19 @@ function connectOpenAi(
       body: JSON.stringify(body),
       // A redirect would carry the key elsewhere.
       redirect: "manual",
-      signal,
     });
   }
 
-  function read(response: Response): AsyncIterable<AnswerEvent> {
+  async function* read(response: Response): AsyncGenerator<AnswerEvent> {
     const message = { role: "assistant", content: "" };
     messages.push(message);
-    return readToEnd(readChunks(response, message));
+    for await (const event of readChunks(response)) {
+      if (event.type === "response.tts") message.content += event.content;
+      yield event;
+    }
   }
 
   return { url, conversationId, hasEvents: false, send, read };
-}
-
-interface Message {
-  role: string;
-  content: string;
 }
 
 /** The parts of a chunk that are read. */
@@ -144,29 +136,18 @@ interface Chunk {
   usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
 }
 
-/**
- * Reads chat completions as events of Layercode's.
- *
- * @param message what is said is added to it
- */
+/** Reads chat completions as events of Layercode's. */
 async function* readChunks(
   response: Response,
-  message: Message,
 ): AsyncGenerator<AnswerEvent, void> {
   const events = response.body
     ?.pipeThrough(new TextDecoderStream())
     .pipeThrough(new EventSourceParserStream());
   for await (const { data } of events ?? []) {
-    if (data === "[DONE]") {
-      yield { type: "response.end" };
-      return;
-    }
+    if (data === "[DONE]") return yield { type: "response.end" };
     const { model, choices = [], usage }: Chunk = JSON.parse(data);
     const content = choices[0]?.delta?.content;
-    if (content) {
-      message.content += content;
-      yield { type: "response.tts", content };
-    }
+    if (content) yield { type: "response.tts", content };
     if (usage) {
       yield {
         type: "parley.turn",
@@ -178,18 +159,61 @@ async function* readChunks(
   }
 }
 
-/** Whether there is an answer to be read. */
-export function isStream({ ok, headers }: Response): boolean {
-  const type = headers.get("content-type") ?? "";
-  return ok && type.startsWith("text/event-stream");
+/** What came of a turn; times as measured here, the network included. */
+export interface Outcome extends Figures {
+  /** All that was said. */
+  text: string;
+  /** Every `response.data`. */
+  data: unknown[];
+  /** `complete`, `failed`; `broken` when the answer had no end. */
+  status: string;
+  /** Why it is `broken`. */
+  reason?: string;
 }
 
-async function* readToEnd(
-  answer: AsyncIterable<AnswerEvent>,
-): AsyncGenerator<AnswerEvent, void> {
-  for await (const event of answer) {
-    yield event;
-    if (event.type === "response.end") return;
+/**
+ * Sends an event and reads the answer to its end. What happens to the
+ * connection after that matters to nobody.
+ *
+ * @param show takes what a person is to see, as it comes
+ * @returns what came of it; or the response, where that is no answer
+ * @throws {TypeError} when nobody is reached
+ */
+export async function ask(
+  { send, read }: Connection,
+  fields: EventFields,
+  { show = () => {}, signal }: {
+    show?: (text: string) => void;
+    signal?: AbortSignal;
+  } = {},
+): Promise<Outcome | Response> {
+  const startedAt = performance.now();
+  const elapsed = () => Math.round(performance.now() - startedAt);
+  const response = await send(fields, signal);
+  const type = response.headers.get("content-type") ?? "";
+  if (!response.ok || !type.startsWith("text/event-stream")) return response;
+  const outcome: Outcome = { text: "", data: [], status: "complete" };
+  let firstMs: number | undefined;
+  let isWhole = false;
+  try {
+    for await (const { type, content, ...details } of read(response)) {
+      if (type === "response.tts") {
+        firstMs ??= elapsed();
+        outcome.text += content;
+        show(String(content));
+      } else if (type === "response.data") {
+        outcome.data.push(content);
+        show(`\n[data] ${JSON.stringify(content)}\n`);
+      } else if (type === "parley.turn") {
+        Object.assign(outcome, details);
+      } else if (type === "response.end") {
+        isWhole = true;
+        break;
+      }
+    }
+    if (!isWhole) throw new Error("no end of it came");
+  } catch (error) {
+    Object.assign(outcome, { status: "broken", reason: explain(error) });
   }
-  throw new Error("no end of it came");
+  return { ...outcome, first_words_ms: firstMs, total_ms: elapsed() };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { explain } from "../server/log.ts";
+import { explain, toSafeJson } from "../server/log.ts";
 
 /** The options of a command, as `parseArgs` declares them. */
 type Options = NonNullable<ParseArgsConfig["options"]>;
@@ -76,13 +76,9 @@ export function printError(line: string): void {
   print(`${line}\n`, Deno.stderr);
 }
 
-/** Writes a value as JSON, of which nothing becomes a blank: JSON itself escapes only the first 32 signs. */
+/** Writes a value as JSON, of which nothing becomes a blank. */
 export function printJson(value: unknown, indent?: number): void {
-  const json = JSON.stringify(value, null, indent).replaceAll(
-    /[\x7f-\x9f]/g,
-    (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
-  );
-  print(`${json}\n`);
+  print(`${toSafeJson(value, indent)}\n`);
 }
 
 /** Text on one line. */

@@ -5,18 +5,30 @@
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
+import { pull } from "../providers/ollama_pull.ts";
+import { explain } from "../server/log.ts";
 import { SETTINGS } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
 import type { Finding } from "../settings/finding.ts";
-import { checkDeno } from "./doctor/machine.ts";
-import { listChecks, readSettings, runChecks } from "./doctor/mod.ts";
-import { offerPull, pullModel } from "./doctor/pull.ts";
+import {
+  checkDeno,
+  listChecks,
+  readSettings,
+  runChecks,
+} from "./doctor/mod.ts";
 import {
   createRedact,
   findSecretValues,
   passwordsIn,
 } from "./doctor/redact.ts";
-import { oneLine, print, printJson, readServerUrl, run } from "./_terminal.ts";
+import {
+  oneLine,
+  print,
+  printError,
+  printJson,
+  readServerUrl,
+  run,
+} from "./_terminal.ts";
 
 const USAGE =
   `Looks at the settings, the conversations' store, the port, the language model
@@ -38,7 +50,9 @@ const OPTIONS = {
 
 async function main(
   values: { url?: string; pull?: boolean; json?: boolean },
+  words: readonly string[] = [],
 ): Promise<boolean> {
+  if (words.length > 0) throw new Error(`Too many words\n\n${USAGE}`);
   const { url: given, pull = false, json = false } = values;
   const url = given === undefined ? undefined : readServerUrl(given, "/agent");
   const environment = await readEnvironment(Deno.env, SETTINGS);
@@ -83,6 +97,43 @@ function printFinding({ status, title, detail, fix }: Finding): void {
 /** Part of a text may come from elsewhere: it has one line, and an end. */
 function brief(text: string): string {
   return oneLine(text).slice(0, 500);
+}
+
+/** Asks whether to pull a model, where there is somebody to ask. */
+function offerPull(model: string): boolean {
+  if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) return false;
+  print(`\nPull ${oneLine(model)} now?`);
+  return confirm("");
+}
+
+/** Pulls a model, and says why where it can't. Returns whether it is there now. */
+async function pullModel(host: string, model: string): Promise<boolean> {
+  printError(`\nPulling ${oneLine(model)}; Ctrl+C stops it`);
+  const isWatched = Deno.stderr.isTerminal();
+  try {
+    await pull(host, model, isWatched ? drawBar : () => {});
+    printError("");
+    return true;
+  } catch (error) {
+    printError(
+      `\nNot pulled: ${oneLine(explain(error))}\n` +
+        "    → try again, which goes on from there; names of models are at " +
+        "https://ollama.com/library\n",
+    );
+    return false;
+  }
+}
+
+const BAR_WIDTH = 30;
+
+/** Draws the bar over the one before. Progress is no result, so it goes to stderr. */
+function drawBar(completed: number, total: number): void {
+  if (total === 0) return;
+  const done = completed / total;
+  const bar = "#".repeat(done * BAR_WIDTH).padEnd(BAR_WIDTH, ".");
+  const percent = `${Math.floor(done * 100)}`.padStart(3);
+  const line = `\r[${bar}] ${percent} % of ${(total / 1e9).toFixed(1)} GB`;
+  Deno.stderr.writeSync(new TextEncoder().encode(line));
 }
 
 /** Prints what it comes to. Returns whether nothing is to be fixed. */

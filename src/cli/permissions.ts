@@ -46,7 +46,7 @@ export function toFlags({ env, dotenv = "", hasNet }: FlagSources): string {
     `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
     `--allow-read=${[...SOURCES, ...paths]}`,
     `--allow-write=${paths}`,
-    ...hasNet ? [given ? toNet(given) : "--deny-net"] : [],
+    ...hasNet ? [given ? toNet(given, env) : "--deny-net"] : [],
   ].join(" ");
 }
 
@@ -63,7 +63,7 @@ function isAddress(path: string): boolean {
 }
 
 /** The hosts that the server listens on or asks. */
-function toNet(config: Config): string {
+function toNet(config: Config, { PGPORT }: FlagSources["env"]): string {
   const { hostname, port, layercode, sessionStore, toolHosts = [] } = config;
   // Where a KV server has its data, it tells only when it is asked.
   const isFar = sessionStore?.type === "kv" &&
@@ -81,28 +81,21 @@ function toNet(config: Config): string {
   const own = hostname.includes(":") ? `[${hostname}]` : hostname;
   const hosts = [
     port === 0 ? own : `${own}:${port}`,
-    ...addresses.flatMap((address) => toHost(address) ?? []),
+    ...addresses.flatMap((address) => toHost(address, PGPORT) ?? []),
     ...toolHosts,
   ];
   return `--allow-net=${[...new Set(hosts)]}`;
 }
 
 /** The host and the port of an address; of what is none, and of a socket's path, nothing. */
-function toHost(address: unknown): string | undefined {
+function toHost(address: unknown, postgresPort = "5432"): string | undefined {
   const url = typeof address === "string" ? URL.parse(address) : null;
-  const standard = PORTS[url?.protocol ?? ""];
-  if (!url || standard === undefined) return undefined;
+  if (!url || !/^(https?|postgres(ql)?):$/.test(url.protocol)) return undefined;
   const host = url.searchParams.get("host") ?? url.hostname;
-  const isHost = /^([\w.-]+|\[[\da-f:.]+\])$/i.test(host);
-  return isHost ? `${host}:${url.port || standard}` : undefined;
+  if (!/^([\w.-]+|\[[\da-f:.]+\])$/i.test(host)) return undefined;
+  const standard = { "http:": "80", "https:": "443" }[url.protocol];
+  return `${host}:${url.port || (standard ?? postgresPort)}`;
 }
-
-const PORTS: Readonly<Record<string, number>> = {
-  "http:": 80,
-  "https:": 443,
-  "postgres:": 5432,
-  "postgresql:": 5432,
-};
 
 if (import.meta.main) {
   const { env } = await readEnvironment(Deno.env, SETTINGS);

@@ -6,15 +6,16 @@
  */
 import { stdin } from "node:process";
 import { createInterface } from "node:readline";
-import { type AnswerEvent, newId } from "../platforms/layercode/client.ts";
+import { newId } from "../platforms/layercode/client.ts";
 import { explain } from "../server/log.ts";
-import { type Figures, toEnding, toFigures } from "../web/figures.js";
+import { toEnding, toFigures } from "../web/figures.js";
 import {
+  ask,
   connect,
   type Connection,
   type EventFields,
   type Given,
-  isStream,
+  type Outcome,
 } from "./_connection.ts";
 import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
 
@@ -27,7 +28,7 @@ const USAGE = `Talks to a running Parley, as a voice platform would.
   --event NAME         of Layercode: message (default), session.start, data,
                        session.update, session.end; a text is the JSON of "data"
   --conversation ID    goes on with a conversation
-  --url URL            the server (default: this machine, PORT)
+  --url URL            the server (default: by HOST and PORT)
   --secret SECRET      the webhook secret, or for openai one of the API_KEYS
                        (default: from the settings)
   --json               one JSON object a turn, for programs
@@ -41,18 +42,6 @@ const OPTIONS = {
   secret: { type: "string" },
   json: { type: "boolean" },
 } as const;
-
-/** What came of a turn, as `--json` prints it besides ids; times as measured here, the network included. */
-interface Outcome extends Figures {
-  /** All that was said. */
-  text: string;
-  /** Every `response.data`. */
-  data: unknown[];
-  /** `complete`, `failed`; `broken` when the answer had no end. */
-  status: string;
-  /** Why it is `broken`. */
-  reason?: string;
-}
 
 async function main(
   given: Given & { event?: string; json?: boolean },
@@ -127,17 +116,15 @@ async function send(
   fields: EventFields,
   json: boolean,
 ): Promise<boolean> {
-  const startedAt = performance.now();
   const { url, conversationId } = connection;
-  const response = await connection.send(fields).catch((error) => {
+  const show = json ? () => {} : print;
+  const outcome = await ask(connection, fields, { show }).catch((error) => {
     throw new Error(
       `Cannot reach ${url}: ${explain(error)}\n` +
         "Is the server running? deno task start",
     );
   });
-  if (!isStream(response)) return await printPlain(response, url);
-  const show = json ? () => {} : print;
-  const outcome = await follow(connection.read(response), startedAt, show);
+  if (outcome instanceof Response) return await printPlain(outcome, url);
   const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
   if (json) printJson({ ...ids, ...outcome });
   else print(`\n(${toLine(outcome, conversationId)})\n`);
@@ -148,38 +135,6 @@ async function send(
     printError("The server's log says why; deno task doctor looks for it");
   }
   return outcome.status === "complete";
-}
-
-/**
- * Reads an answer to its end.
- *
- * @param show takes what a person is to see, as it comes
- */
-async function follow(
-  answer: AsyncIterable<AnswerEvent>,
-  startedAt: number,
-  show: (text: string) => void,
-): Promise<Outcome> {
-  const elapsed = () => Math.round(performance.now() - startedAt);
-  const outcome: Outcome = { text: "", data: [], status: "complete" };
-  let firstMs: number | undefined;
-  try {
-    for await (const { type, content, ...details } of answer) {
-      if (type === "response.tts") {
-        firstMs ??= elapsed();
-        outcome.text += content;
-        show(String(content));
-      } else if (type === "response.data") {
-        outcome.data.push(content);
-        show(`\n[data] ${JSON.stringify(content)}\n`);
-      } else if (type === "parley.turn") {
-        Object.assign(outcome, details);
-      }
-    }
-  } catch (error) {
-    Object.assign(outcome, { status: "broken", reason: explain(error) });
-  }
-  return { ...outcome, first_words_ms: firstMs, total_ms: elapsed() };
 }
 
 /** An outcome in one line. */

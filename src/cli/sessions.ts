@@ -40,11 +40,14 @@ async function main(
   { limit, force }: { limit?: string; force?: boolean },
   [command = "", id, ...rest]: readonly string[],
 ): Promise<boolean> {
+  const isOnAll = command === "list" || command === "sweep";
+  if (rest.length > 0 || (isOnAll && id !== undefined)) {
+    throw new Error(`Too many words\n\n${USAGE}`);
+  }
   const config = await loadConfig(Deno.env);
   const log = createLog({ level: "warn", format: "pretty" });
   // An export is whole.
   const store = createStore({ ...config, maxSessionMb: ALL_MB }, log);
-  if (rest.length > 0) throw new Error(`Too many words\n\n${USAGE}`);
   switch (command) {
     case "list":
       await list(store, limit);

@@ -8,8 +8,7 @@
  * @module
  */
 import type { BlockList } from "node:net";
-import { toList } from "../settings/kinds.ts";
-import { SettingError } from "../settings/setting.ts";
+import { type Kind, listOf } from "../settings/kinds.ts";
 import { builtin } from "./builtin.ts";
 import { NOBODY, type Sender } from "./router.ts";
 
@@ -19,7 +18,7 @@ const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
 /**
  * Makes the function that tells who sent a request.
  *
- * @param trustedProxies addresses and ranges, as {@linkcode toRanges} takes them
+ * @param trustedProxies addresses and ranges, as {@linkcode ranges} reads them
  * @returns a function that takes the address of the connection's other end, and
  * what came from there
  */
@@ -49,6 +48,9 @@ class Client implements Sender {
   }
 }
 
+/** More proxies stand one behind the other nowhere. */
+const MAX_PROXIES = 100;
+
 /**
  * The header is read from its end, where the nearest proxy wrote. The first
  * address that is no trusted proxy is the client's.
@@ -60,7 +62,8 @@ function findClient(
 ): string {
   let address = peer;
   let rest = forwarded;
-  while (rest !== "" && trusted.check(address, familyOf(address))) {
+  for (let proxies = 0; rest !== "" && proxies < MAX_PROXIES; proxies++) {
+    if (!trusted.check(address, familyOf(address))) break;
     const at = rest.lastIndexOf(",");
     const before = toAddress(rest.slice(at + 1));
     // Whatever stands further left, no trusted proxy vouches for it.
@@ -94,31 +97,19 @@ export function toNetwork(address: string): string {
   return `${groups.filter((it) => it !== "").slice(0, 4).join(":")}::/64`;
 }
 
-/**
- * Reads addresses and ranges of a setting.
- *
- * @throws {SettingError} when one of them is neither
- */
-export function toRanges(text: string, env: string): string[] {
-  const ranges = toList(text);
-  const problems = ranges.flatMap((range) => {
-    const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ??
-      [];
-    const most = isIP(address) === 4 ? 32 : 128;
-    if (isIP(address) === 0 || Number(bits) > most) {
-      return [
-        `${env}: "${range}" is neither an address such as 10.0.0.2 nor a ` +
-        "range such as 10.0.0.0/8",
-      ];
-    }
-    return Number(bits) !== 0 ? [] : [
-      `${env}: "${range}" is every address, so that any sender could claim ` +
-      "to be another; name the addresses of your proxies",
-    ];
-  });
-  if (problems.length > 0) throw new SettingError(problems);
-  return ranges;
-}
+/** Addresses and ranges of a setting. */
+export const ranges: Kind<string[]> = listOf((range) => {
+  const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? [];
+  const most = isIP(address) === 4 ? 32 : 128;
+  if (isIP(address) === 0 || Number(bits) > most) {
+    return `"${range}" is neither an address such as 10.0.0.2 nor a range ` +
+      "such as 10.0.0.0/8";
+  }
+  return Number(bits) !== 0
+    ? undefined
+    : `"${range}" is every address, so that any sender could claim to be ` +
+      "another; name the addresses of your proxies";
+});
 
 /** The address in one spelling: without port, brackets, zone, and as IPv4 where it is one. */
 function toAddress(text: string): string | undefined {

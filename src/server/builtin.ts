@@ -19,21 +19,19 @@ export interface Builtins {
   "node:timers/promises": typeof import("node:timers/promises");
 }
 
+const loaded: Partial<Builtins> = {};
+
 /** Loads one of Node's modules. */
 export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
   // Deno has it, and 2.5 doesn't declare it.
   const { process } = globalThis as unknown as {
     process: { getBuiltinModule(id: Id): Builtins[Id] };
   };
-  return process.getBuiltinModule(id);
+  return loaded[id] ??= process.getBuiltinModule(id);
 }
-
-let loaded: Builtins["node:crypto"] | undefined;
 
 /** `node:crypto`: unlike the web's, its hashes are there at once. */
-export function nodeCrypto(): Builtins["node:crypto"] {
-  return loaded ??= builtin("node:crypto");
-}
+export const nodeCrypto = (): Builtins["node:crypto"] => builtin("node:crypto");
 
 /**
  * Compares texts, in a time that depends on how long the given one is, and

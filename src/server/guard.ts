@@ -28,11 +28,6 @@ export interface Guard {
 
 const COOKIE = "parley";
 
-/** Makes a token that nobody guesses. */
-export function makeToken(): string {
-  return crypto.randomUUID().replaceAll("-", "");
-}
-
 /**
  * Makes the one guard of all pages.
  *

@@ -28,10 +28,7 @@ export interface ListenParts {
   log: Log;
 }
 
-/**
- * How many connections may wait to be accepted; the system may allow less. Who
- * finds no place waits for a second, or for three, before it asks again.
- */
+/** How many connections may wait to be accepted; the system may allow less. */
 const BACKLOG = 4_096;
 
 /** How many descriptors are kept for the calls under way. */
@@ -69,7 +66,18 @@ export function listen(
   }
 }
 
+/** The address of a server that listens there, as it can be opened. */
+export function toServerUrl(
+  { hostname, port }: { hostname: string; port: number },
+): string {
+  // "Any interface" is no place to go to.
+  if (/^(0\.0\.0\.0|::)$/.test(hostname)) return `http://localhost:${port}`;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `http://${host}:${port}`;
+}
+
 class Listener {
+  readonly url: string;
   readonly #app: App;
   readonly #readSender: ReturnType<typeof createSenderReader>;
   /** One line of each kind in a minute, and not one for each try. */
@@ -88,23 +96,13 @@ class Listener {
     this.#app = app;
     this.#readSender = createSenderReader(trustedProxies);
     this.#log = createBoundedLog(log, Date.now, 1);
-    try {
-      this.#reserve.fill();
-    } catch {
-      // With a limit this low, listening matters more.
-    }
+    // With a limit so low that there is no reserve, listening matters more.
+    this.#reserve.fill();
     this.#server = this.#serve({ hostname, port });
     this.#where = { hostname, port: this.#server.addr.port };
+    this.url = toServerUrl(this.#server.addr);
     const isSilent = Deno.version.deno.startsWith("2.5.") && !isDeploy;
     if (isSilent) this.#timer = setInterval(() => this.#watch(), PAUSE_MS);
-  }
-
-  /** "Any interface" is no place to go to. */
-  get url(): string {
-    const { hostname, port } = this.#server.addr;
-    if (/^(0\.0\.0\.0|::)$/.test(hostname)) return `http://localhost:${port}`;
-    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-    return `http://${host}:${port}`;
   }
 
   #serve(where: { hostname: string; port: number }) {
@@ -117,7 +115,7 @@ class Listener {
       // What it was asked is still answered; idle connections are closed. Where
       // the server has ended already, there is nothing to wait for.
       this.#ended.push(server.shutdown().catch(() => {}));
-      if (server === this.#server) this.#pause(error);
+      if (server === this.#server) this.#recover(error);
     });
     return server;
   }
@@ -130,35 +128,35 @@ class Listener {
     if (!this.#isAccepting) return;
     try {
       Deno.listen(this.#where).close();
-      this.#pause(new Error("Nobody accepts connections any more"));
+      this.#recover(new Error("Nobody accepts connections any more"));
     } catch (error) {
-      if (isExhausted(error)) this.#pause(error);
+      if (isExhausted(error)) this.#recover(error);
     }
   }
 
-  #pause(error: unknown): void {
+  async #recover(error: unknown): Promise<void> {
     if (this.#isShutDown || !this.#isAccepting) return;
     this.#isAccepting = false;
-    this.#reserve.release();
     this.#log.error("server.full", { error, fix: FIX });
-    setTimeout(() => this.#resume(), PAUSE_MS);
-  }
-
-  #resume(): void {
-    if (this.#isShutDown) return;
-    try {
-      this.#reserve.fill();
-      this.#server = this.#serve(this.#where);
-    } catch (error) {
-      // In use it is by the server that we have, if that has not failed yet.
-      if (!(error instanceof Deno.errors.AddrInUse)) {
-        this.#reserve.release();
-        setTimeout(() => this.#resume(), PAUSE_MS);
-        return;
-      }
-    }
+    do {
+      this.#reserve.release();
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      if (this.#isShutDown) return;
+    } while (!this.#listenAgain());
     this.#isAccepting = true;
     this.#log.info("server.accepting", this.#where);
+  }
+
+  /** Whether there are descriptors again, and somebody accepts connections. */
+  #listenAgain(): boolean {
+    if (!this.#reserve.fill()) return false;
+    try {
+      this.#server = this.#serve(this.#where);
+      return true;
+    } catch (error) {
+      // In use it is by the server that we have, if that has not failed yet.
+      return error instanceof Deno.errors.AddrInUse;
+    }
   }
 
   async shutdown(): Promise<void> {
@@ -183,20 +181,19 @@ function createReserve() {
   function shrink(size: number): void {
     for (const file of files.splice(size)) file.close();
   }
-  return {
-    /** Opens what is missing. Throws unless as many again are left for the calls. */
-    fill(): void {
-      try {
-        while (files.length < 2 * RESERVE) {
-          files.push(Deno.openSync(new URL(import.meta.url)));
-        }
-      } catch (error) {
-        // Where this file can't be opened for another reason, there is no reserve.
-        if (isExhausted(error)) throw error;
+
+  /** Opens what is missing, and says whether as many again are left for the calls. */
+  function fill(): boolean {
+    try {
+      while (files.length < 2 * RESERVE) {
+        files.push(Deno.openSync(new URL(import.meta.url)));
       }
-      shrink(RESERVE);
-    },
-    /** Gives all of them back. */
-    release: () => shrink(0),
-  };
+    } catch (error) {
+      // Where this file can't be opened for another reason, there is no reserve.
+      if (isExhausted(error)) return false;
+    }
+    shrink(RESERVE);
+    return true;
+  }
+  return { fill, release: () => shrink(0) };
 }

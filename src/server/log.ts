@@ -45,7 +45,8 @@ export function toLog(
 
 /** Makes a log. */
 export function createLog(options: LogOptions): Log {
-  const { level: least, format, write = toConsole } = options;
+  const { level: least, format } = options;
+  const { write = (level, line) => console[level](line) } = options;
   const from = LOG_LEVELS.indexOf(least);
   return toLog((level, event, fields = {}) => {
     if (LOG_LEVELS.indexOf(level) < from) return;
@@ -57,10 +58,6 @@ export function createLog(options: LogOptions): Log {
       : toPretty(head, known);
     write(level, line);
   });
-}
-
-function toConsole(level: LogLevel, line: string): void {
-  console[level](line);
 }
 
 /** Tells a person something. */
@@ -80,20 +77,18 @@ function toPretty(
   const words = Object.entries(fields).map(([key, value]) => {
     if (value === undefined) return "";
     const isPlain = typeof value === "string" && !UNPRINTABLE.test(value);
-    return ` ${key}=${isPlain ? value : quote(value)}`;
+    return ` ${key}=${isPlain ? value : toSafeJson(value)}`;
   });
-  const head = `${time.slice(11, 19)} ${
-    level.toUpperCase().padEnd(5)
-  } ${event}`;
-  return head + words.join("");
+  const head = [time.slice(11, 19), level.toUpperCase().padEnd(5), event];
+  return head.join(" ") + words.join("");
 }
 
 // deno-lint-ignore no-control-regex -- those are what is looked for
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f]/;
 
-/** JSON that a terminal can't take for orders: JSON itself escapes only the first 32. */
-function quote(value: unknown): string {
-  return String(JSON.stringify(value)).replaceAll(
+/** JSON that a terminal can't take for orders: JSON itself escapes only the first 32 signs. */
+export function toSafeJson(value: unknown, indent?: number): string {
+  return String(JSON.stringify(value, null, indent)).replaceAll(
     /[\x7f-\x9f]/g,
     (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
   );
@@ -101,17 +96,16 @@ function quote(value: unknown): string {
 
 /** A log must not fail what it logs: of what JSON can't hold, it tells the type. */
 function toWritable(fields: LogFields): LogFields {
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => {
-      if (value instanceof Error) return [key, explain(value)];
-      try {
-        JSON.stringify(value);
-        return [key, value];
-      } catch {
-        return [key, `[${typeof value}]`];
-      }
-    }),
-  );
+  const entries = Object.entries(fields).map(([key, value]) => {
+    if (value instanceof Error) return [key, explain(value)];
+    try {
+      JSON.stringify(value);
+      return [key, value];
+    } catch {
+      return [key, `[${typeof value}]`];
+    }
+  });
+  return Object.fromEntries(entries);
 }
 
 /** An error and what caused it, in one line. A cause that the error has told already is told once. */

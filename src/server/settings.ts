@@ -4,14 +4,14 @@
  * @module
  */
 import {
+  listOf,
   oneOf,
   toHttpUrl,
-  toList,
   toPath,
   wholeNumber,
 } from "../settings/kinds.ts";
-import { type Found, SettingError } from "../settings/setting.ts";
-import { toRanges } from "./address.ts";
+import type { Found } from "../settings/setting.ts";
+import { ranges } from "./address.ts";
 import { LOG_LEVELS } from "./log.ts";
 
 /** Where the server listens and writes. */
@@ -47,7 +47,7 @@ export const serverSettings = {
       "believed: addresses and ranges, with commas between them. Name them, " +
       "or all that come through one count as one sender.",
     defaultNote: "none: a sender's address is its connection's",
-    parse: toRanges,
+    ...ranges,
   },
   toolHosts: {
     env: "TOOL_HOSTS",
@@ -57,7 +57,7 @@ export const serverSettings = {
       "commas between them, each with its port, or without for any port. " +
       "Models and stores need no mention. `*` for every host.",
     defaultNote: "none",
-    parse: toHosts,
+    ...listOf(findHostProblem),
   },
   dataDir: {
     env: "DATA_DIR",
@@ -104,15 +104,12 @@ export const logSettings = {
 /** The values of {@linkcode serverSettings}. */
 export type ServerSettings = Found<typeof serverSettings>;
 
-function toHosts(text: string, env: string): string[] {
-  const hosts = toList(text);
-  const isHost = (host: string) =>
-    /^(\*|(\*\.)?\w[\w-]*(\.[\w-]+)*(:\d{1,5})?|\[[\da-f:.]+\](:\d{1,5})?)$/i
-      .test(host);
-  const problems = hosts.filter((host) => !isHost(host)).map((host) =>
-    `${env}: "${host}" is not a host such as api.example.com or ` +
-    "10.0.0.7:8080; leave out https:// and the path"
-  );
-  if (problems.length > 0) throw new SettingError(problems);
-  return hosts;
+const HOST =
+  /^(\*|(\*\.)?\w[\w-]*(\.[\w-]+)*(:\d{1,5})?|\[[\da-f:.]+\](:\d{1,5})?)$/i;
+
+function findHostProblem(host: string): string | undefined {
+  return HOST.test(host)
+    ? undefined
+    : `"${host}" is not a host such as api.example.com or 10.0.0.7:8080; ` +
+      "leave out https:// and the path";
 }

@@ -16,7 +16,7 @@ export interface Finding {
   /** What was found. Never holds a secret. */
   detail: string;
   /** How to fix it. */
-  fix?: string;
+  fix?: string | undefined;
   /** The Ollama model that pulling would fix it with. */
   missingModel?: string;
 }

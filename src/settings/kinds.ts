@@ -52,9 +52,27 @@ export const onOrOff: Kind<boolean> = {
   parse: (text, env) => oneOf(["on", "off"]).parse(text, env) === "on",
 };
 
-/** Words with commas between them. */
-export function toList(text: string): string[] {
-  return text.split(",").map((item) => item.trim());
+/**
+ * Words with commas between them, each of which has to be right.
+ *
+ * @param findProblem says what is wrong with a word, and how to fix it
+ */
+export function listOf(
+  findProblem: (
+    word: string,
+    index: number,
+    all: string[],
+  ) => string | undefined,
+): Kind<string[]> {
+  return {
+    parse(text, env) {
+      const words = text.split(",").map((word) => word.trim());
+      const problems = new Set(words.map(findProblem));
+      problems.delete(undefined);
+      if (problems.size === 0) return words;
+      throw new SettingError([...problems].map((it) => `${env}: ${it}`));
+    },
+  };
 }
 
 /**

@@ -38,9 +38,6 @@ export interface Setting<T = string> {
 /** Settings of a room or a vendor, by the names that its own code has for them. */
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
-/** A setting that has a value even where nobody sets it. */
-export type Defaulted = Setting & { readonly default: string };
-
 /** A setting without which the vendor can't be asked. */
 export type Needed = Setting & { readonly needed: string };
 

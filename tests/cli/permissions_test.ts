@@ -95,6 +95,15 @@ Deno.test("toFlags() names the hosts that the settings name, and no other", () =
       "0.0.0.0:3000,api.layercode.com:443,db:5432",
     ],
     [
+      {
+        LLM_PROVIDER: "echo",
+        SESSION_STORE: "postgres://db/p",
+        // The driver takes it where the address has none.
+        PGPORT: "6432",
+      },
+      "127.0.0.1:3000,db:6432",
+    ],
+    [
       { LLM_PROVIDER: "echo", TOOL_HOSTS: "a.example.com,10.0.0.7:80" },
       "127.0.0.1:3000,a.example.com,10.0.0.7:80",
     ],

@@ -49,6 +49,22 @@ Deno.test("say.ts talks to a running server with the secret it made", async () =
   }
 });
 
+Deno.test({
+  name: "say.ts finds the server where HOST and PORT say that it is",
+  // Elsewhere this machine has but one address of its own.
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const HOST = "127.0.0.2";
+    await using server = await startServer({ env: { HOST } });
+    const { folder, url } = server;
+    assertStringIncludes(url, `//${HOST}:`);
+    const env = { HOST, PORT: new URL(url).port };
+    const { code, stdout } = await runProgram(SAY, ["Hello"], { folder, env });
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "You said: Hello");
+  },
+});
+
 Deno.test("say.ts tells how long the prompt was read, and what ended the answer", async () => {
   const metrics = { prompt_eval_duration: 172_400_000, eval_count: 1_024 };
   await using ollama = startFakeOllama(() => ({

@@ -114,6 +114,7 @@ Deno.test("sessions.ts exits with 1 and says what to fix", async () => {
     [["list", "--limit", "some"], "whole number"],
     [["list", "--loud"], "--loud"],
     [["show", "a", "b"], "Too many"],
+    [["sweep", "30"], "Too many"],
   ];
   try {
     for (const [args, says] of cases) {

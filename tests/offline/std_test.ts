@@ -11,9 +11,7 @@
 import {
   assert,
   assertEquals,
-  assertExists,
   assertGreater,
-  assertGreaterOrEqual,
   assertInstanceOf,
   AssertionError,
   assertLess,
@@ -22,10 +20,8 @@ import {
   assertNotEquals,
   assertObjectMatch,
   assertRejects,
-  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
-  fail,
 } from "@std/assert";
 import { parse } from "@std/dotenv";
 import { type Cookie, setCookie } from "@std/http/cookie";
@@ -120,7 +116,7 @@ function entries(text: string): [string, string][] {
 }
 
 Deno.test("parse() returns an object without a prototype", () => {
-  assertStrictEquals(Object.getPrototypeOf(parse("A=1")), null);
+  assert(Object.getPrototypeOf(parse("A=1")) === null);
   assertEquals(entries(""), []);
 });
 
@@ -285,10 +281,6 @@ Deno.test("assert() passes on truthy values and narrows", () => {
   }
 });
 
-Deno.test("fail() fails with its message", () => {
-  expectParts(failure(() => fail("reason")), "reason");
-});
-
 const EQUAL: [name: string, a: unknown, b: unknown][] = [
   ["primitives", "a", "a"],
   ["NaN", NaN, NaN],
@@ -376,32 +368,6 @@ Deno.test("assertNotEquals() shows the message", () => {
   expectParts(failure(() => assertNotEquals(1, 1, "why")), "1", "why");
 });
 
-Deno.test("assertStrictEquals() compares as Object.is does, and narrows", () => {
-  const value: unknown = "a";
-  assertStrictEquals(value, "a");
-  value.length;
-  assertStrictEquals(NaN, NaN);
-  failure(() => assertStrictEquals(0, -0));
-  expectParts(failure(() => assertStrictEquals({}, {}, "why")), "why");
-  expectParts(
-    failure(() => assertStrictEquals([1], [2])),
-    "Values are not strictly equal",
-  );
-});
-
-Deno.test("assertExists() fails on null and undefined only, and narrows", () => {
-  const value: string | undefined = ["a"].at(0);
-  assertExists(value);
-  value.length;
-  for (const something of [0, "", false, NaN]) assertExists(something);
-  failure(() => assertExists(null));
-  expectParts(
-    failure(() => assertExists(undefined, "why")),
-    "undefined",
-    "why",
-  );
-});
-
 Deno.test("assertStringIncludes() looks for a part", () => {
   assertStringIncludes("abc", "b");
   expectParts(
@@ -424,18 +390,15 @@ Deno.test("assertMatch() applies a pattern", () => {
 
 Deno.test("assertGreater() and its kin compare", () => {
   assertGreater(2, 1);
-  assertGreaterOrEqual(1, 1);
   assertLess(1, 2);
   assertLessOrEqual(1, 1);
   expectParts(failure(() => assertGreater(1, 1)), "Expect 1 > 1");
-  expectParts(failure(() => assertGreaterOrEqual(0, 1)), "Expect 0 >= 1");
   expectParts(failure(() => assertLess(1, 1)), "Expect 1 < 1");
   expectParts(failure(() => assertLessOrEqual(2, 1)), "Expect 2 <= 1");
-  failure(() => assertGreaterOrEqual(NaN, NaN));
+  failure(() => assertLessOrEqual(NaN, NaN));
   for (
     const comparison of [
       () => assertGreater(1, 2, "why"),
-      () => assertGreaterOrEqual(1, 2, "why"),
       () => assertLess(2, 1, "why"),
       () => assertLessOrEqual(2, 1, "why"),
     ]
@@ -504,11 +467,11 @@ Deno.test("assertThrows() returns what was thrown, typed by the class", () => {
       assertThrows(throwing(error), TypeError, "me te"),
     ]
   ) {
-    assertStrictEquals(caught, error);
+    assert(caught === error);
   }
   const typed: TypeError = assertThrows(throwing(error), TypeError);
-  assertStrictEquals(typed.message, "some text");
-  assertStrictEquals(assertThrows(throwing("text")), "text");
+  assert(typed.message === "some text");
+  assert(assertThrows(throwing("text")) === "text");
 });
 
 Deno.test("assertThrows() fails without a throw, class or text", () => {
@@ -539,13 +502,13 @@ Deno.test("assertRejects() resolves to the reason, typed by the class", async ()
       await assertRejects(() => Promise.reject(error), TypeError, "me te"),
     ]
   ) {
-    assertStrictEquals(caught, error);
+    assert(caught === error);
   }
   const typed: TypeError = await assertRejects(
     () => Promise.reject(error),
     TypeError,
   );
-  assertStrictEquals(typed.message, "some text");
+  assert(typed.message === "some text");
 });
 
 Deno.test("assertRejects() fails without a rejection, class or text", async () => {

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   createSenderReader,
+  ranges,
   toNetwork,
-  toRanges,
 } from "../../src/server/address.ts";
 import { SettingError } from "../../src/settings/setting.ts";
 
@@ -120,12 +120,12 @@ const CASES: Case[] = [
 
 for (const { what, peer, forwarded, trusted, address } of CASES) {
   Deno.test(`createSenderReader() tells ${what}`, () => {
-    const ranges = trusted ? toRanges(trusted, "TRUSTED_PROXIES") : [];
+    const proxies = trusted ? ranges.parse(trusted, "TRUSTED_PROXIES") : [];
     const headers = new Headers(
       forwarded ? { "x-forwarded-for": forwarded } : {},
     );
     const request = new Request("http://parley.test", { headers });
-    const sender = createSenderReader(ranges)(peer, request);
+    const sender = createSenderReader(proxies)(peer, request);
     assertEquals(sender.address, address);
   });
 }
@@ -150,8 +150,8 @@ Deno.test("toNetwork() takes all addresses of an IPv6 customer for one", () => {
   assertEquals(toNetwork("unknown"), "unknown");
 });
 
-Deno.test("toRanges() takes addresses and ranges", () => {
-  assertEquals(toRanges("127.0.0.1, ::1,10.0.0.0/8,fd00::/8", "X"), [
+Deno.test("ranges takes addresses and ranges", () => {
+  assertEquals(ranges.parse("127.0.0.1, ::1,10.0.0.0/8,fd00::/8", "X"), [
     "127.0.0.1",
     "::1",
     "10.0.0.0/8",
@@ -172,9 +172,9 @@ for (
     "10.0.0.1:80",
   ]
 ) {
-  Deno.test(`toRanges() refuses "${wrong}" and says what it takes`, () => {
+  Deno.test(`ranges refuses "${wrong}" and says what it takes`, () => {
     assertThrows(
-      () => toRanges(`127.0.0.1,${wrong}`, "TRUSTED_PROXIES"),
+      () => ranges.parse(`127.0.0.1,${wrong}`, "TRUSTED_PROXIES"),
       SettingError,
       `TRUSTED_PROXIES: "${wrong}" is neither an address`,
     );
@@ -182,7 +182,7 @@ for (
 }
 
 for (const all of ["0.0.0.0/0", "::/0"]) {
-  Deno.test(`toRanges() refuses ${all}, by which anybody could be anybody`, () => {
-    assertThrows(() => toRanges(all, "X"), SettingError, "every address");
+  Deno.test(`ranges refuses ${all}, by which anybody could be anybody`, () => {
+    assertThrows(() => ranges.parse(all, "X"), SettingError, "every address");
   });
 }

@@ -254,7 +254,7 @@ Deno.test({
     await using server = await startServer({ env: { HOST: "0.0.0.0" } });
     const { ask, token, port } = addressOf(server);
     assertEquals(server.page, `http://localhost:${port}/?token=${token}`);
-    assertMatch(token, /^[0-9a-f]{32}$/);
+    assertMatch(token, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     const host = "host: 203.0.113.5:3000";
 
     const entered = await ask({

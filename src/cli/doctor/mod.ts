@@ -7,7 +7,8 @@
 import { diagnose as diagnoseLayercode } from "../../platforms/layercode/diagnosis.ts";
 import { diagnose as diagnoseOpenAi } from "../../platforms/openai/diagnosis.ts";
 import { diagnoseProviders } from "../../providers/choice.ts";
-import { createLog, explain } from "../../server/log.ts";
+import { toServerUrl } from "../../server/listen.ts";
+import { explain, toLog } from "../../server/log.ts";
 import {
   createStore,
   diagnoseStore,
@@ -17,7 +18,6 @@ import { type Config, readConfig } from "../../settings/config.ts";
 import { type Environment, findUnknown } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { SettingError } from "../../settings/setting.ts";
-import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
 /** Reads the settings of an environment, as far as they can be used. */
@@ -50,6 +50,65 @@ function toFinding(problem: string): Finding {
   return { status: "fail", title: "settings", detail, fix };
 }
 
+/** Says whether this Deno, e.g. `2.9.6`, is one that Parley runs on: 2.5 or newer. */
+export function checkDeno(version: string): Finding {
+  const title = "Deno";
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > 2 || (major === 2 && minor >= 5)) {
+    return { status: "ok", title, detail: version };
+  }
+  const detail = `${version} is too old: Parley needs 2.5 or newer`;
+  const fix = "deno upgrade, or npx -y deno instead of deno";
+  return { status: "fail", title, detail, fix };
+}
+
+/** Where the server is to listen. */
+export type Address = Pick<Config, "port" | "hostname">;
+
+/** Says whether the server's address can be listened on, or who has it. */
+export async function checkPort(address: Address): Promise<Finding> {
+  const { port, hostname } = address;
+  const title = "port";
+  // Some systems let two listen on one port, so a running server is asked first.
+  const running = await findRunning(address);
+  if (running) return { status: "ok", title, detail: running };
+  try {
+    Deno.listen({ port, hostname }).close();
+    return { status: "ok", title, detail: `${port} is free` };
+  } catch (error) {
+    const [detail, fix] = error instanceof Deno.errors.AddrInUse
+      ? [
+        `${port} is taken by something that is not Parley`,
+        "set PORT to another, or stop what uses it",
+      ]
+      : [
+        `cannot listen on ${hostname}:${port}: ${explain(error)}`,
+        "HOST must be an address of this machine (127.0.0.1 for it alone, " +
+        "0.0.0.0 for all it has), and PORT one that this user may have",
+      ];
+    return { status: "fail", title, detail, fix };
+  }
+}
+
+/** A server on this machine that hangs must not hold up the rest. */
+const HEALTH_TIMEOUT_MS = 1_500;
+
+/** Asks the server that the settings describe; `undefined` where there is none, or it isn't Parley. */
+async function findRunning(address: Address): Promise<string | undefined> {
+  try {
+    const response = await fetch(`${toServerUrl(address)}/health`, {
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+    });
+    const { version, provider, model } = await response.json();
+    return version && provider && model
+      ? `Parley ${version} is running here (${provider}, ${model})`
+      : undefined;
+  } catch {
+    // Nothing is there, or nothing that answers as Parley does.
+    return undefined;
+  }
+}
+
 /** Looks at something. The signal is aborted when the time is up. */
 export type Look = (signal: AbortSignal) => Promise<Finding[]>;
 
@@ -66,7 +125,7 @@ export function listChecks(
   config: Config,
   publicUrl?: URL,
 ): Record<string, Look> {
-  const quiet = createLog({ level: "error", format: "json", write() {} });
+  const quiet = toLog(() => {});
   const { layercode, openai, webhookSecrets, sessionStore } = config;
   const isPublic = publicUrl !== undefined;
   return {
@@ -84,7 +143,7 @@ export function listChecks(
     "layercode": (signal) =>
       diagnoseLayercode({ ...layercode, webhookSecrets }, signal),
     "chat completions": (signal) => {
-      const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
+      const url = publicUrl ?? new URL(toServerUrl(config));
       return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
     },
     "public URL": () =>

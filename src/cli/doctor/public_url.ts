@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { type AnswerEvent, newId } from "../../platforms/layercode/client.ts";
+import { newId } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { readKeptSecret } from "../../settings/secret.ts";
-import { connectLayercode, isStream } from "../_connection.ts";
+import { ask, connectLayercode, type Outcome } from "../_connection.ts";
 
 const title = "public URL";
 
@@ -39,14 +39,14 @@ export async function checkPublicUrl(
       "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
     )];
   }
-  const id = newId("conv_doctor");
-  const { send, read } = connectLayercode(url.href, secret, id);
+  const connection = connectLayercode(url.href, secret, newId("conv_doctor"));
   const text = "Hello, can you hear me?";
   const event = { type: "message", turn_id: newId("turn"), text };
-  const startedAt = performance.now();
-  let response: Response;
   try {
-    response = await send(event, signal);
+    const outcome = await ask(connection, event, { signal });
+    if (!(outcome instanceof Response)) return [judge(outcome)];
+    const body = await outcome.text().catch(explain);
+    return [explainRefusal(outcome, body, url)];
   } catch (error) {
     return [fail(
       `cannot reach ${url.href}: ${explain(error)}`,
@@ -54,40 +54,26 @@ export async function checkPublicUrl(
         "gone when the tunnel ends, and a new one needs some seconds",
     )];
   }
-  if (isStream(response)) return [await judge(read(response), startedAt)];
-  const body = await response.text().catch(explain);
-  return [explainRefusal(response, body, url)];
 }
 
 /** Says how the turn went. */
-async function judge(
-  answer: AsyncIterable<AnswerEvent>,
-  startedAt: number,
-): Promise<Finding> {
-  const elapsed = () => Math.round(performance.now() - startedAt);
-  let firstMs: number | undefined;
-  let turn: AnswerEvent | undefined;
-  try {
-    for await (const event of answer) {
-      if (event.type === "response.tts") firstMs ??= elapsed();
-      if (event.type === "parley.turn") turn = event;
-    }
-  } catch (error) {
+function judge(outcome: Outcome): Finding {
+  const { status, reason, provider, model, total_ms: endMs } = outcome;
+  if (reason !== undefined) {
     return fail(
-      `the answer broke off after ${elapsed()} ms: ${explain(error)}`,
+      `the answer broke off after ${endMs} ms: ${reason}`,
       "see the server's log; a proxy must let an answer take its time (nginx: proxy_read_timeout)",
     );
   }
-  const endMs = elapsed();
-  if (turn?.status === "failed") {
+  if (status === "failed") {
     return fail(
       "the turn was answered with ERROR_MESSAGE: the model there fails",
       "see the language model above, and the server's log",
     );
   }
-  const who = turn ? ` by ${turn.provider}, ${turn.model}` : "";
+  const who = provider ? ` by ${provider}, ${model}` : "";
   const detail = `a signed turn was answered${who}: first word after ` +
-    `${firstMs ?? endMs} ms, all of it after ${endMs} ms`;
+    `${outcome.first_words_ms ?? endMs} ms, all of it after ${endMs} ms`;
   return { status: "ok", title, detail };
 }
 

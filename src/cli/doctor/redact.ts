@@ -49,9 +49,9 @@ export function createRedact(
     .sort((a, b) => b.length - a.length);
   const redact = (text: string) =>
     known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
-  return ({ detail, fix, ...rest }) => ({
-    ...rest,
-    detail: redact(detail),
-    ...(fix === undefined ? {} : { fix: redact(fix) }),
+  return (finding) => ({
+    ...finding,
+    detail: redact(finding.detail),
+    fix: finding.fix && redact(finding.fix),
   });
 }

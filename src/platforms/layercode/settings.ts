@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { httpUrl, toList, wholeNumber } from "../../settings/kinds.ts";
-import { type Found, SettingError } from "../../settings/setting.ts";
+import { httpUrl, listOf, wholeNumber } from "../../settings/kinds.ts";
+import type { Found } from "../../settings/setting.ts";
 
 /** What webhooks are signed with. */
 export const webhookSettings = {
@@ -16,7 +16,10 @@ export const webhookSettings = {
       "for several agents. Verification can't be turned off.",
     defaultNote: "one that is made on the first start and kept in " +
       "`DATA_DIR/webhook-secret`",
-    parse: toSecrets,
+    ...listOf((secret) =>
+      secret !== "" ? undefined : "has an empty entry; remove the comma too " +
+        "many, or unset it to have a secret made"
+    ),
   },
 } as const;
 
@@ -48,7 +51,7 @@ export const layercodeSettings = {
       "`/authorize`; with commas between them, no slash at the end. Apps have " +
       "origins, too, such as `capacitor://localhost`. `*` lets any page spend " +
       "your balance.",
-    parse: toOrigins,
+    ...listOf(findOriginProblem),
   },
   perAddress: {
     env: "AUTHORIZE_PER_ADDRESS",
@@ -70,28 +73,14 @@ export const layercodeSettings = {
 /** The values of {@linkcode layercodeSettings}. */
 export type LayercodeSettings = Found<typeof layercodeSettings>;
 
-function toSecrets(text: string, env: string): string[] {
-  const secrets = toList(text);
-  if (!secrets.includes("")) return secrets;
-  throw new SettingError([
-    `${env}: has an empty entry; remove the comma too many, or unset it to ` +
-    "have a secret made",
-  ]);
-}
-
-function toOrigins(text: string, env: string): string[] {
-  const origins = toList(text);
-  const problems = origins.flatMap((origin) => {
-    const right = origin === "*" ? origin : toOrigin(origin);
-    if (origin === right) return [];
-    const problem = `${env}: "${origin}" is not an origin`;
-    return right === undefined ? [`${problem} such as https://example.com`] : [
-      `${problem} (small letters, no path, no slash at the end); ` +
-      `did you mean ${right}`,
-    ];
-  });
-  if (problems.length > 0) throw new SettingError(problems);
-  return origins;
+function findOriginProblem(origin: string): string | undefined {
+  const right = origin === "*" ? origin : toOrigin(origin);
+  if (origin === right) return undefined;
+  const problem = `"${origin}" is not an origin`;
+  return right === undefined
+    ? `${problem} such as https://example.com`
+    : `${problem} (small letters, no path, no slash at the end); ` +
+      `did you mean ${right}`;
 }
 
 /** The origin of an address as a browser spells it, if it has one. */

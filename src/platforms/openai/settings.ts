@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { oneOf, toList } from "../../settings/kinds.ts";
-import { type Found, SettingError } from "../../settings/setting.ts";
+import { listOf, oneOf } from "../../settings/kinds.ts";
+import type { Found } from "../../settings/setting.ts";
 
 /** The fewest characters of a key that strangers may try to guess. */
 const LEAST_KEY_LENGTH = 16;
@@ -20,7 +20,7 @@ export const openaiSettings = {
       "them; each has conversations of its own. At least 16 characters each, " +
       "such as `openssl rand -hex 24` prints.",
     defaultNote: "none: there is no `/v1`",
-    parse: toKeys,
+    ...listOf(findKeyProblem),
   },
   platformPrompt: {
     env: "PLATFORM_PROMPT",
@@ -35,20 +35,19 @@ export const openaiSettings = {
 /** The values of {@linkcode openaiSettings}. */
 export type OpenAiSettings = Found<typeof openaiSettings>;
 
-function toKeys(text: string, env: string): string[] {
-  const keys = toList(text);
+function findKeyProblem(
+  key: string,
+  index: number,
+  { length }: string[],
+): string | undefined {
+  const which = length > 1 ? `key ${index + 1}` : "the key";
   const fix = "make one with openssl rand -hex 24";
-  const problems = keys.flatMap((key, index) => {
-    const which = keys.length > 1 ? `key ${index + 1}` : "the key";
-    if (key === "") return [`${env}: has an empty entry; remove the comma`];
-    if (!/^[\x21-\x7e]+$/.test(key)) {
-      return [`${env}: ${which} has signs that no header holds; ${fix}`];
-    }
-    return key.length >= LEAST_KEY_LENGTH ? [] : [
-      `${env}: ${which} is shorter than ${LEAST_KEY_LENGTH} characters and ` +
-      `could be guessed; ${fix}`,
-    ];
-  });
-  if (problems.length > 0) throw new SettingError(problems);
-  return keys;
+  if (key === "") return "has an empty entry; remove the comma";
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    return `${which} has signs that no header holds; ${fix}`;
+  }
+  return key.length >= LEAST_KEY_LENGTH
+    ? undefined
+    : `${which} is shorter than ${LEAST_KEY_LENGTH} characters and could be ` +
+      `guessed; ${fix}`;
 }
