@@ -99,7 +99,7 @@ function toParts(message: Message): GeminiPart[] {
       return [{
         functionResponse: {
           name: message.name,
-          response: toObject(JSON.parse(message.text)),
+          response: toObject(message.text),
           ...idOf(message.callId),
         },
       }];
@@ -123,8 +123,14 @@ function toParts(message: Message): GeminiPart[] {
 /** Google's word for calls that come from elsewhere. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
-/** Gemini takes objects alone. */
-function toObject(value: unknown): object {
+/** Gemini takes objects alone. A platform's tool may have returned plain words. */
+function toObject(text: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = text;
+  }
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value
     : { result: value };

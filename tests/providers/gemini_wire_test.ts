@@ -154,6 +154,9 @@ Deno.test("toContents() wraps results that are no objects, for Gemini takes thos
     ["null", { result: null }],
     ["false", { result: false }],
     ["[1,2]", { result: [1, 2] }],
+    // A platform's own tool may return what is no JSON.
+    ["not allowed", { result: "not allowed" }],
+    ["", { result: "" }],
   ];
   for (const [json, response] of table) {
     const [, part] = toContents([
