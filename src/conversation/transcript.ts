@@ -32,8 +32,10 @@ export interface Told {
   transcript: readonly Utterance[];
   /** What the platform's tools returned so far. */
   results?: readonly { callId: string; text: string }[];
-  /** The call whose result came now: the agent goes on with it. */
-  resumes?: string;
+  /** The calls whose results came now: the agent goes on with them. */
+  resumes?: readonly string[];
+  /** What was called by them, such as `weather({"city":"Rome"})`, by their ids. */
+  called?: ReadonlyMap<string, string>;
   /** What the platform wants of the agent now, where the caller said nothing. */
   prompt?: string;
 }
@@ -161,7 +163,7 @@ export function toWithdrawal(
 /** What the model is told where the caller said nothing, if it has to be told. */
 export function toNoteOfSilence(
   session: Session,
-  { transcript, results = [], resumes, prompt }: Told,
+  { transcript, results = [], resumes, called, prompt }: Told,
 ): string | undefined {
   if (resumes === undefined) {
     if (prompt) return `[${prompt}]`;
@@ -169,10 +171,14 @@ export function toNoteOfSilence(
       ? "[The caller has joined the call and waits for you to speak.]"
       : "[The caller says nothing.]";
   }
-  // A call of ours is shown with its result.
-  if (findCall(session, resumes)) return undefined;
-  const text = results.findLast(({ callId }) => callId === resumes)?.text ?? "";
-  return `[A tool returned: ${JSON.stringify(text)}]`;
+  const notes = results.flatMap(({ callId, text }) => {
+    // A call of ours is shown with its result.
+    if (!resumes.includes(callId) || findCall(session, callId)) return [];
+    const call = called?.get(callId);
+    const what = call ? `The call ${JSON.stringify(call)}` : "A tool";
+    return [`[${what} returned: ${JSON.stringify(text)}]`];
+  });
+  return notes.join("\n") || undefined;
 }
 
 /** What the platform's tools returned to calls that have no result yet. */

@@ -170,15 +170,22 @@ function readMessages(messages?: readonly unknown[]) {
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
   const results: { callId: string; text: string }[] = [];
+  /** What the agent called last, and how many results came before. */
+  let calls: unknown;
+  let resultsBefore = 0;
   /** The last that isn't a prompt, and whether a prompt follows it. */
   let last: typeof ROLES[number] | undefined;
   let isPrompted = false;
   for (const [index, message] of messages.entries()) {
-    const { role, text, callId } = readMessage(message, index);
+    const { role, text, callId, tool_calls } = readMessage(message, index);
     isPrompted = role === "system" || role === "developer";
     if (!isPrompted) last = role;
     if (isPrompted && text !== "") instructions.push(text);
     if (role === "user") transcript.push({ by: "caller", text });
+    if (role === "assistant") {
+      calls = tool_calls;
+      resultsBefore = results.length;
+    }
     // One that only calls tools says nothing.
     if (role === "assistant" && text !== "") {
       transcript.push({ by: "agent", text });
@@ -189,7 +196,7 @@ function readMessages(messages?: readonly unknown[]) {
     }
   }
   const text = last === "user" ? transcript.pop()?.text ?? "" : "";
-  const resumes = last === "tool" ? results.at(-1)?.callId : undefined;
+  const resumes = results.slice(resultsBefore).map(({ callId }) => callId);
   // Behind the agent's own words it is what the platform wants said now.
   const isWanted = last === "assistant" && isPrompted;
   const prompt = isWanted ? instructions.pop() : undefined;
@@ -199,17 +206,15 @@ function readMessages(messages?: readonly unknown[]) {
     text,
     transcript,
     results,
-    ...(resumes === undefined ? {} : { resumes }),
+    ...(last === "tool" ? { resumes, called: readCalls(calls) } : {}),
     ...(prompt === undefined ? {} : { prompt }),
   };
 }
 
 /** By hand: a schema takes longer over a long history than the turn over the rest. */
 function readMessage(message: unknown, index: number) {
-  const { role: given, content, tool_call_id } = (message ?? {}) as Record<
-    string,
-    unknown
-  >;
+  const { role: given, content, tool_call_id, tool_calls } =
+    (message ?? {}) as Record<string, unknown>;
   const role = ROLES.find((role) => role === given);
   if (role === undefined) {
     throw invalid(
@@ -223,7 +228,17 @@ function readMessage(message: unknown, index: number) {
         'array of parts such as {"type":"text","text":"Hello"}',
     );
   }
-  return { role, text, callId: String(tool_call_id ?? "") };
+  return { role, text, callId: String(tool_call_id ?? ""), tool_calls };
+}
+
+/** What was called, such as `weather({"city":"Rome"})`, by the id of the call. */
+function readCalls(calls: unknown): ReadonlyMap<string, string> {
+  return new Map(
+    (Array.isArray(calls) ? calls : []).map((call) => {
+      const { name, arguments: given } = call?.function ?? {};
+      return [String(call?.id), `${name}(${given ?? ""})`];
+    }),
+  );
 }
 
 /** The words of a content; `undefined` where it is none. */

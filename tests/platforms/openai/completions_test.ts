@@ -271,6 +271,32 @@ Deno.test("POST /v1/chat/completions hands on a call of a tool that the request 
   ]);
 });
 
+Deno.test("POST /v1/chat/completions shows all results, and of which call, to the model of a call without a name", async () => {
+  const provider = createScriptedProvider(says("Rome."));
+  const { handle } = makeFace(provider);
+  const call = (id: string, city: string) => ({
+    id,
+    type: "function",
+    function: { name: "weather", arguments: JSON.stringify({ city }) },
+  });
+  const tool_calls = [call("a", "Rome"), call("b", "Oslo")];
+  const response = await handle(post({
+    ...hello,
+    messages: [
+      ...messages(">Where is it warmer?"),
+      { role: "assistant", content: null, tool_calls },
+      { role: "tool", tool_call_id: "a", content: "18" },
+      { role: "tool", tool_call_id: "b", content: "3" },
+    ],
+  }));
+  assertEquals(await readWords(response), "Rome.");
+  assertEquals(provider.requests[0]?.messages.map(({ text }) => text), [
+    "Where is it warmer?",
+    '[The call "weather({\\"city\\":\\"Rome\\"})" returned: "18"]\n' +
+    '[The call "weather({\\"city\\":\\"Oslo\\"})" returned: "3"]',
+  ]);
+});
+
 Deno.test("POST /v1/chat/completions offers no tools of the platform's where it says so", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeFace(provider);
