@@ -132,7 +132,8 @@ function toRoutes(path: string, methods: Routes[string]): Routes {
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** Answers all methods, and puts what goes wrong in OpenAI's form. */
-function withErrors(allow: string, handler: Handler, log: Log) {
+function withErrors(method: string, handler: Handler, log: Log) {
+  const allow = method === "GET" ? "GET, HEAD" : method;
   const refuse: Handler = () => {
     const message = `This path takes ${allow}`;
     throw new HttpError(405, "method_not_allowed", message, { allow });
@@ -145,7 +146,7 @@ function withErrors(allow: string, handler: Handler, log: Log) {
     }
   };
   return Object.fromEntries(
-    METHODS.map((name) => [name, guard(name === allow ? handler : refuse)]),
+    METHODS.map((name) => [name, guard(name === method ? handler : refuse)]),
   );
 }
 

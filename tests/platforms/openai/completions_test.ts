@@ -170,7 +170,7 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a 
   for (
     const [path, method, allow] of [
       ["/v1/chat/completions", "GET", "POST"],
-      ["/v1/models", "POST", "GET"],
+      ["/v1/models", "POST", "GET, HEAD"],
     ]
   ) {
     const request = new Request(`http://parley.test${path}`, {
