@@ -174,9 +174,22 @@ function toSchema(schema: unknown): unknown {
   for (const [name, value] of Object.entries(schema)) {
     const key = name === "oneOf" ? "anyOf" : name;
     if (!isKnown(key, value)) continue;
+    if (key === "type" && Array.isArray(value)) {
+      words.push(...toType(value));
+      continue;
+    }
     words.push([key, key === "properties" ? toEach(value) : toSchema(value)]);
   }
   return Object.fromEntries(words);
+}
+
+/** JSON Schema may name several types, and `null` among them; Gemini takes one. */
+function toType(types: readonly unknown[]): [string, unknown][] {
+  const others = types.filter((type) => type !== "null");
+  const type: [string, unknown] = others.length === 1
+    ? ["type", others[0]]
+    : ["anyOf", others.map((type) => ({ type }))];
+  return types.includes("null") ? [type, ["nullable", true]] : [type];
 }
 
 /** The schemas of properties, which may have any name. */

@@ -270,6 +270,25 @@ Deno.test("toTools() drops what Gemini refuses, at any depth", () => {
   );
 });
 
+Deno.test("toTools() names one type where a platform's tool has several", () => {
+  assertEquals(
+    parametersOf({
+      type: "object",
+      properties: {
+        a: { type: ["string", "null"], description: "An a" },
+        b: { type: ["string", "integer"] },
+      },
+    }),
+    {
+      type: "object",
+      properties: {
+        a: { type: "string", nullable: true, description: "An a" },
+        b: { anyOf: [{ type: "string" }, { type: "integer" }] },
+      },
+    },
+  );
+});
+
 Deno.test("toTools() keeps properties, whatever their names", () => {
   const properties = Object.fromEntries(
     [
