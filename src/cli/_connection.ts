@@ -12,7 +12,7 @@ import {
 } from "../platforms/layercode/client.ts";
 import { loadConfig } from "../settings/config.ts";
 import { readKeptSecret } from "../settings/secret.ts";
-import { readServerUrl } from "./_terminal.ts";
+import { readServerUrl, toLocalUrl } from "./_terminal.ts";
 
 /** A conversation with a server. */
 export interface Connection {
@@ -48,9 +48,10 @@ export interface Given {
  * @throws {Error} when something is missing, or can't be understood
  */
 export async function connect(given: Given): Promise<Connection> {
-  const { port, webhookSecrets, dataDir, openai } = await loadConfig(Deno.env);
+  const config = await loadConfig(Deno.env);
+  const { webhookSecrets, dataDir, openai } = config;
   const { platform = "layercode", conversation = newId("conv") } = given;
-  const { url = `http://127.0.0.1:${port}` } = given;
+  const { url = toLocalUrl(config) } = given;
   if (platform === "layercode") {
     const secret = given.secret ?? webhookSecrets[0] ??
       await readKeptSecret(dataDir);

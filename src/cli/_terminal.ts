@@ -61,6 +61,14 @@ export function readServerUrl(text: string, path: string): URL {
   return url;
 }
 
+/** Where this machine reaches the server that listens on such an address. */
+export function toLocalUrl(
+  { hostname, port }: { hostname: string; port: number },
+): string {
+  const host = /^(0\.0\.0\.0|::)$/.test(hostname) ? "127.0.0.1" : hostname;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /**
  * Writes text as it is, without a line's end. Part of it may come from
  * elsewhere: signs that a terminal takes for orders become blanks.

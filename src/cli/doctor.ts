@@ -38,7 +38,9 @@ const OPTIONS = {
 
 async function main(
   values: { url?: string; pull?: boolean; json?: boolean },
+  words: readonly string[] = [],
 ): Promise<boolean> {
+  if (words.length > 0) throw new Error(`Too many words\n\n${USAGE}`);
   const { url: given, pull = false, json = false } = values;
   const url = given === undefined ? undefined : readServerUrl(given, "/agent");
   const environment = await readEnvironment(Deno.env, SETTINGS);

@@ -90,7 +90,7 @@ function toHost(address: unknown): string | undefined {
   const standard = PORTS[url?.protocol ?? ""];
   if (!url || standard === undefined) return undefined;
   const host = url.searchParams.get("host") ?? url.hostname;
-  const isHost = /^([\w.-]+|\[[\da-f:.]+\])$/i.test(host);
+  const isHost = /^([\w-]+(\.[\w-]+)*|\[[\da-f:.]+\])$/i.test(host);
   return isHost ? `${host}:${url.port || standard}` : undefined;
 }
 

@@ -44,6 +44,12 @@ async function doctor(
   }
 }
 
+Deno.test("doctor.ts takes no words, so that an address without --url isn't passed over", async () => {
+  const { code, stderr } = await doctor(["https://parley.example"]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /^Too many words\n\n[^]*--url URL/);
+});
+
 Deno.test("doctor.ts exits with 0 where there is nothing to fix", async () => {
   await using gemini = startFakeGemini([], { apiKey: KEY });
   await using layercode = serveOn(() => Response.json({ agents: [] }));

@@ -7,6 +7,7 @@
 import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
 import type { Finding } from "../../settings/finding.ts";
+import { toLocalUrl } from "../_terminal.ts";
 
 /** Says whether this Deno, e.g. `2.9.6`, is one that Parley runs on: 2.5 or newer. */
 export function checkDeno(version: string): Finding {
@@ -53,13 +54,9 @@ export async function checkPort(
 const HEALTH_TIMEOUT_MS = 1_500;
 
 /** Asks the server that the settings describe; `undefined` where there is none, or it isn't Parley. */
-async function findRunning(
-  { port, hostname }: Address,
-): Promise<string | undefined> {
-  const host = /^(0\.0\.0\.0|::)$/.test(hostname) ? "127.0.0.1" : hostname;
-  const address = host.includes(":") ? `[${host}]` : host;
+async function findRunning(address: Address): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://${address}:${port}/health`, {
+    const response = await fetch(`${toLocalUrl(address)}/health`, {
       signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
     });
     const { version, provider, model } = await response.json();

@@ -17,6 +17,7 @@ import { type Config, readConfig } from "../../settings/config.ts";
 import type { Environment } from "../../settings/environment.ts";
 import type { Finding } from "../../settings/finding.ts";
 import { SettingError } from "../../settings/setting.ts";
+import { toLocalUrl } from "../_terminal.ts";
 import { checkPort } from "./machine.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
@@ -81,7 +82,7 @@ export function listChecks(
     "layercode": (signal) =>
       diagnoseLayercode({ ...layercode, webhookSecrets }, signal),
     "chat completions": (signal) => {
-      const url = publicUrl ?? new URL(`http://127.0.0.1:${config.port}`);
+      const url = publicUrl ?? new URL(toLocalUrl(config));
       return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
     },
     "public URL": () =>
