@@ -187,12 +187,14 @@ Deno.test("POST /agent answers data with JSON", async () => {
 
 Deno.test("POST /agent takes an unknown event with a warning", async () => {
   const { handle, lines } = makeServer();
-  const event = { type: "session.dance", session_id: "s" };
-  const response = await handle(signedRequest(event));
-  assertEquals(response.status, 200);
-  await response.body?.cancel();
-  const { level, name } = JSON.parse(lines[0] ?? "{}");
-  assertEquals([level, name], ["warn", "session.dance"]);
+  for (const ids of [{ session_id: "s" }, {}]) {
+    const event = { type: "session.dance", ...ids };
+    const response = await handle(signedRequest(event));
+    assertEquals(response.status, 200);
+    assertEquals(await response.json(), { status: "ok" });
+    const { level, name } = JSON.parse(lines.pop() ?? "{}");
+    assertEquals([level, name], ["warn", "session.dance"]);
+  }
 });
 
 Deno.test("POST /agent says one sentence and ends when the provider fails", async () => {
