@@ -81,7 +81,10 @@ export function readEvent(
   const body = result.value;
   const { instructions, ...told } = readMessages(body.messages);
   const isTask = read(headers.get("x-parley-task")) !== undefined;
-  const id = isTask ? undefined : findConversation(headers, body);
+  // Whoever says that no stream is wanted, speaks to nobody: some platforms ask
+  // so for summaries, with all that names the call.
+  const isAside = isTask || body.stream === false;
+  const id = isAside ? undefined : findConversation(headers, body);
   const isIgnored = !isTask && platformPrompt === "ignore";
   const turnId = readTurnId(headers);
   const { customer, phoneNumber, metadata = {} } = body;

@@ -333,6 +333,21 @@ Deno.test("POST /v1/chat/completions answers a task from the bare model, and kee
   assertEquals((await store.list()).sessions, []);
 });
 
+Deno.test("POST /v1/chat/completions leaves a call alone that is asked beside it for what is no stream, as Pipecat's summaries are", async () => {
+  const provider = createScriptedProvider(stalls("Well "), says("They met."));
+  const { handle, store } = makeFace(provider);
+  const spoken = await handle(post(hello, inCall));
+  const summary = { stream: false, messages: messages("#Summarise.", ">Hi") };
+  const response = await handle(post(summary, inCall));
+  const { choices } = await response.json();
+  assertEquals(choices[0].message.content, "They met.");
+  const { turns } = await store.load(`${PREFIX}c1`);
+  assertEquals(turns.map(({ user, status }) => [user, status]), [
+    ["Hello", undefined],
+  ]);
+  await spoken.body?.cancel();
+});
+
 Deno.test("POST /v1/chat/completions keeps nothing of a call without a name", async () => {
   const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
   for (const header of ["", "{{call.id}}"]) {
