@@ -12,7 +12,6 @@ import * as v from "@badrap/valita";
 import type {
   ConversationEvent,
   MessageEvent,
-  NoteEvent,
 } from "../../conversation/conversation.ts";
 import { HttpError } from "../../server/http.ts";
 

@@ -81,8 +81,8 @@ export function readEvent(
   const { instructions, ...told } = readMessages(body.messages);
   const isTask = read(headers.get("x-parley-task")) !== undefined;
   // Whoever says that no stream is wanted, speaks to nobody: some platforms ask
-  // so for summaries, with all that names the call.
-  const isAside = isTask || body.stream === false;
+  // so for summaries, with all that names the call. Tencent may be set to it.
+  const isAside = isTask || (body.stream === false && !isOfTencent(headers));
   const id = isAside ? undefined : findConversation(headers, body);
   const isIgnored = !isTask && platformPrompt === "ignore";
   const turnId = readTurnId(headers);
@@ -129,8 +129,11 @@ function findConversation(headers: Headers, body: Body): string | undefined {
 
 /** Tencent's own id of a request is the same each time that it tries. Elsewhere, proxies make one for each try. */
 function readTurnId(headers: Headers): string | undefined {
-  const isTencent = headers.has("x-task-id");
-  return isTencent ? read(headers.get("x-request-id")) : undefined;
+  return isOfTencent(headers) ? read(headers.get("x-request-id")) : undefined;
+}
+
+function isOfTencent(headers: Headers): boolean {
+  return headers.has("x-task-id");
 }
 
 /** A text that means something: a placeholder that nobody filled in would be one name for all. */

@@ -348,6 +348,15 @@ Deno.test("POST /v1/chat/completions leaves a call alone that is asked beside it
   await spoken.body?.cancel();
 });
 
+Deno.test("POST /v1/chat/completions keeps a call of Tencent's that is set not to stream", async () => {
+  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+  const body = { ...hello, stream: false };
+  const response = await handle(post(body, { "x-task-id": "t" }));
+  assertEquals((await response.json()).choices[0].message.content, "Hi.");
+  const { turns } = await store.load(`${PREFIX}t`);
+  assertEquals(turns.map(({ user }) => user), ["Hello"]);
+});
+
 Deno.test("POST /v1/chat/completions keeps nothing of a call without a name", async () => {
   const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
   for (const header of ["", "{{call.id}}"]) {
