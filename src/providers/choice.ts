@@ -38,7 +38,8 @@ async function choose(
     why: "the settings name no language model, and no Ollama answers at " +
       vendors.ollama.host,
     fix: "start Ollama (ollama serve), which is found from the next turn on; " +
-      "or set GOOGLE_GENERATIVE_AI_API_KEY or OPENAI_API_KEY, and start again",
+      "or set GOOGLE_GENERATIVE_AI_API_KEY, OPENAI_API_KEY or, where " +
+      "OPENAI_BASE_URL needs no key, LLM_PROVIDER=openai, and start again",
   };
 }
 
