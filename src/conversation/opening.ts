@@ -10,6 +10,7 @@ import { toNote } from "./prompt.ts";
 import type { Additions } from "./question.ts";
 import {
   isReworded,
+  SILENCE,
   toCorrections,
   type Told,
   toNoteOfSilence,
@@ -97,8 +98,8 @@ function toRemarks(
   told: Told | undefined,
 ): string | undefined {
   const note = toNote(session, systemPrompt, call, new Date(at));
-  if (said.text !== "" || told === undefined) return note;
-  const instead = toNoteOfSilence(session, told);
+  if (said.text.trim() !== "") return note;
+  const instead = told ? toNoteOfSilence(session, told) : SILENCE;
   return [note, instead].filter(Boolean).join("\n") || undefined;
 }
 

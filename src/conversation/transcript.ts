@@ -160,6 +160,9 @@ export function toWithdrawal(
   });
 }
 
+/** What the model is told where the caller said nothing. Not every model answers where its own words are the last. */
+export const SILENCE = "[The caller says nothing.]";
+
 /** What the model is told where the caller said nothing, if it has to be told. */
 export function toNoteOfSilence(
   session: Session,
@@ -169,7 +172,7 @@ export function toNoteOfSilence(
     if (prompt) return `[${prompt}]`;
     return transcript.length === 0
       ? "[The caller has joined the call and waits for you to speak.]"
-      : "[The caller says nothing.]";
+      : SILENCE;
   }
   const notes = results.flatMap(({ callId, text }) => {
     // A call of ours is shown with its result.

@@ -124,6 +124,20 @@ Deno.test("POST /agent names the field that is wrong", async () => {
   assertStringIncludes((await response.json()).error.message, '"text"');
 });
 
+Deno.test("POST /agent tells the model that the caller says nothing where a message has no words", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeServer(provider);
+  for (const [n, text] of ["Hello", "", " "].entries()) {
+    const event = message(text, { turn_id: `t${n}` });
+    await (await handle(signedRequest(event))).text();
+  }
+  const shown = provider.requests.map(({ messages }) =>
+    messages.at(-1)?.text.trim()
+  );
+  const silence = "[The caller says nothing.]";
+  assertEquals(shown, ["Hello", silence, silence]);
+});
+
 Deno.test("POST /agent speaks first when somebody connects", async () => {
   const { handle } = makeServer();
   for (const type of ["session.start", "SESSION_START"]) {
