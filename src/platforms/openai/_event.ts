@@ -145,9 +145,11 @@ function read(value: unknown): string | undefined {
 function readTools({ tools = [], tool_choice }: Body) {
   if (tool_choice === "none") return [];
   const none = { type: "object", properties: {} };
-  return tools.flatMap((tool) => {
+  const all = tools.flatMap((tool) => {
     if (tool === null) return [];
     const { name, description = "", parameters = none } = tool.function;
     return [{ name, description, parameters }];
   });
+  // Vendors refuse a question that names a tool twice.
+  return [...new Map(all.map((tool) => [tool.name, tool])).values()];
 }

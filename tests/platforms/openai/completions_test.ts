@@ -297,6 +297,15 @@ Deno.test("POST /v1/chat/completions shows all results, and of which call, to th
   ]);
 });
 
+Deno.test("POST /v1/chat/completions offers a tool once that the platform names twice", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeFace(provider);
+  const body = { ...hello, tools: [END_CALL, END_CALL] };
+  await (await handle(post(body))).body?.cancel();
+  const names = provider.requests[0]?.tools?.map(({ name }) => name);
+  assertEquals(names, ["end_call"]);
+});
+
 Deno.test("POST /v1/chat/completions offers no tools of the platform's where it says so", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeFace(provider);
