@@ -97,12 +97,15 @@ function readMessage(message: unknown, index: number) {
   return { role, text, callId: String(tool_call_id ?? ""), tool_calls };
 }
 
+/** The longest word about a call that is taken, in characters. */
+const MAX_CALL = 1_000;
+
 /** What was called, such as `weather({"city":"Rome"})`, by the id of the call. */
 function readCalls(calls: unknown): ReadonlyMap<string, string> {
   return new Map(
     (Array.isArray(calls) ? calls : []).map((call) => {
       const { name, arguments: given } = call?.function ?? {};
-      return [String(call?.id), `${name}(${given ?? ""})`];
+      return [String(call?.id), `${name}(${given ?? ""})`.slice(0, MAX_CALL)];
     }),
   );
 }

@@ -297,6 +297,20 @@ Deno.test("POST /v1/chat/completions shows all results, and of which call, to th
   ]);
 });
 
+Deno.test("POST /v1/chat/completions tells results apart that name no call", async () => {
+  const provider = createScriptedProvider(
+    ...["One.", "Two.", "Three."].map((text) => says(text)),
+  );
+  const { handle } = makeFace(provider);
+  const said: unknown[] = [...hello.messages];
+  for (const text of ["One.", "Two.", "Three."]) {
+    if (text !== "Two.") said.push({ role: "tool", content: text });
+    const body = { ...hello, messages: said };
+    assertEquals(await readWords(await handle(post(body, inCall))), text);
+    said.push(...messages(text), ...text === "One." ? messages(">And?") : []);
+  }
+});
+
 Deno.test("POST /v1/chat/completions offers a tool once that the platform names twice", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeFace(provider);
