@@ -20,7 +20,7 @@ import type { Tool } from "./src/conversation/tools.ts";
 import { makeToken } from "./src/server/guard.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
-import { createPlatformRoutes } from "./src/platforms/mod.ts";
+import { createPlatformRoutes, refuse } from "./src/platforms/mod.ts";
 import {
   createLog,
   explain,
@@ -132,6 +132,7 @@ function createRoutes(parts: Parts) {
   const health = { ...parts, now: uptime };
   const app: App = createApp({
     ...parts,
+    refuse,
     routes: {
       ...platforms,
       ...pages.routes,

@@ -10,14 +10,7 @@
 import type { Stateless } from "../../conversation/stateless.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
 import { createBoundedLog, createJudge } from "../../server/limits.ts";
-import {
-  HttpError,
-  json,
-  parseJson,
-  readBody,
-  toHttpError,
-} from "../../server/http.ts";
-import type { Log } from "../../server/log.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
 import { createAnswer } from "./answer.ts";
@@ -47,10 +40,11 @@ export const openai: Platform<OpenAiOptions> = {
       return json({ object: "list", data: [model] });
     };
     return {
-      ...toRoutes("/chat/completions", withErrors("POST", ask, parts.log)),
-      ...toRoutes("/models", withErrors("GET", list, parts.log)),
+      ...toRoutes("/chat/completions", { POST: ask }),
+      ...toRoutes("/models", { GET: list }),
     };
   },
+  refuse,
 };
 
 /** How many letters of a key's hash name it. */
@@ -128,30 +122,14 @@ function toRoutes(path: string, methods: Routes[string]): Routes {
   );
 }
 
-/** Those that a client may try. */
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/** The paths of these routes, and of all else that OpenAI's clients may ask for. */
+const OWN_PATH = /^\/(v1|chat\/completions|models)(\/|$)/;
 
-/** Answers all methods, and puts what goes wrong in OpenAI's form. */
-function withErrors(method: string, handler: Handler, log: Log) {
-  const allow = method === "GET" ? "GET, HEAD" : method;
-  const refuse: Handler = () => {
-    const message = `This path takes ${allow}`;
-    throw new HttpError(405, "method_not_allowed", message, { allow });
-  };
-  const guard = (handler: Handler): Handler => async (request, sender) => {
-    try {
-      return await handler(request, sender);
-    } catch (error) {
-      return toErrorResponse(error, log);
-    }
-  };
-  return Object.fromEntries(
-    METHODS.map((name) => [name, guard(name === method ? handler : refuse)]),
-  );
-}
-
-function toErrorResponse(error: unknown, log: Log): Response {
-  const { status, code, message, headers } = toHttpError(error, log);
+function refuse(
+  { status, code, message, headers }: HttpError,
+  path: string,
+): Response | undefined {
+  if (!OWN_PATH.test(path)) return undefined;
   const type = status === 429
     ? "rate_limit_error"
     : status >= 500

@@ -183,6 +183,29 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a 
   }
 });
 
+Deno.test("POST /v1/chat/completions says in OpenAI's form that the server shuts down, and what there is not", async () => {
+  let isOver = false;
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")), {
+    isDraining: () => isOver,
+  });
+  const typeOf = async (path: string, status: number) => {
+    const response = await handle(post(hello, {}, path));
+    assertEquals(response.status, status);
+    const { error } = await response.json();
+    assertEquals(Object.keys(error), ["message", "type", "code"]);
+    return error.type;
+  };
+  for (const path of ["/v1/responses", "/v1/audio/speech", "/v1/"]) {
+    assertEquals(await typeOf(path, 404), "invalid_request_error");
+  }
+  isOver = true;
+  for (const path of ["/v1/chat/completions", "/chat/completions"]) {
+    assertEquals(await typeOf(path, 503), "server_error");
+  }
+  const other = await handle(post(hello, {}, "/agent"));
+  assertEquals(Object.keys((await other.json()).error), ["code", "message"]);
+});
+
 Deno.test("POST /v1/chat/completions tells the platform to come again where there are too many turns", async () => {
   const { handle } = makeFace(createScriptedProvider(stalls("One ")), {
     max: 1,
