@@ -13,7 +13,7 @@ import { createBoundedLog, createJudge } from "../../server/limits.ts";
 import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
-import { createAnswer } from "./answer.ts";
+import { type Completion, createAnswer } from "./answer.ts";
 import { readEvent } from "./_event.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
@@ -108,8 +108,34 @@ function createCompletions(
     const { kind, event, model = MODEL } = asked;
     const created = Math.floor(now() / 1000);
     const answer = createAnswer({ ...asked, model, created });
-    return await respond(answering[kind], event, answer);
+    const response = await respond(answering[kind], event, answer);
+    const isSpoken = asked.isStreamed || kind === "call";
+    return isSpoken ? response : await sendWhole(answer, request.signal);
   };
+}
+
+/**
+ * Sends what nobody hears, such as a summary or a title, once it is whole: an
+ * apology would be taken for it.
+ *
+ * @param left aborted when the client leaves meanwhile
+ * @throws {HttpError} 502 where the model failed
+ */
+async function sendWhole(
+  { response: { body, headers }, hasFailed }: Completion,
+  left: AbortSignal,
+): Promise<Response> {
+  const watched = body?.pipeThrough(new TransformStream(), { signal: left });
+  try {
+    const text = await new Response(watched ?? null).text();
+    if (!hasFailed()) return new Response(text, { headers });
+  } catch (error) {
+    if (!left.aborted) throw error;
+    // Nobody is there to read it.
+    return new Response(null);
+  }
+  const message = "The language model failed: this server's log has the cause";
+  throw new HttpError(502, "model_failed", message);
 }
 
 /** All spellings: some platforms add to the address that was typed, some don't, and people type both. */

@@ -502,16 +502,40 @@ Deno.test("POST /v1/chat/completions tells the model what the platform wants sai
 });
 
 Deno.test("POST /v1/chat/completions ends the turn when the client leaves, streamed or not", async () => {
-  for (const stream of [true, false]) {
+  for (const stream of [true, undefined, false]) {
+    const asked = Promise.withResolvers<void>();
     const cancelled = Promise.withResolvers<void>();
-    const { handle } = makeFace(
+    const { handle, lines } = makeFace(
       createScriptedProvider(async function* ({ signal }) {
         signal.addEventListener("abort", () => cancelled.resolve());
+        asked.resolve();
         yield* stalls("One ")({ signal, system: "", messages: [] });
       }),
     );
-    const response = await handle(post({ ...hello, stream }, inCall));
-    await response.body?.cancel();
+    const client = new AbortController();
+    const request = post({ ...hello, stream }, inCall);
+    const answer = handle(new Request(request, { signal: client.signal }));
+    await asked.promise;
+    // What is sent once it is whole isn't there yet.
+    if (stream === false) client.abort();
+    else await (await answer).body?.cancel();
     await cancelled.promise;
+    await (await answer).body?.cancel();
+    assertEquals(lines.join().includes("request.failed"), false);
   }
+});
+
+Deno.test("POST /v1/chat/completions refuses what nobody hears where the model fails", async () => {
+  const { handle } = makeFace(createScriptedProvider(fails(new Error("boom"))));
+  const whole = { ...hello, stream: false };
+  for (const headers of [inCall, { "x-parley-task": "title" }]) {
+    const response = await handle(post(whole, headers));
+    assertEquals(response.status, 502);
+    const { error } = await response.json();
+    assertEquals([error.type, error.code], ["server_error", "model_failed"]);
+  }
+  // A caller hears it.
+  const spoken = await handle(post(whole, { "x-task-id": "t" }));
+  const { choices } = await spoken.json();
+  assertEquals(choices[0].message.content, "Sorry.");
 });

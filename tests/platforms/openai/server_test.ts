@@ -149,6 +149,24 @@ Deno.test("main.ts sends the first chunk before the model has a word, and cancel
   assertLess(Math.min(...delays), 100);
 });
 
+Deno.test("main.ts cancels the model when who waits for a whole answer leaves", async () => {
+  await using model = startFakeOllama(() => ({ kind: "stall" }));
+  await using server = await startServer({
+    env: {
+      API_KEYS: KEY,
+      LLM_PROVIDER: "ollama",
+      OLLAMA_HOST: model.url,
+      OLLAMA_MODEL: "llama3.2:3b",
+    },
+  });
+  const port = Number(new URL(server.url).port);
+  const body = JSON.stringify({ stream: false, messages: messages(">Hello") });
+  const socket = await open(port, body);
+  const asked = await nextQuestion(model);
+  socket.close();
+  assertEquals(await asked.ended, "cancelled");
+});
+
 const BYE = { kind: "text" as const, chunks: ["It failed."] };
 const END_CALL = { name: "end_call", arguments: { reason: "bye" } };
 const VENDORS = {
