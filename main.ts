@@ -19,7 +19,7 @@ import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
-import { createPlatformRoutes } from "./src/platforms/mod.ts";
+import { createPlatformRoutes, refuse } from "./src/platforms/mod.ts";
 import {
   createLog,
   explain,
@@ -133,6 +133,7 @@ function createRoutes(parts: Parts) {
   const health = { ...parts, now: uptime };
   const app: App = createApp({
     ...parts,
+    refuse,
     routes: {
       ...platforms,
       ...pages.routes,

@@ -112,6 +112,19 @@ Deno.test("main.ts says what to do when its port is taken", async () => {
   assertStringIncludes(stderr, "PORT");
 });
 
+Deno.test("main.ts says what to do when the data folder can't be used", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/data`, "a file");
+    const env = { PORT: "0", LLM_PROVIDER: "echo" };
+    const { code, stderr } = await runProgram("main.ts", [], { folder, env });
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "set DATA_DIR to a folder");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("main.ts reads .env, and the environment wins", async () => {
   const folder = await Deno.makeTempDir();
   try {

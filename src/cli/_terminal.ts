@@ -39,9 +39,20 @@ export async function run<const T extends Options>(
     });
     Deno.exit(await main(values, positionals) ? 0 : 1);
   } catch (error) {
-    printError(explain(error));
+    printError(isOfArgs(error) ? toMisuse(error, usage) : explain(error));
     Deno.exit(1);
   }
+}
+
+/** Whether it is what `parseArgs` throws. */
+function isOfArgs(error: unknown): error is Error {
+  return error instanceof Error && "code" in error &&
+    `${error.code}`.startsWith("ERR_PARSE_ARGS_");
+}
+
+/** What is wrong, without advice on words that begin with a dash, and what there is. */
+function toMisuse({ message }: Error, usage: string): string {
+  return `${message.split(". ")[0]}\n\n${usage}`;
 }
 
 /**

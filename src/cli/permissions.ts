@@ -92,7 +92,7 @@ function toHost(address: unknown, postgresPort = "5432"): string | undefined {
   const url = typeof address === "string" ? URL.parse(address) : null;
   if (!url || !/^(https?|postgres(ql)?):$/.test(url.protocol)) return undefined;
   const host = url.searchParams.get("host") ?? url.hostname;
-  if (!/^([\w.-]+|\[[\da-f:.]+\])$/i.test(host)) return undefined;
+  if (!/^([\w-]+(\.[\w-]+)*|\[[\da-f:.]+\])$/i.test(host)) return undefined;
   const standard = { "http:": "80", "https:": "443" }[url.protocol];
   return `${host}:${url.port || (standard ?? postgresPort)}`;
 }

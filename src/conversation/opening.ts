@@ -11,6 +11,7 @@ import type { PlatformAdditions } from "./question.ts";
 import {
   isReworded,
   type PlatformTranscript,
+  SILENCE,
   toCorrections,
   toNoteOfSilence,
   toWithdrawal,
@@ -98,8 +99,8 @@ function toRemarks(
   told: PlatformTranscript | undefined,
 ): string | undefined {
   const note = toNote(session, systemPrompt, call, new Date(at));
-  if (input.text !== "" || told === undefined) return note;
-  const instead = toNoteOfSilence(session, told);
+  if (input.text.trim() !== "") return note;
+  const instead = told ? toNoteOfSilence(session, told) : SILENCE;
   return [note, instead].filter(Boolean).join("\n") || undefined;
 }
 

@@ -47,7 +47,8 @@ export function createPlacement(): Placement {
   return {
     place(event, turns) {
       const { conversationId, resumes, text } = event;
-      const named = event.turnId ?? (resumes && `after-${resumes}`);
+      const call = resumes?.at(-1);
+      const named = event.turnId ?? (call && `after-${call}`);
       if (named) return { ...event, turnId: named, isNew: false };
       const known = new Map(turns.map((turn) => [turn.id, turn]));
       for (const other of underWay) {

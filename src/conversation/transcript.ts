@@ -32,8 +32,10 @@ export interface PlatformTranscript {
   transcript: readonly Utterance[];
   /** What the platform's tools returned so far. */
   results?: readonly { callId: string; text: string }[];
-  /** The tool call whose result came now: the agent goes on with it. */
-  resumes?: string;
+  /** The tool calls whose results came now: the agent goes on with them. */
+  resumes?: readonly string[];
+  /** The calls in words, such as `weather({"city":"Rome"})`, by their ids. */
+  called?: ReadonlyMap<string, string>;
   /** What the platform wants of the agent now, where the caller said nothing. */
   prompt?: string;
 }
@@ -159,21 +161,28 @@ export function toWithdrawal(
   });
 }
 
+/** The note where the caller said nothing: not every model answers if its own words come last. */
+export const SILENCE = "[The caller says nothing.]";
+
 /** The note for the model where the caller said nothing, if it needs one. */
 export function toNoteOfSilence(
   session: Session,
-  { transcript, results = [], resumes, prompt }: PlatformTranscript,
+  { transcript, results = [], resumes, called, prompt }: PlatformTranscript,
 ): string | undefined {
   if (resumes === undefined) {
     if (prompt) return `[${prompt}]`;
     return transcript.length === 0
       ? "[The caller has joined the call and waits for you to speak.]"
-      : "[The caller says nothing.]";
+      : SILENCE;
   }
-  // The result is shown with its call.
-  if (findCall(session, resumes)) return undefined;
-  const text = results.findLast(({ callId }) => callId === resumes)?.text ?? "";
-  return `[A tool returned: ${JSON.stringify(text)}]`;
+  const notes = results.flatMap(({ callId, text }) => {
+    // The result of a call that we know is shown with it.
+    if (!resumes.includes(callId) || findCall(session, callId)) return [];
+    const call = called?.get(callId);
+    const what = call ? `The call ${JSON.stringify(call)}` : "A tool";
+    return [`[${what} returned: ${JSON.stringify(text)}]`];
+  });
+  return notes.join("\n") || undefined;
 }
 
 /** What the platform's tools returned to calls that have no result yet. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { HttpError } from "../server/http.ts";
 import type { Routes } from "../server/router.ts";
 import type { AuthorizeOptions } from "./layercode/authorize.ts";
 import { layercode } from "./layercode/mod.ts";
@@ -24,4 +25,9 @@ export function createPlatformRoutes(
     ...layercode.createRoutes(parts, options.layercode),
     ...(options.openai ? openai.createRoutes(parts, options.openai) : {}),
   };
+}
+
+/** Puts a refusal in the form of the platform that asks such a path. */
+export function refuse(error: HttpError, path: string): Response {
+  return openai.refuse?.(error, path) ?? error.toResponse();
 }

@@ -59,6 +59,11 @@ export interface PlatformParts {
 export interface Platform<Options> {
   /** Makes the routes by which it reaches us. */
   createRoutes(parts: PlatformParts, options: Options): Routes;
+  /**
+   * Puts a refusal in the platform's own form, where the path is one that it
+   * asks. Default: Parley's form.
+   */
+  refuse?(error: HttpError, path: string): Response | undefined;
 }
 
 /** An answer that is being written. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
 import { type Answer, OWN_ID } from "./_stream.ts";
 import {
@@ -99,7 +100,7 @@ function toParts(message: Message): GeminiPart[] {
       return [{
         functionResponse: {
           name: message.name,
-          response: toObject(JSON.parse(message.text)),
+          response: toObject(message.text),
           ...idOf(message.callId),
         },
       }];
@@ -123,8 +124,14 @@ function toParts(message: Message): GeminiPart[] {
 /** Google's word for calls that come from elsewhere. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
-/** Gemini takes objects alone. */
-function toObject(value: unknown): object {
+/** Gemini takes objects alone. A platform's tool may have returned plain words. */
+function toObject(text: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = text;
+  }
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value
     : { result: value };
@@ -146,47 +153,6 @@ export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
         : { parameters: toSchema(parameters) }),
     })),
   }];
-}
-
-/**
- * All that Gemini knows of JSON Schema; one other word, and it refuses the
- * whole request.
- *
- * Source: https://ai.google.dev/api/caching#Schema
- */
-const KEYWORDS = new Set(
-  ("type title description nullable enum format pattern minLength maxLength " +
-    "minimum maximum items minItems maxItems properties required " +
-    "minProperties maxProperties anyOf").split(" "),
-);
-
-/** What is left out here is still checked when the tool is called. */
-function toSchema(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(toSchema);
-  if (typeof schema !== "object" || schema === null) return schema;
-  const words: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(schema)) {
-    const key = name === "oneOf" ? "anyOf" : name;
-    if (!isKnown(key, value)) continue;
-    words.push([key, key === "properties" ? toEach(value) : toSchema(value)]);
-  }
-  return Object.fromEntries(words);
-}
-
-/** The schemas of properties, which may have any name. */
-function toEach(properties: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, value]) => [name, toSchema(value)]),
-  );
-}
-
-function isKnown(key: string, value: unknown): boolean {
-  // Of these two it knows the words, but not every value.
-  if (key === "format") return value === "date-time";
-  if (key === "enum" && Array.isArray(value)) {
-    return value.every((item) => typeof item === "string");
-  }
-  return KEYWORDS.has(key);
 }
 
 /** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */

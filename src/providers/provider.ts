@@ -17,7 +17,7 @@ export type Message =
     calls?: readonly ToolCall[];
     providerMetadata?: ProviderMetadata;
   }
-  /** What a tool returned, as JSON. */
+  /** What a tool returned: JSON, or whatever a platform's own tool sent. */
   | { role: "tool"; text: string; callId: string; name: string };
 
 /** A tool that the model wants to have called. */

@@ -36,12 +36,15 @@ export type Routes = Record<string, Partial<Record<string, Handler>>>;
  *
  * @param log told what the last catch keeps from the sender
  * @param isDraining whether the server is shutting down: nothing new is begun
+ * @param refuse writes a refusal for whoever asked such a path. Default: in the
+ * one form that is documented
  */
 export function createApp(
-  { routes, log, isDraining }: {
+  { routes, log, isDraining, refuse = (error) => error.toResponse() }: {
     routes: Routes;
     log: Log;
     isDraining: () => boolean;
+    refuse?: (error: HttpError, path: string) => Response;
   },
 ): App {
   return async function handle(request, sender = NOBODY) {
@@ -49,7 +52,8 @@ export function createApp(
       if (isDraining()) throw shuttingDown();
       return await find(routes, request)(request, sender);
     } catch (error) {
-      return toHttpError(error, log).toResponse();
+      const path = URL.parse(request.url)?.pathname ?? "";
+      return refuse(toHttpError(error, log), path);
     }
   };
 }

@@ -26,6 +26,8 @@ export const serverSettings = {
     env: "HOST",
     secret: false,
     help: "The address.",
+    expected: "an address of this machine such as 0.0.0.0 or ::1, or its name",
+    parse: toHostname,
     defaultNote: "`127.0.0.1` (this machine alone) while " +
       "`LAYERCODE_WEBHOOK_SECRET` is unset, else `0.0.0.0` (every interface)",
     example: "0.0.0.0",
@@ -104,11 +106,23 @@ export const logSettings = {
 /** The values of {@linkcode serverSettings}. */
 export type ServerSettings = Found<typeof serverSettings>;
 
-const HOST =
-  /^(\*|(\*\.)?\w[\w-]*(\.[\w-]+)*(:\d{1,5})?|\[[\da-f:.]+\](:\d{1,5})?)$/i;
+// Deno is told of both in its flags, and would refuse in its own words what it
+// can't read.
+
+/** @throws {TypeError} when it is no name and no address */
+function toHostname(text: string): string {
+  const isRight = text.includes(":")
+    ? URL.canParse(`http://[${text}]`)
+    : /^\w[\w-]*(\.[\w-]+)*$/.test(text);
+  if (!isRight) throw new TypeError("Not a host");
+  return text;
+}
 
 function findHostProblem(host: string): string | undefined {
-  return HOST.test(host)
+  const isHost = host === "*" ||
+    /^((\*\.)?\w[\w-]*(\.[\w-]+)*|\[[\da-f:.]+\])(:\d+)?$/i.test(host) &&
+      URL.canParse(`http://${host.replace("*.", "")}`);
+  return isHost
     ? undefined
     : `"${host}" is not a host such as api.example.com or 10.0.0.7:8080; ` +
       "leave out https:// and the path";

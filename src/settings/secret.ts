@@ -12,6 +12,8 @@ import { readIfThere } from "./environment.ts";
 /**
  * The secrets that webhooks may be signed with: the owner's, else one made
  * here. On Deno Deploy none can be kept, so there it has to be given.
+ *
+ * @throws {Error} when it can't be kept, which says how to fix it
  */
 export async function findSecrets(
   { webhookSecrets, isDeploy, dataDir }: Pick<
@@ -21,7 +23,16 @@ export async function findSecrets(
   log: Log,
 ): Promise<readonly string[]> {
   if (webhookSecrets.length > 0) return webhookSecrets;
-  if (!isDeploy) return [await loadOrMakeSecret(dataDir)];
+  if (!isDeploy) {
+    return [
+      await loadOrMakeSecret(dataDir).catch((cause) => {
+        const message = `Cannot keep the webhook secret in ${dataDir}: set ` +
+          "DATA_DIR to a folder that this user may write, or set " +
+          "LAYERCODE_WEBHOOK_SECRET";
+        throw new Error(message, { cause });
+      }),
+    ];
+  }
   // It starts all the same: a start that fails would fail the deployment.
   log.error("secret.missing", {
     message: "Every webhook will be refused: set LAYERCODE_WEBHOOK_SECRET " +

@@ -48,6 +48,7 @@ export function toFigures(figures) {
 const ENDINGS = new Map([
   ["max-tokens", "ended at MAX_ANSWER_TOKENS"],
   ["repetition", "ended for repeating itself"],
+  ["max-seconds", "ended at MAX_TURN_SECONDS"],
 ]);
 
 /** Why an answer was ended, if it was. @param {Figures} figures */

@@ -28,6 +28,7 @@ import { html as view, useState } from "./preact.js";
  * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
  * @property {string} [remark] stands beneath the answer
  * @property {string[]} [figures] stand beside the answer
+ * @property {{ first_words_ms?: number | undefined, total_ms?: number | undefined }} [times] are drawn there
  * @property {WireEvent[]} [events] can be looked at beneath it
  */
 
@@ -39,6 +40,10 @@ import { html as view, useState } from "./preact.js";
  * @param {string} [props.caller] what the caller is called
  */
 export function Turns({ turns, caller = "You" }) {
+  const longestMs = turns.reduce(
+    (most, { times }) => Math.max(most, times?.total_ms ?? 0),
+    1,
+  );
   const items = turns.map((turn) =>
     view`
       <li key=${turn.key} class="turn" data-state=${turn.state}>
@@ -46,19 +51,22 @@ export function Turns({ turns, caller = "You" }) {
           <p class="who">${caller}</p>
           <p class="words">${turn.caller}</p>
         </div>
-        <${Agent} turn=${turn} />
+        <${Agent} turn=${turn} longestMs=${longestMs} />
       </li>
     `
   );
   return view`<ol class="turns">${items}</ol>`;
 }
 
-/** @param {{ turn: Turn }} props */
-function Agent({ turn }) {
-  const { parts, state, remark, figures = [], events } = turn;
+/** @param {{ turn: Turn, longestMs: number }} props */
+function Agent({ turn, longestMs }) {
+  const { parts, state, remark, figures = [], times, events } = turn;
   // A turn may hold a remark about the conversation, or a caller's words alone.
   const isAnswer = parts.length > 0 || state === "waiting";
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
+  const chart = times?.total_ms
+    ? view`<${Times} ...${times} longestMs=${longestMs} />`
+    : "";
   return view`
     <div class="said agent" hidden=${!isAnswer && !remark && !events}>
       <p class="who">${isAnswer && "Agent"}</p>
@@ -68,8 +76,27 @@ function Agent({ turn }) {
         ${remark && view`<p class="remark">${remark}</p>`}
         ${events && view`<${Events} events=${events} />`}
       </div>
-      <p class="notes">${notes}</p>
+      <p class="notes">
+        ${notes}
+        ${chart}
+      </p>
     </div>
+  `;
+}
+
+/**
+ * Draws how long the first word and all of an answer took, as parts of what the
+ * longest took. The figures say it in words.
+ *
+ * @param {{ first_words_ms?: number, total_ms: number, longestMs: number }} props
+ */
+function Times({ first_words_ms: firstMs, total_ms, longestMs }) {
+  const bars = [total_ms, Math.min(firstMs ?? total_ms, total_ms)].map((ms) =>
+    view`<rect width=${100 * ms / longestMs} height="1" />`
+  );
+  return view`
+    <svg class="times" viewBox="0 0 100 1" preserveAspectRatio="none"
+      aria-hidden="true">${bars}</svg>
   `;
 }
 

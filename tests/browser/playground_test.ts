@@ -45,6 +45,15 @@ Deno.test("the playground answers a text, with times and who answered", async ()
   assertMatch(await notes.innerText(), /\d (ms|s) total/);
   assertMatch(await notes.innerText(), /gemini · gemini-3\.5-flash-lite/);
   assertMatch(await notes.innerText(), /tokens: \d+ in, \d+ out/);
+  // Drawn as well, beside those of the welcome.
+  const bars = await page.locator(".turn .times").evaluateAll((charts) =>
+    charts.map(({ children }) =>
+      Array.from(children, (bar) => Number(bar.getAttribute("width")))
+    )
+  );
+  const [total = 0, first = 0] = bars[1] ?? [];
+  assert(first > 0 && first <= total);
+  assertEquals(Math.max(...bars.map(([total = 0]) => total)), 100);
   assertStringIncludes(
     await page.locator("#live").textContent() ?? "",
     "Breakfast is from seven to half past ten. It is in",

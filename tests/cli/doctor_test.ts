@@ -239,6 +239,8 @@ Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () =
     assertStringIncludes(stderr, args[0] ?? "");
     assertEquals(stderr.includes("at file:"), false);
   }
+  const { stderr } = await doctor(["--loud"]);
+  assertMatch(stderr, /^Unknown option '--loud'\n\n[^]*--json/);
 });
 
 Deno.test("deno task doctor may write the data folder alone", () => {

@@ -128,11 +128,21 @@ Deno.test("toFlags() opens all of the network only where a setting says so", () 
   const store = { SESSION_STORE: "kv:https://kv.example.com" };
   assertEquals(hosts({ ...echo, ...store }), "--allow-net");
   // The server refuses these, and needs no network to say so.
-  for (const host of ["https://a", "a/b", "a b", "a;b", "-A", "", "*,--x"]) {
+  for (
+    const host of [
+      ...["https://a", "a/b", "a b", "a;b", "-A", "", "*,--x"],
+      ...["a:99999", "[1:2]", "a..b"],
+    ]
+  ) {
     assertEquals(hosts({ ...echo, TOOL_HOSTS: `b,${host}` }), "--deny-net");
+  }
+  for (const HOST of ["http://a", "[::1]", "a,b", "a..b", "--x"]) {
+    assertEquals(hosts({ ...echo, HOST }), "--deny-net");
   }
   const comma = { LLM_PROVIDER: "ollama", OLLAMA_HOST: "http://a,*" };
   assertEquals(hosts(comma), "--allow-net=127.0.0.1:3000");
+  const dots = { LLM_PROVIDER: "ollama", OLLAMA_HOST: "http://a..b" };
+  assertEquals(hosts(dots), "--allow-net=127.0.0.1:3000");
 });
 
 Deno.test("permissions.ts finds DATA_DIR in the environment, in .env, or takes the default", async () => {

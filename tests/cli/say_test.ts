@@ -250,3 +250,19 @@ Deno.test("say.ts takes no other server's answer for Parley's", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("say.ts and doctor.ts find a server that listens on another address than usual", async () => {
+  const settings = { HOST: "127.0.0.2", API_KEYS: "a-key-of-sixteen" };
+  await using server = await startServer({ env: settings });
+  assertMatch(server.url, /^http:\/\/127\.0\.0\.2:/);
+  const { folder } = server;
+  const PORT = new URL(server.url).port;
+  const env = { ...settings, PORT, LLM_PROVIDER: "echo" };
+  for (const platform of ["layercode", "openai"]) {
+    const args = ["--platform", platform, "Hello"];
+    const { code, stderr } = await runProgram(SAY, args, { folder, env });
+    assertEquals(code, 0, stderr);
+  }
+  const doctor = await runProgram("src/cli/doctor.ts", [], { folder, env });
+  assertStringIncludes(doctor.stdout, "✓ chat completions: ");
+});

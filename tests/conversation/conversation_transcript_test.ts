@@ -292,7 +292,8 @@ Deno.test("new Conversations().respond() goes on with what the platform's tool r
   const platformTools = [HANG_UP];
   await ask(server, told([">Bye"], { platformTools })).words();
   const results = [{ callId: "call_1", text: "ended" }];
-  const event = told([">Bye"], { platformTools, results, resumes: "call_1" });
+  const resumes = ["call_1"];
+  const event = told([">Bye"], { platformTools, results, resumes });
   const resumed = {
     ...event,
     text: "",

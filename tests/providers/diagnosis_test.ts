@@ -44,7 +44,7 @@ Deno.test("diagnoseProviders() warns of a stand-in, and of no Ollama where one i
   assertMatch(await check({ LLM_PROVIDER: "echo" }), standIn);
   assertMatch(
     await checkUnnamed(deadUrl()),
-    /^warn language model: only echo, .*no Ollama answers at .* → start Ollama .* is found from the next turn/,
+    /^warn language model: only echo, .*no Ollama answers at .* → start Ollama .* is found from the next turn.* LLM_PROVIDER=openai/,
   );
   assertMatch(
     await check({ OLLAMA_MODEL: "llama3.2:3b" }),

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertLess, assertNotEquals } from "@std/assert";
 import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
 
@@ -154,6 +154,9 @@ Deno.test("toContents() wraps results that are no objects, for Gemini takes thos
     ["null", { result: null }],
     ["false", { result: false }],
     ["[1,2]", { result: [1, 2] }],
+    // A platform's own tool may return what is no JSON.
+    ["not allowed", { result: "not allowed" }],
+    ["", { result: "" }],
   ];
   for (const [json, response] of table) {
     const [, part] = toContents([
@@ -265,6 +268,59 @@ Deno.test("toTools() drops what Gemini refuses, at any depth", () => {
       },
     },
   );
+});
+
+Deno.test("toTools() names one type where a platform's tool has several", () => {
+  assertEquals(
+    parametersOf({
+      type: "object",
+      properties: {
+        a: { type: ["string", "null"], description: "An a" },
+        b: { type: ["string", "integer"] },
+      },
+    }),
+    {
+      type: "object",
+      properties: {
+        a: { type: "string", nullable: true, description: "An a" },
+        b: { anyOf: [{ type: "string" }, { type: "integer" }] },
+      },
+    },
+  );
+});
+
+Deno.test("toTools() puts what a platform's tool refers to in its place, and ends where that refers to itself", () => {
+  const room = {
+    type: "object",
+    properties: {
+      zone: { $ref: "#/$defs/Zone", description: "Where" },
+      next: { anyOf: [{ $ref: "#/$defs/Room" }, { type: "null" }] },
+      $ref: { type: "string" },
+    },
+  };
+  const Zone = { type: "string", enum: ["north", "south"] };
+  const sent = parametersOf({
+    type: "object",
+    properties: { room: { $ref: "#/$defs/Room" }, odd: { $ref: "#/no/where" } },
+    $defs: { Room: room, Zone },
+  });
+  const { properties } = sent as { properties: Record<string, unknown> };
+  assertEquals(properties.odd, {});
+  const text = JSON.stringify(properties.room);
+  const zone =
+    '{"type":"string","enum":["north","south"],"description":"Where"}';
+  assert(text.startsWith(`{"type":"object","properties":{"zone":${zone},`));
+  assert(text.includes('"$ref":{"type":"string"}'));
+  assertEquals(text.match(/"next"/g)?.length, 4);
+});
+
+Deno.test("toTools() follows no more references than it takes to see that there are too many", () => {
+  const all = Array.from({ length: 1_000 }, () => ({ $ref: "#" }));
+  const sent = parametersOf({
+    type: "object",
+    properties: { a: { anyOf: all } },
+  });
+  assertLess(JSON.stringify(sent).length, 1_000_000);
 });
 
 Deno.test("toTools() keeps properties, whatever their names", () => {

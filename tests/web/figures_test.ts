@@ -14,6 +14,9 @@ Deno.test("toEnding() names what ended an answer, the setting where it is one", 
   assertEquals(toEnding({ ended: "repetition" }), [
     "ended for repeating itself",
   ]);
+  assertEquals(toEnding({ ended: "max-seconds" }), [
+    "ended at MAX_TURN_SECONDS",
+  ]);
   assertEquals(toEnding({ ended: "new" }), ["ended: new"]);
 });
 

@@ -12,7 +12,6 @@ import * as v from "@badrap/valita";
 import type {
   ConversationEvent,
   MessageEvent,
-  NoteEvent,
 } from "../../conversation/conversation.ts";
 import { HttpError } from "../../server/http.ts";
 
@@ -21,7 +20,7 @@ export type WebhookEvent =
   | Exclude<ConversationEvent, MessageEvent>
   /** `ignored` tells what is wrong with the word about an interruption, which was left out. */
   | MessageEvent & { ignored?: string }
-  | Omit<NoteEvent, "type" | "content"> & { type: "unknown" };
+  | { type: "unknown"; name: string; conversationId?: string };
 
 const id = v.string().assert((value) => value !== "");
 const maybeId = id.nullable().optional();
@@ -65,7 +64,6 @@ const noteSchema = v.record(v.unknown());
 export function parseEvent(body: unknown): WebhookEvent {
   const fields = check(contextSchema, body);
   const { type: name } = fields;
-  const context = toContext(fields);
   switch (name) {
     case "message":
     case "MESSAGE": {
@@ -74,25 +72,34 @@ export function parseEvent(body: unknown): WebhookEvent {
         body,
       );
       const interruption = readInterruption(interruption_context);
-      return { ...context, type: "message", turnId, text, ...interruption };
+      return {
+        ...toContext(fields),
+        type: "message",
+        turnId,
+        text,
+        ...interruption,
+      };
     }
     case "session.start":
     case "SESSION_START": {
       const { turn_id: turnId } = check(startSchema, body);
-      return { ...context, type: "start", turnId };
+      return { ...toContext(fields), type: "start", turnId };
     }
     case "data": {
       const { turn_id: turnId, data } = check(dataSchema, body);
-      return { ...context, type: "data", turnId, data };
+      return { ...toContext(fields), type: "data", turnId, data };
     }
     case "session.update":
     case "session.end": {
       // A second copy of what is kept anyway.
       const { transcript: _, ...content } = check(noteSchema, body);
-      return { ...context, type: "note", name, content };
+      return { ...toContext(fields), type: "note", name, content };
     }
-    default:
-      return { ...context, type: "unknown", name };
+    // What it is about may be no conversation.
+    default: {
+      const id = fields.conversation_id ?? fields.session_id;
+      return { type: "unknown", name, ...(id ? { conversationId: id } : {}) };
+    }
   }
 }
 

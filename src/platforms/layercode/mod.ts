@@ -54,11 +54,10 @@ function createWebhook(
     event: WebhookEvent,
     withDetails: boolean,
   ): Promise<Response> {
-    const { conversationId } = event;
     switch (event.type) {
       case "message":
       case "start": {
-        const { turnId } = event;
+        const { conversationId, turnId } = event;
         if (event.type === "message" && event.ignored !== undefined) {
           const reason = event.ignored;
           log.warn("interruption.ignored", { conversationId, turnId, reason });
@@ -71,9 +70,11 @@ function createWebhook(
       case "note":
         await conversations.keepNote(event);
         return json({ status: "ok" });
-      case "unknown":
-        log.warn("webhook.unknown_event", { conversationId, name: event.name });
+      case "unknown": {
+        const { conversationId, name } = event;
+        log.warn("webhook.unknown_event", { conversationId, name });
         return json({ status: "ok" });
+      }
     }
   }
 }

@@ -9,10 +9,9 @@
  * @module
  */
 import * as v from "@badrap/valita";
-import type { Utterance } from "../../conversation/exchanges.ts";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { HttpError } from "../../server/http.ts";
+import { invalid, readMessages } from "./_messages.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
 /** What is asked, and how it is to be answered. */
@@ -81,7 +80,10 @@ export function readEvent(
   const body = result.value;
   const { instructions, ...told } = readMessages(body.messages);
   const isTask = read(headers.get("x-parley-task")) !== undefined;
-  const id = isTask ? undefined : findConversation(headers, body);
+  // Whoever says that no stream is wanted, speaks to nobody: some platforms ask
+  // so for summaries, with all that names the call. Tencent may be set to it.
+  const isAside = isTask || (body.stream === false && !isOfTencent(headers));
+  const id = isAside ? undefined : findConversation(headers, body);
   const isIgnored = !isTask && platformPrompt === "ignore";
   const turnId = readTurnId(headers);
   const { customer, phoneNumber, metadata = {} } = body;
@@ -127,8 +129,11 @@ function findConversation(headers: Headers, body: Body): string | undefined {
 
 /** Tencent's own id of a request is the same each time that it tries. Elsewhere, proxies make one for each try. */
 function readTurnId(headers: Headers): string | undefined {
-  const isTencent = headers.has("x-task-id");
-  return isTencent ? read(headers.get("x-request-id")) : undefined;
+  return isOfTencent(headers) ? read(headers.get("x-request-id")) : undefined;
+}
+
+function isOfTencent(headers: Headers): boolean {
+  return headers.has("x-task-id");
 }
 
 /** A text that means something: a placeholder that nobody filled in would be one name for all. */
@@ -140,103 +145,11 @@ function read(value: unknown): string | undefined {
 function readTools({ tools = [], tool_choice }: Body) {
   if (tool_choice === "none") return [];
   const none = { type: "object", properties: {} };
-  return tools.flatMap((tool) => {
+  const all = tools.flatMap((tool) => {
     if (tool === null) return [];
     const { name, description = "", parameters = none } = tool.function;
     return [{ name, description, parameters }];
   });
-}
-
-const ROLES = [
-  "system",
-  "developer",
-  "user",
-  "assistant",
-  "tool",
-  "function",
-] as const;
-
-/** The longest result of a platform's tool that is taken, in characters. */
-const MAX_RESULT = 16_000;
-
-/** Reads the messages: the last of them says whose turn it is, and why. */
-function readMessages(messages?: readonly unknown[]) {
-  if (messages === undefined) {
-    throw invalid('Field "messages" is missing, or is no array');
-  }
-  if (messages.length === 0) {
-    throw invalid('Field "messages" must not be empty');
-  }
-  const instructions: string[] = [];
-  const transcript: Utterance[] = [];
-  const results: { callId: string; text: string }[] = [];
-  /** The last that isn't a prompt, and whether a prompt follows it. */
-  let last: typeof ROLES[number] | undefined;
-  let isPrompted = false;
-  for (const [index, message] of messages.entries()) {
-    const { role, text, callId } = readMessage(message, index);
-    isPrompted = role === "system" || role === "developer";
-    if (!isPrompted) last = role;
-    if (isPrompted && text !== "") instructions.push(text);
-    if (role === "user") transcript.push({ by: "caller", text });
-    // One that only calls tools says nothing.
-    if (role === "assistant" && text !== "") {
-      transcript.push({ by: "agent", text });
-    }
-    if (role === "tool") {
-      const result = text.slice(0, MAX_RESULT).toWellFormed();
-      results.push({ callId, text: result });
-    }
-  }
-  const text = last === "user" ? transcript.pop()?.text ?? "" : "";
-  const resumes = last === "tool" ? results.at(-1)?.callId : undefined;
-  // Behind the agent's own words it is what the platform wants said now.
-  const isWanted = last === "assistant" && isPrompted;
-  const prompt = isWanted ? instructions.pop() : undefined;
-  return {
-    /** The platform's own prompt. Empty: there is none. */
-    instructions: instructions.join("\n\n"),
-    text,
-    transcript,
-    results,
-    ...(resumes === undefined ? {} : { resumes }),
-    ...(prompt === undefined ? {} : { prompt }),
-  };
-}
-
-/** By hand: a schema takes longer over a long history than the turn over the rest. */
-function readMessage(message: unknown, index: number) {
-  const { role: given, content, tool_call_id } = (message ?? {}) as Record<
-    string,
-    unknown
-  >;
-  const role = ROLES.find((role) => role === given);
-  if (role === undefined) {
-    throw invalid(
-      `Field "messages.${index}.role" must be one of ${ROLES.join(", ")}`,
-    );
-  }
-  const text = toText(content);
-  if (text === undefined) {
-    throw invalid(
-      `Field "messages.${index}.content" must be a string, null, or an ` +
-        'array of parts such as {"type":"text","text":"Hello"}',
-    );
-  }
-  return { role, text, callId: String(tool_call_id ?? "") };
-}
-
-/** The words of a content; `undefined` where it is none. */
-function toText(content: unknown): string | undefined {
-  if (typeof content === "string") return content.trim();
-  if (content === undefined || content === null) return "";
-  if (!Array.isArray(content)) return undefined;
-  // Pictures and sounds are left out.
-  return content.flatMap((part) =>
-    part?.type === "text" && typeof part.text === "string" ? [part.text] : []
-  ).join(" ").trim();
-}
-
-function invalid(message: string): HttpError {
-  return new HttpError(400, "invalid_request", message);
+  // Vendors refuse a question that names a tool twice.
+  return [...new Map(all.map((tool) => [tool.name, tool])).values()];
 }

@@ -31,8 +31,14 @@ const JSON_HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
+/** An answer of which it is known, once it is whole, whether there is one. */
+export interface Completion extends Answer {
+  /** Whether the model failed, and an apology is all that is said. */
+  hasFailed(): boolean;
+}
+
 /** Begins an answer. */
-export function createAnswer(options: AnswerOptions): Answer {
+export function createAnswer(options: AnswerOptions): Completion {
   const { model, isStreamed, hasUsage, created } = options;
   const { write, end, signal, body } = createTextStream();
   const object = isStreamed ? "chat.completion.chunk" : "chat.completion";
@@ -77,6 +83,7 @@ export function createAnswer(options: AnswerOptions): Answer {
       else write(`${head},${toRest(content.trim(), calls, summary)}`);
       end();
     },
+    hasFailed: () => summary?.status === "failed",
     signal,
     response: new Response(body, {
       headers: isStreamed ? EVENT_STREAM_HEADERS : JSON_HEADERS,

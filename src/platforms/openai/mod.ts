@@ -10,17 +10,10 @@
 import type { Stateless } from "../../conversation/stateless.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
 import { createBoundedLog, createJudge } from "../../server/limits.ts";
-import {
-  HttpError,
-  json,
-  parseJson,
-  readBody,
-  toHttpError,
-} from "../../server/http.ts";
-import type { Log } from "../../server/log.ts";
+import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
-import { createAnswer } from "./answer.ts";
+import { type Completion, createAnswer } from "./answer.ts";
 import { readEvent } from "./_event.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
@@ -47,10 +40,11 @@ export const openai: Platform<OpenAiOptions> = {
       return json({ object: "list", data: [model] });
     };
     return {
-      ...toRoutes("/chat/completions", withErrors("POST", ask, parts.log)),
-      ...toRoutes("/models", withErrors("GET", list, parts.log)),
+      ...toRoutes("/chat/completions", { POST: ask }),
+      ...toRoutes("/models", { GET: list }),
     };
   },
+  refuse,
 };
 
 /** How many letters of a key's hash name it. */
@@ -114,8 +108,34 @@ function createCompletions(
     const { kind, event, model = MODEL } = asked;
     const created = Math.floor(now() / 1000);
     const answer = createAnswer({ ...asked, model, created });
-    return await respond(answering[kind], event, answer);
+    const response = await respond(answering[kind], event, answer);
+    const isSpoken = asked.isStreamed || kind === "call";
+    return isSpoken ? response : await sendWhole(answer, request.signal);
   };
+}
+
+/**
+ * Sends what nobody hears, such as a summary or a title, once it is whole: an
+ * apology would be taken for it.
+ *
+ * @param left aborted when the client leaves meanwhile
+ * @throws {HttpError} 502 where the model failed
+ */
+async function sendWhole(
+  { response: { body, headers }, hasFailed }: Completion,
+  left: AbortSignal,
+): Promise<Response> {
+  const watched = body?.pipeThrough(new TransformStream(), { signal: left });
+  try {
+    const text = await new Response(watched ?? null).text();
+    if (!hasFailed()) return new Response(text, { headers });
+  } catch (error) {
+    if (!left.aborted) throw error;
+    // Nobody is there to read it.
+    return new Response(null);
+  }
+  const message = "The language model failed: this server's log has the cause";
+  throw new HttpError(502, "model_failed", message);
 }
 
 /** All spellings: some platforms add to the address that was typed, some don't, and people type both. */
@@ -128,29 +148,14 @@ function toRoutes(path: string, methods: Routes[string]): Routes {
   );
 }
 
-/** Those that a client may try. */
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/** The paths of these routes, and of all else that OpenAI's clients may ask for. */
+const OWN_PATH = /^\/(v1|chat\/completions|models)(\/|$)/;
 
-/** Answers all methods, and puts what goes wrong in OpenAI's form. */
-function withErrors(allow: string, handler: Handler, log: Log) {
-  const refuse: Handler = () => {
-    const message = `This path takes ${allow}`;
-    throw new HttpError(405, "method_not_allowed", message, { allow });
-  };
-  const guard = (handler: Handler): Handler => async (request, sender) => {
-    try {
-      return await handler(request, sender);
-    } catch (error) {
-      return toErrorResponse(error, log);
-    }
-  };
-  return Object.fromEntries(
-    METHODS.map((name) => [name, guard(name === allow ? handler : refuse)]),
-  );
-}
-
-function toErrorResponse(error: unknown, log: Log): Response {
-  const { status, code, message, headers } = toHttpError(error, log);
+function refuse(
+  { status, code, message, headers }: HttpError,
+  path: string,
+): Response | undefined {
+  if (!OWN_PATH.test(path)) return undefined;
   const type = status === 429
     ? "rate_limit_error"
     : status >= 500

@@ -49,6 +49,10 @@ export class Turn {
     return toFigures(this.summary);
   }
 
+  get times() {
+    return this.summary;
+  }
+
   /** Whether the agent is still answering, or still speaking. */
   get isOpen() {
     return this.state === "waiting" || this.state === "answering";

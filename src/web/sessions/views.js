@@ -101,6 +101,7 @@ export function toTurn(turn) {
     state: heard === undefined ? status : "interrupted",
     remark: remarks.join(", "),
     figures: [...toFigures(turn), toTime(at)],
+    times: turn,
   };
 }
 

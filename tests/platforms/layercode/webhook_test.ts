@@ -124,6 +124,20 @@ Deno.test("POST /agent names the field that is wrong", async () => {
   assertStringIncludes((await response.json()).error.message, '"text"');
 });
 
+Deno.test("POST /agent tells the model that the caller says nothing where a message has no words", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeServer(provider);
+  for (const [n, text] of ["Hello", "", " "].entries()) {
+    const event = message(text, { turn_id: `t${n}` });
+    await (await handle(signedRequest(event))).text();
+  }
+  const shown = provider.requests.map(({ messages }) =>
+    messages.at(-1)?.text.trim()
+  );
+  const silence = "[The caller says nothing.]";
+  assertEquals(shown, ["Hello", silence, silence]);
+});
+
 Deno.test("POST /agent speaks first when somebody connects", async () => {
   const { handle } = makeServer();
   for (const type of ["session.start", "SESSION_START"]) {
@@ -187,12 +201,14 @@ Deno.test("POST /agent answers data with JSON", async () => {
 
 Deno.test("POST /agent takes an unknown event with a warning", async () => {
   const { handle, lines } = makeServer();
-  const event = { type: "session.dance", session_id: "s" };
-  const response = await handle(signedRequest(event));
-  assertEquals(response.status, 200);
-  await response.body?.cancel();
-  const { level, name } = JSON.parse(lines[0] ?? "{}");
-  assertEquals([level, name], ["warn", "session.dance"]);
+  for (const ids of [{ session_id: "s" }, {}]) {
+    const event = { type: "session.dance", ...ids };
+    const response = await handle(signedRequest(event));
+    assertEquals(response.status, 200);
+    assertEquals(await response.json(), { status: "ok" });
+    const { level, name } = JSON.parse(lines.pop() ?? "{}");
+    assertEquals([level, name], ["warn", "session.dance"]);
+  }
 });
 
 Deno.test("POST /agent says one sentence and ends when the provider fails", async () => {

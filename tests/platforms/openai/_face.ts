@@ -16,6 +16,7 @@ import {
   openai,
   type OpenAiOptions,
 } from "../../../src/platforms/openai/mod.ts";
+import { refuse } from "../../../src/platforms/mod.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { createApp } from "../../../src/server/router.ts";
@@ -62,7 +63,8 @@ export function makeFace(provider: Provider, options: FaceOptions = {}) {
     ...options,
     stateless: createStateless(parts),
   });
-  const handle = createApp({ routes, log, isDraining: () => false });
+  const isDraining = parts.isDraining ?? (() => false);
+  const handle = createApp({ routes, log, isDraining, refuse });
   return { handle, store, lines, activeTurns: parts.activeTurns };
 }
 

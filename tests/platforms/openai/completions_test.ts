@@ -170,7 +170,7 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a 
   for (
     const [path, method, allow] of [
       ["/v1/chat/completions", "GET", "POST"],
-      ["/v1/models", "POST", "GET"],
+      ["/v1/models", "POST", "GET, HEAD"],
     ]
   ) {
     const request = new Request(`http://parley.test${path}`, {
@@ -181,6 +181,29 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a 
     assertEquals(response.headers.get("allow"), allow);
     assertEquals((await response.json()).error.type, "invalid_request_error");
   }
+});
+
+Deno.test("POST /v1/chat/completions says in OpenAI's form that the server shuts down, and what there is not", async () => {
+  let isOver = false;
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")), {
+    isDraining: () => isOver,
+  });
+  const typeOf = async (path: string, status: number) => {
+    const response = await handle(post(hello, {}, path));
+    assertEquals(response.status, status);
+    const { error } = await response.json();
+    assertEquals(Object.keys(error), ["message", "type", "code"]);
+    return error.type;
+  };
+  for (const path of ["/v1/responses", "/v1/audio/speech", "/v1/"]) {
+    assertEquals(await typeOf(path, 404), "invalid_request_error");
+  }
+  isOver = true;
+  for (const path of ["/v1/chat/completions", "/chat/completions"]) {
+    assertEquals(await typeOf(path, 503), "server_error");
+  }
+  const other = await handle(post(hello, {}, "/agent"));
+  assertEquals(Object.keys((await other.json()).error), ["code", "message"]);
 });
 
 Deno.test("POST /v1/chat/completions tells the platform to come again where there are too many turns", async () => {
@@ -271,6 +294,55 @@ Deno.test("POST /v1/chat/completions hands on a call of a tool that the request 
   ]);
 });
 
+Deno.test("POST /v1/chat/completions shows all results, and of which call, to the model of a call without a name", async () => {
+  const provider = createScriptedProvider(says("Rome."));
+  const { handle } = makeFace(provider);
+  const call = (id: string, city: string) => ({
+    id,
+    type: "function",
+    function: { name: "weather", arguments: JSON.stringify({ city }) },
+  });
+  const tool_calls = [call("a", "Rome"), call("b", "Oslo")];
+  const response = await handle(post({
+    ...hello,
+    messages: [
+      ...messages(">Where is it warmer?"),
+      { role: "assistant", content: null, tool_calls },
+      { role: "tool", tool_call_id: "a", content: "18" },
+      { role: "tool", tool_call_id: "b", content: "3" },
+    ],
+  }));
+  assertEquals(await readWords(response), "Rome.");
+  assertEquals(provider.requests[0]?.messages.map(({ text }) => text), [
+    "Where is it warmer?",
+    '[The call "weather({\\"city\\":\\"Rome\\"})" returned: "18"]\n' +
+    '[The call "weather({\\"city\\":\\"Oslo\\"})" returned: "3"]',
+  ]);
+});
+
+Deno.test("POST /v1/chat/completions tells results apart that name no call", async () => {
+  const provider = createScriptedProvider(
+    ...["One.", "Two.", "Three."].map((text) => says(text)),
+  );
+  const { handle } = makeFace(provider);
+  const said: unknown[] = [...hello.messages];
+  for (const text of ["One.", "Two.", "Three."]) {
+    if (text !== "Two.") said.push({ role: "tool", content: text });
+    const body = { ...hello, messages: said };
+    assertEquals(await readWords(await handle(post(body, inCall))), text);
+    said.push(...messages(text), ...text === "One." ? messages(">And?") : []);
+  }
+});
+
+Deno.test("POST /v1/chat/completions offers a tool once that the platform names twice", async () => {
+  const provider = createScriptedProvider(says("Hi."));
+  const { handle } = makeFace(provider);
+  const body = { ...hello, tools: [END_CALL, END_CALL] };
+  await (await handle(post(body))).body?.cancel();
+  const names = provider.requests[0]?.tools?.map(({ name }) => name);
+  assertEquals(names, ["end_call"]);
+});
+
 Deno.test("POST /v1/chat/completions offers no tools of the platform's where it says so", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeFace(provider);
@@ -305,6 +377,30 @@ Deno.test("POST /v1/chat/completions answers a task from the bare model, and kee
   assertEquals(choices[0].message.content, '{"title": "*Rooms*"}');
   assertEquals(provider.requests[0]?.tools, []);
   assertEquals((await store.list()).sessions, []);
+});
+
+Deno.test("POST /v1/chat/completions leaves a call alone that is asked beside it for what is no stream, as Pipecat's summaries are", async () => {
+  const provider = createScriptedProvider(stalls("Well "), says("They met."));
+  const { handle, store } = makeFace(provider);
+  const spoken = await handle(post(hello, inCall));
+  const summary = { stream: false, messages: messages("#Summarise.", ">Hi") };
+  const response = await handle(post(summary, inCall));
+  const { choices } = await response.json();
+  assertEquals(choices[0].message.content, "They met.");
+  const { turns } = await store.load(`${PREFIX}c1`);
+  assertEquals(turns.map(({ user, status }) => [user, status]), [
+    ["Hello", undefined],
+  ]);
+  await spoken.body?.cancel();
+});
+
+Deno.test("POST /v1/chat/completions keeps a call of Tencent's that is set not to stream", async () => {
+  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+  const body = { ...hello, stream: false };
+  const response = await handle(post(body, { "x-task-id": "t" }));
+  assertEquals((await response.json()).choices[0].message.content, "Hi.");
+  const { turns } = await store.load(`${PREFIX}t`);
+  assertEquals(turns.map(({ user }) => user), ["Hello"]);
 });
 
 Deno.test("POST /v1/chat/completions keeps nothing of a call without a name", async () => {
@@ -406,16 +502,40 @@ Deno.test("POST /v1/chat/completions tells the model what the platform wants sai
 });
 
 Deno.test("POST /v1/chat/completions ends the turn when the client leaves, streamed or not", async () => {
-  for (const stream of [true, false]) {
+  for (const stream of [true, undefined, false]) {
+    const asked = Promise.withResolvers<void>();
     const cancelled = Promise.withResolvers<void>();
-    const { handle } = makeFace(
+    const { handle, lines } = makeFace(
       createScriptedProvider(async function* ({ signal }) {
         signal.addEventListener("abort", () => cancelled.resolve());
+        asked.resolve();
         yield* stalls("One ")({ signal, system: "", messages: [] });
       }),
     );
-    const response = await handle(post({ ...hello, stream }, inCall));
-    await response.body?.cancel();
+    const client = new AbortController();
+    const request = post({ ...hello, stream }, inCall);
+    const answer = handle(new Request(request, { signal: client.signal }));
+    await asked.promise;
+    // What is sent once it is whole isn't there yet.
+    if (stream === false) client.abort();
+    else await (await answer).body?.cancel();
     await cancelled.promise;
+    await (await answer).body?.cancel();
+    assertEquals(lines.join().includes("request.failed"), false);
   }
+});
+
+Deno.test("POST /v1/chat/completions refuses what nobody hears where the model fails", async () => {
+  const { handle } = makeFace(createScriptedProvider(fails(new Error("boom"))));
+  const whole = { ...hello, stream: false };
+  for (const headers of [inCall, { "x-parley-task": "title" }]) {
+    const response = await handle(post(whole, headers));
+    assertEquals(response.status, 502);
+    const { error } = await response.json();
+    assertEquals([error.type, error.code], ["server_error", "model_failed"]);
+  }
+  // A caller hears it.
+  const spoken = await handle(post(whole, { "x-task-id": "t" }));
+  const { choices } = await spoken.json();
+  assertEquals(choices[0].message.content, "Sorry.");
 });

@@ -6,9 +6,11 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { askRaw } from "../../_raw.ts";
 import { nextQuestion } from "../../fakes/_wire.ts";
+import { startFakeGemini } from "../../fakes/gemini.ts";
 import { startFakeOllama } from "../../fakes/ollama.ts";
+import { startFakeOpenAi } from "../../fakes/openai.ts";
 import { startServer } from "../../fakes/server.ts";
-import { KEY, messages } from "./_face.ts";
+import { KEY, messages, post, readChunks, readWords } from "./_face.ts";
 
 const POST = "POST /v1/chat/completions";
 const HEAD = [
@@ -146,3 +148,99 @@ Deno.test("main.ts sends the first chunk before the model has a word, and cancel
   }
   assertLess(Math.min(...delays), 100);
 });
+
+Deno.test("main.ts cancels the model when who waits for a whole answer leaves", async () => {
+  await using model = startFakeOllama(() => ({ kind: "stall" }));
+  await using server = await startServer({
+    env: {
+      API_KEYS: KEY,
+      LLM_PROVIDER: "ollama",
+      OLLAMA_HOST: model.url,
+      OLLAMA_MODEL: "llama3.2:3b",
+    },
+  });
+  const port = Number(new URL(server.url).port);
+  const body = JSON.stringify({ stream: false, messages: messages(">Hello") });
+  const socket = await open(port, body);
+  const asked = await nextQuestion(model);
+  socket.close();
+  assertEquals(await asked.ended, "cancelled");
+});
+
+const BYE = { kind: "text" as const, chunks: ["It failed."] };
+const END_CALL = { name: "end_call", arguments: { reason: "bye" } };
+const VENDORS = {
+  gemini() {
+    const { name, arguments: args } = END_CALL;
+    const call = { kind: "tool-calls" as const, calls: [{ name, args }] };
+    const model = startFakeGemini([call, BYE]);
+    return {
+      model,
+      env: {
+        GEMINI_BASE_URL: model.url,
+        GOOGLE_GENERATIVE_AI_API_KEY: "test-key",
+      },
+    };
+  },
+  ollama() {
+    const model = startFakeOllama([
+      { kind: "tool-calls", calls: [END_CALL] },
+      BYE,
+    ]);
+    const env = { OLLAMA_HOST: model.url, OLLAMA_MODEL: "llama3.2:3b" };
+    return { model, env };
+  },
+  openai() {
+    const call = { name: END_CALL.name, arguments: '{"reason":"bye"}' };
+    const model = startFakeOpenAi([
+      { kind: "tool-calls", calls: [call] },
+      BYE,
+    ]);
+    return {
+      model,
+      env: {
+        OPENAI_BASE_URL: `${model.url}/v1`,
+        OPENAI_API_KEY: "test-key",
+        OPENAI_MODEL: "gpt-6-luna",
+      },
+    };
+  },
+};
+
+for (const [name, start] of Object.entries(VENDORS)) {
+  Deno.test(`main.ts goes on from the plain words that a platform's tool returned, with ${name}`, async () => {
+    const { model, env } = start();
+    await using _ = model;
+    await using server = await startServer({
+      env: { API_KEYS: KEY, LLM_PROVIDER: name, ...env },
+    });
+    const ask = async (messages: unknown[]) => {
+      const parameters = {
+        type: "object",
+        properties: { reason: { type: "string" } },
+      };
+      const tool = { name: "end_call", description: "Hangs up", parameters };
+      const tools = [{ type: "function", function: tool }];
+      const request = post(
+        { stream: true, messages, tools },
+        { "x-parley-conversation": "c1" },
+      );
+      return await fetch(
+        new Request(`${server.url}/v1/chat/completions`, request),
+      );
+    };
+    const said = messages(">Goodbye");
+    const chunks = await readChunks(await ask(said));
+    const { tool_calls } = chunks.at(-2).choices[0].delta;
+    const result = {
+      role: "tool",
+      tool_call_id: tool_calls[0].id,
+      content: "not allowed to hang up",
+    };
+    const call = { role: "assistant", content: null, tool_calls };
+    const words = await readWords(await ask([...said, call, result]));
+    assertEquals(words, "It failed.");
+    const shown = JSON.stringify(model.requests.at(-1)?.body);
+    assert(shown.includes("not allowed to hang up"));
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * The messages of a request: what was said by whom, what the platform wants of
+ * the agent, and what its tools returned.
+ *
+ * https://platform.openai.com/docs/api-reference/chat/create
+ *
+ * @module
+ */
+import type { Utterance } from "../../conversation/exchanges.ts";
+import { HttpError } from "../../server/http.ts";
+
+const ROLES = [
+  "system",
+  "developer",
+  "user",
+  "assistant",
+  "tool",
+  "function",
+] as const;
+
+/** The longest result of a platform's tool that is taken, in characters. */
+const MAX_RESULT = 16_000;
+
+/**
+ * Reads the messages: the last of them says whose turn it is, and why.
+ *
+ * @throws {HttpError} 400 that names the one at fault
+ */
+export function readMessages(messages?: readonly unknown[]) {
+  if (messages === undefined) {
+    throw invalid('Field "messages" is missing, or is no array');
+  }
+  if (messages.length === 0) {
+    throw invalid('Field "messages" must not be empty');
+  }
+  const instructions: string[] = [];
+  const transcript: Utterance[] = [];
+  const results: { callId: string; text: string }[] = [];
+  /** What the agent called last, and how many results came before. */
+  let calls: unknown;
+  let resultsBefore = 0;
+  /** The last that isn't a prompt, and whether a prompt follows it. */
+  let last: typeof ROLES[number] | undefined;
+  let isPrompted = false;
+  for (const [index, message] of messages.entries()) {
+    const { role, text, callId, tool_calls } = readMessage(message, index);
+    isPrompted = role === "system" || role === "developer";
+    if (!isPrompted) last = role;
+    if (isPrompted && text !== "") instructions.push(text);
+    if (role === "user") transcript.push({ by: "caller", text });
+    if (role === "assistant") {
+      calls = tool_calls;
+      resultsBefore = results.length;
+    }
+    // One that only calls tools says nothing.
+    if (role === "assistant" && text !== "") {
+      transcript.push({ by: "agent", text });
+    }
+    if (role === "tool") {
+      const result = text.slice(0, MAX_RESULT).toWellFormed();
+      results.push({ callId, text: result });
+    }
+  }
+  const text = last === "user" ? transcript.pop()?.text ?? "" : "";
+  const resumes = results.slice(resultsBefore).map(({ callId }) => callId);
+  // Behind the agent's own words it is what the platform wants said now.
+  const isWanted = last === "assistant" && isPrompted;
+  const prompt = isWanted ? instructions.pop() : undefined;
+  return {
+    /** The platform's own prompt. Empty: there is none. */
+    instructions: instructions.join("\n\n"),
+    text,
+    transcript,
+    results,
+    ...(last === "tool" ? { resumes, called: readCalls(calls) } : {}),
+    ...(prompt === undefined ? {} : { prompt }),
+  };
+}
+
+/** By hand: a schema takes longer over a long history than the turn over the rest. */
+function readMessage(message: unknown, index: number) {
+  const { role: given, content, tool_call_id, tool_calls } =
+    (message ?? {}) as Record<string, unknown>;
+  const role = ROLES.find((role) => role === given);
+  if (role === undefined) {
+    throw invalid(
+      `Field "messages.${index}.role" must be one of ${ROLES.join(", ")}`,
+    );
+  }
+  const text = toText(content);
+  if (text === undefined) {
+    throw invalid(
+      `Field "messages.${index}.content" must be a string, null, or an ` +
+        'array of parts such as {"type":"text","text":"Hello"}',
+    );
+  }
+  return { role, text, callId: String(tool_call_id ?? ""), tool_calls };
+}
+
+/** The longest word about a call that is taken, in characters. */
+const MAX_CALL = 1_000;
+
+/** What was called, such as `weather({"city":"Rome"})`, by the id of the call. */
+function readCalls(calls: unknown): ReadonlyMap<string, string> {
+  return new Map(
+    (Array.isArray(calls) ? calls : []).map((call) => {
+      const { name, arguments: given } = call?.function ?? {};
+      return [String(call?.id), `${name}(${given ?? ""})`.slice(0, MAX_CALL)];
+    }),
+  );
+}
+
+/** The words of a content; `undefined` where it is none. */
+function toText(content: unknown): string | undefined {
+  if (typeof content === "string") return content.trim();
+  if (content === undefined || content === null) return "";
+  if (!Array.isArray(content)) return undefined;
+  // Pictures and sounds are left out.
+  return content.flatMap((part) =>
+    part?.type === "text" && typeof part.text === "string" ? [part.text] : []
+  ).join(" ").trim();
+}
+
+/** A refusal of what can't be understood. */
+export function invalid(message: string): HttpError {
+  return new HttpError(400, "invalid_request", message);
+}

@@ -1,0 +1,96 @@
+/**
+ * JSON Schema in the words that Gemini knows. One other word, and it refuses
+ * the whole request; what is left out here is still checked when the tool is
+ * called. Pure.
+ *
+ * Source: https://ai.google.dev/api/caching#Schema
+ *
+ * @module
+ */
+
+const KEYWORDS = new Set(
+  ("type title description nullable enum format pattern minLength maxLength " +
+    "minimum maximum items minItems maxItems properties required " +
+    "minProperties maxProperties anyOf").split(" "),
+);
+
+/** How many references are followed, and how deep: a schema may refer to itself. */
+const MAX_REFERENCES = 100;
+const MAX_DEPTH = 4;
+
+/** A schema, or a part of it, as far as it was looked at. */
+type Schema = Record<string, unknown>;
+
+/** Converts a tool's parameters. */
+export function toSchema(schema: Schema): unknown {
+  let references = 0;
+
+  /** Puts what a reference means in its place. */
+  function inline(value: unknown, depth: number): unknown {
+    if (Array.isArray(value)) return value.map((one) => inline(one, depth));
+    if (!isObject(value)) return value;
+    const { $ref, ...own } = value;
+    if (typeof $ref !== "string") {
+      return mapValues(value, (part) => inline(part, depth));
+    }
+    const isFollowed = depth < MAX_DEPTH && references++ < MAX_REFERENCES;
+    const meant = isFollowed ? find(schema, $ref) : undefined;
+    return inline({ ...meant, ...own }, depth + 1);
+  }
+
+  const { $defs: _, definitions: __, ...rest } = schema;
+  return convert(inline(rest, 0));
+}
+
+function convert(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(convert);
+  if (!isObject(schema)) return schema;
+  const words: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(schema)) {
+    const key = name === "oneOf" ? "anyOf" : name;
+    if (!isKnown(key, value)) continue;
+    if (key === "type" && Array.isArray(value)) words.push(...toType(value));
+    // Properties may have any name.
+    else if (key === "properties" && isObject(value)) {
+      words.push([key, mapValues(value, convert)]);
+    } else words.push([key, convert(value)]);
+  }
+  return Object.fromEntries(words);
+}
+
+/** JSON Schema may name several types, and `null` among them; Gemini takes one. */
+function toType(types: readonly unknown[]): [string, unknown][] {
+  const others = types.filter((type) => type !== "null");
+  const type: [string, unknown] = others.length === 1
+    ? ["type", others[0]]
+    : ["anyOf", others.map((type) => ({ type }))];
+  return types.includes("null") ? [type, ["nullable", true]] : [type];
+}
+
+function isKnown(key: string, value: unknown): boolean {
+  // Of these two it knows the words, but not every value.
+  if (key === "format") return value === "date-time";
+  if (key === "enum" && Array.isArray(value)) {
+    return value.every((item) => typeof item === "string");
+  }
+  return KEYWORDS.has(key);
+}
+
+/** What a reference such as `#/$defs/Room` means, if anything. */
+function find(schema: Schema, reference: string): Schema | undefined {
+  let at: unknown = schema;
+  for (const name of reference.split("/").slice(1)) {
+    at = isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;
+  }
+  return isObject(at) ? at : undefined;
+}
+
+function isObject(value: unknown): value is Schema {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function mapValues(of: Schema, change: (value: unknown) => unknown): Schema {
+  return Object.fromEntries(
+    Object.entries(of).map(([name, value]) => [name, change(value)]),
+  );
+}
