@@ -63,7 +63,7 @@ function onTimer(): void {
   }
   wakesAt = Infinity;
   if (next < Infinity) wake(now, Math.max(next - now, TICK_MS));
-  for (const deadline of due) {
+  for (const deadline of due.sort((a, b) => a.at - b.at)) {
     // One before it may have taken it back, or moved it.
     if (!waiting.has(deadline) || deadline.at - now >= 1) continue;
     deadline.clear();
