@@ -8,6 +8,8 @@
  * @module
  */
 
+import { post } from "../page.js";
+
 /**
  * What the server tells the page.
  *
@@ -162,17 +164,13 @@ export class Connection {
 
   /** @param {{ url: string, body: unknown }} request what the SDK would send */
   #authorize = async ({ url, body }) => {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) {
+    try {
+      return await post(url, body);
+    } catch (error) {
       // The SDK would tell no more than the status.
-      const told = await response.clone().json().catch(() => undefined);
-      this.trouble = told?.error?.message ?? "";
+      this.trouble = Object(error).message;
+      throw error;
     }
-    return response;
   };
 }
 
