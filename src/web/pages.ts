@@ -83,8 +83,7 @@ export function createPages(parts: PagesParts): Pages {
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
-  const title = "Locked · Parley";
-  const locked = shell({ title, content: LOCKED, status: 403 });
+  const locked = shell({ title: "Locked", content: LOCKED, status: 403 });
   const judge = createJudge(parts);
   const guard = createGuard({ ...parts, hasSecret, locked, judge });
 

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
@@ -101,7 +102,13 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     await page.goto(`${server.url}/sessions`);
     await page.getByLabel("ADMIN_TOKEN").fill("wrong");
     await page.keyboard.press("Enter");
-    await page.getByRole("alert").getByText("ADMIN_TOKEN").waitFor();
+    await page.getByRole("alert").getByText("is not the server's ADMIN_TOKEN")
+      .waitFor();
+    assertEquals(
+      await page.evaluate(() => document.activeElement?.id),
+      "token",
+      "another can be typed at once",
+    );
     assertEquals(await findInaccessible(page), []);
   });
 
@@ -116,6 +123,10 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     await page.getByRole("button", { name: "Show more" }).click();
     await page.getByText("Do you have a room tonight?").waitFor();
     assertEquals(await rows.count(), 62);
+    await page.setViewportSize({ width: 360, height: 700 });
+    const words = await rows.first().locator("p").boundingBox();
+    assertEquals(words?.width, 360 - 32, "a phone has room for words");
+    await page.setViewportSize({ width: 1280, height: 800 });
   });
 
   await t.step(

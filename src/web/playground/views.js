@@ -16,7 +16,7 @@ import { toCompletion, toCurl } from "./turn.js";
 export function Playground({ app }) {
   const { turns, last } = app.call;
   // A screen reader would only talk at the same time as the voice.
-  const isRead = last?.state === "complete" && !last.isSpoken;
+  const isRead = last?.state === "complete" && !last.speaker;
   const news = last?.state === "failed" ? last.remark : isRead && last.text;
   // A stand-in gives way to Ollama while the page is open.
   const { provider = app.provider } =
@@ -47,7 +47,7 @@ export function Playground({ app }) {
 
 /** @param {Props} props */
 function Composer({ app }) {
-  const { call, microphone, speaker, voices } = app;
+  const { call, microphone, isSpeaking, voices } = app;
   const isIdle = !call.last?.isOpen;
   /** @param {SubmitEvent} event */
   function onSubmit(event) {
@@ -71,7 +71,7 @@ function Composer({ app }) {
       <div class="keys">
         <${Switch} id="mic" name="Microphone" icon=${MICROPHONE} isOn=${microphone.isOn}
           isPossible=${microphone.isPossible} onClick=${app.toggleMicrophone} />
-        <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${speaker.isOn}
+        <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${isSpeaking}
           isPossible=${voices.length > 0} onClick=${app.toggleSpeaking} />
         <span class="gap"></span>
         <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
@@ -109,12 +109,13 @@ function Switch({ id, name, icon, isOn, isPossible, onClick }) {
 }
 
 /** The tools at the side. @param {Props} props */
-function Panel({ app: { call, voices, speaker } }) {
+function Panel({ app }) {
+  const { call, voices } = app;
   /** @param {Event} event */
   function onChange({ currentTarget }) {
     // Of an event, TypeScript doesn't know what element it is for.
     const { value } = /** @type {HTMLSelectElement} */ (currentTarget);
-    speaker.voice = voices.find(({ voiceURI }) => voiceURI === value);
+    app.voice = voices.find(({ voiceURI }) => voiceURI === value);
   }
   const options = voices.map(({ voiceURI, name, lang, default: isDefault }) =>
     view`
@@ -124,6 +125,8 @@ function Panel({ app: { call, voices, speaker } }) {
   const place = { origin: location.origin, conversation: call.id };
   return view`
     <section id="panel" class="panel" aria-label="Tools" popover="auto">
+      <button type="button" class="quiet close" popovertarget="panel"
+        popovertargetaction="hide">Close</button>
       <h2>Conversation</h2>
       <code id="conversation">${call.id}</code>
       <a class="button" id="new" href="/">New conversation</a>

@@ -37,10 +37,7 @@ const MAX_PAGE_SIZE = 200;
 /** Makes the routes of the room. */
 export function createAdmin(parts: AdminParts): Routes {
   const { store, activeTurns } = parts;
-  const page = parts.shell({
-    title: "Conversations · Parley",
-    room: "sessions",
-  });
+  const page = parts.shell({ title: "Conversations", room: "sessions" });
 
   /** Lets through who shows the token. */
   function locked(handler: Handler): Handler {
