@@ -196,6 +196,19 @@ Deno.test("the playground's tools can be closed by a finger, in the narrowest wi
   assertEquals(await panel.isVisible(), false);
 });
 
+Deno.test("the playground follows who speaks on a phone that lies on its side", async () => {
+  await using open = await openPlayground({
+    ...PHONE,
+    viewport: { width: 740, height: 360 },
+  });
+  const { page } = open;
+  for (const turn of [2, 3, 4]) {
+    await type(page, "When is breakfast?");
+    await waitForEnd(page, turn);
+    await assertFits(page);
+  }
+});
+
 Deno.test("the playground writes from right to left what is so written", async () => {
   await using open = await openPlayground();
   const { page } = open;

@@ -75,7 +75,10 @@ async function say(text) {
   app.alert = "";
   // To the end, which is where it is upside down.
   find("#scroll").scrollTop = 0;
-  if (await call.say(text)) return;
+  const isTaken = call.say(text);
+  // In a low window all of the page scrolls.
+  find(".dock").scrollIntoView({ block: "end" });
+  if (await isTaken) return;
   // Nothing that was written gets lost. `#words` is a text area, hence the cast.
   const field = /** @type {HTMLTextAreaElement} */ (find("#words"));
   field.value ||= text;
