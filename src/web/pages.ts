@@ -1,16 +1,17 @@
 /**
  * Which pages there are, by the settings: the playground, the voice page and
- * the kept conversations. Each room could be taken out here and deleted.
+ * the kept conversations. Each room could be taken out here and deleted. Their
+ * scripts and styles are served as they lie in this folder.
  *
  * @module
  */
 import { createAdmin } from "./sessions/mod.ts";
-import type { Handler, Routes } from "../server/router.ts";
+import { type Handler, lastSegment, type Routes } from "../server/router.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import type { ActiveTurns } from "../conversation/active_turns.ts";
-import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHome } from "../server/health.ts";
+import { notFound } from "../server/http.ts";
 import { createJudge, type GuessParts } from "../server/limits.ts";
 import { createPlayground } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
@@ -101,5 +102,38 @@ export function createPages(parts: PagesParts): Pages {
         : {},
     },
     entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,
+  };
+}
+
+const TYPES = new Map([
+  ["css", "text/css; charset=utf-8"],
+  ["js", "text/javascript; charset=utf-8"],
+]);
+
+/** Makes the routes of the scripts and styles. Whoever may see no page may see these. */
+export function createFiles(): Routes {
+  const rooms = ["", "playground/", "voice/", "sessions/"];
+  return Object.fromEntries(
+    rooms.map((room) => [`/web/${room}*`, { GET: serveFrom(room) }]),
+  );
+}
+
+function serveFrom(room: string): Handler {
+  return async (request) => {
+    const name = lastSegment(request);
+    const type = TYPES.get(/^[a-z_]+\.(\w+)$/.exec(name)?.[1] ?? "");
+    if (type === undefined) throw notFound();
+    const file = new URL(room + name, import.meta.url);
+    const bytes = await Deno.readFile(file).catch((error) => {
+      throw error instanceof Deno.errors.NotFound ? notFound() : error;
+    });
+    return new Response(bytes, {
+      headers: {
+        "content-type": type,
+        "cache-control": "no-cache",
+        "cross-origin-resource-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+      },
+    });
   };
 }

@@ -73,7 +73,6 @@ function Composer({ app }) {
           isPossible=${microphone.isPossible} onClick=${app.toggleMicrophone} />
         <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${isSpeaking}
           isPossible=${voices.length > 0} onClick=${app.toggleSpeaking} />
-        <span class="gap"></span>
         <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
           onClick=${() =>
     call.interrupt()}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
@@ -181,14 +180,14 @@ function Command({ id, name, text }) {
  * @param {{ call: import("./call.js").Call }} props
  */
 function DataForm({ call }) {
-  const [text, setText] = useState('{"page": "rooms"}');
   const [answer, setAnswer] = useState("");
   /** @param {SubmitEvent} event */
   async function onSubmit(event) {
-    const json = takeField(event, "data");
-    setText(json);
+    event.preventDefault();
+    // It is a text area, hence the cast.
+    const { value } = /** @type {HTMLTextAreaElement} */ (find("#data"));
     try {
-      const reply = await call.sendData(JSON.parse(json));
+      const reply = await call.sendData(JSON.parse(value));
       setAnswer(`Answer: ${JSON.stringify(reply)}`);
     } catch (error) {
       setAnswer(`${error}`);
@@ -199,7 +198,8 @@ function DataForm({ call }) {
       <summary>Send data</summary>
       <form class="data-form" onSubmit=${onSubmit}>
         <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
-        <textarea id="data" name="data" rows="2" spellcheck="false">${text}</textarea>
+        <textarea id="data" rows="2" spellcheck="false">
+{"page": "rooms"}</textarea>
         <button>Send data</button>
         <p id="data-answer" class="quiet" role="status">${answer}</p>
       </form>

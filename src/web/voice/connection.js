@@ -10,14 +10,7 @@
 
 import { post } from "../page.js";
 
-/**
- * What the server tells the page.
- *
- * @typedef {object} PageData
- * @property {string} agentId
- * @property {{ url: string, integrity: string }} sdk
- * @property {string} socket where the agent is
- */
+/** @typedef {{ url: string, integrity: string }} Sdk */
 
 /**
  * What this page uses of the SDK's client.
@@ -63,7 +56,7 @@ export class Connection {
   #onChange;
 
   /**
-   * @param {PageData} data
+   * @param {{ agentId: string, sdk: Sdk, socket: string }} data what the server tells the page
    * @param {() => void} onChange
    */
   constructor(data, onChange) {
@@ -178,7 +171,7 @@ export class Connection {
  * Loads the SDK, if it can be had; one that failed to come is asked for anew
  * the next time.
  *
- * @param {PageData["sdk"]} sdk
+ * @param {Sdk} sdk
  * @returns {Promise<(new (options: Record<string, unknown>) => Client) | undefined>}
  */
 async function loadSdk({ url, integrity }) {
