@@ -5,19 +5,16 @@
  *
  * @module
  */
-import { createAdmin } from "./sessions/mod.ts";
+import { type AdminParts, createAdmin } from "./sessions/mod.ts";
 import { type Handler, lastSegment, type Routes } from "../server/router.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
-import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHome } from "../server/health.ts";
 import { notFound } from "../server/http.ts";
 import { createJudge, type GuessParts } from "../server/limits.ts";
-import { createPlayground } from "./playground/mod.ts";
+import { createPlayground, type PlaygroundParts } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
-import type { Provider } from "../providers/provider.ts";
-import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
 
 /** What says which pages there are. */
@@ -31,21 +28,17 @@ export interface PagesSettings extends WebSettings {
 }
 
 /** What pages are made of. */
-export interface PagesParts extends GuessParts {
+export interface PagesParts
+  extends
+    GuessParts,
+    Pick<PlaygroundParts, "webhook" | "provider">,
+    Pick<AdminParts, "store" | "activeTurns"> {
   /** Says which there are. */
   config: PagesSettings;
-  /** The handler of `POST /agent`, which the playground talks to. */
-  webhook: Handler;
   /** The webhook secrets; the playground signs with the first. */
   secrets: readonly string[];
   /** Lets others than this machine have the playground and the voice page. */
   token: string;
-  /** Named by the playground. */
-  provider: Provider;
-  /** Where the kept conversations are. */
-  store: SessionStore;
-  /** Where a turn may be under way in one that is deleted. */
-  activeTurns: ActiveTurns;
   /** Parley's own version. */
   version: string;
 }

@@ -14,7 +14,7 @@ import { toCompletion, toCurl } from "./turn.js";
 
 /** The page's main part. @param {Props} props */
 export function Playground({ app }) {
-  const { turns, last } = app.call;
+  const { alert, call: { turns, last } } = app;
   // A screen reader would only talk at the same time as the voice.
   const isRead = last?.state === "complete" && !last.speaker;
   const news = last?.state === "failed" ? last.remark : isRead && last.text;
@@ -35,8 +35,7 @@ export function Playground({ app }) {
         </div>
       </section>
       <div class="dock">
-        <p class="alert" id="alert" role="alert" hidden=${!app
-    .alert}>${app.alert}</p>
+        <p class="alert" id="alert" role="alert" hidden=${!alert}>${alert}</p>
         <${Composer} app=${app} />
       </div>
     </div>
@@ -48,7 +47,10 @@ export function Playground({ app }) {
 /** @param {Props} props */
 function Composer({ app }) {
   const { call, microphone, isSpeaking, voices } = app;
-  const isIdle = !call.last?.isOpen;
+  const isIdle = `${!call.last?.isOpen}`;
+  const note = microphone.isPossible
+    ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
+    : "The microphone needs Chrome, Edge or Safari, at https or on localhost.";
   /** @param {SubmitEvent} event */
   function onSubmit(event) {
     const text = takeField(event, "words");
@@ -73,17 +75,14 @@ function Composer({ app }) {
           isPossible=${microphone.isPossible} onClick=${app.toggleMicrophone} />
         <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${isSpeaking}
           isPossible=${voices.length > 0} onClick=${app.toggleSpeaking} />
-        <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
-          onClick=${() =>
-    call.interrupt()}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
+        <button type="button" class="quiet" id="interrupt" aria-disabled=${isIdle}
+          onClick=${() => call.interrupt()}>
+          Interrupt <kbd aria-hidden="true">Esc</kbd>
+        </button>
         <button class="primary" id="send">Send</button>
       </div>
     </form>
-    <p class="fine" id="mic-note">${
-    microphone.isPossible
-      ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
-      : "The microphone needs Chrome, Edge or Safari, at https or on localhost."
-  }</p>
+    <p class="fine" id="mic-note">${note}</p>
   `;
 }
 
@@ -121,7 +120,11 @@ function Panel({ app }) {
       <option value=${voiceURI} selected=${isDefault}>${name} (${lang})</option>
     `
   );
-  const place = { origin: location.origin, conversation: call.id };
+  const hasVoices = voices.length > 0;
+  const { origin } = location;
+  const toTurn = () => toCurl(call.last?.request ?? {}, origin);
+  const toTurns = () =>
+    toCompletion(call.turns, { origin, conversation: call.id });
   return view`
     <section id="panel" class="panel" aria-label="Tools" popover="auto">
       <button type="button" class="quiet close" popovertarget="panel"
@@ -134,16 +137,15 @@ function Panel({ app }) {
       <h2>Last turn</h2>
       <button type="button" id="repeat" popovertarget="panel" popovertargetaction="hide"
         onClick=${() => call.repeat()}>Repeat</button>
-      <${Command} id="curl" name="as curl"
-        text=${toCurl(call.last?.request ?? {}, location.origin)} />
-      <${Command} id="completion" name="as chat completions"
-        text=${toCompletion(call.turns, place)} />
+      <${Command} id="curl" name="as curl" turn=${call.last} toText=${toTurn} />
+      <${Command} id="completion" name="as chat completions" turn=${call.last}
+        toText=${toTurns} />
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks"
-        hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
-      <p class="quiet" hidden=${
-    voices.length > 0
-  }>This browser has no voices, so answers can only be read.</p>
+        hidden=${!hasVoices} onChange=${onChange}>${options}</select>
+      <p class="quiet" hidden=${hasVoices}>
+        This browser has no voices, so answers can only be read.
+      </p>
       <${DataForm} call=${call} />
     </section>
   `;
@@ -153,24 +155,24 @@ function Panel({ app }) {
  * A button that copies a command for the shell, or shows it where the browser
  * doesn't let the page copy: away from https and localhost, none does.
  *
- * @param {{ id: string, name: string, text: string }} props
+ * @param {{ id: string, name: string, turn: object | undefined, toText: () => string }} props
  */
-function Command({ id, name, text }) {
-  const [copied, setCopied] = useState("");
-  const [isShown, show] = useState(false);
+function Command({ id, name, turn, toText }) {
+  const [copied, setCopied] = useState(/** @type {typeof turn} */ (undefined));
+  const [shown, show] = useState("");
   async function copy() {
+    const text = toText();
     try {
       await navigator.clipboard.writeText(text);
-      setCopied(text);
+      setCopied(turn);
     } catch {
-      show(true);
+      show(text);
     }
   }
+  const verb = turn && copied === turn ? "Copied" : "Copy";
   return view`
-    <button type="button" id=${id} onClick=${copy}>${
-    copied === text ? "Copied" : "Copy"
-  } ${name}</button>
-    <pre tabindex="0" hidden=${!isShown}>${text}</pre>
+    <button type="button" id=${id} onClick=${copy}>${verb} ${name}</button>
+    <pre tabindex="0" hidden=${shown === ""}>${shown}</pre>
   `;
 }
 
