@@ -66,7 +66,7 @@ function Controls() {
           aria-disabled=${`${isConnecting}`}>${toLabel()}</button>
         <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
           hidden=${!mayTalk}>${isTalking ? "Done speaking" : "Speak"}</button>
-        <label class="switch">
+        <label class="row">
           <input type="checkbox" role="switch" checked=${hasMicrophone}
             disabled=${
     !hasSound || isConnecting
