@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { startServer } from "../fakes/server.ts";
@@ -92,8 +92,8 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
   });
   await using browser = await openBrowser();
   await using watched = await newPage(browser, {
-    // What a browser says of the wrong token.
-    mayLog: /401/,
+    // What a browser says of the wrong token, and of a server that is away.
+    mayLog: /401|ERR_FAILED/,
     acceptDownloads: true,
   });
   const { page } = watched;
@@ -120,7 +120,15 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     assertEquals(await rows.count(), 50);
     assertStringIncludes(await rows.first().innerText(), "<img src=x");
     assertEquals(await findInaccessible(page), []);
-    await page.getByRole("button", { name: "Show more" }).click();
+    const more = page.getByRole("button", { name: "Show more" });
+    await page.route("**/sessions?*", (route) => route.abort());
+    await more.click();
+    const trouble = page.getByText("Parley can't be reached");
+    await trouble.waitFor();
+    const { y = -1 } = await trouble.boundingBox() ?? {};
+    assert(y >= 0, "it is in sight, far down the list");
+    await page.unroute("**/sessions?*");
+    await more.click();
     await page.getByText("Do you have a room tonight?").waitFor();
     assertEquals(await rows.count(), 62);
     await page.setViewportSize({ width: 360, height: 700 });

@@ -35,7 +35,6 @@ export function newId(prefix) {
 export class Call {
   /** All turns, oldest first. @type {Turn[]} */
   turns = [];
-  /** @type {CallParts} */
   #parts;
   #sessionId = "";
 

@@ -25,9 +25,7 @@
 export class Speaker {
   /** How much of it was spoken, in characters. */
   offset = 0;
-  /** @type {SpeakerParts} */
   #parts;
-  /** @type {Intl.Segmenter} */
   #segmenter;
   /** What has come of it. */
   #text = "";
