@@ -77,7 +77,11 @@ export function createMicrophone(parts) {
         onerror: (/** @type {{ error: string }} */ { error }) => {
           if (current !== recognition || HARMLESS.includes(error)) return;
           microphone.stop();
-          onTrouble(`The microphone stopped: ${error}.`);
+          const isRefused = error === "not-allowed";
+          const fix = isRefused
+            ? " Allow it in the browser for this page."
+            : "";
+          onTrouble(`The microphone stopped: ${error}.${fix}`);
         },
         // Browsers end it after a silence, whatever "continuous" says.
         onend: () => current === recognition && recognition.start(),
