@@ -54,7 +54,7 @@ function unlock(token) {
 }
 
 async function open() {
-  if (sessionStorage.getItem(TOKEN) === null) return draw();
+  if (sessionStorage.getItem(TOKEN) === null) return;
   if (id === "") return await showList();
   state.session = await request("GET", path);
   draw();
@@ -107,4 +107,5 @@ async function request(method, path) {
   }
 }
 
+draw();
 open();
