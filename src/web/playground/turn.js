@@ -25,7 +25,7 @@ export class Turn {
    * What the server tells of the turn; the times are those of the caller,
    * measured here.
    *
-   * @type {import("../figures.js").Figures & { status?: string }}
+   * @type {import("../figures.js").Figures}
    */
   summary = {};
 
