@@ -21,7 +21,7 @@ const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
 const call = new Call({
   id,
   post: (request, signal) => post("/playground/turn", request, signal),
-  createSpeaker: () => app.isSpeaking ? createSpeaker() : undefined,
+  createSpeaker,
   now: () => performance.now(),
   onChange: draw,
 });
@@ -93,6 +93,7 @@ function speak(isOn) {
 }
 
 function createSpeaker() {
+  if (!app.isSpeaking) return undefined;
   return new Speaker({
     synth,
     toUtterance: (text) => new SpeechSynthesisUtterance(text),
