@@ -9,16 +9,7 @@
 /**
  * The figures of a turn, where they are known, as the server tells them.
  *
- * @typedef {object} Figures
- * @property {string | undefined} [provider]
- * @property {string | undefined} [model]
- * @property {number | undefined} [first_words_ms]
- * @property {number | undefined} [total_ms]
- * @property {number | undefined} [input_tokens] the whole prompt
- * @property {number | undefined} [output_tokens] what the model answered
- * @property {number | undefined} [prompt_ms] how long it took to read its prompt
- * @property {number | undefined} [cached_tokens] how much of that it had read before
- * @property {string | undefined} [ended] why the answer was ended for the model
+ * @typedef {Partial<import("../sessions/document.ts").TurnDocument>} Figures
  */
 
 /**

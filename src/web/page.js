@@ -25,7 +25,7 @@ import { html as view, useState } from "./preact.js";
  * @property {string | undefined} [caller] what the caller said
  * @property {Part[]} parts the answer
  * @property {number | undefined} [heard] how many characters of its words were heard, if not all
- * @property {string} state `waiting`, `answering`, `complete`, `interrupted`, `failed` or `unfinished`
+ * @property {string} state `answering`, `complete`, `interrupted`, `failed` or `unfinished`
  * @property {string} [remark] stands beneath the answer
  * @property {string[]} [figures] stand beside the answer
  * @property {{ first_words_ms?: number | undefined, total_ms?: number | undefined }} [times] are drawn there
@@ -62,7 +62,7 @@ export function Turns({ turns, caller = "You" }) {
 function Agent({ turn, longestMs }) {
   const { parts, state, remark, figures = [], times, events } = turn;
   // A turn may hold a remark about the conversation, or a caller's words alone.
-  const isAnswer = parts.length > 0 || state === "waiting";
+  const isAnswer = parts.length > 0 || state === "answering";
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
   const chart = times?.total_ms
     ? view`<${Times} ...${times} longestMs=${longestMs} />`
@@ -155,7 +155,7 @@ function Events({ events }) {
   );
   return view`
     <details onToggle=${() => setOpen(!isOpen)}>
-      <summary>${events.length} events</summary>
+      <summary>Events: ${events.length}</summary>
       <pre class="events">${lines.join("\n")}</pre>
     </details>
   `;
@@ -164,6 +164,37 @@ function Events({ events }) {
 /** What the server tells a page's script. Each script knows what that is. */
 export function readData() {
   return JSON.parse(document.body.dataset.page ?? "");
+}
+
+/**
+ * Asks the server.
+ *
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>} a good answer
+ * @throws {Error} says why there is none; its cause is the server's refusal, if there is one
+ */
+export async function ask(path, init) {
+  const response = await fetch(path, init).catch(() => {
+    throw new Error("Parley can't be reached. Start it again, then try again.");
+  });
+  if (response.ok) return response;
+  const body = await response.json().catch(() => undefined);
+  const message = body?.error?.message ?? `Refused (${response.status})`;
+  throw new Error(message, { cause: response });
+}
+
+/**
+ * Sends JSON to the server, as {@linkcode ask}.
+ *
+ * @param {string} path
+ * @param {unknown} body
+ * @param {AbortSignal | null} [signal] hangs up
+ */
+export function post(path, body, signal = null) {
+  const headers = { "content-type": "application/json" };
+  const init = { method: "POST", headers, body: JSON.stringify(body), signal };
+  return ask(path, init);
 }
 
 /**

@@ -1,22 +1,20 @@
 /**
  * Which pages there are, by the settings: the playground, the voice page and
- * the kept conversations. Each room could be taken out here and deleted.
+ * the kept conversations. Each room could be taken out here and deleted. Their
+ * scripts and styles are served as they lie in this folder.
  *
  * @module
  */
-import { createAdmin } from "./sessions/mod.ts";
-import type { Handler, Routes } from "../server/router.ts";
+import { type AdminParts, createAdmin } from "./sessions/mod.ts";
+import { type Handler, lastSegment, type Routes } from "../server/router.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
-import type { ActiveTurns } from "../conversation/active_turns.ts";
-import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHome } from "../server/health.ts";
+import { notFound } from "../server/http.ts";
 import { createJudge, type GuessParts } from "../server/limits.ts";
-import { createPlayground } from "./playground/mod.ts";
+import { createPlayground, type PlaygroundParts } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
-import type { Provider } from "../providers/provider.ts";
-import type { SessionStore } from "../sessions/store.ts";
 import type { WebSettings } from "./settings.ts";
 
 /** What says which pages there are. */
@@ -30,21 +28,17 @@ export interface PagesSettings extends WebSettings {
 }
 
 /** What pages are made of. */
-export interface PagesParts extends GuessParts {
+export interface PagesParts
+  extends
+    GuessParts,
+    Pick<PlaygroundParts, "webhook" | "provider">,
+    Pick<AdminParts, "store" | "activeTurns"> {
   /** Says which there are. */
   config: PagesSettings;
-  /** The handler of `POST /agent`, which the playground talks to. */
-  webhook: Handler;
   /** The webhook secrets; the playground signs with the first. */
   secrets: readonly string[];
   /** Lets others than this machine have the playground and the voice page. */
   token: string;
-  /** Named by the playground. */
-  provider: Provider;
-  /** Where the kept conversations are. */
-  store: SessionStore;
-  /** Where a turn may be under way in one that is deleted. */
-  activeTurns: ActiveTurns;
   /** Parley's own version. */
   version: string;
 }
@@ -83,8 +77,7 @@ export function createPages(parts: PagesParts): Pages {
     ...hasVoice ? [{ href: "/voice", name: "Voice" }] : [],
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
-  const title = "Locked · Parley";
-  const locked = shell({ title, content: LOCKED, status: 403 });
+  const locked = shell({ title: "Locked", content: LOCKED, status: 403 });
   const judge = createJudge(parts);
   const guard = createGuard({ ...parts, hasSecret, locked, judge });
 
@@ -102,5 +95,38 @@ export function createPages(parts: PagesParts): Pages {
         : {},
     },
     entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,
+  };
+}
+
+const TYPES = new Map([
+  ["css", "text/css; charset=utf-8"],
+  ["js", "text/javascript; charset=utf-8"],
+]);
+
+/** Makes the routes of the scripts and styles. Whoever may see no page may see these. */
+export function createFiles(): Routes {
+  const rooms = ["", "playground/", "voice/", "sessions/"];
+  return Object.fromEntries(
+    rooms.map((room) => [`/web/${room}*`, { GET: serveFrom(room) }]),
+  );
+}
+
+function serveFrom(room: string): Handler {
+  return async (request) => {
+    const name = lastSegment(request);
+    const type = TYPES.get(/^[a-z_]+\.(\w+)$/.exec(name)?.[1] ?? "");
+    if (type === undefined) throw notFound();
+    const file = new URL(room + name, import.meta.url);
+    const bytes = await Deno.readFile(file).catch((error) => {
+      throw error instanceof Deno.errors.NotFound ? notFound() : error;
+    });
+    return new Response(bytes, {
+      headers: {
+        "content-type": type,
+        "cache-control": "no-cache",
+        "cross-origin-resource-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+      },
+    });
   };
 }

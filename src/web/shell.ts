@@ -17,7 +17,7 @@ export interface Place {
 
 /** What sets a page apart from the others. */
 export interface PageOptions {
-  /** What the browser's tab says. */
+  /** What the browser's tab says, before the name of Parley. */
   title: string;
   /** The folder with the page's `page.js` and `page.css`. Without one, the page has no script. */
   room?: string;
@@ -102,7 +102,7 @@ function toDocument(options: PageOptions, links: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
 <meta name="color-scheme" content="light dark">
-<title>${title}</title>
+<title>${title} · Parley</title>
 <link rel="icon" href="${ICON}">
 <link rel="stylesheet" href="/web/page.css">
 <link rel="stylesheet" href="/web/conversation.css">

@@ -61,9 +61,9 @@ Deno.test("the printed address opens the playground from a log that another site
   await page.goto(`http://logs.test:${log.addr.port}/log.html`);
   await page.getByRole("link", { name: "Open" }).click();
   await page.waitForURL(/^http:\/\/parley\.test:\d+\/(#.*)?$/);
-  assertEquals(await page.title(), "Parley playground");
+  assertEquals(await page.title(), "Playground · Parley");
   await page.reload();
-  assertEquals(await page.title(), "Parley playground");
+  assertEquals(await page.title(), "Playground · Parley");
 });
 
 Deno.test("the page for those outside says how to get in, in any window and light", async () => {

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /**
  * How the playground looks and who can use it: light and dark, large and
  * small, by keyboard alone. With `SCREENSHOTS=1` this also takes the pictures
@@ -178,6 +179,51 @@ Deno.test("the playground has buttons that a finger can hit on a phone", async (
       box && box.height >= 40 && box.width >= 40,
       `${name}: ${box?.height}`,
     );
+  }
+});
+
+Deno.test("the playground's tools can be closed by a finger, in the narrowest window", async () => {
+  await using open = await openPlayground({
+    ...PHONE,
+    viewport: { width: 320, height: 640 },
+  });
+  const { page } = open;
+  const panel = page.locator("#panel");
+  await page.getByRole("button", { name: "Tools" }).tap();
+  const box = await panel.boundingBox();
+  assert(box && box.x >= 40, "there is something beside them to tap");
+  await panel.getByRole("button", { name: "Close" }).tap();
+  assertEquals(await panel.isVisible(), false);
+});
+
+Deno.test("the playground follows who speaks on a phone that lies on its side", async () => {
+  await using open = await openPlayground({
+    ...PHONE,
+    viewport: { width: 740, height: 360 },
+  });
+  const { page } = open;
+  for (const turn of [2, 3, 4]) {
+    await type(page, "When is breakfast?");
+    await waitForEnd(page, turn);
+    await assertFits(page);
+  }
+});
+
+Deno.test("the playground writes from right to left what is so written", async () => {
+  await using open = await openPlayground();
+  const { page } = open;
+  await type(page, "מתי ארוחת הבוקר?");
+  await waitForEnd(page, 2);
+  for (const [who, isRight] of [["you", true], ["agent", false]] as const) {
+    const words = page.locator(`.turn:nth-child(2) .${who} .words`).first();
+    const gaps = await words.evaluate((element) => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      const text = range.getBoundingClientRect();
+      const { left, right } = element.getBoundingClientRect();
+      return { left: text.left - left, right: right - text.right };
+    });
+    assertEquals(gaps.right < 1, isRight, `${who}: ${JSON.stringify(gaps)}`);
   }
 });
 

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /**
  * The playground by text: turns, interruptions, the tools, and a server that
  * goes away.
@@ -105,7 +106,14 @@ for (const way of ["Escape", "the button", "typing"] as const) {
     await waitForWords(page, 2, /a hotel/);
     assertEquals(await page.locator("#interrupt").isEnabled(), true);
     if (way === "Escape") await page.keyboard.press("Escape");
-    if (way === "the button") await page.locator("#interrupt").click();
+    if (way === "the button") {
+      await page.locator("#interrupt").press("Enter");
+      assertEquals(
+        await page.evaluate(() => document.activeElement?.id),
+        "interrupt",
+        "who uses the keyboard keeps their place",
+      );
+    }
     await type(page, "Enough");
     assertEquals(await waitForEnd(page, 3), "complete");
     assertEquals(await waitForEnd(page, 2), "interrupted");

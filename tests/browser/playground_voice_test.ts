@@ -197,7 +197,7 @@ Deno.test("the playground says why the microphone stopped", async () => {
   await page.evaluate(`mic.onerror({ type: "error", error: "not-allowed" })`);
   assertStringIncludes(
     await page.locator("#alert").innerText(),
-    "stopped: not-allowed",
+    "stopped: not-allowed. Allow it in the browser for this page",
   );
   assertEquals(
     await page.locator("#mic").getAttribute("aria-pressed"),

@@ -1,4 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+/// <reference lib="dom" />
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { startServer } from "../fakes/server.ts";
@@ -91,8 +92,8 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
   });
   await using browser = await openBrowser();
   await using watched = await newPage(browser, {
-    // What a browser says of the wrong token.
-    mayLog: /401/,
+    // What a browser says of the wrong token, and of a server that is away.
+    mayLog: /401|ERR_FAILED/,
     acceptDownloads: true,
   });
   const { page } = watched;
@@ -101,7 +102,13 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     await page.goto(`${server.url}/sessions`);
     await page.getByLabel("ADMIN_TOKEN").fill("wrong");
     await page.keyboard.press("Enter");
-    await page.getByRole("alert").getByText("ADMIN_TOKEN").waitFor();
+    await page.getByRole("alert").getByText("is not the server's ADMIN_TOKEN")
+      .waitFor();
+    assertEquals(
+      await page.evaluate(() => document.activeElement?.id),
+      "token",
+      "another can be typed at once",
+    );
     assertEquals(await findInaccessible(page), []);
   });
 
@@ -113,9 +120,21 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     assertEquals(await rows.count(), 50);
     assertStringIncludes(await rows.first().innerText(), "<img src=x");
     assertEquals(await findInaccessible(page), []);
-    await page.getByRole("button", { name: "Show more" }).click();
+    const more = page.getByRole("button", { name: "Show more" });
+    await page.route("**/sessions?*", (route) => route.abort());
+    await more.click();
+    const trouble = page.getByText("Parley can't be reached");
+    await trouble.waitFor();
+    const { y = -1 } = await trouble.boundingBox() ?? {};
+    assert(y >= 0, "it is in sight, far down the list");
+    await page.unroute("**/sessions?*");
+    await more.click();
     await page.getByText("Do you have a room tonight?").waitFor();
     assertEquals(await rows.count(), 62);
+    await page.setViewportSize({ width: 360, height: 700 });
+    const words = await rows.first().locator("p").boundingBox();
+    assertEquals(words?.width, 360 - 32, "a phone has room for words");
+    await page.setViewportSize({ width: 1280, height: 800 });
   });
 
   await t.step(

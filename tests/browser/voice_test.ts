@@ -124,7 +124,7 @@ test("has a button to speak where the agent wants one", async (scene) => {
   ...NO_MODEL,
 });
 
-/** The SDK tells the console as well. */
+/** The SDK and the browser tell the console as well. */
 const TOLD_TWICE = {
   mayLog: /Error connecting|Failed to load|denined|WebSocket|starting recorder/,
 };
@@ -139,6 +139,21 @@ test("says why Layercode refuses", async (scene) => {
   await connect(page);
   await status(/^Connected/);
 }, TOLD_TWICE);
+
+test(
+  "says that the server is away, and connects once it is back",
+  async (scene) => {
+    const { page, status } = scene;
+    await page.route("**/authorize", (route) => route.abort());
+    await page.getByRole("switch", { name: "Microphone" }).uncheck();
+    await connect(page);
+    await status(/^Parley can't be reached/);
+    await page.unroute("**/authorize");
+    await connect(page);
+    await status(/^Connected/);
+  },
+  TOLD_TWICE,
+);
 
 test("says what to do where the microphone is not allowed", async (scene) => {
   const { page, platform, status } = scene;
@@ -178,7 +193,7 @@ test(
     await serveSdk(page, new TextEncoder().encode("document.title = 'Mine'"));
     await Promise.all([page.waitForResponse(SDK.url), connect(page)]);
     await status(/could not be loaded/);
-    assertEquals(await page.title(), "Parley voice");
+    assertEquals(await page.title(), "Voice · Parley");
     await page.unrouteAll();
     await serveSdk(page, sdk);
     await connect(page);

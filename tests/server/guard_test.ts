@@ -38,7 +38,7 @@ function addressOf({ url, page }: { url: string; page: string }) {
 }
 
 function isPage({ status, body }: RawResponse): boolean {
-  return status === 200 && body.includes("<title>Parley playground</title>");
+  return status === 200 && body.includes("<title>Playground · Parley</title>");
 }
 
 /** The `name=value` of the cookie that an answer sets. */

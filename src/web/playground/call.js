@@ -12,8 +12,9 @@ import { Turn } from "./turn.js";
  *
  * @typedef {object} CallParts
  * @property {string | undefined} [id] of a conversation that goes on
- * @property {typeof post} post
- * @property {Pick<import("./speaker.js").Speaker, "isOn" | "begin" | "add" | "stop">} speaker
+ * @property {(request: Record<string, unknown>, signal?: AbortSignal) => Promise<Response>} post
+ * sends to the server, which signs it
+ * @property {() => Turn["speaker"]} createSpeaker makes what reads an answer aloud, if that is wished
  * @property {() => number} now in milliseconds
  * @property {() => void} onChange called when something about a turn changes
  */
@@ -34,11 +35,8 @@ export function newId(prefix) {
 export class Call {
   /** All turns, oldest first. @type {Turn[]} */
   turns = [];
-  /** @type {CallParts} */
   #parts;
   #sessionId = "";
-  /** What the next message tells of. @type {Record<string, unknown> | undefined} */
-  #interruption;
 
   /** @param {CallParts} parts */
   constructor(parts) {
@@ -67,9 +65,7 @@ export class Call {
    */
   say(text) {
     this.interrupt();
-    const told = this.#interruption && {
-      interruption_context: this.#interruption,
-    };
+    const told = this.#toInterruption();
     return this.#run(this.#toRequest("message", { text, ...told }));
   }
 
@@ -80,31 +76,15 @@ export class Call {
   repeat() {
     this.interrupt();
     const turn = this.turns.pop();
-    if (turn === undefined) return;
-    // What was cut off is no longer: it is answered from its beginning.
-    if (this.#interruption?.assistant_turn_id === turn.key) {
-      this.#interruption = undefined;
-    }
-    return this.#run(turn.request);
+    return turn && this.#run(turn.request);
   }
 
   /** Cuts the agent off. Returns whether there was something to cut off. */
   interrupt() {
     if (!this.last?.isOpen) return false;
-    this.last.hangUp.abort();
-    this.#cutOff(this.last);
-    this.#interruption = toInterruption(this.last);
-    return true;
-  }
-
-  /** Stops reading aloud: what is on the page counts as heard. */
-  mute() {
-    this.#parts.speaker.stop();
-    const turn = this.last;
-    if (!turn?.isSpoken || !turn.isOpen) return;
-    turn.isSpoken = false;
-    turn.hear(turn.text.length);
+    this.last.cutOff(this.#parts.now());
     this.#parts.onChange();
+    return true;
   }
 
   /**
@@ -133,91 +113,56 @@ export class Call {
   }
 
   /**
+   * Tells of the turn that was cut off, as Layercode does, unless a message
+   * has done so that the server took. A turn that broke off is one, too: the
+   * server may have sent more than came.
+   */
+  #toInterruption() {
+    const turn = this.turns.findLast(({ isRefused, cut, caller }) =>
+      !isRefused && (cut || caller !== undefined)
+    );
+    if (!turn?.cut) return {};
+    const words = turn.text.slice(0, turn.heard);
+    return {
+      interruption_context: {
+        previous_turn_interrupted: true,
+        words_heard: words.match(/\S+/gu)?.length ?? 0,
+        text_heard: words.trimEnd(),
+        assistant_turn_id: turn.key,
+      },
+    };
+  }
+
+  /**
    * Sends a turn and follows the answer to its end, or to where it is cut off.
    *
    * @param {Record<string, unknown>} request
    * @returns {Promise<boolean>} whether the server took it
    */
   async #run(request) {
-    const { post, speaker, now, onChange } = this.#parts;
-    const turn = new Turn(request, { isSpoken: speaker.isOn, now: now() });
-    const { signal } = turn.hangUp;
+    const { post, createSpeaker, now, onChange } = this.#parts;
+    const turn = new Turn(request, now(), createSpeaker());
     this.turns.push(turn);
-    if (turn.isSpoken) {
-      speaker.begin((offset) => {
-        turn.hear(offset);
-        onChange();
-      });
-    }
     onChange();
-    let isTaken = false;
+    let response;
+    let trouble = BROKEN;
     try {
-      const response = await post(request, signal);
-      isTaken = true;
-      if (request.interruption_context) this.#interruption = undefined;
+      response = await post(request, turn.hangUp.signal);
       for await (const event of readEvents(response)) {
-        if (signal.aborted) return true;
+        if (turn.cut) return true;
         turn.add(event, now());
-        if (turn.isSpoken && event.type === "response.tts") {
-          speaker.add(String(event.content));
-        }
-        if (turn.isSpoken && event.type === "response.end") speaker.add();
         onChange();
       }
-      if (!turn.isWhole) throw new Error("The answer broke off");
     } catch (error) {
-      // A connection that broke after the last event matters to nobody.
-      if (signal.aborted || turn.isWhole) return true;
-      this.#cutOff(turn, isTaken ? BROKEN : Object(error).message);
-      // The server may have sent more than came, so the agent is told.
-      if (isTaken) this.#interruption = toInterruption(turn);
+      if (!response) trouble = Object(error).message;
     }
-    return isTaken;
-  }
-
-  /**
-   * @param {Turn} turn
-   * @param {string} [trouble]
-   */
-  #cutOff(turn, trouble) {
-    const { speaker, now, onChange } = this.#parts;
-    const heard = turn.isSpoken ? speaker.stop() : turn.text.length;
-    turn.cutOff(heard, now(), trouble);
+    // A connection that broke after the last event matters to nobody.
+    if (turn.isWhole || turn.cut) return true;
+    turn.isRefused = !response;
+    turn.cutOff(now(), trouble);
     onChange();
+    return !turn.isRefused;
   }
-}
-
-/** Tells of a turn that was cut off as Layercode does. @param {Turn} turn */
-function toInterruption({ key, text, heard }) {
-  const words = text.slice(0, heard);
-  return {
-    previous_turn_interrupted: true,
-    words_heard: words.match(/\S+/gu)?.length ?? 0,
-    text_heard: words.trimEnd(),
-    assistant_turn_id: key,
-  };
-}
-
-/**
- * Sends an event to the server, which signs it.
- *
- * @param {Record<string, unknown>} event
- * @param {AbortSignal | null} [signal] hangs up
- * @returns {Promise<Response>} the answer
- * @throws {Error} why there is none
- */
-export async function post(event, signal = null) {
-  const response = await fetch("/playground/turn", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(event),
-    signal,
-  }).catch(() => {
-    throw new Error("Parley can't be reached. Start it again, then send anew.");
-  });
-  if (response.ok) return response;
-  const body = await response.json().catch(() => undefined);
-  throw new Error(body?.error?.message ?? `Refused (${response.status})`);
 }
 
 /**

@@ -22,7 +22,8 @@
  * What listening needs.
  *
  * @typedef {object} MicrophoneParts
- * @property {Pick<import("./speaker.js").Speaker, "voice" | "saying">} speaker
+ * @property {() => string} toLanguage of what it hears
+ * @property {() => string} toSaying what the loudspeaker is saying
  * @property {() => void} onChange called when it is switched on or off, or hears something
  * @property {() => void} onWords called while the caller speaks
  * @property {(text: string) => void} onSentence
@@ -34,7 +35,7 @@ const HARMLESS = ["no-speech", "aborted"];
 
 /** Makes what listens. @param {MicrophoneParts} parts */
 export function createMicrophone(parts) {
-  const { speaker, onChange, onWords, onSentence, onTrouble } = parts;
+  const { toSaying, onChange, onWords, onSentence, onTrouble } = parts;
   const Recognition = Reflect.get(globalThis, "SpeechRecognition") ??
     Reflect.get(globalThis, "webkitSpeechRecognition");
   /** While it listens. @type {Recognition | undefined} */
@@ -46,7 +47,7 @@ export function createMicrophone(parts) {
   function hear({ resultIndex, results }) {
     let interim = "";
     for (const { isFinal, 0: best } of Array.from(results).slice(resultIndex)) {
-      overheard = speaker.saying || overheard;
+      overheard = toSaying() || overheard;
       if (!isFinal) interim += ` ${best.transcript.trim()}`;
       else {
         const sentence = ownWords(best.transcript.trim(), overheard);
@@ -71,12 +72,16 @@ export function createMicrophone(parts) {
       const recognition = current = Object.assign(new Recognition(), {
         continuous: true,
         interimResults: true,
-        lang: speaker.voice?.lang ?? navigator.language,
+        lang: parts.toLanguage(),
         onresult: hear,
         onerror: (/** @type {{ error: string }} */ { error }) => {
           if (current !== recognition || HARMLESS.includes(error)) return;
           microphone.stop();
-          onTrouble(`The microphone stopped: ${error}.`);
+          const isRefused = error === "not-allowed";
+          const fix = isRefused
+            ? " Allow it in the browser for this page."
+            : "";
+          onTrouble(`The microphone stopped: ${error}.${fix}`);
         },
         // Browsers end it after a silence, whatever "continuous" says.
         onend: () => current === recognition && recognition.start(),

@@ -37,7 +37,7 @@ export function createPlayground(parts: PlaygroundParts): Routes {
   const page: Handler = (request, sender) => {
     const { name, model } = provider;
     return parts.shell({
-      title: "Parley playground",
+      title: "Playground",
       room: "playground",
       data: { provider: name },
       facts: `<span class="model">${escape(nameModel(name, model))}</span>

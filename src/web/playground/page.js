@@ -6,29 +6,28 @@
  *
  * @module
  */
-import { find, readData } from "../page.js";
+import { find, post, readData } from "../page.js";
 import { html as view, render } from "../preact.js";
-import { Call, post } from "./call.js";
+import { Call } from "./call.js";
 import { createMicrophone } from "./microphone.js";
 import { Speaker } from "./speaker.js";
 import { Playground } from "./views.js";
 
 const synth = globalThis.speechSynthesis;
-const speaker = new Speaker({
-  synth,
-  toUtterance: (text) => new SpeechSynthesisUtterance(text),
-  onTrouble(problem) {
-    speak(false);
-    warn(problem);
-  },
-});
 // The address names the conversation, so that it goes on when the page is
 // loaded anew.
 const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
-const now = () => performance.now();
-const call = new Call({ id, post, speaker, now, onChange: draw });
+/** @type {Call} */
+const call = new Call({
+  id,
+  post: (request, signal) => post("/playground/turn", request, signal),
+  createSpeaker,
+  now: () => performance.now(),
+  onChange: draw,
+});
 const microphone = createMicrophone({
-  speaker,
+  toLanguage: () => app.voice?.lang ?? navigator.language,
+  toSaying: () => call.last?.speaker?.saying ?? "",
   onChange: draw,
   onWords: () => call.interrupt(),
   onSentence: say,
@@ -40,8 +39,11 @@ const app = {
   /** Who answers. @type {string} */
   provider: readData().provider,
   call,
-  speaker,
   microphone,
+  /** Whether answers are read aloud. */
+  isSpeaking: false,
+  /** The chosen voice. @type {SpeechSynthesisVoice | undefined} */
+  voice: undefined,
   /** What is wrong. */
   alert: "",
   get voices() {
@@ -53,7 +55,7 @@ const app = {
     speak(true);
     microphone.start();
   },
-  toggleSpeaking: () => speak(!speaker.isOn),
+  toggleSpeaking: () => speak(!app.isSpeaking),
 };
 
 /** @typedef {typeof app} App */
@@ -73,7 +75,10 @@ async function say(text) {
   app.alert = "";
   // To the end, which is where it is upside down.
   find("#scroll").scrollTop = 0;
-  if (await call.say(text)) return;
+  const isTaken = call.say(text);
+  // In a low window all of the page scrolls.
+  find(".dock").scrollIntoView({ block: "end" });
+  if (await isTaken) return;
   // Nothing that was written gets lost. `#words` is a text area, hence the cast.
   const field = /** @type {HTMLTextAreaElement} */ (find("#words"));
   field.value ||= text;
@@ -82,9 +87,23 @@ async function say(text) {
 /** Reads answers aloud, or no longer. @param {boolean} isOn */
 function speak(isOn) {
   app.alert = "";
-  if (!isOn) call.mute();
-  speaker.isOn = isOn && app.voices.length > 0;
+  app.isSpeaking = isOn && app.voices.length > 0;
+  if (!isOn && call.last?.isOpen) call.last.mute();
   draw();
+}
+
+function createSpeaker() {
+  if (!app.isSpeaking) return undefined;
+  return new Speaker({
+    synth,
+    toUtterance: (text) => new SpeechSynthesisUtterance(text),
+    voice: app.voice,
+    onProgress: draw,
+    onTrouble(problem) {
+      speak(false);
+      warn(problem);
+    },
+  });
 }
 
 globalThis.addEventListener("hashchange", () => location.reload());

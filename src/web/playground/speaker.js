@@ -14,50 +14,25 @@
  * What speaking needs.
  *
  * @typedef {object} SpeakerParts
- * @property {Pick<SpeechSynthesis, "speak" | "cancel"> | undefined} synth
+ * @property {Pick<SpeechSynthesis, "speak" | "cancel">} synth
  * @property {(text: string) => SpeechSynthesisUtterance} toUtterance
+ * @property {SpeechSynthesisVoice | undefined} voice the chosen one
+ * @property {() => void} onProgress called when more was spoken
  * @property {(problem: string) => void} onTrouble
  */
 
-/**
- * Makes what cuts a text as it comes into sentences, each as soon as it is
- * whole, so that speaking can begin before the answer ends.
- *
- * @param {string} [locale] of the text, where it is known
- */
-export function createSplitter(locale) {
-  const segmenter = new Intl.Segmenter(locale, { granularity: "sentence" });
-  let text = "";
-  let start = 0;
-  /**
-   * Gives the sentences that more text makes whole, and where in the whole text
-   * each begins; without more, the rest.
-   *
-   * @param {string} [more]
-   */
-  return function split(more) {
-    text += more ?? "";
-    const sentences = Array.from(
-      segmenter.segment(text),
-      ({ segment, index }) => ({ text: segment, start: start + index }),
-    );
-    // The last one may go on.
-    const open = more === undefined ? undefined : sentences.pop();
-    start = open?.start ?? start + text.length;
-    text = open?.text ?? "";
-    return sentences.filter(({ text }) => text.trim() !== "");
-  };
-}
-
-/** What speaks. */
+/** Speaks one answer. */
 export class Speaker {
-  /** Whether answers are to be read aloud. */
-  isOn = false;
-  /** The chosen voice. @type {SpeechSynthesisVoice | undefined} */
-  voice;
-  /** @type {SpeakerParts} */
+  /** How much of it was spoken, in characters. */
+  offset = 0;
   #parts;
-  #split = createSplitter();
+  #segmenter;
+  /** What has come of it. */
+  #text = "";
+  /** Where in the text the next sentence begins. */
+  #next = 0;
+  /** Where the sentence ends that is just said. */
+  #begun = 0;
   /**
    * What is yet to be spoken. Browsers forget an utterance that nobody holds,
    * events and all.
@@ -65,85 +40,74 @@ export class Speaker {
    * @type {Set<SpeechSynthesisUtterance>}
    */
   #utterances = new Set();
-  /** The sentences that were begun. */
-  #begun = "";
-  /** How much of the text was spoken, in characters. */
-  #offset = 0;
-  /** @type {(offset: number) => void} */
-  #onProgress = () => {};
 
   /** @param {SpeakerParts} parts */
   constructor(parts) {
     this.#parts = parts;
+    const granularity = "sentence";
+    this.#segmenter = new Intl.Segmenter(parts.voice?.lang, { granularity });
   }
 
   /** The text up to the end of the sentence that is just said. Empty while nothing is said. */
   get saying() {
-    return this.#utterances.size > 0 ? this.#begun.trimEnd() : "";
+    const isSilent = this.#utterances.size === 0;
+    return isSilent ? "" : this.#text.slice(0, this.#begun).trimEnd();
   }
 
   /**
-   * Begins with another text.
+   * Adds what has come, and speaks each sentence as soon as it is whole.
    *
-   * @param {(offset: number) => void} onProgress told how far into the text the
-   * speaking has come
+   * @param {string} [text] none when no more is coming
    */
-  begin(onProgress) {
-    this.stop();
-    this.#split = createSplitter(this.voice?.lang);
-    this.#begun = "";
-    this.#offset = 0;
-    this.#onProgress = onProgress;
-  }
-
-  /** Adds what has come; without a text, no more is coming. @param {string} [text] */
   add(text) {
-    for (const sentence of this.#split(text)) this.#speak(sentence);
+    this.#text += text ?? "";
+    const rest = this.#text.slice(this.#next);
+    const sentences = [...this.#segmenter.segment(rest)];
+    // The last one may go on.
+    if (text !== undefined) sentences.pop();
+    for (const { segment } of sentences) this.#speak(segment);
   }
 
-  /**
-   * Falls silent.
-   *
-   * @returns {number} how much of the text was spoken, in characters
-   */
+  /** Falls silent. */
   stop() {
-    this.#onProgress = () => {};
     this.#utterances.clear();
-    this.#parts.synth?.cancel();
-    return this.#offset;
+    this.#parts.synth.cancel();
   }
 
-  /** @param {{ text: string, start: number }} sentence */
-  #speak({ text, start }) {
-    const { synth, toUtterance, onTrouble } = this.#parts;
-    const utterance = toUtterance(text.trimEnd());
+  /** @param {string} sentence */
+  #speak(sentence) {
+    const { synth, toUtterance, voice, onTrouble } = this.#parts;
+    const start = this.#next;
+    const end = this.#next += sentence.length;
+    if (sentence.trim() === "") return;
+    const utterance = toUtterance(sentence.trimEnd());
     this.#utterances.add(utterance);
-    const isHeld = () => this.#utterances.has(utterance);
-    if (this.voice) {
-      utterance.voice = this.voice;
-      utterance.lang = this.voice.lang;
-    }
-    utterance.onstart = () => {
-      if (isHeld()) this.#begun += text;
-    };
+    if (voice) Object.assign(utterance, { voice, lang: voice.lang });
+    utterance.onstart = () => this.#begun = end;
     utterance.onboundary = ({ charIndex, name }) => {
-      if (isHeld() && name !== "sentence") this.#advance(start + charIndex);
+      if (name !== "sentence") this.#advance(utterance, start + charIndex);
     };
     utterance.onend = () => {
-      if (!isHeld()) return;
+      this.#advance(utterance, end);
       this.#utterances.delete(utterance);
-      this.#advance(start + text.length);
     };
     utterance.onerror = ({ error }) => {
-      if (isHeld()) onTrouble(`The browser's voice failed (${error}).`);
+      // One that was stopped tells that as an error.
+      if (!this.#utterances.has(utterance)) return;
+      onTrouble(`The browser's voice failed (${error}).`);
     };
-    synth?.speak(utterance);
+    synth.speak(utterance);
   }
 
-  /** @param {number} offset */
-  #advance(offset) {
-    if (offset <= this.#offset) return;
-    this.#offset = offset;
-    this.#onProgress(offset);
+  /**
+   * Takes note of how far the speaking has come, unless it was stopped.
+   *
+   * @param {SpeechSynthesisUtterance} utterance
+   * @param {number} offset
+   */
+  #advance(utterance, offset) {
+    if (!this.#utterances.has(utterance)) return;
+    this.offset = Math.max(this.offset, offset);
+    this.#parts.onProgress();
   }
 }

@@ -13,36 +13,67 @@ import { toEnding, toFigures } from "../figures.js";
 export class Turn {
   /** @type {import("../page.js").Part[]} */
   parts = [];
-  /** All its words. */
-  text = "";
-  /** How much of the text was heard, in characters. */
-  heard = 0;
-  state = "waiting";
-  remark = "";
   /** Whether no more is coming. */
   isWhole = false;
+  /** Whether the server has not even taken it. */
+  isRefused = false;
+  /** How it ended before its end. @type {{ state: string, remark: string } | undefined} */
+  cut;
   /** Ends the connection. */
   hangUp = new AbortController();
   /**
    * What the server tells of the turn; the times are those of the caller,
    * measured here.
    *
-   * @type {import("../figures.js").Figures & { status?: string }}
+   * @type {import("../figures.js").Figures}
    */
   summary = {};
 
   /**
    * @param {Record<string, unknown>} request what was sent
-   * @param {{ isSpoken: boolean, now: number }} options
+   * @param {number} now
+   * @param {Pick<import("./speaker.js").Speaker, "offset" | "saying" | "add" | "stop">} [speaker] reads it aloud
    */
-  constructor(request, { isSpoken, now }) {
+  constructor(request, now, speaker) {
     this.request = request;
     this.key = String(request.turn_id);
     this.caller = request.type === "message" ? String(request.text) : undefined;
-    this.isSpoken = isSpoken;
+    this.speaker = speaker;
     this.startedAt = now;
     /** @type {import("../page.js").WireEvent[]} */
     this.events = [{ atMs: 0, content: request }];
+  }
+
+  /** All its words. */
+  get text() {
+    return this.parts.map((part) => part.type === "words" ? part.text : "")
+      .join("");
+  }
+
+  /** How much of the text was heard, in characters: what is only shown, at once. */
+  get heard() {
+    return this.speaker?.offset ?? this.text.length;
+  }
+
+  get #end() {
+    if (this.cut) return this.cut;
+    if (!this.isWhole || this.heard < this.text.trimEnd().length) {
+      return { state: "answering", remark: "" };
+    }
+    return this.summary.status === "failed"
+      ? {
+        state: "failed",
+        remark: "This turn failed. The cause is in Parley's log.",
+      }
+      : { state: "complete", remark: toEnding(this.summary).join() };
+  }
+
+  get state() {
+    return this.#end.state;
+  }
+
+  get remark() {
+    return this.#end.remark;
   }
 
   get figures() {
@@ -55,7 +86,7 @@ export class Turn {
 
   /** Whether the agent is still answering, or still speaking. */
   get isOpen() {
-    return this.state === "waiting" || this.state === "answering";
+    return this.state === "answering";
   }
 
   /**
@@ -79,19 +110,17 @@ export class Turn {
       case "response.end":
         this.summary.total_ms = atMs;
         this.isWhole = true;
-        this.hear(this.heard);
+        this.speaker?.add();
         break;
     }
   }
 
   /** @param {string} text */
   #addWords(text) {
-    this.state = "answering";
-    this.text += text;
-    if (!this.isSpoken) this.heard = this.text.length;
     const last = this.parts.at(-1);
     if (last?.type === "words") last.text += text;
     else this.parts.push({ type: "words", text });
+    this.speaker?.add(text);
   }
 
   /** Adds what a tool is at, or whatever else the agent sends to a page. @param {unknown} content */
@@ -108,33 +137,24 @@ export class Turn {
     return this.parts.filter((part) => part.type === "tool");
   }
 
-  /**
-   * Takes note of how far the caller has heard it, which ends a turn that is
-   * whole.
-   *
-   * @param {number} heard in characters
-   */
-  hear(heard) {
-    this.heard = heard;
-    if (!this.isWhole || heard < this.text.trimEnd().length) return;
-    const isFailed = this.summary.status === "failed";
-    this.state = isFailed ? "failed" : "complete";
-    this.remark = isFailed
-      ? "This turn failed. The cause is in Parley's log."
-      : toEnding(this.summary).join();
+  /** Stops reading it aloud: what is on the page counts as heard. */
+  mute() {
+    this.speaker?.stop();
+    this.speaker = undefined;
   }
 
   /**
    * Ends the turn before its end.
    *
-   * @param {number} heard how much of its text was heard, in characters
    * @param {number} now
    * @param {string} [trouble] what went wrong, if it wasn't the caller who ended it
    */
-  cutOff(heard, now, trouble) {
-    this.heard = heard;
-    this.state = trouble ? "failed" : "interrupted";
-    this.remark = trouble ?? "Interrupted";
+  cutOff(now, trouble) {
+    this.hangUp.abort();
+    this.speaker?.stop();
+    this.cut = trouble === undefined
+      ? { state: "interrupted", remark: "Interrupted" }
+      : { state: "failed", remark: trouble };
     this.summary.total_ms ??= now - this.startedAt;
     for (const tool of this.#tools) {
       if (tool.status === "running") tool.status = "stopped";

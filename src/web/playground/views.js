@@ -14,9 +14,9 @@ import { toCompletion, toCurl } from "./turn.js";
 
 /** The page's main part. @param {Props} props */
 export function Playground({ app }) {
-  const { turns, last } = app.call;
+  const { alert, call: { turns, last } } = app;
   // A screen reader would only talk at the same time as the voice.
-  const isRead = last?.state === "complete" && !last.isSpoken;
+  const isRead = last?.state === "complete" && !last.speaker;
   const news = last?.state === "failed" ? last.remark : isRead && last.text;
   // A stand-in gives way to Ollama while the page is open.
   const { provider = app.provider } =
@@ -35,8 +35,7 @@ export function Playground({ app }) {
         </div>
       </section>
       <div class="dock">
-        <p class="alert" id="alert" role="alert" hidden=${!app
-    .alert}>${app.alert}</p>
+        <p class="alert" id="alert" role="alert" hidden=${!alert}>${alert}</p>
         <${Composer} app=${app} />
       </div>
     </div>
@@ -47,8 +46,11 @@ export function Playground({ app }) {
 
 /** @param {Props} props */
 function Composer({ app }) {
-  const { call, microphone, speaker, voices } = app;
-  const isIdle = !call.last?.isOpen;
+  const { call, microphone, isSpeaking, voices } = app;
+  const isIdle = `${!call.last?.isOpen}`;
+  const note = microphone.isPossible
+    ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
+    : "The microphone needs Chrome, Edge or Safari, at https or on localhost.";
   /** @param {SubmitEvent} event */
   function onSubmit(event) {
     const text = takeField(event, "words");
@@ -71,20 +73,16 @@ function Composer({ app }) {
       <div class="keys">
         <${Switch} id="mic" name="Microphone" icon=${MICROPHONE} isOn=${microphone.isOn}
           isPossible=${microphone.isPossible} onClick=${app.toggleMicrophone} />
-        <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${speaker.isOn}
+        <${Switch} id="voice" name="Speak answers" icon=${LOUDSPEAKER} isOn=${isSpeaking}
           isPossible=${voices.length > 0} onClick=${app.toggleSpeaking} />
-        <span class="gap"></span>
-        <button type="button" class="quiet" id="interrupt" disabled=${isIdle}
-          onClick=${() =>
-    call.interrupt()}>Interrupt <kbd aria-hidden="true">Esc</kbd></button>
+        <button type="button" class="quiet" id="interrupt" aria-disabled=${isIdle}
+          onClick=${() => call.interrupt()}>
+          Interrupt <kbd aria-hidden="true">Esc</kbd>
+        </button>
         <button class="primary" id="send">Send</button>
       </div>
     </form>
-    <p class="fine" id="mic-note">${
-    microphone.isPossible
-      ? "Microphone: your browser's speech recognition may send audio to its maker (Chrome to Google, Safari to Apple). Headphones help."
-      : "The microphone needs Chrome, Edge or Safari, at https or on localhost."
-  }</p>
+    <p class="fine" id="mic-note">${note}</p>
   `;
 }
 
@@ -109,21 +107,28 @@ function Switch({ id, name, icon, isOn, isPossible, onClick }) {
 }
 
 /** The tools at the side. @param {Props} props */
-function Panel({ app: { call, voices, speaker } }) {
+function Panel({ app }) {
+  const { call, voices } = app;
   /** @param {Event} event */
   function onChange({ currentTarget }) {
     // Of an event, TypeScript doesn't know what element it is for.
     const { value } = /** @type {HTMLSelectElement} */ (currentTarget);
-    speaker.voice = voices.find(({ voiceURI }) => voiceURI === value);
+    app.voice = voices.find(({ voiceURI }) => voiceURI === value);
   }
   const options = voices.map(({ voiceURI, name, lang, default: isDefault }) =>
     view`
       <option value=${voiceURI} selected=${isDefault}>${name} (${lang})</option>
     `
   );
-  const place = { origin: location.origin, conversation: call.id };
+  const hasVoices = voices.length > 0;
+  const { origin } = location;
+  const toTurn = () => toCurl(call.last?.request ?? {}, origin);
+  const toTurns = () =>
+    toCompletion(call.turns, { origin, conversation: call.id });
   return view`
     <section id="panel" class="panel" aria-label="Tools" popover="auto">
+      <button type="button" class="quiet close" popovertarget="panel"
+        popovertargetaction="hide">Close</button>
       <h2>Conversation</h2>
       <code id="conversation">${call.id}</code>
       <a class="button" id="new" href="/">New conversation</a>
@@ -132,16 +137,15 @@ function Panel({ app: { call, voices, speaker } }) {
       <h2>Last turn</h2>
       <button type="button" id="repeat" popovertarget="panel" popovertargetaction="hide"
         onClick=${() => call.repeat()}>Repeat</button>
-      <${Command} id="curl" name="as curl"
-        text=${toCurl(call.last?.request ?? {}, location.origin)} />
-      <${Command} id="completion" name="as chat completions"
-        text=${toCompletion(call.turns, place)} />
+      <${Command} id="curl" name="as curl" turn=${call.last} toText=${toTurn} />
+      <${Command} id="completion" name="as chat completions" turn=${call.last}
+        toText=${toTurns} />
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks"
-        hidden=${voices.length === 0} onChange=${onChange}>${options}</select>
-      <p class="quiet" hidden=${
-    voices.length > 0
-  }>This browser has no voices, so answers can only be read.</p>
+        hidden=${!hasVoices} onChange=${onChange}>${options}</select>
+      <p class="quiet" hidden=${hasVoices}>
+        This browser has no voices, so answers can only be read.
+      </p>
       <${DataForm} call=${call} />
     </section>
   `;
@@ -151,24 +155,24 @@ function Panel({ app: { call, voices, speaker } }) {
  * A button that copies a command for the shell, or shows it where the browser
  * doesn't let the page copy: away from https and localhost, none does.
  *
- * @param {{ id: string, name: string, text: string }} props
+ * @param {{ id: string, name: string, turn: object | undefined, toText: () => string }} props
  */
-function Command({ id, name, text }) {
-  const [copied, setCopied] = useState("");
-  const [isShown, show] = useState(false);
+function Command({ id, name, turn, toText }) {
+  const [copied, setCopied] = useState(/** @type {typeof turn} */ (undefined));
+  const [shown, show] = useState("");
   async function copy() {
+    const text = toText();
     try {
       await navigator.clipboard.writeText(text);
-      setCopied(text);
+      setCopied(turn);
     } catch {
-      show(true);
+      show(text);
     }
   }
+  const verb = turn && copied === turn ? "Copied" : "Copy";
   return view`
-    <button type="button" id=${id} onClick=${copy}>${
-    copied === text ? "Copied" : "Copy"
-  } ${name}</button>
-    <pre tabindex="0" hidden=${!isShown}>${text}</pre>
+    <button type="button" id=${id} onClick=${copy}>${verb} ${name}</button>
+    <pre tabindex="0" hidden=${shown === ""}>${shown}</pre>
   `;
 }
 
@@ -178,14 +182,14 @@ function Command({ id, name, text }) {
  * @param {{ call: import("./call.js").Call }} props
  */
 function DataForm({ call }) {
-  const [text, setText] = useState('{"page": "rooms"}');
   const [answer, setAnswer] = useState("");
   /** @param {SubmitEvent} event */
   async function onSubmit(event) {
-    const json = takeField(event, "data");
-    setText(json);
+    event.preventDefault();
+    // It is a text area, hence the cast.
+    const { value } = /** @type {HTMLTextAreaElement} */ (find("#data"));
     try {
-      const reply = await call.sendData(JSON.parse(json));
+      const reply = await call.sendData(JSON.parse(value));
       setAnswer(`Answer: ${JSON.stringify(reply)}`);
     } catch (error) {
       setAnswer(`${error}`);
@@ -196,7 +200,8 @@ function DataForm({ call }) {
       <summary>Send data</summary>
       <form class="data-form" onSubmit=${onSubmit}>
         <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
-        <textarea id="data" name="data" rows="2" spellcheck="false">${text}</textarea>
+        <textarea id="data" rows="2" spellcheck="false">
+{"page": "rooms"}</textarea>
         <button>Send data</button>
         <p id="data-answer" class="quiet" role="status">${answer}</p>
       </form>

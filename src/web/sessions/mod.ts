@@ -5,12 +5,7 @@
  * @module
  */
 import type { Judge } from "../../server/limits.ts";
-import {
-  type Handler,
-  lastSegment,
-  type Routes,
-  type Sender,
-} from "../../server/router.ts";
+import { type Handler, lastSegment, type Routes } from "../../server/router.ts";
 import type { ActiveTurns } from "../../conversation/active_turns.ts";
 import { HttpError, json } from "../../server/http.ts";
 import type { Shell } from "../shell.ts";
@@ -37,18 +32,8 @@ const MAX_PAGE_SIZE = 200;
 /** Makes the routes of the room. */
 export function createAdmin(parts: AdminParts): Routes {
   const { store, activeTurns } = parts;
-  const page = parts.shell({
-    title: "Conversations · Parley",
-    room: "sessions",
-  });
-
-  /** Lets through who shows the token. */
-  function locked(handler: Handler): Handler {
-    return (request, sender) => {
-      checkToken(request, sender, parts);
-      return handler(request, sender);
-    };
-  }
+  const locked = createLock(parts);
+  const page = parts.shell({ title: "Conversations", room: "sessions" });
 
   /** A browser that goes to the address gets the page, which asks for the token. */
   function orPage(handler: Handler): Handler {
@@ -93,22 +78,23 @@ export function createAdmin(parts: AdminParts): Routes {
   };
 }
 
-function checkToken(
-  { headers }: Request,
-  sender: Sender,
-  { token, judge }: AdminParts,
-): void {
-  const header = headers.get("authorization") ?? "";
-  const [, ...given] = /^Bearer +(.+)$/i.exec(header) ?? [];
+/** Makes what lets through to a handler who shows the token. */
+function createLock({ token, judge }: AdminParts) {
   // A header holds bytes, of which each is a letter here.
   const right = String.fromCharCode(...new TextEncoder().encode(token));
-  if (judge(given, [right], sender) !== undefined) return;
-  throw new HttpError(
-    401,
-    "invalid_token",
-    "Send the server's ADMIN_TOKEN, as authorization: Bearer <token>",
-    { "www-authenticate": 'Bearer realm="sessions"' },
-  );
+  return (handler: Handler): Handler => (request, sender) => {
+    const header = request.headers.get("authorization") ?? "";
+    const [, ...given] = /^Bearer +(.+)$/i.exec(header) ?? [];
+    if (judge(given, [right], sender) !== undefined) {
+      return handler(request, sender);
+    }
+    throw new HttpError(
+      401,
+      "invalid_token",
+      "Send the server's ADMIN_TOKEN, as authorization: Bearer <token>",
+      { "www-authenticate": 'Bearer realm="sessions"' },
+    );
+  };
 }
 
 function readLimit(text: string | null): number {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { find } from "../page.js";
+import { ask, find } from "../page.js";
 import { html as view, render } from "../preact.js";
 import { List, One, Unlock } from "./views.js";
 
@@ -27,7 +27,7 @@ const state = {
   sessions: undefined,
   /** Where the list goes on. @type {string | undefined} */
   cursor: undefined,
-  /** @type {import("../../sessions/document.ts").SessionDocument | undefined} */
+  /** @type {import("./views.js").SessionDocument | undefined} */
   session: undefined,
 };
 
@@ -54,10 +54,9 @@ function unlock(token) {
 }
 
 async function open() {
-  draw();
   if (sessionStorage.getItem(TOKEN) === null) return;
   if (id === "") return await showList();
-  state.session = await ask("GET", path);
+  state.session = await request("GET", path);
   draw();
 }
 
@@ -65,7 +64,7 @@ async function open() {
 async function showList() {
   const { cursor, sessions = [] } = state;
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
-  const page = await ask("GET", `/sessions${query}`);
+  const page = await request("GET", `/sessions${query}`);
   if (page) {
     state.cursor = page.cursor;
     state.sessions = [...sessions, ...page.sessions];
@@ -75,7 +74,7 @@ async function showList() {
 
 async function forget() {
   if (!confirm("Delete this conversation for good?")) return;
-  const deleted = await ask("DELETE", path);
+  const deleted = await request("DELETE", path);
   if (deleted === undefined) return draw();
   const urls = deleted.recordings_kept_elsewhere ?? [];
   if (urls.length > 0) {
@@ -91,22 +90,22 @@ async function forget() {
  * @param {string} path
  * @returns JSON; nothing when it can't be had, and then `state.alert` says why
  */
-async function ask(method, path) {
+async function request(method, path) {
   state.alert = "";
   // A header can hold a text whose letters are its bytes.
   const bytes = new TextEncoder().encode(sessionStorage.getItem(TOKEN) ?? "");
   const authorization = `Bearer ${String.fromCharCode(...bytes)}`;
   const headers = { accept: "application/json", authorization };
   try {
-    const response = await fetch(path, { method, headers });
-    const body = response.status === 204 ? {} : await response.json();
-    if (response.ok) return body;
-    state.alert = body.error.message;
-    if (response.status === 401) sessionStorage.removeItem(TOKEN);
-  } catch {
-    state.alert = "The server can't be reached. Is it running?";
+    const response = await ask(path, { method, headers });
+    return response.status === 204 ? {} : await response.json();
+  } catch (error) {
+    const { message, cause } = Object(error);
+    const isWrong = cause?.status === 401;
+    if (isWrong) sessionStorage.removeItem(TOKEN);
+    state.alert = isWrong ? "That is not the server's ADMIN_TOKEN." : message;
   }
-  return undefined;
 }
 
+draw();
 open();

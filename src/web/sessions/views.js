@@ -40,9 +40,9 @@ export function List({ sessions, onMore }) {
     view`
       <li key=${id}>
         <a href="/sessions/${encodeURIComponent(id)}">
-          <span>${preview ?? "The caller said nothing"}</span>
-          <time class="quiet" datetime=${at}>${toTime(at)}</time>
+          <p>${preview ?? "The caller said nothing"}</p>
           <code class="quiet">${id}</code>
+          <time class="quiet" datetime=${at}>${toTime(at)}</time>
         </a>
       </li>
     `
@@ -89,8 +89,9 @@ export function toTurn(turn) {
   const parts = tool_calls.map(({ name, arguments: given, result }) => ({
     type: "tool",
     name: `${name}(${JSON.stringify(given)})`,
-    status: result === undefined ? "stopped" : "done",
-    detail: result === undefined ? "" : `→ ${JSON.stringify(result)}`,
+    ...result === undefined
+      ? { status: "stopped" }
+      : { status: "done", detail: `→ ${JSON.stringify(result)}` },
   }));
   if (text !== "") parts.push({ type: "words", text });
   return {

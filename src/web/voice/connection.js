@@ -8,14 +8,9 @@
  * @module
  */
 
-/**
- * What the server tells the page.
- *
- * @typedef {object} PageData
- * @property {string} agentId
- * @property {{ url: string, integrity: string }} sdk
- * @property {string} socket where the agent is
- */
+import { post } from "../page.js";
+
+/** @typedef {{ url: string, integrity: string }} Sdk */
 
 /**
  * What this page uses of the SDK's client.
@@ -61,7 +56,7 @@ export class Connection {
   #onChange;
 
   /**
-   * @param {PageData} data
+   * @param {{ agentId: string, sdk: Sdk, socket: string }} data what the server tells the page
    * @param {() => void} onChange
    */
   constructor(data, onChange) {
@@ -162,17 +157,13 @@ export class Connection {
 
   /** @param {{ url: string, body: unknown }} request what the SDK would send */
   #authorize = async ({ url, body }) => {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) {
+    try {
+      return await post(url, body);
+    } catch (error) {
       // The SDK would tell no more than the status.
-      const told = await response.clone().json().catch(() => undefined);
-      this.trouble = told?.error?.message ?? "";
+      this.trouble = Object(error).message;
+      throw error;
     }
-    return response;
   };
 }
 
@@ -180,7 +171,7 @@ export class Connection {
  * Loads the SDK, if it can be had; one that failed to come is asked for anew
  * the next time.
  *
- * @param {PageData["sdk"]} sdk
+ * @param {Sdk} sdk
  * @returns {Promise<(new (options: Record<string, unknown>) => Client) | undefined>}
  */
 async function loadSdk({ url, integrity }) {

@@ -45,7 +45,7 @@ export function createVoice(parts: VoiceParts): Routes {
   const { agentId, apiUrl, guard, shell } = parts;
   const socket = toSocketUrl(apiUrl);
   const page = shell({
-    title: "Parley voice",
+    title: "Voice",
     room: "voice",
     facts: `<span id="agent">${escape(agentId)}</span>`,
     data: { agentId, sdk: SDK, socket },

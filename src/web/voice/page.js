@@ -52,6 +52,7 @@ function Controls() {
   const { state, trouble, isPushed, isTalking, hasSound } = connection;
   const { hasMicrophone, toggleMicrophone, toggleTalking } = connection;
   const isConnecting = state === "connecting";
+  const kind = state !== "connected" && "primary";
   const mayTalk = state === "connected" && hasMicrophone && isPushed;
   function onClick() {
     if (state === "disconnected") connection.connect();
@@ -60,13 +61,11 @@ function Controls() {
   return view`
     <section class="card" aria-label="Connection">
       <div class="row">
-        <button type="button" class=${
-    state !== "connected" && "primary"
-  } id="connect" onClick=${onClick}
+        <button type="button" class=${kind} id="connect" onClick=${onClick}
           aria-disabled=${`${isConnecting}`}>${toLabel()}</button>
         <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
           hidden=${!mayTalk}>${isTalking ? "Done speaking" : "Speak"}</button>
-        <label class="switch">
+        <label class="row">
           <input type="checkbox" role="switch" checked=${hasMicrophone}
             disabled=${
     !hasSound || isConnecting

@@ -20,7 +20,7 @@ function start(answer: Answer) {
         ? Promise.reject(new Error(events))
         : Promise.resolve(new Response(toBytes(events)));
     },
-    speaker: { isOn: false, begin() {}, add() {}, stop: () => 0 },
+    createSpeaker: () => undefined,
     now: () => 0,
     onChange() {},
   });

@@ -44,10 +44,11 @@ Deno.test("ownWords() lets everything through when nothing is said", () => {
 
 /** A microphone whose recognition and agent a test speaks for. */
 function listen() {
-  const speaker = { voice: undefined, saying: "" };
+  const speaker = { saying: "" };
   const sentences: string[] = [];
   const microphone = createMicrophone({
-    speaker,
+    toLanguage: () => "en",
+    toSaying: () => speaker.saying,
     onChange() {},
     onWords() {},
     onSentence: (text) => sentences.push(text),

@@ -1,60 +1,18 @@
 import { assertEquals } from "@std/assert";
-import {
-  createSplitter,
-  Speaker,
-} from "../../../src/web/playground/speaker.js";
-
-/** What a text becomes when it comes in pieces of a length. */
-function splitInPieces(text: string, length: number) {
-  const split = createSplitter("en");
-  const pieces = text.match(new RegExp(`[^]{1,${length}}`, "gu")) ?? [];
-  return [...pieces.flatMap((piece) => split(piece)), ...split()];
-}
-
-const TEXT =
-  "Good evening! You are in room 3.5, is that right? Yes.\nTomorrow.";
-const SENTENCES = [
-  "Good evening! ",
-  "You are in room 3.5, is that right? ",
-  "Yes.\n",
-  "Tomorrow.",
-];
-
-Deno.test("createSplitter() gives the same sentences however the text is cut", () => {
-  for (const length of [1, 2, 3, 7, 20, 200]) {
-    const sentences = splitInPieces(TEXT, length);
-    assertEquals(sentences.map(({ text }) => text), SENTENCES, `${length}`);
-    for (const { text, start } of sentences) {
-      assertEquals(TEXT.slice(start, start + text.length), text);
-    }
-  }
-});
-
-Deno.test("createSplitter() gives a sentence as soon as the next one begins", () => {
-  const split = createSplitter("en");
-  assertEquals(split("One. "), []);
-  assertEquals(split("T"), [{ text: "One. ", start: 0 }]);
-  assertEquals(split("wo"), []);
-  assertEquals(split(), [{ text: "Two", start: 5 }]);
-  assertEquals(split(), []);
-});
-
-Deno.test("createSplitter() knows other scripts", () => {
-  const split = createSplitter("zh");
-  assertEquals(split("您好。今天好吗?"), [{ text: "您好。", start: 0 }]);
-});
+import { Speaker } from "../../../src/web/playground/speaker.js";
 
 /** A voice that a test speaks for, and what came of it. */
-function make() {
+function make(lang = "en") {
   const given: SpeechSynthesisUtterance[] = [];
   const progress: number[] = [];
   const troubles: string[] = [];
   const speaker = new Speaker({
     synth: { speak: (utterance) => given.push(utterance), cancel() {} },
     toUtterance: (text) => ({ text }) as SpeechSynthesisUtterance,
+    voice: { lang } as SpeechSynthesisVoice,
+    onProgress: () => progress.push(speaker.offset),
     onTrouble: (problem) => troubles.push(problem),
   });
-  speaker.begin((offset) => progress.push(offset));
   function tell(
     n: number,
     type: "start" | "end" | "boundary" | "error",
@@ -63,8 +21,52 @@ function make() {
     const event = Object.assign(new Event(type), fields);
     given[n]?.[`on${type}`]?.(event as SpeechSynthesisErrorEvent);
   }
-  return { speaker, given, progress, troubles, tell };
+  const texts = () => given.map(({ text }) => text);
+  return { speaker, given, texts, progress, troubles, tell };
 }
+
+const TEXT =
+  "Good evening! You are in room 3.5, is that right? Yes.\nTomorrow.";
+
+Deno.test("Speaker.add() gives the same sentences however the text is cut", () => {
+  for (const length of [1, 2, 3, 7, 20, 200]) {
+    const { speaker, given, texts, tell } = make();
+    const pieces = TEXT.match(new RegExp(`[^]{1,${length}}`, "gu")) ?? [];
+    for (const piece of pieces) speaker.add(piece);
+    speaker.add();
+    assertEquals(texts(), [
+      "Good evening!",
+      "You are in room 3.5, is that right?",
+      "Yes.",
+      "Tomorrow.",
+    ], `${length}`);
+    for (const [n, { text }] of given.entries()) {
+      tell(n, "start");
+      tell(n, "boundary", { charIndex: text.length, name: "word" });
+      const end = TEXT.indexOf(text) + text.length;
+      assertEquals(speaker.offset, end, "it knows where each is");
+      tell(n, "end");
+    }
+  }
+});
+
+Deno.test("Speaker.add() speaks a sentence as soon as the next one begins", () => {
+  const { speaker, texts } = make();
+  speaker.add("One. ");
+  assertEquals(texts(), []);
+  speaker.add("T");
+  assertEquals(texts(), ["One."]);
+  speaker.add("wo");
+  assertEquals(texts(), ["One."]);
+  speaker.add();
+  assertEquals(texts(), ["One.", "Two"]);
+});
+
+Deno.test("Speaker.add() knows other scripts", () => {
+  const { speaker, texts } = make("zh");
+  speaker.add("您好。今天好吗?");
+  assertEquals(texts(), ["您好。"]);
+});
 
 Deno.test("Speaker speaks each sentence once it is whole", () => {
   const { speaker, given, progress, tell } = make();
@@ -94,10 +96,11 @@ Deno.test("Speaker counts words where the voice tells them, else whole sentences
   assertEquals(progress, [4]);
   tell(0, "end");
   tell(1, "start");
-  assertEquals(speaker.stop(), 14);
+  speaker.stop();
   // What a voice tells that was stopped is about nothing that is counted.
   tell(1, "end");
   assertEquals(progress, [4, 14]);
+  assertEquals([speaker.offset, speaker.saying], [14, ""]);
 });
 
 Deno.test("Speaker says why a voice failed, unless it was stopped", () => {

@@ -6,9 +6,14 @@ import {
 } from "../../../src/web/playground/turn.js";
 import { cleanEnv, startServer } from "../../fakes/server.ts";
 
-function turnAt(now: number, isSpoken = false) {
+function turnAt(now: number, speaker?: ReturnType<typeof silent>) {
   const request = { type: "message", turn_id: "turn_1", text: "Hello" };
-  return new Turn(request, { isSpoken, now });
+  return new Turn(request, now, speaker);
+}
+
+/** A voice that speaks as far as a test says. */
+function silent() {
+  return { offset: 0, saying: "", add() {}, stop() {} };
 }
 
 Deno.test("Turn.add() puts words together, and takes the times", () => {
@@ -27,7 +32,7 @@ Deno.test("Turn.add() puts words together, and takes the times", () => {
 });
 
 Deno.test("Turn.add() leaves what is spoken unheard until the voice tells", () => {
-  const turn = turnAt(0, true);
+  const turn = turnAt(0, silent());
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.add({ type: "response.end" }, 2);
   assertEquals(turn.heard, 0);
@@ -69,11 +74,13 @@ Deno.test("Turn.add() believes the server that a turn failed", () => {
 });
 
 Deno.test("Turn.cutOff() stops what was at work", () => {
-  const turn = turnAt(0, true);
+  const speaker = silent();
+  const turn = turnAt(0, speaker);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
+  speaker.offset = 5;
   const content = { tool: "look", call_id: "c1", status: "running" };
   turn.add({ type: "response.data", content }, 2);
-  turn.cutOff(5, 30);
+  turn.cutOff(30);
   assertEquals(turn.isOpen, false);
   const { state, heard, summary } = turn;
   assertEquals([state, heard, summary.total_ms], ["interrupted", 5, 30]);
@@ -102,14 +109,24 @@ Deno.test("Turn.figures has the times of the caller, and the rest from the serve
   assertEquals(events[0]?.content, turn.request);
 });
 
-Deno.test("Turn.hear() ends a turn of which all is spoken", () => {
-  const turn = turnAt(0, true);
+Deno.test("Turn.state is complete once all is spoken", () => {
+  const speaker = silent();
+  const turn = turnAt(0, speaker);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.add({ type: "response.end" }, 2);
   assertEquals(turn.state, "answering");
-  turn.hear(12);
+  speaker.offset = 12;
   assertEquals(turn.state, "answering");
-  turn.hear(13);
+  speaker.offset = 13;
+  assertEquals(turn.state, "complete");
+});
+
+Deno.test("Turn.mute() leaves what is shown for heard", () => {
+  const turn = turnAt(0, silent());
+  turn.add({ type: "response.tts", content: "Good morning." }, 1);
+  turn.mute();
+  assertEquals([turn.heard, turn.state], [13, "answering"]);
+  turn.add({ type: "response.end" }, 2);
   assertEquals(turn.state, "complete");
 });
 

@@ -37,7 +37,7 @@ Deno.test("toTurn() shows what tools were asked and said", () => {
       status: "done",
       detail: '→ {"free":2}',
     },
-    { type: "tool", name: "find_rooms({})", status: "stopped", detail: "" },
+    { type: "tool", name: "find_rooms({})", status: "stopped" },
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HttpError } from "../../src/server/http.ts";
 import { NOBODY } from "../../src/server/router.ts";
-import { createFiles } from "../../src/web/files.ts";
+import { createFiles } from "../../src/web/pages.ts";
 
 async function get(path: string): Promise<Response> {
   const request = new Request(`http://parley.test${path}`);
