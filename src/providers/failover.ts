@@ -228,18 +228,24 @@ class Attempt {
     const { firstTokenTimeoutMs, stallTimeoutMs } = this.options;
     if (!this.#isWaiting) return this.#deadline.set(stallTimeoutMs);
     if (this.#hasBegun) {
-      return this.#giveUp(`No more words within ${stallTimeoutMs} ms`);
+      const message = `No more words within ${stallTimeoutMs} ms`;
+      return this.#giveUp(message, "STALL_TIMEOUT_MS");
     }
     const isLoading = await this.#isLoading();
     // The first part came, or nobody wants it any more.
     if (this.#hasBegun || this.#isOver) return;
     if (isLoading) this.#deadline.set(firstTokenTimeoutMs);
-    else this.#giveUp(`No first words within ${firstTokenTimeoutMs} ms`);
+    else {
+      const message = `No first words within ${firstTokenTimeoutMs} ms`;
+      this.#giveUp(message, "FIRST_TOKEN_TIMEOUT_MS");
+    }
   }
 
-  #giveUp(message: string): void {
+  #giveUp(message: string, setting: string): void {
     const { name: provider } = this.provider;
-    this.#reject(new ProviderError(message, { provider, retryable: true }));
+    const fix = `set ${setting} higher if the model needs longer`;
+    const options = { provider, retryable: true, fix };
+    this.#reject(new ProviderError(message, options));
   }
 
   async #isLoading(): Promise<boolean> {
