@@ -4,17 +4,9 @@
  *
  * @module
  */
-import type { GenerateContentRequest } from "@google/generative-ai";
-import type { AsyncLocalStorage } from "node:async_hooks";
-import { builtin } from "../server/builtin.ts";
 import { httpUrl } from "../settings/kinds.ts";
 import type { Settings, Values } from "../settings/setting.ts";
-import {
-  readChunk,
-  type ThinkingConfig,
-  toBody,
-  toThinkingConfig,
-} from "./_gemini_wire.ts";
+import { readChunk, toBody, toThinkingConfig } from "./_gemini_wire.ts";
 import {
   type Fetch,
   requestBySdk,
@@ -22,11 +14,7 @@ import {
   type Server,
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import {
-  ProviderError,
-  type ProviderRequest,
-  THINKING_TOKENS,
-} from "./provider.ts";
+import { ProviderError, type ProviderRequest } from "./provider.ts";
 import {
   apiKey,
   type Remark,
@@ -71,7 +59,14 @@ export function createGemini(
   { apiKey, model, baseUrl }: Values<typeof geminiSettings>,
   { thinking }: Pick<VendorContext, "thinking">,
 ): VendorProvider {
-  const server = toServer(baseUrl, apiKey);
+  const server: Server = {
+    provider: "gemini",
+    url: baseUrl,
+    headers: { "x-goog-api-key": apiKey },
+    addressEnv: geminiSettings.baseUrl.env,
+    settings: geminiSettings,
+    unreachable: "check the network, the proxy and GEMINI_BASE_URL",
+  };
   // In the background, so that the first caller need not wait for it. Whether
   // it failed shows when it is needed.
   const sdk = import("@google/generative-ai");
@@ -85,17 +80,12 @@ export function createGemini(
       { model, systemInstruction: request.system },
       { baseUrl },
     );
-    // Its types know neither thinking nor signatures; it passes both on.
-    const question = {
-      ...toBody(request),
-      generationConfig: toGenerationConfig(request, thinkingConfig),
-    } as unknown as GenerateContentRequest;
+    const body = toBody(request, thinkingConfig);
     try {
       return await requestBySdk(
         server,
         request.signal,
-        (fetch) =>
-          runWithFetch(fetch, () => client.generateContentStream(question)),
+        (fetch) => callWith(fetch, () => client.generateContentStream(body)),
       );
     } catch (error) {
       if (!thinkingConfig || !isAboutThinking(error)) throw error;
@@ -119,17 +109,6 @@ export function createGemini(
       const response = await requestPath(server, path, signal);
       await response.body?.cancel();
     },
-  };
-}
-
-function toServer(url: string, apiKey: string): Server {
-  return {
-    provider: "gemini",
-    url,
-    headers: { "x-goog-api-key": apiKey },
-    addressEnv: "GEMINI_BASE_URL",
-    settings: geminiSettings,
-    unreachable: "check the network, the proxy and GEMINI_BASE_URL",
   };
 }
 
@@ -157,46 +136,21 @@ function warnOfEnd(model: string): Remark[] {
   }));
 }
 
-/**
- * How long the answer may be, in Gemini's tokens, which count thoughts as well.
- * A model that wasn't told how much to think may do so a lot.
- */
-function toGenerationConfig(
-  { maxTokens }: ProviderRequest,
-  thinkingConfig: ThinkingConfig | undefined,
-) {
-  if (maxTokens === undefined) return { thinkingConfig };
-  const { thinkingBudget, thinkingLevel = "medium" } = thinkingConfig ?? {};
-  const room = thinkingBudget ??
-    (thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel]);
-  return { maxOutputTokens: maxTokens + room, thinkingConfig };
-}
-
 function isAboutThinking(error: unknown): boolean {
   return error instanceof ProviderError && error.status === 400 &&
     /thinking/i.test(String(error.cause));
 }
 
-let caller: AsyncLocalStorage<Fetch | undefined> | undefined;
-
 /**
- * Calls the SDK, which calls the global `fetch` and takes no other: that one is
- * replaced, once, by one that looks whose call it is.
+ * Has the SDK call our `fetch`. It takes none, and looks up the global one
+ * before it first waits for anything.
  */
-function runWithFetch<T>(fetch: Fetch, call: () => T): T {
-  caller ??= watchFetch();
-  return caller.run(fetch, call);
-}
-
-function watchFetch(): AsyncLocalStorage<Fetch | undefined> {
-  const { AsyncLocalStorage } = builtin("node:async_hooks");
-  const caller = new AsyncLocalStorage<Fetch | undefined>();
-  const original = globalThis.fetch;
-  globalThis.fetch = (input, init) => {
-    const ours = caller.getStore();
-    return ours === undefined
-      ? original(input, init)
-      : caller.run(undefined, () => ours(input, init));
-  };
-  return caller;
+function callWith<T>(ours: Fetch, call: () => T): T {
+  const { fetch } = globalThis;
+  globalThis.fetch = ours;
+  try {
+    return call();
+  } finally {
+    globalThis.fetch = fetch;
+  }
 }

@@ -116,18 +116,3 @@ export function createProvider(
 ): VendorProvider {
   return VENDORS[name].create(vendors[name], { contextTokens, thinking, log });
 }
-
-/** How long a vendor may take to show that it is there: a caller may wait for it. */
-const LOOK_TIMEOUT_MS = 500;
-
-/** Looks for a vendor that is there although no setting names it. */
-export async function findVendor(
-  { vendors }: ProviderConfig,
-): Promise<{ name: ProviderName; why: string } | undefined> {
-  for (const name of NAMES) {
-    const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-    const why = await VENDORS[name].find?.(vendors[name], signal);
-    if (why !== undefined) return { name, why };
-  }
-  return undefined;
-}

@@ -61,18 +61,24 @@ export const ollamaSettings = {
 export const ollama: Vendor<typeof ollamaSettings> = {
   settings: ollamaSettings,
   create: createOllama,
-  async find({ host }, signal) {
-    try {
-      const path = `${host}/api/version`;
-      const response = await fetch(path, { signal, redirect: "manual" });
-      await response.body?.cancel();
-      return response.ok ? `it answers at ${host}` : undefined;
-    } catch {
-      // Not there, which is an answer too.
-      return undefined;
-    }
-  },
 };
+
+/** How long Ollama may take to show that it is there: a caller may wait for it. */
+const ANSWER_MS = 500;
+
+/** Whether an Ollama is there that nobody named. */
+export async function isThere(host: string): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const path = `${host}/api/version`;
+    const response = await fetch(path, { signal, redirect: "manual" });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    // Not there, which is an answer too.
+    return false;
+  }
+}
 
 /**
  * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
