@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pull } from "../../providers/ollama_pull.ts";
+import { pull } from "../../providers/ollama.ts";
 import { explain } from "../../server/log.ts";
 import { oneLine, print, printError } from "../_terminal.ts";
 
