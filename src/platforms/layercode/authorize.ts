@@ -109,13 +109,11 @@ async function authorize(
     log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
     throw tooOften(WHAT, wait);
   }
-  const reply = await askForSessionKey({
-    ...doors,
-    ...wish,
-    apiKey,
-    conversationId: isChosen ? chosen : conversationId,
-    metadata,
-  });
+  const granted = isChosen ? chosen : conversationId;
+  const reply = await askForSessionKey(
+    { ...wish, conversationId: granted, metadata },
+    { ...doors, apiKey },
+  );
   // Pipelines call it a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);

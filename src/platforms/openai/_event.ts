@@ -12,7 +12,7 @@ import * as v from "@badrap/valita";
 import type { Utterance } from "../../conversation/exchanges.ts";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { HttpError } from "../../server/http.ts";
+import { invalid, lenient, readFields } from "../_fields.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
 /** What is asked, and how it is to be answered. */
@@ -25,11 +25,6 @@ export interface Asked {
   isStreamed: boolean;
   /** Whether a stream is to end with the count of tokens. */
   hasUsage: boolean;
-}
-
-/** A field that Parley can do without: of a wrong type, it counts as missing. */
-function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
-  return v.union(type, v.unknown().map(() => undefined)).optional();
 }
 
 const text = lenient(v.string());
@@ -76,9 +71,7 @@ export function readEvent(
   keyName: string,
   platformPrompt: OpenAiSettings["platformPrompt"],
 ): Asked {
-  const result = bodySchema.try(json, { mode: "strip" });
-  if (!result.ok) throw invalid("The body must be a JSON object");
-  const body = result.value;
+  const body = readFields(bodySchema, json);
   const { instructions, ...told } = readMessages(body.messages);
   const isTask = read(headers.get("x-parley-task")) !== undefined;
   const id = isTask ? undefined : findConversation(headers, body);
@@ -235,8 +228,4 @@ function toText(content: unknown): string | undefined {
   return content.flatMap((part) =>
     part?.type === "text" && typeof part.text === "string" ? [part.text] : []
   ).join(" ").trim();
-}
-
-function invalid(message: string): HttpError {
-  return new HttpError(400, "invalid_request", message);
 }
