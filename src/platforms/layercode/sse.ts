@@ -35,17 +35,15 @@ export type SnakeCase<Name extends string> = Name extends
   : `_${Lowercase<Letter>}${SnakeCase<Rest>}`
   : Name;
 
-/** An answer to be streamed. */
-export interface AnswerOptions {
-  /** Every event repeats it. */
-  turnId: string;
-  /** Whether to send a {@linkcode TurnEvent} before the end. */
-  withDetails?: boolean;
-}
-
-/** Begins an answer. */
-export function createAnswerStream(options: AnswerOptions): Answer {
-  const { turnId, withDetails = false } = options;
+/**
+ * Begins an answer.
+ *
+ * @param turnId every event repeats it
+ * @param withDetails whether to send a {@linkcode TurnEvent} before the end
+ */
+export function createAnswerStream(
+  { turnId, withDetails = false }: { turnId: string; withDetails?: boolean },
+): Answer {
   const tail = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
   const { write, end, signal, body } = createTextStream();
   return {

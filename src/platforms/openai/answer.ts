@@ -13,27 +13,27 @@ import {
 } from "../../server/text_stream.ts";
 import type { Answer } from "../platform.ts";
 
-/** How an answer is to be written. */
-export interface AnswerOptions {
-  /** Repeated, whatever it is. */
-  model: string;
-  /** Whether it is streamed. */
-  isStreamed: boolean;
-  /** Whether a stream ends with the count of tokens. */
-  hasUsage: boolean;
-  /** The time in seconds since 1970. */
-  created: number;
-}
-
 const JSON_HEADERS = {
   "content-type": "application/json",
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
 };
 
-/** Begins an answer. */
-export function createAnswer(options: AnswerOptions): Answer {
-  const { model, isStreamed, hasUsage, created } = options;
+/**
+ * Begins an answer.
+ *
+ * @param model repeated, whatever it is
+ * @param hasUsage whether a stream ends with the count of tokens
+ * @param created the time in seconds since 1970
+ */
+export function createAnswer(
+  { model, isStreamed, hasUsage, created }: {
+    model: string;
+    isStreamed: boolean;
+    hasUsage: boolean;
+    created: number;
+  },
+): Answer {
   const { write, end, signal, body } = createTextStream();
   const object = isStreamed ? "chat.completion.chunk" : "chat.completion";
   const id = `chatcmpl-${crypto.randomUUID()}`;
