@@ -23,10 +23,9 @@ export class Output {
   #out = "";
   /** White space that waits for a word. */
   #gap = "";
-  /** Something was left out in the gap: all that is kept of it is what follows here. */
-  #isTidied = false;
+  /** What was left out in the gap, the thing before the mark: all that is kept of it is what follows here. */
+  #leftOut: LeftOut | undefined;
   #space: "" | " " | "\n" = "";
-  #isApart = false;
   #isCell = false;
   /** The end of what went out, and whether the sentence has begun. */
   #tail = "";
@@ -34,9 +33,10 @@ export class Output {
 
   /** Says one piece, without white space. */
   say(text: string): void {
-    if (this.#isTidied) {
+    if (this.#leftOut) {
       this.#gap = this.#tidied(text);
-      this.#isTidied = this.#isApart = this.#isCell = false;
+      this.#leftOut = undefined;
+      this.#isCell = false;
     }
     this.#out += this.#gap + text;
     this.#gap = this.#space = "";
@@ -45,14 +45,13 @@ export class Output {
   }
 
   space(text: string): void {
-    if (!this.#isTidied) this.#gap += text;
+    if (!this.#leftOut) this.#gap += text;
     if (text.includes("\n")) this.#space = "\n";
     else this.#space ||= " ";
   }
 
   leaveOut(what: LeftOut): void {
-    this.#isTidied = true;
-    this.#isApart ||= what === "thing";
+    if (this.#leftOut !== "thing") this.#leftOut = what;
   }
 
   /** Ends the sentence, unless it has ended. */
@@ -60,7 +59,7 @@ export class Output {
     this.#isCell = false;
     if (!this.#isBegun) return;
     this.#isBegun = false;
-    this.#isTidied = true;
+    this.leaveOut("mark");
     const last = lastCharacter(this.#tail);
     const end = CLOSING.test(last) ? [...this.#tail].at(-2) ?? "" : last;
     if (ENDED.test(last) || ENDED.test(end)) return;
@@ -76,7 +75,7 @@ export class Output {
 
   /** The next words are another cell of the row. */
   beginCell(): void {
-    this.#isTidied = true;
+    this.leaveOut("mark");
     if (!this.#isBegun) return;
     this.#isCell = true;
     this.#gap = this.#space = "";
@@ -91,11 +90,12 @@ export class Output {
 
   /** Gives the rest: the white space at the end, but for the line break that was added to it. */
   end(): string {
-    return this.take() + (this.#isTidied ? "" : this.#gap.replace(/\n$/, ""));
+    return this.take() + (this.#leftOut ? "" : this.#gap.replace(/\n$/, ""));
   }
 
   /** The gap as it is to be spoken, something having been left out in it. */
   #tidied(text: string): string {
+    const isApart = this.#leftOut === "thing";
     const last = lastCharacter(this.#tail);
     if (last === "") return "";
     if (this.#isCell) {
@@ -104,10 +104,9 @@ export class Output {
     }
     if (this.#space === "\n") return "\n";
     if (this.#space === " ") {
-      return this.#isApart && NO_SPACE_BEFORE.test(text) ? "" : " ";
+      return isApart && NO_SPACE_BEFORE.test(text) ? "" : " ";
     }
-    const isTouching = this.#isApart && WORDY.test(text) &&
-      (WORDY.test(last) || ENDED.test(last));
-    return isTouching ? " " : "";
+    const isTouching = isApart && WORDY.test(text);
+    return isTouching && (WORDY.test(last) || ENDED.test(last)) ? " " : "";
   }
 }
