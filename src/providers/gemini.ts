@@ -10,7 +10,7 @@ import { readChunk, toBody, toThinkingConfig } from "./_gemini_wire.ts";
 import {
   type Fetch,
   requestBySdk,
-  requestPath,
+  requestJson,
   type Server,
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
@@ -105,9 +105,7 @@ export function createGemini(
         read: (event, answer) => readChunk(JSON.parse(event), answer),
       }),
     async check(signal) {
-      const path = `/v1beta/models/${encodeURI(model)}`;
-      const response = await requestPath(server, path, signal);
-      await response.body?.cancel();
+      await requestJson(server, `/v1beta/models/${encodeURI(model)}`, signal);
     },
   };
 }

@@ -73,17 +73,11 @@ export const ollama: Vendor<typeof ollamaSettings> = {
 const ANSWER_MS = 500;
 
 /** Whether an Ollama is there that nobody named. */
-export async function isThere(host: string): Promise<boolean> {
-  try {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const path = `${host}/api/version`;
-    const response = await fetch(path, { signal, redirect: "manual" });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    // Not there, which is an answer too.
-    return false;
-  }
+export function isThere(host: string): Promise<boolean> {
+  const server = toServer(host, () => DEFAULT_MODEL);
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  return requestJson(server, "/api/version", signal)
+    .then(() => true, () => false);
 }
 
 /**
