@@ -76,13 +76,10 @@ export function readProviders(
     : { names: readNames(list, problems), by: choice.env };
   const values = NAMES.map((name) => {
     const { settings, findProblem } = VENDORS[name];
-    if (!providers.includes(name)) {
-      return [name, readValues(settings, { text, problems })];
-    }
-    const wanted = list === undefined
-      ? `${by} is set`
-      : `LLM_PROVIDER names ${name}`;
-    const found = readValues(settings, { text, problems, wanted });
+    const sources = { text, problems };
+    if (!providers.includes(name)) return [name, readValues(settings, sources)];
+    const wanted = list === undefined ? `${by} is set` : `${by} names ${name}`;
+    const found = readValues(settings, { ...sources, wanted });
     const problem = findProblem?.(found);
     if (problem !== undefined) problems.push(problem);
     return [name, found];

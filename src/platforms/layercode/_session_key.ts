@@ -124,7 +124,7 @@ export async function askForSessionKey(
   }
   const parsed = parse(reply);
   if (!response.ok) {
-    const refusal = toRefusal(response, parsed);
+    const refusal = toRefusal(response, parsed?.error);
     const { status } = response;
     log.warn("authorize.refused", { status, reason: refusal.message });
     throw refusal;
@@ -144,11 +144,7 @@ function parse(reply: string): Record<string, unknown> | undefined {
 }
 
 /** Layercode's refusal with its own status, or 502 where that status is no refusal. */
-function toRefusal(
-  { status, headers }: Response,
-  reply: Record<string, unknown> = {},
-): HttpError {
-  const { error } = reply;
+function toRefusal({ status, headers }: Response, error: unknown): HttpError {
   const reason = typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
   const retryAfter = headers.get("retry-after");
   return new HttpError(
