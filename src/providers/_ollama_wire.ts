@@ -103,11 +103,11 @@ export function toThink(
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
 }
 
-/** One line of an answer, or an error in its place. */
-export type OllamaLine = Partial<ChatResponse> & { error?: string };
-
-/** Reads the next line of an answer. `message.thinking` is the model's own business. */
-export function readLine(line: OllamaLine, answer: Answer): void {
+/** Reads the next line of an answer, or an error in its place. `message.thinking` is the model's own business. */
+export function readLine(
+  line: Partial<ChatResponse> & { error?: string },
+  answer: Answer,
+): void {
   if (line.error !== undefined) throw new Error(line.error);
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);

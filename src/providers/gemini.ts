@@ -88,7 +88,9 @@ export function createGemini(
         (fetch) => callWith(fetch, () => client.generateContentStream(body)),
       );
     } catch (error) {
-      if (!thinkingConfig || !isAboutThinking(error)) throw error;
+      const isRefused = error instanceof ProviderError &&
+        error.status === 400 && /thinking/i.test(String(error.cause));
+      if (!thinkingConfig || !isRefused) throw error;
       thinkingConfig = undefined;
       return await send(request);
     }
@@ -132,11 +134,6 @@ function warnOfEnd(model: string): Remark[] {
     detail: `Google set the end of ${model} for ${end}`,
     fix: `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`,
   }));
-}
-
-function isAboutThinking(error: unknown): boolean {
-  return error instanceof ProviderError && error.status === 400 &&
-    /thinking/i.test(String(error.cause));
 }
 
 /**

@@ -38,18 +38,14 @@ export const LINK: Rule = {
       return scan.leaveOut(length, "thing");
     }
     if (reference && WORDY.test(scan.before)) return undefined;
-    return replace(scan, text, length);
+    if (text.trim() === "") scan.output.leaveOut("thing");
+    scan.beginLine();
+    // In its place, to be read like any other.
+    scan.text = text + scan.text.slice(scan.at + length);
+    scan.at = 0;
+    return scan.pass(0);
   },
 };
-
-/** Puts the text of a link in its place, to be read like any other. */
-function replace(scan: Scan, text: string, length: number): true {
-  if (text.trim() === "") scan.output.leaveOut("thing");
-  scan.beginLine();
-  scan.text = text + scan.text.slice(scan.at + length);
-  scan.at = 0;
-  return scan.pass(0);
-}
 
 /** Whether it is the number of a source. */
 function isNote({ before }: Scan, text: string): boolean {

@@ -15,18 +15,6 @@ import { nodeCrypto } from "../../server/builtin.ts";
 import { invalid, lenient, readFields } from "../_fields.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
-/** What is asked, and how it is to be answered. */
-export interface Asked {
-  /** `call`: in a conversation that is kept; `stateless`: in one that isn't; `task`: of the bare model. */
-  kind: "call" | "stateless" | "task";
-  event: TranscriptEvent;
-  /** What the platform calls the model, if anything. */
-  model: string | undefined;
-  isStreamed: boolean;
-  /** Whether a stream is to end with the count of tokens. */
-  hasUsage: boolean;
-}
-
 const text = lenient(v.string());
 const named = lenient(v.object({ id: text, conversation_id: text }));
 const phone = lenient(v.object({ number: text }));
@@ -70,28 +58,38 @@ export function readEvent(
   json: unknown,
   keyName: string,
   platformPrompt: OpenAiSettings["platformPrompt"],
-): Asked {
+) {
   const body = readFields(bodySchema, json);
   const { instructions, ...told } = readMessages(body.messages);
   const isTask = read(headers.get("x-parley-task")) !== undefined;
   const id = isTask ? undefined : findConversation(headers, body);
+  // In a conversation that is kept, in one that isn't, or of the bare model.
+  const kind: "call" | "stateless" | "task" = isTask
+    ? "task"
+    : id === undefined
+    ? "stateless"
+    : "call";
   const isIgnored = !isTask && platformPrompt === "ignore";
-  const turnId = readTurnId(headers);
+  // Tencent's own id of a request is the same each time that it tries.
+  // Elsewhere, proxies make one for each try.
+  const isTencent = headers.has("x-task-id");
+  const turnId = isTencent && read(headers.get("x-request-id"));
   const { customer, phoneNumber, metadata = {} } = body;
+  const event: TranscriptEvent = {
+    type: "transcript",
+    conversationId: `openai-${keyName}-${id ?? crypto.randomUUID()}`,
+    ...(turnId ? { turnId } : {}),
+    ...told,
+    ...(instructions && !isIgnored ? { instructions } : {}),
+    replacesPrompt: isTask || platformPrompt === "replace",
+    platformTools: isTask ? [] : readTools(body),
+    metadata,
+    ...(customer?.number ? { fromPhoneNumber: customer.number } : {}),
+    ...(phoneNumber?.number ? { toPhoneNumber: phoneNumber.number } : {}),
+  };
   return {
-    kind: isTask ? "task" : id === undefined ? "stateless" : "call",
-    event: {
-      type: "transcript",
-      conversationId: `openai-${keyName}-${id ?? crypto.randomUUID()}`,
-      ...(turnId ? { turnId } : {}),
-      ...told,
-      ...(instructions && !isIgnored ? { instructions } : {}),
-      replacesPrompt: isTask || platformPrompt === "replace",
-      platformTools: isTask ? [] : readTools(body),
-      metadata,
-      ...(customer?.number ? { fromPhoneNumber: customer.number } : {}),
-      ...(phoneNumber?.number ? { toPhoneNumber: phoneNumber.number } : {}),
-    },
+    kind,
+    event,
     model: body.model,
     // Vapi doesn't say that it wants a stream, and takes nothing else.
     isStreamed: body.stream ?? body.call !== undefined,
@@ -116,12 +114,6 @@ function findConversation(headers: Headers, body: Body): string | undefined {
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
   // It goes into addresses and file names, and may be of any length.
   return nodeCrypto().createHash("sha256").update(id).digest("hex");
-}
-
-/** Tencent's own id of a request is the same each time that it tries. Elsewhere, proxies make one for each try. */
-function readTurnId(headers: Headers): string | undefined {
-  const isTencent = headers.has("x-task-id");
-  return isTencent ? read(headers.get("x-request-id")) : undefined;
 }
 
 /** A text that means something: a placeholder that nobody filled in would be one name for all. */
