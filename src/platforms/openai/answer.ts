@@ -61,17 +61,13 @@ export function createAnswer(
     end() {
       const { calls, finish_reason, usage } = toEnd(summary);
       if (!isStreamed) {
-        const tool_calls = calls.length > 0 ? calls : undefined;
-        const message = {
-          role: "assistant",
-          content: content.trim(),
-          tool_calls,
-        };
+        const said = { role: "assistant", content: content.trim() };
+        const message = { ...said, tool_calls: calls };
         const choices = [{ index: 0, message, finish_reason }];
         write(`${head},${JSON.stringify({ choices, usage }).slice(1)}`);
         return end();
       }
-      if (calls.length > 0) {
+      if (calls) {
         const indexed = calls.map((call, index) => ({ index, ...call }));
         write(`${before}{"tool_calls":${JSON.stringify(indexed)}}${after}`);
       }
@@ -96,9 +92,7 @@ function toBufferWords(text: string): string {
 type Summary = TurnPart & { type: "summary" };
 
 function toEnd(summary: Summary | undefined) {
-  const calls = (summary?.calls ?? []).map((
-    { id, name, arguments: given },
-  ) => ({
+  const calls = summary?.calls?.map(({ id, name, arguments: given }) => ({
     id,
     type: "function",
     function: { name, arguments: JSON.stringify(given ?? {}) },
@@ -106,7 +100,7 @@ function toEnd(summary: Summary | undefined) {
   const { inputTokens = 0, outputTokens = 0 } = summary?.details ?? {};
   return {
     calls,
-    finish_reason: calls.length > 0 ? "tool_calls" : "stop",
+    finish_reason: calls ? "tool_calls" : "stop",
     usage: {
       prompt_tokens: inputTokens,
       completion_tokens: outputTokens,
