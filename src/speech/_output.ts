@@ -23,10 +23,9 @@ export class Output {
   #out = "";
   /** White space that waits for a word. */
   #gap = "";
-  /** What was left out in the gap, the thing before the mark: all that is kept of it is what follows here. */
-  #leftOut: LeftOut | undefined;
+  /** The most that was left out in the gap: all that is kept of it is what follows here. */
+  #leftOut: LeftOut | "cell" | undefined;
   #space: "" | " " | "\n" = "";
-  #isCell = false;
   /** The end of what went out, and whether the sentence has begun. */
   #tail = "";
   #isBegun = false;
@@ -36,7 +35,6 @@ export class Output {
     if (this.#leftOut) {
       this.#gap = this.#tidied(text);
       this.#leftOut = undefined;
-      this.#isCell = false;
     }
     this.#out += this.#gap + text;
     this.#gap = this.#space = "";
@@ -51,15 +49,14 @@ export class Output {
   }
 
   leaveOut(what: LeftOut): void {
-    if (this.#leftOut !== "thing") this.#leftOut = what;
+    if (!this.#leftOut || this.#leftOut === "mark") this.#leftOut = what;
   }
 
   /** Ends the sentence, unless it has ended. */
   endSentence(): void {
-    this.#isCell = false;
     if (!this.#isBegun) return;
     this.#isBegun = false;
-    this.leaveOut("mark");
+    if (this.#leftOut !== "thing") this.#leftOut = "mark";
     const last = lastCharacter(this.#tail);
     const end = CLOSING.test(last) ? [...this.#tail].at(-2) ?? "" : last;
     if (ENDED.test(last) || ENDED.test(end)) return;
@@ -75,9 +72,8 @@ export class Output {
 
   /** The next words are another cell of the row. */
   beginCell(): void {
-    this.leaveOut("mark");
-    if (!this.#isBegun) return;
-    this.#isCell = true;
+    if (!this.#isBegun) return this.leaveOut("mark");
+    this.#leftOut = "cell";
     this.#gap = this.#space = "";
   }
 
@@ -98,7 +94,7 @@ export class Output {
     const isApart = this.#leftOut === "thing";
     const last = lastCharacter(this.#tail);
     if (last === "") return "";
-    if (this.#isCell) {
+    if (this.#leftOut === "cell") {
       if (ENDED.test(last)) return " ";
       return IS_UNSPACED.test(last) ? "、" : ", ";
     }
