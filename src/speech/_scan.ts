@@ -117,17 +117,12 @@ export class Scan {
     return code === undefined ? "" : String.fromCodePoint(code);
   }
 
-  /** Moves on over something that leaves no trace. */
-  pass(length: number): true {
+  /** Moves on over something that leaves the words around it as they are. */
+  pass(length: number, before = this.before): true {
     this.at += length;
+    this.before = before;
     this.emoji = false;
     return true;
-  }
-
-  /** Moves on over a mark that leaves the words around it as they are. */
-  passMark(length: number, before: string): true {
-    this.before = before;
-    return this.pass(length);
   }
 
   leaveOut(length: number, what: LeftOut = "mark"): true {
@@ -152,16 +147,11 @@ export class Scan {
     return this.leaveOut(length, "thing");
   }
 
-  /** Leaves out the rest of the line, but not its end. */
-  leaveOutLine(): true {
-    return this.leaveOutTo(0, /(?=\n)/g);
-  }
-
   /** Speaks the text that comes next, as it is. */
   speak(text: string): true {
     this.beginLine();
     this.output.say(text);
-    return this.passMark(text.length, lastCharacter(text));
+    return this.pass(text.length, lastCharacter(text));
   }
 
   /** Closes whatever block was open, for another begins. */
@@ -190,6 +180,6 @@ export class Scan {
     this.ticks = this.indent = 0;
     this.lineStart = true;
     this.output.space("\n");
-    return this.passMark(1, "\n");
+    return this.pass(1, "\n");
   }
 }
