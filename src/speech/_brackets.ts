@@ -104,7 +104,7 @@ const IN_ADDRESS = new RegExp(`[${SPACED}_@]`, "u");
 function speakSite(scan: Scan, host: string, length: number): true {
   scan.beginLine();
   scan.output.say(host);
-  return scan.pass(length, "/");
+  return scan.passMark(length, "/");
 }
 
 /** An address in angle brackets. */

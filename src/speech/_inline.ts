@@ -22,7 +22,7 @@ export function readInline(scan: Scan): Outcome {
     const space = scan.match(SPACE);
     if (space !== "") {
       scan.output.space(space);
-      return scan.pass(space.length, " ");
+      return scan.passMark(space.length, " ");
     }
   }
   return scan.apply(scan.ticks > 0 ? IN_CODE : RULES, char) ??
@@ -96,7 +96,7 @@ const EMPHASIS: Rule = {
       if (isAfterSpace ? isLoose : !isCharacter) {
         if (isAfterSpace) scan.output.leaveOut("mark");
         open[mark] = Math.max(open[mark] - length, 0);
-        return scan.pass(length, mark);
+        return scan.passMark(length, mark);
       }
     }
     const isInWord = mark === "_"
@@ -107,10 +107,10 @@ const EMPHASIS: Rule = {
     const isPart = isStars && !isAfterSpace && !DIGIT.test(after);
     if (isInWord ? isPart && IS_SPACED.test(after) : !notOpening.test(after)) {
       open[mark] += length;
-      return scan.pass(length, mark);
+      return scan.passMark(length, mark);
     }
     return isPart && !/[/\\]/.test(before + after)
-      ? scan.pass(length, mark)
+      ? scan.passMark(length, mark)
       : keep(scan, length);
   },
 };
@@ -136,7 +136,7 @@ const TICKS: Rule = {
       if (/^\s$/.test(after)) scan.output.leaveOut("mark");
       else scan.ticks = length;
     }
-    return scan.pass(length, "`");
+    return scan.passMark(length, "`");
   },
 };
 
@@ -146,7 +146,7 @@ const ESCAPE: Rule = {
   // A path may hold them, as in "C:\_tmp".
   when: ({ before }) => before !== ":",
   read(scan, [, after = ""]) {
-    if (/[\r\n]/.test(after)) return scan.pass(1, "\\");
+    if (/[\r\n]/.test(after)) return scan.passMark(1, "\\");
     if (!/[-.+#!*_`{}[\]()~<>|&"'$]/.test(after)) return undefined;
     scan.at++;
     return scan.speak(after);
@@ -171,7 +171,7 @@ const ENTITY: Rule = {
     if (char === undefined) return undefined;
     if (char === " ") scan.output.space(char);
     else scan.output.say(char);
-    return scan.pass(length, char);
+    return scan.passMark(length, char);
   },
 };
 

@@ -117,12 +117,17 @@ export class Scan {
     return code === undefined ? "" : String.fromCodePoint(code);
   }
 
-  /** Moves on over something that leaves the words around it as they are. */
-  pass(length: number, before = this.before): true {
+  /** Moves on over something that leaves no trace. */
+  pass(length: number): true {
     this.at += length;
-    this.before = before;
     this.emoji = false;
     return true;
+  }
+
+  /** Moves on over a mark that leaves the words around it as they are. */
+  passMark(length: number, before: string): true {
+    this.before = before;
+    return this.pass(length);
   }
 
   leaveOut(length: number, what: LeftOut = "mark"): true {
@@ -151,7 +156,7 @@ export class Scan {
   speak(text: string): true {
     this.beginLine();
     this.output.say(text);
-    return this.pass(text.length, lastCharacter(text));
+    return this.passMark(text.length, lastCharacter(text));
   }
 
   /** Closes whatever block was open, for another begins. */
@@ -180,6 +185,6 @@ export class Scan {
     this.ticks = this.indent = 0;
     this.lineStart = true;
     this.output.space("\n");
-    return this.pass(1, "\n");
+    return this.passMark(1, "\n");
   }
 }
