@@ -56,7 +56,9 @@ export class Output {
   endSentence(): void {
     if (!this.#isBegun) return;
     this.#isBegun = false;
-    if (this.#leftOut !== "thing") this.#leftOut = "mark";
+    // A cell that is over stood between words.
+    this.leaveOut("mark");
+    if (this.#leftOut === "cell") this.#leftOut = "thing";
     const last = lastCharacter(this.#tail);
     const end = CLOSING.test(last) ? [...this.#tail].at(-2) ?? "" : last;
     if (ENDED.test(last) || ENDED.test(end)) return;
