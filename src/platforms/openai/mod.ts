@@ -36,7 +36,7 @@ export interface OpenAiOptions extends Pick<OpenAiSettings, "platformPrompt"> {
 const MODEL = "parley";
 
 /** The face. */
-export const openai: Platform<OpenAiOptions> = (parts, options) => {
+export const openai: Platform<OpenAiOptions> = (parts, options): Routes => {
   const checkKey = createKeyCheck(options, parts);
   const ask = createCompletions(parts, options, checkKey);
   const model = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
