@@ -5,7 +5,7 @@
  * @module
  */
 import { httpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { Settings } from "../settings/setting.ts";
 import { readChunk, toBody, toThinkingConfig } from "./_gemini_wire.ts";
 import {
   type Fetch,
@@ -15,19 +15,12 @@ import {
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError, type ProviderRequest } from "./provider.ts";
-import {
-  apiKey,
-  type Remark,
-  type Vendor,
-  type VendorContext,
-  type VendorProvider,
-} from "./vendor.ts";
+import { apiKey, type Remark, type Vendor } from "./vendor.ts";
 
 const DEFAULT_MODEL = "gemini-3.5-flash-lite";
 const KEY_PAGE = "https://aistudio.google.com/apikey";
 
-/** Gemini's settings. */
-export const geminiSettings = {
+const settings = {
   apiKey: {
     env: "GOOGLE_GENERATIVE_AI_API_KEY",
     help: `Gemini's API key, from ${KEY_PAGE}`,
@@ -49,68 +42,62 @@ export const geminiSettings = {
 } satisfies Settings;
 
 /** Google Gemini. */
-export const gemini: Vendor<typeof geminiSettings> = {
-  settings: geminiSettings,
-  create: createGemini,
-};
+export const gemini: Vendor<typeof settings> = {
+  settings,
+  create({ apiKey, model, baseUrl }, { thinking }) {
+    const server: Server = {
+      provider: "gemini",
+      url: baseUrl,
+      headers: { "x-goog-api-key": apiKey },
+      addressEnv: settings.baseUrl.env,
+      settings,
+      unreachable: "check the network, the proxy and GEMINI_BASE_URL",
+    };
+    // In the background, so that the first caller need not wait for it. Whether
+    // it failed shows when it is needed.
+    const sdk = import("@google/generative-ai");
+    sdk.catch(() => {});
+    // Not every model knows every level: one that refuses is asked without.
+    let thinkingConfig = toThinkingConfig(model, thinking);
 
-/** Makes a provider that asks Gemini. */
-export function createGemini(
-  { apiKey, model, baseUrl }: Values<typeof geminiSettings>,
-  { thinking }: Pick<VendorContext, "thinking">,
-): VendorProvider {
-  const server: Server = {
-    provider: "gemini",
-    url: baseUrl,
-    headers: { "x-goog-api-key": apiKey },
-    addressEnv: geminiSettings.baseUrl.env,
-    settings: geminiSettings,
-    unreachable: "check the network, the proxy and GEMINI_BASE_URL",
-  };
-  // In the background, so that the first caller need not wait for it. Whether
-  // it failed shows when it is needed.
-  const sdk = import("@google/generative-ai");
-  sdk.catch(() => {});
-  // Not every model knows every level: one that refuses is asked without.
-  let thinkingConfig = toThinkingConfig(model, thinking);
-
-  async function send(request: ProviderRequest): Promise<Response> {
-    const { GoogleGenerativeAI } = await sdk;
-    const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
-      { model, systemInstruction: request.system },
-      { baseUrl },
-    );
-    const body = toBody(request, thinkingConfig);
-    try {
-      return await requestBySdk(
-        server,
-        request.signal,
-        (fetch) => callWith(fetch, () => client.generateContentStream(body)),
+    async function send(request: ProviderRequest): Promise<Response> {
+      const { GoogleGenerativeAI } = await sdk;
+      const client = new GoogleGenerativeAI(apiKey).getGenerativeModel(
+        { model, systemInstruction: request.system },
+        { baseUrl },
       );
-    } catch (error) {
-      const isRefused = error instanceof ProviderError &&
-        error.status === 400 && /thinking/i.test(String(error.cause));
-      if (!thinkingConfig || !isRefused) throw error;
-      thinkingConfig = undefined;
-      return await send(request);
+      const body = toBody(request, thinkingConfig);
+      try {
+        return await requestBySdk(
+          server,
+          request.signal,
+          (fetch) => callWith(fetch, () => client.generateContentStream(body)),
+        );
+      } catch (error) {
+        const isRefused = error instanceof ProviderError &&
+          error.status === 400 && /thinking/i.test(String(error.cause));
+        if (!thinkingConfig || !isRefused) throw error;
+        thinkingConfig = undefined;
+        return await send(request);
+      }
     }
-  }
 
-  return {
-    name: server.provider,
-    model,
-    warnings: warnOfEnd(model),
-    stream: (request) =>
-      streamAnswer(server, request, {
-        format: "sse",
-        send,
-        read: (event, answer) => readChunk(JSON.parse(event), answer),
-      }),
-    async check(signal) {
-      await requestJson(server, `/v1beta/models/${encodeURI(model)}`, signal);
-    },
-  };
-}
+    return {
+      name: server.provider,
+      model,
+      warnings: warnOfEnd(model),
+      stream: (request) =>
+        streamAnswer(server, request, {
+          format: "sse",
+          send,
+          read: (event, answer) => readChunk(JSON.parse(event), answer),
+        }),
+      async check(signal) {
+        await requestJson(server, `/v1beta/models/${encodeURI(model)}`, signal);
+      },
+    };
+  },
+};
 
 /**
  * Models that Google has shut down or will, and when: as of November 2026.

@@ -5,7 +5,7 @@
  * @module
  */
 import { toHttpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { Settings } from "../settings/setting.ts";
 import {
   connect,
   isLoading,
@@ -23,18 +23,12 @@ import {
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import type { ProviderRequest } from "./provider.ts";
-import type {
-  Remark,
-  Vendor,
-  VendorContext,
-  VendorProvider,
-} from "./vendor.ts";
+import type { Remark, Vendor } from "./vendor.ts";
 
 /** The model that is asked for when none is named and none is installed. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
-/** Ollama's settings. */
-export const ollamaSettings = {
+const settings = {
   host: {
     env: "OLLAMA_HOST",
     help:
@@ -62,12 +56,6 @@ export const ollamaSettings = {
     expected: "a time such as 30m or 2h, or -1 for good",
   },
 } satisfies Settings;
-
-/** Ollama, on the owner's own machine. */
-export const ollama: Vendor<typeof ollamaSettings> = {
-  settings: ollamaSettings,
-  create: createOllama,
-};
 
 /** How long Ollama may take to show that it is there: a caller may wait for it. */
 const ANSWER_MS = 500;
@@ -105,7 +93,7 @@ function toServer(url: string, model: () => string): Server {
     provider: "ollama",
     url,
     addressEnv: "OLLAMA_HOST",
-    settings: ollamaSettings,
+    settings,
     unreachable:
       "start it: ollama serve. Where it runs on another machine or outside the container, set " +
       "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
@@ -122,68 +110,68 @@ function toServer(url: string, model: () => string): Server {
   };
 }
 
-/** Makes a provider that asks Ollama. */
-export function createOllama(
-  { host, model: named, keepAlive }: Values<typeof ollamaSettings>,
-  { contextTokens, thinking, log }: VendorContext,
-): VendorProvider {
-  const asking = { keepAlive, contextTokens, thinking };
-  let known: Model | undefined;
-  const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
-  const server = toServer(host, toName);
+/** Ollama, on the owner's own machine. */
+export const ollama: Vendor<typeof settings> = {
+  settings,
+  create({ host, model: named, keepAlive }, { contextTokens, thinking, log }) {
+    const asking = { keepAlive, contextTokens, thinking };
+    let known: Model | undefined;
+    const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
+    const server = toServer(host, toName);
 
-  async function find(signal: AbortSignal): Promise<Model> {
-    if (known) return known;
-    const name = named ?? await chooseModel(server, signal);
-    const about = await describe(server, name, signal);
-    // Another question may have found it out meanwhile.
-    if (known) return known;
-    if (named === undefined) log.info("ollama.model_chosen", { model: name });
-    return known = { ...about, name };
-  }
+    async function find(signal: AbortSignal): Promise<Model> {
+      if (known) return known;
+      const name = named ?? await chooseModel(server, signal);
+      const about = await describe(server, name, signal);
+      // Another question may have found it out meanwhile.
+      if (known) return known;
+      if (named === undefined) log.info("ollama.model_chosen", { model: name });
+      return known = { ...about, name };
+    }
 
-  async function ask(question: ProviderRequest, most?: number) {
-    const { signal } = question;
-    const body = toBody(question, await find(signal), asking);
-    if (most !== undefined) body.options.num_predict = most;
-    return await requestBySdk(server, signal, async (fetch) => {
-      const client = await connect(server, fetch);
-      await client.chat(body);
-    });
-  }
-
-  return {
-    name: server.provider,
-    get model() {
-      return toName();
-    },
-    stream: (question) =>
-      streamAnswer(server, question, {
-        format: "ndjson",
-        send: ask,
-        read: (line, answer) => readLine(JSON.parse(line), answer),
-      }),
-    async check(signal) {
-      const { name } = await find(signal);
-      await describe(server, name, signal);
-    },
-    async prepare(signal, beginning) {
-      // It has to say a word to read the beginning.
-      const response = await ask({ ...beginning, signal }, 1);
-      await response.text().catch((cause) => {
-        throw toReadError(server, cause);
+    async function ask(question: ProviderRequest, most?: number) {
+      const { signal } = question;
+      const body = toBody(question, await find(signal), asking);
+      if (most !== undefined) body.options.num_predict = most;
+      return await requestBySdk(server, signal, async (fetch) => {
+        const client = await connect(server, fetch);
+        await client.chat(body);
       });
-    },
-    isLoading: (signal) =>
-      isLoading(
-        server,
-        async (signal) => toRequest(await find(signal), asking),
-        signal,
-      ),
-    diagnose: async (toolCount, signal) =>
-      judge(await find(signal), toolCount, contextTokens),
-  };
-}
+    }
+
+    return {
+      name: server.provider,
+      get model() {
+        return toName();
+      },
+      stream: (question) =>
+        streamAnswer(server, question, {
+          format: "ndjson",
+          send: ask,
+          read: (line, answer) => readLine(JSON.parse(line), answer),
+        }),
+      async check(signal) {
+        const { name } = await find(signal);
+        await describe(server, name, signal);
+      },
+      async prepare(signal, beginning) {
+        // It has to say a word to read the beginning.
+        const response = await ask({ ...beginning, signal }, 1);
+        await response.text().catch((cause) => {
+          throw toReadError(server, cause);
+        });
+      },
+      isLoading: (signal) =>
+        isLoading(
+          server,
+          async (signal) => toRequest(await find(signal), asking),
+          signal,
+        ),
+      diagnose: async (toolCount, signal) =>
+        judge(await find(signal), toolCount, contextTokens),
+    };
+  },
+};
 
 function judge(
   { name, capabilities, model_info = {} }: Model,
