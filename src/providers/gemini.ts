@@ -20,7 +20,8 @@ import { apiKey, type Remark, type Vendor } from "./vendor.ts";
 const DEFAULT_MODEL = "gemini-3.5-flash-lite";
 const KEY_PAGE = "https://aistudio.google.com/apikey";
 
-const settings = {
+/** Gemini's settings. */
+export const settings = {
   apiKey: {
     env: "GOOGLE_GENERATIVE_AI_API_KEY",
     help: `Gemini's API key, from ${KEY_PAGE}`,

@@ -28,7 +28,8 @@ import type { Remark, Vendor } from "./vendor.ts";
 /** The model that is asked for when none is named and none is installed. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
-const settings = {
+/** Ollama's settings. */
+export const settings = {
   host: {
     env: "OLLAMA_HOST",
     help:

@@ -16,7 +16,8 @@ import { apiKey, type Remark, type Vendor } from "./vendor.ts";
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
 
-const settings = {
+/** The settings of such a server. */
+export const settings = {
   apiKey: {
     env: "OPENAI_API_KEY",
     help: "The API key of OpenAI, or of another server that speaks OpenAI's " +
