@@ -114,10 +114,11 @@ export async function prepare(
       const tookMs = Date.now() - startedAt;
       return log.info("provider.ready", { provider: name, model, tookMs });
     } catch (error) {
-      if (tries === 1) {
+      const mayPass = error instanceof ProviderError && error.retryable;
+      if (tries === 1 || !mayPass) {
         log.error("provider.not_ready", { provider: name, error });
       }
-      if (!(error instanceof ProviderError && error.retryable)) return;
+      if (!mayPass) return;
       await new Promise((resolve) =>
         // A process that has nothing else to do needn't wait for it.
         Deno.unrefTimer(setTimeout(resolve, againMs))
