@@ -5,7 +5,7 @@
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
-import { pull } from "../providers/ollama_pull.ts";
+import { pull } from "../providers/ollama.ts";
 import { explain } from "../server/log.ts";
 import { SETTINGS } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";

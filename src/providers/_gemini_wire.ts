@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { GenerateContentRequest } from "@google/generative-ai";
 import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
 import { type Answer, OWN_ID } from "./_stream.ts";
@@ -35,7 +36,7 @@ interface GeminiContent {
 }
 
 /** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
-export interface ThinkingConfig {
+interface ThinkingConfig {
   thinkingBudget?: number;
   thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
 }
@@ -58,18 +59,33 @@ export function toThinkingConfig(
   return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
 }
 
-/** The body of a question, but for how long the answer may be. */
+/** The body of a question. */
 export function toBody(
-  { messages, tools = [], toolChoice }: ProviderRequest,
-): Record<string, unknown> {
-  if (tools.length === 0) return { contents: toContents(messages) };
-  return {
+  { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+  thinkingConfig: ThinkingConfig | undefined,
+): GenerateContentRequest {
+  const isTold = tools.length > 0;
+  const body = {
     contents: toContents(messages),
-    tools: toTools(tools),
-    toolConfig: toolChoice === "none"
+    tools: isTold ? toTools(tools) : undefined,
+    toolConfig: isTold && toolChoice === "none"
       ? { functionCallingConfig: { mode: "NONE" } }
       : undefined,
+    generationConfig: {
+      thinkingConfig,
+      maxOutputTokens: maxTokens && maxTokens + toRoom(thinkingConfig),
+    },
   };
+  // The SDK's types know neither thinking nor signatures; it passes both on.
+  return body as unknown as GenerateContentRequest;
+}
+
+/** What thoughts may add to an answer: a model that wasn't told how much to think may do so a lot. */
+function toRoom(
+  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
+): number {
+  return thinkingBudget ??
+    (thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel]);
 }
 
 /**
@@ -173,7 +189,7 @@ export interface GeminiChunk {
 /** Reads the next piece of an answer. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (chunk.error !== undefined) {
-    const { code = 500, message } = chunk.error;
+    const { code, message } = chunk.error;
     throw toStreamError("gemini", code, message);
   }
   const blocked = chunk.promptFeedback?.blockReason;

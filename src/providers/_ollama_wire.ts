@@ -7,14 +7,8 @@
  * @module
  */
 import type { ChatResponse, Message as Line, Ollama } from "ollama";
-import type { Settings } from "../settings/setting.ts";
 import { toFunctions } from "./_openai_wire.ts";
-import {
-  type Fetch,
-  requestBySdk,
-  requestJson,
-  type Server,
-} from "./_server.ts";
+import { type Fetch, requestJson, type Server } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
   type Message,
@@ -109,11 +103,11 @@ export function toThink(
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
 }
 
-/** One line of an answer, or an error in its place. */
-export type OllamaLine = Partial<ChatResponse> & { error?: string };
-
-/** Reads the next line of an answer. `message.thinking` is the model's own business. */
-export function readLine(line: OllamaLine, answer: Answer): void {
+/** Reads the next line of an answer, or an error in its place. `message.thinking` is the model's own business. */
+export function readLine(
+  line: Partial<ChatResponse> & { error?: string },
+  answer: Answer,
+): void {
   if (line.error !== undefined) throw new Error(line.error);
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
@@ -129,45 +123,6 @@ export function readLine(line: OllamaLine, answer: Answer): void {
   };
   answer.end = line.done_reason === "length" ? "cut" : "complete";
   answer.isOver = true;
-}
-
-/** The server at this address. */
-export function toServer(
-  url: string,
-  settings: Settings,
-  model: () => string,
-): Server {
-  return {
-    provider: "ollama",
-    url,
-    addressEnv: "OLLAMA_HOST",
-    settings,
-    unreachable:
-      "start it: ollama serve. Where it runs on another machine or outside the container, set " +
-      "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
-    explain(status, body) {
-      if (status !== 404 || !/model .*not found/.test(body)) return undefined;
-      const missingModel = model();
-      return {
-        what: `model "${missingModel}" is not pulled`,
-        fix: `run \`ollama pull ${missingModel}\` or ` +
-          "`deno task doctor --pull`, or check OLLAMA_MODEL",
-        missingModel,
-      };
-    },
-  };
-}
-
-/** Has the SDK ask, and hands out the response. */
-export function chat(
-  server: Server,
-  body: ReturnType<typeof toBody>,
-  signal: AbortSignal,
-): Promise<Response> {
-  return requestBySdk(server, signal, async (fetch) => {
-    const client = await connect(server, fetch);
-    await client.chat(body);
-  });
 }
 
 let sdk: Promise<typeof import("ollama")> | undefined;

@@ -134,25 +134,23 @@ function toRefusal(
   const { provider, settings, addressEnv } = server;
   // OpenAI says 429 of an account without credit, too.
   const retryable = mayPass(status) && !body.includes("insufficient_quota");
-  const retryAfterMs = readRetryAfter(headers, body);
-  const options = { provider, status, retryable, retryAfterMs };
-  const known = server.explain?.(status, body);
-  if (known !== undefined) {
-    return new ProviderError(known.what, { ...options, ...known });
-  }
-  if (status >= 300 && status < 400) {
-    const message =
-      `${provider} redirects to another address (status ${status}), which ` +
-      "could carry a key elsewhere and is not followed";
-    const fix = `set ${addressEnv} to the address that answers`;
-    return new ProviderError(message, { ...options, fix });
-  }
   const variables = Object.values(settings).map(({ env }) => env).join(", ");
-  return new ProviderError(`${provider} answered with status ${status}`, {
-    ...options,
-    fix: retryable ? "try again later" : `check ${variables}`,
-    cause: readError(body),
-  });
+  const { what, ...rest } = server.explain?.(status, body) ??
+    (status >= 300 && status < 400
+      ? {
+        what:
+          `${provider} redirects to another address (status ${status}), which ` +
+          "could carry a key elsewhere and is not followed",
+        fix: `set ${addressEnv} to the address that answers`,
+      }
+      : {
+        what: `${provider} answered with status ${status}`,
+        fix: retryable ? "try again later" : `check ${variables}`,
+        cause: readError(body),
+      });
+  const retryAfterMs = readRetryAfter(headers, body);
+  const options = { provider, status, retryable, retryAfterMs, ...rest };
+  return new ProviderError(what, options);
 }
 
 /** What an error's body says, whichever server wrote it; nothing of a web page. */

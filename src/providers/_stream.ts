@@ -82,20 +82,20 @@ export class Answer {
   }
 }
 
-/** How one vendor is asked, and its answer understood. */
-export interface Exchange {
-  /** How the vendor parts the messages of its answer: by lines, or as events. */
-  format: "ndjson" | "sse";
-  /** Asks. The response's status is good; anything else is thrown. */
-  send(request: ProviderRequest): Promise<Response>;
-  read(message: string, answer: Answer): void;
-}
-
-/** Asks, and passes on the answer as it comes. */
+/**
+ * Asks, and passes on the answer as it comes.
+ *
+ * @param format how the vendor parts the messages of its answer: by lines, or as events
+ * @param send asks; what has no good status is thrown
+ */
 export async function* streamAnswer(
   server: Server,
   request: ProviderRequest,
-  { format, send, read }: Exchange,
+  { format, send, read }: {
+    format: "ndjson" | "sse";
+    send(request: ProviderRequest): Promise<Response>;
+    read(message: string, answer: Answer): void;
+  },
 ): AsyncGenerator<ProviderPart, void> {
   const { signal } = request;
   signal.throwIfAborted();

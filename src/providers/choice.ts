@@ -10,11 +10,11 @@ import { createStandIn } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import {
   createProvider,
-  findVendor,
   type ProviderConfig,
   type ProviderName,
   type ProviderParts,
 } from "./mod.ts";
+import { isThere } from "./ollama.ts";
 import {
   type PromptBeginning,
   type Provider,
@@ -31,12 +31,14 @@ async function choose(
     return { names, why: `${by} says so`, fix: "set LLM_PROVIDER to another" };
   }
   if (names.length > 0) return { names, why: `${by} is set` };
-  const found = await findVendor(config);
-  if (found !== undefined) return { names: [found.name], why: found.why };
+  const { host } = vendors.ollama;
+  if (await isThere(host)) {
+    return { names: ["ollama"], why: `it answers at ${host}` };
+  }
   return {
     names: ["echo"],
-    why: "the settings name no language model, and no Ollama answers at " +
-      vendors.ollama.host,
+    why:
+      `the settings name no language model, and no Ollama answers at ${host}`,
     fix: "start Ollama (ollama serve), which is found from the next turn on; " +
       "or set GOOGLE_GENERATIVE_AI_API_KEY, OPENAI_API_KEY or, where " +
       "OPENAI_BASE_URL needs no key, LLM_PROVIDER=openai, and start again",
@@ -71,12 +73,12 @@ export async function chooseProvider(
       `since ${why}; ${fix}`,
   });
   return createStandIn(join(names), async () => {
-    const found = await findVendor(config);
-    if (found === undefined) return undefined;
-    const provider = join([found.name]);
+    const { names, why, fix } = await choose(config);
+    if (fix !== undefined) return undefined;
+    const provider = join(names);
     log.info("provider.found", {
       provider: provider.name,
-      message: `From now on ${provider.name} answers, since ${found.why}`,
+      message: `From now on ${provider.name} answers, since ${why}`,
     });
     // The model is loaded; what it is to read comes with the first question.
     prepare(provider, { system: "", messages: [] }, log);
@@ -113,10 +115,11 @@ export async function prepare(
       const tookMs = Date.now() - startedAt;
       return log.info("provider.ready", { provider: name, model, tookMs });
     } catch (error) {
-      if (tries === 1) {
+      const mayPass = error instanceof ProviderError && error.retryable;
+      if (tries === 1 || !mayPass) {
         log.error("provider.not_ready", { provider: name, error });
       }
-      if (!(error instanceof ProviderError && error.retryable)) return;
+      if (!mayPass) return;
       await new Promise((resolve) =>
         // A process that has nothing else to do needn't wait for it.
         Deno.unrefTimer(setTimeout(resolve, againMs))

@@ -5,12 +5,7 @@
  *
  * @module
  */
-import type {
-  Message,
-  Provider,
-  ProviderPart,
-  ProviderRequest,
-} from "./provider.ts";
+import type { Provider, ProviderPart, ProviderRequest } from "./provider.ts";
 import type { Vendor } from "./vendor.ts";
 
 /** The stand-in, as a vendor that has no settings. */
@@ -26,20 +21,19 @@ export function createEcho(): Provider {
   };
 }
 
-async function* stream(request: ProviderRequest): AsyncIterable<ProviderPart> {
-  const words = reply(request.messages).match(/\S+\s*/g) ?? [];
+async function* stream(
+  { messages, signal }: ProviderRequest,
+): AsyncIterable<ProviderPart> {
+  const heard = messages.filter(({ role }) => role === "user");
+  const reply = `This is Parley's echo, a stand-in for a language model. ` +
+    `You said: ${heard.at(-1)?.text ?? "nothing yet"}. ` +
+    `That was message number ${heard.length} of our conversation.`;
+  const words = reply.match(/\S+\s*/g) ?? [];
   for (const word of words) {
-    request.signal.throwIfAborted();
+    signal.throwIfAborted();
     yield { type: "text-delta", text: word };
   }
   yield { type: "finish", usage: { outputTokens: words.length } };
-}
-
-function reply(messages: readonly Message[]): string {
-  const heard = messages.filter((message) => message.role === "user");
-  return `This is Parley's echo, a stand-in for a language model. ` +
-    `You said: ${heard.at(-1)?.text ?? "nothing yet"}. ` +
-    `That was message number ${heard.length} of our conversation.`;
 }
 
 /** The shortest time between two looks, in milliseconds. */

@@ -24,10 +24,23 @@ const VENDORS: Record<ProviderName, Vendor> = PROVIDERS;
 // Its keys are its names.
 const NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
-/** Every setting of every vendor. */
-export function vendorSettings(): Setting<unknown>[] {
-  return NAMES.flatMap((name) => Object.values(VENDORS[name].settings));
-}
+/** Which vendors are asked; read together with what selects each of them. */
+const choice: Setting = {
+  env: "LLM_PROVIDER",
+  help: `Who answers: ${NAMES.map((name) => `\`${name}\``).join(", ")}. ` +
+    "`echo` is a stand-in that repeats what it hears. Several, with commas " +
+    "between them: where one fails, the next is asked.",
+  secret: false,
+  defaultNote: "the first that has a key or, for `ollama`, a model or an " +
+    "address; else `ollama` if it answers, else `echo` until Ollama is there",
+  example: "gemini",
+};
+
+/** What chooses a vendor, and every setting of every one. */
+export const vendorSettings: readonly Setting<unknown>[] = [
+  choice,
+  ...NAMES.flatMap((name) => Object.values(VENDORS[name].settings)),
+];
 
 /** What the settings say of providers. */
 export interface ProviderConfig {
@@ -57,19 +70,16 @@ export function readProviders(
   text: (env: string) => string | undefined,
   problems: string[],
 ): ProviderConfig {
-  const list = text("LLM_PROVIDER");
+  const list = text(choice.env);
   const { names: providers, by } = list === undefined
     ? findSelected(text)
-    : { names: readNames(list, problems), by: "LLM_PROVIDER" };
+    : { names: readNames(list, problems), by: choice.env };
   const values = NAMES.map((name) => {
     const { settings, findProblem } = VENDORS[name];
-    if (!providers.includes(name)) {
-      return [name, readValues(settings, { text, problems })];
-    }
-    const wanted = list === undefined
-      ? `${by} is set`
-      : `LLM_PROVIDER names ${name}`;
-    const found = readValues(settings, { text, problems, wanted });
+    const sources = { text, problems };
+    if (!providers.includes(name)) return [name, readValues(settings, sources)];
+    const wanted = list === undefined ? `${by} is set` : `${by} names ${name}`;
+    const found = readValues(settings, { ...sources, wanted });
     const problem = findProblem?.(found);
     if (problem !== undefined) problems.push(problem);
     return [name, found];
@@ -115,19 +125,4 @@ export function createProvider(
   log: Log,
 ): VendorProvider {
   return VENDORS[name].create(vendors[name], { contextTokens, thinking, log });
-}
-
-/** How long a vendor may take to show that it is there: a caller may wait for it. */
-const LOOK_TIMEOUT_MS = 500;
-
-/** Looks for a vendor that is there although no setting names it. */
-export async function findVendor(
-  { vendors }: ProviderConfig,
-): Promise<{ name: ProviderName; why: string } | undefined> {
-  for (const name of NAMES) {
-    const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
-    const why = await VENDORS[name].find?.(vendors[name], signal);
-    if (why !== undefined) return { name, why };
-  }
-  return undefined;
 }

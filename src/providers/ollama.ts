@@ -5,30 +5,31 @@
  * @module
  */
 import { toHttpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { Settings } from "../settings/setting.ts";
 import {
-  chat,
+  connect,
   isLoading,
   type Model,
   readLine,
   toBody,
   toRequest,
-  toServer,
 } from "./_ollama_wire.ts";
-import { requestJson, type Server, toReadError } from "./_server.ts";
+import {
+  request,
+  requestBySdk,
+  requestJson,
+  type Server,
+  toReadError,
+} from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import type {
-  Remark,
-  Vendor,
-  VendorContext,
-  VendorProvider,
-} from "./vendor.ts";
+import type { ProviderRequest } from "./provider.ts";
+import type { Remark, Vendor } from "./vendor.ts";
 
 /** The model that is asked for when none is named and none is installed. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
 /** Ollama's settings. */
-export const ollamaSettings = {
+export const settings = {
   host: {
     env: "OLLAMA_HOST",
     help:
@@ -57,22 +58,16 @@ export const ollamaSettings = {
   },
 } satisfies Settings;
 
-/** Ollama, on the owner's own machine. */
-export const ollama: Vendor<typeof ollamaSettings> = {
-  settings: ollamaSettings,
-  create: createOllama,
-  async find({ host }, signal) {
-    try {
-      const path = `${host}/api/version`;
-      const response = await fetch(path, { signal, redirect: "manual" });
-      await response.body?.cancel();
-      return response.ok ? `it answers at ${host}` : undefined;
-    } catch {
-      // Not there, which is an answer too.
-      return undefined;
-    }
-  },
-};
+/** How long Ollama may take to show that it is there: a caller may wait for it. */
+const ANSWER_MS = 500;
+
+/** Whether an Ollama is there that nobody named. */
+export function isThere(host: string): Promise<boolean> {
+  const server = toServer(host, () => DEFAULT_MODEL);
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  return requestJson(server, "/api/version", signal)
+    .then(() => true, () => false);
+}
 
 /**
  * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
@@ -94,83 +89,107 @@ function toDuration(text: string): string {
   throw new SyntaxError(`Not a time: ${text}`);
 }
 
-/** Makes a provider that asks Ollama. */
-export function createOllama(
-  { host, model: named, keepAlive }: Values<typeof ollamaSettings>,
-  { contextTokens, thinking, log }: VendorContext,
-): VendorProvider {
-  const asking = { keepAlive, contextTokens, thinking };
-  let known: Model | undefined;
-  const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
-  const server = toServer(host, ollamaSettings, toName);
-
-  async function find(signal: AbortSignal): Promise<Model> {
-    if (known) return known;
-    const name = named ?? await chooseModel(server, signal);
-    const about = await describe(server, name, signal);
-    // Another question may have found it out meanwhile.
-    if (known) return known;
-    if (named === undefined) log.info("ollama.model_chosen", { model: name });
-    return known = { ...about, name };
-  }
-
+function toServer(url: string, model: () => string): Server {
   return {
-    name: server.provider,
-    get model() {
-      return toName();
+    provider: "ollama",
+    url,
+    addressEnv: "OLLAMA_HOST",
+    settings,
+    unreachable:
+      "start it: ollama serve. Where it runs on another machine or outside the container, set " +
+      "OLLAMA_HOST to its address, and there OLLAMA_HOST=0.0.0.0, so that it listens to others",
+    explain(status, body) {
+      if (status !== 404 || !/model .*not found/.test(body)) return undefined;
+      const missingModel = model();
+      return {
+        what: `model "${missingModel}" is not pulled`,
+        fix: `run \`ollama pull ${missingModel}\` or ` +
+          "`deno task doctor --pull`, or check OLLAMA_MODEL",
+        missingModel,
+      };
     },
-    stream: (request) =>
-      streamAnswer(server, request, {
-        format: "ndjson",
-        async send(request) {
-          const { signal } = request;
-          const body = toBody(request, await find(signal), asking);
-          return await chat(server, body, signal);
-        },
-        read: (line, answer) => readLine(JSON.parse(line), answer),
-      }),
-    async check(signal) {
-      const { name } = await find(signal);
-      await describe(server, name, signal);
-    },
-    async prepare(signal, beginning) {
-      const request = { ...beginning, signal };
-      const body = toBody(request, await find(signal), asking);
-      // It has to say a word to read the beginning.
-      body.options.num_predict = 1;
-      const response = await chat(server, body, signal);
-      await response.text().catch((cause) => {
-        throw toReadError(server, cause);
-      });
-    },
-    async isLoading(signal) {
-      const request = async (signal: AbortSignal) =>
-        toRequest(await find(signal), asking);
-      return await isLoading(server, request, signal);
-    },
-    diagnose: async (toolCount, signal) =>
-      judge(await find(signal), toolCount, contextTokens),
   };
 }
+
+/** Ollama, on the owner's own machine. */
+export const ollama: Vendor<typeof settings> = {
+  settings,
+  create({ host, model: named, keepAlive }, { contextTokens, thinking, log }) {
+    const asking = { keepAlive, contextTokens, thinking };
+    let known: Model | undefined;
+    const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
+    const server = toServer(host, toName);
+
+    async function find(signal: AbortSignal): Promise<Model> {
+      if (known) return known;
+      const name = named ?? await chooseModel(server, signal);
+      const about = await describe(server, name, signal);
+      // Another question may have found it out meanwhile.
+      if (known) return known;
+      if (named === undefined) log.info("ollama.model_chosen", { model: name });
+      return known = { ...about, name };
+    }
+
+    async function ask(question: ProviderRequest, most?: number) {
+      const { signal } = question;
+      const body = toBody(question, await find(signal), asking);
+      if (most !== undefined) body.options.num_predict = most;
+      return await requestBySdk(server, signal, async (fetch) => {
+        const client = await connect(server, fetch);
+        await client.chat(body);
+      });
+    }
+
+    return {
+      name: server.provider,
+      get model() {
+        return toName();
+      },
+      stream: (question) =>
+        streamAnswer(server, question, {
+          format: "ndjson",
+          send: ask,
+          read: (line, answer) => readLine(JSON.parse(line), answer),
+        }),
+      async check(signal) {
+        const { name } = await find(signal);
+        await describe(server, name, signal);
+      },
+      async prepare(signal, beginning) {
+        // It has to say a word to read the beginning.
+        const response = await ask({ ...beginning, signal }, 1);
+        await response.text().catch((cause) => {
+          throw toReadError(server, cause);
+        });
+      },
+      isLoading: (signal) =>
+        isLoading(
+          server,
+          async (signal) => toRequest(await find(signal), asking),
+          signal,
+        ),
+      diagnose: async (toolCount, signal) =>
+        judge(await find(signal), toolCount, contextTokens),
+    };
+  },
+};
 
 function judge(
   { name, capabilities, model_info = {} }: Model,
   toolCount: number,
   contextTokens: number,
 ): Remark[] {
+  const fix = `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`;
   if (capabilities?.includes("completion") === false) {
-    return [{
-      status: "fail",
-      detail: `${name} can't chat: it is for ${capabilities.join(", ")}`,
-      fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
-    }];
+    const detail = `${name} can't chat: it is for ${capabilities.join(", ")}`;
+    return [{ status: "fail", detail, fix }];
   }
   const all: Remark[] = [{ status: "ok", detail: `${name} is pulled` }];
   if (toolCount > 0 && capabilities?.includes("tools") === false) {
     all.push({
       status: "warn",
       detail: `${name} can't call tools, of which the agent has ${toolCount}`,
-      fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
+      fix,
     });
   }
   const [, window] = Object.entries(model_info)
@@ -213,4 +232,38 @@ async function chooseModel(
     if (capabilities?.includes("completion") ?? true) return name;
   }
   return DEFAULT_MODEL;
+}
+
+/**
+ * Pulls a model. What was pulled before it failed isn't pulled again the next
+ * time.
+ *
+ * @param tell takes how many bytes are here, of how many that are known of yet
+ */
+export async function pull(
+  host: string,
+  model: string,
+  tell: (completed: number, total: number) => void,
+): Promise<void> {
+  const over = new AbortController();
+  const server = toServer(host, () => model);
+  const client = await connect(
+    server,
+    (url, init) => request(server, url, { ...init, signal: over.signal }),
+  );
+  const layers = new Map<string, { completed?: number; total?: number }>();
+  try {
+    for await (const step of await client.pull({ model, stream: true })) {
+      layers.set(step.digest, step);
+      let [completed, total] = [0, 0];
+      for (const layer of layers.values()) {
+        completed += layer.completed ?? 0;
+        total += layer.total ?? 0;
+      }
+      tell(completed, total);
+    }
+  } finally {
+    // The SDK leaves the connection open.
+    over.abort();
+  }
 }

@@ -6,24 +6,18 @@
  */
 import type { Log } from "../server/log.ts";
 import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { Settings } from "../settings/setting.ts";
 import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
 import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError } from "./provider.ts";
-import {
-  apiKey,
-  type Remark,
-  type Vendor,
-  type VendorContext,
-  type VendorProvider,
-} from "./vendor.ts";
+import { apiKey, type Remark, type Vendor } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
 
 /** The settings of such a server. */
-export const openaiSettings = {
+export const settings = {
   apiKey: {
     env: "OPENAI_API_KEY",
     help: "The API key of OpenAI, or of another server that speaks OpenAI's " +
@@ -48,76 +42,70 @@ export const openaiSettings = {
   },
 } satisfies Settings;
 
-/** Any server that speaks OpenAI's chat completions. */
-export const openai: Vendor<typeof openaiSettings> = {
-  settings: openaiSettings,
-  create: createOpenAi,
-  findProblem: ({ apiKey, baseUrl }) =>
-    apiKey === undefined && baseUrl === OPENAI
-      ? "OPENAI_API_KEY: is missing; get a key at " +
-        "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
-      : undefined,
-};
-
 /** Examples often show the address that questions go to; we need the one above. */
 function toBaseUrl(text: string): string {
   return toHttpUrl(text).replace(/\/chat\/completions$/, "");
 }
 
-/** Makes a provider that asks such a server. */
-export function createOpenAi(
-  { apiKey, baseUrl, model: named }: Values<typeof openaiSettings>,
-  { thinking, log }: Pick<VendorContext, "thinking" | "log">,
-): VendorProvider {
-  const isOpenAi = baseUrl === OPENAI;
-  let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
-  const server: Server = {
-    provider: "openai",
-    url: baseUrl,
-    headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-    addressEnv: "OPENAI_BASE_URL",
-    settings: openaiSettings,
-    unreachable: "check the network and OPENAI_BASE_URL; start that server",
-  };
-  let hasThought = false;
-  const ask = createAsker(server, log, {
-    limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
-    effort: thinking === "off" ? "none" : thinking,
-    refused: [],
-  });
-  return {
-    name: server.provider,
-    get model() {
-      return model ?? "unknown";
-    },
-    stream(request) {
-      const reader = new AnswerReader(request.toolChoice);
-      return streamAnswer(server, request, {
-        format: "sse",
-        async send(request) {
-          const { signal } = request;
-          model ??= findOnly(server, await listModels(server, signal));
-          const asked = model;
-          return await ask(
-            (dialect) => toBody(request, asked, dialect, hasThought),
-            signal,
-          );
-        },
-        read(event, answer) {
-          reader.read(event, answer);
-          hasThought ||= reader.hasThought;
-        },
-      });
-    },
-    async check(signal) {
-      await listModels(server, signal);
-    },
-    async diagnose(_, signal) {
-      const models = await listModels(server, signal);
-      return judge(server, models, model ?? findOnly(server, models));
-    },
-  };
-}
+/** Any server that speaks OpenAI's chat completions. */
+export const openai: Vendor<typeof settings> = {
+  settings,
+  findProblem: ({ apiKey, baseUrl }) =>
+    apiKey === undefined && baseUrl === OPENAI
+      ? "OPENAI_API_KEY: is missing; get a key at " +
+        "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
+      : undefined,
+  create({ apiKey, baseUrl, model: named }, { thinking, log }) {
+    const isOpenAi = baseUrl === OPENAI;
+    let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+    const server: Server = {
+      provider: "openai",
+      url: baseUrl,
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      addressEnv: "OPENAI_BASE_URL",
+      settings,
+      unreachable: "check the network and OPENAI_BASE_URL; start that server",
+    };
+    let hasThought = false;
+    const ask = createAsker(server, log, {
+      limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
+      effort: thinking === "off" ? "none" : thinking,
+      refused: [],
+    });
+    return {
+      name: server.provider,
+      get model() {
+        return model ?? "unknown";
+      },
+      stream(request) {
+        const reader = new AnswerReader(request.toolChoice);
+        return streamAnswer(server, request, {
+          format: "sse",
+          async send(request) {
+            const { signal } = request;
+            model ??= findOnly(server, await listModels(server, signal));
+            const asked = model;
+            return await ask(
+              (dialect) => toBody(request, asked, dialect, hasThought),
+              signal,
+            );
+          },
+          read(event, answer) {
+            reader.read(event, answer);
+            hasThought ||= reader.hasThought;
+          },
+        });
+      },
+      async check(signal) {
+        await listModels(server, signal);
+      },
+      async diagnose(_, signal) {
+        const models = await listModels(server, signal);
+        return judge(server, models, model ?? findOnly(server, models));
+      },
+    };
+  },
+};
 
 function judge(server: Server, models: string[], asked: string): Remark[] {
   if (models.includes(asked)) {

@@ -185,7 +185,18 @@ export class ProviderError extends Error {
   readonly missingModel: string | undefined;
 
   /** The message is for the log: what was attempted, then what came of it. The fix follows it. */
-  constructor(message: string, options: ProviderErrorOptions) {
+  constructor(
+    message: string,
+    options:
+      & ErrorOptions
+      & Pick<ProviderError, "provider" | "retryable">
+      & Partial<
+        Pick<
+          ProviderError,
+          "status" | "retryAfterMs" | "fix" | "missingModel"
+        >
+      >,
+  ) {
     const { fix, cause } = options;
     super(fix === undefined ? message : `${message}; ${fix}`, { cause });
     this.provider = options.provider;
@@ -196,14 +207,6 @@ export class ProviderError extends Error {
     this.missingModel = options.missingModel;
   }
 }
-
-/** What is known of a failure besides its message. */
-export type ProviderErrorOptions =
-  & ErrorOptions
-  & Pick<ProviderError, "provider" | "retryable">
-  & Partial<
-    Pick<ProviderError, "status" | "retryAfterMs" | "fix" | "missingModel">
-  >;
 
 /**
  * How many tokens a model may use up by thinking, where its vendor counts them

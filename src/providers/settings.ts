@@ -5,7 +5,7 @@
  * @module
  */
 import { oneOf, wholeNumber } from "../settings/kinds.ts";
-import type { Found, Setting } from "../settings/setting.ts";
+import type { Found } from "../settings/setting.ts";
 import { THINKING } from "./provider.ts";
 
 /** How models are asked. */
@@ -42,22 +42,3 @@ export const providerSettings = {
 
 /** The values of {@linkcode providerSettings}. */
 export type ProviderSettings = Found<typeof providerSettings>;
-
-/**
- * Which vendors are asked: `LLM_PROVIDER`, which is read together with what
- * selects each of them.
- *
- * @param names what it may name, the preferred first
- */
-export function toChoice(names: readonly string[]): Setting {
-  return {
-    env: "LLM_PROVIDER",
-    help: `Who answers: ${names.map((name) => `\`${name}\``).join(", ")}. ` +
-      "`echo` is a stand-in that repeats what it hears. Several, with commas " +
-      "between them: where one fails, the next is asked.",
-    secret: false,
-    defaultNote: "the first that has a key or, for `ollama`, a model or an " +
-      "address; else `ollama` if it answers, else `echo` until Ollama is there",
-    example: names[0] ?? "",
-  };
-}

@@ -18,11 +18,6 @@ export interface Vendor<S extends Settings = Settings> {
   create(values: Values<S>, context: VendorContext): VendorProvider;
   /** Says which variable is wrong and how to fix it, where settings are right one by one and wrong together. */
   findProblem?(values: Found<S>): string | undefined;
-  /**
-   * Looks whether the vendor is there although nobody named it, and says how
-   * that is known. Absent: it must be named.
-   */
-  find?(values: Found<S>, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** What a provider is given besides its own settings. */

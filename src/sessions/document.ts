@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TurnDetails } from "./record.ts";
+import { spell, type SpeltDetails } from "./record.ts";
 import type { Note, Session, Turn } from "./session.ts";
 
 /** A conversation. */
@@ -34,13 +34,7 @@ export type TurnDocument =
     status: string;
     tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
   }
-  & { [Name in keyof TurnDetails as SnakeCase<Name>]: TurnDetails[Name] };
-
-/** As the document spells a name. */
-export type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
-  ? `${First extends Lowercase<First> ? First
-    : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
-  : Name;
+  & SpeltDetails;
 
 /** Makes the document of a conversation. */
 export function toDocument(session: Session): SessionDocument {
@@ -65,14 +59,10 @@ function toTurnDocument(turn: Turn): TurnDocument {
       return { name, arguments: given, result: text && parse(text) };
     })
   );
-  const figures = Object.entries(details).map(([name, value]) => [
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    value,
-  ]);
   return {
     ...{ turn_id: id, at, user, assistant, heard },
     status: status ?? "unfinished",
-    ...Object.fromEntries(figures),
+    ...spell(details),
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
   };
 }

@@ -33,6 +33,26 @@ export type TurnDetails = {
   ended?: TurnEnding | undefined;
 };
 
+/** A turn's details as programs outside read them. */
+export type SpeltDetails = {
+  [Name in keyof TurnDetails as SnakeCase<Name>]: TurnDetails[Name];
+};
+
+/** `firstWordsMs` becomes `first_words_ms`. */
+export type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First
+    : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
+  : Name;
+
+/** Spells a turn's details as programs outside read them. */
+export function spell(details: TurnDetails): SpeltDetails {
+  const spelt = Object.entries(details).map(([name, value]) => [
+    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    value,
+  ]);
+  return Object.fromEntries(spelt);
+}
+
 /** Why an answer was ended for the model: it was too long, said the same over and over, or took too long. */
 export type TurnEnding = "max-tokens" | "repetition" | "max-seconds";
 

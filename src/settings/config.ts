@@ -19,11 +19,10 @@ import {
 } from "../platforms/openai/settings.ts";
 import {
   type ProviderParts,
-  PROVIDERS,
   readProviders,
   vendorSettings,
 } from "../providers/mod.ts";
-import { providerSettings, toChoice } from "../providers/settings.ts";
+import { providerSettings } from "../providers/settings.ts";
 import type { LogOptions } from "../server/log.ts";
 import {
   logSettings,
@@ -50,11 +49,7 @@ export const GROUPS: Readonly<Record<string, readonly Setting<unknown>[]>> = {
   "The server and its log": list(serverSettings, logSettings),
   "Layercode": list(webhookSettings, layercodeSettings),
   "Other voice platforms": list(openaiSettings),
-  "The language model": [
-    toChoice(Object.keys(PROVIDERS)),
-    ...vendorSettings(),
-    ...list(providerSettings),
-  ],
+  "The language model": [...vendorSettings, ...list(providerSettings)],
   "The conversation": list(conversationSettings),
   "What the agent says": list(agentSettings),
   "Kept conversations": [...list(sessionSettings), ...engineSettings],

@@ -126,7 +126,6 @@ const FENCE: Rule = {
       scan.wrapped = !isClosing;
       return scan.pass(line.length - 1);
     }
-    scan.output.leaveOut("thing");
     // As a sentence of its own.
     if (scan.codeMessage !== "") scan.output.say(scan.codeMessage);
     scan.output.endSentence();

@@ -23,6 +23,8 @@ const BRACKET_MARK = /^\/?(?:INST|SYS|THINK|TOOL_RESULTS|AVAILABLE_TOOLS)$/;
 const REMARK =
   /^(?:interrupted(?: before anything was heard)?|It is now .*|Noted earlier in this call: .*|(?:caller|metadata\.[\w.-]+) is now .*|.*\bsaid while\b.*)$/i;
 
+const LINE_END = /(?=\n)/g;
+
 /** A link or an image. */
 export const LINK: Rule = {
   whole: new RegExp(
@@ -38,18 +40,14 @@ export const LINK: Rule = {
       return scan.leaveOut(length, "thing");
     }
     if (reference && WORDY.test(scan.before)) return undefined;
-    return replace(scan, text, length);
+    if (text.trim() === "") scan.output.leaveOut("thing");
+    scan.beginLine();
+    // In its place, to be read like any other.
+    scan.text = text + scan.text.slice(scan.at + length);
+    scan.at = 0;
+    return scan.pass(0);
   },
 };
-
-/** Puts the text of a link in its place, to be read like any other. */
-function replace(scan: Scan, text: string, length: number): true {
-  if (text.trim() === "") scan.output.leaveOut("thing");
-  scan.beginLine();
-  scan.text = text + scan.text.slice(scan.at + length);
-  scan.at = 0;
-  return scan.pass(0);
-}
 
 /** Whether it is the number of a source. */
 function isNote({ before }: Scan, text: string): boolean {
@@ -61,7 +59,7 @@ function isNote({ before }: Scan, text: string): boolean {
 export const BRACKET: Rule = {
   whole: new RegExp(String.raw`^\[${TEXT}\](?=[^])`),
   read(scan, [{ length }, text = ""]): Outcome {
-    if (text === "TOOL_CALLS") return scan.leaveOutLine();
+    if (text === "TOOL_CALLS") return scan.leaveOutTo(0, LINE_END);
     if (text === "THINK") return scan.leaveOutTo(length, /\[\/THINK\]/g);
     return text.startsWith("^") || BRACKET_MARK.test(text) ||
         REMARK.test(text) || isNote(scan, text)
@@ -75,7 +73,7 @@ export const DEFINITION: Rule = {
   whole:
     /^\[(?:\^[^[\]\n]{1,200}\]:|[^[\]\n]{1,200}\]:[ \t]*(?:https?:|www\.|mailto:|[/#<.]))/i,
   begun: /^\[[^[\]\n]{0,200}(?:\](?::[ \t]*[a-z]{0,6})?)?$/i,
-  read: (scan) => scan.leaveOutLine(),
+  read: (scan) => scan.leaveOutTo(0, LINE_END),
 };
 
 /** Characters of an address, and those that end the sentence around it unless more of it follows. */

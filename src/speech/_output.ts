@@ -23,20 +23,18 @@ export class Output {
   #out = "";
   /** White space that waits for a word. */
   #gap = "";
-  /** Something was left out in the gap: all that is kept of it is what follows here. */
-  #isTidied = false;
+  /** The most that was left out in the gap: all that is kept of it is what follows here. */
+  #leftOut: LeftOut | "cell" | undefined;
   #space: "" | " " | "\n" = "";
-  #isApart = false;
-  #isCell = false;
   /** The end of what went out, and whether the sentence has begun. */
   #tail = "";
   #isBegun = false;
 
   /** Says one piece, without white space. */
   say(text: string): void {
-    if (this.#isTidied) {
+    if (this.#leftOut) {
       this.#gap = this.#tidied(text);
-      this.#isTidied = this.#isApart = this.#isCell = false;
+      this.#leftOut = undefined;
     }
     this.#out += this.#gap + text;
     this.#gap = this.#space = "";
@@ -45,22 +43,22 @@ export class Output {
   }
 
   space(text: string): void {
-    if (!this.#isTidied) this.#gap += text;
+    if (!this.#leftOut) this.#gap += text;
     if (text.includes("\n")) this.#space = "\n";
     else this.#space ||= " ";
   }
 
   leaveOut(what: LeftOut): void {
-    this.#isTidied = true;
-    this.#isApart ||= what === "thing";
+    if (!this.#leftOut || this.#leftOut === "mark") this.#leftOut = what;
   }
 
   /** Ends the sentence, unless it has ended. */
   endSentence(): void {
-    this.#isCell = false;
     if (!this.#isBegun) return;
     this.#isBegun = false;
-    this.#isTidied = true;
+    // A cell that is over stood between words.
+    this.leaveOut("mark");
+    if (this.#leftOut === "cell") this.#leftOut = "thing";
     const last = lastCharacter(this.#tail);
     const end = CLOSING.test(last) ? [...this.#tail].at(-2) ?? "" : last;
     if (ENDED.test(last) || ENDED.test(end)) return;
@@ -76,9 +74,8 @@ export class Output {
 
   /** The next words are another cell of the row. */
   beginCell(): void {
-    this.#isTidied = true;
-    if (!this.#isBegun) return;
-    this.#isCell = true;
+    if (!this.#isBegun) return this.leaveOut("mark");
+    this.#leftOut = "cell";
     this.#gap = this.#space = "";
   }
 
@@ -91,23 +88,23 @@ export class Output {
 
   /** Gives the rest: the white space at the end, but for the line break that was added to it. */
   end(): string {
-    return this.take() + (this.#isTidied ? "" : this.#gap.replace(/\n$/, ""));
+    return this.take() + (this.#leftOut ? "" : this.#gap.replace(/\n$/, ""));
   }
 
   /** The gap as it is to be spoken, something having been left out in it. */
   #tidied(text: string): string {
+    const isApart = this.#leftOut === "thing";
     const last = lastCharacter(this.#tail);
     if (last === "") return "";
-    if (this.#isCell) {
+    if (this.#leftOut === "cell") {
       if (ENDED.test(last)) return " ";
       return IS_UNSPACED.test(last) ? "、" : ", ";
     }
     if (this.#space === "\n") return "\n";
     if (this.#space === " ") {
-      return this.#isApart && NO_SPACE_BEFORE.test(text) ? "" : " ";
+      return isApart && NO_SPACE_BEFORE.test(text) ? "" : " ";
     }
-    const isTouching = this.#isApart && WORDY.test(text) &&
-      (WORDY.test(last) || ENDED.test(last));
-    return isTouching ? " " : "";
+    const isTouching = isApart && WORDY.test(text);
+    return isTouching && (WORDY.test(last) || ENDED.test(last)) ? " " : "";
   }
 }

@@ -152,11 +152,6 @@ export class Scan {
     return this.leaveOut(length, "thing");
   }
 
-  /** Leaves out the rest of the line, but not its end. */
-  leaveOutLine(): true {
-    return this.leaveOutTo(0, /(?=\n)/g);
-  }
-
   /** Speaks the text that comes next, as it is. */
   speak(text: string): true {
     this.beginLine();

@@ -36,14 +36,6 @@ export function createAnswerLimit(
   /** The last letters. All of them would have to be copied for each new one. */
   let tail = "";
 
-  /** Whether the answer, which is long enough, may end before this character. */
-  function mayEnd(before: string, char: string): boolean {
-    if (tokens > maxTokens * WITHOUT_WORD) return true;
-    const isNewWord = NEW_WORD.test(char);
-    if (isNewWord && tokens > maxTokens * WITHOUT_SENTENCE) return true;
-    return findSentenceEnd(before, char) === 0;
-  }
-
   return function take(words) {
     const text = tail + words;
     for (let at = 0; at < words.length; at++) {
@@ -52,9 +44,14 @@ export function createAnswerLimit(
       tokens += code < FIRST_SIGN ? 0.25 : 1;
       if (isRepetition(code)) return { at, ended: "repetition" };
       if (tokens <= maxTokens) continue;
+      const char = words.charAt(at);
       const end = tail.length + at;
       const before = text.slice(Math.max(end - TAIL, 0), end);
-      if (mayEnd(before, words.charAt(at))) return { at, ended: "max-tokens" };
+      const isOver = tokens > maxTokens * WITHOUT_WORD ||
+        (tokens > maxTokens * WITHOUT_SENTENCE && NEW_WORD.test(char));
+      if (isOver || findSentenceEnd(before, char) === 0) {
+        return { at, ended: "max-tokens" };
+      }
     }
     tail = text.slice(-TAIL);
     return undefined;
@@ -115,7 +112,7 @@ export function findSentenceEnd(
   before: string,
   words: string,
 ): number | undefined {
-  const tail = before.slice(-40);
+  const tail = before.slice(-TAIL);
   for (const { index, 0: mark } of (tail + words).matchAll(SENTENCE_END)) {
     const end = index + mark.length - tail.length;
     if (end >= 0) return end;

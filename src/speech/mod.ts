@@ -100,12 +100,7 @@ const HALF = /[\ud800-\udbff]$/;
 
 function read(scan: Scan, text: string): void {
   scan.text += text;
-  while (scan.at < scan.text.length) {
-    if (readNext(scan) === true) continue;
-    if (!scan.ended) break;
-    // Nothing more can come to decide it.
-    scan.speak(scan.char());
-  }
+  while (scan.at < scan.text.length && readNext(scan) === true);
   scan.text = scan.text.slice(scan.at);
   scan.at = 0;
 }

@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { readAnswer, sendEvent } from "../../src/platforms/layercode/client.ts";
-import { createOpenAi } from "../../src/providers/openai.ts";
+import { openai as vendor } from "../../src/providers/openai.ts";
 import { message, SECRET, spoken } from "../fakes/layercode.ts";
 import { startServer } from "../fakes/server.ts";
 import { ask, askInVain, CONTEXT, question } from "../providers/_ask.ts";
@@ -19,7 +19,7 @@ function settings() {
 }
 
 Deno.test("a real engine answers over OpenAI's wire, counts, and is cut where it is to end", async () => {
-  const openai = createOpenAi(settings(), CONTEXT);
+  const openai = vendor.create(settings(), CONTEXT);
   await openai.check(AbortSignal.timeout(5_000));
   const { text, parts } = await ask(openai, { maxTokens: 8 });
   assert(text.trim() !== "");
@@ -36,7 +36,7 @@ Deno.test("a real engine is told of tools only where its model can call them", a
     description: "Tells the weather",
     parameters: { type: "object", properties: {} },
   }];
-  const openai = createOpenAi(settings(), CONTEXT);
+  const openai = vendor.create(settings(), CONTEXT);
   for (let n = 0; n < 2; n++) {
     const { parts } = await ask(openai, { tools, maxTokens: 8 });
     assertEquals(parts.at(-1)?.type, "finish");
@@ -45,12 +45,12 @@ Deno.test("a real engine is told of tools only where its model can call them", a
 
 Deno.test("a real engine's refusal says what to check", async () => {
   const wrong = { ...settings(), model: "no-such-model:1b" };
-  const { error } = await askInVain(createOpenAi(wrong, CONTEXT));
+  const { error } = await askInVain(vendor.create(wrong, CONTEXT));
   assertEquals([error.status, error.retryable], [404, false]);
 });
 
 Deno.test("a real engine stops when the caller leaves", async () => {
-  const openai = createOpenAi(settings(), CONTEXT);
+  const openai = vendor.create(settings(), CONTEXT);
   const text = "Please write the numbers from 1 to 500.";
   const endless = question({ messages: [{ role: "user", text }] });
   for await (const _part of openai.stream(endless)) break;

@@ -197,6 +197,23 @@ Deno.test("prepare() makes an Ollama ready that comes up later, and complains on
   assertEquals(fake.requests.at(-1)?.body?.options?.num_predict, 1);
 });
 
+Deno.test("prepare() says why it gives up, also after it has complained", async () => {
+  const port = freePort();
+  const { log, lines } = makeLog();
+  const env = { OLLAMA_HOST: `127.0.0.1:${port}`, OLLAMA_MODEL: "nope:1b" };
+  const provider = await chooseProvider(readConfig(env), log);
+  const prepared = prepare(provider, BEGINNING, log, 20);
+  while (lines.length < 2) await new Promise((go) => setTimeout(go, 5));
+  await using _ = startFakeOllama([], { port });
+  await prepared;
+  assertEquals(eventsOf(lines), [
+    ["info", "provider.preparing"],
+    ["error", "provider.not_ready"],
+    ["error", "provider.not_ready"],
+  ]);
+  assertStringIncludes(lines.at(-1) ?? "", "is not pulled");
+});
+
 Deno.test("prepare() says nothing where there is nothing to do", async () => {
   const { log, lines } = makeLog();
   const gemini = createProvider("gemini", readConfig({}), log);

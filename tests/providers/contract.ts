@@ -31,7 +31,7 @@ import { deadUrl, serveOn } from "./_diagnose.ts";
 
 /** A vendor, and what its tests need to know of it. */
 export interface Vendor {
-  /** With what the names of its tests begin, such as `createGemini()`. */
+  /** With what the names of its tests begin, such as `gemini.create()`. */
   title: string;
   /** The variable that holds its address. */
   addressEnv: string;

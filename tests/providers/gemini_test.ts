@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { createGemini } from "../../src/providers/gemini.ts";
+import { gemini as vendor } from "../../src/providers/gemini.ts";
 import {
   type Message,
   ProviderError,
@@ -23,12 +23,12 @@ function start(...script: GeminiAnswer[]) {
     model,
     baseUrl: fake.url,
   };
-  return { fake, gemini: createGemini(options, CONTEXT), options };
+  return { fake, gemini: vendor.create(options, CONTEXT), options };
 }
 
 function test(what: string, fn: () => Promise<void>): void {
   Deno.test({
-    name: `createGemini() ${what}`,
+    name: `gemini.create() ${what}`,
     sanitizeOps: true,
     sanitizeResources: true,
     fn,
@@ -36,10 +36,10 @@ function test(what: string, fn: () => Promise<void>): void {
 }
 
 testVendor({
-  title: "createGemini()",
+  title: "gemini.create()",
   addressEnv: "GEMINI_BASE_URL",
   create: (baseUrl) =>
-    createGemini({ apiKey: "test-key", model, baseUrl }, CONTEXT),
+    vendor.create({ apiKey: "test-key", model, baseUrl }, CONTEXT),
   start: (script) => startFakeGemini(script),
   fixtures: [
     {
@@ -217,7 +217,7 @@ test("calls a tool and answers with what it returned, on every generation", asyn
       { kind: "text", chunks: ["It is sunny."] },
     );
     await using _ = fake;
-    const gemini = createGemini({ ...options, model }, CONTEXT);
+    const gemini = vendor.create({ ...options, model }, CONTEXT);
     assertEquals(await talkOfWeather(gemini), "Let me look. It is sunny.");
     assertEquals(fake.requests.length, 2);
     const contents = fake.requests[1]?.body?.contents ?? [];
@@ -267,7 +267,7 @@ async function thinkingOf(
   });
   await using _ = fake;
   await ask(
-    createGemini({ apiKey: "test-key", model, baseUrl: fake.url }, {
+    vendor.create({ apiKey: "test-key", model, baseUrl: fake.url }, {
       ...CONTEXT,
       thinking,
     }),
@@ -294,7 +294,7 @@ test("warns of the models that Google ends, and of no other", async () => {
   const { fake, options } = start();
   await using _ = fake;
   const endOf = (model: string) => {
-    const [warning] = createGemini({ ...options, model }, CONTEXT).warnings ??
+    const [warning] = vendor.create({ ...options, model }, CONTEXT).warnings ??
       [];
     return /for ([\d-]+)$/.exec(warning?.detail ?? "")?.[1];
   };
@@ -488,7 +488,7 @@ test("finds a wrong key and an unknown model when it is checked", async () => {
   await using _ = fake;
   const { signal } = new AbortController();
   for (const wrong of [{ apiKey: "wrong" }, { model: "gemini-0" }]) {
-    const gemini = createGemini({ ...options, ...wrong }, CONTEXT);
+    const gemini = vendor.create({ ...options, ...wrong }, CONTEXT);
     await assertRejects(() => gemini.check(signal), ProviderError);
   }
 });
@@ -504,7 +504,7 @@ test("is told where to end, and room to think", async () => {
     ["gemini-3.5-flash-lite", "medium", 9_216],
   ] as const;
   for (const [model, thinking, expected] of cases) {
-    const gemini = createGemini({ ...options, model }, {
+    const gemini = vendor.create({ ...options, model }, {
       ...CONTEXT,
       thinking,
     });

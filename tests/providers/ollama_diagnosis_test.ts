@@ -10,7 +10,7 @@ import {
 
 const check = (env: Record<string, string>) => diagnoseOne(env);
 
-Deno.test("createOllama() tells doctor how to start it where it isn't there", async () => {
+Deno.test("ollama.create() tells doctor how to start it where it isn't there", async () => {
   const [line = ""] = await check({ OLLAMA_HOST: deadUrl() });
   assertMatch(
     line,
@@ -23,13 +23,13 @@ Deno.test("createOllama() tells doctor how to start it where it isn't there", as
   );
 });
 
-Deno.test("createOllama() tells doctor what isn't Ollama", async () => {
+Deno.test("ollama.create() tells doctor what isn't Ollama", async () => {
   await using other = serveOn(() => new Response("<html>", { status: 404 }));
   const [line = ""] = await check({ OLLAMA_HOST: other.url });
   assertMatch(line, /^fail .*status 404 → check OLLAMA_HOST/);
 });
 
-Deno.test("createOllama() tells doctor which model is to be pulled", async () => {
+Deno.test("ollama.create() tells doctor which model is to be pulled", async () => {
   await using ollama = startFakeOllama([]);
   const OLLAMA_HOST = ollama.url;
   const results = await diagnose({ OLLAMA_HOST, OLLAMA_MODEL: "nope:1b" });
@@ -43,7 +43,7 @@ Deno.test("createOllama() tells doctor which model is to be pulled", async () =>
   assertEquals(none.at(-1)?.missingModel, "qwen3.5:4b");
 });
 
-Deno.test("createOllama() tells doctor of a model that can't chat", async () => {
+Deno.test("ollama.create() tells doctor of a model that can't chat", async () => {
   const name = "nomic:1";
   const models = [{ name, capabilities: ["embedding"] }];
   await using ollama = startFakeOllama([], { models });
@@ -53,7 +53,7 @@ Deno.test("createOllama() tells doctor of a model that can't chat", async () => 
   );
 });
 
-Deno.test("createOllama() tells doctor of a model that can't call tools", async () => {
+Deno.test("ollama.create() tells doctor of a model that can't call tools", async () => {
   const name = "gemma3:1b";
   const models = [{ name, capabilities: ["completion"] }];
   await using ollama = startFakeOllama([], { models });
@@ -63,7 +63,7 @@ Deno.test("createOllama() tells doctor of a model that can't call tools", async 
   );
 });
 
-Deno.test("createOllama() tells doctor of a window that is smaller than CONTEXT_TOKENS, where it is known", async () => {
+Deno.test("ollama.create() tells doctor of a window that is smaller than CONTEXT_TOKENS, where it is known", async () => {
   const name = "tiny:1b";
   const capabilities = ["completion", "tools"];
   const models = [{ name, capabilities, contextLength: 2048 }];
@@ -82,7 +82,7 @@ Deno.test("createOllama() tells doctor of a window that is smaller than CONTEXT_
   }
 });
 
-Deno.test("createOllama() tells doctor what Ollama itself says is wrong", async () => {
+Deno.test("ollama.create() tells doctor what Ollama itself says is wrong", async () => {
   await using ollama = serveOn(() =>
     Response.json({ error: "disk I/O" }, { status: 500 })
   );

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { pull } from "../../src/providers/ollama_pull.ts";
+import { pull } from "../../src/providers/ollama.ts";
 import { deadUrl, serveOn } from "./_diagnose.ts";
 
 /** As a server of 2026 writes it: a manifest, two layers, and the rest. */

@@ -8,7 +8,7 @@ import {
 import { toThink } from "../../src/providers/_ollama_wire.ts";
 import { createLog } from "../../src/server/log.ts";
 import { DEFAULT_MODEL } from "../../src/providers/ollama.ts";
-import { createOllama, toOllamaUrl } from "../../src/providers/ollama.ts";
+import { ollama as vendor, toOllamaUrl } from "../../src/providers/ollama.ts";
 import {
   type Message,
   ProviderError,
@@ -40,12 +40,12 @@ function start(...script: OllamaAnswer[]) {
     model,
     keepAlive: "30m",
   };
-  return { fake, ollama: createOllama(options, CONTEXT), options };
+  return { fake, ollama: vendor.create(options, CONTEXT), options };
 }
 
 function test(what: string, fn: () => Promise<void>): void {
   Deno.test({
-    name: `createOllama() ${what}`,
+    name: `ollama.create() ${what}`,
     sanitizeOps: true,
     sanitizeResources: true,
     fn,
@@ -53,9 +53,9 @@ function test(what: string, fn: () => Promise<void>): void {
 }
 
 testVendor({
-  title: "createOllama()",
+  title: "ollama.create()",
   addressEnv: "OLLAMA_HOST",
-  create: (host) => createOllama({ host, model, keepAlive: "30m" }, CONTEXT),
+  create: (host) => vendor.create({ host, model, keepAlive: "30m" }, CONTEXT),
   start: (script) => startFakeOllama(script),
   fixtures: [
     {
@@ -117,7 +117,7 @@ test("sends the system prompt, the welcome, the whole history and no wish to thi
 test("sends a keep-alive of bare seconds as a number", async () => {
   const { fake, options } = start({ kind: "text", chunks: ["x"] });
   await using _ = fake;
-  await ask(createOllama({ ...options, keepAlive: "-1" }, CONTEXT));
+  await ask(vendor.create({ ...options, keepAlive: "-1" }, CONTEXT));
   assertEquals(fake.requests.at(-1)?.body?.keep_alive, -1);
 });
 
@@ -229,7 +229,7 @@ test("tells of no tools when there were enough calls", async () => {
 test("tells a model of no tools that can't call any", async () => {
   const { fake, options } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
-  const ollama = createOllama({ ...options, model: "gemma3:1b" }, CONTEXT);
+  const ollama = vendor.create({ ...options, model: "gemma3:1b" }, CONTEXT);
   // The stand-in, like Ollama, refuses tools for such a model.
   assertEquals((await ask(ollama, { tools: [weather] })).text, "Hi");
   assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
@@ -270,7 +270,7 @@ test("wishes a model to think that can, when it is told to", async () => {
     });
     await using _ = fake;
     const settings = { host: fake.url, model, keepAlive: "1m" };
-    const ollama = createOllama(settings, { ...CONTEXT, thinking });
+    const ollama = vendor.create(settings, { ...CONTEXT, thinking });
     await ask(ollama);
     assertEquals(fake.requests.at(-1)?.body?.think, expected, model);
   }
@@ -329,7 +329,7 @@ test("loads the model beforehand, just as the first question would", async () =>
 test("names the command that pulls a model which is to be loaded", async () => {
   const { fake, options } = start();
   const { signal } = new AbortController();
-  const ollama = createOllama({ ...options, model: "x:1b" }, CONTEXT);
+  const ollama = vendor.create({ ...options, model: "x:1b" }, CONTEXT);
   const prepare = () =>
     assertRejects(
       () => Promise.resolve(ollama.prepare?.(signal, question())),
@@ -352,7 +352,7 @@ test("names the command that pulls a missing model", async () => {
   const { fake, options } = start();
   await using _ = fake;
   const { error } = await askInVain(
-    createOllama({ ...options, model: "x:1b" }, CONTEXT),
+    vendor.create({ ...options, model: "x:1b" }, CONTEXT),
   );
   assertStringIncludes(error.message, "`ollama pull x:1b`");
 });
@@ -370,7 +370,7 @@ test("doesn't take a server for Ollama that is none", async () => {
   try {
     for (const named of [{ model: "x:1b" }, {}]) {
       const settings = { host, keepAlive: "1m", ...named };
-      const { error } = await askInVain(createOllama(settings, CONTEXT));
+      const { error } = await askInVain(vendor.create(settings, CONTEXT));
       assertStringIncludes(error.message, "status 404; check OLLAMA_HOST");
       assertEquals(error.message.includes("pull"), false);
     }
@@ -388,7 +388,7 @@ test("chooses the default model when it is installed", async () => {
     models: [big, { name: DEFAULT_MODEL, capabilities: ["completion"] }],
   });
   await using _ = fake;
-  const ollama = createOllama({
+  const ollama = vendor.create({
     host: fake.url,
     keepAlive: "1m",
   }, CONTEXT);
@@ -401,7 +401,7 @@ test("chooses an installed model that can chat when the default is not there", a
     models: [{ name: "nomic-embed-text", capabilities: ["embedding"] }, big],
   });
   await using _ = fake;
-  const ollama = createOllama({
+  const ollama = vendor.create({
     host: fake.url,
     keepAlive: "1m",
   }, CONTEXT);
@@ -440,7 +440,7 @@ test("logs which model it has chosen, once, and nothing when one is named", asyn
       format: "json",
       write: (_, line) => lines.push(line),
     });
-    const ollama = createOllama({
+    const ollama = vendor.create({
       host: fake.url,
       ...(named ? { model: named } : {}),
       keepAlive: "1m",
@@ -461,7 +461,7 @@ test("logs which model it has chosen, once, and nothing when one is named", asyn
 test("says what to pull when no model can chat", async () => {
   const fake = startFakeOllama([], { models: [] });
   await using _ = fake;
-  const ollama = createOllama({
+  const ollama = vendor.create({
     host: fake.url,
     keepAlive: "1m",
   }, CONTEXT);
@@ -472,7 +472,7 @@ test("says what to pull when no model can chat", async () => {
 test("finds a missing model when it is checked", async () => {
   const { fake, options } = start();
   await using _ = fake;
-  const missing = createOllama({ ...options, model: "x:1b" }, CONTEXT);
+  const missing = vendor.create({ ...options, model: "x:1b" }, CONTEXT);
   const { signal } = new AbortController();
   await assertRejects(() => missing.check(signal), ProviderError);
 });
@@ -505,7 +505,7 @@ test("is told where to end, and room to think", async () => {
     ["high", "qwen3.5:4b", 25_600],
   ] as const;
   for (const [thinking, model, expected] of cases) {
-    const ollama = createOllama({ ...options, model }, {
+    const ollama = vendor.create({ ...options, model }, {
       ...CONTEXT,
       thinking,
     });
@@ -521,7 +521,7 @@ test("knows a model that is still loading from one that is silent", async () => 
   for (const loadMs of [3_000, 0]) {
     await using fake = startFakeOllama([{ kind: "stall" }], { loadMs });
     const options = { host: fake.url, model, keepAlive: "30m" };
-    const ollama = createOllama(options, CONTEXT);
+    const ollama = vendor.create(options, CONTEXT);
     const controller = new AbortController();
     const { signal } = controller;
     // Nothing was asked yet: it isn't listed.

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { createOpenAi } from "../../src/providers/openai.ts";
+import { openai as vendor } from "../../src/providers/openai.ts";
 import {
   type Message,
   ProviderError,
@@ -26,12 +26,12 @@ const model = "gpt-6-luna";
 function start(script: OpenAiAnswer[], options: FakeOpenAiOptions = {}) {
   const fake = startFakeOpenAi(script, options);
   const settings = { baseUrl: `${fake.url}/v1`, apiKey: "test-key", model };
-  return { fake, openai: createOpenAi(settings, CONTEXT), settings };
+  return { fake, openai: vendor.create(settings, CONTEXT), settings };
 }
 
 function test(what: string, fn: () => Promise<void>): void {
   Deno.test({
-    name: `createOpenAi() ${what}`,
+    name: `openai.create() ${what}`,
     sanitizeOps: true,
     sanitizeResources: true,
     fn,
@@ -41,10 +41,10 @@ function test(what: string, fn: () => Promise<void>): void {
 const encode = (text: string) => new TextEncoder().encode(text);
 
 testVendor({
-  title: "createOpenAi()",
+  title: "openai.create()",
   addressEnv: "OPENAI_BASE_URL",
   create: (url) =>
-    createOpenAi({ baseUrl: `${url}/v1`, apiKey: "test-key", model }, CONTEXT),
+    vendor.create({ baseUrl: `${url}/v1`, apiKey: "test-key", model }, CONTEXT),
   start: (script) => startFakeOpenAi(script),
   fixtures: [
     { path: "openai/text.sse", says: "Grüße aus Köln 👋" },
@@ -107,7 +107,7 @@ test("sends no key where none is set, as to a server on one's own machine", asyn
   });
   await using _ = fake;
   const baseUrl = `${fake.url}/v1`;
-  const openai = createOpenAi({ baseUrl, model }, CONTEXT);
+  const openai = vendor.create({ baseUrl, model }, CONTEXT);
   assertEquals((await ask(openai)).text, "Hi");
   assertEquals(fake.requests[0]?.headers.has("authorization"), false);
 });
@@ -119,7 +119,7 @@ test("asks for the only model of a server where none is named", async () => {
     models,
   });
   await using _ = fake;
-  const openai = createOpenAi({ baseUrl: `${fake.url}/v1` }, CONTEXT);
+  const openai = vendor.create({ baseUrl: `${fake.url}/v1` }, CONTEXT);
   assertEquals((await ask(openai)).text, "Hi");
   assertEquals(openai.model, "qwen3-4b");
 });
@@ -130,7 +130,7 @@ test("wants a model named where a server has several", async () => {
     models: [{ id: "one" }, { id: "two" }],
   });
   await using _ = fake;
-  const openai = createOpenAi({ baseUrl: `${fake.url}/v1` }, CONTEXT);
+  const openai = vendor.create({ baseUrl: `${fake.url}/v1` }, CONTEXT);
   const { error } = await askInVain(openai);
   assertMatch(
     error.message,
@@ -360,7 +360,7 @@ for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
       format: "json",
       write: (_, line) => lines.push(line),
     });
-    const openai = createOpenAi(settings, { ...CONTEXT, thinking, log });
+    const openai = vendor.create(settings, { ...CONTEXT, thinking, log });
     const fields = { maxTokens: 100, tools: [weather] };
     assertEquals((await ask(openai, fields)).text, "One.");
     assertEquals((await ask(openai, fields)).text, "Two.");
@@ -390,7 +390,7 @@ test("learns from a refusal once, whoever else is refused meanwhile", async () =
   });
   await using _ = fake;
   const settings = { baseUrl: `${fake.url}/v1`, apiKey: "test-key", model };
-  const openai = createOpenAi(settings, CONTEXT);
+  const openai = vendor.create(settings, CONTEXT);
   const asked = Array.from({ length: 9 }, () => ask(openai, { maxTokens: 9 }));
   for (const { text } of await Promise.all(asked)) assertEquals(text, "Hi");
   assertEquals(fake.requests.length, 18);
@@ -481,7 +481,7 @@ test("fails on an unknown model, a wrong key and a wrong address, and says what 
     [{ baseUrl: fake.url }, 404, "OPENAI_BASE_URL"],
   ] as const;
   for (const [wrong, status, says] of wrongs) {
-    const openai = createOpenAi({ ...settings, ...wrong }, CONTEXT);
+    const openai = vendor.create({ ...settings, ...wrong }, CONTEXT);
     const { error } = await askInVain(openai);
     assertEquals([error.status, error.retryable], [status, false]);
     assertStringIncludes(error.message, says);
@@ -492,6 +492,6 @@ test("finds a wrong key when it is checked", async () => {
   const { fake, settings } = start([]);
   await using _ = fake;
   const { signal } = new AbortController();
-  const wrong = createOpenAi({ ...settings, apiKey: "wrong" }, CONTEXT);
+  const wrong = vendor.create({ ...settings, apiKey: "wrong" }, CONTEXT);
   await assertRejects(() => wrong.check(signal), ProviderError, "401");
 });

@@ -50,7 +50,7 @@ async function askWithout(
 
 const GEMINI = "@google/generative-ai";
 
-Deno.test("createGemini(), createOllama() and createOpenAi() load no other vendor's SDK", async () => {
+Deno.test("gemini.create(), ollama.create() and openai.create() load no other vendor's SDK", async () => {
   const script = () => ({ kind: "text" as const, chunks: ["Hello"] });
   await using gemini = startFakeGemini(script);
   await using ollama = startFakeOllama(script);
@@ -58,17 +58,17 @@ Deno.test("createGemini(), createOllama() and createOpenAi() load no other vendo
   const vendors = {
     gemini: {
       file: "gemini.ts",
-      create: "createGemini({ apiKey: 'test-key', model: " +
+      create: "gemini.create({ apiKey: 'test-key', model: " +
         `'gemini-3.5-flash-lite', baseUrl: '${gemini.url}' }, context)`,
     },
     ollama: {
       file: "ollama.ts",
-      create: `createOllama({ host: '${ollama.url}', model: 'llama3.2:3b', ` +
+      create: `ollama.create({ host: '${ollama.url}', model: 'llama3.2:3b', ` +
         "keepAlive: '1m' }, context)",
     },
     openai: {
       file: "openai.ts",
-      create: "createOpenAi({ apiKey: 'test-key', model: 'gpt-6-luna', " +
+      create: "openai.create({ apiKey: 'test-key', model: 'gpt-6-luna', " +
         `baseUrl: '${openai.url}/v1' }, context)`,
     },
   };

@@ -39,12 +39,10 @@ export function allowOrigin(
   }
   const isAny = allowedOrigins.includes("*");
   const isOwn = publicUrl !== undefined && new URL(publicUrl).origin === origin;
-  // `Host` may be looked at here: the names of this machine can't be pointed
-  // elsewhere.
-  const isOnThisMachine = () =>
-    isLocal(request, sender) && isSameOrigin(origin, request);
   const isAllowed = isAny || isOwn || allowedOrigins.includes(origin) ||
-    isOnThisMachine();
+    // `Host` may be looked at here: the names of this machine can't be pointed
+    // elsewhere.
+    (isLocal(request, sender) && isSameOrigin(origin, request));
   if (!isAllowed) throw forbidden(origin);
   return {
     "access-control-allow-origin": isAny ? "*" : origin,
@@ -61,11 +59,8 @@ function forbidden(origin: string): HttpError {
     ? "a page opened from a file, or in a sandboxed frame, has no origin; serve it over http"
     : "add it to ALLOWED_ORIGINS if it should, or set PUBLIC_URL if this " +
       "server's own pages are opened there";
-  return new HttpError(
-    403,
-    "origin_not_allowed",
-    `Origin ${origin} may not ask for a session key: ${fix}`,
-  );
+  const message = `Origin ${origin} may not ask for a session key: ${fix}`;
+  return new HttpError(403, "origin_not_allowed", message);
 }
 
 /** A conversation, and who was logged in, if the owner's handler said. */

@@ -11,8 +11,9 @@
 import * as v from "@badrap/valita";
 import { HttpError, parseJson, readBody } from "../../server/http.ts";
 import type { Log } from "../../server/log.ts";
+import { filled, invalid, readFields } from "../_fields.ts";
 
-const text = v.string().assert((value) => value !== "").nullable().optional();
+const text = filled.nullable().optional();
 const fieldsSchema = v.object({
   agent_id: text,
   pipeline_id: text,
@@ -34,22 +35,11 @@ export async function readWish(
   ownAgentId: string | undefined,
 ) {
   const body = parseJson(await readBody(request));
-  const result = fieldsSchema.try(body, { mode: "strip" });
-  if (!result.ok) {
-    const field = result.issues[0]?.path.join(".");
-    throw invalidRequest(
-      field
-        ? `Field "${field}" is not valid: ids and tokens are non-empty ` +
-          "strings, metadata is an object, and all may be left out"
-        : "The body must be a JSON object",
-    );
-  }
-  const { agent_id, pipeline_id, conversation_id, session_id, resume_token } =
-    result.value;
-  const isPipeline = Boolean(pipeline_id);
-  const agentId = pipeline_id ?? agent_id ?? ownAgentId;
+  const fields = readFields(fieldsSchema, body);
+  const isPipeline = Boolean(fields.pipeline_id);
+  const agentId = fields.pipeline_id ?? fields.agent_id ?? ownAgentId;
   if (agentId === undefined) {
-    throw invalidRequest(
+    throw invalid(
       'Field "agent_id" is missing, and LAYERCODE_AGENT_ID is not set on this server',
     );
   }
@@ -59,56 +49,49 @@ export async function readWish(
       `Field "${field}" names another agent than this server is for`;
     throw new HttpError(403, "agent_not_allowed", message);
   }
-  const conversationId = (isPipeline ? session_id : null) ?? conversation_id;
+  const sessionId = isPipeline ? fields.session_id : null;
   return {
     agentId,
-    /** Whether it calls the agent a pipeline, as older pages do. */
+    /** Whether it calls the agent a pipeline, and the conversation a session, as older pages do. */
     isPipeline,
     /** The conversation to go on with. */
-    conversationId: conversationId ?? undefined,
+    conversationId: sessionId ?? fields.conversation_id ?? undefined,
     /** Proves that the conversation was given to this page. Empty: nothing does. */
-    resumeToken: resume_token ?? "",
+    resumeToken: fields.resume_token ?? "",
     /** What the page says of its caller. */
-    metadata: result.value.metadata ?? {},
+    metadata: fields.metadata ?? {},
   };
 }
 
-function invalidRequest(message: string): HttpError {
-  return new HttpError(400, "invalid_request", message);
-}
-
-/** What a page is let have of its wish, where to ask, and as whom. */
-export interface SessionKeyParts {
+/** What Layercode is asked for. */
+interface Granted {
   agentId: string;
   isPipeline: boolean;
   /** Nothing: a new one. */
   conversationId: string | null | undefined;
   /** What tools and the prompt get to know of the caller. */
   metadata: Record<string, unknown> | undefined;
-  apiKey: string;
-  apiUrl: string;
-  /** Told of refusals and failures, never the key. */
-  log: Log;
-  timeoutMs: number;
 }
 
 /**
  * Asks Layercode for a session key, in today's form or the pipelines' older one.
  *
+ * @param log told of refusals and failures, never the key
  * @returns Layercode's answer
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function askForSessionKey(
-  parts: SessionKeyParts,
+  { agentId, isPipeline, conversationId, metadata }: Granted,
+  { apiKey, apiUrl, log, timeoutMs }: {
+    apiKey: string;
+    apiUrl: string;
+    log: Log;
+    timeoutMs: number;
+  },
 ): Promise<Record<string, unknown>> {
-  const { agentId, isPipeline, metadata, apiKey, apiUrl, log, timeoutMs } =
-    parts;
-  // What is undefined is left out when it becomes JSON.
-  const conversationId = parts.conversationId ?? undefined;
-  const path = isPipeline ? "pipelines" : "agents/web";
-  const body = isPipeline
-    ? { pipeline_id: agentId, session_id: conversationId, metadata }
-    : { agent_id: agentId, conversation_id: conversationId, metadata };
+  const [path, agent, conversation] = isPipeline
+    ? ["pipelines", "pipeline_id", "session_id"] as const
+    : ["agents/web", "agent_id", "conversation_id"] as const;
   let response: Response;
   let reply: string;
   try {
@@ -118,7 +101,12 @@ export async function askForSessionKey(
         "authorization": `Bearer ${apiKey}`,
         "content-type": "application/json",
       },
-      body: JSON.stringify(body),
+      body: JSON.stringify({
+        [agent]: agentId,
+        // What is undefined is left out.
+        [conversation]: conversationId ?? undefined,
+        metadata,
+      }),
       // A redirect would carry the key elsewhere.
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
@@ -136,7 +124,7 @@ export async function askForSessionKey(
   }
   const parsed = parse(reply);
   if (!response.ok) {
-    const refusal = toRefusal(response, parsed);
+    const refusal = toRefusal(response, parsed?.error);
     const { status } = response;
     log.warn("authorize.refused", { status, reason: refusal.message });
     throw refusal;
@@ -156,11 +144,7 @@ function parse(reply: string): Record<string, unknown> | undefined {
 }
 
 /** Layercode's refusal with its own status, or 502 where that status is no refusal. */
-function toRefusal(
-  { status, headers }: Response,
-  reply: Record<string, unknown> = {},
-): HttpError {
-  const { error } = reply;
+function toRefusal({ status, headers }: Response, error: unknown): HttpError {
   const reason = typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
   const retryAfter = headers.get("retry-after");
   return new HttpError(

@@ -87,7 +87,14 @@ async function authorize(
     const message = "LAYERCODE_API_KEY is not set on this server";
     throw new HttpError(503, "not_configured", message);
   }
-  countAddress(address, doors);
+  const ofAddress = doors.ofAddress(toNetwork(address));
+  if (ofAddress !== undefined) {
+    // Where a proxy isn't known as one, all its callers share its limit.
+    const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
+    const setting = "AUTHORIZE_PER_ADDRESS";
+    log.warn("authorize.limited", { setting, address, fix });
+    throw tooOften(WHAT, ofAddress);
+  }
   const wish = await readWish(request, doors.agentId);
   const { agentId, conversationId, metadata: untrustedMetadata } = wish;
   const approval = await askOwner({
@@ -103,19 +110,22 @@ async function authorize(
   const isChosen = chosen !== undefined;
   const mayResume = isChosen || conversationId === undefined ||
     wasGiven({ conversationId, user }, request, wish.resumeToken, secrets);
-  if (!mayResume) throw notGiven();
-  const wait = doors.ofAll();
-  if (wait !== undefined) {
-    log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-    throw tooOften(WHAT, wait);
+  if (!mayResume) {
+    const message =
+      "This browser was not given that conversation: send the resume_token " +
+      "that came with it, or leave the conversation out to begin a new one";
+    throw new HttpError(403, "conversation_not_given", message);
   }
-  const reply = await askForSessionKey({
-    ...doors,
-    ...wish,
-    apiKey,
-    conversationId: isChosen ? chosen : conversationId,
-    metadata,
-  });
+  const ofAll = doors.ofAll();
+  if (ofAll !== undefined) {
+    log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
+    throw tooOften(WHAT, ofAll);
+  }
+  const granted = isChosen ? chosen : conversationId;
+  const reply = await askForSessionKey(
+    { ...wish, conversationId: granted, metadata },
+    { ...doors, apiKey },
+  );
   // Pipelines call it a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);
@@ -127,17 +137,6 @@ async function authorize(
 /** What is limited, as a page is told. */
 const WHAT = "Too many session keys were asked for";
 
-/** Counts a request of an address. Throws past the limit. */
-function countAddress(address: string, { ofAddress, log }: Doors): void {
-  const wait = ofAddress(toNetwork(address));
-  if (wait === undefined) return;
-  // Where a proxy isn't known as one, all its callers share its limit.
-  const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
-  const setting = "AUTHORIZE_PER_ADDRESS";
-  log.warn("authorize.limited", { setting, address, fix });
-  throw tooOften(WHAT, wait);
-}
-
 /** Says once that metadata of a page goes no further. */
 function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
   if (doors.isDropTold || Object.keys(metadata).length === 0) return;
@@ -145,15 +144,6 @@ function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
   const fix = "anybody could claim what a page sends as metadata; supply " +
     "what you know of the caller in src/agent/authorize.ts";
   doors.log.warn("authorize.metadata_dropped", { fix });
-}
-
-function notGiven(): HttpError {
-  return new HttpError(
-    403,
-    "conversation_not_given",
-    "This browser was not given that conversation: send the resume_token " +
-      "that came with it, or leave the conversation out to begin a new one",
-  );
 }
 
 /** Asks the owner's handler, and lets nobody in where it refuses, fails or takes too long. */
@@ -171,11 +161,8 @@ async function askOwner(
     if (decision.allow === true) return decision;
     const { reason, tellPage = false } = decision;
     log.info("authorize.denied", { reason });
-    throw new HttpError(
-      403,
-      "not_authorized",
-      tellPage ? reason : "You may not start a call here",
-    );
+    const message = tellPage ? reason : "You may not start a call here";
+    throw new HttpError(403, "not_authorized", message);
   } catch (error) {
     throw toHttpError(error, log, "authorize.failed");
   }

@@ -12,7 +12,7 @@ import { sign } from "./verify.ts";
 export interface ClientOptions {
   /** The webhook's address. */
   url: string;
-  /** The webhook secret to sign with. */
+  /** The webhook secret. */
   secret: string;
   /** Whether to ask for `parley.turn`, which Layercode never does. */
   withDetails?: boolean;

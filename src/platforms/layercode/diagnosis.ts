@@ -9,43 +9,35 @@
  */
 import { explain } from "../../server/log.ts";
 import type { Finding } from "../../settings/finding.ts";
+import type { LayercodeSettings } from "./settings.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
 
-/** What is looked at. */
-export interface DiagnosisOptions {
-  /** Those that the owner gave; empty where the server uses one of its own. */
-  webhookSecrets: readonly string[];
-  /** Without it Layercode is asked for the time alone. */
-  apiKey?: string;
-  /** The agent that the key is for. */
-  agentId?: string;
-  /** Where Layercode's API is. */
-  apiUrl: string;
-}
-
-/** What is found of one thing. */
+/** Makes what is found of one thing. */
 function finder(title: string) {
-  return (status: Finding["status"], detail: string, fix?: string): Finding =>
-    fix === undefined
-      ? { status, title, detail }
-      : { status, title, detail, fix };
+  return (status: Finding["status"], detail: string, fix?: string): Finding => {
+    const found = { status, title, detail };
+    return fix === undefined ? found : { ...found, fix };
+  };
 }
 
 const ofSecret = finder("webhook secret");
 const ofClock = finder("clock");
 const ofLayercode = finder("layercode");
 
-const NO_KEY = ofLayercode(
-  "skipped",
-  "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
-);
-
-/** Looks at everything that Layercode needs. */
+/**
+ * Looks at everything that Layercode needs. Without a key, Layercode is asked
+ * for the time alone.
+ *
+ * @param webhookSecrets the owner's; empty where the server uses one of its own
+ */
 export async function diagnose(
-  { webhookSecrets, apiKey, agentId, apiUrl }: DiagnosisOptions,
+  { webhookSecrets, apiKey, agentId, apiUrl }:
+    & { webhookSecrets: readonly string[] }
+    & Pick<LayercodeSettings, "apiKey" | "agentId" | "apiUrl">,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const ofSecrets = judgeSecrets(webhookSecrets);
+  let date: string | null = null;
+  let found: Finding;
   try {
     const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
     const response = await fetch(`${apiUrl}/v1/agents${path}`, {
@@ -55,21 +47,20 @@ export async function diagnose(
       signal,
     });
     const said = readError(await response.text());
-    return [
-      ...ofSecrets,
-      judgeClock(response.headers.get("date")),
-      apiKey ? judgeReply(response.status, said, agentId) : NO_KEY,
-    ];
+    date = response.headers.get("date");
+    found = judgeReply(response.status, said, agentId);
   } catch (error) {
     const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
     const fix =
       "check the network and LAYERCODE_API_URL; Layercode itself may be down";
-    return [
-      ...ofSecrets,
-      judgeClock(null),
-      apiKey ? ofLayercode("fail", detail, fix) : NO_KEY,
-    ];
+    found = ofLayercode("fail", detail, fix);
   }
+  if (!apiKey) {
+    const detail =
+      "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)";
+    found = ofLayercode("skipped", detail);
+  }
+  return [...judgeSecrets(webhookSecrets), judgeClock(date), found];
 }
 
 /** Shorter secrets can be guessed. */
@@ -125,22 +116,19 @@ function judgeReply(
   said: string,
   agentId: string | undefined,
 ): Finding {
-  const from = "again from Layercode's dashboard into";
+  const copy = (what: string, env: string) =>
+    `copy ${what} again from Layercode's dashboard into ${env}`;
   if (status === 200) {
     const knows = agentId ? `, and knows agent ${agentId}` : "";
     return ofLayercode("ok", `takes the API key${knows}`);
   }
   if (status === 404 && agentId) {
     const detail = `there is no agent ${agentId}${said}`;
-    return ofLayercode(
-      "fail",
-      detail,
-      `copy its id ${from} LAYERCODE_AGENT_ID`,
-    );
+    return ofLayercode("fail", detail, copy("its id", "LAYERCODE_AGENT_ID"));
   }
   if ([400, 401, 403].includes(status)) {
     const detail = `the API key is refused (${status})${said}`;
-    return ofLayercode("fail", detail, `copy it ${from} LAYERCODE_API_KEY`);
+    return ofLayercode("fail", detail, copy("it", "LAYERCODE_API_KEY"));
   }
   const detail =
     `could not tell whether the key is good: status ${status}${said}`;

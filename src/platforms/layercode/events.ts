@@ -13,7 +13,7 @@ import type {
   ConversationEvent,
   MessageEvent,
 } from "../../conversation/conversation.ts";
-import { HttpError } from "../../server/http.ts";
+import { filled as id, invalid, lenient, readFields } from "../_fields.ts";
 
 /** What a webhook tells: an event of a conversation, or a signed one that is unheard of. */
 export type WebhookEvent =
@@ -22,14 +22,10 @@ export type WebhookEvent =
   | MessageEvent & { ignored?: string }
   | { type: "unknown"; name: string; conversationId?: string };
 
-const id = v.string().assert((value) => value !== "");
+/** What a refusal is called. */
+const CODE = "invalid_event";
+
 const maybeId = id.nullable().optional();
-
-/** A caller who waits matters more than such a field: of a wrong type, it counts as missing. */
-function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
-  return v.union(type, v.unknown().map(() => undefined)).optional();
-}
-
 const contextSchema = v.object({
   type: v.string(),
   conversation_id: maybeId,
@@ -62,14 +58,15 @@ const noteSchema = v.record(v.unknown());
  * @throws {HttpError} 400 that names the field at fault
  */
 export function parseEvent(body: unknown): WebhookEvent {
-  const fields = check(contextSchema, body);
+  const fields = readFields(contextSchema, body, CODE);
   const { type: name } = fields;
   switch (name) {
     case "message":
     case "MESSAGE": {
-      const { turn_id: turnId, text, interruption_context } = check(
+      const { turn_id: turnId, text, interruption_context } = readFields(
         messageSchema,
         body,
+        CODE,
       );
       const interruption = readInterruption(interruption_context);
       return {
@@ -82,17 +79,17 @@ export function parseEvent(body: unknown): WebhookEvent {
     }
     case "session.start":
     case "SESSION_START": {
-      const { turn_id: turnId } = check(startSchema, body);
+      const { turn_id: turnId } = readFields(startSchema, body, CODE);
       return { ...toContext(fields), type: "start", turnId };
     }
     case "data": {
-      const { turn_id: turnId, data } = check(dataSchema, body);
+      const { turn_id: turnId, data } = readFields(dataSchema, body, CODE);
       return { ...toContext(fields), type: "data", turnId, data };
     }
     case "session.update":
     case "session.end": {
       // A second copy of what is kept anyway.
-      const { transcript: _, ...content } = check(noteSchema, body);
+      const { transcript: _, ...content } = readFields(noteSchema, body, CODE);
       return { ...toContext(fields), type: "note", name, content };
     }
     // What it is about may be no conversation.
@@ -107,7 +104,9 @@ function toContext(fields: v.Infer<typeof contextSchema>) {
   // Older pipelines call the conversation a session.
   const conversationId = fields.conversation_id ?? fields.session_id;
   if (!conversationId) {
-    throw invalid('Field "conversation_id" is missing, and so is "session_id"');
+    const message =
+      'Field "conversation_id" is missing, and so is "session_id"';
+    throw invalid(message, CODE);
   }
   const { from_phone_number: from, to_phone_number: to } = fields;
   return {
@@ -131,24 +130,4 @@ function readInterruption(
   const { text_heard: textHeard, assistant_turn_id } = result.value;
   const turnId = assistant_turn_id ? { turnId: assistant_turn_id } : {};
   return { interruption: { textHeard, ...turnId } };
-}
-
-/** Checks a body, and says which field is at fault, in the sender's words. */
-function check<T>(schema: v.Type<T>, body: unknown): T {
-  const result = schema.try(body, { mode: "strip" });
-  if (result.ok) return result.value;
-  const [issue] = result.issues;
-  if (issue === undefined || issue.path.length === 0) {
-    throw invalid("The body must be a JSON object");
-  }
-  const fault = issue.code === "missing_value"
-    ? "is missing"
-    : issue.code === "invalid_type"
-    ? `must be of type ${issue.expected.join(" or ")}`
-    : "must not be empty";
-  throw invalid(`Field "${issue.path.join(".")}" ${fault}`);
-}
-
-function invalid(message: string): HttpError {
-  return new HttpError(400, "invalid_event", message);
 }

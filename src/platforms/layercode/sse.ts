@@ -11,7 +11,7 @@ import {
   createTextStream,
   EVENT_STREAM_HEADERS,
 } from "../../server/text_stream.ts";
-import type { TurnDetails } from "../../sessions/record.ts";
+import { spell, type SpeltDetails } from "../../sessions/record.ts";
 import type { Answer } from "../platform.ts";
 
 /**
@@ -20,39 +20,32 @@ import type { Answer } from "../platform.ts";
  */
 export const DETAILS_HEADER = "parley-details";
 
-/** How a turn went, as our own tools read it: its details, spelt as here. */
+/** How a turn went, as our own tools read it. */
 export type TurnEvent =
   & { type: "parley.turn"; turn_id: string; status: string }
-  & { [K in keyof TurnDetails as SnakeCase<K>]?: OnWire<TurnDetails[K]> };
+  & SpeltDetails;
 
-/** A reader may meet texts that it has never heard of. */
-export type OnWire<Value> = Value extends string ? string : Value;
-
-/** `firstWordsMs` becomes `first_words_ms`. */
-export type SnakeCase<Name extends string> = Name extends
-  `${infer Letter}${infer Rest}`
-  ? Letter extends Lowercase<Letter> ? `${Letter}${SnakeCase<Rest>}`
-  : `_${Lowercase<Letter>}${SnakeCase<Rest>}`
-  : Name;
-
-/** An answer to be streamed. */
-export interface AnswerOptions {
-  /** Every event repeats it. */
-  turnId: string;
-  /** Whether to send a {@linkcode TurnEvent} before the end. */
-  withDetails?: boolean;
-}
-
-/** Begins an answer. */
-export function createAnswerStream(options: AnswerOptions): Answer {
-  const { turnId, withDetails = false } = options;
+/**
+ * Begins an answer.
+ *
+ * @param turnId every event repeats it
+ * @param withDetails whether to send a {@linkcode TurnEvent} before the end
+ */
+export function createAnswerStream(
+  { turnId, withDetails = false }: { turnId: string; withDetails?: boolean },
+): Answer {
   const tail = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
   const { write, end, signal, body } = createTextStream();
   return {
     write(part) {
       if (part.type !== "summary") return write(toEvent(part) + tail);
       if (!withDetails) return undefined;
-      const event = toTurnEvent(part, turnId);
+      const event: TurnEvent = {
+        type: "parley.turn",
+        turn_id: turnId,
+        status: part.status,
+        ...spell(part.details),
+      };
       return write(`data: ${JSON.stringify(event)}\n\n`);
     },
     end() {
@@ -74,24 +67,9 @@ export function dataReply(content: unknown): Record<string, unknown> {
 /** Those that the official SDK sends, and one that keeps nginx from buffering. */
 const HEADERS = { ...EVENT_STREAM_HEADERS, "content-encoding": "none" };
 
-type Summary = TurnPart & { type: "summary" };
-
 /** The event but for its end, with `data: {…` as every official sender writes it. */
-function toEvent(part: Exclude<TurnPart, Summary>): string {
+function toEvent(part: Exclude<TurnPart, { type: "summary" }>): string {
   return part.type === "speech"
     ? `data: {"type":"response.tts","content":${JSON.stringify(part.text)}`
     : `data: {"type":"response.data","content":${JSON.stringify(part.content)}`;
-}
-
-function toTurnEvent({ status, details }: Summary, turn_id: string) {
-  const spelt = Object.entries(details).map(([name, value]) => [
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    value,
-  ]);
-  return {
-    type: "parley.turn",
-    turn_id,
-    status,
-    ...Object.fromEntries(spelt),
-  };
 }

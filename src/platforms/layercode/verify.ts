@@ -15,23 +15,21 @@ export const TOLERANCE_SECONDS = 300;
 /** Why a signature was refused. For the log; a sender is told less. */
 export type Refusal = "missing" | "malformed" | "expired" | "mismatch";
 
-/** What is checked, and against what. */
-export interface VerifyOptions {
-  /** The `layercode-signature` header. */
-  signature: string | null;
-  /** The body as it was received. */
-  body: Uint8Array;
-  /** Any of them may have signed. Empty ones never match. */
-  secrets: readonly string[];
-  /** The time now, in seconds since 1970. */
-  nowSeconds: number;
-}
-
-const encoder = new TextEncoder();
-
-/** Checks a signature: `undefined` when it is right, else what is wrong with it. */
-export function verify(options: VerifyOptions): Refusal | undefined {
-  const { signature, body, secrets, nowSeconds } = options;
+/**
+ * Checks a signature: `undefined` when it is right, else what is wrong with it.
+ *
+ * @param signature the `layercode-signature` header
+ * @param secrets any of them may have signed; empty ones never match
+ * @param nowSeconds the time since 1970
+ */
+export function verify(
+  { signature, body, secrets, nowSeconds }: {
+    signature: string | null;
+    body: Uint8Array;
+    secrets: readonly string[];
+    nowSeconds: number;
+  },
+): Refusal | undefined {
   if (!signature) return "missing";
   // All of the header, so that nothing can be hidden around a good part of it.
   const [, time, hex] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/i.exec(signature) ??
@@ -69,29 +67,20 @@ function toHex(secret: string, time: string, body: Uint8Array): string {
   return createHash("sha256").update(outer).update(hash).digest("hex");
 }
 
-/** The blocks that a secret's hashes begin with. */
-interface Pads {
-  inner: Uint8Array;
-  outer: Uint8Array;
-}
-
 const BLOCK_BYTES = 64;
 
-/** There are as many as an owner's secrets. */
-const pads = new Map<string, Pads>();
+/** The blocks that a secret's hashes begin with. There are as many as an owner's secrets. */
+const pads = new Map<string, { inner: Uint8Array; outer: Uint8Array }>();
 
-function toPads(secret: string): Pads {
+function toPads(secret: string) {
   const known = pads.get(secret);
   if (known) return known;
-  const bytes = encoder.encode(secret);
+  const bytes = new TextEncoder().encode(secret);
   const key = bytes.length > BLOCK_BYTES
     ? nodeCrypto().createHash("sha256").update(bytes).digest()
     : bytes;
   const toPad = (byte: number) =>
-    Uint8Array.from(
-      { length: BLOCK_BYTES },
-      (_, at) => (key[at] ?? 0) ^ byte,
-    );
+    Uint8Array.from({ length: BLOCK_BYTES }, (_, at) => (key[at] ?? 0) ^ byte);
   const made = { inner: toPad(0x36), outer: toPad(0x5c) };
   pads.set(secret, made);
   return made;

@@ -11,25 +11,9 @@
 import * as v from "@badrap/valita";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { invalid, readMessages } from "./_messages.ts";
+import { lenient, readFields } from "../_fields.ts";
+import { readMessages } from "./_messages.ts";
 import type { OpenAiSettings } from "./settings.ts";
-
-/** What is asked, and how it is to be answered. */
-export interface Asked {
-  /** `call`: in a conversation that is kept; `stateless`: in one that isn't; `task`: of the bare model. */
-  kind: "call" | "stateless" | "task";
-  event: TranscriptEvent;
-  /** What the platform calls the model, if anything. */
-  model: string | undefined;
-  isStreamed: boolean;
-  /** Whether a stream is to end with the count of tokens. */
-  hasUsage: boolean;
-}
-
-/** A field that Parley can do without: of a wrong type, it counts as missing. */
-function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
-  return v.union(type, v.unknown().map(() => undefined)).optional();
-}
 
 const text = lenient(v.string());
 const named = lenient(v.object({ id: text, conversation_id: text }));
@@ -74,33 +58,41 @@ export function readEvent(
   json: unknown,
   keyName: string,
   platformPrompt: OpenAiSettings["platformPrompt"],
-): Asked {
-  const result = bodySchema.try(json, { mode: "strip" });
-  if (!result.ok) throw invalid("The body must be a JSON object");
-  const body = result.value;
+) {
+  const body = readFields(bodySchema, json);
   const { instructions, ...told } = readMessages(body.messages);
   const isTask = read(headers.get("x-parley-task")) !== undefined;
-  // Whoever says that no stream is wanted, speaks to nobody: some platforms ask
+  // Tencent's own id of a request is the same each time that it tries.
+  // Elsewhere, proxies make one for each try.
+  const isTencent = headers.has("x-task-id");
+  // Whoever says that no stream is wanted speaks to nobody: some platforms ask
   // so for summaries, with all that names the call. Tencent may be set to it.
-  const isAside = isTask || (body.stream === false && !isOfTencent(headers));
+  const isAside = isTask || (body.stream === false && !isTencent);
   const id = isAside ? undefined : findConversation(headers, body);
+  // In a conversation that is kept, in one that isn't, or of the bare model.
+  const kind: "call" | "stateless" | "task" = isTask
+    ? "task"
+    : id === undefined
+    ? "stateless"
+    : "call";
   const isIgnored = !isTask && platformPrompt === "ignore";
-  const turnId = readTurnId(headers);
+  const turnId = isTencent && read(headers.get("x-request-id"));
   const { customer, phoneNumber, metadata = {} } = body;
+  const event: TranscriptEvent = {
+    type: "transcript",
+    conversationId: `openai-${keyName}-${id ?? crypto.randomUUID()}`,
+    ...(turnId ? { turnId } : {}),
+    ...told,
+    ...(instructions && !isIgnored ? { instructions } : {}),
+    replacesPrompt: isTask || platformPrompt === "replace",
+    platformTools: isTask ? [] : readTools(body),
+    metadata,
+    ...(customer?.number ? { fromPhoneNumber: customer.number } : {}),
+    ...(phoneNumber?.number ? { toPhoneNumber: phoneNumber.number } : {}),
+  };
   return {
-    kind: isTask ? "task" : id === undefined ? "stateless" : "call",
-    event: {
-      type: "transcript",
-      conversationId: `openai-${keyName}-${id ?? crypto.randomUUID()}`,
-      ...(turnId ? { turnId } : {}),
-      ...told,
-      ...(instructions && !isIgnored ? { instructions } : {}),
-      replacesPrompt: isTask || platformPrompt === "replace",
-      platformTools: isTask ? [] : readTools(body),
-      metadata,
-      ...(customer?.number ? { fromPhoneNumber: customer.number } : {}),
-      ...(phoneNumber?.number ? { toPhoneNumber: phoneNumber.number } : {}),
-    },
+    kind,
+    event,
     model: body.model,
     // Vapi doesn't say that it wants a stream, and takes nothing else.
     isStreamed: body.stream ?? body.call !== undefined,
@@ -125,15 +117,6 @@ function findConversation(headers: Headers, body: Body): string | undefined {
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
   // It goes into addresses and file names, and may be of any length.
   return nodeCrypto().createHash("sha256").update(id).digest("hex");
-}
-
-/** Tencent's own id of a request is the same each time that it tries. Elsewhere, proxies make one for each try. */
-function readTurnId(headers: Headers): string | undefined {
-  return isOfTencent(headers) ? read(headers.get("x-request-id")) : undefined;
-}
-
-function isOfTencent(headers: Headers): boolean {
-  return headers.has("x-task-id");
 }
 
 /** A text that means something: a placeholder that nobody filled in would be one name for all. */

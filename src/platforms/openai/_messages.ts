@@ -7,7 +7,7 @@
  * @module
  */
 import type { Utterance } from "../../conversation/exchanges.ts";
-import { HttpError } from "../../server/http.ts";
+import { invalid } from "../_fields.ts";
 
 const ROLES = [
   "system",
@@ -119,9 +119,4 @@ function toText(content: unknown): string | undefined {
   return content.flatMap((part) =>
     part?.type === "text" && typeof part.text === "string" ? [part.text] : []
   ).join(" ").trim();
-}
-
-/** A refusal of what can't be understood. */
-export function invalid(message: string): HttpError {
-  return new HttpError(400, "invalid_request", message);
 }

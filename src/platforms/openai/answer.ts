@@ -13,18 +13,6 @@ import {
 } from "../../server/text_stream.ts";
 import type { Answer } from "../platform.ts";
 
-/** How an answer is to be written. */
-export interface AnswerOptions {
-  /** Repeated, whatever it is. */
-  model: string;
-  /** Whether it is streamed. */
-  isStreamed: boolean;
-  /** Whether a stream ends with the count of tokens. */
-  hasUsage: boolean;
-  /** The time in seconds since 1970. */
-  created: number;
-}
-
 const JSON_HEADERS = {
   "content-type": "application/json",
   "cache-control": "no-store",
@@ -37,9 +25,21 @@ export interface Completion extends Answer {
   hasFailed(): boolean;
 }
 
-/** Begins an answer. */
-export function createAnswer(options: AnswerOptions): Completion {
-  const { model, isStreamed, hasUsage, created } = options;
+/**
+ * Begins an answer.
+ *
+ * @param model repeated, whatever it is
+ * @param hasUsage whether a stream ends with the count of tokens
+ * @param created the time in seconds since 1970
+ */
+export function createAnswer(
+  { model, isStreamed, hasUsage, created }: {
+    model: string;
+    isStreamed: boolean;
+    hasUsage: boolean;
+    created: number;
+  },
+): Completion {
   const { write, end, signal, body } = createTextStream();
   const object = isStreamed ? "chat.completion.chunk" : "chat.completion";
   const id = `chatcmpl-${crypto.randomUUID()}`;
@@ -47,22 +47,9 @@ export function createAnswer(options: AnswerOptions): Completion {
   const head = JSON.stringify({ id, object, created, model }).slice(0, -1);
   const before = `data: ${head},"choices":[{"index":0,"delta":`;
   const after = `,"finish_reason":null}]}\n\n`;
+  const headers = isStreamed ? EVENT_STREAM_HEADERS : JSON_HEADERS;
   let summary: Summary | undefined;
   let content = "";
-
-  function endStream(calls: ToolCall[]): void {
-    if (calls.length > 0) {
-      const indexed = calls.map((call, index) => ({ index, ...call }));
-      write(`${before}{"tool_calls":${JSON.stringify(indexed)}}${after}`);
-    }
-    write(`${before}{},"finish_reason":"${toFinishReason(calls)}"}]}\n\n`);
-    if (hasUsage) {
-      const usage = JSON.stringify(toUsage(summary));
-      write(`data: ${head},"choices":[],"usage":${usage}}\n\n`);
-    }
-    write("data: [DONE]\n\n");
-  }
-
   // It proves at once that somebody is there, and makes no sound.
   if (isStreamed) write(`${before}{"role":"assistant","content":""}${after}`);
   return {
@@ -78,30 +65,30 @@ export function createAnswer(options: AnswerOptions): Completion {
       return undefined;
     },
     end() {
-      const calls = toToolCalls(summary);
-      if (isStreamed) endStream(calls);
-      else write(`${head},${toRest(content.trim(), calls, summary)}`);
+      const { calls, finish_reason, usage } = toEnd(summary);
+      if (!isStreamed) {
+        const said = { role: "assistant", content: content.trim() };
+        const message = { ...said, tool_calls: calls };
+        const choices = [{ index: 0, message, finish_reason }];
+        write(`${head},${JSON.stringify({ choices, usage }).slice(1)}`);
+        return end();
+      }
+      if (calls) {
+        const indexed = calls.map((call, index) => ({ index, ...call }));
+        write(`${before}{"tool_calls":${JSON.stringify(indexed)}}${after}`);
+      }
+      write(`${before}{},"finish_reason":"${finish_reason}"}]}\n\n`);
+      if (hasUsage) {
+        const counts = JSON.stringify(usage);
+        write(`data: ${head},"choices":[],"usage":${counts}}\n\n`);
+      }
+      write("data: [DONE]\n\n");
       end();
     },
     hasFailed: () => summary?.status === "failed",
     signal,
-    response: new Response(body, {
-      headers: isStreamed ? EVENT_STREAM_HEADERS : JSON_HEADERS,
-    }),
+    response: new Response(body, { headers }),
   };
-}
-
-/** The end of an answer that is one object. */
-function toRest(
-  content: string,
-  tool_calls: ToolCall[],
-  summary: Summary | undefined,
-): string {
-  const called = tool_calls.length > 0 ? { tool_calls } : {};
-  const message = { role: "assistant", content, ...called };
-  const finish_reason = toFinishReason(tool_calls);
-  const choices = [{ index: 0, message, finish_reason }];
-  return JSON.stringify({ choices, usage: toUsage(summary) }).slice(1);
 }
 
 /** With an ellipsis and a blank at the end, a voice takes words for thinking aloud, and goes on in the same breath. */
@@ -110,25 +97,21 @@ function toBufferWords(text: string): string {
 }
 
 type Summary = TurnPart & { type: "summary" };
-type ToolCall = ReturnType<typeof toToolCalls>[number];
 
-function toToolCalls(summary: Summary | undefined) {
-  return (summary?.calls ?? []).map(({ id, name, arguments: given }) => ({
+function toEnd(summary: Summary | undefined) {
+  const calls = summary?.calls?.map(({ id, name, arguments: given }) => ({
     id,
     type: "function",
     function: { name, arguments: JSON.stringify(given ?? {}) },
   }));
-}
-
-function toFinishReason(calls: ToolCall[]): string {
-  return calls.length > 0 ? "tool_calls" : "stop";
-}
-
-function toUsage(summary: Summary | undefined) {
   const { inputTokens = 0, outputTokens = 0 } = summary?.details ?? {};
   return {
-    prompt_tokens: inputTokens,
-    completion_tokens: outputTokens,
-    total_tokens: inputTokens + outputTokens,
+    calls,
+    finish_reason: calls ? "tool_calls" : "stop",
+    usage: {
+      prompt_tokens: inputTokens,
+      completion_tokens: outputTokens,
+      total_tokens: inputTokens + outputTokens,
+    },
   };
 }

@@ -7,25 +7,25 @@
 import { explain } from "../../server/log.ts";
 import type { Finding } from "../../settings/finding.ts";
 
-/** What is looked at. */
-export interface DiagnosisOptions {
-  /** The owner's; absent: the routes are closed. */
-  keys?: readonly string[];
-  /** Where the server is, as far as it runs. */
-  url: URL;
-  /** Whether a server has to be there; else that there is none is no fault. */
-  isPublic: boolean;
-}
+const title = "chat completions";
 
-const TITLE = "chat completions";
-
-/** Asks for the list of models, with each key; without any, there is nothing to look at. */
+/**
+ * Asks for the list of models, with each key; without any, the routes are
+ * closed, and there is nothing to look at.
+ *
+ * @param url where the server is, as far as it runs
+ * @param isPublic whether a server has to be there; else that there is none is no fault
+ */
 export async function diagnose(
-  { keys = [], url, isPublic }: DiagnosisOptions,
+  { keys = [], url, isPublic }: {
+    keys?: readonly string[];
+    url: URL;
+    isPublic: boolean;
+  },
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const { href, origin } = new URL("/v1/models", url);
-  return await Promise.all(keys.map(async (key, index) => {
+  return await Promise.all(keys.map(async (key, index): Promise<Finding> => {
     const which = keys.length > 1 ? `key no. ${index + 1}` : "the key";
     try {
       const response = await fetch(href, {
@@ -36,24 +36,16 @@ export async function diagnose(
       });
       return judge(response.status, await response.text(), which, href);
     } catch (error) {
-      return explainSilence(error, origin, isPublic);
+      if (!isPublic) {
+        const detail = "API_KEYS is set; whether the routes answer was not " +
+          `tried, since no server answers at ${origin}`;
+        return { status: "skipped", title, detail };
+      }
+      const detail = `cannot reach ${origin}: ${explain(error)}`;
+      const fix = "start the server and the tunnel, and check the address";
+      return { status: "fail", title, detail, fix };
     }
   }));
-}
-
-function explainSilence(
-  error: unknown,
-  origin: string,
-  isPublic: boolean,
-): Finding {
-  if (isPublic) {
-    const detail = `cannot reach ${origin}: ${explain(error)}`;
-    const fix = "start the server and the tunnel, and check the address";
-    return { status: "fail", title: TITLE, detail, fix };
-  }
-  const detail = "API_KEYS is set; whether the routes answer was not tried, " +
-    `since no server answers at ${origin}`;
-  return { status: "skipped", title: TITLE, detail };
 }
 
 function judge(
@@ -64,7 +56,7 @@ function judge(
 ): Finding {
   if (status === 200 && body.split('"object":"model"').length === 2) {
     const detail = `${href} takes ${which}, and lists one model`;
-    return { status: "ok", title: TITLE, detail };
+    return { status: "ok", title, detail };
   }
   const restart = "start the server again, so that it reads today's API_KEYS";
   const [fault, fix] = status === 401
@@ -75,5 +67,5 @@ function judge(
       `answers with status ${status}, not with a list of one model`,
       "the address must be Parley's own: see what else answers there",
     ];
-  return { status: "fail", title: TITLE, detail: `${href} ${fault}`, fix };
+  return { status: "fail", title, detail: `${href} ${fault}`, fix };
 }

@@ -1,7 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   diagnose,
-  type DiagnosisOptions,
   judgeClock,
 } from "../../../src/platforms/layercode/diagnosis.ts";
 import { toLines } from "../../fakes/findings.ts";
@@ -14,7 +13,7 @@ const SECRET = "whsec_0123456789abcdef";
 /** What is said where Layercode answers like this, and what it was asked. */
 async function check(
   reply: () => Response,
-  options: Partial<DiagnosisOptions> = OWNER,
+  options: Partial<Parameters<typeof diagnose>[0]> = OWNER,
 ): Promise<{ lines: string[]; asked: string[] }> {
   const asked: string[] = [];
   await using api = serveOn(({ method, url, headers }) => {
