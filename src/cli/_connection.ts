@@ -13,7 +13,7 @@ import {
 import { toServerUrl } from "../server/listen.ts";
 import { explain } from "../server/log.ts";
 import { loadConfig } from "../settings/config.ts";
-import { readKeptSecret } from "../settings/secret.ts";
+import { readStoredSecret } from "../settings/secret.ts";
 import type { Figures } from "../web/figures.js";
 import { readServerUrl } from "./_terminal.ts";
 
@@ -33,7 +33,7 @@ export interface Connection {
 export type EventFields = Record<string, unknown>;
 
 /** What was given on the command line. */
-export interface Given {
+export interface ConnectOptions {
   platform?: string;
   conversation?: string;
   url?: string;
@@ -45,13 +45,13 @@ export interface Given {
  *
  * @throws {Error} when something is missing, or can't be understood
  */
-export async function connect(given: Given): Promise<Connection> {
+export async function connect(given: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(Deno.env);
   const { platform = "layercode", conversation = newId("conv") } = given;
   const { url = toServerUrl(config) } = given;
   if (platform === "layercode") {
     const secret = given.secret ?? config.webhookSecrets[0] ??
-      await readKeptSecret(config.dataDir);
+      await readStoredSecret(config.dataDir);
     if (secret !== undefined) {
       return connectLayercode(url, secret, conversation);
     }
@@ -160,7 +160,7 @@ async function* readChunks(
 }
 
 /** What came of a turn; times as measured here, the network included. */
-export interface Outcome extends Figures {
+export interface TurnResult extends Figures {
   /** All that was said. */
   text: string;
   /** Every `response.data`. */
@@ -186,13 +186,13 @@ export async function ask(
     show?: (text: string) => void;
     signal?: AbortSignal;
   } = {},
-): Promise<Outcome | Response> {
+): Promise<TurnResult | Response> {
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt);
   const response = await send(fields, signal);
   const type = response.headers.get("content-type") ?? "";
   if (!response.ok || !type.startsWith("text/event-stream")) return response;
-  const outcome: Outcome = { text: "", data: [], status: "complete" };
+  const outcome: TurnResult = { text: "", data: [], status: "complete" };
   let firstMs: number | undefined;
   let isWhole = false;
   try {

@@ -9,7 +9,7 @@ import { pull } from "../providers/ollama_pull.ts";
 import { explain } from "../server/log.ts";
 import { SETTINGS } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
-import type { Finding } from "../settings/finding.ts";
+import type { CheckResult } from "../settings/check_result.ts";
 import {
   checkDeno,
   listChecks,
@@ -61,9 +61,9 @@ async function main(
     ...findSecretValues(environment.env),
     ...passwordsIn(url?.href ?? ""),
   ]);
-  const results: Finding[] = [];
+  const results: CheckResult[] = [];
 
-  function tell(finding: Finding): void {
+  function tell(finding: CheckResult): void {
     const shown = redact(finding);
     results.push(shown);
     if (!json) printFinding(shown);
@@ -82,14 +82,14 @@ async function main(
   return sumUp(results, json);
 }
 
-const MARKS: Record<Finding["status"], string> = {
+const MARKS: Record<CheckResult["status"], string> = {
   ok: "✓",
   warn: "!",
   fail: "✗",
   skipped: "–",
 };
 
-function printFinding({ status, title, detail, fix }: Finding): void {
+function printFinding({ status, title, detail, fix }: CheckResult): void {
   print(`${MARKS[status]} ${title}: ${brief(detail)}\n`);
   if (fix !== undefined) print(`    → ${brief(fix)}\n`);
 }
@@ -137,7 +137,7 @@ function drawBar(completed: number, total: number): void {
 }
 
 /** Prints what it comes to. Returns whether nothing is to be fixed. */
-function sumUp(results: Finding[], json: boolean): boolean {
+function sumUp(results: CheckResult[], json: boolean): boolean {
   const counts = { ok: 0, warn: 0, fail: 0, skipped: 0 };
   for (const { status } of results) counts[status]++;
   const ok = counts.fail === 0;

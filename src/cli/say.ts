@@ -13,9 +13,9 @@ import {
   ask,
   connect,
   type Connection,
+  type ConnectOptions,
   type EventFields,
-  type Given,
-  type Outcome,
+  type TurnResult,
 } from "./_connection.ts";
 import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
 
@@ -44,7 +44,7 @@ const OPTIONS = {
 } as const;
 
 async function main(
-  given: Given & { event?: string; json?: boolean },
+  given: ConnectOptions & { event?: string; json?: boolean },
   words: readonly string[],
 ): Promise<boolean> {
   const { event = "message", json = false } = given;
@@ -138,7 +138,7 @@ async function send(
 }
 
 /** An outcome in one line. */
-function toLine(outcome: Outcome, conversationId: string): string {
+function toLine(outcome: TurnResult, conversationId: string): string {
   const { status, first_words_ms } = outcome;
   return oneLine([
     ...(first_words_ms === undefined ? ["no words"] : []),

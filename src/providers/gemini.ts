@@ -8,7 +8,7 @@ import type { GenerateContentRequest } from "@google/generative-ai";
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { builtin } from "../server/builtin.ts";
 import { httpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { CompleteValues, Settings } from "../settings/setting.ts";
 import {
   readChunk,
   type ThinkingConfig,
@@ -29,7 +29,7 @@ import {
 } from "./provider.ts";
 import {
   apiKey,
-  type Remark,
+  type Diagnosis,
   type Vendor,
   type VendorContext,
   type VendorProvider,
@@ -68,7 +68,7 @@ export const gemini: Vendor<typeof geminiSettings> = {
 
 /** Makes a provider that asks Gemini. */
 export function createGemini(
-  { apiKey, model, baseUrl }: Values<typeof geminiSettings>,
+  { apiKey, model, baseUrl }: CompleteValues<typeof geminiSettings>,
   { thinking }: Pick<VendorContext, "thinking">,
 ): VendorProvider {
   const server = toServer(baseUrl, apiKey);
@@ -149,7 +149,7 @@ const ENDS: [RegExp, string][] = [
   [/^gemini-3\.1-flash-lite$/, "2027-05-07"],
 ];
 
-function warnOfEnd(model: string): Remark[] {
+function warnOfEnd(model: string): Diagnosis[] {
   return ENDS.filter(([pattern]) => pattern.test(model)).map(([, end]) => ({
     status: "warn",
     detail: `Google set the end of ${model} for ${end}`,

@@ -5,7 +5,7 @@
  * @module
  */
 import { toHttpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { CompleteValues, Settings } from "../settings/setting.ts";
 import {
   chat,
   isLoading,
@@ -18,7 +18,7 @@ import {
 import { requestJson, type Server, toReadError } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import type {
-  Remark,
+  Diagnosis,
   Vendor,
   VendorContext,
   VendorProvider,
@@ -96,7 +96,7 @@ function toDuration(text: string): string {
 
 /** Makes a provider that asks Ollama. */
 export function createOllama(
-  { host, model: named, keepAlive }: Values<typeof ollamaSettings>,
+  { host, model: named, keepAlive }: CompleteValues<typeof ollamaSettings>,
   { contextTokens, thinking, log }: VendorContext,
 ): VendorProvider {
   const asking = { keepAlive, contextTokens, thinking };
@@ -157,7 +157,7 @@ function judge(
   { name, capabilities, model_info = {} }: Model,
   toolCount: number,
   contextTokens: number,
-): Remark[] {
+): Diagnosis[] {
   if (capabilities?.includes("completion") === false) {
     return [{
       status: "fail",
@@ -165,7 +165,7 @@ function judge(
       fix: `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`,
     }];
   }
-  const all: Remark[] = [{ status: "ok", detail: `${name} is pulled` }];
+  const all: Diagnosis[] = [{ status: "ok", detail: `${name} is pulled` }];
   if (toolCount > 0 && capabilities?.includes("tools") === false) {
     all.push({
       status: "warn",

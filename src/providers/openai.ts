@@ -6,14 +6,14 @@
  */
 import type { Log } from "../server/log.ts";
 import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
-import type { Settings, Values } from "../settings/setting.ts";
+import type { CompleteValues, Settings } from "../settings/setting.ts";
 import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
 import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError } from "./provider.ts";
 import {
   apiKey,
-  type Remark,
+  type Diagnosis,
   type Vendor,
   type VendorContext,
   type VendorProvider,
@@ -66,7 +66,7 @@ function toBaseUrl(text: string): string {
 
 /** Makes a provider that asks such a server. */
 export function createOpenAi(
-  { apiKey, baseUrl, model: named }: Values<typeof openaiSettings>,
+  { apiKey, baseUrl, model: named }: CompleteValues<typeof openaiSettings>,
   { thinking, log }: Pick<VendorContext, "thinking" | "log">,
 ): VendorProvider {
   const isOpenAi = baseUrl === OPENAI;
@@ -119,7 +119,7 @@ export function createOpenAi(
   };
 }
 
-function judge(server: Server, models: string[], asked: string): Remark[] {
+function judge(server: Server, models: string[], asked: string): Diagnosis[] {
   if (models.includes(asked)) {
     return [{ status: "ok", detail: `${asked} is there` }];
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import { oneOf, wholeNumber } from "../settings/kinds.ts";
-import type { Found, Setting } from "../settings/setting.ts";
+import type { Setting, SettingValues } from "../settings/setting.ts";
 import { THINKING } from "./provider.ts";
 
 /** How models are asked. */
@@ -41,7 +41,7 @@ export const providerSettings = {
 } as const;
 
 /** The values of {@linkcode providerSettings}. */
-export type ProviderSettings = Found<typeof providerSettings>;
+export type ProviderSettings = SettingValues<typeof providerSettings>;
 
 /**
  * Which vendors are asked: `LLM_PROVIDER`, which is read together with what

@@ -10,7 +10,7 @@
 import type { BlockList } from "node:net";
 import { type Kind, listOf } from "../settings/kinds.ts";
 import { builtin } from "./builtin.ts";
-import { NOBODY, type Sender } from "./router.ts";
+import { type Sender, UNKNOWN_SENDER } from "./router.ts";
 
 const isIP = (text: string) => builtin("node:net").isIP(text);
 const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
@@ -41,7 +41,7 @@ class Client implements Sender {
 
   get address(): string {
     const address = this.peer.replace(/^::ffff:(?=[\d.]+$)/, "");
-    if (address === "") return NOBODY.address;
+    if (address === "") return UNKNOWN_SENDER.address;
     if (this.trusted === undefined) return address;
     const forwarded = this.request.headers.get("x-forwarded-for") ?? "";
     return findClient(address, forwarded, this.trusted);

@@ -37,7 +37,7 @@ export const nodeCrypto = (): Builtins["node:crypto"] => builtin("node:crypto");
  * Compares texts, in a time that depends on how long the given one is, and
  * tells nothing of the right one. `timingSafeEqual` takes bytes of one length.
  */
-export function isSame(given: string, right: string): boolean {
+export function timingSafeEquals(given: string, right: string): boolean {
   let difference = given.length ^ right.length;
   for (let at = 0; at < given.length; at++) {
     difference |= given.charCodeAt(at) ^ right.charCodeAt(at);

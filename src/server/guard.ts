@@ -11,7 +11,7 @@
 import { setCookie } from "@std/http/cookie";
 import { nodeCrypto } from "./builtin.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
-import type { Judge } from "./limits.ts";
+import type { SecretCheck } from "./limits.ts";
 import type { Handler, Sender } from "./router.ts";
 
 /** Stands before the pages. */
@@ -33,14 +33,14 @@ const COOKIE = "parley";
  *
  * @param hasSecret whether the owner set a webhook secret
  * @param locked answers a browser that may not enter, with a page that says how to
- * @param judge slows down who guesses the token
+ * @param checkSecret slows down who guesses the token
  */
 export function createGuard(
-  { token, hasSecret, locked, judge }: {
+  { token, hasSecret, locked, checkSecret }: {
     token: string;
     hasSecret: boolean;
     locked: Handler;
-    judge: Judge;
+    checkSecret: SecretCheck;
   },
 ): Guard {
   // Not the token itself: a browser sends a cookie to every port of its host.
@@ -49,13 +49,16 @@ export function createGuard(
 
   function mayEnter(request: Request, sender: Sender): boolean {
     if (!hasSecret && isLocal(request, sender)) return true;
-    return judge(cookiesOf(COOKIE, request), [toPass()], sender) !== undefined;
+    return checkSecret(cookiesOf(COOKIE, request), [toPass()], sender) !==
+      undefined;
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      if (given !== null && judge([given], [token], sender) !== undefined) {
+      if (
+        given !== null && checkSecret([given], [token], sender) !== undefined
+      ) {
         return withoutToken(request, toPass());
       }
       if (mayEnter(request, sender)) {

@@ -5,7 +5,7 @@
  * @module
  */
 import { toNetwork } from "./address.ts";
-import { isSame } from "./builtin.ts";
+import { timingSafeEquals } from "./builtin.ts";
 import { HttpError } from "./http.ts";
 import { type Log, toLog } from "./log.ts";
 import type { Sender } from "./router.ts";
@@ -50,7 +50,7 @@ export function createRateLimit(
 }
 
 /** A refusal that says when to come again, as a rate limit tells it. */
-export function tooOften(what: string, seconds: number): HttpError {
+export function tooManyRequests(what: string, seconds: number): HttpError {
   const message = `${what}; ask again in ${seconds} s`;
   const headers = { "retry-after": String(seconds) };
   return new HttpError(429, "rate_limited", message, headers);
@@ -74,7 +74,7 @@ export function createBoundedLog(
 }
 
 /** What guesses are counted with. */
-export interface GuessParts {
+export interface SecretCheckParts {
   /** Told of addresses that guess, never of what they guessed. */
   log: Log;
   /** The time in milliseconds since 1970. */
@@ -88,7 +88,7 @@ export interface GuessParts {
  * @returns the right one among those shown, if there is one
  * @throws {HttpError} 429 where the sender has guessed too often
  */
-export type Judge = (
+export type SecretCheck = (
   shown: readonly string[],
   right: readonly string[],
   sender: Sender,
@@ -102,7 +102,7 @@ const GUESSES_PER_MINUTE = 30;
  * address is refused whatever it shows, unless it has shown a right one before:
  * callers of one proxy or one voice platform share theirs with strangers.
  */
-export function createJudge(parts: GuessParts): Judge {
+export function createSecretCheck(parts: SecretCheckParts): SecretCheck {
   const { now } = parts;
   const log = createBoundedLog(parts.log, now);
   const guesses = createRateLimit({ perMinute: GUESSES_PER_MINUTE, now });
@@ -112,13 +112,16 @@ export function createJudge(parts: GuessParts): Judge {
     if (shown.length === 0) return undefined;
     // No early way out: the time taken must not tell which one it was.
     const [found] = right.filter((one) =>
-      shown.some((given) => isSame(given, one))
+      shown.some((given) => timingSafeEquals(given, one))
     );
     if (found !== undefined && known.has(address)) return found;
     const seconds = guesses(toNetwork(address), found === undefined ? 1 : 0);
     if (seconds !== undefined) {
       log.warn("token.guessed", { address });
-      throw tooOften("Too many wrong tokens came from this address", seconds);
+      throw tooManyRequests(
+        "Too many wrong tokens came from this address",
+        seconds,
+      );
     }
     if (found !== undefined) {
       if (known.size >= MAX_KEYS) known.clear();

@@ -14,7 +14,7 @@ export interface Sender {
 }
 
 /** Whoever sent a request without a connection, in this process. */
-export const NOBODY: Sender = { address: "unknown" };
+export const UNKNOWN_SENDER: Sender = { address: "unknown" };
 
 /** Answers a request. */
 export type Handler = (
@@ -44,7 +44,7 @@ export function createApp(
     isDraining: () => boolean;
   },
 ): App {
-  return async function handle(request, sender = NOBODY) {
+  return async function handle(request, sender = UNKNOWN_SENDER) {
     try {
       if (isDraining()) throw shuttingDown();
       return await find(routes, request)(request, sender);

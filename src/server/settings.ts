@@ -10,7 +10,7 @@ import {
   toPath,
   wholeNumber,
 } from "../settings/kinds.ts";
-import type { Found } from "../settings/setting.ts";
+import type { SettingValues } from "../settings/setting.ts";
 import { ranges } from "./address.ts";
 import { LOG_LEVELS } from "./log.ts";
 
@@ -102,7 +102,7 @@ export const logSettings = {
 } as const;
 
 /** The values of {@linkcode serverSettings}. */
-export type ServerSettings = Found<typeof serverSettings>;
+export type ServerSettings = SettingValues<typeof serverSettings>;
 
 const HOST =
   /^(\*|(\*\.)?\w[\w-]*(\.[\w-]+)*(:\d{1,5})?|\[[\da-f:.]+\](:\d{1,5})?)$/i;

@@ -38,11 +38,11 @@ import {
 import { type WebSettings, webSettings } from "../web/settings.ts";
 import { readEnvironment } from "./environment.ts";
 import {
-  type Found,
   readValues,
   type Setting,
   SettingError,
   type Settings,
+  type SettingValues,
 } from "./setting.ts";
 
 /** Every setting, under the headings that owners are shown them. */
@@ -136,7 +136,7 @@ export function readConfig(
     const value = env[name]?.trim();
     return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
   }
-  function read<S extends Settings>(settings: S): Found<S> {
+  function read<S extends Settings>(settings: S): SettingValues<S> {
     return readValues(settings, { text, problems });
   }
 

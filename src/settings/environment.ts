@@ -8,7 +8,7 @@
 import * as v from "@badrap/valita";
 import { parse } from "@std/dotenv";
 import { explain } from "../server/log.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckResult } from "./check_result.ts";
 import type { Setting } from "./setting.ts";
 
 /** The settings as they were found, unchecked. */
@@ -80,7 +80,7 @@ export async function readEnvironment(
 /** Tells of variables in `.env` that are no settings. */
 export function findUnknown(
   { unknown }: Pick<Environment, "unknown">,
-): Finding | undefined {
+): CheckResult | undefined {
   if (unknown.length === 0) return undefined;
   return {
     status: "warn",

@@ -21,7 +21,7 @@ export async function findSecrets(
   log: Log,
 ): Promise<readonly string[]> {
   if (webhookSecrets.length > 0) return webhookSecrets;
-  if (!isDeploy) return [await loadOrMakeSecret(dataDir)];
+  if (!isDeploy) return [await loadOrCreateSecret(dataDir)];
   // It starts all the same: a start that fails would fail the deployment.
   log.error("secret.missing", {
     message: "Every webhook will be refused: set LAYERCODE_WEBHOOK_SECRET " +
@@ -35,9 +35,9 @@ export async function findSecrets(
  *
  * @throws {Error} that says what to set when the folder can't be used
  */
-export async function loadOrMakeSecret(dataDir: string): Promise<string> {
+export async function loadOrCreateSecret(dataDir: string): Promise<string> {
   try {
-    const secret = await readKeptSecret(dataDir) ?? await keepSecret(dataDir);
+    const secret = await readStoredSecret(dataDir) ?? await keepSecret(dataDir);
     await hideFromOthers(toSecretPath(dataDir));
     return secret;
   } catch (cause) {
@@ -48,7 +48,7 @@ export async function loadOrMakeSecret(dataDir: string): Promise<string> {
 }
 
 /** The kept secret, if there is one. */
-export async function readKeptSecret(
+export async function readStoredSecret(
   dataDir: string,
 ): Promise<string | undefined> {
   return (await readIfThere(toSecretPath(dataDir)))?.trim() || undefined;

@@ -39,7 +39,7 @@ export interface Setting<T = string> {
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
 /** A setting without which the vendor can't be asked. */
-export type Needed = Setting & { readonly needed: string };
+export type RequiredSetting = Setting & { readonly needed: string };
 
 /** What a setting's `parse` makes of its text. */
 export type ValueOf<S> = S extends
@@ -48,7 +48,7 @@ export type ValueOf<S> = S extends
   : string;
 
 /** Values of settings: those that are certain to have one, and those that may. */
-export type Sure<S extends Settings, Certain> =
+export type ValuesOf<S extends Settings, Certain> =
   & {
     -readonly [K in keyof S as S[K] extends Certain ? K : never]: ValueOf<S[K]>;
   }
@@ -59,16 +59,19 @@ export type Sure<S extends Settings, Certain> =
   };
 
 /** The settings' values as they were found. */
-export type Found<S extends Settings> = Sure<S, { readonly default: string }>;
+export type SettingValues<S extends Settings> = ValuesOf<
+  S,
+  { readonly default: string }
+>;
 
 /** The settings' values where the vendor is to be asked: what is needed is there. */
-export type Values<S extends Settings> = Sure<
+export type CompleteValues<S extends Settings> = ValuesOf<
   S,
   { readonly default: string } | { readonly needed: string }
 >;
 
 /** Where values come from, and where it is told what is wrong with them. */
-export interface Sources {
+export interface ReadOptions {
   /** The text of a variable; `undefined` where it counts as unset. */
   text(env: string): string | undefined;
   /** Why the vendor is to be asked, such as `LLM_PROVIDER names gemini`. Absent: it isn't. */
@@ -101,8 +104,8 @@ export function isSecret(setting: Setting<unknown>): boolean {
 /** Reads settings. One that can't be used stands at its default. */
 export function readValues<S extends Settings>(
   settings: S,
-  { text, wanted, problems }: Sources,
-): Found<S> {
+  { text, wanted, problems }: ReadOptions,
+): SettingValues<S> {
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
     const { env, needed, expected = "another value" } = setting;
@@ -124,5 +127,5 @@ export function readValues<S extends Settings>(
     if (standard !== undefined) values[name] = parse(standard, env);
   }
   // Each value is what its own declaration's `parse` returned.
-  return values as Found<S>;
+  return values as SettingValues<S>;
 }

@@ -11,7 +11,7 @@ import type { ActiveTurns } from "../conversation/active_turns.ts";
 import { createFiles } from "./files.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHome } from "../server/health.ts";
-import { createJudge, type GuessParts } from "../server/limits.ts";
+import { createSecretCheck, type SecretCheckParts } from "../server/limits.ts";
 import { createPlayground } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
@@ -30,7 +30,7 @@ export interface PagesSettings extends WebSettings {
 }
 
 /** What pages are made of. */
-export interface PagesParts extends GuessParts {
+export interface PagesParts extends SecretCheckParts {
   /** Says which there are. */
   config: PagesSettings;
   /** The handler of `POST /agent`, which the playground talks to. */
@@ -85,8 +85,8 @@ export function createPages(parts: PagesParts): Pages {
   ]);
   const title = "Locked · Parley";
   const locked = shell({ title, content: LOCKED, status: 403 });
-  const judge = createJudge(parts);
-  const guard = createGuard({ ...parts, hasSecret, locked, judge });
+  const checkSecret = createSecretCheck(parts);
+  const guard = createGuard({ ...parts, hasSecret, locked, checkSecret });
 
   const otherwise = createHome(version, "at the address printed at the start");
   return {
@@ -98,7 +98,7 @@ export function createPages(parts: PagesParts): Pages {
         : {},
       ...hasVoice ? createVoice({ agentId, apiUrl, guard, shell }) : {},
       ...hasAdmin
-        ? createAdmin({ ...parts, token: adminToken, judge, shell })
+        ? createAdmin({ ...parts, token: adminToken, checkSecret, shell })
         : {},
     },
     entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,

@@ -14,7 +14,7 @@ import {
 import { createSenderReader } from "../../src/server/address.ts";
 import { createGuard } from "../../src/server/guard.ts";
 import { HttpError } from "../../src/server/http.ts";
-import { NOBODY } from "../../src/server/router.ts";
+import { UNKNOWN_SENDER } from "../../src/server/router.ts";
 import { askRaw, type RawRequest, type RawResponse } from "../_raw.ts";
 import { message } from "../fakes/layercode.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
@@ -182,7 +182,7 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
     token: "a token for tests only",
     hasSecret: false,
     locked: () => new Response("locked", { status: 403 }),
-    judge: () => undefined,
+    checkSecret: () => undefined,
   });
   const part = guard.part(() => new Response("in"));
   const readSender = createSenderReader();
@@ -204,7 +204,7 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
   ) {
     assertEquals(await ask(address), 403, address);
   }
-  assertEquals(await ask(NOBODY.address), 403);
+  assertEquals(await ask(UNKNOWN_SENDER.address), 403);
 });
 
 Deno.test({

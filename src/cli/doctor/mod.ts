@@ -16,19 +16,19 @@ import {
 } from "../../sessions/mod.ts";
 import { type Config, readConfig } from "../../settings/config.ts";
 import { type Environment, findUnknown } from "../../settings/environment.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 import { SettingError } from "../../settings/setting.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
 /** Reads the settings of an environment, as far as they can be used. */
 export function readSettings(
   { env, problems, unknown }: Environment,
-): { config?: Config; findings: Finding[] } {
+): { config?: Config; findings: CheckResult[] } {
   const remarks = [findUnknown({ unknown }) ?? []].flat();
   try {
     const config = readConfig(env, { problems });
     const detail = "can be used";
-    const ok: Finding = { status: "ok", title: "settings", detail };
+    const ok: CheckResult = { status: "ok", title: "settings", detail };
     return { config, findings: [ok, ...remarks] };
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
@@ -44,14 +44,14 @@ export function readSettings(
 }
 
 /** A problem says what is wrong and, behind a semicolon, how to fix it. */
-function toFinding(problem: string): Finding {
+function toFinding(problem: string): CheckResult {
   const [detail = problem, fix = "change it in .env or in the environment"] =
     problem.split(/; (?=\w+ )/);
   return { status: "fail", title: "settings", detail, fix };
 }
 
 /** Says whether this Deno, e.g. `2.9.6`, is one that Parley runs on: 2.5 or newer. */
-export function checkDeno(version: string): Finding {
+export function checkDeno(version: string): CheckResult {
   const title = "Deno";
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major > 2 || (major === 2 && minor >= 5)) {
@@ -66,7 +66,7 @@ export function checkDeno(version: string): Finding {
 export type Address = Pick<Config, "port" | "hostname">;
 
 /** Says whether the server's address can be listened on, or who has it. */
-export async function checkPort(address: Address): Promise<Finding> {
+export async function checkPort(address: Address): Promise<CheckResult> {
   const { port, hostname } = address;
   const title = "port";
   // Some systems let two listen on one port, so a running server is asked first.
@@ -110,7 +110,7 @@ async function findRunning(address: Address): Promise<string | undefined> {
 }
 
 /** Looks at something. The signal is aborted when the time is up. */
-export type Look = (signal: AbortSignal) => Promise<Finding[]>;
+export type Check = (signal: AbortSignal) => Promise<CheckResult[]>;
 
 /** A turn: a model may take as long as it is given. */
 const TURN_TIMEOUT_MS = 30_000;
@@ -124,7 +124,7 @@ const TURN_TIMEOUT_MS = 30_000;
 export function listChecks(
   config: Config,
   publicUrl?: URL,
-): Record<string, Look> {
+): Record<string, Check> {
   const quiet = toLog(() => {});
   const { layercode, openai, webhookSecrets, sessionStore } = config;
   const isPublic = publicUrl !== undefined;
@@ -155,9 +155,9 @@ const TIMEOUT_MS = 6_000;
 
 /** Makes checks all at once, and tells what each found in their order. */
 export async function* runChecks(
-  checks: Readonly<Record<string, Look>>,
+  checks: Readonly<Record<string, Check>>,
   timeoutMs = TIMEOUT_MS,
-): AsyncGenerator<Finding[], void> {
+): AsyncGenerator<CheckResult[], void> {
   yield* Object.entries(checks).map(async ([title, look]) => {
     try {
       return await look(AbortSignal.timeout(timeoutMs));

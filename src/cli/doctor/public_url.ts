@@ -8,13 +8,13 @@
 import { newId } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
-import type { Finding } from "../../settings/finding.ts";
-import { readKeptSecret } from "../../settings/secret.ts";
-import { ask, connectLayercode, type Outcome } from "../_connection.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
+import { readStoredSecret } from "../../settings/secret.ts";
+import { ask, connectLayercode, type TurnResult } from "../_connection.ts";
 
 const title = "public URL";
 
-function fail(detail: string, fix: string): Finding {
+function fail(detail: string, fix: string): CheckResult {
   return { status: "fail", title, detail, fix };
 }
 
@@ -27,12 +27,12 @@ export async function checkPublicUrl(
   url: URL | undefined,
   { webhookSecrets, dataDir }: Pick<Config, "webhookSecrets" | "dataDir">,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   if (url === undefined) {
     const detail = "--url https://… sends a turn through your tunnel";
     return [{ status: "skipped", title, detail }];
   }
-  const secret = webhookSecrets[0] ?? await readKeptSecret(dataDir);
+  const secret = webhookSecrets[0] ?? await readStoredSecret(dataDir);
   if (secret === undefined) {
     return [fail(
       "no turn was sent: there is no webhook secret to sign it with",
@@ -57,7 +57,7 @@ export async function checkPublicUrl(
 }
 
 /** Says how the turn went. */
-function judge(outcome: Outcome): Finding {
+function judge(outcome: TurnResult): CheckResult {
   const { status, reason, provider, model, total_ms: endMs } = outcome;
   if (reason !== undefined) {
     return fail(
@@ -82,7 +82,7 @@ function explainRefusal(
   { status, headers }: Response,
   text: string,
   url: URL,
-): Finding {
+): CheckResult {
   const location = headers.get("location");
   const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
   const because = said ? `(${status}): ${said}` : `(${status})`;

@@ -8,7 +8,7 @@
 import { PROVIDERS } from "../../providers/mod.ts";
 import { SETTINGS } from "../../settings/config.ts";
 import { isSecret } from "../../settings/setting.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 
 /** What is shorter is part of ordinary words. */
 const SHORTEST_SECRET = 4;
@@ -41,7 +41,7 @@ export function passwordsIn(text: string): string[] {
 /** Makes what takes these secrets out of a finding. */
 export function createRedact(
   secrets: readonly string[],
-): (finding: Finding) => Finding {
+): (finding: CheckResult) => CheckResult {
   const known = [...new Set(secrets)]
     // `OPENAI_API_KEY=ollama` is no secret, and the word is needed.
     .filter((it) => it.length >= SHORTEST_SECRET && !(it in PROVIDERS))

@@ -12,7 +12,7 @@ import { HttpError, json, toHttpError } from "../../server/http.ts";
 import {
   createBoundedLog,
   createRateLimit,
-  tooOften,
+  tooManyRequests,
 } from "../../server/limits.ts";
 import type { Handler, Sender } from "../../server/router.ts";
 import type {
@@ -107,7 +107,7 @@ async function authorize(
   const wait = doors.ofAll();
   if (wait !== undefined) {
     log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-    throw tooOften(WHAT, wait);
+    throw tooManyRequests(WHAT, wait);
   }
   const reply = await askForSessionKey({
     ...doors,
@@ -135,7 +135,7 @@ function countAddress(address: string, { ofAddress, log }: Doors): void {
   const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
   const setting = "AUTHORIZE_PER_ADDRESS";
   log.warn("authorize.limited", { setting, address, fix });
-  throw tooOften(WHAT, wait);
+  throw tooManyRequests(WHAT, wait);
 }
 
 /** Says once that metadata of a page goes no further. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
 
 /** What is looked at. */
@@ -25,7 +25,11 @@ export interface DiagnosisOptions {
 
 /** What is found of one thing. */
 function finder(title: string) {
-  return (status: Finding["status"], detail: string, fix?: string): Finding =>
+  return (
+    status: CheckResult["status"],
+    detail: string,
+    fix?: string,
+  ): CheckResult =>
     fix === undefined
       ? { status, title, detail }
       : { status, title, detail, fix };
@@ -44,7 +48,7 @@ const NO_KEY = ofLayercode(
 export async function diagnose(
   { webhookSecrets, apiKey, agentId, apiUrl }: DiagnosisOptions,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const ofSecrets = judgeSecrets(webhookSecrets);
   try {
     const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
@@ -75,7 +79,7 @@ export async function diagnose(
 /** Shorter secrets can be guessed. */
 const SHORTEST_SECRET = 16;
 
-function judgeSecrets(secrets: readonly string[]): Finding[] {
+function judgeSecrets(secrets: readonly string[]): CheckResult[] {
   if (secrets.length === 0) {
     const detail = "one that Parley makes itself; Layercode's belongs in " +
       "LAYERCODE_WEBHOOK_SECRET";
@@ -100,7 +104,10 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
 const ALLOWED_SECONDS = 60;
 
 /** Compares the clock with a `date` header. A signature carries its time. */
-export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
+export function judgeClock(
+  date: string | null,
+  nowMs = Date.now(),
+): CheckResult {
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
     return ofClock(
@@ -124,7 +131,7 @@ function judgeReply(
   status: number,
   said: string,
   agentId: string | undefined,
-): Finding {
+): CheckResult {
   const from = "again from Layercode's dashboard into";
   if (status === 200) {
     const knows = agentId ? `, and knows agent ${agentId}` : "";

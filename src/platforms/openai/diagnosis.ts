@@ -5,7 +5,7 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 
 /** What is looked at. */
 export interface DiagnosisOptions {
@@ -23,7 +23,7 @@ const TITLE = "chat completions";
 export async function diagnose(
   { keys = [], url, isPublic }: DiagnosisOptions,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const { href, origin } = new URL("/v1/models", url);
   return await Promise.all(keys.map(async (key, index) => {
     const which = keys.length > 1 ? `key no. ${index + 1}` : "the key";
@@ -45,7 +45,7 @@ function explainSilence(
   error: unknown,
   origin: string,
   isPublic: boolean,
-): Finding {
+): CheckResult {
   if (isPublic) {
     const detail = `cannot reach ${origin}: ${explain(error)}`;
     const fix = "start the server and the tunnel, and check the address";
@@ -61,7 +61,7 @@ function judge(
   body: string,
   which: string,
   href: string,
-): Finding {
+): CheckResult {
   if (status === 200 && body.split('"object":"model"').length === 2) {
     const detail = `${href} takes ${which}, and lists one model`;
     return { status: "ok", title: TITLE, detail };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Judge } from "../../server/limits.ts";
+import type { SecretCheck } from "../../server/limits.ts";
 import {
   type Handler,
   lastSegment,
@@ -22,7 +22,7 @@ export interface AdminParts {
   /** The bearer token that every request must carry. */
   token: string;
   /** Slows down who guesses it. */
-  judge: Judge;
+  checkSecret: SecretCheck;
   /** Where the conversations are. */
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
@@ -96,13 +96,13 @@ export function createAdmin(parts: AdminParts): Routes {
 function checkToken(
   { headers }: Request,
   sender: Sender,
-  { token, judge }: AdminParts,
+  { token, checkSecret }: AdminParts,
 ): void {
   const header = headers.get("authorization") ?? "";
   const [, ...given] = /^Bearer +(.+)$/i.exec(header) ?? [];
   // A header holds bytes, of which each is a letter here.
   const right = String.fromCharCode(...new TextEncoder().encode(token));
-  if (judge(given, [right], sender) !== undefined) return;
+  if (checkSecret(given, [right], sender) !== undefined) return;
   throw new HttpError(
     401,
     "invalid_token",

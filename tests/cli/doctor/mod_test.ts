@@ -1,29 +1,29 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
+  type Check,
   checkDeno,
   checkPort,
   listChecks,
-  type Look,
   readSettings,
   runChecks,
 } from "../../../src/cli/doctor/mod.ts";
 import { readConfig } from "../../../src/settings/config.ts";
-import type { Finding } from "../../../src/settings/finding.ts";
-import { toLines } from "../../fakes/findings.ts";
+import type { CheckResult } from "../../../src/settings/check_result.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { serveOn } from "../../fakes/loopback.ts";
 import { freePort } from "../../fakes/ports.ts";
 
-function ok(detail: string): Finding {
+function ok(detail: string): CheckResult {
   return { status: "ok", title: "a", detail };
 }
 
-async function run(checks: Record<string, Look>): Promise<string[]> {
+async function run(checks: Record<string, Check>): Promise<string[]> {
   const found = await Array.fromAsync(runChecks(checks, 50));
   return toLines(found.flat());
 }
 
 Deno.test("runChecks() makes all at once, and tells in order", async () => {
-  const second = Promise.withResolvers<Finding[]>();
+  const second = Promise.withResolvers<CheckResult[]>();
   const lines = await run({
     async first() {
       await second.promise;

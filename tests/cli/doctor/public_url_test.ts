@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkPublicUrl } from "../../../src/cli/doctor/public_url.ts";
-import { toLines } from "../../fakes/findings.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, inFolder, serveOn } from "../../fakes/loopback.ts";
 import { startServer } from "../../fakes/server.ts";
 

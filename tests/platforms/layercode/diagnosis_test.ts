@@ -4,7 +4,7 @@ import {
   type DiagnosisOptions,
   judgeClock,
 } from "../../../src/platforms/layercode/diagnosis.ts";
-import { toLines } from "../../fakes/findings.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, serveOn } from "../../fakes/loopback.ts";
 
 const KEY = "lc_key_of_the_owner";

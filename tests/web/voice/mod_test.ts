@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Handler, NOBODY } from "../../../src/server/router.ts";
+import { type Handler, UNKNOWN_SENDER } from "../../../src/server/router.ts";
 import type { Guard } from "../../../src/server/guard.ts";
 import { createShell } from "../../../src/web/shell.ts";
 import {
@@ -21,7 +21,7 @@ async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
     ...parts,
   });
   const handler = routes["/voice"]?.GET as Handler;
-  return await handler(new Request("http://parley.test/voice"), NOBODY);
+  return await handler(new Request("http://parley.test/voice"), UNKNOWN_SENDER);
 }
 
 /** What the page's script is told. */

@@ -5,7 +5,7 @@
  */
 
 /** One finding. */
-export interface Finding {
+export interface CheckResult {
   /**
    * `ok`: it works. `warn`: it works, but isn't wise. `fail`: it has to be fixed.
    * `skipped`: nobody looked, and the detail says why.
