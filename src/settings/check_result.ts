@@ -1,22 +1,22 @@
 /**
- * What a part finds out about itself when `deno task doctor` asks it.
+ * The result of a check that `deno task doctor` runs.
  *
  * @module
  */
 
-/** One finding. */
+/** The result of one check. */
 export interface CheckResult {
   /**
-   * `ok`: it works. `warn`: it works, but isn't wise. `fail`: it has to be fixed.
-   * `skipped`: nobody looked, and the detail says why.
+   * `ok`: it works. `warn`: it works, but should be changed. `fail`: it must be
+   * fixed. `skipped`: it was not checked, and the detail says why.
    */
   status: "ok" | "warn" | "fail" | "skipped";
-  /** What was looked at, in a word or two. */
+  /** What was checked, in a word or two. */
   title: string;
-  /** What was found. Never holds a secret. */
+  /** What was found. `doctor` redacts secrets in it before it is printed. */
   detail: string;
   /** How to fix it. */
   fix?: string | undefined;
-  /** The Ollama model that pulling would fix it with. */
+  /** The Ollama model that has to be pulled to fix it. */
   missingModel?: string;
 }

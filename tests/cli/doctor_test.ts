@@ -107,7 +107,7 @@ Deno.test("doctor.ts lists settings that can't be used, and looks at nothing tha
     /✗ settings: PORT="http": must be a whole number.*\n {4}→/,
   );
   assertMatch(stdout, /✗ settings: LOG_FORMAT="xml"/);
-  assertMatch(stdout, /\n– all else: not looked at, since settings can't be/);
+  assertMatch(stdout, /\n– all else: not checked, since settings can't be/);
   assertMatch(stdout, /\n2 to fix, 1 not checked\n$/);
 });
 

@@ -47,9 +47,9 @@ Deno.test("runChecks() ends a check whose time is up, and outlives one that fail
     good: () => Promise.resolve([ok("3")]),
   });
   // Deno's versions word it differently.
-  assertMatch(lines[0] ?? "", /^fail slow: can't be looked at: .*time/);
+  assertMatch(lines[0] ?? "", /^fail slow: can't be checked: .*time/);
   assertEquals(lines.slice(1), [
-    "fail faulty: can't be looked at: Out of order",
+    "fail faulty: can't be checked: Out of order",
     "ok a: 3",
   ]);
 });

@@ -89,7 +89,7 @@ Deno.test("checkPublicUrl() finds an answer that breaks off", async () => {
   const headers = { "content-type": "text/event-stream" };
   assertMatch(
     await checkPlace(() => new Response(words, { headers })),
-    /^fail .*broke off after \d+ ms: no end of it came →/,
+    /^fail .*broke off after \d+ ms: the stream ended too early →/,
   );
 });
 
@@ -116,7 +116,7 @@ Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer
     ],
     [page(403, "no"), /not answered .* \(403\) → .* must let Layercode's POST/],
     [page(500, "no"), /not answered .* \(500\) → .* see the server's log/],
-    [page(200, "hello"), /\(200\) → the address must be Parley's/],
+    [page(200, "hello"), /\(200\) → the URL must be Parley's/],
   ];
   for (const [response, says] of pages) {
     const text = await checkPlace(() => response);
