@@ -118,7 +118,7 @@ function withoutToken(request: Request, cookie?: string): Response {
   const url = new URL(request.url);
   url.searchParams.delete("token");
   const headers = new Headers({
-    // Two slashes would name another host.
+    // Two slashes at the beginning would name another host.
     location: url.pathname.replace(/^\/+/, "/") + url.search,
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",

@@ -43,7 +43,7 @@ export function createRateLimit(
       return Math.ceil((beganAt + MINUTE_MS - at) / 1000);
     }
     if (times === 0) return undefined;
-    // A sender with so many addresses is stopped by the limit of all addresses.
+    // A sender with so many addresses evades a limit by address anyway.
     if (count === 0 && counts.size >= MAX_KEYS) counts.clear();
     counts.set(key, count + times);
     return undefined;

@@ -177,7 +177,7 @@ Deno.test({
   },
 });
 
-Deno.test("createGuard() knows this machine by the connection's address", async () => {
+Deno.test("createGuard() recognizes this machine by the connection's address", async () => {
   const guard = createGuard({
     token: "a token for tests only",
     hasSecret: false,

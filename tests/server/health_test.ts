@@ -60,7 +60,7 @@ Deno.test("createHome() says what runs here and where the webhook is", async () 
   });
 });
 
-Deno.test("createHealth() tells what serves and since when", async () => {
+Deno.test("createHealth() says what serves and since when", async () => {
   const { state, parts } = setup();
   const health = createHealth(parts);
   state.nowMs += 90_400;
@@ -77,7 +77,7 @@ Deno.test("createHealth() tells what serves and since when", async () => {
   });
 });
 
-Deno.test("createHealth() asks nobody, and is well while others are not", async () => {
+Deno.test("createHealth() checks neither provider nor store, and is ok when they fail", async () => {
   const { state, parts } = setup();
   state.failing = { provider: true, store: true };
   const response = await createHealth(parts)(get("/health"), UNKNOWN_SENDER);
@@ -164,7 +164,7 @@ Deno.test("createReady() gives the provider a signal to give up on", async () =>
   assertEquals(state.signals[0].aborted, false);
 });
 
-Deno.test("createReady() asks again only after two seconds", async () => {
+Deno.test("createReady() checks again only after two seconds", async () => {
   const { state, parts } = setup();
   const ready = createReady(parts);
   const status = async () => {
@@ -185,7 +185,7 @@ Deno.test("createReady() asks again only after two seconds", async () => {
   assertEquals(await status(), 200);
 });
 
-Deno.test("createReady() asks once for many who want to know at once", async () => {
+Deno.test("createReady() checks once for many concurrent requests", async () => {
   const { state, parts } = setup();
   const ready = createReady(parts);
   const responses = await Promise.all(

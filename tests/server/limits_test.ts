@@ -8,7 +8,7 @@ import {
 } from "../../src/server/limits.ts";
 import { createLog } from "../../src/server/log.ts";
 
-Deno.test("createRateLimit() lets as many through in a minute as it says", () => {
+Deno.test("createRateLimit() allows the given number in a minute", () => {
   let at = 1_000_000;
   const take = createRateLimit({ perMinute: 2, now: () => at });
   assertEquals(take("a"), undefined);
@@ -32,7 +32,7 @@ Deno.test("createRateLimit() counts each key by itself", () => {
   assertEquals(take(), 60);
 });
 
-Deno.test("createRateLimit() locks nobody out when the clock is set back", () => {
+Deno.test("createRateLimit() blocks nobody when the clock is set back", () => {
   let at = 10_000_000;
   const take = createRateLimit({ perMinute: 1, now: () => at });
   assertEquals(take("a"), undefined);
@@ -100,7 +100,7 @@ function make(trustedProxies: string[] = []) {
   return { show, lines };
 }
 
-Deno.test("createSecretCheck() tells right from wrong, and counts nobody who shows nothing", () => {
+Deno.test("createSecretCheck() finds the right secret, and counts no request without one", () => {
   const { show } = make();
   for (let n = 0; n < 100; n++) {
     assertEquals(show([], "192.0.2.1"), false);
@@ -121,14 +121,14 @@ Deno.test("createSecretCheck() refuses an address that guesses, and no other", (
   assertEquals(JSON.parse(lines[0] ?? "").address, "192.0.2.1");
 });
 
-Deno.test("createSecretCheck() knows apart who comes through a trusted proxy", () => {
+Deno.test("createSecretCheck() distinguishes clients behind a trusted proxy", () => {
   const { show } = make(["10.0.0.1"]);
   for (let n = 0; n < 30; n++) show(["wrong"], "10.0.0.1", "192.0.2.1");
   assertThrows(() => show(["right"], "10.0.0.1", "192.0.2.1"), HttpError);
   assertEquals(show(["right"], "10.0.0.1", "192.0.2.2"), true);
 });
 
-Deno.test("createSecretCheck() goes on letting in an address that has shown a right one, whoever guesses there", () => {
+Deno.test("createSecretCheck() still accepts an address that has sent a right secret, whoever guesses there", () => {
   const { show } = make();
   assertEquals(show(["right"], "192.0.2.1"), true);
   for (let n = 0; n < 30; n++) show(["wrong"], "192.0.2.1");

@@ -106,7 +106,7 @@ Deno.test("runNamed() returns what the code returns, and throws what it throws",
   }
 });
 
-Deno.test("catchUnhandled() logs what is no error", async () => {
+Deno.test("catchUnhandled() logs a thrown value that is not an Error", async () => {
   const lines: string[] = [];
   catchUnhandled(createLog({
     level: "info",

@@ -47,7 +47,7 @@ function tunnelTo(server: string) {
   });
 }
 
-Deno.test("checkPublicUrl() has a turn with the real server, through a tunnel", async () => {
+Deno.test("checkPublicUrl() sends the real server a turn through a tunnel", async () => {
   await using server = await startServer({ env: SETTINGS });
   await using tunnel = tunnelTo(server.url);
   const answered =
@@ -93,7 +93,7 @@ Deno.test("checkPublicUrl() finds an answer that breaks off", async () => {
   );
 });
 
-Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer apart", async () => {
+Deno.test("checkPublicUrl() distinguishes the answers of tunnels, proxies and other servers", async () => {
   const page = (status: number, text: string, headers = {}) =>
     new Response(text, { status, headers: { server: "x", ...headers } });
   const pages: [Response, RegExp][] = [
@@ -125,7 +125,7 @@ Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer
   }
 });
 
-Deno.test("checkPublicUrl() says why nobody is reached", async () => {
+Deno.test("checkPublicUrl() says why the server can't be reached", async () => {
   assertMatch(
     await check(`${deadUrl()}/agent`),
     /^fail .*cannot reach http.*refused.* → start the server and the tunnel/,
