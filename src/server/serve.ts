@@ -1,6 +1,6 @@
 /**
- * Runs the server until a signal comes, then shuts it down gracefully: no answer
- * is cut off in the middle of a sentence.
+ * Runs the server until a signal comes, then shuts it down gracefully: answers
+ * under way get time to finish.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface ServeParts extends ListenParts {
   activeTurns: { readonly size: number; endAll(): Promise<void> };
   /** Called when the shutdown begins: nothing new may start. */
   onDrain: () => void;
-  /** Called when all requests have ended; should resolve soon. */
+  /** Called when the connections are closed; has to resolve soon. */
   onStop: () => Promise<void>;
 }
 

@@ -131,7 +131,7 @@ Deno.test("say.ts exits with 1 and says what to fix", async () => {
       [["--secret", "s", "Hello"], "Is the server running?"],
       [["--secret", "s", "--url", "nowhere", "Hello"], "not a URL"],
       [["--secret", "s", "--url", "localhost:3000", "Hello"], "not a URL"],
-      [["--secret", "s", ""], "no words"],
+      [["--secret", "s", ""], "The text is empty"],
       [["--secret", "s", "--loud", "Hello"], "--loud"],
       [["--secret", "s", "--event", "data", "{"], "must be JSON"],
     ];

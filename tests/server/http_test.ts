@@ -72,7 +72,7 @@ Deno.test("readBody() assembles a body that comes byte by byte", async () => {
 });
 
 for (const body of [null, ""]) {
-  Deno.test(`readBody() returns nothing for a body that is ${JSON.stringify(body)}`, async () => {
+  Deno.test(`readBody() returns no bytes for a body that is ${JSON.stringify(body)}`, async () => {
     assertEquals(await readBody(post(body)), new Uint8Array());
   });
 }
@@ -137,7 +137,7 @@ Deno.test("readBody() reads nothing of a body that is declared too large", async
 
 // A server lets no more through than a length that is a number.
 for (const length of [undefined, "-1", "many"]) {
-  Deno.test(`readBody() breaks off an endless body of content-length: ${length}`, async () => {
+  Deno.test(`readBody() stops reading an endless body of content-length: ${length}`, async () => {
     const size = 64 * 1024;
     const { body, taken } = chunked(endless(size));
     const headers = length === undefined ? {} : { "content-length": length };
@@ -182,7 +182,7 @@ async function memoryOf(pid: number): Promise<number> {
 
 Deno.test({
   name:
-    "readBody() takes no more memory than there are bytes, however they come",
+    "readBody() needs no more memory than the body has bytes, however they come",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using server = await startServer();

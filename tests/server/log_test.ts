@@ -74,7 +74,7 @@ for (
     "\x7f",
   ]
 ) {
-  Deno.test(`createLog() keeps a happening to one line for a person, too: ${JSON.stringify(words)}`, () => {
+  Deno.test(`createLog() writes one line for a person, too: ${JSON.stringify(words)}`, () => {
     for (const value of [words, new Error(words), [words]]) {
       const { log, lines } = setup({ format: "pretty" });
       log.warn("thing.happened", { value });

@@ -204,7 +204,7 @@ const FAILURES: [what: string, fail: () => Promise<Response>][] = [
 ];
 
 for (const [what, webhook] of FAILURES) {
-  Deno.test(`createApp() tells nothing internal when a route ${what}`, async () => {
+  Deno.test(`createApp() reveals nothing internal when a route ${what}`, async () => {
     const { send, logged } = setup({ handlers: { webhook } });
     const response = await send("POST", "/agent");
     assertEquals(response.status, 500);

@@ -445,7 +445,7 @@ for (
     ["Capacitor://Localhost/app", "capacitor://localhost"],
   ] as const
 ) {
-  Deno.test(`readConfig() knows how ALLOWED_ORIGINS=${wrong} is written right`, () => {
+  Deno.test(`readConfig() suggests the right spelling of ALLOWED_ORIGINS=${wrong}`, () => {
     const problems = problemsOf({
       ALLOWED_ORIGINS: `https://b.example,${wrong}`,
     });
@@ -476,7 +476,7 @@ for (
     "foo://*",
   ]
 ) {
-  Deno.test(`readConfig() refuses ALLOWED_ORIGINS=${wrong} and guesses nothing`, () => {
+  Deno.test(`readConfig() refuses ALLOWED_ORIGINS=${wrong} without a suggestion`, () => {
     assertEquals(problemsOf({ ALLOWED_ORIGINS: wrong }), [
       `ALLOWED_ORIGINS: "${wrong}" is not an origin such as https://example.com`,
     ]);

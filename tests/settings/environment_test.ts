@@ -246,7 +246,7 @@ for (
     '{"agent_id":"a","prompts":["x"],"config":{"prompt":"x"}}',
   ]
 ) {
-  Deno.test(`readEnvironment() finds nothing to take in ${layercodeConfig}`, async () => {
+  Deno.test(`readEnvironment() finds no settings in ${layercodeConfig}`, async () => {
     assertEquals(await toConfig({}, { layercodeConfig }), readConfig({}));
   });
 }

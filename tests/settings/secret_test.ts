@@ -89,7 +89,7 @@ if (Deno.build.os !== "windows") {
       [0o400, 0o400],
     ] as const
   ) {
-    test(`loadOrCreateSecret() leaves a kept secret of mode ${before.toString(8)} with ${after.toString(8)}`, async (folder) => {
+    test(`loadOrCreateSecret() changes the mode of a stored secret from ${before.toString(8)} to ${after.toString(8)}`, async (folder) => {
       await Deno.writeTextFile(`${folder}/${FILE}`, "kept");
       await Deno.chmod(`${folder}/${FILE}`, before);
       assertEquals(await loadOrCreateSecret(folder), "kept");
@@ -109,7 +109,7 @@ if (Deno.build.os !== "windows") {
   });
 }
 
-test("loadOrCreateSecret() agrees with itself when several processes start at once", async (folder) => {
+test("loadOrCreateSecret() returns one secret to several processes that start at once", async (folder) => {
   const source = import.meta.resolve("../../src/settings/secret.ts");
   await Deno.writeTextFile(
     `${folder}/race.ts`,
@@ -144,7 +144,7 @@ test("loadOrCreateSecret() agrees with itself when several processes start at on
   assertEquals(new Set(outputs).size, 1);
 });
 
-test("loadOrCreateSecret() agrees with itself when several start at once", async (folder) => {
+test("loadOrCreateSecret() returns one secret to several concurrent calls", async (folder) => {
   const secrets = await Promise.all(
     Array.from({ length: 16 }, () => loadOrCreateSecret(folder)),
   );
@@ -190,7 +190,7 @@ test("loadOrCreateSecret() rejects when the secret can't be read", async (folder
   assertEquals(await filesIn(folder), [FILE]);
 });
 
-test("readStoredSecret() reads what was made, and makes nothing", async (folder) => {
+test("readStoredSecret() reads the generated secret, and generates none", async (folder) => {
   assertEquals(await readStoredSecret(folder), undefined);
   assertEquals(await readStoredSecret(`${folder}/nowhere`), undefined);
   assertEquals(await filesIn(folder), []);

@@ -106,7 +106,7 @@ Deno.test("checkPublicUrl() distinguishes the answers of tunnels, proxies and ot
     ],
     [
       page(301, "", { location: "https://www.example.com/agent" }),
-      /redirects \(301\) to https:\/\/www\.example\.com\/agent: what is posted/,
+      /redirects \(301\) to https:\/\/www\.example\.com\/agent: the body of a POST gets lost/,
     ],
     [
       Response.json({ error: { message: "Check the clocks" } }, {
