@@ -117,7 +117,7 @@ function explainRefusal(
     );
   }
   return fail(
-    `what answered is not Parley ${because}`,
+    `the turn was not answered with Parley's stream ${because}`,
     "the URL must be Parley's, with /agent at its end; a proxy must let " +
       "Layercode's POST through; see the server's log",
   );
