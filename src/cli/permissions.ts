@@ -20,7 +20,7 @@ export const VARIABLES: readonly string[] = [
 ].sort();
 
 /** What may be read besides the data. Once `main.ts` has read the settings' files, it revokes its permission for them. */
-const SOURCES = [".env", "layercode.config.json", "src"];
+const READ_PATHS = [".env", "layercode.config.json", "src"];
 
 /** What the flags depend on. */
 export interface FlagSources {
@@ -41,13 +41,13 @@ export function toFlags({ env, dotenv = "", hasNet }: FlagSources): string {
   const given = tryReadConfig(env);
   const { dataDir, sessionStore } = given ?? readConfig({});
   const path = sessionStore?.type === "kv" ? sessionStore.path ?? "" : "";
-  const paths = path === "" || isAddress(path) ? [dataDir] : [dataDir, path];
+  const paths = path === "" || isHttpUrl(path) ? [dataDir] : [dataDir, path];
   const references = findReferences(dotenv);
   return [
     `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
-    `--allow-read=${[...SOURCES, ...paths]}`,
+    `--allow-read=${[...READ_PATHS, ...paths]}`,
     `--allow-write=${paths}`,
-    ...hasNet ? [given ? toNet(given, env) : "--deny-net"] : [],
+    ...hasNet ? [given ? toNetFlag(given, env) : "--deny-net"] : [],
   ].join(" ");
 }
 
@@ -59,16 +59,16 @@ function tryReadConfig(env: FlagSources["env"]): Config | undefined {
   }
 }
 
-function isAddress(path: string): boolean {
+function isHttpUrl(path: string): boolean {
   return /^https?:/.test(path);
 }
 
 /** Returns the flag for the hosts that the server listens on or connects to. */
-function toNet(config: Config, { PGPORT }: FlagSources["env"]): string {
+function toNetFlag(config: Config, { PGPORT }: FlagSources["env"]): string {
   const { hostname, port, layercode, sessionStore, toolHosts = [] } = config;
   // Only the KV server itself knows the hosts of its data.
   const isRemoteKv = sessionStore?.type === "kv" &&
-    isAddress(sessionStore.path ?? "");
+    isHttpUrl(sessionStore.path ?? "");
   if (isRemoteKv || toolHosts.includes("*")) return "--allow-net";
   // Without a chosen vendor, the server looks for an Ollama.
   const names = config.providers.length > 0

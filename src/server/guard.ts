@@ -22,7 +22,7 @@ export interface Guard {
    */
   page(handler: Handler, otherwise?: Handler): Handler;
   /** Protects a route that a page calls. */
-  part(handler: Handler): Handler;
+  route(handler: Handler): Handler;
 }
 
 const COOKIE = "parley";
@@ -75,7 +75,7 @@ export function createGuard(
     };
   }
 
-  function part(handler: Handler): Handler {
+  function route(handler: Handler): Handler {
     return (request, sender) => {
       if (!hasAccess(request, sender)) refuse();
       const isSafe = ["GET", "HEAD"].includes(request.method);
@@ -84,7 +84,7 @@ export function createGuard(
       throw new HttpError(403, "cross_site", message);
     };
   }
-  return { page, part };
+  return { page, route };
 }
 
 function refuse(): never {

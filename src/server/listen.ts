@@ -101,8 +101,8 @@ class Listener {
     this.#server = this.#serve({ hostname, port });
     this.#address = { hostname, port: this.#server.addr.port };
     this.url = toServerUrl(this.#server.addr);
-    const isSilent = Deno.version.deno.startsWith("2.5.") && !isDeploy;
-    if (isSilent) this.#timer = setInterval(() => this.#watch(), PAUSE_MS);
+    const needsWatching = Deno.version.deno.startsWith("2.5.") && !isDeploy;
+    if (needsWatching) this.#timer = setInterval(() => this.#watch(), PAUSE_MS);
   }
 
   #serve(address: { hostname: string; port: number }) {

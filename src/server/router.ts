@@ -47,7 +47,7 @@ export function createApp(
   return async function handle(request, sender = UNKNOWN_SENDER) {
     try {
       if (isDraining()) throw shuttingDown();
-      return await find(routes, request)(request, sender);
+      return await findHandler(routes, request)(request, sender);
     } catch (error) {
       return toHttpError(error, log).toResponse();
     }
@@ -57,7 +57,7 @@ export function createApp(
 /** The longest path that is accepted, in characters, all of which are ASCII. */
 const MAX_PATH = 2048;
 
-function find(routes: Routes, request: Request): Handler {
+function findHandler(routes: Routes, request: Request): Handler {
   const url = URL.parse(request.url);
   // Deno puts the Host header into the URL unchecked.
   if (url === null) {
@@ -73,10 +73,10 @@ function find(routes: Routes, request: Request): Handler {
     throw new HttpError(414, "path_too_long", message);
   }
   const path = withoutLastSlash(pathname);
-  const methods = own(routes, path) ?? own(routes, withAnyEnd(path));
+  const methods = getOwn(routes, path) ?? getOwn(routes, withWildcard(path));
   if (methods === undefined) throw notFound();
   const method = request.method === "HEAD" ? "GET" : request.method;
-  const handler = own(methods, method);
+  const handler = getOwn(methods, method);
   if (handler !== undefined) return handler;
   const allow = Object.keys(methods)
     .map((name) => name === "GET" ? "GET, HEAD" : name).join(", ");
@@ -84,7 +84,7 @@ function find(routes: Routes, request: Request): Handler {
   throw new HttpError(405, "method_not_allowed", message, { allow });
 }
 
-function own<T>(record: Record<string, T>, key: string): T | undefined {
+function getOwn<T>(record: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
@@ -96,7 +96,7 @@ function withoutLastSlash(path: string): string {
 }
 
 /** Returns the path with `*` instead of its last segment, unless that is empty. */
-function withAnyEnd(path: string): string {
+function withWildcard(path: string): string {
   const begin = path.slice(0, path.lastIndexOf("/") + 1);
   return begin === path ? path : `${begin}*`;
 }

@@ -183,13 +183,13 @@ Deno.test("createGuard() recognizes this machine by the connection's address", a
     locked: () => new Response("locked", { status: 403 }),
     checkSecret: () => undefined,
   });
-  const part = guard.part(() => new Response("in"));
+  const route = guard.route(() => new Response("in"));
   const readSender = createSenderReader();
   const ask = async (address: string) => {
     const headers = { host: "localhost:3000" };
     const request = new Request("http://localhost:3000/", { headers });
     try {
-      return (await part(request, readSender(address, request))).status;
+      return (await route(request, readSender(address, request))).status;
     } catch (error) {
       assert(error instanceof HttpError);
       return error.status;

@@ -10,7 +10,7 @@ import {
 import { startServer } from "../../fakes/server.ts";
 
 /** Lets everybody in; `tests/server/guard_test.ts` is about the others. */
-const OPEN: Guard = { page: (handler) => handler, part: (handler) => handler };
+const OPEN: Guard = { page: (handler) => handler, route: (handler) => handler };
 
 async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
   const routes = createVoice({
@@ -49,7 +49,7 @@ const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 Deno.test("createVoice() keeps the page behind the guard", async () => {
   const closed = () => () => new Response("closed", { status: 403 });
   assertEquals(
-    (await open({ guard: { page: closed, part: closed } })).status,
+    (await open({ guard: { page: closed, route: closed } })).status,
     403,
   );
 });
