@@ -1,6 +1,6 @@
 /**
- * Parley: gives a voice agent its mind. This file puts the parts together;
- * what they are and do lies in `src`.
+ * Parley, a backend that gives a voice agent its mind. This file connects the
+ * parts, whose code is in `src`.
  *
  * @module
  */
@@ -40,12 +40,12 @@ import {
 } from "./src/sessions/mod.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
-/** What is made once, and given to every part that needs it. */
+/** What is created once and passed to every part that needs it. */
 type Parts = Awaited<ReturnType<typeof makeParts>>;
 
 async function main(): Promise<void> {
   const config = await loadConfig(Deno.env);
-  // There are keys in them, and nobody needs them any more.
+  // The files hold keys, and nothing reads them after this.
   for (const path of Object.values(FILES)) {
     await Deno.permissions.revoke({ name: "read", path });
   }
@@ -67,10 +67,10 @@ async function main(): Promise<void> {
   }, (url) => {
     stopRetention = prepareAll(parts);
     greet(parts, url, entrance);
-    // Now, so that the first caller need not wait for it.
+    // Loaded now, so that the first caller need not wait for it.
     builtin("node:crypto");
   });
-  // A tool that can't be loaded ends the start.
+  // If a tool can't be loaded, the start fails.
   await Promise.all([served, parts.tools]);
 }
 
@@ -81,8 +81,8 @@ async function makeParts(config: Config, log: Log) {
   if (plain) {
     log.warn("store.plain_text", { detail: plain.detail, fix: plain.fix });
   }
-  // Loaded once the server listens: checking arguments (zod) takes half as long
-  // to load as all the rest.
+  // Tools are loaded once the server listens: zod, which checks their arguments,
+  // takes half as long to load as everything else.
   const toolLoading = Promise.withResolvers<readonly Tool[]>();
   const draining = new AbortController();
   const conversation = {
@@ -108,7 +108,7 @@ async function makeParts(config: Config, log: Log) {
   };
 }
 
-/** Makes what answers every request, and tells the path of the page to begin with. */
+/** Creates the app that answers every request. Returns it with the path of the page to open first. */
 function createRoutes(parts: Parts) {
   const { config, log, now, secrets, uptime } = parts;
   const { publicUrl, openai } = config;
@@ -145,9 +145,10 @@ function createRoutes(parts: Parts) {
 }
 
 /**
- * Prepares what the first caller would otherwise wait for.
+ * Prepares what the first caller would otherwise wait for, and starts deleting
+ * old conversations.
  *
- * @returns ends what goes on in the background
+ * @returns a function that stops the deleting
  */
 function prepareAll(parts: Parts): () => Promise<void> {
   const { config, toolLoading, provider, store, log } = parts;
@@ -157,7 +158,7 @@ function prepareAll(parts: Parts): () => Promise<void> {
   return startRetention({ ...parts, days: config.sessionTtlDays });
 }
 
-/** Tells whoever started the server where it is, and what to do next. */
+/** Prints or logs the address of the server and what to do next. */
 function greet(parts: Parts, url: string, path: string | undefined): void {
   const { config, log, provider, store, token, version } = parts;
   const banner = {
@@ -175,7 +176,7 @@ function greet(parts: Parts, url: string, path: string | undefined): void {
     printText(toBanner({ ...banner, page }));
     return;
   }
-  // Logs are sent on and kept: a token that outlives this start stays out.
+  // Logs are forwarded and stored, so a token that stays valid is left out.
   const shown = config.playgroundToken ? "<PLAYGROUND_TOKEN>" : token;
   if (entrance) log.info("pages.address", { url: entrance + shown });
   log.info("server.listening", { ...banner, next: nextSteps(banner) });

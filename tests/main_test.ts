@@ -84,7 +84,7 @@ Deno.test("main.ts lets a turn finish when it is told to stop", async () => {
   assertEquals((await stopped).code, 0);
 });
 
-Deno.test("main.ts lists all that is wrong with the settings and exits with 1", async () => {
+Deno.test("main.ts lists every problem with the settings and exits with 1", async () => {
   const { code, stderr } = await runProgram("main.ts", [], {
     env: { PORT: "eighty", LLM_PROVIDER: "gemini,claude", LOG_LEVEL: "loud" },
   });

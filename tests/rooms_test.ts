@@ -10,7 +10,7 @@ const SRC = new URL("../src/", import.meta.url);
 
 /** What every room may use: the log, deadlines, Node's modules, and what declares settings. */
 const COMMON =
-  /^(server\/(log|builtin|deadline)|settings\/(setting|kinds|finding))\.ts$/;
+  /^(server\/(log|builtin|deadline)|settings\/(setting|kinds|check_result))\.ts$/;
 
 /** What the files of a room may import from others, besides that. */
 const MAY_IMPORT: Record<string, RegExp> = {

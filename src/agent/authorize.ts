@@ -1,17 +1,17 @@
 /**
- * Who may start a call from a web page, and what the agent is told of them.
- * Yours to edit.
+ * Decides who may start a call from a web page, and what the agent knows about
+ * them. Yours to edit.
  *
  * @module
  */
 import type { Approval, AuthorizeHandler } from "../platforms/authorize.ts";
 
 /**
- * Called before a page gets its session key, which costs money. This one lets
- * everybody in whom `ALLOWED_ORIGINS` and the limits let through, and tells
- * the agent nothing.
+ * Called before a page gets its session key, which costs money. This version
+ * allows everybody whom `ALLOWED_ORIGINS` and the limits let through, and gives
+ * the agent no metadata.
  *
- * @example Only those who are logged in
+ * @example Allow only users who are logged in
  * ```ts
  * import type { AuthorizeHandler } from "../platforms/authorize.ts";
  *

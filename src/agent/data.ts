@@ -1,12 +1,12 @@
 /**
- * What happens when a page sends something to the agent. Yours to edit.
+ * Handles data that a page sends to the agent. Yours to edit.
  *
  * @module
  */
 import type { DataHandler } from "../conversation/data.ts";
 
 /**
- * Called once for each piece of data that a page sends. What it returns, any
+ * Called once for each `data` message that a page sends. The returned value, any
  * JSON, is sent back to the page.
  *
  * @example

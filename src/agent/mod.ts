@@ -1,6 +1,6 @@
 /**
- * The agent's door: its tools. A new one is a file in `tools/` and a line
- * here. Yours to edit.
+ * The agent's tools. To add one, write a file in `tools/` and a line here. Yours
+ * to edit.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Tool } from "../conversation/tools.ts";
 import { currentTime } from "./tools/current_time.ts";
 import { rememberNote } from "./tools/remember_note.ts";
 
-/** What the model may call. */
+/** The tools that the model may call. */
 export const tools: Tool[] = [
   currentTime,
   rememberNote,

@@ -1,14 +1,14 @@
 /**
- * What the agent is told and what it says unasked, unless the settings say
- * otherwise. Yours to edit.
+ * The default system prompt, and the default texts of what the agent says by
+ * itself. Settings override them. Yours to edit.
  *
  * @module
  */
 
 /**
- * The built-in system prompt. `{{date}}`, `{{time}}`, `{{caller}}` (a phone
- * number) and `{{metadata.x}}` are filled in when a conversation begins; when
- * they change later, the model is told beside the caller's words.
+ * The default system prompt. `{{date}}`, `{{time}}`, `{{caller}}` (a phone
+ * number) and `{{metadata.x}}` are replaced when a conversation begins; if their
+ * values change later, the new ones are sent along with the caller's words.
  */
 export const SYSTEM_PROMPT =
   `You are a friendly voice assistant on a live call. Everything you write is \
@@ -24,19 +24,19 @@ The call began on {{date}} at {{time}}.`;
 /** The first words of a new conversation. */
 export const WELCOME_MESSAGE = "Welcome! How can I help you today?";
 
-/** The first words to a caller who comes back. */
+/** The first words to a caller who returns to a conversation. */
 export const WELCOME_BACK_MESSAGE = "Welcome back! How can I help?";
 
-/** Said when a caller would hear nothing for long. Several, with `;` between them, take turns. */
+/** Said when the caller would otherwise hear silence for long. Several messages, with `;` between them, take turns. */
 export const FILLER_MESSAGE =
   "One moment, please.; Just a second.; I'm still on it.";
 
-/** Said when a tool takes long, where that is not switched off. */
+/** Said while a tool is at work, unless `TOOL_FILLER_AFTER_MS` is 0. */
 export const TOOL_FILLER_MESSAGE = "Let me check.";
 
-/** Said in place of a block of code, which nobody could follow by ear. */
+/** Said instead of a block of code, which nobody could follow by ear. */
 export const CODE_MESSAGE = "I have some code for that, which I'll leave out.";
 
-/** What a caller hears when no answer can be had. */
+/** Said when there is no answer, such as when the model fails. */
 export const ERROR_MESSAGE =
   "Sorry, I can't answer right now. Please try again in a moment.";

@@ -1,6 +1,5 @@
 /**
- * The settings by which an owner replaces the words of `prompt.ts` without
- * touching the code.
+ * The settings that override the texts of `prompt.ts`.
  *
  * @module
  */
@@ -15,15 +14,16 @@ import {
   WELCOME_MESSAGE,
 } from "./prompt.ts";
 
-/** What the agent is told, and what it says unasked. */
+/** The system prompt, and the texts that the agent says by itself. */
 export const agentSettings = {
   systemPrompt: {
     env: "SYSTEM_PROMPT",
     default: SYSTEM_PROMPT,
     example: "You are the front desk of a small hotel. Answer in one or two " +
       "short sentences.",
-    help: "Who the agent is and how it speaks. `prompt` in " +
-      "`layercode.config.json` says it, too.",
+    help:
+      "The system prompt: who the agent is and how it speaks. Can also be " +
+      "set as `prompt` in `layercode.config.json`.",
     defaultNote: "the one in `src/agent/prompt.ts`",
   },
   welcomeMessage: {
@@ -31,44 +31,46 @@ export const agentSettings = {
     default: WELCOME_MESSAGE,
     mayBeEmpty: true,
     help:
-      "Its first words. Set to nothing, it waits for the caller to speak. " +
-      "`welcome_message` in `layercode.config.json` says it, too.",
+      "Its first words. If empty, it waits for the caller to speak. Can also " +
+      "be set as `welcome_message` in `layercode.config.json`.",
   },
   welcomeBackMessage: {
     env: "WELCOME_BACK_MESSAGE",
     default: WELCOME_BACK_MESSAGE,
     mayBeEmpty: true,
     help: "Its first words to a caller whose conversation goes on, after a " +
-      "break or on a new connection. Set to nothing, it waits here, too.",
+      "break or on a new connection. If empty, it waits for the caller.",
   },
   fillerMessages: {
     env: "FILLER_MESSAGE",
     default: FILLER_MESSAGE,
-    help: "What it says when the caller would hear nothing for long, so that " +
-      "they don't take the silence for the end of the call. Several messages, " +
+    help:
+      "What it says when the caller would otherwise hear nothing for long, so " +
+      "that they don't think the call has ended. Several messages, " +
       "with `;` between them, take turns.",
     parse: toMessages,
   },
   fillerAfterMs: {
     env: "FILLER_AFTER_MS",
     default: "2500",
-    help: "After how much silence it says that, in milliseconds. 0: it never " +
-      "does.",
+    help:
+      "After how much silence it says `FILLER_MESSAGE`, in milliseconds. 0: " +
+      "never.",
     ...wholeNumber(0),
   },
   toolFillerMessage: {
     env: "TOOL_FILLER_MESSAGE",
     default: TOOL_FILLER_MESSAGE,
     help:
-      "What it says while it looks something up or does something for the " +
-      "caller (when a tool is at work). Nothing is said where the model or " +
-      "the tool has said something itself.",
+      "What it says while a tool is at work: it looks something up or does " +
+      "something for the caller. It is not said if the model or the tool has " +
+      "said something itself.",
   },
   toolFillerAfterMs: {
     env: "TOOL_FILLER_AFTER_MS",
     default: "800",
-    help: "After how much silence it says that, in milliseconds. 0: it never " +
-      "does.",
+    help: "After how much silence it says `TOOL_FILLER_MESSAGE`, in " +
+      "milliseconds. 0: never.",
     ...wholeNumber(0),
   },
   codeMessage: {
@@ -76,13 +78,14 @@ export const agentSettings = {
     default: CODE_MESSAGE,
     mayBeEmpty: true,
     help:
-      "What it says in place of a block of code. Set to nothing, the block " +
-      "is left out without a word.",
+      "What it says instead of a block of code. If empty, the block is left " +
+      "out silently.",
   },
   errorMessage: {
     env: "ERROR_MESSAGE",
     default: ERROR_MESSAGE,
-    help: "What a caller hears when no answer can be had.",
+    help: "What the caller hears when there is no answer, such as when the " +
+      "model fails.",
   },
 } as const;
 

@@ -1,5 +1,5 @@
 /**
- * What `say` and `doctor` talk to: a running server, as one of the platforms.
+ * Talks to a running server as a voice platform does, for `say` and `doctor`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
 import { toServerUrl } from "../server/listen.ts";
 import { explain } from "../server/log.ts";
 import { loadConfig } from "../settings/config.ts";
-import { readKeptSecret } from "../settings/secret.ts";
+import { readStoredSecret } from "../settings/secret.ts";
 import type { Figures } from "../web/figures.js";
 import { readServerUrl } from "./_terminal.ts";
 
@@ -21,19 +21,19 @@ import { readServerUrl } from "./_terminal.ts";
 export interface Connection {
   url: string;
   conversationId: string;
-  /** Whether there is more to send than what a caller says. */
+  /** Whether the platform has other events than messages. */
   hasEvents: boolean;
-  /** Sends an event of Layercode's, in the platform's own form. */
+  /** Sends an event, given with Layercode's field names, in the platform's format. */
   send(fields: EventFields, signal?: AbortSignal): Promise<Response>;
-  /** Reads the events of an answer, whichever form it has. */
+  /** Reads an answer, as Layercode's events. */
   read(response: Response): AsyncIterable<AnswerEvent>;
 }
 
-/** What is sent, without the ids of the conversation. */
+/** The fields of an event, without the ids of the conversation. */
 export type EventFields = Record<string, unknown>;
 
-/** What was given on the command line. */
-export interface Given {
+/** The options of the command line. */
+export interface ConnectOptions {
   platform?: string;
   conversation?: string;
   url?: string;
@@ -41,17 +41,18 @@ export interface Given {
 }
 
 /**
- * Reads from the settings what was not given. Nothing is sent yet.
+ * Prepares a connection. Options that are not given come from the settings.
+ * Nothing is sent yet.
  *
- * @throws {Error} when something is missing, or can't be understood
+ * @throws {Error} when an option is missing or invalid
  */
-export async function connect(given: Given): Promise<Connection> {
+export async function connect(given: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(Deno.env);
   const { platform = "layercode", conversation = newId("conv") } = given;
   const { url = toServerUrl(config) } = given;
   if (platform === "layercode") {
     const secret = given.secret ?? config.webhookSecrets[0] ??
-      await readKeptSecret(config.dataDir);
+      await readStoredSecret(config.dataDir);
     if (secret !== undefined) {
       return connectLayercode(url, secret, conversation);
     }
@@ -66,10 +67,10 @@ export async function connect(given: Given): Promise<Connection> {
       "No API key: set API_KEYS and start the server again, or give --secret",
     );
   }
-  throw new Error(`--platform ${platform}: layercode or openai`);
+  throw new Error(`--platform ${platform}: must be layercode or openai`);
 }
 
-/** Plays Layercode's part. */
+/** Connects as Layercode does. */
 export function connectLayercode(
   server: string,
   secret: string,
@@ -88,7 +89,8 @@ export function connectLayercode(
 }
 
 /**
- * Keeps the messages, as platforms do.
+ * Connects as a platform that sends chat completions does: it keeps the messages
+ * and sends all of them each time.
  *
  * https://platform.openai.com/docs/api-reference/chat/create-stream
  */
@@ -112,7 +114,7 @@ function connectOpenAi(
         "x-parley-conversation": conversationId,
       },
       body: JSON.stringify(body),
-      // A redirect would carry the key elsewhere.
+      // A redirect could send the key to another server.
       redirect: "manual",
     });
   }
@@ -129,14 +131,14 @@ function connectOpenAi(
   return { url, conversationId, hasEvents: false, send, read };
 }
 
-/** The parts of a chunk that are read. */
+/** The fields of a chunk that are read. */
 interface Chunk {
   model?: string;
   choices?: { delta?: { content?: string | null } }[];
   usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
 }
 
-/** Reads chat completions as events of Layercode's. */
+/** Converts the chunks of a chat completion to Layercode's events. */
 async function* readChunks(
   response: Response,
 ): AsyncGenerator<AnswerEvent, void> {
@@ -159,25 +161,25 @@ async function* readChunks(
   }
 }
 
-/** What came of a turn; times as measured here, the network included. */
-export interface Outcome extends Figures {
-  /** All that was said. */
+/** The result of a turn. Times are measured on this side, and include the network. */
+export interface TurnResult extends Figures {
+  /** The text of the whole answer. */
   text: string;
-  /** Every `response.data`. */
+  /** The content of every `response.data`. */
   data: unknown[];
-  /** `complete`, `failed`; `broken` when the answer had no end. */
+  /** `complete` or `failed`; `broken` when the stream ended too early. */
   status: string;
   /** Why it is `broken`. */
   reason?: string;
 }
 
 /**
- * Sends an event and reads the answer to its end. What happens to the
- * connection after that matters to nobody.
+ * Sends an event and reads the answer up to its `response.end`. What the
+ * connection does after that is ignored.
  *
- * @param show takes what a person is to see, as it comes
- * @returns what came of it; or the response, where that is no answer
- * @throws {TypeError} when nobody is reached
+ * @param show prints the answer as it comes
+ * @returns the result; or the response, if that is not a stream
+ * @throws {TypeError} when the server can't be reached
  */
 export async function ask(
   { send, read }: Connection,
@@ -186,34 +188,34 @@ export async function ask(
     show?: (text: string) => void;
     signal?: AbortSignal;
   } = {},
-): Promise<Outcome | Response> {
+): Promise<TurnResult | Response> {
   const startedAt = performance.now();
   const elapsed = () => Math.round(performance.now() - startedAt);
   const response = await send(fields, signal);
   const type = response.headers.get("content-type") ?? "";
   if (!response.ok || !type.startsWith("text/event-stream")) return response;
-  const outcome: Outcome = { text: "", data: [], status: "complete" };
+  const result: TurnResult = { text: "", data: [], status: "complete" };
   let firstMs: number | undefined;
-  let isWhole = false;
+  let isComplete = false;
   try {
     for await (const { type, content, ...details } of read(response)) {
       if (type === "response.tts") {
         firstMs ??= elapsed();
-        outcome.text += content;
+        result.text += content;
         show(String(content));
       } else if (type === "response.data") {
-        outcome.data.push(content);
+        result.data.push(content);
         show(`\n[data] ${JSON.stringify(content)}\n`);
       } else if (type === "parley.turn") {
-        Object.assign(outcome, details);
+        Object.assign(result, details);
       } else if (type === "response.end") {
-        isWhole = true;
+        isComplete = true;
         break;
       }
     }
-    if (!isWhole) throw new Error("no end of it came");
+    if (!isComplete) throw new Error("the stream ended too early");
   } catch (error) {
-    Object.assign(outcome, { status: "broken", reason: explain(error) });
+    Object.assign(result, { status: "broken", reason: explain(error) });
   }
-  return { ...outcome, first_words_ms: firstMs, total_ms: elapsed() };
+  return { ...result, first_words_ms: firstMs, total_ms: elapsed() };
 }

@@ -1,5 +1,5 @@
 /**
- * What the programs for the terminal share.
+ * Code that the commands share.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { explain, toSafeJson } from "../server/log.ts";
 /** The options of a command, as `parseArgs` declares them. */
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** What was given of them. */
+/** The parsed options. */
 type Values<T extends Options> = ReturnType<
   typeof parseArgs<{ options: T }>
 >["values"];
 
 /**
- * Runs a program and ends the process: with 0 when it went well, else with 1
- * and word of what is wrong.
+ * Runs a command and exits: with code 0 if it succeeded, else with 1 and, after
+ * an error, its message.
  *
  * @param usage what `--help` prints
- * @param main resolves with whether it went well
+ * @param main resolves with whether the command succeeded
  */
 export async function run<const T extends Options>(
   usage: string,
@@ -56,10 +56,10 @@ function toMisuse({ message }: Error, usage: string): string {
 }
 
 /**
- * Reads the address of a server.
+ * Parses the URL of a server.
  *
- * @param path added where the address has none
- * @throws {TypeError} when it isn't one of http(s)
+ * @param path the path if the URL has none
+ * @throws {TypeError} when it isn't an http(s) URL
  */
 export function readServerUrl(text: string, path: string): URL {
   const url = URL.parse(text);
@@ -73,26 +73,26 @@ export function readServerUrl(text: string, path: string): URL {
 }
 
 /**
- * Writes text as it is, without a line's end. Part of it may come from
- * elsewhere: signs that a terminal takes for orders become blanks.
+ * Prints a text without a line break after it. Since part of it may be untrusted,
+ * control characters, which a terminal may obey, become blanks.
  */
 export function print(text: string, to = Deno.stdout): void {
-  // deno-lint-ignore no-control-regex -- those are what is looked for
+  // deno-lint-ignore no-control-regex -- it finds control characters
   const safe = text.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, " ");
   to.writeSync(new TextEncoder().encode(safe));
 }
 
-/** Writes a line that is no result. */
+/** Prints a line to stderr, since it is not a result. */
 export function printError(line: string): void {
   print(`${line}\n`, Deno.stderr);
 }
 
-/** Writes a value as JSON, of which nothing becomes a blank. */
+/** Prints a value as JSON, with control characters escaped. */
 export function printJson(value: unknown, indent?: number): void {
   print(`${toSafeJson(value, indent)}\n`);
 }
 
-/** Text on one line. */
+/** Puts a text on one line. */
 export function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, " ");
 }

@@ -1,6 +1,6 @@
 /**
- * `deno task doctor`: looks at everything that a caller's answer depends on,
- * and says how to fix what is wrong.
+ * `deno task doctor`: checks everything that an answer depends on, and says how
+ * to fix what is wrong.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { pull } from "../providers/ollama.ts";
 import { explain } from "../server/log.ts";
 import { SETTINGS } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
-import type { Finding } from "../settings/finding.ts";
+import type { CheckResult } from "../settings/check_result.ts";
 import {
   checkDeno,
   listChecks,
@@ -31,9 +31,9 @@ import {
 } from "./_terminal.ts";
 
 const USAGE =
-  `Looks at the settings, the conversations' store, the port, the language model
+  `Checks the settings, the conversations' store, the port, the language model
 and what voice platforms need, and says how to fix what is wrong. Exits with 1
-if anything is.
+if anything is wrong.
 
   deno task doctor
 
@@ -61,52 +61,52 @@ async function main(
     ...findSecretValues(environment.env),
     ...passwordsIn(url?.href ?? ""),
   ]);
-  const results: Finding[] = [];
+  const results: CheckResult[] = [];
 
-  function tell(finding: Finding): void {
-    const shown = redact(finding);
+  function report(result: CheckResult): void {
+    const shown = redact(result);
     results.push(shown);
-    if (!json) printFinding(shown);
+    if (!json) printResult(shown);
   }
 
   if (!json) print(`Parley ${deno.version}\n\n`);
-  [checkDeno(Deno.version.deno), ...findings].forEach(tell);
+  [checkDeno(Deno.version.deno), ...findings].forEach(report);
   const checks = config ? listChecks(config, url) : {};
-  for await (const found of runChecks(checks)) found.forEach(tell);
+  for await (const found of runChecks(checks)) found.forEach(report);
   const missing = results.find((it) => it.missingModel)?.missingModel;
   if (config && missing && (pull || !json && offerPull(missing))) {
     const isPulled = await pullModel(config.vendors.ollama.host, missing);
-    // Other points may have depended on it, such as the turn of --url.
+    // Other checks may have failed for want of it, such as the turn of --url.
     if (isPulled) return await main({ ...values, pull: false });
   }
-  return sumUp(results, json);
+  return printSummary(results, json);
 }
 
-const MARKS: Record<Finding["status"], string> = {
+const MARKS: Record<CheckResult["status"], string> = {
   ok: "✓",
   warn: "!",
   fail: "✗",
   skipped: "–",
 };
 
-function printFinding({ status, title, detail, fix }: Finding): void {
-  print(`${MARKS[status]} ${title}: ${brief(detail)}\n`);
-  if (fix !== undefined) print(`    → ${brief(fix)}\n`);
+function printResult({ status, title, detail, fix }: CheckResult): void {
+  print(`${MARKS[status]} ${title}: ${toBrief(detail)}\n`);
+  if (fix !== undefined) print(`    → ${toBrief(fix)}\n`);
 }
 
-/** Part of a text may come from elsewhere: it has one line, and an end. */
-function brief(text: string): string {
+/** Puts a text on one line, and shortens it: part of it may come from another server. */
+function toBrief(text: string): string {
   return oneLine(text).slice(0, 500);
 }
 
-/** Asks whether to pull a model, where there is somebody to ask. */
+/** Asks whether to pull a model, if there is a terminal to ask on. */
 function offerPull(model: string): boolean {
   if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) return false;
   print(`\nPull ${oneLine(model)} now?`);
   return confirm("");
 }
 
-/** Pulls a model, and says why where it can't. Returns whether it is there now. */
+/** Pulls a model, or prints why that failed. Returns whether it succeeded. */
 async function pullModel(host: string, model: string): Promise<boolean> {
   printError(`\nPulling ${oneLine(model)}; Ctrl+C stops it`);
   const isWatched = Deno.stderr.isTerminal();
@@ -117,7 +117,7 @@ async function pullModel(host: string, model: string): Promise<boolean> {
   } catch (error) {
     printError(
       `\nNot pulled: ${oneLine(explain(error))}\n` +
-        "    → try again, which goes on from there; names of models are at " +
+        "    → try again, which resumes the download; names of models are at " +
         "https://ollama.com/library\n",
     );
     return false;
@@ -126,7 +126,7 @@ async function pullModel(host: string, model: string): Promise<boolean> {
 
 const BAR_WIDTH = 30;
 
-/** Draws the bar over the one before. Progress is no result, so it goes to stderr. */
+/** Draws a progress bar over the previous one, on stderr, since it is not a result. */
 function drawBar(completed: number, total: number): void {
   if (total === 0) return;
   const done = completed / total;
@@ -136,8 +136,8 @@ function drawBar(completed: number, total: number): void {
   Deno.stderr.writeSync(new TextEncoder().encode(line));
 }
 
-/** Prints what it comes to. Returns whether nothing is to be fixed. */
-function sumUp(results: Finding[], json: boolean): boolean {
+/** Prints the summary. Returns whether there is nothing to fix. */
+function printSummary(results: CheckResult[], json: boolean): boolean {
   const counts = { ok: 0, warn: 0, fail: 0, skipped: 0 };
   for (const { status } of results) counts[status]++;
   const ok = counts.fail === 0;

@@ -1,8 +1,8 @@
 /**
- * Prints the flags that let a command do what the settings name and nothing
- * else: read its sources and settings, write `DATA_DIR` and the KV file that
- * `SESSION_STORE` may name, see the variables that are declared as settings,
- * and, for the server, reach the hosts of its models and its store.
+ * Prints Deno's permission flags for a command. They allow what the settings
+ * name and nothing else: to read its sources and settings, to write `DATA_DIR`
+ * and the KV file of `SESSION_STORE`, to read the variables that are declared as
+ * settings and, for the server, to reach the hosts of its models and its store.
  * `deno task flags` runs it, once it is known where `@std` comes from.
  *
  * @module
@@ -19,38 +19,39 @@ export const VARIABLES: readonly string[] = [
   ...new Set(SETTINGS.map(({ env }) => env)),
 ].sort();
 
-/** What is read besides the data; of the settings' files, `main.ts` lets go once it has read them. */
-const SOURCES = [".env", "layercode.config.json", "src"];
+/** What may be read besides the data. Once `main.ts` has read the settings' files, it revokes its permission for them. */
+const READ_PATHS = [".env", "layercode.config.json", "src"];
 
 /** What the flags depend on. */
 export interface FlagSources {
-  /** The settings' variables. */
+  /** The variables of the settings. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The text of `.env`, which may refer to other variables. */
+  /** The text of `.env`, which may refer to variables that are not settings. */
   dotenv?: string;
-  /** Whether hosts are named as well, as for the server. Default: they are not. */
+  /** Whether to include the hosts of the network, as for the server. Default: no. */
   hasNet?: boolean;
 }
 
 /**
- * The flags, with blanks between them. Where settings can't be used, they are
- * those for none: the command itself refuses them, and says all that is wrong.
+ * Returns the flags, with blanks between them. If the settings are invalid, they
+ * are the flags for the defaults, without the network: the command itself will
+ * then list the problems.
  */
 export function toFlags({ env, dotenv = "", hasNet }: FlagSources): string {
-  const given = readUsable(env);
+  const given = tryReadConfig(env);
   const { dataDir, sessionStore } = given ?? readConfig({});
   const path = sessionStore?.type === "kv" ? sessionStore.path ?? "" : "";
-  const paths = path === "" || isAddress(path) ? [dataDir] : [dataDir, path];
+  const paths = path === "" || isHttpUrl(path) ? [dataDir] : [dataDir, path];
   const references = findReferences(dotenv);
   return [
     `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
-    `--allow-read=${[...SOURCES, ...paths]}`,
+    `--allow-read=${[...READ_PATHS, ...paths]}`,
     `--allow-write=${paths}`,
-    ...hasNet ? [given ? toNet(given, env) : "--deny-net"] : [],
+    ...hasNet ? [given ? toNetFlag(given, env) : "--deny-net"] : [],
   ].join(" ");
 }
 
-function readUsable(env: FlagSources["env"]): Config | undefined {
+function tryReadConfig(env: FlagSources["env"]): Config | undefined {
   try {
     return readConfig(env);
   } catch {
@@ -58,18 +59,18 @@ function readUsable(env: FlagSources["env"]): Config | undefined {
   }
 }
 
-function isAddress(path: string): boolean {
+function isHttpUrl(path: string): boolean {
   return /^https?:/.test(path);
 }
 
-/** The hosts that the server listens on or asks. */
-function toNet(config: Config, { PGPORT }: FlagSources["env"]): string {
+/** Returns the flag for the hosts that the server listens on or connects to. */
+function toNetFlag(config: Config, { PGPORT }: FlagSources["env"]): string {
   const { hostname, port, layercode, sessionStore, toolHosts = [] } = config;
-  // Where a KV server has its data, it tells only when it is asked.
-  const isFar = sessionStore?.type === "kv" &&
-    isAddress(sessionStore.path ?? "");
-  if (isFar || toolHosts.includes("*")) return "--allow-net";
-  // Where no vendor is named, an Ollama is looked for.
+  // Only the KV server itself knows the hosts of its data.
+  const isRemoteKv = sessionStore?.type === "kv" &&
+    isHttpUrl(sessionStore.path ?? "");
+  if (isRemoteKv || toolHosts.includes("*")) return "--allow-net";
+  // Without a chosen vendor, the server looks for an Ollama.
   const names = config.providers.length > 0
     ? config.providers
     : ["ollama" as const];
@@ -87,14 +88,14 @@ function toNet(config: Config, { PGPORT }: FlagSources["env"]): string {
   return `--allow-net=${[...new Set(hosts)]}`;
 }
 
-/** The host and the port of an address; of what is none, and of a socket's path, nothing. */
+/** Returns the host and the port of a URL; `undefined` if it is not a URL, or names a socket. */
 function toHost(address: unknown, postgresPort = "5432"): string | undefined {
   const url = typeof address === "string" ? URL.parse(address) : null;
   if (!url || !/^(https?|postgres(ql)?):$/.test(url.protocol)) return undefined;
   const host = url.searchParams.get("host") ?? url.hostname;
   if (!/^([\w-]+(\.[\w-]+)*|\[[\da-f:.]+\])$/i.test(host)) return undefined;
-  const standard = { "http:": "80", "https:": "443" }[url.protocol];
-  return `${host}:${url.port || (standard ?? postgresPort)}`;
+  const httpPort = { "http:": "80", "https:": "443" }[url.protocol];
+  return `${host}:${url.port || (httpPort ?? postgresPort)}`;
 }
 
 if (import.meta.main) {

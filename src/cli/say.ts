@@ -1,6 +1,6 @@
 /**
- * `deno task say`: talks to a running server from the terminal, signed as
- * Layercode signs or with chat completions, and shows how long its words take.
+ * `deno task say`: talks to a running server from the terminal, by Layercode's
+ * signed webhook or by chat completions, and shows how long an answer takes.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import {
   ask,
   connect,
   type Connection,
+  type ConnectOptions,
   type EventFields,
-  type Given,
-  type Outcome,
+  type TurnResult,
 } from "./_connection.ts";
 import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
 
@@ -25,9 +25,9 @@ const USAGE = `Talks to a running Parley, as a voice platform would.
   deno task say              a conversation, until Ctrl+D
 
   --platform NAME      layercode (default), or openai: chat completions
-  --event NAME         of Layercode: message (default), session.start, data,
-                       session.update, session.end; a text is the JSON of "data"
-  --conversation ID    goes on with a conversation
+  --event NAME         for layercode: message (default), session.start, data,
+                       session.update, session.end; the text of data is JSON
+  --conversation ID    continues a conversation
   --url URL            the server (default: by HOST and PORT)
   --secret SECRET      the webhook secret, or for openai one of the API_KEYS
                        (default: from the settings)
@@ -44,20 +44,20 @@ const OPTIONS = {
 } as const;
 
 async function main(
-  given: Given & { event?: string; json?: boolean },
+  given: ConnectOptions & { event?: string; json?: boolean },
   words: readonly string[],
 ): Promise<boolean> {
   const { event = "message", json = false } = given;
   const connection = await connect(given);
   if (!connection.hasEvents && event !== "message") {
-    throw new Error(`--event ${event}: only Layercode has it`);
+    throw new Error(`--event ${event}: exists for --platform layercode only`);
   }
   const text = words.join(" ");
   if (event === "message" && words.length === 0) {
     return await converse(connection, json);
   }
   if (event === "message" && text.trim() === "") {
-    throw new Error("There are no words in the text");
+    throw new Error("The text is empty");
   }
   return await send(connection, makeEvent(event, text), json);
 }
@@ -84,7 +84,7 @@ function parseData(text: string): unknown {
   }
 }
 
-/** Takes one turn after another, the welcome first. */
+/** Reads lines from stdin and sends each as a turn, after the welcome. */
 async function converse(
   connection: Connection,
   json: boolean,
@@ -108,8 +108,8 @@ async function converse(
 /**
  * Sends one event and prints the answer as it comes.
  *
- * @param json whether a program reads the output
- * @returns whether it was answered whole
+ * @param json whether to print JSON, for a program
+ * @returns whether the answer is complete
  */
 async function send(
   connection: Connection,
@@ -118,39 +118,44 @@ async function send(
 ): Promise<boolean> {
   const { url, conversationId } = connection;
   const show = json ? () => {} : print;
-  const outcome = await ask(connection, fields, { show }).catch((error) => {
+  const result = await ask(connection, fields, { show }).catch((error) => {
     throw new Error(
       `Cannot reach ${url}: ${explain(error)}\n` +
         "Is the server running? deno task start",
     );
   });
-  if (outcome instanceof Response) return await printPlain(outcome, url);
+  if (result instanceof Response) return await printResponse(result, url);
   const ids = { conversation_id: conversationId, turn_id: fields.turn_id };
-  if (json) printJson({ ...ids, ...outcome });
-  else print(`\n(${toLine(outcome, conversationId)})\n`);
-  if (outcome.reason !== undefined) {
-    printError(`The answer broke off: ${oneLine(outcome.reason)}`);
+  if (json) printJson({ ...ids, ...result });
+  else print(`\n(${toLine(result, conversationId)})\n`);
+  if (result.reason !== undefined) {
+    printError(`The answer broke off: ${oneLine(result.reason)}`);
   }
-  if (outcome.status === "failed") {
-    printError("The server's log says why; deno task doctor looks for it");
+  if (result.status === "failed") {
+    printError(
+      "The server's log says why; deno task doctor looks for the cause",
+    );
   }
-  return outcome.status === "complete";
+  return result.status === "complete";
 }
 
-/** An outcome in one line. */
-function toLine(outcome: Outcome, conversationId: string): string {
-  const { status, first_words_ms } = outcome;
+/** Returns a result in one line. */
+function toLine(result: TurnResult, conversationId: string): string {
+  const { status, first_words_ms } = result;
   return oneLine([
     ...(first_words_ms === undefined ? ["no words"] : []),
-    ...toFigures(outcome),
-    ...toEnding(outcome),
+    ...toFigures(result),
+    ...toEnding(result),
     ...(status === "complete" ? [] : [status]),
     `conversation ${conversationId}`,
   ].join(", "));
 }
 
-/** Prints what isn't a stream: Parley's JSON, or whatever else answers there. */
-async function printPlain(response: Response, url: string): Promise<boolean> {
+/** Prints a response that isn't a stream, if it is JSON, as Parley's are. */
+async function printResponse(
+  response: Response,
+  url: string,
+): Promise<boolean> {
   const { status, headers, ok } = response;
   const text = await response.text();
   if (/^application\/json\b/.test(headers.get("content-type") ?? "")) {

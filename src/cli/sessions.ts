@@ -1,6 +1,6 @@
 /**
- * `deno task sessions`: what was said, read from the store itself; needs no
- * server.
+ * `deno task sessions`: shows and deletes stored conversations. It reads the store
+ * itself, and needs no server.
  *
  * @module
  */
@@ -18,17 +18,17 @@ import { loadConfig } from "../settings/config.ts";
 import { toEnding, toFigures } from "../web/figures.js";
 import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
 
-const USAGE = `The conversations that Parley keeps.
+const USAGE = `The conversations that Parley has stored.
 
   deno task sessions list         the newest first; --limit N (default ${PAGE_SIZE})
   deno task sessions show ID      what was said, with timings
   deno task sessions export ID    one JSON document
   deno task sessions delete ID    deletes it, and names its recordings
-  deno task sessions sweep        deletes those older than SESSION_TTL_DAYS, a
-                                  tenth of all at most; --force: every one
+  deno task sessions sweep        deletes those older than SESSION_TTL_DAYS, at
+                                  most a tenth of all; --force: all of them
 `;
 
-/** More than a conversation can have. */
+/** A limit, in megabytes, that no conversation reaches. */
 const ALL_MB = 1_000_000;
 
 const OPTIONS = {
@@ -40,13 +40,13 @@ async function main(
   { limit, force }: { limit?: string; force?: boolean },
   [command = "", id, ...rest]: readonly string[],
 ): Promise<boolean> {
-  const isOnAll = command === "list" || command === "sweep";
-  if (rest.length > 0 || (isOnAll && id !== undefined)) {
+  const takesNoId = command === "list" || command === "sweep";
+  if (rest.length > 0 || (takesNoId && id !== undefined)) {
     throw new Error(`Too many words\n\n${USAGE}`);
   }
   const config = await loadConfig(Deno.env);
   const log = createLog({ level: "warn", format: "pretty" });
-  // An export is whole.
+  // An export is never truncated.
   const store = createStore({ ...config, maxSessionMb: ALL_MB }, log);
   switch (command) {
     case "list":
@@ -59,13 +59,13 @@ async function main(
       printJson(toDocument(await load(store, id)), 2);
       break;
     case "delete":
-      await forget(store, await load(store, id));
+      await remove(store, await load(store, id));
       break;
     case "sweep": {
       const { sessionTtlDays: days } = config;
       if (days === 0) {
         throw new Error(
-          "SESSION_TTL_DAYS is not set: conversations are kept for good",
+          "SESSION_TTL_DAYS is not set: conversations are kept forever",
         );
       }
       const oldest = toOldest(days, Date.now());
@@ -94,7 +94,7 @@ async function list(
     const line = `${toTime(at)}  ${oneLine(id)}  ${oneLine(preview)}`;
     print(`${line.trimEnd()}\n`);
   }
-  if (sessions.length === 0) printError("No conversation is kept yet");
+  if (sessions.length === 0) printError("No conversation is stored yet");
   if (cursor !== undefined) printError("… and more: --limit N shows N of them");
 }
 
@@ -110,22 +110,22 @@ async function load(
   return session;
 }
 
-async function forget(store: SessionStore, session: Session): Promise<void> {
+async function remove(store: SessionStore, session: Session): Promise<void> {
   const recordings = toRecordings(session);
   await store.delete(session.id);
   print(`Deleted ${session.id}\n`);
   if (recordings.length === 0) return;
-  print("Its recordings are kept elsewhere, delete them there:\n");
+  print("Its recordings are stored elsewhere; delete them there:\n");
   for (const url of recordings) print(`  ${oneLine(url)}\n`);
 }
 
-/** A conversation for reading. */
+/** Returns a conversation as text. */
 function toText({ id, turns, memories }: SessionDocument): string {
   const kept = memories.map((text) => `\n  ${oneLine(text)}`).join("");
   return [
     `Conversation ${oneLine(id)}`,
     ...turns.map(toParagraph),
-    ...(kept === "" ? [] : [`Keeps in mind:${kept}`]),
+    ...(kept === "" ? [] : [`Remembers:${kept}`]),
     "",
   ].join("\n\n");
 }
@@ -145,7 +145,7 @@ function toParagraph(turn: TurnDocument): string {
   return lines.join("\n");
 }
 
-/** Words of several lines, none of which passes for another's. */
+/** Indents all lines of a text but the first, so that none looks like another speaker's. */
 function indent(text: string): string {
   return text.replaceAll("\n", "\n          ");
 }

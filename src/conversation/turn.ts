@@ -9,7 +9,7 @@ import type { Provider, ToolCall } from "../providers/provider.ts";
 import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
-import type { Found } from "../settings/setting.ts";
+import type { SettingValues } from "../settings/setting.ts";
 import { readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
@@ -29,7 +29,7 @@ export type TurnPart =
   };
 
 /** How the owner has set up the agent. */
-export interface Agent extends Found<typeof conversationSettings> {
+export interface Agent extends SettingValues<typeof conversationSettings> {
   /** Who the agent is and how it speaks; the model sees it before every history. */
   systemPrompt: string;
   /** Empty: the agent waits for the caller to speak. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { createLog, explain, type Log } from "../server/log.ts";
-import type { Finding } from "../settings/finding.ts";
+import type { CheckResult } from "../settings/check_result.ts";
 import { createStandIn } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type Provider,
   ProviderError,
 } from "./provider.ts";
-import type { Remark, VendorProvider } from "./vendor.ts";
+import type { Diagnosis, VendorProvider } from "./vendor.ts";
 
 /** Who answers, how that came about, and what to do where it is nobody but the echo. */
 async function choose(
@@ -132,9 +132,9 @@ export async function prepare(
 export async function diagnoseProviders(
   config: ProviderParts,
   { toolCount, signal }: { toolCount: number; signal: AbortSignal },
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const { names, why, fix } = await choose(config);
-  const choice: Remark = fix === undefined
+  const choice: Diagnosis = fix === undefined
     ? { status: "ok", detail: `${names.join(", then ")}, since ${why}` }
     : {
       status: "warn",
@@ -157,7 +157,7 @@ async function look(
   provider: VendorProvider,
   toolCount: number,
   signal: AbortSignal,
-): Promise<Remark[]> {
+): Promise<Diagnosis[]> {
   try {
     if (provider.diagnose) return await provider.diagnose(toolCount, signal);
     await provider.check(signal);

@@ -15,7 +15,7 @@ import {
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError, type ProviderRequest } from "./provider.ts";
-import { apiKey, type Remark, type Vendor } from "./vendor.ts";
+import { apiKey, type Diagnosis, type Vendor } from "./vendor.ts";
 
 const DEFAULT_MODEL = "gemini-3.5-flash-lite";
 const KEY_PAGE = "https://aistudio.google.com/apikey";
@@ -116,7 +116,7 @@ const ENDS: [RegExp, string][] = [
   [/^gemini-3\.1-flash-lite$/, "2027-05-07"],
 ];
 
-function warnOfEnd(model: string): Remark[] {
+function warnOfEnd(model: string): Diagnosis[] {
   return ENDS.filter(([pattern]) => pattern.test(model)).map(([, end]) => ({
     status: "warn",
     detail: `Google set the end of ${model} for ${end}`,

@@ -6,7 +6,11 @@
  * @module
  */
 import type { Log } from "../server/log.ts";
-import { type Found, readValues, type Setting } from "../settings/setting.ts";
+import {
+  readValues,
+  type Setting,
+  type SettingValues,
+} from "../settings/setting.ts";
 import { echo } from "./echo.ts";
 import { gemini } from "./gemini.ts";
 import { ollama } from "./ollama.ts";
@@ -50,7 +54,7 @@ export interface ProviderConfig {
   providersNamedBy?: string;
   /** Each vendor's own settings. Those of {@linkcode ProviderConfig.providers} have all they need. */
   vendors: {
-    [Name in ProviderName]: Found<typeof PROVIDERS[Name]["settings"]>;
+    [Name in ProviderName]: SettingValues<typeof PROVIDERS[Name]["settings"]>;
   };
 }
 

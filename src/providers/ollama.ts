@@ -23,7 +23,7 @@ import {
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import type { ProviderRequest } from "./provider.ts";
-import type { Remark, Vendor } from "./vendor.ts";
+import type { Diagnosis, Vendor } from "./vendor.ts";
 
 /** The model that is asked for when none is named and none is installed. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
@@ -178,13 +178,13 @@ function judge(
   { name, capabilities, model_info = {} }: Model,
   toolCount: number,
   contextTokens: number,
-): Remark[] {
+): Diagnosis[] {
   const fix = `set OLLAMA_MODEL to one that can, such as ${DEFAULT_MODEL}`;
   if (capabilities?.includes("completion") === false) {
     const detail = `${name} can't chat: it is for ${capabilities.join(", ")}`;
     return [{ status: "fail", detail, fix }];
   }
-  const all: Remark[] = [{ status: "ok", detail: `${name} is pulled` }];
+  const all: Diagnosis[] = [{ status: "ok", detail: `${name} is pulled` }];
   if (toolCount > 0 && capabilities?.includes("tools") === false) {
     all.push({
       status: "warn",

@@ -11,7 +11,7 @@ import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
 import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError } from "./provider.ts";
-import { apiKey, type Remark, type Vendor } from "./vendor.ts";
+import { apiKey, type Diagnosis, type Vendor } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
 const DEFAULT_MODEL = "gpt-6-luna";
@@ -107,7 +107,7 @@ export const openai: Vendor<typeof settings> = {
   },
 };
 
-function judge(server: Server, models: string[], asked: string): Remark[] {
+function judge(server: Server, models: string[], asked: string): Diagnosis[] {
   if (models.includes(asked)) {
     return [{ status: "ok", detail: `${asked} is there` }];
   }

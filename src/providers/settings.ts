@@ -5,7 +5,7 @@
  * @module
  */
 import { oneOf, wholeNumber } from "../settings/kinds.ts";
-import type { Found } from "../settings/setting.ts";
+import type { SettingValues } from "../settings/setting.ts";
 import { THINKING } from "./provider.ts";
 
 /** How models are asked. */
@@ -41,4 +41,4 @@ export const providerSettings = {
 } as const;
 
 /** The values of {@linkcode providerSettings}. */
-export type ProviderSettings = Found<typeof providerSettings>;
+export type ProviderSettings = SettingValues<typeof providerSettings>;

@@ -6,8 +6,12 @@
  * @module
  */
 import type { Log } from "../server/log.ts";
-import type { Finding } from "../settings/finding.ts";
-import type { Found, Settings, Values } from "../settings/setting.ts";
+import type { CheckResult } from "../settings/check_result.ts";
+import type {
+  CompleteValues,
+  Settings,
+  SettingValues,
+} from "../settings/setting.ts";
 import type { Provider, Thinking } from "./provider.ts";
 
 /** A vendor of language models, or what takes the place of one. */
@@ -15,9 +19,9 @@ export interface Vendor<S extends Settings = Settings> {
   /** What it can be told. */
   readonly settings: S;
   /** Makes the provider. Nothing is asked of the vendor yet. */
-  create(values: Values<S>, context: VendorContext): VendorProvider;
+  create(values: CompleteValues<S>, context: VendorContext): VendorProvider;
   /** Says which variable is wrong and how to fix it, where settings are right one by one and wrong together. */
-  findProblem?(values: Found<S>): string | undefined;
+  findProblem?(values: SettingValues<S>): string | undefined;
 }
 
 /** What a provider is given besides its own settings. */
@@ -33,17 +37,17 @@ export interface VendorContext {
 /** A provider, and what `doctor` alone asks of it. */
 export interface VendorProvider extends Provider {
   /** What isn't wise about its settings, known without asking: the log of a start says so as well. */
-  readonly warnings?: readonly Remark[];
+  readonly warnings?: readonly Diagnosis[];
   /**
    * Finds out whether the vendor would answer, and well, without spending
    * tokens. What it throws is found as well. Absent: `doctor` asks
    * {@linkcode Provider.check}.
    */
-  diagnose?(toolCount: number, signal: AbortSignal): Promise<Remark[]>;
+  diagnose?(toolCount: number, signal: AbortSignal): Promise<Diagnosis[]>;
 }
 
 /** What is found of a vendor, whose name is the title. */
-export type Remark = Omit<Finding, "title">;
+export type Diagnosis = Omit<CheckResult, "title">;
 
 /** An API key, which is sent as a header. */
 export const apiKey = {

@@ -1,7 +1,7 @@
 /**
- * Where a request comes from: the other end of its connection, or what a proxy
- * there says of it. `X-Forwarded-For` is believed only as far as it was written
- * by proxies that the owner named; anybody can send the rest of it.
+ * Finds the address of a request's sender: the peer of its connection or, if
+ * that is a trusted proxy, the address in `X-Forwarded-For`. Only what trusted
+ * proxies wrote into that header is believed; a client can forge the rest.
  *
  * https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
  *
@@ -10,17 +10,17 @@
 import type { BlockList } from "node:net";
 import { type Kind, listOf } from "../settings/kinds.ts";
 import { builtin } from "./builtin.ts";
-import { NOBODY, type Sender } from "./router.ts";
+import { type Sender, UNKNOWN_SENDER } from "./router.ts";
 
 const isIP = (text: string) => builtin("node:net").isIP(text);
 const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
 
 /**
- * Makes the function that tells who sent a request.
+ * Creates the function that finds the sender of a request.
  *
- * @param trustedProxies addresses and ranges, as {@linkcode ranges} reads them
- * @returns a function that takes the address of the connection's other end, and
- * what came from there
+ * @param trustedProxies addresses and ranges, as {@linkcode ranges} parses them
+ * @returns a function that takes the address of the connection's peer and the
+ * request
  */
 export function createSenderReader(
   trustedProxies: readonly string[] = [],
@@ -31,7 +31,7 @@ export function createSenderReader(
   return (peer, request) => new Client(peer, request, trusted);
 }
 
-/** Most requests, turns among them, are answered without a look at the address. */
+/** Finds the address when it is first read: most requests, turns among them, never need it. */
 class Client implements Sender {
   constructor(
     private readonly peer: string,
@@ -41,19 +41,19 @@ class Client implements Sender {
 
   get address(): string {
     const address = this.peer.replace(/^::ffff:(?=[\d.]+$)/, "");
-    if (address === "") return NOBODY.address;
+    if (address === "") return UNKNOWN_SENDER.address;
     if (this.trusted === undefined) return address;
     const forwarded = this.request.headers.get("x-forwarded-for") ?? "";
     return findClient(address, forwarded, this.trusted);
   }
 }
 
-/** More proxies stand one behind the other nowhere. */
+/** The most proxies that are followed; no real chain is longer. */
 const MAX_PROXIES = 100;
 
 /**
- * The header is read from its end, where the nearest proxy wrote. The first
- * address that is no trusted proxy is the client's.
+ * Reads the header from its end, where the nearest proxy has written. The first
+ * address that is not a trusted proxy's is the client's.
  */
 function findClient(
   peer: string,
@@ -66,7 +66,7 @@ function findClient(
     if (!trusted.check(address, familyOf(address))) break;
     const at = rest.lastIndexOf(",");
     const before = toAddress(rest.slice(at + 1));
-    // Whatever stands further left, no trusted proxy vouches for it.
+    // What is further left was not written by a trusted proxy.
     if (before === undefined) break;
     address = before;
     rest = rest.slice(0, Math.max(at, 0));
@@ -85,9 +85,9 @@ function toBlockList(ranges: readonly string[]) {
 }
 
 /**
- * The part of an address that one customer of a network has: all of an IPv4
- * address, and the first half of an IPv6 one, whose second half is theirs to
- * choose.
+ * Returns the part of an address that identifies one customer of a network: all
+ * of an IPv4 address, the first half of an IPv6 address, whose second half the
+ * customer can choose.
  */
 export function toNetwork(address: string): string {
   if (isIP(address) !== 6) return address;
@@ -97,7 +97,7 @@ export function toNetwork(address: string): string {
   return `${groups.filter((it) => it !== "").slice(0, 4).join(":")}::/64`;
 }
 
-/** Addresses and ranges of a setting. */
+/** A setting that lists IP addresses and ranges. */
 export const ranges: Kind<string[]> = listOf((range) => {
   const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? [];
   const most = isIP(address) === 4 ? 32 : 128;
@@ -107,11 +107,11 @@ export const ranges: Kind<string[]> = listOf((range) => {
   }
   return Number(bits) !== 0
     ? undefined
-    : `"${range}" is every address, so that any sender could claim to be ` +
-      "another; name the addresses of your proxies";
+    : `"${range}" is every address, so that any sender could forge its ` +
+      "address; name the addresses of your proxies";
 });
 
-/** The address in one spelling: without port, brackets, zone, and as IPv4 where it is one. */
+/** Normalizes an address: removes port, brackets and zone, and turns an IPv4-mapped one into IPv4. */
 function toAddress(text: string): string | undefined {
   const trimmed = text.trim();
   const [, bracketed, short] =
@@ -119,6 +119,6 @@ function toAddress(text: string): string | undefined {
   const [address = ""] = (bracketed ?? short ?? trimmed).split("%", 1);
   const [, mapped = address] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
   if (isIP(mapped) !== 6) return isIP(mapped) === 4 ? mapped : undefined;
-  // The address parser knows all spellings, and writes one.
+  // The URL parser reads every spelling of an IPv6 address, and writes the canonical one.
   return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }

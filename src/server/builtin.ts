@@ -1,21 +1,21 @@
 /**
- * Node's modules, each loaded when it is first needed: to import one would take
- * as long as all the rest of a start. And comparing what is secret.
+ * Loads Node's modules when they are first needed: importing one takes as long
+ * as the rest of the start. Also compares secrets.
  *
  * @module
  */
 
-/** The modules that something here needs. */
+/** The modules that are used. */
 export interface Builtins {
-  /** For what belongs to whoever runs. */
+  /** For values that follow asynchronous calls. */
   "node:async_hooks": typeof import("node:async_hooks");
   /** For hashes. */
   "node:crypto": typeof import("node:crypto");
-  /** For a look whether a file is there, which with Deno costs an exception where it is not. */
+  /** For checking whether a file exists: with Deno a missing one costs an exception. */
   "node:fs": typeof import("node:fs");
-  /** For addresses. */
+  /** For IP addresses. */
   "node:net": typeof import("node:net");
-  /** For waits that a signal ends. */
+  /** For delays that a signal aborts. */
   "node:timers/promises": typeof import("node:timers/promises");
 }
 
@@ -23,21 +23,22 @@ const loaded: Partial<Builtins> = {};
 
 /** Loads one of Node's modules. */
 export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
-  // Deno has it, and 2.5 doesn't declare it.
+  // Deno 2.5 has this function, but doesn't declare it.
   const { process } = globalThis as unknown as {
     process: { getBuiltinModule(id: Id): Builtins[Id] };
   };
   return loaded[id] ??= process.getBuiltinModule(id);
 }
 
-/** `node:crypto`: unlike the web's, its hashes are there at once. */
+/** Loads `node:crypto`. Unlike Web Crypto, it computes hashes synchronously. */
 export const nodeCrypto = (): Builtins["node:crypto"] => builtin("node:crypto");
 
 /**
- * Compares texts, in a time that depends on how long the given one is, and
- * tells nothing of the right one. `timingSafeEqual` takes bytes of one length.
+ * Compares texts in a time that depends only on the length of the given one and
+ * reveals nothing about the right one. Node's `timingSafeEqual` takes only bytes
+ * of equal length.
  */
-export function isSame(given: string, right: string): boolean {
+export function timingSafeEquals(given: string, right: string): boolean {
   let difference = given.length ^ right.length;
   for (let at = 0; at < given.length; at++) {
     difference |= given.charCodeAt(at) ^ right.charCodeAt(at);

@@ -1,35 +1,35 @@
 /**
- * Times after which something is given up. A turn has several of them and moves
- * some with every word, so one timer serves them all: one of its own for each
- * took a fifth of what it costs to begin a turn.
+ * Deadlines that share one timer. A turn has several of them and moves some with
+ * every word: a timer for each took a fifth of the time that beginning a turn
+ * takes.
  *
  * @module
  */
 
-/** How often the timer goes off, at most: what is due in between waits so long. */
+/** The shortest interval of the timer, in milliseconds. A deadline may be met that much late. */
 const TICK_MS = 10;
 
 const waiting = new Set<Deadline>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let wakesAt = Infinity;
 
-/** A time after which something is given up. */
+/** A point in time at which a function is called. */
 export class Deadline {
   #at = 0;
 
   /**
-   * Makes one that isn't set yet.
+   * Creates a deadline that isn't set yet.
    *
-   * @param onOver called when the time is up, once each time that it is set; must not throw
+   * @param onOver called when the deadline passes, once each time that it is set; must not throw
    */
   constructor(readonly onOver: () => void) {}
 
-  /** When it is over, in milliseconds of `performance.now()`. */
+  /** When the deadline passes, by `performance.now()`. */
   get at(): number {
     return this.#at;
   }
 
-  /** Sets the time, or moves it, which costs next to nothing. */
+  /** Sets or moves the deadline. This costs next to nothing. */
   set(afterMs: number): void {
     const now = performance.now();
     this.#at = now + afterMs;
@@ -37,7 +37,7 @@ export class Deadline {
     if (this.#at < wakesAt) wake(now, afterMs);
   }
 
-  /** Takes the time back. */
+  /** Cancels the deadline. */
   clear(): void {
     waiting.delete(this);
     if (waiting.size > 0) return;
@@ -57,14 +57,14 @@ function onTimer(): void {
   let next = Infinity;
   const due: Deadline[] = [];
   for (const deadline of waiting) {
-    // A timer may go off a little early.
+    // A timer may fire a little early.
     if (deadline.at - now < 1) due.push(deadline);
     else next = Math.min(next, deadline.at);
   }
   wakesAt = Infinity;
   if (next < Infinity) wake(now, Math.max(next - now, TICK_MS));
   for (const deadline of due.sort((a, b) => a.at - b.at)) {
-    // One before it may have taken it back, or moved it.
+    // The callback of another deadline may have cancelled or moved this one.
     if (!waiting.has(deadline) || deadline.at - now >= 1) continue;
     deadline.clear();
     deadline.onOver();

@@ -1,64 +1,70 @@
 /**
- * Who may use the pages that spend the owner's model or balance: the
- * playground, which signs whatever it is sent, and the voice page. While no
- * secret is set, a loopback connection that names a loopback host and bears no
- * forwarding header may enter. Anybody else, and everybody once a secret is
- * set, needs the token of the address that is printed at the start, which a
- * cookie then keeps.
+ * Access control for the pages that cost the owner money: the playground, which
+ * signs whatever it is sent, and the voice page. While no webhook secret is set,
+ * a loopback connection to a loopback host without a forwarding header is
+ * allowed. Anybody else, and everybody once a secret is set, needs the token of
+ * the address that is printed at the start. A cookie then stores that access.
  *
  * @module
  */
 import { setCookie } from "@std/http/cookie";
 import { nodeCrypto } from "./builtin.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
-import type { Judge } from "./limits.ts";
+import type { SecretCheck } from "./limits.ts";
 import type { Handler, Sender } from "./router.ts";
 
-/** Stands before the pages. */
+/** Checks access to the pages. */
 export interface Guard {
   /**
-   * Guards a page, and takes the token out of its address.
+   * Protects a page, and removes the token from its address.
    *
-   * @param otherwise answers a program that shows no token. Default: a refusal
+   * @param otherwise answers a program that sends no token. Default: a 403
    */
   page(handler: Handler, otherwise?: Handler): Handler;
-  /** Guards what a page asks for. */
-  part(handler: Handler): Handler;
+  /** Protects a route that a page calls. */
+  route(handler: Handler): Handler;
 }
 
 const COOKIE = "parley";
 
 /**
- * Makes the one guard of all pages.
+ * Creates the guard that all pages share.
  *
  * @param hasSecret whether the owner set a webhook secret
- * @param locked answers a browser that may not enter, with a page that says how to
- * @param judge slows down who guesses the token
+ * @param locked answers a browser without access by a page that says how to get it
+ * @param checkSecret compares tokens, and limits how often an address may guess
  */
 export function createGuard(
-  { token, hasSecret, locked, judge }: {
+  { token, hasSecret, locked, checkSecret }: {
     token: string;
     hasSecret: boolean;
     locked: Handler;
-    judge: Judge;
+    checkSecret: SecretCheck;
   },
 ): Guard {
-  // Not the token itself: a browser sends a cookie to every port of its host.
-  const toPass = () =>
+  // A hash, not the token: a browser sends a cookie to every port of its host.
+  const toCookieValue = () =>
     nodeCrypto().createHash("sha256").update(`cookie ${token}`).digest("hex");
 
-  function mayEnter(request: Request, sender: Sender): boolean {
+  function hasAccess(request: Request, sender: Sender): boolean {
     if (!hasSecret && isLocal(request, sender)) return true;
-    return judge(cookiesOf(COOKIE, request), [toPass()], sender) !== undefined;
+    return checkSecret(
+      cookiesOf(COOKIE, request),
+      [toCookieValue()],
+      sender,
+    ) !==
+      undefined;
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
     return (request, sender) => {
       const given = new URL(request.url).searchParams.get("token");
-      if (given !== null && judge([given], [token], sender) !== undefined) {
-        return withoutToken(request, toPass());
+      if (
+        given !== null && checkSecret([given], [token], sender) !== undefined
+      ) {
+        return withoutToken(request, toCookieValue());
       }
-      if (mayEnter(request, sender)) {
+      if (hasAccess(request, sender)) {
         return given === null
           ? handler(request, sender)
           : withoutToken(request);
@@ -69,63 +75,63 @@ export function createGuard(
     };
   }
 
-  function part(handler: Handler): Handler {
+  function route(handler: Handler): Handler {
     return (request, sender) => {
-      if (!mayEnter(request, sender)) refuse();
-      const isRead = ["GET", "HEAD"].includes(request.method);
-      if (isRead || !isCrossSite(request)) return handler(request, sender);
+      if (!hasAccess(request, sender)) refuse();
+      const isSafe = ["GET", "HEAD"].includes(request.method);
+      if (isSafe || !isCrossSite(request)) return handler(request, sender);
       const message = "A page of another site can't do this";
       throw new HttpError(403, "cross_site", message);
     };
   }
-  return { page, part };
+  return { page, route };
 }
 
 function refuse(): never {
   const message = "Open the address that Parley printed when it started: it " +
-    "ends in a token, which is a new one at each start";
+    "ends in a token, which changes with each start";
   throw new HttpError(403, "token_required", message);
 }
 
-/** Whether a request comes from this machine, and not through a proxy or a tunnel on it. */
+/** Whether a request comes from this machine itself, not through a proxy or a tunnel that runs on it. */
 export function isLocal({ headers }: Request, sender: Sender): boolean {
-  // Without such a header, the sender's address is the connection's own.
+  // Without a forwarding header, the sender's address is the connection's peer.
   return ![...headers.keys()].some((name) => FORWARDING.test(name)) &&
     LOOPBACK_ADDRESS.test(sender.address) &&
-    // The header itself: Deno makes up an address where it is missing.
+    // Not the request's URL: Deno invents a host if the header is missing.
     LOOPBACK_HOST.test(headers.get("host") ?? "");
 }
 
 const LOOPBACK_ADDRESS = /^(127\.|::1$)/;
-/** No other name: whoever owns one can point it here (DNS rebinding). */
+/** No other host name: its owner could make it resolve to this machine (DNS rebinding). */
 const LOOPBACK_HOST =
   /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
 
 /**
- * Sends a browser to the address without the token, which neither its history
- * nor a screenshot should hold.
+ * Redirects a browser to the address without the token, which should be neither
+ * in its history nor on a screenshot.
  *
- * @param pass set as a cookie
+ * @param cookie the value of the cookie that is set
  */
-function withoutToken(request: Request, pass?: string): Response {
+function withoutToken(request: Request, cookie?: string): Response {
   const url = new URL(request.url);
   url.searchParams.delete("token");
   const headers = new Headers({
-    // Two slashes would name another host.
+    // Two slashes at the beginning would name another host.
     location: url.pathname.replace(/^\/+/, "/") + url.search,
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
   });
-  if (pass !== undefined) {
+  if (cookie !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
     setCookie(headers, {
       name: cookieName(COOKIE, request),
-      value: pass,
+      value: cookie,
       secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
-      // Not "Strict": that would send the cookie neither after a click on the
-      // address in a log on another site's page, nor when that is reloaded.
+      // With "Strict", a browser would not send the cookie after a click on the
+      // address in a hosted log viewer, nor when that page is reloaded.
       sameSite: "Lax",
       path: "/",
     });
@@ -134,22 +140,22 @@ function withoutToken(request: Request, pass?: string): Response {
 }
 
 /**
- * The name of a cookie. Cookies are a host's, whatever the port: two Parleys on
- * one must not share a name.
+ * Returns the name of a cookie. It holds the port, since all ports of a host
+ * share cookies and two Parleys may run on one host.
  *
- * @param prefix tells our own cookies apart
+ * @param prefix distinguishes Parley's own cookies
  */
 export function cookieName(prefix: string, { url }: Request): string {
   return `${prefix}_${new URL(url).port || "web"}`;
 }
 
-/** How many cookies of one name a request may try. */
+/** The most cookies of one name that are checked in a request. */
 const MAX_COOKIES = 8;
 
 /**
- * What the cookies of a name hold. Not one alone, for one that was set for
- * another path would hide ours: `getCookies` of `@std/http/cookie` keeps but the
- * last one of a name.
+ * Returns the values of all cookies of a name. A cookie for another path may have
+ * the same name and would hide ours: `getCookies` of `@std/http/cookie` returns
+ * only the last one.
  */
 export function cookiesOf(prefix: string, request: Request): string[] {
   const name = `${cookieName(prefix, request)}=`;
@@ -158,7 +164,7 @@ export function cookiesOf(prefix: string, request: Request): string[] {
     .slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length));
 }
 
-/** Only browsers send these headers. Older ones send the second alone. */
+/** Whether a page of another site sent the request. Only browsers send these headers; older ones send only `Origin`. */
 function isCrossSite(request: Request): boolean {
   const site = request.headers.get("sec-fetch-site");
   if (site !== null) return site !== "same-origin" && site !== "none";

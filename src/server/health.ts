@@ -1,7 +1,7 @@
 /**
- * What the server tells of itself: `/` that it is here, `/health` that it
- * serves, `/ready` that it can answer a caller: the provider and the store are
- * asked.
+ * The server's own status: `/` names the server, `/health` says that it serves
+ * requests, `/ready` checks the provider and the store, and so whether it can
+ * answer a caller.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import type { Log } from "./log.ts";
 import type { Handler } from "./router.ts";
 
 /**
- * The answer at `/` where there is no page.
+ * Creates the handler of `GET /` for those who don't get the playground.
  *
- * @param playground how to get it, where there is one for others
+ * @param playground how to get it, if it is enabled
  */
 export function createHome(version: string, playground?: string): Handler {
   return () => json({ name: "parley", version, webhook: "/agent", playground });
 }
 
 /**
- * Makes the handler of `GET /health`.
+ * Creates the handler of `GET /health`.
  *
- * @param now milliseconds that only go forward, such as `performance.now`
+ * @param now a monotonic clock in milliseconds, such as `performance.now`
  */
 export function createHealth(
   { version, provider, store, now }: {
@@ -43,13 +43,13 @@ export function createHealth(
     });
 }
 
-/** How long a part may take to answer. */
+/** How long a check of the provider or the store may take. */
 const CHECK_TIMEOUT_MS = 3_000;
 
-/** How long an answer of `/ready` stands, so that nobody can wear out the provider with it. */
+/** How long a result of `/ready` is reused, so that many requests don't burden the provider. */
 const READY_FOR_MS = 2_000;
 
-/** Makes the handler of `GET /ready`. The log is told why a part is not ready, the sender is not. */
+/** Creates the handler of `GET /ready`. Why a part is not ready is logged, and not sent. */
 export function createReady(
   { provider, store, log, now }: {
     provider: { check(signal: AbortSignal): Promise<void> };
@@ -58,15 +58,15 @@ export function createReady(
     now: () => number;
   },
 ): Handler {
-  let askedAt = -Infinity;
+  let checkedAt = -Infinity;
   let failing: Promise<string[]>;
 
-  /** The name of a part that doesn't answer. */
-  async function ask(name: string, part: typeof provider) {
+  /** Returns the name of the part if its check fails, else an empty list. */
+  async function check(name: string, part: typeof provider) {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
     try {
       const answer = part.check(signal);
-      // Not all parts watch the signal.
+      // Not every check observes the signal.
       const late = new Promise<never>((_, reject) => {
         if (signal.aborted) reject(signal.reason);
         signal.addEventListener("abort", () => reject(signal.reason));
@@ -80,9 +80,12 @@ export function createReady(
   }
 
   return async () => {
-    if (now() - askedAt > READY_FOR_MS) {
-      askedAt = now();
-      failing = Promise.all([ask("provider", provider), ask("store", store)])
+    if (now() - checkedAt > READY_FOR_MS) {
+      checkedAt = now();
+      failing = Promise.all([
+        check("provider", provider),
+        check("store", store),
+      ])
         .then((names) => names.flat());
     }
     const names = await failing;

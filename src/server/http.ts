@@ -1,19 +1,19 @@
 /**
- * What every route shares: reading a bounded body, and answers and errors as
- * JSON in the one shape that is documented.
+ * Code that all routes share: it reads a body of limited size, and sends answers
+ * and errors as JSON in the one documented shape.
  *
  * @module
  */
 import { Deadline } from "./deadline.ts";
 import type { Log } from "./log.ts";
 
-/** A refusal, as the sender will read it. */
+/** An error that is sent to the client as it is. */
 export class HttpError extends Error {
   /**
-   * Makes a refusal; to be thrown, or sent with {@linkcode toResponse}.
+   * Creates an error, to be thrown or sent with {@linkcode toResponse}.
    *
    * @param code for programs, e.g. `invalid_signature`
-   * @param message for people; says how to fix it, tells nothing internal
+   * @param message for people; says how to fix it and reveals nothing internal
    */
   constructor(
     readonly status: number,
@@ -24,14 +24,14 @@ export class HttpError extends Error {
     super(message);
   }
 
-  /** The response that carries it. */
+  /** Creates the response that carries the error. */
   toResponse(): Response {
     const { status, code, message, headers } = this;
     return json({ error: { code, message } }, { status, headers });
   }
 }
 
-/** What a sender is told of an error: all of a refusal, and nothing of what only the log may know. */
+/** Converts an error for the client. Any but an `HttpError` is logged, and its details are not sent. */
 export function toHttpError(
   error: unknown,
   log: Log,
@@ -42,17 +42,17 @@ export function toHttpError(
   return new HttpError(500, "internal", "Something went wrong here");
 }
 
-/** What is not there, or not for this sender. */
+/** Creates the 404 for what does not exist. */
 export function notFound(): HttpError {
   return new HttpError(404, "not_found", "There is nothing at this path");
 }
 
-/** Told to whoever comes once nothing new is begun any more. */
+/** Creates the 503 for requests during the shutdown. */
 export function shuttingDown(): HttpError {
   return new HttpError(503, "shutting_down", "This server is shutting down");
 }
 
-/** Answers with JSON that nobody may keep. */
+/** Creates a response of JSON that may not be cached. */
 export function json(body: unknown, init: ResponseInit = {}): Response {
   const response = Response.json(body, init);
   response.headers.set("cache-control", "no-store");
@@ -63,14 +63,15 @@ export function json(body: unknown, init: ResponseInit = {}): Response {
 /** The largest body that is read, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Whoever is told to stop sending is not listened to any longer. */
+/** Closes the connection after a refusal, since the client may still be sending. */
 const CLOSE = { connection: "close" };
 
-/** How long a body may take to arrive. Deno itself would wait for ever. */
+/** How long a body may take to arrive. Deno itself has no such limit. */
 const BODY_SECONDS = 10;
 
 /**
- * Reads a JSON request's body without decoding it: signatures are over bytes.
+ * Reads the body of a JSON request as bytes, since signatures are computed over
+ * bytes.
  *
  * @throws {HttpError} 415 when it isn't declared as JSON, 413 when it is
  * larger than {@linkcode MAX_BODY_BYTES}, 408 when it takes longer than ten
@@ -95,11 +96,12 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   });
   deadline.set(BODY_SECONDS * 1000);
   try {
-    // The server lets no more through than was declared, and this is cheaper.
-    // Deno 2.5 takes chunks all the same, where both are declared.
+    // With a content-length, Deno itself reads no more than that, and
+    // `bytes()` is cheaper. If `transfer-encoding` is also present, Deno 2.5
+    // accepts more.
     const isBounded = /^\d+$/.test(length) &&
       !headers.has("transfer-encoding");
-    const bytes = isBounded ? request.bytes() : readPieces(request.body);
+    const bytes = isBounded ? request.bytes() : readChunks(request.body);
     return await Promise.race([bytes, late.promise]);
   } catch (error) {
     if (error instanceof HttpError) throw error;
@@ -109,41 +111,41 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   }
 }
 
-/** Reads a body whose length nobody declared. */
-async function readPieces(body: Request["body"]): Promise<Uint8Array> {
+/** Reads a body without a content-length. */
+async function readChunks(body: Request["body"]): Promise<Uint8Array> {
   const buffer = new ArrayBuffer(0, { maxByteLength: MAX_BODY_BYTES });
   const bytes = new Uint8Array(buffer);
-  for await (const piece of toPieces(body)) {
+  for await (const chunk of toChunks(body)) {
     const at = buffer.byteLength;
-    if (at + piece.length > MAX_BODY_BYTES) throw tooLarge();
-    buffer.resize(at + piece.length);
-    bytes.set(piece, at);
+    if (at + chunk.length > MAX_BODY_BYTES) throw tooLarge();
+    buffer.resize(at + chunk.length);
+    bytes.set(chunk, at);
   }
-  // A copy, as decoders take no memory that can be resized.
+  // Returns a copy, since decoders reject resizable buffers.
   return bytes.slice();
 }
 
 /**
- * Each piece is good until the next is read: Deno fills the same memory again
- * and again. Left to itself, it takes 64 KiB for every chunk, and a sender of
- * single bytes costs tens of megabytes.
+ * Yields the chunks of a body. Each is valid only until the next one is read,
+ * since all share one buffer. By default Deno allocates 64 KiB for every chunk,
+ * so that a sender of single bytes would cost tens of megabytes.
  */
-async function* toPieces(body: Request["body"]): AsyncGenerator<Uint8Array> {
+async function* toChunks(body: Request["body"]): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
-    // The body of a request that was made in this process is no byte stream.
+    // The body of a request that was created in this process is not a byte stream.
     return yield* body;
   }
   try {
-    let lent = new Uint8Array(4096);
+    let buffer = new Uint8Array(4096);
     while (true) {
-      const { done, value } = await reader.read(lent);
+      const { done, value } = await reader.read(buffer);
       if (done) return;
       yield value;
-      lent = new Uint8Array(value.buffer);
+      buffer = new Uint8Array(value.buffer);
     }
   } finally {
     await reader.cancel();
@@ -151,9 +153,9 @@ async function* toPieces(body: Request["body"]): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Decodes a body as JSON.
+ * Parses a body as JSON.
  *
- * @throws {HttpError} 400 when it isn't
+ * @throws {HttpError} 400 when it isn't JSON
  */
 export function parseJson(body: Uint8Array): unknown {
   try {
@@ -165,8 +167,8 @@ export function parseJson(body: Uint8Array): unknown {
 }
 
 /**
- * Whether a page of this origin was served from here. By host alone: behind a
- * proxy that ends TLS, we can't know our own scheme.
+ * Whether an origin is this server's. Only the host is compared: behind a proxy
+ * that terminates TLS, the server doesn't know its own scheme.
  */
 export function isSameOrigin(origin: string, request: Request): boolean {
   return URL.canParse(origin) &&

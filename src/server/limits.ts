@@ -1,38 +1,39 @@
 /**
- * How often strangers may do something in a minute: ask, guess a token, or
- * cause a line in the log.
+ * Rate limits: how often an address may send a request or guess a token, and how
+ * often an event may be logged, in a minute.
  *
  * @module
  */
 import { toNetwork } from "./address.ts";
-import { isSame } from "./builtin.ts";
+import { timingSafeEquals } from "./builtin.ts";
 import { HttpError } from "./http.ts";
 import { type Log, toLog } from "./log.ts";
 import type { Sender } from "./router.ts";
 
-/** How many keys are remembered. Past that, all begin anew. */
+/** The most keys that are counted. When there are more, all counts are reset. */
 const MAX_KEYS = 10_000;
 
 const MINUTE_MS = 60_000;
 
 /**
- * Makes a limit for each key, or for all. It remembers 10,000 keys at most.
+ * Creates a rate limit for each key, or one for everything. It counts at most
+ * 10,000 keys.
  *
  * @param now the time in milliseconds since 1970
- * @returns a function that counts one time more, or `times`, of which 0 only
- * asks; it returns `undefined` where it may be done, else in how many seconds
- * it may
+ * @returns a function that adds 1, or `times`, to the count of a key; with 0 it
+ * only checks it. It returns `undefined` if the limit allows that, else the
+ * number of seconds until it does
  */
 export function createRateLimit(
   { perMinute, now }: { perMinute: number; now: () => number },
 ): (key?: string, times?: number) => number | undefined {
-  /** In this minute, which is the same for all keys. */
+  /** The counts of the current minute, which begins at the same time for all keys. */
   const counts = new Map<string, number>();
   let beganAt = -Infinity;
 
   return function take(key = "", times = 1) {
     const at = now();
-    // A clock that was set back begins a new minute, too.
+    // A new minute also begins when the clock was set back.
     if (at >= beganAt + MINUTE_MS || at < beganAt) {
       beganAt = at;
       counts.clear();
@@ -42,23 +43,23 @@ export function createRateLimit(
       return Math.ceil((beganAt + MINUTE_MS - at) / 1000);
     }
     if (times === 0) return undefined;
-    // Whoever has so many addresses meets the limit of all.
+    // A sender with so many addresses evades a limit by address anyway.
     if (count === 0 && counts.size >= MAX_KEYS) counts.clear();
     counts.set(key, count + times);
     return undefined;
   };
 }
 
-/** A refusal that says when to come again, as a rate limit tells it. */
-export function tooOften(what: string, seconds: number): HttpError {
+/** Creates a 429 that says when to try again. */
+export function tooManyRequests(what: string, seconds: number): HttpError {
   const message = `${what}; ask again in ${seconds} s`;
   const headers = { "retry-after": String(seconds) };
   return new HttpError(429, "rate_limited", message, headers);
 }
 
 /**
- * Makes a log that leaves out all but the first lines of each event in a
- * minute: strangers can't fill the disk with it.
+ * Creates a log that writes only the first lines of each event in a minute, so
+ * that strangers can't fill the disk.
  *
  * @param now the time in milliseconds since 1970
  */
@@ -73,52 +74,55 @@ export function createBoundedLog(
   });
 }
 
-/** What guesses are counted with. */
-export interface GuessParts {
-  /** Told of addresses that guess, never of what they guessed. */
+/** What is needed to check secrets. */
+export interface SecretCheckParts {
+  /** Logs the addresses that guess, never what they sent. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
 }
 
 /**
- * Judges what a sender shows, one or several of them at once.
+ * Checks the secrets, such as tokens, that a sender has sent.
  *
- * @param right those that let in
- * @returns the right one among those shown, if there is one
- * @throws {HttpError} 429 where the sender has guessed too often
+ * @param right the valid secrets
+ * @returns the valid secret among those sent, if there is one
+ * @throws {HttpError} 429 when the sender has guessed too often
  */
-export type Judge = (
-  shown: readonly string[],
+export type SecretCheck = (
+  given: readonly string[],
   right: readonly string[],
   sender: Sender,
 ) => string | undefined;
 
-/** How many wrong ones an address may show in a minute. */
+/** How many wrong secrets an address may send in a minute. */
 const GUESSES_PER_MINUTE = 30;
 
 /**
- * Makes the one judge of all tokens of a kind. Past so many wrong ones, an
- * address is refused whatever it shows, unless it has shown a right one before:
- * callers of one proxy or one voice platform share theirs with strangers.
+ * Creates the check for one kind of secret. Once an address has sent too many
+ * wrong ones, all its requests are refused, unless it sent a right one before:
+ * the clients of one proxy or voice platform share an address with strangers.
  */
-export function createJudge(parts: GuessParts): Judge {
+export function createSecretCheck(parts: SecretCheckParts): SecretCheck {
   const { now } = parts;
   const log = createBoundedLog(parts.log, now);
   const guesses = createRateLimit({ perMinute: GUESSES_PER_MINUTE, now });
   const known = new Set<string>();
 
-  return function judge(shown, right, { address }) {
-    if (shown.length === 0) return undefined;
-    // No early way out: the time taken must not tell which one it was.
-    const [found] = right.filter((one) =>
-      shown.some((given) => isSame(given, one))
+  return function checkSecret(given, right, { address }) {
+    if (given.length === 0) return undefined;
+    // All are compared, so that the time taken doesn't reveal which one matched.
+    const [found] = right.filter((secret) =>
+      given.some((text) => timingSafeEquals(text, secret))
     );
     if (found !== undefined && known.has(address)) return found;
     const seconds = guesses(toNetwork(address), found === undefined ? 1 : 0);
     if (seconds !== undefined) {
       log.warn("token.guessed", { address });
-      throw tooOften("Too many wrong tokens came from this address", seconds);
+      throw tooManyRequests(
+        "Too many wrong tokens came from this address",
+        seconds,
+      );
     }
     if (found !== undefined) {
       if (known.size >= MAX_KEYS) known.clear();

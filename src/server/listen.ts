@@ -1,11 +1,11 @@
 /**
- * Listening, and going on with it when the process runs out of file
+ * Listens for requests, and recovers when the process runs out of file
  * descriptors: `Deno.serve` then stops accepting for good, and rejects.
  *
- * Some descriptors are kept in reserve. When accepting fails they are let go,
- * so that the calls under way can reach their model and their store; the
- * connections on which nothing is asked are closed; and as soon as the reserve
- * is whole again, the same address is listened on again.
+ * Some descriptors are held in reserve. When accepting fails, they are released,
+ * so that the calls under way can reach their model and their store, and idle
+ * connections are closed. As soon as the reserve can be filled again, the server
+ * listens on the same address again.
  *
  * @module
  */
@@ -15,36 +15,36 @@ import type { Log } from "./log.ts";
 import type { App } from "./router.ts";
 import type { ServerSettings } from "./settings.ts";
 
-/** Where to listen, and what to do there. */
+/** What is needed to listen. */
 export interface ListenParts {
-  /** Port 0 is any that is free. On Deno Deploy, others accept connections for us. */
+  /** Port 0 chooses a free port. On Deno Deploy, the platform accepts the connections. */
   config: Pick<ServerSettings, "port" | "trustedProxies"> & {
     hostname: string;
     isDeploy: boolean;
   };
   /** Answers every request. */
   app: App;
-  /** Told when accepting fails, and when it is done again. */
+  /** Logs when accepting fails, and when it works again. */
   log: Log;
 }
 
-/** How many connections may wait to be accepted; the system may allow less. */
+/** How many connections may wait to be accepted; the system may allow fewer. */
 const BACKLOG = 4_096;
 
-/** How many descriptors are kept for the calls under way. */
+/** How many descriptors are reserved for the calls under way. */
 const RESERVE = 32;
 
-/** How long closed connections get to give their descriptors back, and how often is looked again. */
+/** How long to wait, after connections were closed, before listening is tried again; and how often Deno 2.5 is watched. */
 const PAUSE_MS = 100;
 
-const FIX = "more are connected than the limit of open files allows: raise " +
-  "it (ulimit -n), or let a proxy in front limit connections";
+const FIX = "there are more connections than the limit of open files allows: " +
+  "raise it (ulimit -n), or let a proxy in front limit connections";
 
 /**
  * Listens until it is shut down.
  *
- * @returns the address, as it can be opened, and a function that accepts nobody
- * any more and resolves when all that was asked is answered
+ * @returns the URL of the server, and a function that stops accepting
+ * connections and resolves when every request has been answered
  * @throws {Error} when the address can't be listened on
  */
 export function listen(
@@ -66,11 +66,11 @@ export function listen(
   }
 }
 
-/** The address of a server that listens there, as it can be opened. */
+/** Returns the URL of a server that listens on an address. */
 export function toServerUrl(
   { hostname, port }: { hostname: string; port: number },
 ): string {
-  // "Any interface" is no place to go to.
+  // The addresses that mean every interface can't be opened.
   if (/^(0\.0\.0\.0|::)$/.test(hostname)) return `http://localhost:${port}`;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return `http://${host}:${port}`;
@@ -80,13 +80,13 @@ class Listener {
   readonly url: string;
   readonly #app: App;
   readonly #readSender: ReturnType<typeof createSenderReader>;
-  /** One line of each kind in a minute, and not one for each try. */
+  /** Writes one line of each event in a minute, not one for each try. */
   readonly #log: Log;
   readonly #reserve = createReserve();
-  readonly #where: { hostname: string; port: number };
+  readonly #address: { hostname: string; port: number };
   readonly #timer;
   #server: Deno.HttpServer<Deno.NetAddr>;
-  /** Resolves for each failed server when its last answer has left. */
+  /** For each server that failed or was shut down, resolves when it has sent its last answer. */
   readonly #ended: Promise<void>[] = [];
   #isAccepting = true;
   #isShutDown = false;
@@ -96,24 +96,24 @@ class Listener {
     this.#app = app;
     this.#readSender = createSenderReader(trustedProxies);
     this.#log = createBoundedLog(log, Date.now, 1);
-    // With a limit so low that there is no reserve, listening matters more.
+    // If the limit is too low for a reserve, the server listens without one.
     this.#reserve.fill();
     this.#server = this.#serve({ hostname, port });
-    this.#where = { hostname, port: this.#server.addr.port };
+    this.#address = { hostname, port: this.#server.addr.port };
     this.url = toServerUrl(this.#server.addr);
-    const isSilent = Deno.version.deno.startsWith("2.5.") && !isDeploy;
-    if (isSilent) this.#timer = setInterval(() => this.#watch(), PAUSE_MS);
+    const needsWatching = Deno.version.deno.startsWith("2.5.") && !isDeploy;
+    if (needsWatching) this.#timer = setInterval(() => this.#watch(), PAUSE_MS);
   }
 
-  #serve(where: { hostname: string; port: number }) {
+  #serve(address: { hostname: string; port: number }) {
     const server = Deno.serve(
-      { ...where, tcpBacklog: BACKLOG, onListen: () => {} },
+      { ...address, tcpBacklog: BACKLOG, onListen: () => {} },
       (request, { remoteAddr: { hostname } }) =>
         this.#app(request, this.#readSender(hostname, request)),
     );
     server.finished.catch((error) => {
-      // What it was asked is still answered; idle connections are closed. Where
-      // the server has ended already, there is nothing to wait for.
+      // This closes idle connections, and still answers the requests under way.
+      // It rejects if the server has ended already.
       this.#ended.push(server.shutdown().catch(() => {}));
       if (server === this.#server) this.#recover(error);
     });
@@ -121,14 +121,14 @@ class Listener {
   }
 
   /**
-   * Deno 2.5 rejects only once the last connection has ended. Before that, the
-   * address tells: nobody listens there when it can be had.
+   * Deno 2.5 rejects only once the last connection has ended. Until then, the
+   * failure shows in that the address is free again.
    */
   #watch(): void {
     if (!this.#isAccepting) return;
     try {
-      Deno.listen(this.#where).close();
-      this.#recover(new Error("Nobody accepts connections any more"));
+      Deno.listen(this.#address).close();
+      this.#recover(new Error("The server stopped accepting connections"));
     } catch (error) {
       if (isExhausted(error)) this.#recover(error);
     }
@@ -144,17 +144,17 @@ class Listener {
       if (this.#isShutDown) return;
     } while (!this.#listenAgain());
     this.#isAccepting = true;
-    this.#log.info("server.accepting", this.#where);
+    this.#log.info("server.accepting", this.#address);
   }
 
-  /** Whether there are descriptors again, and somebody accepts connections. */
+  /** Tries to listen again. Returns whether there are descriptors again and the server accepts connections. */
   #listenAgain(): boolean {
     if (!this.#reserve.fill()) return false;
     try {
-      this.#server = this.#serve(this.#where);
+      this.#server = this.#serve(this.#address);
       return true;
     } catch (error) {
-      // In use it is by the server that we have, if that has not failed yet.
+      // The address is in use by our own server if that has not failed yet.
       return error instanceof Deno.errors.AddrInUse;
     }
   }
@@ -168,13 +168,13 @@ class Listener {
   }
 }
 
-/** Whether this process, or the machine, can't open another file. */
+/** Whether an error says that this process or the machine has too many open files. */
 function isExhausted(error: unknown): boolean {
   const { code } = error as { code?: string };
   return code === "EMFILE" || code === "ENFILE";
 }
 
-/** Open files that stand for descriptors to be had at once. */
+/** Creates a reserve of file descriptors, which are held by open files. */
 function createReserve() {
   const files: Deno.FsFile[] = [];
 
@@ -182,14 +182,14 @@ function createReserve() {
     for (const file of files.splice(size)) file.close();
   }
 
-  /** Opens what is missing, and says whether as many again are left for the calls. */
+  /** Fills the reserve. Returns whether as many descriptors again are free for calls. */
   function fill(): boolean {
     try {
       while (files.length < 2 * RESERVE) {
         files.push(Deno.openSync(new URL(import.meta.url)));
       }
     } catch (error) {
-      // Where this file can't be opened for another reason, there is no reserve.
+      // If the file can't be opened for another reason, there is no reserve.
       if (isExhausted(error)) return false;
     }
     shrink(RESERVE);

@@ -1,7 +1,7 @@
 /**
- * The log: one line per happening, for machines as JSON or for a person at a
- * terminal. The only file that touches the console. What callers say, and
- * keys, have no place in it.
+ * The log: one line per event, as JSON for machines or as text for a person at a
+ * terminal. This is the only file that uses the console. What callers say must
+ * not be logged, nor any key.
  *
  * @module
  */
@@ -10,26 +10,26 @@
 /** From the least to the most serious. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
-/** How serious a happening is. */
+/** How serious an event is. */
 export type LogLevel = typeof LOG_LEVELS[number];
 
-/** What is known about a happening. Errors are unfolded with their causes. */
+/** Details of an event. An error is written with its causes. */
 export type LogFields = Record<string, unknown>;
 
-/** Writes happenings, each named `thing.what`. */
+/** Writes events, each named like `server.listening`. */
 export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>;
 
-/** How and from which level on to write. */
+/** What the log writes, and how. */
 export interface LogOptions {
-  /** The least serious that is written. */
+  /** The least serious level that is written. */
   level: LogLevel;
-  /** `json`: one object a line, for machines. `pretty`: words, for a person at a terminal. */
+  /** `json`: one object a line, for machines. `pretty`: text, for a person at a terminal. */
   format: "json" | "pretty";
-  /** Takes a finished line. Default: the console. */
+  /** Writes a line. Default: to the console. */
   write?: (level: LogLevel, line: string) => void;
 }
 
-/** Makes a log of what writes a happening. */
+/** Creates a log from a function that writes an event. */
 export function toLog(
   write: (level: LogLevel, event: string, fields?: LogFields) => void,
 ): Log {
@@ -43,7 +43,7 @@ export function toLog(
   };
 }
 
-/** Makes a log. */
+/** Creates a log. */
 export function createLog(options: LogOptions): Log {
   const { level: least, format } = options;
   const { write = (level, line) => console[level](line) } = options;
@@ -51,21 +51,21 @@ export function createLog(options: LogOptions): Log {
   return toLog((level, event, fields = {}) => {
     if (LOG_LEVELS.indexOf(level) < from) return;
     const head = { time: new Date().toISOString(), level, event };
-    const known = toWritable(fields);
+    const details = toSerializable(fields);
     const line = format === "json"
-      // Named twice: to come first, and so that no field replaces them.
-      ? JSON.stringify({ ...head, ...known, ...head })
-      : toPretty(head, known);
+      // The head is spread twice: to be first, and so that no field replaces it.
+      ? JSON.stringify({ ...head, ...details, ...head })
+      : toPretty(head, details);
     write(level, line);
   });
 }
 
-/** Tells a person something. */
+/** Prints a text for a person. */
 export function printText(text: string): void {
   console.log(text);
 }
 
-/** Tells a person that the program can't go on. */
+/** Prints an error for a person. */
 export function printError(message: string): void {
   console.error(message);
 }
@@ -83,19 +83,19 @@ function toPretty(
   return head.join(" ") + words.join("");
 }
 
-// deno-lint-ignore no-control-regex -- those are what is looked for
+// deno-lint-ignore no-control-regex -- it finds control characters
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f]/;
 
-/** JSON that a terminal can't take for orders: JSON itself escapes only the first 32 signs. */
+/** Returns JSON without control characters, which a terminal may obey. `JSON.stringify` escapes only the first 32. */
 export function toSafeJson(value: unknown, indent?: number): string {
   return String(JSON.stringify(value, null, indent)).replaceAll(
     /[\x7f-\x9f]/g,
-    (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`,
+    (char) => `\\u00${char.charCodeAt(0).toString(16)}`,
   );
 }
 
-/** A log must not fail what it logs: of what JSON can't hold, it tells the type. */
-function toWritable(fields: LogFields): LogFields {
+/** Replaces values that JSON can't hold by their type: logging must not throw. */
+function toSerializable(fields: LogFields): LogFields {
   const entries = Object.entries(fields).map(([key, value]) => {
     if (value instanceof Error) return [key, explain(value)];
     try {
@@ -108,11 +108,11 @@ function toWritable(fields: LogFields): LogFields {
   return Object.fromEntries(entries);
 }
 
-/** An error and what caused it, in one line. A cause that the error has told already is told once. */
+/** Returns the messages of an error and its causes, in one line. A cause that the message before it already ends with is left out. */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
-  // Causes may loop; nobody reads more than a few.
+  // Causes may form a cycle, and nobody reads more than a few.
   for (let depth = 0; at !== undefined && depth < 4; depth++) {
     const text = at instanceof Error ? at.message || at.name : String(at);
     if (!parts.at(-1)?.endsWith(`: ${text}`)) parts.push(text);

@@ -1,6 +1,6 @@
 /**
- * Method and path to handler, and the last catch: whatever goes wrong behind
- * it, a sender gets JSON that tells nothing internal.
+ * Finds the handler for a method and a path. Whatever error a handler throws, the
+ * sender gets JSON that reveals nothing internal.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import type { Log } from "./log.ts";
 
 /** Who sent a request. */
 export interface Sender {
-  /** The client's IP address, which trusted proxies may have told; or `unknown`. */
+  /** The client's IP address, possibly as reported by trusted proxies; or `unknown`. */
   readonly address: string;
 }
 
-/** Whoever sent a request without a connection, in this process. */
-export const NOBODY: Sender = { address: "unknown" };
+/** The sender of a request that has no connection, since this process made it. */
+export const UNKNOWN_SENDER: Sender = { address: "unknown" };
 
 /** Answers a request. */
 export type Handler = (
@@ -26,18 +26,17 @@ export type Handler = (
 export type App = (request: Request, sender?: Sender) => Promise<Response>;
 
 /**
- * Handlers by path and method. A `*` at a path's end stands for one segment of
- * any kind; {@linkcode lastSegment} reads it.
+ * Handlers by path and method. A `*` at the end of a path matches any one
+ * segment, which {@linkcode lastSegment} returns.
  */
 export type Routes = Record<string, Partial<Record<string, Handler>>>;
 
 /**
- * Makes the one handler that `Deno.serve` gets.
+ * Creates the handler that `Deno.serve` calls.
  *
- * @param log told what the last catch keeps from the sender
- * @param isDraining whether the server is shutting down: nothing new is begun
- * @param refuse writes a refusal for whoever asked such a path. Default: in the
- * one form that is documented
+ * @param log logs the errors whose details the sender does not get
+ * @param isDraining whether the server is shutting down, and refuses requests
+ * @param refuse writes an error response for a path. Default: the documented form
  */
 export function createApp(
   { routes, log, isDraining, refuse = (error) => error.toResponse() }: {
@@ -47,10 +46,10 @@ export function createApp(
     refuse?: (error: HttpError, path: string) => Response;
   },
 ): App {
-  return async function handle(request, sender = NOBODY) {
+  return async function handle(request, sender = UNKNOWN_SENDER) {
     try {
       if (isDraining()) throw shuttingDown();
-      return await find(routes, request)(request, sender);
+      return await findHandler(routes, request)(request, sender);
     } catch (error) {
       const path = URL.parse(request.url)?.pathname ?? "";
       return refuse(toHttpError(error, log), path);
@@ -58,14 +57,18 @@ export function createApp(
   };
 }
 
-/** The longest path that is looked at, in characters; it has only ASCII. */
+/** The longest path that is accepted, in characters, all of which are ASCII. */
 const MAX_PATH = 2048;
 
-function find(routes: Routes, request: Request): Handler {
+function findHandler(routes: Routes, request: Request): Handler {
   const url = URL.parse(request.url);
-  // Deno puts the Host header into the address as it came.
+  // Deno puts the Host header into the URL unchecked.
   if (url === null) {
-    throw new HttpError(400, "invalid_host", "The Host header is no host");
+    throw new HttpError(
+      400,
+      "invalid_host",
+      "The Host header is not a valid host",
+    );
   }
   const { pathname } = url;
   if (pathname.length > MAX_PATH) {
@@ -73,10 +76,10 @@ function find(routes: Routes, request: Request): Handler {
     throw new HttpError(414, "path_too_long", message);
   }
   const path = withoutLastSlash(pathname);
-  const methods = own(routes, path) ?? own(routes, withAnyEnd(path));
+  const methods = getOwn(routes, path) ?? getOwn(routes, withWildcard(path));
   if (methods === undefined) throw notFound();
   const method = request.method === "HEAD" ? "GET" : request.method;
-  const handler = own(methods, method);
+  const handler = getOwn(methods, method);
   if (handler !== undefined) return handler;
   const allow = Object.keys(methods)
     .map((name) => name === "GET" ? "GET, HEAD" : name).join(", ");
@@ -84,33 +87,37 @@ function find(routes: Routes, request: Request): Handler {
   throw new HttpError(405, "method_not_allowed", message, { allow });
 }
 
-function own<T>(record: Record<string, T>, key: string): T | undefined {
+function getOwn<T>(record: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-// A stranger writes the path. These functions use no regular expressions, which
-// may take time to the square of its length.
+// The path is untrusted. These functions use no regular expressions, which may
+// take time that grows with the square of its length.
 
 function withoutLastSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
-/** The path with `*` for its last segment; as it is, where that is empty. */
-function withAnyEnd(path: string): string {
+/** Returns the path with `*` instead of its last segment, unless that is empty. */
+function withWildcard(path: string): string {
   const begin = path.slice(0, path.lastIndexOf("/") + 1);
   return begin === path ? path : `${begin}*`;
 }
 
 /**
- * The last segment of a request's path, decoded.
+ * Returns the last segment of a request's path, decoded.
  *
- * @throws {HttpError} 400 when it isn't an encoded text
+ * @throws {HttpError} 400 when it isn't percent-encoded correctly
  */
 export function lastSegment(request: Request): string {
   const path = withoutLastSlash(new URL(request.url).pathname);
   try {
     return decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
   } catch {
-    throw new HttpError(400, "invalid_path", "The path is not encoded right");
+    throw new HttpError(
+      400,
+      "invalid_path",
+      "The path is not percent-encoded correctly",
+    );
   }
 }

@@ -1,40 +1,40 @@
 /**
- * The process around the app: listening, saying so to the person who typed the
- * command, and leaving without cutting anybody off in mid-sentence.
+ * Runs the server until a signal comes, then shuts it down gracefully: answers
+ * under way get time to finish.
  *
  * @module
  */
 import { listen, type ListenParts } from "./listen.ts";
 
-/** What is served, and who must be told when it ends. */
+/** What is served, and the callbacks of the shutdown. */
 export interface ServeParts extends ListenParts {
-  /** Turns under way, which get a moment to end by themselves. */
+  /** Turns under way, which get time to end by themselves. */
   activeTurns: { readonly size: number; endAll(): Promise<void> };
-  /** Called when nothing new may begin. */
+  /** Called when the shutdown begins: nothing new may start. */
   onDrain: () => void;
-  /** Called when nobody is served any more; gets a moment. */
+  /** Called when the connections are closed; has to resolve soon. */
   onStop: () => Promise<void>;
 }
 
-/** Until when after the signal each step may go on. Deno Deploy allows 5 s in all. */
-const UNTIL_MS = {
+/** When each step of the shutdown must be done, in milliseconds after the signal. Deno Deploy allows 5 s in total. */
+const STEP_DEADLINES_MS = {
   /** Turns under way end by themselves. */
   drain: 2_500,
-  /** Those that have not are ended, and write their last record, if the store answers. */
+  /** Turns that are left are stopped, and write their last record if the store answers. */
   clear: 3_000,
-  /** The last bytes leave. */
+  /** The last bytes are sent. */
   close: 3_400,
-  /** The store lets go of what it holds. */
+  /** The store is closed. */
   stop: 3_800,
 };
 
-/** How long the last bytes may need after Deno 2.5 says that they have left. */
+/** How long the last bytes may take after Deno 2.5 says that they were sent. */
 const FLUSH_MS = 50;
 
 /**
  * Serves until SIGINT or SIGTERM.
  *
- * @param onListen told the server's address
+ * @param onListen called with the server's URL
  * @throws {Error} when the address can't be listened on
  */
 export async function serve(
@@ -47,8 +47,8 @@ export async function serve(
   log.info("server.stopping", { signal: await nextSignal() });
   parts.onDrain();
   const startedAt = performance.now();
-  const left = (step: keyof typeof UNTIL_MS) =>
-    startedAt + UNTIL_MS[step] - performance.now();
+  const left = (step: keyof typeof STEP_DEADLINES_MS) =>
+    startedAt + STEP_DEADLINES_MS[step] - performance.now();
   while (activeTurns.size > 0 && left("drain") > 0) await delay(20);
   await Promise.race([activeTurns.endAll(), delay(left("clear"))]);
   await Promise.race([listener.shutdown(), delay(left("close"))]);
@@ -73,9 +73,9 @@ function delay(ms: number): Promise<void> {
 }
 
 /**
- * The next steps, one a line.
+ * Returns what to do next, one step a line.
  *
- * @param page the address of the page for trying the agent, with its token
+ * @param page the URL of the page for trying the agent, with its token
  */
 export function nextSteps(
   { url, ownSecret, page }: {
@@ -84,7 +84,7 @@ export function nextSteps(
     page?: string | undefined;
   },
 ): string[] {
-  // An address has no port where it is 80.
+  // A URL leaves out port 80.
   const port = new URL(url).port || "80";
   const terminal = page ? "In a terminal:     " : "Talk to it:        ";
   return [
@@ -97,7 +97,7 @@ export function nextSteps(
   ];
 }
 
-/** What a start says, for a terminal. Names are spelt as the settings spell them. */
+/** Returns the text that a start prints on a terminal. Names are spelled as in the settings. */
 export function toBanner(
   parts: Parameters<typeof nextSteps>[0] & {
     version: string;

@@ -1,5 +1,5 @@
 /**
- * What an owner may set of serving and of the log.
+ * The settings of the server and of the log.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import {
   toPath,
   wholeNumber,
 } from "../settings/kinds.ts";
-import type { Found } from "../settings/setting.ts";
+import type { SettingValues } from "../settings/setting.ts";
 import { ranges } from "./address.ts";
 import { LOG_LEVELS } from "./log.ts";
 
-/** Where the server listens and writes. */
+/** The settings of the server. */
 export const serverSettings = {
   port: {
     env: "PORT",
@@ -45,9 +45,9 @@ export const serverSettings = {
     env: "TRUSTED_PROXIES",
     secret: false,
     example: "127.0.0.1,10.0.0.0/8",
-    help: "The proxies before this server, whose `X-Forwarded-For` is " +
-      "believed: addresses and ranges, with commas between them. Name them, " +
-      "or all that come through one count as one sender.",
+    help: "The proxies in front of this server, whose `X-Forwarded-For` is " +
+      "believed: addresses and ranges, with commas between them. Behind a " +
+      "proxy that is not named, all clients count as one sender.",
     defaultNote: "none: a sender's address is its connection's",
     ...ranges,
   },
@@ -64,16 +64,16 @@ export const serverSettings = {
   dataDir: {
     env: "DATA_DIR",
     default: "./data",
-    help: "The only folder that is written: conversations and the made " +
-      "secret. Without white space and commas in its path.",
+    help: "The only folder that is written: it holds the conversations and " +
+      "the generated secret. Its path has no white space and no commas.",
     parse: toPath,
   },
   maxTurns: {
     env: "MAX_TURNS",
     default: "500",
     help:
-      "How many turns may be under way at once. Past it a turn is refused " +
-      "with 503 and `retry-after`, and those under way are served as before.",
+      "How many turns may be under way at once. Further turns are refused " +
+      "with 503 and `retry-after`; those under way are not affected.",
     ...wholeNumber(1, 1_000_000),
   },
   deployed: { env: "DENO_DEPLOY", secret: false, belongsTo: "Deno Deploy" },
@@ -84,12 +84,13 @@ export const serverSettings = {
   },
 } as const;
 
-/** What is written to the log, and how. */
+/** The settings of the log. */
 export const logSettings = {
   level: {
     env: "LOG_LEVEL",
     default: "info",
-    help: "The least serious that is logged: `debug`, `info`, `warn` or " +
+    help:
+      "The least serious level that is logged: `debug`, `info`, `warn` or " +
       "`error`.",
     ...oneOf(LOG_LEVELS),
   },
@@ -104,7 +105,7 @@ export const logSettings = {
 } as const;
 
 /** The values of {@linkcode serverSettings}. */
-export type ServerSettings = Found<typeof serverSettings>;
+export type ServerSettings = SettingValues<typeof serverSettings>;
 
 // Deno is told of both in its flags, and would refuse in its own words what it
 // can't read.

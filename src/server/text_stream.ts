@@ -1,27 +1,28 @@
 /**
- * A response's body that is written while it is sent, as answers are.
+ * A response body that is written while it is sent.
  *
  * @module
  */
 
-/** A body that is being written. */
+/** A response body that is being written. */
 export interface TextStream {
   /**
-   * Sends the next text, at once where the client waits for it. What comes
-   * while the client is busy goes with the next text.
+   * Sends a text, at once if the client is ready to read. Otherwise it is
+   * buffered, and sent together with what is written meanwhile.
    *
-   * @returns where the client is slow, resolves when it has taken what there is
+   * @returns a promise if the client reads slowly; it resolves when the buffer
+   * has been sent
    */
   write(text: string): Promise<void> | undefined;
-  /** Ends it. Nothing is sent that is written after this. */
+  /** Ends the body. Later writes are ignored. */
   end(): void;
-  /** Aborted when the client left before the end. */
+  /** Aborted when the client disconnects before the end. */
   readonly signal: AbortSignal;
-  /** What is sent; it may be sent before there is a word. */
+  /** The stream for the response, which may be sent before the first write. */
   readonly body: ReadableStream<Uint8Array>;
 }
 
-/** The headers of Server-Sent Events, which keep proxies from holding words back. */
+/** The headers of Server-Sent Events, which also tell proxies not to buffer. */
 export const EVENT_STREAM_HEADERS = {
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
@@ -29,29 +30,29 @@ export const EVENT_STREAM_HEADERS = {
   "x-accel-buffering": "no",
 };
 
-/** How much may wait for a client, in letters. */
-const MAX_WAITING = 16_384;
+/** How many characters are buffered before the writer has to wait. */
+const MAX_BUFFERED = 16_384;
 
-/** Begins a body. Its bytes are written without any stream in between. */
+/** Creates a body. Its bytes are enqueued directly, without a transform stream. */
 export function createTextStream(): TextStream {
   const encoder = new TextEncoder();
   const client = new AbortController();
-  let waiting = "";
-  let isWanted = false;
+  let buffered = "";
+  let isReaderReady = false;
   let isOver = false;
-  let room: PromiseWithResolvers<void> | undefined;
+  let drained: PromiseWithResolvers<void> | undefined;
   let controller: ReadableStreamDefaultController<Uint8Array>;
 
   function send(): void {
-    if (!isWanted || waiting === "") return;
-    isWanted = false;
-    const bytes = encoder.encode(waiting);
-    waiting = "";
-    // Whoever reads may ask for more before this returns.
+    if (!isReaderReady || buffered === "") return;
+    isReaderReady = false;
+    const bytes = encoder.encode(buffered);
+    buffered = "";
+    // `pull` may be called before this returns.
     controller.enqueue(bytes);
-    room?.resolve();
-    room = undefined;
-    // A client who leaves just as it is sent something has closed it already.
+    drained?.resolve();
+    drained = undefined;
+    // If the client disconnects just then, the stream is closed already.
     if (isOver && !client.signal.aborted) controller.close();
   }
 
@@ -60,32 +61,32 @@ export function createTextStream(): TextStream {
       controller = own;
     },
     pull() {
-      isWanted = true;
+      isReaderReady = true;
       send();
     },
-    // The one sure sign that nobody listens any more: `request.signal` also
-    // fires after a perfect answer.
+    // The only sure sign of a disconnect: `request.signal` is also aborted after
+    // a complete answer.
     cancel() {
       isOver = true;
-      room?.resolve();
+      drained?.resolve();
       client.abort();
     },
-    // Nothing is encoded before it can be sent.
+    // With 0, nothing is encoded before it can be sent.
   }, { highWaterMark: 0 });
 
   return {
     write(text) {
       if (isOver) return undefined;
-      waiting += text;
+      buffered += text;
       send();
-      if (waiting.length < MAX_WAITING) return undefined;
-      room ??= Promise.withResolvers();
-      return room.promise;
+      if (buffered.length < MAX_BUFFERED) return undefined;
+      drained ??= Promise.withResolvers();
+      return drained.promise;
     },
     end() {
       if (isOver) return;
       isOver = true;
-      if (waiting === "") controller.close();
+      if (buffered === "") controller.close();
     },
     signal: client.signal,
     body,

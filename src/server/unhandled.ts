@@ -1,8 +1,8 @@
 /**
- * What an owner's code lets fall: a promise that fails with nobody waiting for
- * it, as when an `await` was forgotten, or an error thrown in a timer. Deno
- * would end the process, and every call with it. Here it is logged, with where
- * it comes from, and the server goes on.
+ * Handles errors that an owner's code leaves uncaught: a rejected promise that
+ * nobody awaits, as when an `await` was forgotten, or an error thrown in a timer.
+ * Deno would end the process, and every call with it. Here the error is logged
+ * with its origin, and the server goes on.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import { builtin } from "./builtin.ts";
 import type { Log } from "./log.ts";
 
-/** The name under which the code runs that is running. */
+/** The name of the tool or handler that is running. */
 let names: AsyncLocalStorage<string> | undefined;
 
 /**
- * Runs an owner's code under a name, which the log tells should that code let
- * a promise fail unseen. Deno 2.5 loses the name; what is thrown in a timer has
- * none in any version.
+ * Runs an owner's code under a name, which is logged if that code leaves a
+ * rejected promise unhandled. Deno 2.5 loses the name; an error thrown in a timer
+ * has none in any version.
  *
- * @param name of the tool or handler
+ * @param name the name of the tool or handler
  * @returns what `run` returns
  */
 export function runNamed<T>(name: string, run: () => T): T {
@@ -26,7 +26,7 @@ export function runNamed<T>(name: string, run: () => T): T {
   return names.run(name, run);
 }
 
-/** From now on, what nobody waits for is logged and ends nothing. */
+/** From now on, uncaught errors are logged and don't end the process. */
 export function catchUnhandled(log: Log): void {
   function report(event: Event, error: unknown): void {
     event.preventDefault();
@@ -34,7 +34,7 @@ export function catchUnhandled(log: Log): void {
       name: names?.getStore(),
       place: findPlace(error),
       error: error instanceof Error ? error : String(error),
-      fix: "nobody waited for what failed: look for a missing await",
+      fix: "the failed promise was not awaited: look for a missing await",
     });
   }
   addEventListener("error", (event) => report(event, event.error));
@@ -46,7 +46,7 @@ export function catchUnhandled(log: Log): void {
 /** The folder of the program, as a stack trace spells it. */
 const ROOT = new URL("../../", import.meta.url).href;
 
-/** The first place in our own code that a stack trace names, as `src/x.ts:1:2`. */
+/** Returns the first place in this program that a stack trace names, as `src/x.ts:1:2`. */
 function findPlace(error: unknown): string | undefined {
   const stack = error instanceof Error ? error.stack ?? "" : "";
   const start = stack.indexOf(ROOT);

@@ -5,7 +5,7 @@
  * @module
  */
 import { explain, type Log } from "../server/log.ts";
-import type { Finding } from "../settings/finding.ts";
+import type { CheckResult } from "../settings/check_result.ts";
 import { MB } from "./_store.ts";
 import { file } from "./file.ts";
 import { kv } from "./kv.ts";
@@ -59,7 +59,7 @@ export async function prepareStore(
 }
 
 /** What `deno task doctor` says of a store: whether it can be written. */
-export async function diagnoseStore(store: SessionStore): Promise<Finding> {
+export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
   const title = "session store";
   try {
     await store.check();
@@ -83,7 +83,7 @@ export async function diagnoseStore(store: SessionStore): Promise<Finding> {
 export function findPlainText(
   store: StoreChoice | undefined,
   sslMode: string | undefined,
-): Finding | undefined {
+): CheckResult | undefined {
   if (store?.type !== "postgres") return undefined;
   const { hostname, searchParams } = new URL(store.url);
   const host = searchParams.get("host") ?? hostname;

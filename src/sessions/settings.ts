@@ -4,7 +4,7 @@
  * @module
  */
 import { wholeNumber } from "../settings/kinds.ts";
-import type { Found, Setting } from "../settings/setting.ts";
+import type { Setting, SettingValues } from "../settings/setting.ts";
 import { type StoreChoice, STORES } from "./mod.ts";
 import type { StoreKind } from "./store.ts";
 
@@ -54,7 +54,7 @@ export const sessionSettings = {
 } as const;
 
 /** The values of {@linkcode sessionSettings}. */
-export type SessionSettings = Found<typeof sessionSettings>;
+export type SessionSettings = SettingValues<typeof sessionSettings>;
 
 /**
  * What the stores' engines read for themselves, and fail where they may not:

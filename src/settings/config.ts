@@ -1,7 +1,7 @@
 /**
- * All settings: what the rooms declare, read from a record of strings into one
- * {@linkcode Config}, or everything that is wrong with them at once. No room
- * imports this file; `main.ts` and the commands hand each room its part.
+ * All settings that the rooms declare, parsed from a record of strings into one
+ * {@linkcode Config}. An error lists every problem at once. No room imports this
+ * file; `main.ts` and the commands pass each room its part.
  *
  * @module
  */
@@ -37,14 +37,14 @@ import {
 import { type WebSettings, webSettings } from "../web/settings.ts";
 import { readEnvironment } from "./environment.ts";
 import {
-  type Found,
   readValues,
   type Setting,
   SettingError,
   type Settings,
+  type SettingValues,
 } from "./setting.ts";
 
-/** Every setting, under the headings that owners are shown them. */
+/** Every setting, under the headings of `.env.example` and `docs/settings.md`. */
 export const GROUPS: Readonly<Record<string, readonly Setting<unknown>[]>> = {
   "The server and its log": list(serverSettings, logSettings),
   "Layercode": list(webhookSettings, layercodeSettings),
@@ -68,35 +68,35 @@ function list(...rooms: Settings[]): Setting<unknown>[] {
   return rooms.flatMap((settings) => Object.values(settings));
 }
 
-/** All that can be set, checked. */
+/** The values of all settings, checked. */
 export interface Config
   extends ServerSettings, ProviderParts, SessionSettings, WebSettings {
   /** The address to listen on; `0.0.0.0` is every interface. */
   hostname: string;
-  /** Whether this runs where no file outlives the process: Deno Deploy. */
+  /** Whether this runs on Deno Deploy, where no file outlives the process. */
   isDeploy: boolean;
-  /** Empty: one is made and kept in {@linkcode Config.dataDir}. */
+  /** If empty, a secret is generated and stored in {@linkcode Config.dataDir}. */
   webhookSecrets: string[];
-  /** For `/authorize`, which refuses without the key; without the agent, the browser names it. */
+  /** For `/authorize`. Without an API key it refuses every request; without an agent id the browser names the agent. */
   layercode: LayercodeSettings;
-  /** For platforms that ask as they would ask OpenAI; without keys none may. */
+  /** For platforms that send chat completions. Without keys, their route is closed. */
   openai: OpenAiSettings;
-  /** What the agent is and says, and how large its model's window is. */
+  /** The prompt and the messages of the agent, and the limits of a turn. */
   agent: Agent;
-  /** Whether `/` is the page for trying the agent. */
+  /** Whether `/` is the playground, a page for trying the agent. */
   playground: boolean;
-  /** Variables of `.env` that are no settings. */
+  /** Variables in `.env` that are not settings. */
   unknown: readonly string[];
-  /** What is logged, and how. */
+  /** The level and the format of the log. */
   log: Required<Pick<LogOptions, "level" | "format">>;
 }
 
 /**
- * Reads the settings of this process: its environment, `.env` and
- * `layercode.config.json`. Those of the agent are then in the environment
- * wherever they stood, for the owner's tools to read.
+ * Reads the settings of this process from its environment, `.env` and
+ * `layercode.config.json`. Those of the agent are also copied into the
+ * environment, where the owner's tools read them.
  *
- * @throws {SettingError} that lists all that is wrong
+ * @throws {SettingError} that lists every problem
  */
 export async function loadConfig(
   real: Pick<Deno.Env, "get" | "set">,
@@ -110,13 +110,12 @@ export async function loadConfig(
 }
 
 /**
- * Reads the settings. A variable that is set to nothing counts as unset, unless
- * its declaration says that nothing means something.
+ * Parses the settings. An empty variable counts as unset, unless the setting
+ * declares `mayBeEmpty`.
  *
- * @param more what is wrong with files that settings may be in, which of their
- * variables are no settings, and whether a person reads the log; default:
- * nothing, none, and a program
- * @throws {SettingError} that lists all that is wrong
+ * @param more problems with the settings' files, variables in them that are not
+ * settings, and whether the log goes to a terminal. Default: none, none, no
+ * @throws {SettingError} that lists every problem
  */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
@@ -131,7 +130,7 @@ export function readConfig(
     const value = env[name]?.trim();
     return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
   }
-  function read<S extends Settings>(settings: S): Found<S> {
+  function read<S extends Settings>(settings: S): SettingValues<S> {
     return readValues(settings, { text, problems });
   }
 

@@ -1,38 +1,38 @@
 /**
- * Where settings come from: the real environment first, then `.env` in the
- * working folder, then `layercode.config.json` beside `main.ts`. Only what is
- * declared is looked at, which is also all that the process may read.
+ * Collects the settings from the real environment, from `.env` in the working
+ * folder, and from `layercode.config.json` beside `main.ts`; the first that sets
+ * a variable wins. Only declared variables are read: Deno permits no others.
  *
  * @module
  */
 import * as v from "@badrap/valita";
 import { parse } from "@std/dotenv";
 import { explain } from "../server/log.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckResult } from "./check_result.ts";
 import type { Setting } from "./setting.ts";
 
-/** The settings as they were found, unchecked. */
+/** The settings as texts, not checked yet. */
 export interface Environment {
   /** Variables by name. */
   env: Record<string, string>;
-  /** What is wrong with the files. */
+  /** Problems with the files. */
   problems: string[];
-  /** Variables of `.env` that are no settings, such as one that is misspelt. */
+  /** Variables in `.env` that are not settings, such as misspelt ones. */
   unknown: readonly string[];
 }
 
-/** The files that settings may be in. */
+/** The files that may hold settings. */
 export const FILES = {
   dotenv: ".env",
   layercodeConfig: new URL("../../layercode.config.json", import.meta.url),
 };
 
-/** Variables by name, as a file has them. */
+/** Variables by name, as read from a file. */
 type Variables = Readonly<Record<string, string | null | undefined>>;
 
 /**
- * Collects the settings. A variable that is set to nothing, as Compose may set
- * it, leaves the word to the next place, unless nothing means something there.
+ * Collects the settings. Where a variable is empty, as Compose may set it, the
+ * next source is used, unless the setting declares `mayBeEmpty`.
  *
  * @param real the process's environment
  */
@@ -77,10 +77,10 @@ export async function readEnvironment(
   return { env, problems, unknown };
 }
 
-/** Tells of variables in `.env` that are no settings. */
+/** Returns a warning if `.env` sets variables that are not settings. */
 export function findUnknown(
   { unknown }: Pick<Environment, "unknown">,
-): Finding | undefined {
+): CheckResult | undefined {
   if (unknown.length === 0) return undefined;
   return {
     status: "warn",
@@ -90,13 +90,13 @@ export function findUnknown(
   };
 }
 
-/** The variables to which values of a `.env` refer, such as `$NAME`. */
+/** Returns the names of the variables to which values in a `.env` refer, such as `$NAME`. */
 export function findReferences(dotenv: string): string[] {
   return [...dotenv.matchAll(/\$\{?([A-Za-z_]\w*)/g)]
     .map(([, name = ""]) => name);
 }
 
-/** @throws {SyntaxError} when a variable refers to itself, over which `parse` would never end (@std/dotenv 0.225) */
+/** @throws {SyntaxError} when a variable refers to itself, on which `parse` of @std/dotenv 0.225 never returns */
 function parseDotenv(text: string): Variables {
   const loop = /^\s*(?:export\s+)?(\w+)\s*=[^'"\n]*\$\{?\1\b/m.exec(text);
   if (loop === null) return parse(text);
@@ -110,10 +110,10 @@ const layercodeConfigSchema = v.object({
   welcome_message: v.string().nullable().optional(),
 });
 
-/** Reads what Layercode's own examples keep in `layercode.config.json`. */
+/** Parses `layercode.config.json`, the file in which Layercode's own examples store these settings. */
 function parseLayercodeConfig(text: string): Variables {
   try {
-    // A file from Windows may begin with U+FEFF, which `trim()` takes off.
+    // A file from Windows may begin with U+FEFF, which `trim()` removes.
     const file: unknown = JSON.parse(text.trim());
     const { prompt, welcome_message } = layercodeConfigSchema
       .parse(file, { mode: "strip" });
@@ -125,7 +125,7 @@ function parseLayercodeConfig(text: string): Variables {
   }
 }
 
-/** A file's text, if there is one. */
+/** Returns a file's text, or `undefined` if there is no such file. */
 export async function readIfThere(
   path: string | URL,
 ): Promise<string | undefined> {

@@ -1,40 +1,40 @@
 /**
- * Kinds of settings that several rooms have. A declaration takes one in:
- * `{ env: "PORT", default: "3000", ...wholeNumber(0, 65_535) }`.
+ * Parsers of settings that several rooms share. A declaration includes one with
+ * a spread: `{ env: "PORT", default: "3000", ...wholeNumber(0, 65_535) }`.
  *
  * @module
  */
 import { type Setting, SettingError } from "./setting.ts";
 
-/** What a kind adds to a declaration. */
+/** The part of a declaration that parses its value. */
 export type Kind<T> = Required<Pick<Setting<T>, "parse">>;
 
-/** A timer for longer would ring at once. */
+/** The longest delay of `setTimeout`; with a longer one it fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A whole number.
  *
- * @param most default: as many milliseconds as a timer can count
+ * @param max default: the longest delay of a timer, in milliseconds
  */
 export function wholeNumber(
-  least: number,
-  most = LONGEST_TIMER_MS,
+  min: number,
+  max = LONGEST_TIMER_MS,
 ): Kind<number> {
   return {
     parse(text, env) {
       const number = Number(text);
-      if (/^\d+$/.test(text) && number >= least && number <= most) {
+      if (/^\d+$/.test(text) && number >= min && number <= max) {
         return number;
       }
       throw new SettingError([
-        `${env}="${text}": must be a whole number from ${least} to ${most}`,
+        `${env}="${text}": must be a whole number from ${min} to ${max}`,
       ]);
     },
   };
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function oneOf<T extends string>(allowed: readonly T[]): Kind<T> {
   return {
     parse(text, env) {
@@ -53,9 +53,10 @@ export const onOrOff: Kind<boolean> = {
 };
 
 /**
- * Words with commas between them, each of which has to be right.
+ * A list of words with commas between them.
  *
- * @param findProblem says what is wrong with a word, and how to fix it
+ * @param findProblem returns what is wrong with a word and how to fix it, if
+ * anything is
  */
 export function listOf(
   findProblem: (
@@ -76,9 +77,9 @@ export function listOf(
 }
 
 /**
- * An http(s) address without a slash at its end.
+ * Parses an http(s) address. Removes the slash at its end.
  *
- * @throws {TypeError} when it is none
+ * @throws {TypeError} when it is not such an address
  */
 export function toHttpUrl(text: string): string {
   const url = new URL(text);
@@ -86,22 +87,22 @@ export function toHttpUrl(text: string): string {
   return url.href.replace(/\/$/, "");
 }
 
-/** An http(s) address, and what it is where nobody sets it. */
+/** An http(s) address with a default. */
 export function httpUrl(
-  standard: string,
+  defaultUrl: string,
 ): Kind<string> & { default: string; expected: string } {
   return {
-    default: standard,
+    default: defaultUrl,
     parse: toHttpUrl,
-    expected: `an address such as ${standard}`,
+    expected: `an address such as ${defaultUrl}`,
   };
 }
 
 /**
- * A path on this disk. White space and commas can't be passed to Deno in the
- * flags that let the process use the path and nothing else.
+ * Checks a path on this disk. It may hold no white space and no comma, since
+ * Deno's permission flags can't name such a path.
  *
- * @throws {SettingError} when there is one in it
+ * @throws {SettingError} when it does
  */
 export function toPath(text: string, env: string): string {
   if (!/[\s,]/.test(text)) return text;

@@ -1,6 +1,7 @@
 /**
- * The webhook secret of an owner who gave none: made on the first start, kept
- * in the data folder, readable by its owner only. Verification is never off.
+ * The webhook secret for an owner who set none. It is generated at the first
+ * start and stored in the data folder, readable by its owner only, so that
+ * signatures are always verified.
  *
  * @module
  */
@@ -10,10 +11,10 @@ import type { Config } from "./config.ts";
 import { readIfThere } from "./environment.ts";
 
 /**
- * The secrets that webhooks may be signed with: the owner's, else one made
- * here. On Deno Deploy none can be kept, so there it has to be given.
+ * Returns the secrets that webhooks may be signed with: those of the settings,
+ * else the generated one. Deno Deploy can't store one, so there it must be set.
  *
- * @throws {Error} when it can't be kept, which says how to fix it
+ * @throws {Error} when it can't be stored; the message says how to fix it
  */
 export async function findSecrets(
   { webhookSecrets, isDeploy, dataDir }: Pick<
@@ -25,7 +26,7 @@ export async function findSecrets(
   if (webhookSecrets.length > 0) return webhookSecrets;
   if (!isDeploy) {
     return [
-      await loadOrMakeSecret(dataDir).catch((cause) => {
+      await loadOrCreateSecret(dataDir).catch((cause) => {
         const message = `Cannot keep the webhook secret in ${dataDir}: set ` +
           "DATA_DIR to a folder that this user may write, or set " +
           "LAYERCODE_WEBHOOK_SECRET";
@@ -33,7 +34,7 @@ export async function findSecrets(
       }),
     ];
   }
-  // It starts all the same: a start that fails would fail the deployment.
+  // The server starts nevertheless: otherwise the deployment would fail.
   log.error("secret.missing", {
     message: "Every webhook will be refused: set LAYERCODE_WEBHOOK_SECRET " +
       "in the app's environment variables to the one in Layercode's dashboard",
@@ -42,14 +43,15 @@ export async function findSecrets(
 }
 
 /**
- * Reads the kept secret, or makes one.
+ * Reads the stored secret, or generates one.
  *
  * @throws {Error} that says what to set when the folder can't be used
  */
-export async function loadOrMakeSecret(dataDir: string): Promise<string> {
+export async function loadOrCreateSecret(dataDir: string): Promise<string> {
   try {
-    const secret = await readKeptSecret(dataDir) ?? await keepSecret(dataDir);
-    await hideFromOthers(toSecretPath(dataDir));
+    const secret = await readStoredSecret(dataDir) ??
+      await createSecretFile(dataDir);
+    await restrictToOwner(toSecretPath(dataDir));
     return secret;
   } catch (cause) {
     const message = `Cannot keep a webhook secret in ${dataDir}; set ` +
@@ -58,8 +60,8 @@ export async function loadOrMakeSecret(dataDir: string): Promise<string> {
   }
 }
 
-/** The kept secret, if there is one. */
-export async function readKeptSecret(
+/** Returns the stored secret, if there is one. */
+export async function readStoredSecret(
   dataDir: string,
 ): Promise<string | undefined> {
   return (await readIfThere(toSecretPath(dataDir)))?.trim() || undefined;
@@ -73,9 +75,9 @@ function toSecretPath(dataDir: string): string {
   return `${dataDir}/webhook-secret`;
 }
 
-/** Makes the secret. Of several servers that start at once, the first to lock the file does. */
-async function keepSecret(dataDir: string): Promise<string> {
-  // What callers say is for nobody else on this machine.
+/** Generates and stores a secret. Of several servers that start at once, the first to lock the file does; the others read it. */
+async function createSecretFile(dataDir: string): Promise<string> {
+  // Other users of this machine must not read the conversations in it.
   await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   const options = { read: true, write: true, create: true, mode: 0o600 };
   using file = await Deno.open(toSecretPath(dataDir), options);
@@ -89,12 +91,13 @@ async function keepSecret(dataDir: string): Promise<string> {
   return secret;
 }
 
-/** Lets nobody but its owner read a file. */
-async function hideFromOthers(path: string): Promise<void> {
+/** Makes a file readable by its owner only. */
+async function restrictToOwner(path: string): Promise<void> {
   try {
     const { mode } = await Deno.stat(path);
     if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o600);
   } catch {
-    // Someone else's file, or a disk without modes: the secret is as good.
+    // The file is another user's, or the disk has no modes. The secret is valid
+    // all the same.
   }
 }

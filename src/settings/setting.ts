@@ -1,8 +1,8 @@
 /**
- * What a room declares of a setting: its variable, its default, whether it is
- * secret, what it is for. The values that the room works with, `.env.example`,
- * the page of settings, what `doctor` hides and what the process may read of
- * its environment all follow from it: a new setting is one declaration.
+ * How a room declares a setting: its variable, its default, whether it is
+ * secret, what it is for. A new setting is one declaration. From it follow its
+ * parsed value, its entries in `.env.example` and `docs/settings.md`, whether
+ * `doctor` redacts it, and the permission to read its variable.
  *
  * @module
  */
@@ -13,79 +13,82 @@ export interface Setting<T = string> {
   readonly env: string;
   /** What it is for: whole sentences in Markdown, for an owner. */
   readonly help?: string;
-  /** Its value where nobody sets it. */
+  /** The value when the variable is not set. */
   readonly default?: string;
-  /** What owners are told in place of a default that is long or depends on something, in Markdown, without a full stop. */
+  /** Describes a default that is long or depends on something, in Markdown, without a full stop. */
   readonly defaultNote?: string;
   /** The value that `.env.example` shows. Default: the setting's default. */
   readonly example?: string;
-  /** Whether `doctor` hides its value. Default: unless it has a default, since only keys and tokens must be brought. */
+  /** Whether `doctor` redacts the value. By default it does, unless the setting has a default: what has none is usually a key or a token. */
   readonly secret?: boolean;
-  /** Whether it means something when it is set to nothing. Default: it then counts as unset. */
+  /** Whether an empty value has a meaning. By default an empty variable counts as unset. */
   readonly mayBeEmpty?: boolean;
-  /** Whose variable it is, where not ours: it is read from the real environment alone, and `.env.example` lacks it. */
+  /** Who defines the variable, if not Parley. It is then read from the real environment only, and not listed in `.env.example`. */
   readonly belongsTo?: string;
-  /** The vendor can't be asked without it. Says how to get it, such as `get a key at https://…`. */
+  /** Set if the vendor can't be used without this setting. Says how to get a value, such as `get a key at https://…`. */
   readonly needed?: string;
-  /** Whoever sets it means this vendor, and need not name it in `LLM_PROVIDER`. */
+  /** Whether setting it chooses this vendor, without `LLM_PROVIDER`. */
   readonly selects?: boolean;
-  /** Makes of the variable's text what the room uses. Throws where it can't. Default: the text as it is. */
+  /** Parses the variable's text; throws if it is invalid. Default: returns the text. */
   readonly parse?: (text: string, env: string) => T;
-  /** What it has to be, said where `parse` throws. The value isn't repeated: it may hold a password. */
+  /** What the value has to be, for the error message when `parse` throws. The message doesn't repeat the value, which may hold a password. */
   readonly expected?: string;
 }
 
-/** Settings of a room or a vendor, by the names that its own code has for them. */
+/** The settings of a room or a vendor, by their names in its code. */
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
-/** A setting without which the vendor can't be asked. */
-export type Needed = Setting & { readonly needed: string };
+/** A setting without which the vendor can't be used. */
+export type RequiredSetting = Setting & { readonly needed: string };
 
-/** What a setting's `parse` makes of its text. */
+/** The type of a setting's parsed value. */
 export type ValueOf<S> = S extends
   { readonly parse?: (...args: never[]) => infer T }
   ? unknown extends T ? string : T
   : string;
 
-/** Values of settings: those that are certain to have one, and those that may. */
-export type Sure<S extends Settings, Certain> =
+/** The parsed values of settings. Those that extend `Present` always have one; the others may be absent. */
+export type ValuesOf<S extends Settings, Present> =
   & {
-    -readonly [K in keyof S as S[K] extends Certain ? K : never]: ValueOf<S[K]>;
+    -readonly [K in keyof S as S[K] extends Present ? K : never]: ValueOf<S[K]>;
   }
   & {
-    -readonly [K in keyof S as S[K] extends Certain ? never : K]?: ValueOf<
+    -readonly [K in keyof S as S[K] extends Present ? never : K]?: ValueOf<
       S[K]
     >;
   };
 
-/** The settings' values as they were found. */
-export type Found<S extends Settings> = Sure<S, { readonly default: string }>;
+/** The parsed values of settings. Those without a default may be absent. */
+export type SettingValues<S extends Settings> = ValuesOf<
+  S,
+  { readonly default: string }
+>;
 
-/** The settings' values where the vendor is to be asked: what is needed is there. */
-export type Values<S extends Settings> = Sure<
+/** The parsed values of a vendor's settings once all that it needs are set. */
+export type CompleteValues<S extends Settings> = ValuesOf<
   S,
   { readonly default: string } | { readonly needed: string }
 >;
 
-/** Where values come from, and where it is told what is wrong with them. */
-export interface Sources {
-  /** The text of a variable; `undefined` where it counts as unset. */
+/** What is needed to read settings. */
+export interface ReadOptions {
+  /** Returns the text of a variable, or `undefined` if it counts as unset. */
   text(env: string): string | undefined;
-  /** Why the vendor is to be asked, such as `LLM_PROVIDER names gemini`. Absent: it isn't. */
+  /** Why the vendor will be used, such as `LLM_PROVIDER names gemini`. Absent if it won't be. */
   wanted?: string;
-  /** Takes what is wrong: which variable, and how to fix it. */
+  /** Problems are added to this: each names the variable and says how to fix it. */
   problems: string[];
 }
 
-/** What is wrong with one setting, in a `parse`'s own words, or with all of them. */
+/** Thrown by a `parse` for its own setting, and by `readConfig` for all settings. */
 export class SettingError extends Error {
-  /** What a stack trace calls it. */
+  /** The name in stack traces. */
   override readonly name = "SettingError";
 
   /**
-   * Keeps the problems apart, and puts them into one message, a line each.
+   * Creates an error whose message lists the problems, one a line.
    *
-   * @param problems each names the variable, and says how to fix it
+   * @param problems each names the variable and says how to fix it
    */
   constructor(readonly problems: readonly string[]) {
     const lines = problems.map((problem) => `\n  - ${problem}`).join("");
@@ -93,36 +96,36 @@ export class SettingError extends Error {
   }
 }
 
-/** Whether `doctor` must not show a setting's value. */
+/** Whether `doctor` must redact a setting's value. */
 export function isSecret(setting: Setting<unknown>): boolean {
   return setting.secret ?? setting.default === undefined;
 }
 
-/** Reads settings. One that can't be used stands at its default. */
+/** Reads settings. An invalid one is added to the problems, and gets its default. */
 export function readValues<S extends Settings>(
   settings: S,
-  { text, wanted, problems }: Sources,
-): Found<S> {
+  { text, wanted, problems }: ReadOptions,
+): SettingValues<S> {
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
     const { env, needed, expected = "another value" } = setting;
-    const { parse = (it) => it, default: standard } = setting;
+    const { parse = (it) => it, default: defaultText } = setting;
     const given = text(env);
     if (given !== undefined) {
       try {
         values[name] = parse(given, env);
         continue;
       } catch (error) {
-        const isTold = error instanceof SettingError;
+        const isExplained = error instanceof SettingError;
         problems.push(
-          ...isTold ? error.problems : [`${env}: must be ${expected}`],
+          ...isExplained ? error.problems : [`${env}: must be ${expected}`],
         );
       }
     } else if (needed !== undefined && wanted !== undefined) {
       problems.push(`${env}: is missing, and ${wanted}; ${needed}`);
     }
-    if (standard !== undefined) values[name] = parse(standard, env);
+    if (defaultText !== undefined) values[name] = parse(defaultText, env);
   }
   // Each value is what its own declaration's `parse` returned.
-  return values as Found<S>;
+  return values as SettingValues<S>;
 }

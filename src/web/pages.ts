@@ -11,7 +11,7 @@ import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHome } from "../server/health.ts";
 import { notFound } from "../server/http.ts";
-import { createJudge, type GuessParts } from "../server/limits.ts";
+import { createSecretCheck, type SecretCheckParts } from "../server/limits.ts";
 import { createPlayground, type PlaygroundParts } from "./playground/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
@@ -30,7 +30,7 @@ export interface PagesSettings extends WebSettings {
 /** What pages are made of. */
 export interface PagesParts
   extends
-    GuessParts,
+    SecretCheckParts,
     Pick<PlaygroundParts, "webhook" | "provider">,
     Pick<AdminParts, "store" | "activeTurns"> {
   /** Says which there are. */
@@ -78,8 +78,8 @@ export function createPages(parts: PagesParts): Pages {
     ...hasAdmin ? [{ href: "/sessions", name: "Conversations" }] : [],
   ]);
   const locked = shell({ title: "Locked", content: LOCKED, status: 403 });
-  const judge = createJudge(parts);
-  const guard = createGuard({ ...parts, hasSecret, locked, judge });
+  const checkSecret = createSecretCheck(parts);
+  const guard = createGuard({ ...parts, hasSecret, locked, checkSecret });
 
   const otherwise = createHome(version, "at the address printed at the start");
   return {
@@ -91,7 +91,7 @@ export function createPages(parts: PagesParts): Pages {
         : {},
       ...hasVoice ? createVoice({ agentId, apiUrl, guard, shell }) : {},
       ...hasAdmin
-        ? createAdmin({ ...parts, token: adminToken, judge, shell })
+        ? createAdmin({ ...parts, token: adminToken, checkSecret, shell })
         : {},
     },
     entrance: hasPlayground ? "/" : hasVoice ? "/voice" : undefined,

@@ -4,7 +4,7 @@
  * @module
  */
 import { onOrOff } from "../settings/kinds.ts";
-import { type Found, SettingError } from "../settings/setting.ts";
+import { SettingError, type SettingValues } from "../settings/setting.ts";
 
 /** The fewest characters of a token that strangers may try to guess. */
 const LEAST_TOKEN_LENGTH = 16;
@@ -43,7 +43,7 @@ export const webSettings = {
 } as const;
 
 /** The values of {@linkcode webSettings}. */
-export type WebSettings = Found<typeof webSettings>;
+export type WebSettings = SettingValues<typeof webSettings>;
 
 function toLongToken(text: string, env: string): string {
   if (text.length >= LEAST_TOKEN_LENGTH) return text;

@@ -98,7 +98,7 @@ Deno.test("currentTime tells the date and the time somewhere", async () => {
   }
 });
 
-Deno.test("currentTime tells the model which time zone it doesn't know", async () => {
+Deno.test("currentTime tells the model that a time zone doesn't exist", async () => {
   const told = await tell(currentTime, { time_zone: "Mars/Olympus" });
   assertStringIncludes((told as { error: string }).error, "Mars/Olympus");
   const missing = await tell(currentTime, {});
@@ -114,7 +114,7 @@ Deno.test("rememberNote remembers a note", async () => {
   assertEquals(context.remembered, ["Likes tea."]);
 });
 
-Deno.test("rememberNote remembers nothing that is empty or endless", async () => {
+Deno.test("rememberNote refuses a note that is empty or too long", async () => {
   const context = makeContext();
   for (const note of ["", "x".repeat(501), 7, undefined]) {
     const error = await assertRejects(
@@ -126,7 +126,7 @@ Deno.test("rememberNote remembers nothing that is empty or endless", async () =>
   assertEquals(context.remembered, []);
 });
 
-Deno.test("rememberNote fails when it can't be kept", async () => {
+Deno.test("rememberNote fails when the note can't be stored", async () => {
   const context = {
     ...makeContext(),
     remember: () => Promise.reject(new Error("disk full")),

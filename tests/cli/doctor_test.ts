@@ -44,7 +44,7 @@ async function doctor(
   }
 }
 
-Deno.test("doctor.ts takes no words, so that an address without --url isn't passed over", async () => {
+Deno.test("doctor.ts refuses arguments, so that a URL without --url isn't ignored", async () => {
   const { code, stderr } = await doctor(["https://parley.example"]);
   assertEquals(code, 1);
   assertMatch(stderr, /^Too many words\n\n[^]*--url URL/);
@@ -96,7 +96,7 @@ Deno.test("doctor.ts exits with 1 and says how to fix each thing", async () => {
   assertStringIncludes(stdout, "\n6 to fix, 1 not checked\n");
 });
 
-Deno.test("doctor.ts lists settings that can't be used, and looks at nothing that depends on them", async () => {
+Deno.test("doctor.ts lists invalid settings, and checks nothing that depends on them", async () => {
   const { code, stdout } = await doctor([], {
     PORT: "http",
     LOG_FORMAT: "xml",
@@ -107,7 +107,7 @@ Deno.test("doctor.ts lists settings that can't be used, and looks at nothing tha
     /✗ settings: PORT="http": must be a whole number.*\n {4}→/,
   );
   assertMatch(stdout, /✗ settings: LOG_FORMAT="xml"/);
-  assertMatch(stdout, /\n– all else: not looked at, since settings can't be/);
+  assertMatch(stdout, /\n– all else: not checked, since settings can't be/);
   assertMatch(stdout, /\n2 to fix, 1 not checked\n$/);
 });
 
@@ -172,7 +172,7 @@ function startEmptyOllama(error?: string) {
   };
 }
 
-Deno.test("doctor.ts pulls a missing model with --pull, and looks again", async () => {
+Deno.test("doctor.ts pulls a missing model with --pull, and checks again", async () => {
   await using ollama = startEmptyOllama();
   const without = await doctor([], ollama.env);
   assertEquals(without.code, 1);
@@ -225,7 +225,7 @@ Deno.test({
   },
 });
 
-Deno.test("doctor.ts explains itself, and what it was asked wrongly", async () => {
+Deno.test("doctor.ts explains its usage and wrong arguments", async () => {
   const help = await doctor(["--help"]);
   assertEquals(help.code, 0);
   for (const flag of ["--url", "--pull", "--json"]) {

@@ -93,10 +93,10 @@ Deno.test("say.ts --platform openai exits with 1 when the answer broke off, or i
     assertStringIncludes(broken.stderr, "The answer broke off");
     const event = await say("--platform", "openai", "--event", "data", "{}");
     assertEquals(event.code, 1);
-    assertStringIncludes(event.stderr, "only Layercode has it");
+    assertStringIncludes(event.stderr, "for --platform layercode only");
     const nobody = await say("--platform", "nobody", "Hello");
     assertEquals(nobody.code, 1);
-    assertStringIncludes(nobody.stderr, "layercode or openai");
+    assertStringIncludes(nobody.stderr, "must be layercode or openai");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

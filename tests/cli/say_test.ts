@@ -131,7 +131,7 @@ Deno.test("say.ts exits with 1 and says what to fix", async () => {
       [["--secret", "s", "Hello"], "Is the server running?"],
       [["--secret", "s", "--url", "nowhere", "Hello"], "not a URL"],
       [["--secret", "s", "--url", "localhost:3000", "Hello"], "not a URL"],
-      [["--secret", "s", ""], "no words"],
+      [["--secret", "s", ""], "The text is empty"],
       [["--secret", "s", "--loud", "Hello"], "--loud"],
       [["--secret", "s", "--event", "data", "{"], "must be JSON"],
     ];
@@ -184,7 +184,7 @@ Deno.test("say.ts exits with 1 when the answer failed or broke off", async () =>
   }
 });
 
-Deno.test("say.ts takes no other server's answer for Parley's", async () => {
+Deno.test("say.ts doesn't take another server's answer for Parley's", async () => {
   const folder = await Deno.makeTempDir();
   const orders = "\x1b]0;owned\x07\x9b31m";
   const stream = (...events: unknown[]) =>

@@ -6,7 +6,7 @@
  */
 import { diagnoseProviders } from "../../src/providers/choice.ts";
 import { readConfig } from "../../src/settings/config.ts";
-import type { Finding } from "../../src/settings/finding.ts";
+import type { CheckResult } from "../../src/settings/check_result.ts";
 import { freePort } from "../fakes/ports.ts";
 
 /** Where nothing listens. */
@@ -28,13 +28,13 @@ export function settings(env: Record<string, string> = {}) {
 export function diagnose(
   env: Record<string, string>,
   config: ReturnType<typeof readConfig> = settings(env),
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const signal = AbortSignal.timeout(20_000);
   return diagnoseProviders(config, { toolCount: 2, signal });
 }
 
 /** Findings in one line each: `fail gemini: the key is wrong → get another`. */
-export function toLines(findings: Finding[]): string[] {
+export function toLines(findings: CheckResult[]): string[] {
   return findings.map(({ status, title, detail, fix }) =>
     `${status} ${title}: ${detail}${fix === undefined ? "" : ` → ${fix}`}`
   );

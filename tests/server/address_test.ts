@@ -119,7 +119,7 @@ const CASES: Case[] = [
 ];
 
 for (const { what, peer, forwarded, trusted, address } of CASES) {
-  Deno.test(`createSenderReader() tells ${what}`, () => {
+  Deno.test(`createSenderReader() finds ${what}`, () => {
     const proxies = trusted ? ranges.parse(trusted, "TRUSTED_PROXIES") : [];
     const headers = new Headers(
       forwarded ? { "x-forwarded-for": forwarded } : {},
@@ -182,7 +182,7 @@ for (
 }
 
 for (const all of ["0.0.0.0/0", "::/0"]) {
-  Deno.test(`ranges refuses ${all}, by which anybody could be anybody`, () => {
+  Deno.test(`ranges refuses ${all}, with which any sender could forge its address`, () => {
     assertThrows(() => ranges.parse(all, "X"), SettingError, "every address");
   });
 }

@@ -15,7 +15,7 @@ async function watch(
   return happened;
 }
 
-Deno.test("Deadline is over after its time, and not before, whatever order they were set in", async () => {
+Deno.test("Deadline passes after its time, and not before, whatever the order of setting", async () => {
   const times = [90, 30, 60, 31];
   const happened = await watch(400, (happens) => {
     for (const ms of times) new Deadline(happens(`${ms}`)).set(ms);
@@ -24,7 +24,7 @@ Deno.test("Deadline is over after its time, and not before, whatever order they 
   for (const [what, atMs] of happened) assert(atMs >= Number(what) - 1);
 });
 
-Deno.test("Deadline is over once each time that it is set", async () => {
+Deno.test("Deadline passes once each time that it is set", async () => {
   const happened = await watch(300, (happens) => {
     const over = happens("over");
     let left = 3;
@@ -37,7 +37,7 @@ Deno.test("Deadline is over once each time that it is set", async () => {
   assertEquals(happened.length, 3);
 });
 
-Deno.test("Deadline is moved, later and earlier, by being set again", async () => {
+Deno.test("Deadline moves, later and earlier, when it is set again", async () => {
   const happened = await watch(400, (happens) => {
     const later = new Deadline(happens("later"));
     later.set(10);
@@ -54,7 +54,7 @@ Deno.test("Deadline is moved, later and earlier, by being set again", async () =
   assert((happened[1]?.[1] ?? 0) >= 149);
 });
 
-Deno.test("Deadline that was cleared never is over, also by one that is due with it", async () => {
+Deno.test("Deadline never passes after it was cleared, even by another that is due with it", async () => {
   const happened = await watch(150, (happens) => {
     const first = new Deadline(() => {
       happens("first")();

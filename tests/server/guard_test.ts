@@ -14,7 +14,7 @@ import {
 import { createSenderReader } from "../../src/server/address.ts";
 import { createGuard } from "../../src/server/guard.ts";
 import { HttpError } from "../../src/server/http.ts";
-import { NOBODY } from "../../src/server/router.ts";
+import { UNKNOWN_SENDER } from "../../src/server/router.ts";
 import { askRaw, type RawRequest, type RawResponse } from "../_raw.ts";
 import { message } from "../fakes/layercode.ts";
 import { runProgram, startServer } from "../fakes/server.ts";
@@ -63,8 +63,7 @@ function turn(...head: string[]): Omit<RawRequest, "port"> {
 }
 
 Deno.test({
-  name:
-    "createGuard() lets in without a token who names a loopback host, and no other Host",
+  name: "createGuard() needs no token for a loopback Host, and for no other",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -177,20 +176,20 @@ Deno.test({
   },
 });
 
-Deno.test("createGuard() knows this machine by the connection's address", async () => {
+Deno.test("createGuard() recognizes this machine by the connection's address", async () => {
   const guard = createGuard({
     token: "a token for tests only",
     hasSecret: false,
     locked: () => new Response("locked", { status: 403 }),
-    judge: () => undefined,
+    checkSecret: () => undefined,
   });
-  const part = guard.part(() => new Response("in"));
+  const route = guard.route(() => new Response("in"));
   const readSender = createSenderReader();
   const ask = async (address: string) => {
     const headers = { host: "localhost:3000" };
     const request = new Request("http://localhost:3000/", { headers });
     try {
-      return (await part(request, readSender(address, request))).status;
+      return (await route(request, readSender(address, request))).status;
     } catch (error) {
       assert(error instanceof HttpError);
       return error.status;
@@ -204,12 +203,11 @@ Deno.test("createGuard() knows this machine by the connection's address", async 
   ) {
     assertEquals(await ask(address), 403, address);
   }
-  assertEquals(await ask(NOBODY.address), 403);
+  assertEquals(await ask(UNKNOWN_SENDER.address), 403);
 });
 
 Deno.test({
-  name:
-    "createGuard() lets nobody in without a token through a proxy or a tunnel",
+  name: "createGuard() needs a token through a proxy or a tunnel",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -247,7 +245,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "createGuard() lets a stranger in by the printed address, and keeps a cookie",
+    "createGuard() allows a stranger by the printed address, and sets a cookie",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -283,7 +281,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "createGuard() takes the token out of the address, and nothing else",
+  name: "createGuard() removes the token from the address, and nothing else",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -317,8 +315,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "createGuard() sets a cookie for https alone where the sender came by it",
+  name: "createGuard() sets a secure cookie where the sender came by https",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -341,8 +338,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "createGuard() refuses every token but the right one, to a browser by a page",
+  name: "createGuard() refuses every wrong token, to a browser by a page",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -380,8 +376,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "createGuard() finds the cookie among others, and is not worn out by many",
+  name: "createGuard() finds the cookie among others, and checks only a few",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
@@ -472,7 +467,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "main.ts wants the token of everybody beside a secret, this machine included",
+    "main.ts requires the token once a secret is set, from this machine too",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {

@@ -5,7 +5,7 @@ import {
   createReady,
 } from "../../src/server/health.ts";
 import { createLog } from "../../src/server/log.ts";
-import { NOBODY } from "../../src/server/router.ts";
+import { UNKNOWN_SENDER } from "../../src/server/router.ts";
 import { createEcho } from "../../src/providers/echo.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 
@@ -51,7 +51,7 @@ function get(path: string): Request {
 }
 
 Deno.test("createHome() says what runs here and where the webhook is", async () => {
-  const response = await createHome("1.2.3")(get("/"), NOBODY);
+  const response = await createHome("1.2.3")(get("/"), UNKNOWN_SENDER);
   assertEquals(response.status, 200);
   assertEquals(await response.json(), {
     name: "parley",
@@ -60,11 +60,11 @@ Deno.test("createHome() says what runs here and where the webhook is", async () 
   });
 });
 
-Deno.test("createHealth() tells what serves and since when", async () => {
+Deno.test("createHealth() says what serves and since when", async () => {
   const { state, parts } = setup();
   const health = createHealth(parts);
   state.nowMs += 90_400;
-  const response = await health(get("/health"), NOBODY);
+  const response = await health(get("/health"), UNKNOWN_SENDER);
   assertEquals(response.status, 200);
   assertEquals(response.headers.get("cache-control"), "no-store");
   assertEquals(await response.json(), {
@@ -77,10 +77,10 @@ Deno.test("createHealth() tells what serves and since when", async () => {
   });
 });
 
-Deno.test("createHealth() asks nobody, and is well while others are not", async () => {
+Deno.test("createHealth() checks neither provider nor store, and is ok when they fail", async () => {
   const { state, parts } = setup();
   state.failing = { provider: true, store: true };
-  const response = await createHealth(parts)(get("/health"), NOBODY);
+  const response = await createHealth(parts)(get("/health"), UNKNOWN_SENDER);
   assertEquals(response.status, 200);
   assertEquals(state.checks, { provider: 0, store: 0 });
   await response.body?.cancel();
@@ -88,7 +88,7 @@ Deno.test("createHealth() asks nobody, and is well while others are not", async 
 
 Deno.test("createReady() is ready when the provider and the store answer", async () => {
   const { state, parts } = setup();
-  const response = await createReady(parts)(get("/ready"), NOBODY);
+  const response = await createReady(parts)(get("/ready"), UNKNOWN_SENDER);
   assertEquals(response.status, 200);
   assertEquals(await response.json(), { status: "ready" });
   assertEquals(state.checks, { provider: 1, store: 1 });
@@ -105,7 +105,7 @@ for (
   Deno.test(`createReady() says that ${expected.join(" and ")} can't be had, and not why`, async () => {
     const { state, parts } = setup();
     state.failing = failing;
-    const response = await createReady(parts)(get("/ready"), NOBODY);
+    const response = await createReady(parts)(get("/ready"), UNKNOWN_SENDER);
     assertEquals(response.status, 503);
     const text = await response.text();
     assertEquals(JSON.parse(text), { status: "not_ready", failing: expected });
@@ -120,7 +120,7 @@ Deno.test("createReady() says so when a check throws at once", async () => {
   parts.store.check = () => {
     throw new Error("broken");
   };
-  const response = await createReady(parts)(get("/ready"), NOBODY);
+  const response = await createReady(parts)(get("/ready"), UNKNOWN_SENDER);
   assertEquals(response.status, 503);
   assertEquals((await response.json()).failing, ["store"]);
 });
@@ -134,7 +134,7 @@ Deno.test("createReady() leaves nothing that fails later when a check throws at 
   // What is late fails before the test is over.
   AbortSignal.timeout = () => AbortSignal.abort(new Error("Timed out"));
   try {
-    const response = await createReady(parts)(get("/ready"), NOBODY);
+    const response = await createReady(parts)(get("/ready"), UNKNOWN_SENDER);
     assertEquals((await response.json()).failing, ["store"]);
   } finally {
     AbortSignal.timeout = timeout;
@@ -147,7 +147,7 @@ Deno.test("createReady() does not wait for ever for a store that never answers",
   const { timeout } = AbortSignal;
   AbortSignal.timeout = () => AbortSignal.abort(new Error("Timed out"));
   try {
-    const response = await createReady(parts)(get("/ready"), NOBODY);
+    const response = await createReady(parts)(get("/ready"), UNKNOWN_SENDER);
     assertEquals(response.status, 503);
     assertEquals((await response.json()).failing, ["store"]);
   } finally {
@@ -157,18 +157,18 @@ Deno.test("createReady() does not wait for ever for a store that never answers",
 
 Deno.test("createReady() gives the provider a signal to give up on", async () => {
   const { state, parts } = setup();
-  const response = await createReady(parts)(get("/ready"), NOBODY);
+  const response = await createReady(parts)(get("/ready"), UNKNOWN_SENDER);
   await response.body?.cancel();
   assertEquals(state.signals.length, 1);
   assert(state.signals[0] instanceof AbortSignal);
   assertEquals(state.signals[0].aborted, false);
 });
 
-Deno.test("createReady() asks again only after two seconds", async () => {
+Deno.test("createReady() checks again only after two seconds", async () => {
   const { state, parts } = setup();
   const ready = createReady(parts);
   const status = async () => {
-    const response = await ready(get("/ready"), NOBODY);
+    const response = await ready(get("/ready"), UNKNOWN_SENDER);
     await response.body?.cancel();
     return response.status;
   };
@@ -185,11 +185,11 @@ Deno.test("createReady() asks again only after two seconds", async () => {
   assertEquals(await status(), 200);
 });
 
-Deno.test("createReady() asks once for many who want to know at once", async () => {
+Deno.test("createReady() checks once for many concurrent requests", async () => {
   const { state, parts } = setup();
   const ready = createReady(parts);
   const responses = await Promise.all(
-    Array.from({ length: 20 }, () => ready(get("/ready"), NOBODY)),
+    Array.from({ length: 20 }, () => ready(get("/ready"), UNKNOWN_SENDER)),
   );
   for (const response of responses) {
     assertEquals(await response.json(), { status: "ready" });

@@ -65,14 +65,14 @@ Deno.test("readBody() returns the bytes as they came", async () => {
   assertEquals(await readBody(post(raw)), raw);
 });
 
-Deno.test("readBody() puts a body together that comes byte by byte", async () => {
+Deno.test("readBody() assembles a body that comes byte by byte", async () => {
   const raw = bytes('{"text":"Grüße 👋"}');
   const { body } = chunked(Array.from(raw, (byte) => Uint8Array.of(byte)));
   assertEquals(await readBody(post(body)), raw);
 });
 
 for (const body of [null, ""]) {
-  Deno.test(`readBody() returns nothing for a body that is ${JSON.stringify(body)}`, async () => {
+  Deno.test(`readBody() returns no bytes for a body that is ${JSON.stringify(body)}`, async () => {
     assertEquals(await readBody(post(body)), new Uint8Array());
   });
 }
@@ -127,7 +127,7 @@ Deno.test("readBody() refuses a body of one byte more", async () => {
   assertEquals(await refusal(request), [413, "too_large"]);
 });
 
-Deno.test("readBody() takes nothing of a body that says it is too large", async () => {
+Deno.test("readBody() reads nothing of a body that is declared too large", async () => {
   const { body, taken } = chunked([bytes("{}")]);
   const length = String(MAX_BODY_BYTES + 1);
   const request = post(body, { "content-length": length });
@@ -137,7 +137,7 @@ Deno.test("readBody() takes nothing of a body that says it is too large", async 
 
 // A server lets no more through than a length that is a number.
 for (const length of [undefined, "-1", "many"]) {
-  Deno.test(`readBody() breaks off an endless body of content-length: ${length}`, async () => {
+  Deno.test(`readBody() stops reading an endless body of content-length: ${length}`, async () => {
     const size = 64 * 1024;
     const { body, taken } = chunked(endless(size));
     const headers = length === undefined ? {} : { "content-length": length };
@@ -182,7 +182,7 @@ async function memoryOf(pid: number): Promise<number> {
 
 Deno.test({
   name:
-    "readBody() takes no more memory than there are bytes, however they come",
+    "readBody() needs no more memory than the body has bytes, however they come",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using server = await startServer();
@@ -234,7 +234,7 @@ Deno.test("readBody() is not deceived by a length that is declared along with ch
   assertMatch(status, /^HTTP\/1\.1 (400|413) /);
 });
 
-Deno.test("readBody() tells who sends too much that the connection ends", async () => {
+Deno.test("readBody() tells a client that sends too much that the connection closes", async () => {
   const error = await assertRejects(
     () => readBody(post(new Uint8Array(MAX_BODY_BYTES + 1))),
     HttpError,
@@ -290,7 +290,7 @@ Deno.test("parseJson() does not repeat the body in its refusal", () => {
   assertEquals(error.message.includes("secret"), false);
 });
 
-Deno.test("HttpError.toResponse() is JSON of the documented shape", async () => {
+Deno.test("HttpError.toResponse() returns JSON of the documented shape", async () => {
   const error = new HttpError(405, "method_not_allowed", "Use POST", {
     allow: "POST",
   });
@@ -303,7 +303,7 @@ Deno.test("HttpError.toResponse() is JSON of the documented shape", async () => 
   });
 });
 
-Deno.test("json() answers with JSON that nobody may keep or take for a page", async () => {
+Deno.test("json() returns JSON that may not be cached or taken for a page", async () => {
   const response = json({ a: 1 }, { status: 201, headers: { "x-a": "1" } });
   assertEquals(response.status, 201);
   assertEquals(response.headers.get("x-a"), "1");

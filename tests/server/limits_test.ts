@@ -3,12 +3,12 @@ import { HttpError } from "../../src/server/http.ts";
 import { createSenderReader } from "../../src/server/address.ts";
 import {
   createBoundedLog,
-  createJudge,
   createRateLimit,
+  createSecretCheck,
 } from "../../src/server/limits.ts";
 import { createLog } from "../../src/server/log.ts";
 
-Deno.test("createRateLimit() lets as many through in a minute as it says", () => {
+Deno.test("createRateLimit() allows the given number in a minute", () => {
   let at = 1_000_000;
   const take = createRateLimit({ perMinute: 2, now: () => at });
   assertEquals(take("a"), undefined);
@@ -32,7 +32,7 @@ Deno.test("createRateLimit() counts each key by itself", () => {
   assertEquals(take(), 60);
 });
 
-Deno.test("createRateLimit() locks nobody out when the clock is set back", () => {
+Deno.test("createRateLimit() blocks nobody when the clock is set back", () => {
   let at = 10_000_000;
   const take = createRateLimit({ perMinute: 1, now: () => at });
   assertEquals(take("a"), undefined);
@@ -85,7 +85,7 @@ function make(trustedProxies: string[] = []) {
     format: "json",
     write: (_, line) => lines.push(line),
   });
-  const judge = createJudge({ log, now: () => 0 });
+  const checkSecret = createSecretCheck({ log, now: () => 0 });
   const readSender = createSenderReader(trustedProxies);
   function show(shown: string[], peer: string, forwarded?: string) {
     const headers = new Headers(
@@ -93,14 +93,14 @@ function make(trustedProxies: string[] = []) {
     );
     const request = new Request("http://parley.test/", { headers });
     const right = ["also right", "right"];
-    const found = judge(shown, right, readSender(peer, request));
+    const found = checkSecret(shown, right, readSender(peer, request));
     assertEquals(found, shown.find((one) => right.includes(one)));
     return found !== undefined;
   }
   return { show, lines };
 }
 
-Deno.test("createJudge() tells right from wrong, and counts nobody who shows nothing", () => {
+Deno.test("createSecretCheck() finds the right secret, and counts no request without one", () => {
   const { show } = make();
   for (let n = 0; n < 100; n++) {
     assertEquals(show([], "192.0.2.1"), false);
@@ -108,7 +108,7 @@ Deno.test("createJudge() tells right from wrong, and counts nobody who shows not
   }
 });
 
-Deno.test("createJudge() refuses an address that guesses, and no other", () => {
+Deno.test("createSecretCheck() refuses an address that guesses, and no other", () => {
   const { show, lines } = make();
   for (let n = 0; n < 30; n++) {
     assertEquals(show(["wrong"], "192.0.2.1"), false);
@@ -121,14 +121,14 @@ Deno.test("createJudge() refuses an address that guesses, and no other", () => {
   assertEquals(JSON.parse(lines[0] ?? "").address, "192.0.2.1");
 });
 
-Deno.test("createJudge() knows apart who comes through a trusted proxy", () => {
+Deno.test("createSecretCheck() distinguishes clients behind a trusted proxy", () => {
   const { show } = make(["10.0.0.1"]);
   for (let n = 0; n < 30; n++) show(["wrong"], "10.0.0.1", "192.0.2.1");
   assertThrows(() => show(["right"], "10.0.0.1", "192.0.2.1"), HttpError);
   assertEquals(show(["right"], "10.0.0.1", "192.0.2.2"), true);
 });
 
-Deno.test("createJudge() goes on letting in an address that has shown a right one, whoever guesses there", () => {
+Deno.test("createSecretCheck() still accepts an address that has sent a right secret, whoever guesses there", () => {
   const { show } = make();
   assertEquals(show(["right"], "192.0.2.1"), true);
   for (let n = 0; n < 30; n++) show(["wrong"], "192.0.2.1");

@@ -57,7 +57,7 @@ async function isServing(server: RealServer): Promise<boolean> {
 
 Deno.test({
   name:
-    "listen() goes on when descriptors run out, and no call under way is cut",
+    "listen() recovers when descriptors run out, and cuts no call under way",
   // Windows has no such limit.
   ignore: Deno.build.os === "windows",
   fn: async () => {

@@ -35,7 +35,7 @@ function logAll(log: Log): void {
   for (const level of LOG_LEVELS) log[level]("thing.happened");
 }
 
-Deno.test("createLog() writes a happening as one line of JSON", () => {
+Deno.test("createLog() writes an event as one line of JSON", () => {
   const { log, lines } = setup();
   log.info("turn.ended", {
     id: "conv_1",
@@ -56,7 +56,7 @@ Deno.test("createLog() writes a happening as one line of JSON", () => {
   });
 });
 
-Deno.test("createLog() keeps a happening to one line of JSON whatever it holds", () => {
+Deno.test("createLog() writes one line of JSON whatever the fields hold", () => {
   const { log, lines } = setup();
   const words = 'a\nb\r\n{"level":"error"}\u2028"';
   log.info("thing.happened", { words });
@@ -74,7 +74,7 @@ for (
     "\x7f",
   ]
 ) {
-  Deno.test(`createLog() keeps a happening to one line for a person, too: ${JSON.stringify(words)}`, () => {
+  Deno.test(`createLog() writes one line for a person, too: ${JSON.stringify(words)}`, () => {
     for (const value of [words, new Error(words), [words]]) {
       const { log, lines } = setup({ format: "pretty" });
       log.warn("thing.happened", { value });
@@ -92,7 +92,7 @@ Deno.test("createLog() lets no field replace time, level or event", () => {
   assertNotEquals(time, "never");
 });
 
-Deno.test("createLog() tells the rest of what JSON can't hold", () => {
+Deno.test("createLog() writes the other fields where JSON can't hold one", () => {
   const loop: Record<string, unknown> = {};
   loop.loop = loop;
   for (const format of ["json", "pretty"] as const) {
@@ -106,7 +106,7 @@ Deno.test("createLog() tells the rest of what JSON can't hold", () => {
   }
 });
 
-Deno.test("createLog() writes a happening of which nothing is known", () => {
+Deno.test("createLog() writes an event without fields", () => {
   const { log, lines } = setup();
   log.info("server.stopped");
   const { event, level } = JSON.parse(only(lines));
@@ -132,7 +132,7 @@ for (
   });
 }
 
-Deno.test("createLog() unfolds an error and its causes", () => {
+Deno.test("createLog() writes an error with its causes", () => {
   const { log, lines } = setup();
   const cause = new TypeError("connection refused");
   const error = new Error("Cannot reach the model", { cause });
@@ -148,7 +148,7 @@ Deno.test("createLog() writes no stack", () => {
   assertEquals(only(lines).includes("log_test.ts"), false);
 });
 
-Deno.test("createLog() writes for a person: time, level, event and what is known", () => {
+Deno.test("createLog() writes for a person: time, level, event and fields", () => {
   const { log, lines } = setup({ format: "pretty" });
   log.warn("turn.slow", { id: "conv_1", ms: 12, list: [1, "a"], yes: true });
   assertMatch(
@@ -218,7 +218,7 @@ for (const [what, error, expected] of ERRORS) {
   });
 }
 
-Deno.test("explain() comes to an end when causes go in a circle", () => {
+Deno.test("explain() ends when the causes form a cycle", () => {
   const error = new Error("a");
   error.cause = new Error("b", { cause: error });
   assertEquals(explain(error), "a <- b <- a <- b");

@@ -133,7 +133,7 @@ for (const [method, path, allowed] of NOT_ALLOWED) {
   });
 }
 
-Deno.test("createApp() looks at no path of more than 2 KB", async () => {
+Deno.test("createApp() refuses a path of more than 2 KB", async () => {
   const long = `/${"a".repeat(2047)}`;
   assertEquals((await setup().send("GET", long)).status, 404);
   for (const path of [`${long}a`, `/${"a".repeat(60_000)}//`]) {
@@ -143,7 +143,7 @@ Deno.test("createApp() looks at no path of more than 2 KB", async () => {
   }
 });
 
-Deno.test("createApp() sends what ends in any segment to the route with a star", async () => {
+Deno.test("createApp() matches any last segment to a route with a star", async () => {
   const { send } = setup();
   for (const path of ["/things/a", "/things/a/", "/things/a%2Fb"]) {
     assertEquals(await (await send("GET", path)).text(), "thing", path);
@@ -155,7 +155,7 @@ Deno.test("createApp() sends what ends in any segment to the route with a star",
   }
 });
 
-Deno.test("createApp() begins nothing while the server shuts down", async () => {
+Deno.test("createApp() refuses requests while the server shuts down", async () => {
   let draining = false;
   const { send } = setup({ isDraining: () => draining });
   assertEquals(await (await send("POST", "/agent")).text(), "webhook");
@@ -175,7 +175,7 @@ Deno.test("createApp() begins nothing while the server shuts down", async () => 
   }
 });
 
-Deno.test("createApp() answers with the refusal that a route throws", async () => {
+Deno.test("createApp() answers with the HttpError that a route throws", async () => {
   const webhook = () => {
     throw new HttpError(401, "invalid_signature", "Sign it", { "x-a": "1" });
   };
@@ -204,7 +204,7 @@ const FAILURES: [what: string, fail: () => Promise<Response>][] = [
 ];
 
 for (const [what, webhook] of FAILURES) {
-  Deno.test(`createApp() tells nothing internal when a route ${what}`, async () => {
+  Deno.test(`createApp() reveals nothing internal when a route ${what}`, async () => {
     const { send, logged } = setup({ handlers: { webhook } });
     const response = await send("POST", "/agent");
     assertEquals(response.status, 500);
@@ -217,7 +217,7 @@ for (const [what, webhook] of FAILURES) {
   });
 }
 
-Deno.test("createApp() refuses a Host header that is no host", async () => {
+Deno.test("createApp() refuses a Host header that is not a valid host", async () => {
   const { app, logged } = setup();
   for (const url of ["http://a b/", "http://localhost:99999/", "http://%00/"]) {
     // As Deno.serve makes one: no Request of our own could have this address.
@@ -229,7 +229,7 @@ Deno.test("createApp() refuses a Host header that is no host", async () => {
   assertEquals(logged, []);
 });
 
-Deno.test("lastSegment() is decoded, whatever slash follows", () => {
+Deno.test("lastSegment() decodes the segment, with or without a slash after it", () => {
   const last = (path: string) =>
     lastSegment(new Request(`http://parley.test${path}`));
   assertEquals(last("/sessions/conv_1"), "conv_1");

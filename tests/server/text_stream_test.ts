@@ -26,13 +26,13 @@ Deno.test("createTextStream() sends what is written before anybody reads", async
   assertEquals(await new Response(stream.body).text(), "one two");
 });
 
-Deno.test("createTextStream() ends without a word", async () => {
+Deno.test("createTextStream() ends without any text", async () => {
   const stream = createTextStream();
   stream.end();
   assertEquals(await new Response(stream.body).text(), "");
 });
 
-Deno.test("createTextStream() tells that the client left before a word, also while it waits for one", async () => {
+Deno.test("createTextStream() reports that the client left before any text, also while it waits for one", async () => {
   const early = createTextStream();
   await early.body.cancel();
   assertEquals(early.signal.aborted, true);
@@ -74,7 +74,7 @@ Deno.test("createTextStream() has its writer wait for a slow client, until there
   }
 });
 
-Deno.test("createTextStream() outlives a client that leaves at the very moment it is sent something", async () => {
+Deno.test("createTextStream() survives a client that leaves at the very moment it is sent something", async () => {
   const stream = createTextStream();
   const reader = stream.body.getReader();
   const read = reader.read();

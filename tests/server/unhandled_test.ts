@@ -42,7 +42,7 @@ async function copyProgram(folder: string, onData: string): Promise<string> {
 
 Deno.test({
   name:
-    "catchUnhandled() lets the server and its calls outlive an owner's code",
+    "catchUnhandled() keeps the server and its calls alive when an owner's code fails",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const program = await Deno.makeTempDir();
@@ -106,7 +106,7 @@ Deno.test("runNamed() returns what the code returns, and throws what it throws",
   }
 });
 
-Deno.test("catchUnhandled() logs what is no error", async () => {
+Deno.test("catchUnhandled() logs a thrown value that is not an Error", async () => {
   const lines: string[] = [];
   catchUnhandled(createLog({
     level: "info",

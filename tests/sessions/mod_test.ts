@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { diagnoseStore, findPlainText } from "../../src/sessions/mod.ts";
 import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
-import { toLines } from "../fakes/findings.ts";
+import { toLines } from "../fakes/check_results.ts";
 import { inFolder } from "../fakes/loopback.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { runProgram, startServer } from "../fakes/server.ts";

@@ -83,7 +83,7 @@ Deno.test("readConfig() needs no settings at all", () => {
   });
 });
 
-Deno.test("readConfig() has a Gemini model in mind", () => {
+Deno.test("readConfig() has a default Gemini model", () => {
   assert(readConfig({}).vendors.gemini.model.startsWith("gemini-"));
 });
 
@@ -310,14 +310,14 @@ for (const [env, pick, value] of VALID) {
   });
 }
 
-Deno.test("readConfig() writes for a person where a person reads", () => {
+Deno.test("readConfig() chooses a pretty log on a terminal", () => {
   const terminal = { isTerminal: true };
   assertEquals(readConfig({}, terminal).log.format, "pretty");
   assertEquals(readConfig({ LOG_FORMAT: "json" }, terminal).log.format, "json");
 });
 
 for (const value of ["", "  ", undefined]) {
-  Deno.test(`readConfig() takes ${JSON.stringify(value)} for unset, unless nothing means silence`, () => {
+  Deno.test(`readConfig() counts ${JSON.stringify(value)} as unset, unless the setting may be empty`, () => {
     for (const { env, mayBeEmpty } of SETTINGS) {
       if (mayBeEmpty && value !== undefined) continue;
       assertEquals(readConfig({ [env]: value }), readConfig({}), env);
@@ -325,7 +325,7 @@ for (const value of ["", "  ", undefined]) {
   });
 }
 
-Deno.test("readConfig() takes every line of .env.example", async () => {
+Deno.test("readConfig() accepts every line of .env.example", async () => {
   const url = new URL("../../.env.example", import.meta.url);
   const example = await Deno.readTextFile(url);
   const env = parse(example.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
@@ -451,7 +451,7 @@ for (
     ["Capacitor://Localhost/app", "capacitor://localhost"],
   ] as const
 ) {
-  Deno.test(`readConfig() knows how ALLOWED_ORIGINS=${wrong} is written right`, () => {
+  Deno.test(`readConfig() suggests the right spelling of ALLOWED_ORIGINS=${wrong}`, () => {
     const problems = problemsOf({
       ALLOWED_ORIGINS: `https://b.example,${wrong}`,
     });
@@ -482,14 +482,14 @@ for (
     "foo://*",
   ]
 ) {
-  Deno.test(`readConfig() refuses ALLOWED_ORIGINS=${wrong} and guesses nothing`, () => {
+  Deno.test(`readConfig() refuses ALLOWED_ORIGINS=${wrong} without a suggestion`, () => {
     assertEquals(problemsOf({ ALLOWED_ORIGINS: wrong }), [
       `ALLOWED_ORIGINS: "${wrong}" is not an origin such as https://example.com`,
     ]);
   });
 }
 
-Deno.test("readConfig() says all that is wrong in one message", () => {
+Deno.test("readConfig() lists every problem in one message", () => {
   const env = {
     PORT: "http",
     LAYERCODE_WEBHOOK_SECRET: "s,",

@@ -110,14 +110,14 @@ Deno.test("readEnvironment() lets the real environment win over .env, and .env o
   });
 });
 
-Deno.test("readEnvironment() lets nothing in the real environment hide a value of .env", async () => {
+Deno.test("readEnvironment() lets an empty variable of the real environment hide no value of .env", async () => {
   const { env } = await read({ PORT: "", HOST: " " }, {
     dotenv: "PORT=4000\nHOST=::1\n",
   });
   assertEquals(env, { PORT: "4000", HOST: "::1" });
 });
 
-Deno.test("readEnvironment() lets nothing mean silence", async () => {
+Deno.test("readEnvironment() accepts an empty welcome as silence", async () => {
   const silence = {
     WELCOME_MESSAGE: "",
     WELCOME_BACK_MESSAGE: "",
@@ -170,7 +170,7 @@ Deno.test("readEnvironment() refuses a variable that refers to itself, over whic
   });
 });
 
-Deno.test("main.ts tells of a .env that it can't read, along with all else that is wrong", async () => {
+Deno.test("main.ts reports a .env that it can't read, along with every other problem", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${folder}/.env`);
@@ -190,14 +190,14 @@ Deno.test("readEnvironment() takes references to other variables", async () => {
   assertEquals(env, { SYSTEM_PROMPT: "For Ada" });
 });
 
-Deno.test("readEnvironment() tells which variables of .env are no settings, but for those that others refer to", async () => {
+Deno.test("readEnvironment() lists the variables of .env that are not settings, except those that others refer to", async () => {
   const dotenv = "NAME=Ada\nSYSTEM_PROMPT=For $NAME\nPORT=1\n" +
     "OLAMA_MODEL=a\nPGSSLMODE=require\nGEMINI_API_KEY=b\n";
   const { unknown } = await read({ PATH: "/bin" }, { dotenv });
   assertEquals(unknown, ["OLAMA_MODEL", "PGSSLMODE", "GEMINI_API_KEY"]);
 });
 
-Deno.test("main.ts and doctor tell of a setting in .env that is misspelt", async () => {
+Deno.test("main.ts and doctor report a misspelt setting in .env", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const text = "OLAMA_MODEL=a\nLLM_PROVIDER=echo\nPORT=0\n";
@@ -246,7 +246,7 @@ for (
     '{"agent_id":"a","prompts":["x"],"config":{"prompt":"x"}}',
   ]
 ) {
-  Deno.test(`readEnvironment() finds nothing to take in ${layercodeConfig}`, async () => {
+  Deno.test(`readEnvironment() finds no settings in ${layercodeConfig}`, async () => {
     assertEquals(await toConfig({}, { layercodeConfig }), readConfig({}));
   });
 }

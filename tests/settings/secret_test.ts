@@ -4,7 +4,10 @@ import {
   assertNotEquals,
   assertRejects,
 } from "@std/assert";
-import { loadOrMakeSecret, readKeptSecret } from "../../src/settings/secret.ts";
+import {
+  loadOrCreateSecret,
+  readStoredSecret,
+} from "../../src/settings/secret.ts";
 import { stdFlags } from "../fakes/server.ts";
 
 /** Where the secret lies in the data folder. */
@@ -38,41 +41,41 @@ async function filesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-test("loadOrMakeSecret() makes a secret that nobody can guess", async (folder) => {
-  const secret = await loadOrMakeSecret(folder);
+test("loadOrCreateSecret() makes a secret that nobody can guess", async (folder) => {
+  const secret = await loadOrCreateSecret(folder);
   // No comma and no blank: it must survive as a setting, too.
   assertMatch(secret, /^parley_[0-9a-f]{64}$/);
-  assertNotEquals(await loadOrMakeSecret(`${folder}/other`), secret);
+  assertNotEquals(await loadOrCreateSecret(`${folder}/other`), secret);
 });
 
-test("loadOrMakeSecret() keeps the secret it made", async (folder) => {
-  const secret = await loadOrMakeSecret(folder);
+test("loadOrCreateSecret() keeps the secret it made", async (folder) => {
+  const secret = await loadOrCreateSecret(folder);
   const text = await Deno.readTextFile(`${folder}/${FILE}`);
   assertEquals(text.trim(), secret);
-  assertEquals(await loadOrMakeSecret(folder), secret);
+  assertEquals(await loadOrCreateSecret(folder), secret);
   assertEquals(await Deno.readTextFile(`${folder}/${FILE}`), text);
 });
 
-test("loadOrMakeSecret() leaves nothing else in the folder", async (folder) => {
-  await loadOrMakeSecret(folder);
-  await loadOrMakeSecret(folder);
+test("loadOrCreateSecret() leaves nothing else in the folder", async (folder) => {
+  await loadOrCreateSecret(folder);
+  await loadOrCreateSecret(folder);
   assertEquals(await filesIn(folder), [FILE]);
 });
 
-test("loadOrMakeSecret() makes the data folder where there is none", async (folder) => {
+test("loadOrCreateSecret() makes the data folder where there is none", async (folder) => {
   const dataDir = `${folder}/some/where`;
-  const secret = await loadOrMakeSecret(dataDir);
-  assertEquals(await readKeptSecret(dataDir), secret);
+  const secret = await loadOrCreateSecret(dataDir);
+  assertEquals(await readStoredSecret(dataDir), secret);
 });
 
 if (Deno.build.os !== "windows") {
-  test("loadOrMakeSecret() lets nobody but its owner read the secret", async (folder) => {
-    await loadOrMakeSecret(folder);
+  test("loadOrCreateSecret() lets nobody but its owner read the secret", async (folder) => {
+    await loadOrCreateSecret(folder);
     assertEquals(await modeOf(folder), 0o600);
   });
 
-  test("loadOrMakeSecret() makes a folder that nobody else may look into", async (folder) => {
-    await loadOrMakeSecret(`${folder}/data`);
+  test("loadOrCreateSecret() makes a folder that nobody else may look into", async (folder) => {
+    await loadOrCreateSecret(`${folder}/data`);
     const { mode } = await Deno.stat(`${folder}/data`);
     assertEquals((mode ?? 0) & 0o777, 0o700);
   });
@@ -86,37 +89,37 @@ if (Deno.build.os !== "windows") {
       [0o400, 0o400],
     ] as const
   ) {
-    test(`loadOrMakeSecret() leaves a kept secret of mode ${before.toString(8)} with ${after.toString(8)}`, async (folder) => {
+    test(`loadOrCreateSecret() changes the mode of a stored secret from ${before.toString(8)} to ${after.toString(8)}`, async (folder) => {
       await Deno.writeTextFile(`${folder}/${FILE}`, "kept");
       await Deno.chmod(`${folder}/${FILE}`, before);
-      assertEquals(await loadOrMakeSecret(folder), "kept");
+      assertEquals(await loadOrCreateSecret(folder), "kept");
       assertEquals(await modeOf(folder), after);
     });
   }
 
-  test("loadOrMakeSecret() takes a secret whose mode it can't change", async (folder) => {
+  test("loadOrCreateSecret() takes a secret whose mode it can't change", async (folder) => {
     await Deno.writeTextFile(`${folder}/${FILE}`, "kept", { mode: 0o644 });
     const { chmod } = Deno;
     Deno.chmod = () => Promise.reject(new Deno.errors.PermissionDenied());
     try {
-      assertEquals(await loadOrMakeSecret(folder), "kept");
+      assertEquals(await loadOrCreateSecret(folder), "kept");
     } finally {
       Deno.chmod = chmod;
     }
   });
 }
 
-test("loadOrMakeSecret() agrees with itself when several processes start at once", async (folder) => {
+test("loadOrCreateSecret() returns one secret to several processes that start at once", async (folder) => {
   const source = import.meta.resolve("../../src/settings/secret.ts");
   await Deno.writeTextFile(
     `${folder}/race.ts`,
-    `import { loadOrMakeSecret } from ${JSON.stringify(source)};
+    `import { loadOrCreateSecret } from ${JSON.stringify(source)};
     console.error("ready");
     const start = Number(await new Response(Deno.stdin.readable).text());
     for (let n = 0; n < 40; n++) {
       // All begin each round at the same moment.
       while (Date.now() < start + n * 15);
-      console.log(await loadOrMakeSecret("data" + n));
+      console.log(await loadOrCreateSecret("data" + n));
     }`,
   );
   const config = new URL("../../deno.json", import.meta.url).pathname;
@@ -141,29 +144,29 @@ test("loadOrMakeSecret() agrees with itself when several processes start at once
   assertEquals(new Set(outputs).size, 1);
 });
 
-test("loadOrMakeSecret() agrees with itself when several start at once", async (folder) => {
+test("loadOrCreateSecret() returns one secret to several concurrent calls", async (folder) => {
   const secrets = await Promise.all(
-    Array.from({ length: 16 }, () => loadOrMakeSecret(folder)),
+    Array.from({ length: 16 }, () => loadOrCreateSecret(folder)),
   );
   assertEquals(new Set(secrets).size, 1);
-  assertEquals(await readKeptSecret(folder), secrets[0]);
+  assertEquals(await readStoredSecret(folder), secrets[0]);
   assertEquals(await filesIn(folder), [FILE]);
 });
 
-test("loadOrMakeSecret() takes a secret that an owner put there", async (folder) => {
+test("loadOrCreateSecret() takes a secret that an owner put there", async (folder) => {
   const text = "whsec of the owner\r\n\n";
   await Deno.writeTextFile(`${folder}/${FILE}`, text);
-  assertEquals(await loadOrMakeSecret(folder), "whsec of the owner");
+  assertEquals(await loadOrCreateSecret(folder), "whsec of the owner");
   assertEquals(await Deno.readTextFile(`${folder}/${FILE}`), text);
 });
 
 for (const text of ["", "\n"]) {
   // As a disk that was full may leave it.
-  test(`loadOrMakeSecret() makes a secret where the file is ${JSON.stringify(text)}, and keeps it`, async (folder) => {
+  test(`loadOrCreateSecret() makes a secret where the file is ${JSON.stringify(text)}, and keeps it`, async (folder) => {
     await Deno.writeTextFile(`${folder}/${FILE}`, text, { mode: 0o644 });
-    const secret = await loadOrMakeSecret(folder);
+    const secret = await loadOrCreateSecret(folder);
     assertMatch(secret, /^parley_[0-9a-f]{64}$/);
-    assertEquals(await loadOrMakeSecret(folder), secret);
+    assertEquals(await loadOrCreateSecret(folder), secret);
     assertEquals(await filesIn(folder), [FILE]);
     if (Deno.build.os !== "windows") {
       assertEquals(await modeOf(folder), 0o600);
@@ -171,26 +174,26 @@ for (const text of ["", "\n"]) {
   });
 }
 
-test("loadOrMakeSecret() rejects when the data folder is a file", async (folder) => {
+test("loadOrCreateSecret() rejects when the data folder is a file", async (folder) => {
   const dataDir = `${folder}/file`;
   await Deno.writeTextFile(dataDir, "");
   await assertRejects(
-    () => loadOrMakeSecret(dataDir),
+    () => loadOrCreateSecret(dataDir),
     Error,
     "set DATA_DIR to a folder that the user who runs Parley may write",
   );
 });
 
-test("loadOrMakeSecret() rejects when the secret can't be read", async (folder) => {
+test("loadOrCreateSecret() rejects when the secret can't be read", async (folder) => {
   await Deno.mkdir(`${folder}/${FILE}`);
-  await assertRejects(() => loadOrMakeSecret(folder));
+  await assertRejects(() => loadOrCreateSecret(folder));
   assertEquals(await filesIn(folder), [FILE]);
 });
 
-test("readKeptSecret() reads what was made, and makes nothing", async (folder) => {
-  assertEquals(await readKeptSecret(folder), undefined);
-  assertEquals(await readKeptSecret(`${folder}/nowhere`), undefined);
+test("readStoredSecret() reads the generated secret, and generates none", async (folder) => {
+  assertEquals(await readStoredSecret(folder), undefined);
+  assertEquals(await readStoredSecret(`${folder}/nowhere`), undefined);
   assertEquals(await filesIn(folder), []);
-  const secret = await loadOrMakeSecret(folder);
-  assertEquals(await readKeptSecret(folder), secret);
+  const secret = await loadOrCreateSecret(folder);
+  assertEquals(await readStoredSecret(folder), secret);
 });

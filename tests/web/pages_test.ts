@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HttpError } from "../../src/server/http.ts";
-import { NOBODY } from "../../src/server/router.ts";
+import { UNKNOWN_SENDER } from "../../src/server/router.ts";
 import { createFiles } from "../../src/web/pages.ts";
 
 async function get(path: string): Promise<Response> {
@@ -9,7 +9,7 @@ async function get(path: string): Promise<Response> {
   const handler = createFiles()[room]?.GET;
   if (handler === undefined) return new Response(null, { status: 404 });
   try {
-    return await handler(request, NOBODY);
+    return await handler(request, UNKNOWN_SENDER);
   } catch (error) {
     if (error instanceof HttpError) return error.toResponse();
     throw error;

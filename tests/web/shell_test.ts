@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { NOBODY } from "../../src/server/router.ts";
+import { UNKNOWN_SENDER } from "../../src/server/router.ts";
 import { createShell, type PageOptions } from "../../src/web/shell.ts";
 import { startServer } from "../fakes/server.ts";
 
@@ -16,7 +16,7 @@ function linksIn(html: string): string[] {
 
 async function open(path: string, options: Partial<PageOptions> = {}) {
   const page = createShell(PLACES)({ title: "A page", ...options });
-  return await page(new Request(`http://localhost${path}`), NOBODY);
+  return await page(new Request(`http://localhost${path}`), UNKNOWN_SENDER);
 }
 
 Deno.test("createShell() links to each page, and marks where one is", async () => {

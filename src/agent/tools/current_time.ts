@@ -1,5 +1,5 @@
 /**
- * A tool: what time it is somewhere.
+ * A tool that tells the time in a time zone.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
- * A tool: keeps something in mind for the rest of the conversation, however
- * long it gets and across reconnects.
+ * A tool that remembers a fact for the rest of the conversation, however long it
+ * gets and across reconnects.
  *
  * @module
  */
 import * as z from "zod";
 import { type Tool, tool } from "../../conversation/tools.ts";
 
-/** Remembers a note. */
+/** Stores a note, which the model sees from then on. */
 export const rememberNote: Tool = tool({
   name: "remember_note",
   description:

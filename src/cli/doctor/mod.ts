@@ -1,6 +1,6 @@
 /**
- * What `deno task doctor` looks at: every part is asked about itself, all at
- * once, each for a bounded time.
+ * The checks of `deno task doctor`. They run concurrently, each with a time
+ * limit.
  *
  * @module
  */
@@ -16,42 +16,42 @@ import {
 } from "../../sessions/mod.ts";
 import { type Config, readConfig } from "../../settings/config.ts";
 import { type Environment, findUnknown } from "../../settings/environment.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 import { SettingError } from "../../settings/setting.ts";
 import { checkPublicUrl } from "./public_url.ts";
 
-/** Reads the settings of an environment, as far as they can be used. */
+/** Reads the settings of an environment. If some are invalid, there is no config. */
 export function readSettings(
   { env, problems, unknown }: Environment,
-): { config?: Config; findings: Finding[] } {
-  const remarks = [findUnknown({ unknown }) ?? []].flat();
+): { config?: Config; findings: CheckResult[] } {
+  const warnings = [findUnknown({ unknown }) ?? []].flat();
   try {
     const config = readConfig(env, { problems });
     const detail = "can be used";
-    const ok: Finding = { status: "ok", title: "settings", detail };
-    return { config, findings: [ok, ...remarks] };
+    const ok: CheckResult = { status: "ok", title: "settings", detail };
+    return { config, findings: [ok, ...warnings] };
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
-    const rest = "not looked at, since settings can't be used";
+    const rest = "not checked, since settings can't be used";
     return {
       findings: [
-        ...error.problems.map(toFinding),
-        ...remarks,
+        ...error.problems.map(toCheckResult),
+        ...warnings,
         { status: "skipped", title: "all else", detail: rest },
       ],
     };
   }
 }
 
-/** A problem says what is wrong and, behind a semicolon, how to fix it. */
-function toFinding(problem: string): Finding {
+/** Converts a problem, whose text says what is wrong and, after a semicolon, how to fix it. */
+function toCheckResult(problem: string): CheckResult {
   const [detail = problem, fix = "change it in .env or in the environment"] =
     problem.split(/; (?=\w+ )/);
   return { status: "fail", title: "settings", detail, fix };
 }
 
-/** Says whether this Deno, e.g. `2.9.6`, is one that Parley runs on: 2.5 or newer. */
-export function checkDeno(version: string): Finding {
+/** Checks that Deno is 2.5 or newer. The version is e.g. `2.9.6`. */
+export function checkDeno(version: string): CheckResult {
   const title = "Deno";
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major > 2 || (major === 2 && minor >= 5)) {
@@ -62,14 +62,15 @@ export function checkDeno(version: string): Finding {
   return { status: "fail", title, detail, fix };
 }
 
-/** Where the server is to listen. */
+/** The address that the server listens on. */
 export type Address = Pick<Config, "port" | "hostname">;
 
-/** Says whether the server's address can be listened on, or who has it. */
-export async function checkPort(address: Address): Promise<Finding> {
+/** Checks that the server's address is free, or that Parley listens there. */
+export async function checkPort(address: Address): Promise<CheckResult> {
   const { port, hostname } = address;
   const title = "port";
-  // Some systems let two listen on one port, so a running server is asked first.
+  // A running server is asked first, since some systems let two processes listen
+  // on one port.
   const running = await findRunning(address);
   if (running) return { status: "ok", title, detail: running };
   try {
@@ -83,17 +84,17 @@ export async function checkPort(address: Address): Promise<Finding> {
       ]
       : [
         `cannot listen on ${hostname}:${port}: ${explain(error)}`,
-        "HOST must be an address of this machine (127.0.0.1 for it alone, " +
-        "0.0.0.0 for all it has), and PORT one that this user may have",
+        "HOST must be an address of this machine (127.0.0.1: only from here, " +
+        "0.0.0.0: all its addresses), and PORT one that this user may use",
       ];
     return { status: "fail", title, detail, fix };
   }
 }
 
-/** A server on this machine that hangs must not hold up the rest. */
+/** How long a server on this machine may take to answer; it must not delay the other checks. */
 const HEALTH_TIMEOUT_MS = 1_500;
 
-/** Asks the server that the settings describe; `undefined` where there is none, or it isn't Parley. */
+/** Describes the server at the settings' address, if it runs and is Parley. */
 async function findRunning(address: Address): Promise<string | undefined> {
   try {
     const response = await fetch(`${toServerUrl(address)}/health`, {
@@ -104,27 +105,27 @@ async function findRunning(address: Address): Promise<string | undefined> {
       ? `Parley ${version} is running here (${provider}, ${model})`
       : undefined;
   } catch {
-    // Nothing is there, or nothing that answers as Parley does.
+    // No server answers, or it is not Parley.
     return undefined;
   }
 }
 
-/** Looks at something. The signal is aborted when the time is up. */
-export type Look = (signal: AbortSignal) => Promise<Finding[]>;
+/** Checks one part. The signal is aborted when its time is up. */
+export type Check = (signal: AbortSignal) => Promise<CheckResult[]>;
 
-/** A turn: a model may take as long as it is given. */
+/** How long the turn of `--url` may take: a model may be slow. */
 const TURN_TIMEOUT_MS = 30_000;
 
 /**
- * What depends on the settings, in the order that it is told of, by what it is
- * called where a fault leaves nothing else to say.
+ * Lists the checks that depend on the settings, in the order of the report. The
+ * keys are the titles of checks that throw.
  *
- * @param publicUrl the webhook's public address, to have a turn through it
+ * @param publicUrl the webhook's public URL, through which to send a turn
  */
 export function listChecks(
   config: Config,
   publicUrl?: URL,
-): Record<string, Look> {
+): Record<string, Check> {
   const quiet = toLog(() => {});
   const { layercode, openai, webhookSecrets, sessionStore } = config;
   const isPublic = publicUrl !== undefined;
@@ -153,17 +154,17 @@ export function listChecks(
 
 const TIMEOUT_MS = 6_000;
 
-/** Makes checks all at once, and tells what each found in their order. */
+/** Runs the checks concurrently, and yields their results in order. */
 export async function* runChecks(
-  checks: Readonly<Record<string, Look>>,
+  checks: Readonly<Record<string, Check>>,
   timeoutMs = TIMEOUT_MS,
-): AsyncGenerator<Finding[], void> {
-  yield* Object.entries(checks).map(async ([title, look]) => {
+): AsyncGenerator<CheckResult[], void> {
+  yield* Object.entries(checks).map(async ([title, check]) => {
     try {
-      return await look(AbortSignal.timeout(timeoutMs));
+      return await check(AbortSignal.timeout(timeoutMs));
     } catch (error) {
-      // A part that can't even tell what is wrong with it must not end the others.
-      const detail = `can't be looked at: ${explain(error)}`;
+      // A check that throws must not stop the others.
+      const detail = `can't be checked: ${explain(error)}`;
       return [{ status: "fail", title, detail } as const];
     }
   });

@@ -1,38 +1,38 @@
 /**
- * Has a turn with the server at its public address, signed as Layercode signs,
- * and says what stands in the way: a tunnel that is gone, a proxy that
- * redirects, another secret.
+ * Sends the server a turn through its public URL, signed as Layercode signs, and
+ * says what is wrong: a tunnel that has ended, a proxy that redirects, another
+ * secret.
  *
  * @module
  */
 import { newId } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
-import type { Finding } from "../../settings/finding.ts";
-import { readKeptSecret } from "../../settings/secret.ts";
-import { ask, connectLayercode, type Outcome } from "../_connection.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
+import { readStoredSecret } from "../../settings/secret.ts";
+import { ask, connectLayercode, type TurnResult } from "../_connection.ts";
 
 const title = "public URL";
 
-function fail(detail: string, fix: string): Finding {
+function fail(detail: string, fix: string): CheckResult {
   return { status: "fail", title, detail, fix };
 }
 
 /**
- * Tries the public address, if there is one.
+ * Checks the public URL, if there is one.
  *
- * @param signal ends the turn; a model may take its time
+ * @param signal aborts the turn
  */
 export async function checkPublicUrl(
   url: URL | undefined,
   { webhookSecrets, dataDir }: Pick<Config, "webhookSecrets" | "dataDir">,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   if (url === undefined) {
     const detail = "--url https://… sends a turn through your tunnel";
     return [{ status: "skipped", title, detail }];
   }
-  const secret = webhookSecrets[0] ?? await readKeptSecret(dataDir);
+  const secret = webhookSecrets[0] ?? await readStoredSecret(dataDir);
   if (secret === undefined) {
     return [fail(
       "no turn was sent: there is no webhook secret to sign it with",
@@ -43,22 +43,22 @@ export async function checkPublicUrl(
   const text = "Hello, can you hear me?";
   const event = { type: "message", turn_id: newId("turn"), text };
   try {
-    const outcome = await ask(connection, event, { signal });
-    if (!(outcome instanceof Response)) return [judge(outcome)];
-    const body = await outcome.text().catch(explain);
-    return [explainRefusal(outcome, body, url)];
+    const result = await ask(connection, event, { signal });
+    if (!(result instanceof Response)) return [explainResult(result)];
+    const body = await result.text().catch(explain);
+    return [explainRefusal(result, body, url)];
   } catch (error) {
     return [fail(
       `cannot reach ${url.href}: ${explain(error)}`,
-      "start the server and the tunnel, and check the address; a tunnel's name is " +
-        "gone when the tunnel ends, and a new one needs some seconds",
+      "start the server and the tunnel, and check the address; a tunnel's name " +
+        "ends with the tunnel, and a new one takes some seconds to work",
     )];
   }
 }
 
-/** Says how the turn went. */
-function judge(outcome: Outcome): Finding {
-  const { status, reason, provider, model, total_ms: endMs } = outcome;
+/** Says how the turn ended. */
+function explainResult(result: TurnResult): CheckResult {
+  const { status, reason, provider, model, total_ms: endMs } = result;
   if (reason !== undefined) {
     return fail(
       `the answer broke off after ${endMs} ms: ${reason}`,
@@ -73,7 +73,7 @@ function judge(outcome: Outcome): Finding {
   }
   const who = provider ? ` by ${provider}, ${model}` : "";
   const detail = `a signed turn was answered${who}: first word after ` +
-    `${outcome.first_words_ms ?? endMs} ms, all of it after ${endMs} ms`;
+    `${result.first_words_ms ?? endMs} ms, all of it after ${endMs} ms`;
   return { status: "ok", title, detail };
 }
 
@@ -82,24 +82,25 @@ function explainRefusal(
   { status, headers }: Response,
   text: string,
   url: URL,
-): Finding {
+): CheckResult {
   const location = headers.get("location");
   const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
   const because = said ? `(${status}): ${said}` : `(${status})`;
   if (location !== null) {
     return fail(
-      `${url.href} redirects (${status}) to ${location}: what is posted gets lost`,
+      `${url.href} redirects (${status}) to ${location}: the body of a POST gets lost`,
       "give Layercode the address that it redirects to",
     );
   }
-  // Cloudflare has codes of its own; ngrok answers 404 where no tunnel is.
+  // Cloudflare has its own status codes; ngrok answers 404 when there is no
+  // tunnel.
   if (
     /^5(0[24]|[23]\d)$/.test(`${status}`) || headers.has("ngrok-error-code")
   ) {
     return fail(
       `a tunnel or proxy can't reach the server behind it ${because}`,
       "start the server, and the tunnel or proxy to its HOST and PORT; a " +
-        "tunnel's address may be a new one each time",
+        "tunnel's address may change with each start",
     );
   }
   if (status === 401) {
@@ -116,8 +117,8 @@ function explainRefusal(
     );
   }
   return fail(
-    `the turn was not answered as Parley does ${because}`,
-    "the address must be Parley's, with /agent at its end; a proxy must let " +
+    `the turn was not answered with Parley's stream ${because}`,
+    "the URL must be Parley's, with /agent at its end; a proxy must let " +
       "Layercode's POST through; see the server's log",
   );
 }

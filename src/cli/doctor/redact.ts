@@ -1,19 +1,19 @@
 /**
- * Takes secrets out of what `doctor` prints: the messages of others that it
- * shows may hold them. Which values are secret is what the declarations of the
- * settings say; of an address, the password is.
+ * Removes secrets from what `doctor` prints, since error messages of other
+ * servers may hold them. The settings' declarations say which values are secret;
+ * in the other values, the passwords of URLs are.
  *
  * @module
  */
 import { PROVIDERS } from "../../providers/mod.ts";
 import { SETTINGS } from "../../settings/config.ts";
 import { isSecret } from "../../settings/setting.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 
-/** What is shorter is part of ordinary words. */
+/** A shorter secret may be part of ordinary words. */
 const SHORTEST_SECRET = 4;
 
-/** Finds every value of a setting that must not be shown. */
+/** Finds every value in the settings that must not be shown. */
 export function findSecretValues(
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {
@@ -25,9 +25,9 @@ export function findSecretValues(
   });
 }
 
-/** The password of an address, as it is written there and as it is meant. */
+/** Returns the password in a URL, both as it is written and decoded. */
 export function passwordsIn(text: string): string[] {
-  // Some settings take an address without its `http://`.
+  // Some settings allow an address without `http://`.
   const address = text.includes("://") ? text : `http://${text}`;
   if (!URL.canParse(address)) return [];
   const { password } = new URL(address);
@@ -38,20 +38,20 @@ export function passwordsIn(text: string): string[] {
   }
 }
 
-/** Makes what takes these secrets out of a finding. */
+/** Creates the function that removes secrets from a result. */
 export function createRedact(
   secrets: readonly string[],
-): (finding: Finding) => Finding {
+): (result: CheckResult) => CheckResult {
   const known = [...new Set(secrets)]
-    // `OPENAI_API_KEY=ollama` is no secret, and the word is needed.
+    // `OPENAI_API_KEY=ollama` is not a secret, and the name must stay readable.
     .filter((it) => it.length >= SHORTEST_SECRET && !(it in PROVIDERS))
-    // A secret may hold a shorter one.
+    // The longest come first, since a secret may contain a shorter one.
     .sort((a, b) => b.length - a.length);
   const redact = (text: string) =>
     known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
-  return (finding) => ({
-    ...finding,
-    detail: redact(finding.detail),
-    fix: finding.fix && redact(finding.fix),
+  return (result) => ({
+    ...result,
+    detail: redact(result.detail),
+    fix: result.fix && redact(result.fix),
   });
 }

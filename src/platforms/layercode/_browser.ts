@@ -9,7 +9,7 @@
  * @module
  */
 import { setCookie } from "@std/http/cookie";
-import { isSame, nodeCrypto } from "../../server/builtin.ts";
+import { nodeCrypto, timingSafeEquals } from "../../server/builtin.ts";
 import { cookieName, cookiesOf, isLocal } from "../../server/guard.ts";
 import { HttpError, isSameOrigin } from "../../server/http.ts";
 import type { Sender } from "../../server/router.ts";
@@ -112,7 +112,7 @@ export function wasGiven(
 ): boolean {
   const shown = [token, ...tokensIn(request)];
   return toTokens(given, secrets)
-    .some((right) => shown.some((it) => isSame(it, right)));
+    .some((right) => shown.some((it) => timingSafeEquals(it, right)));
 }
 
 function toTokens(

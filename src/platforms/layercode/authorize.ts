@@ -12,7 +12,7 @@ import { HttpError, json, toHttpError } from "../../server/http.ts";
 import {
   createBoundedLog,
   createRateLimit,
-  tooOften,
+  tooManyRequests,
 } from "../../server/limits.ts";
 import type { Handler, Sender } from "../../server/router.ts";
 import type {
@@ -93,7 +93,7 @@ async function authorize(
     const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
     const setting = "AUTHORIZE_PER_ADDRESS";
     log.warn("authorize.limited", { setting, address, fix });
-    throw tooOften(WHAT, ofAddress);
+    throw tooManyRequests(WHAT, ofAddress);
   }
   const wish = await readWish(request, doors.agentId);
   const { agentId, conversationId, metadata: untrustedMetadata } = wish;
@@ -119,7 +119,7 @@ async function authorize(
   const ofAll = doors.ofAll();
   if (ofAll !== undefined) {
     log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-    throw tooOften(WHAT, ofAll);
+    throw tooManyRequests(WHAT, ofAll);
   }
   const granted = isChosen ? chosen : conversationId;
   const reply = await askForSessionKey(

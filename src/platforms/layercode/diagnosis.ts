@@ -8,13 +8,17 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 import type { LayercodeSettings } from "./settings.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
 
 /** Makes what is found of one thing. */
 function finder(title: string) {
-  return (status: Finding["status"], detail: string, fix?: string): Finding => {
+  return (
+    status: CheckResult["status"],
+    detail: string,
+    fix?: string,
+  ): CheckResult => {
     const found = { status, title, detail };
     return fix === undefined ? found : { ...found, fix };
   };
@@ -35,9 +39,9 @@ export async function diagnose(
     & { webhookSecrets: readonly string[] }
     & Pick<LayercodeSettings, "apiKey" | "agentId" | "apiUrl">,
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   let date: string | null = null;
-  let found: Finding;
+  let found: CheckResult;
   try {
     const path = agentId ? `/${encodeURIComponent(agentId)}` : "";
     const response = await fetch(`${apiUrl}/v1/agents${path}`, {
@@ -66,7 +70,7 @@ export async function diagnose(
 /** Shorter secrets can be guessed. */
 const SHORTEST_SECRET = 16;
 
-function judgeSecrets(secrets: readonly string[]): Finding[] {
+function judgeSecrets(secrets: readonly string[]): CheckResult[] {
   if (secrets.length === 0) {
     const detail = "one that Parley makes itself; Layercode's belongs in " +
       "LAYERCODE_WEBHOOK_SECRET";
@@ -91,7 +95,10 @@ function judgeSecrets(secrets: readonly string[]): Finding[] {
 const ALLOWED_SECONDS = 60;
 
 /** Compares the clock with a `date` header. A signature carries its time. */
-export function judgeClock(date: string | null, nowMs = Date.now()): Finding {
+export function judgeClock(
+  date: string | null,
+  nowMs = Date.now(),
+): CheckResult {
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
     return ofClock(
@@ -115,7 +122,7 @@ function judgeReply(
   status: number,
   said: string,
   agentId: string | undefined,
-): Finding {
+): CheckResult {
   const copy = (what: string, env: string) =>
     `copy ${what} again from Layercode's dashboard into ${env}`;
   if (status === 200) {

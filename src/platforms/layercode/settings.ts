@@ -4,7 +4,7 @@
  * @module
  */
 import { httpUrl, listOf, wholeNumber } from "../../settings/kinds.ts";
-import type { Found } from "../../settings/setting.ts";
+import type { SettingValues } from "../../settings/setting.ts";
 
 /** What webhooks are signed with. */
 export const webhookSettings = {
@@ -71,7 +71,7 @@ export const layercodeSettings = {
 } as const;
 
 /** The values of {@linkcode layercodeSettings}. */
-export type LayercodeSettings = Found<typeof layercodeSettings>;
+export type LayercodeSettings = SettingValues<typeof layercodeSettings>;
 
 function findOriginProblem(origin: string): string | undefined {
   const right = origin === "*" ? origin : toOrigin(origin);

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { isSame, nodeCrypto } from "../../server/builtin.ts";
+import { nodeCrypto, timingSafeEquals } from "../../server/builtin.ts";
 
 /** How far a signature's time may lie from now, either way. */
 export const TOLERANCE_SECONDS = 300;
@@ -41,7 +41,7 @@ export function verify(
   for (const secret of secrets) {
     if (secret === "") continue;
     // No early way out: the time taken must not tell which secret it was.
-    if (isSame(given, toHex(secret, time, body))) matched = true;
+    if (timingSafeEquals(given, toHex(secret, time, body))) matched = true;
   }
   return matched ? undefined : "mismatch";
 }

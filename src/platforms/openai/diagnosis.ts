@@ -5,7 +5,7 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
-import type { Finding } from "../../settings/finding.ts";
+import type { CheckResult } from "../../settings/check_result.ts";
 
 const title = "chat completions";
 
@@ -23,29 +23,31 @@ export async function diagnose(
     isPublic: boolean;
   },
   signal: AbortSignal,
-): Promise<Finding[]> {
+): Promise<CheckResult[]> {
   const { href, origin } = new URL("/v1/models", url);
-  return await Promise.all(keys.map(async (key, index): Promise<Finding> => {
-    const which = keys.length > 1 ? `key no. ${index + 1}` : "the key";
-    try {
-      const response = await fetch(href, {
-        headers: { authorization: `Bearer ${key}` },
-        // A redirect would carry the key elsewhere.
-        redirect: "manual",
-        signal,
-      });
-      return judge(response.status, await response.text(), which, href);
-    } catch (error) {
-      if (!isPublic) {
-        const detail = "API_KEYS is set; whether the routes answer was not " +
-          `tried, since no server answers at ${origin}`;
-        return { status: "skipped", title, detail };
+  return await Promise.all(
+    keys.map(async (key, index): Promise<CheckResult> => {
+      const which = keys.length > 1 ? `key no. ${index + 1}` : "the key";
+      try {
+        const response = await fetch(href, {
+          headers: { authorization: `Bearer ${key}` },
+          // A redirect would carry the key elsewhere.
+          redirect: "manual",
+          signal,
+        });
+        return judge(response.status, await response.text(), which, href);
+      } catch (error) {
+        if (!isPublic) {
+          const detail = "API_KEYS is set; whether the routes answer was not " +
+            `tried, since no server answers at ${origin}`;
+          return { status: "skipped", title, detail };
+        }
+        const detail = `cannot reach ${origin}: ${explain(error)}`;
+        const fix = "start the server and the tunnel, and check the address";
+        return { status: "fail", title, detail, fix };
       }
-      const detail = `cannot reach ${origin}: ${explain(error)}`;
-      const fix = "start the server and the tunnel, and check the address";
-      return { status: "fail", title, detail, fix };
-    }
-  }));
+    }),
+  );
 }
 
 function judge(
@@ -53,7 +55,7 @@ function judge(
   body: string,
   which: string,
   href: string,
-): Finding {
+): CheckResult {
   if (status === 200 && body.split('"object":"model"').length === 2) {
     const detail = `${href} takes ${which}, and lists one model`;
     return { status: "ok", title, detail };

@@ -9,7 +9,7 @@
  */
 import type { Stateless } from "../../conversation/stateless.ts";
 import { nodeCrypto } from "../../server/builtin.ts";
-import { createBoundedLog, createJudge } from "../../server/limits.ts";
+import { createBoundedLog, createSecretCheck } from "../../server/limits.ts";
 import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Handler, Routes, Sender } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
@@ -61,12 +61,12 @@ function createKeyCheck(
   { keys }: OpenAiOptions,
   { log, now }: PlatformParts,
 ): (request: Request, sender: Sender) => string {
-  const judge = createJudge({ log, now });
+  const checkSecret = createSecretCheck({ log, now });
   const refusals = createBoundedLog(log, now);
 
   return function check({ headers }, sender) {
     const key = readKey(headers);
-    const found = judge(key === "" ? [] : [key], keys, sender);
+    const found = checkSecret(key === "" ? [] : [key], keys, sender);
     if (found !== undefined) return toName(found);
     refusals.warn("completions.refused", { address: sender.address });
     throw new HttpError(

@@ -4,7 +4,7 @@
  * @module
  */
 import { listOf, oneOf } from "../../settings/kinds.ts";
-import type { Found } from "../../settings/setting.ts";
+import type { SettingValues } from "../../settings/setting.ts";
 
 /** The fewest characters of a key that strangers may try to guess. */
 const LEAST_KEY_LENGTH = 16;
@@ -33,7 +33,7 @@ export const openaiSettings = {
 } as const;
 
 /** The values of {@linkcode openaiSettings}. */
-export type OpenAiSettings = Found<typeof openaiSettings>;
+export type OpenAiSettings = SettingValues<typeof openaiSettings>;
 
 function findKeyProblem(
   key: string,

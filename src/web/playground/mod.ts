@@ -61,6 +61,6 @@ export function createPlayground(parts: PlaygroundParts): Routes {
 
   return {
     "/": { GET: guard.page(page, parts.otherwise) },
-    "/playground/turn": { POST: guard.part(turn) },
+    "/playground/turn": { POST: guard.route(turn) },
   };
 }

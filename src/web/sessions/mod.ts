@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Judge } from "../../server/limits.ts";
+import type { SecretCheck } from "../../server/limits.ts";
 import { type Handler, lastSegment, type Routes } from "../../server/router.ts";
 import type { ActiveTurns } from "../../conversation/active_turns.ts";
 import { HttpError, json } from "../../server/http.ts";
@@ -17,7 +17,7 @@ export interface AdminParts {
   /** The bearer token that every request must carry. */
   token: string;
   /** Slows down who guesses it. */
-  judge: Judge;
+  checkSecret: SecretCheck;
   /** Where the conversations are. */
   store: SessionStore;
   /** Where a turn may be under way in one that is deleted. */
@@ -79,13 +79,13 @@ export function createAdmin(parts: AdminParts): Routes {
 }
 
 /** Makes what lets through to a handler who shows the token. */
-function createLock({ token, judge }: AdminParts) {
+function createLock({ token, checkSecret }: AdminParts) {
   // A header holds bytes, of which each is a letter here.
   const right = String.fromCharCode(...new TextEncoder().encode(token));
   return (handler: Handler): Handler => (request, sender) => {
     const header = request.headers.get("authorization") ?? "";
     const [, ...given] = /^Bearer +(.+)$/i.exec(header) ?? [];
-    if (judge(given, [right], sender) !== undefined) {
+    if (checkSecret(given, [right], sender) !== undefined) {
       return handler(request, sender);
     }
     throw new HttpError(

@@ -1,29 +1,29 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
+  type Check,
   checkDeno,
   checkPort,
   listChecks,
-  type Look,
   readSettings,
   runChecks,
 } from "../../../src/cli/doctor/mod.ts";
 import { readConfig } from "../../../src/settings/config.ts";
-import type { Finding } from "../../../src/settings/finding.ts";
-import { toLines } from "../../fakes/findings.ts";
+import type { CheckResult } from "../../../src/settings/check_result.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { serveOn } from "../../fakes/loopback.ts";
 import { freePort } from "../../fakes/ports.ts";
 
-function ok(detail: string): Finding {
+function ok(detail: string): CheckResult {
   return { status: "ok", title: "a", detail };
 }
 
-async function run(checks: Record<string, Look>): Promise<string[]> {
+async function run(checks: Record<string, Check>): Promise<string[]> {
   const found = await Array.fromAsync(runChecks(checks, 50));
   return toLines(found.flat());
 }
 
-Deno.test("runChecks() makes all at once, and tells in order", async () => {
-  const second = Promise.withResolvers<Finding[]>();
+Deno.test("runChecks() runs all concurrently, and yields results in order", async () => {
+  const second = Promise.withResolvers<CheckResult[]>();
   const lines = await run({
     async first() {
       await second.promise;
@@ -37,7 +37,7 @@ Deno.test("runChecks() makes all at once, and tells in order", async () => {
   assertEquals(lines, ["ok a: 1", "ok a: 2"]);
 });
 
-Deno.test("runChecks() ends a check whose time is up, and outlives one that fails", async () => {
+Deno.test("runChecks() ends a check whose time is up, and survives one that throws", async () => {
   const lines = await run({
     slow: (signal) =>
       new Promise((_, reject) => {
@@ -47,14 +47,14 @@ Deno.test("runChecks() ends a check whose time is up, and outlives one that fail
     good: () => Promise.resolve([ok("3")]),
   });
   // Deno's versions word it differently.
-  assertMatch(lines[0] ?? "", /^fail slow: can't be looked at: .*time/);
+  assertMatch(lines[0] ?? "", /^fail slow: can't be checked: .*time/);
   assertEquals(lines.slice(1), [
-    "fail faulty: can't be looked at: Out of order",
+    "fail faulty: can't be checked: Out of order",
     "ok a: 3",
   ]);
 });
 
-Deno.test("listChecks() tells of every part, in one order", () => {
+Deno.test("listChecks() lists every part, always in the same order", () => {
   assertEquals(Object.keys(listChecks(readConfig({}))), [
     "session store",
     "port",
@@ -65,7 +65,7 @@ Deno.test("listChecks() tells of every part, in one order", () => {
   ]);
 });
 
-Deno.test("readSettings() tells each problem, with how to fix it", () => {
+Deno.test("readSettings() reports each problem, with how to fix it", () => {
   const { findings, config } = readSettings({
     env: { PORT: "http", LLM_PROVIDER: "gemini,gpt", LOG_LEVEL: "loud" },
     problems: ["layercode.config.json: is not valid JSON"],
@@ -84,7 +84,7 @@ Deno.test("readSettings() tells each problem, with how to fix it", () => {
   assertEquals(config, undefined);
 });
 
-Deno.test("readSettings() has nothing against no settings at all", () => {
+Deno.test("readSettings() accepts an environment without settings", () => {
   const { findings, config } = readSettings({
     env: {},
     problems: [],
@@ -94,7 +94,7 @@ Deno.test("readSettings() has nothing against no settings at all", () => {
   assertEquals(config?.port, 3000);
 });
 
-Deno.test("checkDeno() wants Deno 2.5 or newer", () => {
+Deno.test("checkDeno() requires Deno 2.5 or newer", () => {
   for (const good of ["2.5.0", "2.9.6", "2.10.0", "3.0.0"]) {
     assertEquals(toLines([checkDeno(good)]), [`ok Deno: ${good}`]);
   }

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkPublicUrl } from "../../../src/cli/doctor/public_url.ts";
-import { toLines } from "../../fakes/findings.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, inFolder, serveOn } from "../../fakes/loopback.ts";
 import { startServer } from "../../fakes/server.ts";
 
@@ -47,7 +47,7 @@ function tunnelTo(server: string) {
   });
 }
 
-Deno.test("checkPublicUrl() has a turn with the real server, through a tunnel", async () => {
+Deno.test("checkPublicUrl() sends the real server a turn through a tunnel", async () => {
   await using server = await startServer({ env: SETTINGS });
   await using tunnel = tunnelTo(server.url);
   const answered =
@@ -89,11 +89,11 @@ Deno.test("checkPublicUrl() finds an answer that breaks off", async () => {
   const headers = { "content-type": "text/event-stream" };
   assertMatch(
     await checkPlace(() => new Response(words, { headers })),
-    /^fail .*broke off after \d+ ms: no end of it came →/,
+    /^fail .*broke off after \d+ ms: the stream ended too early →/,
   );
 });
 
-Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer apart", async () => {
+Deno.test("checkPublicUrl() distinguishes the answers of tunnels, proxies and other servers", async () => {
   const page = (status: number, text: string, headers = {}) =>
     new Response(text, { status, headers: { server: "x", ...headers } });
   const pages: [Response, RegExp][] = [
@@ -106,7 +106,7 @@ Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer
     ],
     [
       page(301, "", { location: "https://www.example.com/agent" }),
-      /redirects \(301\) to https:\/\/www\.example\.com\/agent: what is posted/,
+      /redirects \(301\) to https:\/\/www\.example\.com\/agent: the body of a POST gets lost/,
     ],
     [
       Response.json({ error: { message: "Check the clocks" } }, {
@@ -116,7 +116,7 @@ Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer
     ],
     [page(403, "no"), /not answered .* \(403\) → .* must let Layercode's POST/],
     [page(500, "no"), /not answered .* \(500\) → .* see the server's log/],
-    [page(200, "hello"), /\(200\) → the address must be Parley's/],
+    [page(200, "hello"), /\(200\) → the URL must be Parley's/],
   ];
   for (const [response, says] of pages) {
     const text = await checkPlace(() => response);
@@ -125,7 +125,7 @@ Deno.test("checkPublicUrl() tells what tunnels, proxies and other servers answer
   }
 });
 
-Deno.test("checkPublicUrl() says why nobody is reached", async () => {
+Deno.test("checkPublicUrl() says why the server can't be reached", async () => {
   assertMatch(
     await check(`${deadUrl()}/agent`),
     /^fail .*cannot reach http.*refused.* → start the server and the tunnel/,

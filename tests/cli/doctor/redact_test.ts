@@ -15,7 +15,7 @@ function redact(env: Record<string, string>, text: string): string {
   return detail;
 }
 
-Deno.test("findSecretValues() knows exactly the settings that are declared secret", () => {
+Deno.test("findSecretValues() finds exactly the settings that are declared secret", () => {
   const hidden = SETTINGS.map(({ env }) => env).filter((name) =>
     redact({ [name]: "hush-hush" }, "hush-hush") === "[secret]"
   );
@@ -38,14 +38,14 @@ Deno.test("findSecretValues() knows exactly the settings that are declared secre
   );
 });
 
-Deno.test("isSecret() takes a value for one where nobody declared that it may be seen", () => {
+Deno.test("isSecret() is true where nobody declared that the value may be seen", () => {
   assertEquals(isSecret({ env: "X" }), true);
   assertEquals(isSecret({ env: "X", default: "1" }), false);
   assertEquals(isSecret({ env: "X", secret: false }), false);
   assertEquals(isSecret({ env: "X", default: "1", secret: true }), true);
 });
 
-Deno.test("findSecretValues() leaves alone what no secret is", () => {
+Deno.test("findSecretValues() leaves out what is not a secret", () => {
   const env = {
     HOST: "127.0.0.1",
     LAYERCODE_AGENT_ID: "agent-one",
@@ -63,7 +63,7 @@ Deno.test("findSecretValues() leaves alone what no secret is", () => {
   assertEquals(redact({ LAYERCODE_API_KEY: "ollama" }, "ollama"), "ollama");
 });
 
-Deno.test("findSecretValues() knows passwords in addresses, and each of several secrets", () => {
+Deno.test("findSecretValues() finds passwords in URLs, and each of several secrets", () => {
   for (
     const address of [
       "postgres://me:pass%2Fword@db/parley",

@@ -10,7 +10,7 @@ import {
 } from "../../../src/platforms/layercode/authorize.ts";
 import { createSenderReader } from "../../../src/server/address.ts";
 import { createLog } from "../../../src/server/log.ts";
-import { NOBODY } from "../../../src/server/router.ts";
+import { UNKNOWN_SENDER } from "../../../src/server/router.ts";
 
 export const KEY = "lc_key_of_the_owner";
 export const SECRET = "whsec_of_the_owner";
@@ -79,7 +79,7 @@ export class Fixture implements AsyncDisposable {
       ...options,
     });
     const readSender = createSenderReader(trustedProxies);
-    return async (request: Request, { address } = NOBODY) =>
+    return async (request: Request, { address } = UNKNOWN_SENDER) =>
       await handle(request, readSender(address, request));
   }
 

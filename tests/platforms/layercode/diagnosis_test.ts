@@ -3,7 +3,7 @@ import {
   diagnose,
   judgeClock,
 } from "../../../src/platforms/layercode/diagnosis.ts";
-import { toLines } from "../../fakes/findings.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, serveOn } from "../../fakes/loopback.ts";
 
 const KEY = "lc_key_of_the_owner";

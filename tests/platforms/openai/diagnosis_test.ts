@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { diagnose } from "../../../src/platforms/openai/diagnosis.ts";
-import { toLines } from "../../fakes/findings.ts";
+import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, serveOn } from "../../fakes/loopback.ts";
 import { startServer } from "../../fakes/server.ts";
 

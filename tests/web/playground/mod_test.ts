@@ -12,7 +12,7 @@ import { message, readEvents, spoken } from "../../fakes/layercode.ts";
 import { startServer } from "../../fakes/server.ts";
 
 /** Lets everybody in; `tests/server/guard_test.ts` is about the others. */
-const OPEN: Guard = { page: (handler) => handler, part: (handler) => handler };
+const OPEN: Guard = { page: (handler) => handler, route: (handler) => handler };
 const BASE = "http://localhost:3000";
 
 /** The app around a playground; its webhook says what it was sent. */
@@ -49,7 +49,7 @@ function post(): Request {
 
 Deno.test("createPlayground() keeps the page and its turns behind the guard", async () => {
   const closed = () => () => new Response("closed", { status: 403 });
-  const app = createTestApp({ page: closed, part: closed });
+  const app = createTestApp({ page: closed, route: closed });
   assertEquals((await app(new Request(`${BASE}/`))).status, 403);
   assertEquals((await app(post())).status, 403);
 });

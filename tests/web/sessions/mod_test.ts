@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { createJudge } from "../../../src/server/limits.ts";
+import { createSecretCheck } from "../../../src/server/limits.ts";
 import { createAdmin } from "../../../src/web/sessions/mod.ts";
 import { createApp } from "../../../src/server/router.ts";
 import { ActiveTurns } from "../../../src/conversation/active_turns.ts";
@@ -18,7 +18,7 @@ function make(token = TOKEN) {
   const app = createApp({
     routes: createAdmin({
       token,
-      judge: createJudge({ log, now: () => at }),
+      checkSecret: createSecretCheck({ log, now: () => at }),
       store,
       activeTurns,
       shell: createShell([]),

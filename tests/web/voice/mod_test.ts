@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Handler, NOBODY } from "../../../src/server/router.ts";
+import { type Handler, UNKNOWN_SENDER } from "../../../src/server/router.ts";
 import type { Guard } from "../../../src/server/guard.ts";
 import { createShell } from "../../../src/web/shell.ts";
 import {
@@ -10,7 +10,7 @@ import {
 import { startServer } from "../../fakes/server.ts";
 
 /** Lets everybody in; `tests/server/guard_test.ts` is about the others. */
-const OPEN: Guard = { page: (handler) => handler, part: (handler) => handler };
+const OPEN: Guard = { page: (handler) => handler, route: (handler) => handler };
 
 async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
   const routes = createVoice({
@@ -21,7 +21,7 @@ async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
     ...parts,
   });
   const handler = routes["/voice"]?.GET as Handler;
-  return await handler(new Request("http://parley.test/voice"), NOBODY);
+  return await handler(new Request("http://parley.test/voice"), UNKNOWN_SENDER);
 }
 
 /** What the page's script is told. */
@@ -49,7 +49,7 @@ const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 Deno.test("createVoice() keeps the page behind the guard", async () => {
   const closed = () => () => new Response("closed", { status: 403 });
   assertEquals(
-    (await open({ guard: { page: closed, part: closed } })).status,
+    (await open({ guard: { page: closed, route: closed } })).status,
     403,
   );
 });

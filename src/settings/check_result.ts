@@ -1,0 +1,22 @@
+/**
+ * The result of a check that `deno task doctor` runs.
+ *
+ * @module
+ */
+
+/** The result of one check. */
+export interface CheckResult {
+  /**
+   * `ok`: it works. `warn`: it works, but should be changed. `fail`: it must be
+   * fixed. `skipped`: it was not checked, and the detail says why.
+   */
+  status: "ok" | "warn" | "fail" | "skipped";
+  /** What was checked, in a word or two. */
+  title: string;
+  /** What was found. `doctor` redacts secrets in it before it is printed. */
+  detail: string;
+  /** How to fix it. */
+  fix?: string | undefined;
+  /** The Ollama model that has to be pulled to fix it. */
+  missingModel?: string;
+}
