@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Session } from "../sessions/session.ts";
 import type { Known } from "./exchanges.ts";
 import type { Additions } from "./question.ts";
 import { isReworded, locate, type Told } from "./transcript.ts";
@@ -33,9 +34,9 @@ export interface Placement {
   /**
    * Finds the turn, if the platform doesn't say which one it is.
    *
-   * @param turns those that are kept; those that were added count as well
+   * @param session what is kept; turns that were added count as well
    */
-  place(event: TranscriptEvent, turns: readonly Known[]): PlacedEvent;
+  place(event: TranscriptEvent, session: Session): PlacedEvent;
   /** Adds a turn that begins, until it is over. */
   add(event: PlacedEvent, done: Promise<void>): void;
 }
@@ -44,11 +45,13 @@ export interface Placement {
 export function createPlacement(): Placement {
   const underWay = new Set<PlacedEvent>();
   return {
-    place(event, turns) {
+    place(event, session) {
       const { conversationId, resumes, text } = event;
       const named = event.turnId ?? (resumes && `after-${resumes}`);
       if (named) return { ...event, turnId: named, isNew: false };
-      const known = new Map(turns.map((turn) => [turn.id, turn]));
+      const known = new Map<string, Known>(
+        session.turns.map((turn) => [turn.id, turn]),
+      );
       for (const other of underWay) {
         if (other.conversationId !== conversationId) continue;
         const { turnId: id, text: user } = other;
@@ -56,9 +59,13 @@ export function createPlacement(): Placement {
       }
       const all = [...known.values()];
       const turn = locate(all, event);
+      // Some are no longer in memory, and those that were deleted keep nothing.
+      let number = all.length + 1;
+      const isTaken = (id: string) => known.has(id) || session.turn(id);
+      while (isTaken(`turn-${number}`)) number++;
       return {
         ...event,
-        turnId: turn?.id ?? `turn-${all.length + 1}`,
+        turnId: turn?.id ?? `turn-${number}`,
         isNew: !turn || isReworded(text, turn, all),
       };
     },
