@@ -117,6 +117,13 @@ export interface Heard {
   text: string;
 }
 
+/**
+ * A longer turn counts as heard, for to go through it takes a time to the square
+ * of its words: at most 100 ms of them. It would be spoken for a quarter of an
+ * hour, and is a platform's word rather than an answer of ours.
+ */
+const MOST_FOLLOWED = 2_000;
+
 /** Parts what was heard among the turns in which it was said. */
 export function toHeard(turns: readonly Known[], text = ""): Heard[] {
   const [only] = turns;
@@ -128,6 +135,10 @@ export function toHeard(turns: readonly Known[], text = ""): Heard[] {
   let used = 0;
   return turns.map((turn, n) => {
     const own = toWords(turn.assistant);
+    if (own.texts.length > MOST_FOLLOWED) {
+      used += own.texts.length;
+      return { turn, text: turn.assistant };
+    }
     // More of it could only be another turn's.
     const rest = texts.slice(used, used + own.texts.length * 1.5 + 10);
     const { ours, theirs, likeness } = follow(own.texts, rest);

@@ -223,7 +223,8 @@ function readMessage(message: unknown, index: number) {
         'array of parts such as {"type":"text","text":"Hello"}',
     );
   }
-  return { role, text, callId: String(tool_call_id ?? "") };
+  const callId = typeof tool_call_id === "string" ? tool_call_id : "";
+  return { role, text, callId };
 }
 
 /** The words of a content; `undefined` where it is none. */

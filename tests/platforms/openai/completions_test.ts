@@ -123,6 +123,7 @@ Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fiel
       { role: "assistant", content: null, tool_calls: [] },
       { role: "function", name: "f", content: "{}" },
       { role: "tool", tool_call_id: "x", content: "{}" },
+      { role: "tool", tool_call_id: { toString: 1 }, content: "{}" },
       { role: "user", content, name: "caller" },
     ],
     stream: "yes",
