@@ -14,6 +14,7 @@ import {
   requestBySdk,
   requestJson,
   type Server,
+  toWords,
 } from "./_server.ts";
 import type { Answer } from "./_stream.ts";
 import {
@@ -114,7 +115,7 @@ export type OllamaLine = Partial<ChatResponse> & { error?: string };
 
 /** Reads the next line of an answer. `message.thinking` is the model's own business. */
 export function readLine(line: OllamaLine, answer: Answer): void {
-  if (line.error !== undefined) throw new Error(line.error);
+  if (line.error !== undefined) throw new Error(toWords(line.error));
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { createParser } from "eventsource-parser";
-import { type Server, toReadError } from "./_server.ts";
+import { MAX_BODY_BYTES, type Server, toReadError } from "./_server.ts";
 import {
   ProviderError,
   type ProviderPart,
@@ -115,8 +115,11 @@ export async function* streamAnswer(
     const decoder = new TextDecoder();
     const split = format === "sse" ? splitEvents : splitLines;
     const feed = split((message) => read(message, answer));
+    let bytes = 0;
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
+      bytes += value?.length ?? 0;
+      if (bytes > MAX_BODY_BYTES) throw new RangeError("It is too long");
       feed(done ? "\n" : decoder.decode(value, { stream: true }));
       if (value) buffer = new Uint8Array(value.buffer);
       for (const part of answer.take()) yield part;
@@ -147,9 +150,13 @@ function splitLines(
 ): (text: string) => void {
   let rest = "";
   return (text) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") read(line);
+    const [first = "", ...others] = text.split("\n");
+    // Only what ends is looked at: a line may come in thousands of pieces.
+    rest += first;
+    for (const next of others) {
+      if (rest.trim() !== "") read(rest);
+      rest = next;
+    }
   };
 }
 

@@ -15,7 +15,7 @@ import {
   toRequest,
   toServer,
 } from "./_ollama_wire.ts";
-import { requestJson, type Server, toReadError } from "./_server.ts";
+import { readText, requestJson, type Server, toReadError } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import type {
   Remark,
@@ -139,7 +139,7 @@ export function createOllama(
       // It has to say a word to read the beginning.
       body.options.num_predict = 1;
       const response = await chat(server, body, signal);
-      await response.text().catch((cause) => {
+      await readText(response).catch((cause) => {
         throw toReadError(server, cause);
       });
     },

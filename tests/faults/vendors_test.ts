@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
 import { type OllamaAnswer, startFakeOllama } from "../fakes/ollama.ts";
 import { startFakeOpenAi } from "../fakes/openai.ts";
+import { peakMbOf } from "../fakes/process.ts";
 import { startServer } from "../fakes/server.ts";
 import { ask, assertUnharmed, ENV } from "./_ask.ts";
 
@@ -24,6 +25,12 @@ function raw(text: string | Uint8Array, end: Raw["end"] = "whole"): Raw {
   return { kind: "raw", bytes: [bytes], end };
 }
 
+/** A body that is larger than a small machine's memory. */
+function gigantic(status: number): Raw {
+  const piece = new TextEncoder().encode("data: ".repeat(170_000));
+  return { kind: "raw", bytes: Array(300).fill(piece), status };
+}
+
 const FAULTS: Record<string, Raw> = {
   "half a JSON": raw('{"model":"x","message":{"role":"assi'),
   "half a JSON, and then nothing": raw('data: {"choices":[{"del', "stall"),
@@ -33,6 +40,12 @@ const FAULTS: Record<string, Raw> = {
   "bytes that are no UTF-8": raw(new Uint8Array(5_000).fill(0xff)),
   "zeros": raw(new Uint8Array(5_000)),
   "nothing at all": raw(""),
+  "300 MB without a line's end": gigantic(200),
+  "300 MB of a refusal": gigantic(400),
+  "1 MB of an error's words": raw(
+    '{"error":"X"}\n\ndata: {"error":{"message":"X"}}\n\n'
+      .replaceAll("X", "x".repeat(1_000_000)),
+  ),
   "JSON that is no answer": raw('null\n\ndata: null\n\ndata: [1]\n\n"x"\n'),
 };
 
@@ -85,6 +98,9 @@ for (const [name, start] of Object.entries(VENDORS)) {
       next = answer;
       assertEquals([what, await ask(server, what)], [what, ERROR_MESSAGE]);
     }
+    assertLess(peakMbOf(server.pid), 300);
+    const lines = server.lines.map((line) => JSON.stringify(line).length);
+    assertLess(Math.max(...lines), 2_000);
     await assertUnharmed(server);
   });
 }
