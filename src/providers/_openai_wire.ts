@@ -119,11 +119,16 @@ function toMessage(message: Message): object {
       id: toId(call.id),
       type: "function",
       function: {
-        name: call.name,
+        name: toName(call.name),
         arguments: JSON.stringify(call.arguments ?? {}),
       },
     })),
   };
+}
+
+/** A model may call what there isn't, such as `multi_tool_use.parallel`; sent back as it came, OpenAI refuses the whole conversation. */
+function toName(name: string): string {
+  return name.replaceAll(/[^\w-]/g, "_").slice(0, 64) || "_";
 }
 
 /** OpenAI takes ids of 40 characters; ours have one more. */

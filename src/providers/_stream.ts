@@ -26,7 +26,7 @@ export class Answer {
   readonly kept: unknown[] = [];
   #parts: ProviderPart[] = [];
   #hasText = false;
-  #hasCalls = false;
+  readonly #callIds = new Set<string>();
 
   constructor(readonly provider: string) {}
 
@@ -39,11 +39,15 @@ export class Answer {
     else this.#parts.push({ type: "text-delta", text });
   }
 
-  /** The model calls a tool. Where the vendor gives the call no id, it gets one of ours. */
-  addCall(name: string, args: unknown = {}, id?: string | null): void {
-    this.#hasCalls = true;
-    const ownId = `${OWN_ID}${crypto.randomUUID()}`;
-    const call = { id: id || ownId, name, arguments: args };
+  /** The model calls a tool. Where the vendor gives the call no id of its own, it gets one of ours. */
+  addCall(name: unknown, args: unknown = {}, id?: unknown): void {
+    const isId = typeof id === "string" && id !== "" && !this.#callIds.has(id);
+    const call = {
+      id: isId ? id : `${OWN_ID}${crypto.randomUUID()}`,
+      name: typeof name === "string" ? name : "",
+      arguments: args,
+    };
+    this.#callIds.add(call.id);
     this.#parts.push({ type: "tool-call", call });
   }
 
@@ -63,18 +67,20 @@ export class Answer {
   finish(): ProviderPart {
     const { end, usage, provider, kept } = this;
     if (end instanceof ProviderError) throw end;
-    if (!this.#hasText && !this.#hasCalls) {
+    const hasCalls = this.#callIds.size > 0;
+    if (!this.#hasText && !hasCalls) {
       const why = end === "cut" ? " before its limit of tokens" : "";
       throw this.toError(`Got an empty answer from ${provider}${why}`);
     }
     if (end === undefined) {
       throw this.toError(`The answer of ${provider} broke off`, true);
     }
-    const counts = Object.entries(usage).filter(([, count]) => count != null);
+    const counts = Object.entries(usage)
+      .filter(([, count]) => typeof count === "number");
     return {
       type: "finish",
       usage: Object.fromEntries(counts),
-      ...(this.#hasCalls && kept.length > 0
+      ...(hasCalls && kept.length > 0
         ? { providerMetadata: { provider, content: kept } }
         : {}),
       ...(end === "cut" ? { isCut: true } : {}),
