@@ -53,7 +53,8 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
   }
   const field = /stream_options/.test(reason)
     ? "stream_options"
-    : /\btools?\b/i.test(reason)
+    // Of one tool's parameters it says nothing about the others.
+    : /\btools?\b/i.test(reason) && !/schema/i.test(reason)
     ? "tools"
     : undefined;
   if (field === undefined || refused.includes(field)) return undefined;
