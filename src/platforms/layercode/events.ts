@@ -23,8 +23,15 @@ export type WebhookEvent =
   | MessageEvent & { ignored?: string }
   | Omit<NoteEvent, "type" | "content"> & { type: "unknown" };
 
-const id = v.string().assert((value) => value !== "");
+const id = v.string().assert((value) => value !== "")
+  .assert(fitsAddress, "is too long, or has signs that no address can hold");
 const maybeId = id.nullable().optional();
+
+/** Whether an address such as `/sessions/<id>` can hold it: a conversation that none can, nobody could look at or delete. */
+function fitsAddress(value: string): boolean {
+  return value.isWellFormed() && !/^\.\.?$/.test(value) &&
+    encodeURIComponent(value).length <= 2_000;
+}
 
 /** A caller who waits matters more than such a field: of a wrong type, it counts as missing. */
 function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
@@ -138,6 +145,8 @@ function check<T>(schema: v.Type<T>, body: unknown): T {
     ? "is missing"
     : issue.code === "invalid_type"
     ? `must be of type ${issue.expected.join(" or ")}`
+    : issue.code === "custom_error" && issue.message
+    ? issue.message
     : "must not be empty";
   throw invalid(`Field "${issue.path.join(".")}" ${fault}`);
 }
