@@ -48,7 +48,7 @@ export async function request(
   try {
     response = await fetch(url, { ...question, redirect: "manual" });
     if (response.ok) return response;
-    body = await readText(response, MAX_REFUSAL_BYTES);
+    body = withoutKeys(await readText(response, MAX_REFUSAL_BYTES), server);
   } catch (cause) {
     const { provider, unreachable: fix } = server;
     const message = `Cannot reach ${provider} at ${placeOf(server)}`;
@@ -106,6 +106,12 @@ export async function readText(
     if (bytes > maxBytes) break;
   }
   return text + decoder.decode();
+}
+
+/** Some servers repeat a key that they refuse; it has no place in the log. */
+function withoutKeys(text: string, { headers = {} }: Server): string {
+  const keys = Object.values(headers).map((it) => it.replace(/^Bearer /, ""));
+  return keys.reduce((rest, key) => rest.replaceAll(key, "[key]"), text);
 }
 
 /** A `fetch` as an SDK calls it. */

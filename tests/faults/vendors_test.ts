@@ -53,6 +53,10 @@ const FAULTS: Record<string, Raw> = {
     '{"error":"X"}\n\ndata: {"error":{"message":"X"}}\n\n'
       .replaceAll("X", "x".repeat(1_000_000)),
   ),
+  "the key that it refuses": {
+    ...raw('{"error":{"message":"Wrong key: test-key"}}'),
+    status: 401,
+  },
   "JSON that is no answer": raw('null\n\ndata: null\n\ndata: [1]\n\n"x"\n'),
 };
 
@@ -106,8 +110,13 @@ for (const [name, start] of Object.entries(VENDORS)) {
       assertEquals([what, await ask(server, what)], [what, ERROR_MESSAGE]);
     }
     assertLess(peakMbOf(server.pid), 300);
-    const lines = server.lines.map((line) => JSON.stringify(line).length);
-    assertLess(Math.max(...lines), 2_000);
+    const lines = server.lines.map((line) => JSON.stringify(line));
+    assertLess(Math.max(...lines.map(({ length }) => length)), 2_000);
+    const keys = Object.values(env).filter((value) => value === "test-key");
+    const telling = lines.filter((line) =>
+      keys.some((it) => line.includes(it))
+    );
+    assertEquals(telling, []);
     await assertUnharmed(server);
   });
 }
