@@ -7,7 +7,7 @@
  * @module
  */
 import { toStreamError } from "./_server.ts";
-import { type Answer, OWN_ID } from "./_stream.ts";
+import { type Answer, OWN_ID, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -111,7 +111,7 @@ function toParts(message: Message): GeminiPart[] {
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({
-        functionCall: { name, args, ...idOf(id) },
+        functionCall: { name, args: toObject(args), ...idOf(id) },
         // Of a call that another model made there is none; this stands for it.
         ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
       }));
@@ -122,13 +122,6 @@ function toParts(message: Message): GeminiPart[] {
 
 /** Google's word for calls that come from elsewhere. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
-
-/** Gemini takes objects alone. */
-function toObject(value: unknown): object {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value
-    : { result: value };
-}
 
 /** Ids that we made up ourselves mean nothing to Gemini. */
 function idOf(id: string): { id?: string } {

@@ -16,7 +16,7 @@ import {
   type Server,
   toWords,
 } from "./_server.ts";
-import type { Answer } from "./_stream.ts";
+import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -91,8 +91,7 @@ function toLine(message: Message): Line {
   if (role === "tool") return { role, content, tool_name: message.name };
   if (!message.calls?.length) return { role, content };
   const tool_calls = message.calls.map(({ name, arguments: args }) => ({
-    // An object: Ollama itself made one of what the model wrote.
-    function: { name, arguments: args as Record<string, unknown> },
+    function: { name, arguments: { ...toObject(args) } },
   }));
   return { role, content, tool_calls };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import { toStreamError } from "./_server.ts";
-import type { Answer } from "./_stream.ts";
+import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -121,7 +121,7 @@ function toMessage(message: Message): object {
       type: "function",
       function: {
         name: toName(call.name),
-        arguments: JSON.stringify(call.arguments ?? {}),
+        arguments: JSON.stringify(toObject(call.arguments)),
       },
     })),
   };

@@ -15,6 +15,13 @@ import {
 /** How the ids begin that we make up. */
 export const OWN_ID = "call_";
 
+/** A call's arguments or result as servers take it: as an object, although a model may write arguments, and a tool return, anything. */
+export function toObject(value: unknown): object {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value
+    : { result: value };
+}
+
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
   usage: { [Count in keyof Usage]: number | undefined } = {};

@@ -195,6 +195,30 @@ Deno.test("main.ts goes on in a conversation in which a model called tools in no
   await assertUnharmed(server);
 });
 
+Deno.test("main.ts has another model go on where one wrote no arguments that can be read", async () => {
+  const calls = [{ name: "current_time", arguments: '{"time_zone":' }];
+  await using first = startFakeOpenAi([{ kind: "tool-calls", calls }]);
+  await using second = startFakeOllama(() => ({
+    kind: "text",
+    chunks: ["All is well."],
+  }));
+  await using server = await startServer({
+    env: {
+      ...ENV,
+      ...TIMEOUTS,
+      LLM_PROVIDER: "openai,ollama",
+      OPENAI_API_KEY: "test-key",
+      OPENAI_BASE_URL: `${first.url}/v1`,
+      OPENAI_MODEL: "gpt-6-luna",
+      OLLAMA_HOST: second.url,
+      OLLAMA_MODEL: "llama3.2:3b",
+    },
+  });
+  for (const turn of ["turn_1", "turn_2"]) {
+    assertEquals(await ask(server, "a", turn), "All is well.");
+  }
+});
+
 Deno.test("main.ts sends a model no half of a character, whoever said it", async () => {
   await using fake = startFakeOpenAi(() => ({
     kind: "text",
