@@ -15,6 +15,9 @@ import {
 /** How the ids begin that we make up. */
 export const OWN_ID = "call_";
 
+/** The longest part of a text: whoever reads it may stop before the next, and does other work in between. */
+const MAX_PART = 4_096;
+
 /** A call's arguments or result as servers take it: as an object, although a model may write arguments, and a tool return, anything. */
 export function toObject(value: unknown): object {
   return typeof value === "object" && value !== null && !Array.isArray(value)
@@ -37,13 +40,20 @@ export class Answer {
 
   constructor(readonly provider: string) {}
 
-  /** The model said this. What arrives together becomes one part. */
+  /** The model said this. What arrives together becomes one part, up to a length. */
   addText(text: string | null | undefined): void {
     if (!text) return;
     this.#hasText = true;
     const last = this.#parts.at(-1);
-    if (last?.type === "text-delta") last.text += text;
-    else this.#parts.push({ type: "text-delta", text });
+    const rest = MAX_PART - text.length;
+    if (last?.type === "text-delta" && last.text.length <= rest) {
+      last.text += text;
+      return;
+    }
+    for (let at = 0; at < text.length; at += MAX_PART) {
+      const part = text.slice(at, at + MAX_PART);
+      this.#parts.push({ type: "text-delta", text: part });
+    }
   }
 
   /** The model calls a tool. Where the vendor gives the call no id of its own, it gets one of ours. */

@@ -132,6 +132,19 @@ Deno.test("main.ts says a megabyte that comes as one word only up to its limit",
   await assertUnharmed(server);
 });
 
+Deno.test("main.ts takes no more of one endless word than it says", async () => {
+  // Each of these could be the beginning of an address.
+  const content = "www.".repeat(1_000_000);
+  const line = JSON.stringify({ message: { content }, done: false });
+  const { fake, env } = VENDORS.ollama(() => raw(`${line}\n`));
+  await using _ = fake;
+  await using server = await startServer({ env: { ...ENV, ...env } });
+  const startedAt = performance.now();
+  await ask(server, "a");
+  assertLess(performance.now() - startedAt, 8_000);
+  await assertUnharmed(server);
+});
+
 Deno.test("main.ts says one sentence when a vendor's name is not found", async () => {
   await using server = await startServer({
     env: {
