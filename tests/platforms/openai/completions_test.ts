@@ -142,6 +142,13 @@ Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fiel
   assertEquals(request?.messages.at(-1)?.text, "Hello there");
 });
 
+Deno.test("POST /v1/chat/completions repeats no model's name that is as long as a body", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+  const model = "m".repeat(1_000_000);
+  const chunks = await readChunks(await handle(post({ ...hello, model })));
+  assertEquals(chunks[0].model, "parley");
+});
+
 Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a request", async () => {
   const { handle } = makeFace(createScriptedProvider(says("Hi.")));
   const cases: [unknown, number, string][] = [
