@@ -6,7 +6,7 @@
 import type { Session } from "../sessions/session.ts";
 import type { Known } from "./exchanges.ts";
 import type { Additions } from "./question.ts";
-import { isReworded, locate, type Told } from "./transcript.ts";
+import { findCall, isReworded, locate, type Told } from "./transcript.ts";
 import type { CallContext } from "./turn.ts";
 
 /**
@@ -47,7 +47,7 @@ export function createPlacement(): Placement {
   return {
     place(event, session) {
       const { conversationId, resumes, text } = event;
-      const named = event.turnId ?? (resumes && `after-${resumes}`);
+      const named = event.turnId ?? (resumes && toResumed(session, resumes));
       if (named) return { ...event, turnId: named, isNew: false };
       const known = new Map<string, Known>(
         session.turns.map((turn) => [turn.id, turn]),
@@ -74,4 +74,10 @@ export function createPlacement(): Placement {
       done.then(() => underWay.delete(event));
     },
   };
+}
+
+/** The turn that goes on from a call's result. Some vendors give all calls one id: it is told by the turn that made the call. */
+function toResumed(session: Session, callId: string): string {
+  const { turn } = findCall(session, callId) ?? {};
+  return `${turn ? `${turn.id}-` : ""}after-${callId}`;
 }

@@ -181,7 +181,9 @@ function toResults(
   { results = [] }: Told,
   at: string,
 ): SessionRecord[] {
-  return results.flatMap(({ callId, text }): SessionRecord[] => {
+  // Of one id, the last is of the newest call.
+  const newest = new Map(results.map((result) => [result.callId, result]));
+  return [...newest.values()].flatMap(({ callId, text }): SessionRecord[] => {
     const { turn, name, isAnswered } = findCall(session, callId) ?? {};
     if (turn === undefined || name === undefined || isAnswered) return [];
     const { id: turnId, attempt } = turn;
@@ -189,8 +191,8 @@ function toResults(
   });
 }
 
-/** A call that the platform runs. A turn ends with its last step, if that has one. */
-function findCall(session: Session, callId: string) {
+/** A call that the platform runs, the newest with this id. A turn ends with its last step, if that has one. */
+export function findCall(session: Session, callId: string) {
   const turn = session.turns.findLast(({ steps }) =>
     steps.at(-1)?.handedOn?.includes(callId)
   );
