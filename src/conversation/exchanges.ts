@@ -58,7 +58,10 @@ function begin(text: string): Exchange {
 function addAnswer(all: Exchange[], text: string): Exchange {
   const last = all.at(-1) ?? begin("");
   if (all.length === 0) all.push(last);
-  last.answer = last.answer ? `${last.answer} ${text}`.trim() : text.trim();
+  // All of a long text is copied where all of it is trimmed.
+  const more = text.trim();
+  const apart = last.answer !== "" && more !== "" ? " " : "";
+  last.answer += apart + more;
   return last;
 }
 

@@ -211,3 +211,12 @@ Deno.test("main.ts serves others while a platform sends a long answer of its own
   await ask(port, messages(">One", `So ${long}`, ">Two", "This is", ">Three"));
   assertLess(performance.now() - startedAt, 2_000);
 });
+
+Deno.test("main.ts serves others while a platform sends thousands of answers to one word", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const port = Number(new URL(server.url).port);
+  const answers = Array.from({ length: 15_000 }, (_, n) => `answer no. ${n}`);
+  const startedAt = performance.now();
+  await ask(port, messages(">One", ...answers, ">Two"));
+  assertLess(performance.now() - startedAt, 2_000);
+});
