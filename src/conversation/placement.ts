@@ -6,7 +6,7 @@
 import type { Session } from "../sessions/session.ts";
 import type { Known } from "./exchanges.ts";
 import type { Additions } from "./question.ts";
-import { findCall, isReworded, locate, type Told } from "./transcript.ts";
+import { isReworded, locate, type Told, toResumed } from "./transcript.ts";
 import type { CallContext } from "./turn.ts";
 
 /**
@@ -74,10 +74,4 @@ export function createPlacement(): Placement {
       done.then(() => underWay.delete(event));
     },
   };
-}
-
-/** The turn that goes on from a call's result. Some vendors give all calls one id: it is told by the turn that made the call. */
-function toResumed(session: Session, callId: string): string {
-  const { turn } = findCall(session, callId) ?? {};
-  return `${turn ? `${turn.id}-` : ""}after-${callId}`;
 }

@@ -191,8 +191,14 @@ function toResults(
   });
 }
 
+/** The id of the turn that goes on from a call's result. Some vendors give all calls one id: it is told by the turn that made the call. */
+export function toResumed(session: Session, callId: string): string {
+  const { turn } = findCall(session, callId) ?? {};
+  return `${turn ? `${turn.id}-` : ""}after-${callId}`;
+}
+
 /** A call that the platform runs, the newest with this id. A turn ends with its last step, if that has one. */
-export function findCall(session: Session, callId: string) {
+function findCall(session: Session, callId: string) {
   const turn = session.turns.findLast(({ steps }) =>
     steps.at(-1)?.handedOn?.includes(callId)
   );
