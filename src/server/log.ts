@@ -114,7 +114,7 @@ function toWritable(fields: LogFields): LogFields {
   );
 }
 
-/** An error and what caused it, in one line. */
+/** An error and what caused it, in one line, without the passwords of addresses. */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
@@ -123,5 +123,8 @@ export function explain(error: unknown): string {
     parts.push(at instanceof Error ? at.message || at.name : String(at));
     at = at instanceof Error ? at.cause : undefined;
   }
-  return parts.join(" <- ");
+  return parts.join(" <- ").replaceAll(CREDENTIALS, "//");
 }
+
+/** The name and the password before an address's host. */
+const CREDENTIALS = /\/\/[^\s/@]+@/g;

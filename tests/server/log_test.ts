@@ -218,3 +218,14 @@ Deno.test("explain() comes to an end when causes go in a circle", () => {
   error.cause = new Error("b", { cause: error });
   assertEquals(explain(error), "a <- b <- a <- b");
 });
+
+Deno.test("explain() tells addresses without their passwords", () => {
+  const cause = new Error("failed: https://me:hunter2@a.test/b, c@d.test");
+  const error = new Error("No answer of postgres://me:p%40w@db/calls", {
+    cause,
+  });
+  assertEquals(
+    explain(error),
+    "No answer of postgres://db/calls <- failed: https://a.test/b, c@d.test",
+  );
+});
