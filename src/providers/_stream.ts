@@ -4,7 +4,12 @@
  * @module
  */
 import { createParser } from "eventsource-parser";
-import { MAX_BODY_BYTES, type Server, toReadError } from "./_server.ts";
+import {
+  MAX_BODY_BYTES,
+  type Server,
+  toReadError,
+  toWords,
+} from "./_server.ts";
 import {
   ProviderError,
   type ProviderPart,
@@ -77,7 +82,8 @@ export class Answer {
 
   /** A failure that would come again, whoever asks, unless told otherwise. */
   toError(message: string, retryable = false): ProviderError {
-    return new ProviderError(message, { provider: this.provider, retryable });
+    const { provider } = this;
+    return new ProviderError(toWords(message), { provider, retryable });
   }
 
   /** @throws {ProviderError} when this is no whole answer */

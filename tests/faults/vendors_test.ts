@@ -53,6 +53,9 @@ const FAULTS: Record<string, Raw> = {
     '{"error":"X"}\n\ndata: {"error":{"message":"X"}}\n\n'
       .replaceAll("X", "x".repeat(1_000_000)),
   ),
+  "1 MB of a reason": raw(
+    `data: {"candidates":[{"finishReason":"${"x".repeat(1_000_000)}"}]}\n\n`,
+  ),
   "the key that it refuses": {
     ...raw('{"error":{"message":"Wrong key: test-key"}}'),
     status: 401,
