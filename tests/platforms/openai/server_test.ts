@@ -220,3 +220,13 @@ Deno.test("main.ts serves others while a platform sends thousands of answers to 
   await ask(port, messages(">One", ...answers, ">Two"));
   assertLess(performance.now() - startedAt, 2_000);
 });
+
+Deno.test("main.ts serves others while a megabyte of words comes again, and more", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const port = Number(new URL(server.url).port);
+  const long = "a b c d ".repeat(118_000);
+  await ask(port, messages(`>${long}`));
+  const startedAt = performance.now();
+  await ask(port, messages(`>${long} more`));
+  assertLess(performance.now() - startedAt, 1_500);
+});
