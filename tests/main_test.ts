@@ -84,6 +84,13 @@ Deno.test("main.ts lets a turn finish when it is told to stop", async () => {
   assertEquals((await stopped).code, 0);
 });
 
+Deno.test("main.ts leaves in order when it is told to as soon as it listens", async () => {
+  for (const _ of [1, 2, 3]) {
+    await using server = await startServer();
+    assertEquals((await server.stop("SIGTERM")).code, 0);
+  }
+});
+
 Deno.test("main.ts lists every problem with the settings and exits with 1", async () => {
   const { code, stderr } = await runProgram("main.ts", [], {
     env: { PORT: "eighty", LLM_PROVIDER: "gemini,claude", LOG_LEVEL: "loud" },

@@ -12,6 +12,7 @@ import {
   type ActiveTurns,
   TooManyTurnsError,
 } from "./active_turns.ts";
+import { Session } from "../sessions/session.ts";
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
 import {
@@ -131,10 +132,11 @@ export class Conversations {
     let event: TurnEvent;
     if (told.type === "transcript") {
       this.#admit(told.conversationId);
-      const session = await this.#load(told);
+      const session = await this.#load(told) ??
+        new Session(told.conversationId);
       // From here until the turn has begun nothing is awaited, so that of two
       // deliveries of one turn the second finds the first.
-      event = this.#placement.place(told, session?.turns ?? []);
+      event = this.#placement.place(told, session);
     } else event = told;
     const isNew = event.type === "transcript" && event.isNew;
     const find = () => isNew ? undefined : activeTurns.find(event);

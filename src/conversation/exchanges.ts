@@ -65,7 +65,10 @@ function begin(text: string): Exchange {
 function addAnswer(all: Exchange[], text: string): Exchange {
   const last = all.at(-1) ?? begin("");
   if (all.length === 0) all.push(last);
-  last.answer = last.answer ? `${last.answer} ${text}`.trim() : text.trim();
+  // All of a long text is copied where all of it is trimmed.
+  const more = text.trim();
+  const apart = last.answer !== "" && more !== "" ? " " : "";
+  last.answer += apart + more;
   return last;
 }
 
@@ -125,6 +128,13 @@ export interface HeardTurn {
   text: string;
 }
 
+/**
+ * A turn with more words counts as heard: matching takes time to the square of
+ * their number, which is at most 100 ms. So many words take a quarter of an hour
+ * to be spoken, and come from a platform rather than from our model.
+ */
+const MOST_FOLLOWED = 2_000;
+
 /** Divides what was heard among the turns in which it was spoken. */
 export function toHeard(turns: readonly KnownTurn[], text = ""): HeardTurn[] {
   const [only] = turns;
@@ -136,6 +146,10 @@ export function toHeard(turns: readonly KnownTurn[], text = ""): HeardTurn[] {
   let used = 0;
   return turns.map((turn, n) => {
     const own = toWords(turn.assistant);
+    if (own.texts.length > MOST_FOLLOWED) {
+      used += own.texts.length;
+      return { turn, text: turn.assistant };
+    }
     // Words beyond that can only be another turn's.
     const rest = texts.slice(used, used + own.texts.length * 1.5 + 10);
     const { ours, theirs, likeness } = alignWords(own.texts, rest);

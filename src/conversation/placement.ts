@@ -4,9 +4,15 @@
  *
  * @module
  */
+import type { Session } from "../sessions/session.ts";
 import type { KnownTurn } from "./exchanges.ts";
 import type { PlatformAdditions } from "./question.ts";
-import { isReworded, locate, type PlatformTranscript } from "./transcript.ts";
+import {
+  isReworded,
+  locate,
+  type PlatformTranscript,
+  toResumed,
+} from "./transcript.ts";
 import type { CallContext } from "./turn.ts";
 
 /**
@@ -34,9 +40,9 @@ export interface Placement {
   /**
    * Finds the turn of a transcript.
    *
-   * @param turns the stored turns; those that were added count as well
+   * @param session what is stored; turns that were added count as well
    */
-  place(event: TranscriptEvent, turns: readonly KnownTurn[]): PlacedEvent;
+  place(event: TranscriptEvent, session: Session): PlacedEvent;
   /** Adds a turn that begins; it counts until it is over. */
   add(event: PlacedEvent, done: Promise<void>): void;
 }
@@ -45,12 +51,15 @@ export interface Placement {
 export function createPlacement(): Placement {
   const underWay = new Set<PlacedEvent>();
   return {
-    place(event, turns) {
+    place(event, session) {
       const { conversationId, resumes, text } = event;
       const call = resumes?.at(-1);
-      const named = event.turnId ?? (call && `after-${call}`);
+      const named = event.turnId ??
+        (call ? toResumed(session, call) : undefined);
       if (named) return { ...event, turnId: named, isNew: false };
-      const known = new Map(turns.map((turn) => [turn.id, turn]));
+      const known = new Map<string, KnownTurn>(
+        session.turns.map((turn) => [turn.id, turn]),
+      );
       for (const other of underWay) {
         if (other.conversationId !== conversationId) continue;
         const { turnId: id, text: user } = other;
@@ -58,9 +67,13 @@ export function createPlacement(): Placement {
       }
       const all = [...known.values()];
       const turn = locate(all, event);
+      // Some are no longer in memory, and those that were deleted keep nothing.
+      let number = all.length + 1;
+      const isTaken = (id: string) => known.has(id) || session.turn(id);
+      while (isTaken(`turn-${number}`)) number++;
       return {
         ...event,
-        turnId: turn?.id ?? `turn-${all.length + 1}`,
+        turnId: turn?.id ?? `turn-${number}`,
         isNew: !turn || isReworded(text, turn, all),
       };
     },

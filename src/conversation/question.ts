@@ -55,7 +55,11 @@ export async function toQuestion(
     : `${own}\n\n${instructions}`;
   const room = contextTokens * INPUT_SHARE - estimateTokens(system);
   const messages = toHistory(session, room);
-  return { system, messages, tools: await parts.tools };
+  return {
+    system: system.toWellFormed(),
+    messages,
+    tools: await parts.tools,
+  };
 }
 
 /**
@@ -225,7 +229,11 @@ function toMessages(turn: Turn, isNewest: boolean): Message[] {
   for (const step of turn.steps) messages.push(...toStep(step, cut));
   const text = cut ? markCut(turn) : turn.written ?? restOf(turn);
   if (text !== "") messages.push({ role: "assistant", text });
-  return messages;
+  // Many servers refuse a conversation in which half a character stands.
+  return messages.map((message) => ({
+    ...message,
+    text: message.text.toWellFormed(),
+  }));
 }
 
 function markCut(turn: Turn): string {

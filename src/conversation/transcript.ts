@@ -191,7 +191,9 @@ function toResults(
   { results = [] }: PlatformTranscript,
   at: string,
 ): SessionRecord[] {
-  return results.flatMap(({ callId, text }): SessionRecord[] => {
+  // Of one id, the last is of the newest call.
+  const newest = new Map(results.map((result) => [result.callId, result]));
+  return [...newest.values()].flatMap(({ callId, text }): SessionRecord[] => {
     const { turn, name, isAnswered } = findCall(session, callId) ?? {};
     if (turn === undefined || name === undefined || isAnswered) return [];
     const { id: turnId, attempt } = turn;
@@ -199,7 +201,13 @@ function toResults(
   });
 }
 
-/** Finds a call that the platform runs; only a turn's last step can have one. */
+/** The id of the turn that goes on from a call's result. Some vendors give all calls one id, so it names the turn that made the call. */
+export function toResumed(session: Session, callId: string): string {
+  const { turn } = findCall(session, callId) ?? {};
+  return `${turn ? `${turn.id}-` : ""}after-${callId}`;
+}
+
+/** Finds the newest call with an id that the platform runs; only a turn's last step can have one. */
 function findCall(session: Session, callId: string) {
   const turn = session.turns.findLast(({ steps }) =>
     steps.at(-1)?.handedOn?.includes(callId)

@@ -112,14 +112,23 @@ export function compare(ours: string, theirs: string): 0 | 1 | 2 {
   return isEnd || alignWords(a, b).likeness >= (isPart ? 1 : 0.5) ? 1 : 0;
 }
 
+/** What is longer was typed: it comes again letter by letter, and to part it into words would hold others up. */
+const MOST_SPOKEN = 20_000;
+
+function isSpoken(...texts: string[]): boolean {
+  return texts.every(({ length }) => length <= MOST_SPOKEN);
+}
+
 /** Whether two texts are the same but for marks and capitals. */
 export function isSameWords(one: string, other: string): boolean {
-  return one.trim() === other.trim() ||
+  if (one.trim() === other.trim()) return true;
+  return isSpoken(one, other) &&
     toWords(one).texts.join() === toWords(other).texts.join();
 }
 
 /** Whether a text is the beginning of another, or the same; its last word may have been misheard. */
 export function isBeginning(short: string, long: string): boolean {
+  if (!isSpoken(short, long)) return short !== "" && long.startsWith(short);
   const [a, b] = [toWords(short).texts, toWords(long).texts];
   const last = a.length - 1;
   if (last < 0 || last >= b.length) return false;

@@ -36,6 +36,8 @@ export function readFields<T>(schema: v.Type<T>, body: unknown, code?: string) {
     ? "is missing"
     : issue.code === "invalid_type"
     ? `must be of type ${issue.expected.join(" or ")}`
+    : issue.code === "custom_error" && issue.message
+    ? issue.message
     : "must not be empty";
   throw invalid(`Field "${issue.path.join(".")}" ${fault}`, code);
 }

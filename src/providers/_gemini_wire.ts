@@ -9,7 +9,7 @@
 import type { GenerateContentRequest } from "@google/generative-ai";
 import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
-import { type Answer, OWN_ID } from "./_stream.ts";
+import { type Answer, OWN_ID, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -116,7 +116,7 @@ function toParts(message: Message): GeminiPart[] {
       return [{
         functionResponse: {
           name: message.name,
-          response: toObject(message.text),
+          response: toResponse(message.text),
           ...idOf(message.callId),
         },
       }];
@@ -128,7 +128,7 @@ function toParts(message: Message): GeminiPart[] {
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({
-        functionCall: { name, args, ...idOf(id) },
+        functionCall: { name, args: toObject(args), ...idOf(id) },
         // Of a call that another model made there is none; this stands for it.
         ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
       }));
@@ -141,16 +141,12 @@ function toParts(message: Message): GeminiPart[] {
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
 /** Gemini takes objects alone. A platform's tool may have returned plain words. */
-function toObject(text: string): object {
-  let value: unknown;
+function toResponse(text: string): object {
   try {
-    value = JSON.parse(text);
+    return toObject(JSON.parse(text));
   } catch {
-    value = text;
+    return toObject(text);
   }
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value
-    : { result: value };
 }
 
 /** Ids that we made up ourselves mean nothing to Gemini. */

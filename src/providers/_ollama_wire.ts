@@ -8,8 +8,8 @@
  */
 import type { ChatResponse, Message as Line, Ollama } from "ollama";
 import { toFunctions } from "./_openai_wire.ts";
-import { type Fetch, requestJson, type Server } from "./_server.ts";
-import type { Answer } from "./_stream.ts";
+import { type Fetch, requestJson, type Server, toWords } from "./_server.ts";
+import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -84,8 +84,7 @@ function toLine(message: Message): Line {
   if (role === "tool") return { role, content, tool_name: message.name };
   if (!message.calls?.length) return { role, content };
   const tool_calls = message.calls.map(({ name, arguments: args }) => ({
-    // An object: Ollama itself made one of what the model wrote.
-    function: { name, arguments: args as Record<string, unknown> },
+    function: { name, arguments: { ...toObject(args) } },
   }));
   return { role, content, tool_calls };
 }
@@ -108,7 +107,7 @@ export function readLine(
   line: Partial<ChatResponse> & { error?: string },
   answer: Answer,
 ): void {
-  if (line.error !== undefined) throw new Error(line.error);
+  if (line.error !== undefined) throw new Error(toWords(line.error));
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {

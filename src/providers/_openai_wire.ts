@@ -7,7 +7,7 @@
  * @module
  */
 import { toStreamError } from "./_server.ts";
-import type { Answer } from "./_stream.ts";
+import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -53,7 +53,8 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
   }
   const field = /stream_options/.test(reason)
     ? "stream_options"
-    : /\btools?\b/i.test(reason)
+    // Of one tool's parameters it says nothing about the others.
+    : /\btools?\b/i.test(reason) && !/schema/i.test(reason)
     ? "tools"
     : undefined;
   if (field === undefined || refused.includes(field)) return undefined;
@@ -119,11 +120,16 @@ function toMessage(message: Message): object {
       id: toId(call.id),
       type: "function",
       function: {
-        name: call.name,
-        arguments: JSON.stringify(call.arguments ?? {}),
+        name: toName(call.name),
+        arguments: JSON.stringify(toObject(call.arguments)),
       },
     })),
   };
+}
+
+/** A model may call what there isn't, such as `multi_tool_use.parallel`; sent back as it came, OpenAI refuses the whole conversation. */
+function toName(name: string): string {
+  return name.replaceAll(/[^\w-]/g, "_").slice(0, 64) || "_";
 }
 
 /** OpenAI takes ids of 40 characters; ours have one more. */

@@ -48,7 +48,7 @@ export async function request(
   try {
     response = await fetch(url, { ...question, redirect: "manual" });
     if (response.ok) return response;
-    body = await response.text();
+    body = withoutKeys(await readText(response, MAX_REFUSAL_BYTES), server);
   } catch (cause) {
     const { provider, unreachable: fix } = server;
     const message = `Cannot reach ${provider} at ${placeOf(server)}`;
@@ -79,9 +79,39 @@ export async function requestJson<Body extends object>(
 ): Promise<Partial<Body>> {
   const [server] = question;
   const response = await requestPath(...question);
-  return await response.json().catch((cause) => {
+  try {
+    return JSON.parse(await readText(response));
+  } catch (cause) {
     throw toReadError(server, cause);
-  });
+  }
+}
+
+/** More than any vendor says at once; a body that never ends, or is unpacked into gigabytes, ends here. */
+export const MAX_BODY_BYTES = 33_554_432;
+
+/** Far more than a refusal needs. */
+const MAX_REFUSAL_BYTES = 65_536;
+
+/** Reads a body, as far as there is room for it. */
+export async function readText(
+  { body }: Response,
+  maxBytes = MAX_BODY_BYTES,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const piece of body ?? []) {
+    text += decoder.decode(piece, { stream: true });
+    bytes += piece.length;
+    if (bytes > maxBytes) break;
+  }
+  return text + decoder.decode();
+}
+
+/** Some servers repeat a key that they refuse; it has no place in the log. */
+function withoutKeys(text: string, { headers = {} }: Server): string {
+  const keys = Object.values(headers).map((it) => it.replace(/^Bearer /, ""));
+  return keys.reduce((rest, key) => rest.replaceAll(key, "[key]"), text);
 }
 
 /** A `fetch` as an SDK calls it. */
@@ -118,8 +148,9 @@ export function toReadError(server: Server, cause: unknown): ProviderError {
 export function toStreamError(
   provider: string,
   status: number | undefined,
-  cause: string | undefined,
+  words: unknown,
 ): ProviderError {
+  const cause = toWords(words ?? "") || undefined;
   return new ProviderError(
     `${provider} failed in mid-answer (status ${status ?? "unknown"})`,
     { provider, status, retryable: mayPass(status ?? 500), cause },
@@ -163,8 +194,12 @@ function readError(body: string): string | undefined {
   } catch {
     // Not every server writes JSON.
   }
-  // A log needs no whole pages.
-  return words.slice(0, 500) || undefined;
+  return toWords(words) || undefined;
+}
+
+/** As much of a vendor's words on a failure as is told: a log needs no whole pages. */
+export function toWords(said: unknown): string {
+  return String(said).slice(0, 500);
 }
 
 /** Whether a failure with this HTTP status may pass by itself. */

@@ -4,7 +4,12 @@
  * @module
  */
 import { createParser } from "eventsource-parser";
-import { type Server, toReadError } from "./_server.ts";
+import {
+  MAX_BODY_BYTES,
+  type Server,
+  toReadError,
+  toWords,
+} from "./_server.ts";
 import {
   ProviderError,
   type ProviderPart,
@@ -14,6 +19,16 @@ import {
 
 /** How the ids begin that we make up. */
 export const OWN_ID = "call_";
+
+/** The longest part of a text: whoever reads it may stop before the next, and does other work in between. */
+const MAX_PART = 4_096;
+
+/** A call's arguments or result as servers take it: as an object, although a model may write arguments, and a tool return, anything. */
+export function toObject(value: unknown): object {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value
+    : { result: value };
+}
 
 /** An answer as far as it has come. A vendor's wire fills it in. */
 export class Answer {
@@ -26,24 +41,35 @@ export class Answer {
   readonly kept: unknown[] = [];
   #parts: ProviderPart[] = [];
   #hasText = false;
-  #hasCalls = false;
+  readonly #callIds = new Set<string>();
 
   constructor(readonly provider: string) {}
 
-  /** The model said this. What arrives together becomes one part. */
+  /** The model said this. What arrives together becomes one part, up to a length. */
   addText(text: string | null | undefined): void {
     if (!text) return;
     this.#hasText = true;
     const last = this.#parts.at(-1);
-    if (last?.type === "text-delta") last.text += text;
-    else this.#parts.push({ type: "text-delta", text });
+    const rest = MAX_PART - text.length;
+    if (last?.type === "text-delta" && last.text.length <= rest) {
+      last.text += text;
+      return;
+    }
+    for (let at = 0; at < text.length; at += MAX_PART) {
+      const part = text.slice(at, at + MAX_PART);
+      this.#parts.push({ type: "text-delta", text: part });
+    }
   }
 
-  /** The model calls a tool. Where the vendor gives the call no id, it gets one of ours. */
-  addCall(name: string, args: unknown = {}, id?: string | null): void {
-    this.#hasCalls = true;
-    const ownId = `${OWN_ID}${crypto.randomUUID()}`;
-    const call = { id: id || ownId, name, arguments: args };
+  /** The model calls a tool. Where the vendor gives the call no id of its own, it gets one of ours. */
+  addCall(name: unknown, args: unknown = {}, id?: unknown): void {
+    const isId = typeof id === "string" && id !== "" && !this.#callIds.has(id);
+    const call = {
+      id: isId ? id : `${OWN_ID}${crypto.randomUUID()}`,
+      name: typeof name === "string" ? name : "",
+      arguments: args,
+    };
+    this.#callIds.add(call.id);
     this.#parts.push({ type: "tool-call", call });
   }
 
@@ -56,25 +82,28 @@ export class Answer {
 
   /** A failure that would come again, whoever asks, unless told otherwise. */
   toError(message: string, retryable = false): ProviderError {
-    return new ProviderError(message, { provider: this.provider, retryable });
+    const { provider } = this;
+    return new ProviderError(toWords(message), { provider, retryable });
   }
 
   /** @throws {ProviderError} when this is no whole answer */
   finish(): ProviderPart {
     const { end, usage, provider, kept } = this;
     if (end instanceof ProviderError) throw end;
-    if (!this.#hasText && !this.#hasCalls) {
+    const hasCalls = this.#callIds.size > 0;
+    if (!this.#hasText && !hasCalls) {
       const why = end === "cut" ? " before its limit of tokens" : "";
       throw this.toError(`Got an empty answer from ${provider}${why}`);
     }
     if (end === undefined) {
       throw this.toError(`The answer of ${provider} broke off`, true);
     }
-    const counts = Object.entries(usage).filter(([, count]) => count != null);
+    const counts = Object.entries(usage)
+      .filter(([, count]) => typeof count === "number");
     return {
       type: "finish",
       usage: Object.fromEntries(counts),
-      ...(this.#hasCalls && kept.length > 0
+      ...(hasCalls && kept.length > 0
         ? { providerMetadata: { provider, content: kept } }
         : {}),
       ...(end === "cut" ? { isCut: true } : {}),
@@ -115,8 +144,11 @@ export async function* streamAnswer(
     const decoder = new TextDecoder();
     const split = format === "sse" ? splitEvents : splitLines;
     const feed = split((message) => read(message, answer));
+    let bytes = 0;
     for (let isRead = false; !isRead;) {
       const { done, value } = await reader.read(buffer);
+      bytes += value?.length ?? 0;
+      if (bytes > MAX_BODY_BYTES) throw new RangeError("It is too long");
       feed(done ? "\n" : decoder.decode(value, { stream: true }));
       if (value) buffer = new Uint8Array(value.buffer);
       for (const part of answer.take()) yield part;
@@ -147,9 +179,13 @@ function splitLines(
 ): (text: string) => void {
   let rest = "";
   return (text) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") read(line);
+    const [first = "", ...others] = text.split("\n");
+    // Only what ends is looked at: a line may come in thousands of pieces.
+    rest += first;
+    for (const next of others) {
+      if (rest.trim() !== "") read(rest);
+      rest = next;
+    }
   };
 }
 

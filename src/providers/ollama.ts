@@ -15,6 +15,7 @@ import {
   toRequest,
 } from "./_ollama_wire.ts";
 import {
+  readText,
   request,
   requestBySdk,
   requestJson,
@@ -158,7 +159,7 @@ export const ollama: Vendor<typeof settings> = {
       async prepare(signal, beginning) {
         // It has to say a word to read the beginning.
         const response = await ask({ ...beginning, signal }, 1);
-        await response.text().catch((cause) => {
+        await readText(response).catch((cause) => {
           throw toReadError(server, cause);
         });
       },

@@ -108,7 +108,11 @@ function toSerializable(fields: LogFields): LogFields {
   return Object.fromEntries(entries);
 }
 
-/** Returns the messages of an error and its causes, in one line. A cause that the message before it already ends with is left out. */
+/**
+ * Returns the messages of an error and its causes, in one line, without the
+ * passwords of URLs. A cause that the message before it already ends with is
+ * left out.
+ */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
@@ -118,5 +122,8 @@ export function explain(error: unknown): string {
     if (!parts.at(-1)?.endsWith(`: ${text}`)) parts.push(text);
     at = at instanceof Error ? at.cause : undefined;
   }
-  return parts.join(" <- ");
+  return parts.join(" <- ").replaceAll(CREDENTIALS, "//");
 }
+
+/** The name and the password before an address's host. */
+const CREDENTIALS = /\/\/[^\s/@]+@/g;

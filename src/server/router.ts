@@ -62,8 +62,9 @@ const MAX_PATH = 2048;
 
 function findHandler(routes: Routes, request: Request): Handler {
   const url = URL.parse(request.url);
-  // Deno puts the Host header into the URL unchecked.
-  if (url === null) {
+  // Deno puts the Host header into the URL unchecked: with a path in it, that
+  // would be asked for, past a proxy that lets only some paths through.
+  if (url === null || /[/\\?#@]/.test(request.headers.get("host") ?? "")) {
     throw new HttpError(
       400,
       "invalid_host",

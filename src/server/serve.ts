@@ -42,9 +42,11 @@ export async function serve(
   onListen: (url: string) => void,
 ): Promise<void> {
   const { activeTurns, log } = parts;
+  // Whoever is told that it listens may send one at once.
+  const stopping = nextSignal();
   const listener = listen(parts);
   onListen(listener.url);
-  log.info("server.stopping", { signal: await nextSignal() });
+  log.info("server.stopping", { signal: await stopping });
   parts.onDrain();
   const startedAt = performance.now();
   const left = (step: keyof typeof STEP_DEADLINES_MS) =>

@@ -92,11 +92,14 @@ export class FileLines implements Lines {
   #replace(lines: readonly Line[]): void {
     const { path } = this;
     const texts = [this.#first, ...lines.map(({ json }) => json)];
-    const options = { write: true, create: true, truncate: true, mode: 0o600 };
-    using file = Deno.openSync(`${path}.new`, options);
+    const next = `${path}.new`;
+    // One may be left by a process that died, or be a link to elsewhere.
+    ifFound(() => Deno.removeSync(next));
+    const options = { write: true, createNew: true, mode: 0o600 };
+    using file = Deno.openSync(next, options);
     file.writeSync(encode(`${texts.join("\n")}\n`));
     file.syncDataSync();
-    Deno.renameSync(`${path}.new`, path);
+    Deno.renameSync(next, path);
   }
 
   write(lines: readonly Line[]): void {
@@ -184,7 +187,7 @@ function statFile(path: string): Deno.FileInfo {
 }
 
 /** What a task finds; nothing where the file is gone. */
-export function ifFound<T>(task: () => T): T | undefined {
+function ifFound<T>(task: () => T): T | undefined {
   try {
     return task();
   } catch (error) {

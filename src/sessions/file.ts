@@ -6,7 +6,7 @@
  * @module
  */
 import { attempt, hash, toPreview } from "./_engine.ts";
-import { FileLines, ifFound, makeFolder, readRange } from "./_file_lines.ts";
+import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
 import { parseRecord } from "./record.ts";
 import type {
@@ -49,10 +49,17 @@ export function createFileStore(
       const files = await listFiles(folder);
       const most = Math.ceil(files.length * maxShare);
       let count = 0;
+      let fault: unknown;
       for (const { name, mtime } of files.reverse()) {
         if (mtime >= before || count === most) break;
-        if (await orNothing(removeOld(`${folder}/${name}`, before))) count++;
+        try {
+          if (await orNothing(removeOld(`${folder}/${name}`, before))) count++;
+        } catch (error) {
+          // Those after it go all the same.
+          fault ??= error;
+        }
       }
+      if (fault) throw fault;
       return count;
     },
     check: () =>
@@ -84,12 +91,12 @@ const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/;
 const EXTENSION = ".jsonl";
 const STATS_AT_ONCE = 200;
 
-/** A folder's files, the last written first. */
+/** A folder's files, the last written first. To open what is no file could lead out of it, or wait for ever. */
 async function listFiles(
   folder: string,
 ): Promise<{ name: string; mtime: Date }[]> {
   const entries = await orNothing(Array.fromAsync(Deno.readDir(folder))) ?? [];
-  const names = entries.map(({ name }) => name)
+  const names = entries.filter(({ isFile }) => isFile).map(({ name }) => name)
     .filter((name) => name.endsWith(EXTENSION));
   const found: { name: string; mtime: Date }[] = [];
   while (names.length > 0) {
@@ -105,9 +112,9 @@ async function listFiles(
   );
 }
 
-/** What a list tells of a file, from the file's own beginning; nothing where no word is in it. */
+/** What a list tells of a file, from the file's own beginning; nothing where no word is in it, or it isn't ours. */
 function describe(path: string, mtime: Date): SessionInfo | undefined {
-  using file = ifFound(() => Deno.openSync(path));
+  using file = openOurs(path);
   if (!file) return undefined;
   const text = new TextDecoder().decode(readRange(file, 0, HEAD_BYTES));
   const records = text.split("\n").slice(0, -1).slice(0, 16).map(parseRecord);
@@ -116,6 +123,17 @@ function describe(path: string, mtime: Date): SessionInfo | undefined {
   if (first?.type !== "session" || isDeleted) return undefined;
   const preview = toPreview(records);
   return { id: first.id, at: mtime.toISOString(), preview };
+}
+
+function openOurs(path: string): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(path);
+  } catch (error) {
+    const { NotFound, PermissionDenied } = Deno.errors;
+    const isOurs = !(error instanceof PermissionDenied);
+    if (isOurs && !(error instanceof NotFound)) throw error;
+    return undefined;
+  }
 }
 
 /** Enough for two of the longest records. */

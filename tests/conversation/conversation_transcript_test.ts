@@ -313,6 +313,31 @@ Deno.test("new Conversations().respond() goes on with what the platform's tool r
   assertEquals(turn?.steps[0]?.results.length, 1);
 });
 
+Deno.test("new Conversations().respond() tells calls of one id apart by their turns", async () => {
+  const server = setup([
+    calls([hangUp]),
+    says("Once."),
+    calls([hangUp]),
+    says("Twice."),
+  ]);
+  const platformTools = [HANG_UP];
+  const first = { callId: "call_1", text: "one" };
+  const resume = (said: string[], results: typeof first[]) =>
+    ask(server, {
+      ...told([">", ...said], { platformTools, results, resumes: ["call_1"] }),
+      text: "",
+      transcript: told([...said, ""]).transcript,
+    }).words();
+  await ask(server, told([">Bye"], { platformTools })).words();
+  assertEquals(await resume([">Bye"], [first]), "Once.");
+  const all = [">Bye", "Once.", ">Again"];
+  const again = told(all, { platformTools, results: [first] });
+  await ask(server, again).words();
+  const results = [first, { callId: "call_1", text: "two" }];
+  assertEquals(await resume(all, results), "Twice.");
+  assertEquals(shown(server).at(-1), "tool: two");
+});
+
 Deno.test("new Conversations().respond() runs its own tool where the platform's has the same name", async () => {
   const own = make("end_call", () => "kept on");
   const server = setup([calls([own.call]), says("No.")], { tools: [own.tool] });

@@ -204,7 +204,7 @@ export function startFakeOllama(
           });
           return { ...answer, headersAfterMs };
         }
-        const missing = refuseCapability(model, body);
+        const missing = refuseRequest(model, body);
         if (missing) return json(400, { error: missing });
         const loadingMs = load(model.name, expires);
         // A word is asked for only to have the rest read.
@@ -327,10 +327,14 @@ function refuseModel(name: string | undefined): WireAnswer {
     : json(400, { error: "model is required" });
 }
 
-function refuseCapability(
+function refuseRequest(
   { name, capabilities }: FakeOllamaModel,
-  { model, think, tools }: OllamaRequestBody,
+  { model, think, tools, messages = [] }: OllamaRequestBody,
 ): string | undefined {
+  const calls = messages.flatMap(({ tool_calls = [] }) => tool_calls);
+  if (calls.some((call) => typeof call.function.arguments === "string")) {
+    return "json: cannot unmarshal string into Go struct field ChatRequest.messages.tool_calls.function.arguments of type api.ToolCallFunctionArguments";
+  }
   if (think && !capabilities.includes("thinking")) {
     return `"${model}" does not support thinking`;
   }

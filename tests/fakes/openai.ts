@@ -265,10 +265,13 @@ function refuseKey(
   });
 }
 
-/** The mistakes a client makes most with tools, in OpenAI's words. */
+/** The mistakes a client makes most, in OpenAI's words. */
 function refuseMessages(
   messages: readonly OpenAiMessage[],
 ): string | undefined {
+  if (/\\ud[89a-f]/.test(JSON.stringify(messages))) {
+    return "We could not parse the JSON body of your request.";
+  }
   const open = new Set<string>();
   for (const { role, tool_calls = [], tool_call_id = "" } of messages) {
     if (role === "tool") {
@@ -278,7 +281,10 @@ function refuseMessages(
     if (open.size > 0) {
       return "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'.";
     }
-    for (const { id } of tool_calls) {
+    for (const { id, function: { name } } of tool_calls) {
+      if (!/^[\w-]+$/.test(name)) {
+        return "Invalid 'messages[1].tool_calls[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.";
+      }
       if (id.length > 40) {
         return `Invalid 'messages[1].tool_calls[0].id': string too long. Expected a string with maximum length 40, but got a string with length ${id.length} instead.`;
       }

@@ -13,8 +13,17 @@ export function descriptorsOf(pid: number): string[] {
 
 /** The memory that it holds now, in megabytes. */
 export function memoryMbOf(pid: number): number {
+  return readMb(pid, /^VmRSS:\s+(\d+)/m);
+}
+
+/** The most that it ever held. */
+export function peakMbOf(pid: number): number {
+  return readMb(pid, /^VmHWM:\s+(\d+)/m);
+}
+
+function readMb(pid: number, line: RegExp): number {
   const status = run("cat", `/proc/${pid}/status`);
-  return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? NaN) / 1024);
+  return Math.round(Number(line.exec(status)?.[1] ?? NaN) / 1024);
 }
 
 function run(program: string, ...args: string[]): string {

@@ -7,11 +7,14 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
+import { almighty } from "../_almighty.ts";
 import { ask, assertUnharmed, ENV } from "./_ask.ts";
+
+const ADMIN_TOKEN = "0123456789abcdef";
 
 /** A server, and the place of a conversation's file in it. */
 async function start(): Promise<{ server: RealServer; path: string }> {
-  const server = await startServer({ env: ENV });
+  const server = await startServer({ env: { ...ENV, ADMIN_TOKEN } });
   assertStringIncludes(await ask(server, "other"), "stand-in");
   return { server, path: `${server.folder}/data/sessions/broken.jsonl` };
 }
@@ -64,26 +67,51 @@ Deno.test("main.ts writes through no symlink that leads out of its folder", asyn
   await assertOthersServed(server);
 });
 
-/** Whether what is read-only to others can be written all the same, as by root. */
-function isAlmighty(): boolean {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.chmodSync(folder, 0o500);
-    Deno.writeTextFileSync(`${folder}/a`, "");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    Deno.chmodSync(folder, 0o700);
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
+Deno.test("main.ts lists and deletes conversations beside what is no file", async () => {
+  const { server, path } = await start();
+  await using _ = server;
+  const list = async () => {
+    const response = await fetch(`${server.url}/sessions`, {
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      signal: AbortSignal.timeout(5_000),
+    });
+    const { sessions } = await response.json();
+    return sessions.map(({ id }: { id: string }) => id);
+  };
+  await Deno.mkdir(path);
+  assertEquals(await list(), ["other"]);
+  await Deno.remove(path);
+  await Deno.symlink(path, path);
+  assertEquals(await list(), ["other"]);
+  await Deno.remove(path);
+  // Whoever opens one to read it waits until somebody writes.
+  await new Deno.Command("mkfifo", { args: [path] }).output();
+  assertEquals(await list(), ["other"]);
+  assertEquals(await ask(server, "broken"), ERROR_MESSAGE);
+  await assertOthersServed(server);
+});
 
-const almighty = isAlmighty();
-if (almighty) {
-  // deno-lint-ignore no-console -- for whoever runs the tests
-  console.log("skipped: a read-only folder: nothing is, to this user");
-}
+Deno.test("main.ts deletes through no symlink that leads out of its folder", async () => {
+  const { server, path } = await start();
+  await using _ = server;
+  await ask(server, "broken");
+  const outside = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(outside, "not ours\n");
+    await Deno.symlink(outside, `${path}.new`);
+    const response = await fetch(`${server.url}/sessions/broken`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    assertEquals(response.status, 204);
+    assertEquals(await Deno.readTextFile(outside), "not ours\n");
+  } finally {
+    await Deno.remove(outside);
+  }
+  assertStringIncludes(await ask(server, "broken", "turn_2"), "number 1");
+  await assertOthersServed(server);
+});
+
 Deno.test({
   name: "main.ts says one sentence where its folder is read-only or not ours",
   ignore: almighty,

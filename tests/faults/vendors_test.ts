@@ -4,11 +4,19 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertStringIncludes,
+} from "@std/assert";
 import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
+import { sendEvent } from "../../src/platforms/layercode/client.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
+import { message, readEvents, SECRET, spoken } from "../fakes/layercode.ts";
 import { type OllamaAnswer, startFakeOllama } from "../fakes/ollama.ts";
 import { startFakeOpenAi } from "../fakes/openai.ts";
+import { peakMbOf } from "../fakes/process.ts";
 import { startServer } from "../fakes/server.ts";
 import { ask, assertUnharmed, ENV } from "./_ask.ts";
 
@@ -24,6 +32,12 @@ function raw(text: string | Uint8Array, end: Raw["end"] = "whole"): Raw {
   return { kind: "raw", bytes: [bytes], end };
 }
 
+/** A body that is larger than a small machine's memory. */
+function gigantic(status: number): Raw {
+  const piece = new TextEncoder().encode("data: ".repeat(170_000));
+  return { kind: "raw", bytes: Array(300).fill(piece), status };
+}
+
 const FAULTS: Record<string, Raw> = {
   "half a JSON": raw('{"model":"x","message":{"role":"assi'),
   "half a JSON, and then nothing": raw('data: {"choices":[{"del', "stall"),
@@ -33,6 +47,19 @@ const FAULTS: Record<string, Raw> = {
   "bytes that are no UTF-8": raw(new Uint8Array(5_000).fill(0xff)),
   "zeros": raw(new Uint8Array(5_000)),
   "nothing at all": raw(""),
+  "300 MB without a line's end": gigantic(200),
+  "300 MB of a refusal": gigantic(400),
+  "1 MB of an error's words": raw(
+    '{"error":"X"}\n\ndata: {"error":{"message":"X"}}\n\n'
+      .replaceAll("X", "x".repeat(1_000_000)),
+  ),
+  "1 MB of a reason": raw(
+    `data: {"candidates":[{"finishReason":"${"x".repeat(1_000_000)}"}]}\n\n`,
+  ),
+  "the key that it refuses": {
+    ...raw('{"error":{"message":"Wrong key: test-key"}}'),
+    status: 401,
+  },
   "JSON that is no answer": raw('null\n\ndata: null\n\ndata: [1]\n\n"x"\n'),
 };
 
@@ -85,6 +112,14 @@ for (const [name, start] of Object.entries(VENDORS)) {
       next = answer;
       assertEquals([what, await ask(server, what)], [what, ERROR_MESSAGE]);
     }
+    assertLess(peakMbOf(server.pid), 300);
+    const lines = server.lines.map((line) => JSON.stringify(line));
+    assertLess(Math.max(...lines.map(({ length }) => length)), 2_000);
+    const keys = Object.values(env).filter((value) => value === "test-key");
+    const telling = lines.filter((line) =>
+      keys.some((it) => line.includes(it))
+    );
+    assertEquals(telling, []);
     await assertUnharmed(server);
   });
 }
@@ -97,6 +132,19 @@ Deno.test("main.ts says a megabyte that comes as one word only up to its limit",
   await using server = await startServer({ env: { ...ENV, ...env } });
   const said = await ask(server, "a");
   assert(said.length > 0 && said.length < 50_000, `${said.length} letters`);
+  await assertUnharmed(server);
+});
+
+Deno.test("main.ts takes no more of one endless word than it says", async () => {
+  // Each of these could be the beginning of an address.
+  const content = "www.".repeat(1_000_000);
+  const line = JSON.stringify({ message: { content }, done: false });
+  const { fake, env } = VENDORS.ollama(() => raw(`${line}\n`));
+  await using _ = fake;
+  await using server = await startServer({ env: { ...ENV, ...env } });
+  const startedAt = performance.now();
+  await ask(server, "a");
+  assertLess(performance.now() - startedAt, 8_000);
   await assertUnharmed(server);
 });
 
@@ -113,4 +161,98 @@ Deno.test("main.ts says one sentence when a vendor's name is not found", async (
   });
   assertEquals(await ask(server, "a"), ERROR_MESSAGE);
   await assertUnharmed(server);
+});
+
+Deno.test("main.ts goes on in a conversation in which a model called tools in no way that can be", async () => {
+  const call = (id: unknown, name: unknown) => [{
+    index: 0,
+    id,
+    function: { name, arguments: "{}" },
+  }];
+  const cases: Record<string, object[]> = {
+    "an id that is a number": call(5, "current_time"),
+    "two of one id": [
+      ...call("a", "current_time"),
+      { ...call("a", "current_time")[0], index: 1 },
+    ],
+    "a name with a dot": call("a", "multi_tool_use.parallel"),
+    "no name": call("a", null),
+    "a name that is an object": call("a", { toString: 1 }),
+  };
+  let next: object[] | undefined;
+  await using fake = startFakeOpenAi(() => {
+    const tool_calls = next;
+    next = undefined;
+    const chunk = { choices: [{ delta: { tool_calls } }] };
+    const end = { choices: [{ delta: {}, finish_reason: "tool_calls" }] };
+    return tool_calls === undefined
+      ? { kind: "text", chunks: ["All is well."] }
+      : raw(
+        `data: ${JSON.stringify(chunk)}\n\ndata: ${JSON.stringify(end)}\n\n`,
+      );
+  });
+  await using server = await startServer({
+    env: {
+      ...ENV,
+      ...TIMEOUTS,
+      LLM_PROVIDER: "openai",
+      OPENAI_API_KEY: "test-key",
+      OPENAI_BASE_URL: `${fake.url}/v1`,
+      OPENAI_MODEL: "gpt-6-luna",
+    },
+  });
+  for (const [what, calls] of Object.entries(cases)) {
+    next = calls;
+    for (const turn of ["turn_1", "turn_2"]) {
+      const said = await ask(server, what, turn);
+      assertEquals([what, turn, said], [what, turn, "All is well."]);
+    }
+  }
+  await assertUnharmed(server);
+});
+
+Deno.test("main.ts has another model go on where one wrote no arguments that can be read", async () => {
+  const calls = [{ name: "current_time", arguments: '{"time_zone":' }];
+  await using first = startFakeOpenAi([{ kind: "tool-calls", calls }]);
+  await using second = startFakeOllama(() => ({
+    kind: "text",
+    chunks: ["All is well."],
+  }));
+  await using server = await startServer({
+    env: {
+      ...ENV,
+      ...TIMEOUTS,
+      LLM_PROVIDER: "openai,ollama",
+      OPENAI_API_KEY: "test-key",
+      OPENAI_BASE_URL: `${first.url}/v1`,
+      OPENAI_MODEL: "gpt-6-luna",
+      OLLAMA_HOST: second.url,
+      OLLAMA_MODEL: "llama3.2:3b",
+    },
+  });
+  for (const turn of ["turn_1", "turn_2"]) {
+    assertEquals(await ask(server, "a", turn), "All is well.");
+  }
+});
+
+Deno.test("main.ts sends a model no half of a character, whoever said it", async () => {
+  await using fake = startFakeOpenAi(() => ({
+    kind: "text",
+    chunks: ["Yes \ud83d, all is well."],
+  }));
+  await using server = await startServer({
+    env: {
+      ...ENV,
+      LLM_PROVIDER: "openai",
+      OPENAI_API_KEY: "test-key",
+      OPENAI_BASE_URL: `${fake.url}/v1`,
+      OPENAI_MODEL: "gpt-6-luna",
+    },
+  });
+  for (const turn of ["turn_1", "turn_2"]) {
+    const event = { ...message("Hi \ud83d"), conversation_id: "a" };
+    const line = { url: `${server.url}/agent`, secret: SECRET };
+    const response = await sendEvent({ ...event, turn_id: turn }, line);
+    assertStringIncludes(spoken(await readEvents(response)), "all is well");
+  }
 });

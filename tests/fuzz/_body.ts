@@ -87,6 +87,10 @@ const completion = fc.record({
       role: mostly(fc.constantFrom("system", "user", "assistant", "tool")),
       content: mostly(oddText),
       tool_calls: oddValue,
+      tool_call_id: fc.oneof(
+        oddValue,
+        fc.constant({ toString: null, valueOf: 1 }),
+      ),
     }, { requiredKeys: ["role", "content"] }),
     { maxLength: 6 },
   )),

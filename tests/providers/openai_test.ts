@@ -396,6 +396,23 @@ test("learns from a refusal once, whoever else is refused meanwhile", async () =
   assertEquals(fake.requests.length, 18);
 });
 
+test("goes on offering tools after the parameters of one were refused", async () => {
+  const { fake, openai } = start([{ kind: "text", chunks: ["One."] }], {
+    refuses: ({ tools = [] }) =>
+      tools.some((tool) => tool.function.name === "a-tool")
+        ? "Invalid schema for function 'a-tool': In context=('properties', 'x'), 'uri' is not supported."
+        : undefined,
+  });
+  await using _ = fake;
+  const other = { ...weather, name: "a-tool" };
+  await assertRejects(
+    () => ask(openai, { tools: [weather, other] }),
+    ProviderError,
+  );
+  await ask(openai, { tools: [weather] });
+  assertEquals(fake.requests.at(-1)?.body?.tools?.length, 1);
+});
+
 test("asks no more than a few times because of refusals", async () => {
   const { fake, openai } = start([], {
     refuses: () =>

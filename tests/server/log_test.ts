@@ -223,3 +223,14 @@ Deno.test("explain() ends when the causes form a cycle", () => {
   error.cause = new Error("b", { cause: error });
   assertEquals(explain(error), "a <- b <- a <- b");
 });
+
+Deno.test("explain() tells addresses without their passwords", () => {
+  const cause = new Error("failed: https://me:hunter2@a.test/b, c@d.test");
+  const error = new Error("No answer of postgres://me:p%40w@db/calls", {
+    cause,
+  });
+  assertEquals(
+    explain(error),
+    "No answer of postgres://db/calls <- failed: https://a.test/b, c@d.test",
+  );
+});

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   createApp,
   type Handler,
@@ -6,6 +11,8 @@ import {
 } from "../../src/server/router.ts";
 import { HttpError } from "../../src/server/http.ts";
 import { createLog } from "../../src/server/log.ts";
+import { askRaw } from "../_raw.ts";
+import { startServer } from "../fakes/server.ts";
 
 /** What a test has otherwise. */
 interface Changes {
@@ -227,6 +234,17 @@ Deno.test("createApp() refuses a Host header that is not a valid host", async ()
     assertEquals(await codeOf(response), "invalid_host");
   }
   assertEquals(logged, []);
+});
+
+Deno.test("main.ts lets no Host header choose the path", async () => {
+  await using server = await startServer();
+  const port = Number(new URL(server.url).port);
+  for (const host of ["a/health?", "a/health#", "a\\health?", "@a/health?"]) {
+    const head = [`host: ${host}`];
+    const { status, body } = await askRaw({ port, line: "GET /no", head });
+    assertEquals([host, status], [host, 400]);
+    assertStringIncludes(body, "invalid_host");
+  }
 });
 
 Deno.test("lastSegment() decodes the segment, with or without a slash after it", () => {

@@ -8,6 +8,7 @@ import {
 import { pathOf } from "../../src/sessions/file.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { StoreError } from "../../src/sessions/store.ts";
+import { almighty } from "../_almighty.ts";
 import { assistant, end, testStore, user } from "./contract.ts";
 
 testStore("createFileStore()", async () => {
@@ -27,9 +28,11 @@ function contentOf(path: string): string {
 function test(
   what: string,
   body: (folder: string) => Promise<void>,
+  ignore = false,
 ): void {
   Deno.test({
     name: `createFileStore() ${what}`,
+    ignore,
     sanitizeOps: true,
     sanitizeResources: true,
     fn: async () => {
@@ -147,6 +150,28 @@ test("forgets conversations beyond its cache, and reads them again", async (fold
   }
   assertEquals((await store.load("a")).turns.map((t) => t.id), ["t0", "t1"]);
 });
+
+test(
+  "lists and sweeps the rest where a file isn't ours, and tells of it",
+  async (folder) => {
+    const store = createFileStore({ folder });
+    for (const id of ["a", "b", "c"]) {
+      await store.update(id, () => [user("t1", "Hi")]);
+    }
+    await Deno.chmod(pathOf(folder, "a"), 0o000);
+    const { sessions } = await store.list();
+    assertEquals(sessions.map(({ id }) => id).sort(), ["b", "c"]);
+    await assertRejects(
+      () => store.sweep(new Date(Date.now() + 60_000)),
+      StoreError,
+      "denied",
+    );
+    const left = await Array.fromAsync(Deno.readDir(folder));
+    assertEquals(left.map(({ name }) => name), ["a.jsonl"]);
+    await store.close();
+  },
+  almighty,
+);
 
 test("sweeps beside another process, and keeps what is added to meanwhile", async (folder) => {
   const stores = [createFileStore({ folder }), createFileStore({ folder })];

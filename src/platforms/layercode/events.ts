@@ -13,7 +13,7 @@ import type {
   ConversationEvent,
   MessageEvent,
 } from "../../conversation/conversation.ts";
-import { filled as id, invalid, lenient, readFields } from "../_fields.ts";
+import { filled, invalid, lenient, readFields } from "../_fields.ts";
 
 /** What a webhook tells: an event of a conversation, or a signed one that is unheard of. */
 export type WebhookEvent =
@@ -25,7 +25,16 @@ export type WebhookEvent =
 /** What a refusal is called. */
 const CODE = "invalid_event";
 
+const id = filled
+  .assert(fitsAddress, "is too long, or has signs that no address can hold");
 const maybeId = id.nullable().optional();
+
+/** Whether a URL such as `/sessions/<id>` can hold an id; otherwise nobody could look the conversation up, or delete it. */
+function fitsAddress(value: string): boolean {
+  return value.isWellFormed() && !/^\.\.?$/.test(value) &&
+    encodeURIComponent(value).length <= 2_000;
+}
+
 const contextSchema = v.object({
   type: v.string(),
   conversation_id: maybeId,

@@ -27,7 +27,8 @@ const toolSchema = v.object({
 });
 const bodySchema = v.object({
   messages: lenient(v.array(v.unknown())),
-  model: text,
+  // Each chunk repeats it.
+  model: lenient(v.string().assert(({ length }) => length <= 256)),
   stream: lenient(v.boolean()),
   stream_options: lenient(v.object({ include_usage: lenient(v.boolean()) })),
   // Tools of a kind that nobody knows are no function to call.

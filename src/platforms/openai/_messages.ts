@@ -94,7 +94,12 @@ function readMessage(message: unknown, index: number) {
         'array of parts such as {"type":"text","text":"Hello"}',
     );
   }
-  return { role, text, callId: String(tool_call_id ?? ""), tool_calls };
+  return {
+    role,
+    text,
+    callId: typeof tool_call_id === "string" ? tool_call_id : "",
+    tool_calls,
+  };
 }
 
 /** The longest word about a call that is taken, in characters. */

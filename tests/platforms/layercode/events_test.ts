@@ -381,12 +381,17 @@ for (const [what, context] of IGNORED) {
   });
 }
 
+const TOO_ODD = "is too long, or has signs that no address can hold";
 const WRONG: [field: string, value: unknown, expected: string][] = [
   ["type", 1, "must be of type string"],
   ["type", null, "must be of type string"],
   ["type", ["message"], "must be of type string"],
   ["conversation_id", 1, "must be of type string"],
   ["conversation_id", "", "must not be empty"],
+  ["conversation_id", "x".repeat(2_001), TOO_ODD],
+  ["conversation_id", "..", TOO_ODD],
+  // No UTF-8 tells it from another half.
+  ["conversation_id", "\ud800", TOO_ODD],
   ["session_id", {}, "must be of type string"],
   ["session_id", "", "must not be empty"],
   ["turn_id", 1, "must be of type string"],
@@ -398,7 +403,7 @@ const WRONG: [field: string, value: unknown, expected: string][] = [
 ];
 
 for (const [field, value, expected] of WRONG) {
-  Deno.test(`parseEvent() refuses ${field}: ${JSON.stringify(value)} and names it`, () => {
+  Deno.test(`parseEvent() refuses ${field}: ${JSON.stringify(value).slice(0, 20)} and names it`, () => {
     const message = refusal({ ...MESSAGE, [field]: value });
     assertEquals(message, `Field "${field}" ${expected}`);
   });

@@ -123,6 +123,7 @@ Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fiel
       { role: "assistant", content: null, tool_calls: [] },
       { role: "function", name: "f", content: "{}" },
       { role: "tool", tool_call_id: "x", content: "{}" },
+      { role: "tool", tool_call_id: { toString: 1 }, content: "{}" },
       { role: "user", content, name: "caller" },
     ],
     stream: "yes",
@@ -139,6 +140,13 @@ Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fiel
   const [request] = provider.requests;
   assertStringIncludes(request?.system ?? "", "One.\n\nTwo.");
   assertEquals(request?.messages.at(-1)?.text, "Hello there");
+});
+
+Deno.test("POST /v1/chat/completions repeats no model's name that is as long as a body", async () => {
+  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+  const model = "m".repeat(1_000_000);
+  const chunks = await readChunks(await handle(post({ ...hello, model })));
+  assertEquals(chunks[0].model, "parley");
 });
 
 Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a request", async () => {

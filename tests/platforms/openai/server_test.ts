@@ -3,14 +3,19 @@
  *
  * @module
  */
-import { assert, assertEquals, assertLess } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertStringIncludes,
+} from "@std/assert";
 import { askRaw } from "../../_raw.ts";
 import { nextQuestion } from "../../fakes/_wire.ts";
 import { startFakeGemini } from "../../fakes/gemini.ts";
 import { startFakeOllama } from "../../fakes/ollama.ts";
 import { startFakeOpenAi } from "../../fakes/openai.ts";
 import { startServer } from "../../fakes/server.ts";
-import { KEY, messages, post, readChunks, readWords } from "./_face.ts";
+import { KEY, messages, post, PREFIX, readChunks, readWords } from "./_face.ts";
 
 const POST = "POST /v1/chat/completions";
 const HEAD = [
@@ -244,3 +249,82 @@ for (const [name, start] of Object.entries(VENDORS)) {
     assert(shown.includes("not allowed to hang up"));
   });
 }
+
+/** Asks in a conversation; gives the answer's words, or an error's. */
+async function ask(port: number, told: object[]): Promise<string> {
+  const body = JSON.stringify({ messages: told });
+  const head = [...HEAD, "x-parley-conversation: c1"];
+  const response = await askRaw({ port, line: POST, head, body });
+  const [, content = response.body] = /"content":"(.*?)"/.exec(response.body) ??
+    [];
+  return content;
+}
+
+Deno.test("main.ts answers, and keeps, what is said in a conversation that was deleted and has the same name", async () => {
+  const env = { API_KEYS: KEY, ADMIN_TOKEN: "0123456789abcdef" };
+  await using server = await startServer({ env });
+  const port = Number(new URL(server.url).port);
+  const said = await ask(port, messages(">One"));
+  await ask(port, messages(">One", said, ">Two"));
+  const admin = (method: string) =>
+    fetch(`${server.url}/sessions/${PREFIX}c1`, {
+      method,
+      headers: { authorization: `Bearer ${env.ADMIN_TOKEN}` },
+    });
+  const deleted = await admin("DELETE");
+  assertEquals(deleted.status, 204);
+  const first = await ask(port, messages(">Three"));
+  assertStringIncludes(first, "You said: Three. That was message number 1 of");
+  const second = await ask(port, messages(">Three", first, ">Four"));
+  assertStringIncludes(second, "You said: Four. That was message number 2 of");
+  const { turns } = await (await admin("GET")).json();
+  assertEquals(turns.map(({ user }: { user: string }) => user), [
+    "Three",
+    "Four",
+  ]);
+});
+
+Deno.test("main.ts answers each word of a conversation whose oldest turns have left the memory", async () => {
+  const env = { API_KEYS: KEY, MAX_SESSION_MB: "4" };
+  await using server = await startServer({ env });
+  const port = Number(new URL(server.url).port);
+  const all: string[] = [];
+  for (let n = 1; n <= 16; n++) {
+    all.push(`>Sentence ${n} ${`z${n} `.repeat(120_000)}`);
+    const answer = await ask(port, messages(...all.slice(-3)));
+    assertStringIncludes(answer, `You said: Sentence ${n} z${n}`);
+    all.push(answer);
+  }
+  assert(server.lines.some(({ event }) => event === "session.cut"));
+});
+
+Deno.test("main.ts serves others while a platform sends a long answer of its own again, a little changed", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const port = Number(new URL(server.url).port);
+  // No word comes twice.
+  const long = Array.from({ length: 60_000 }, (_, n) => `w${n}`).join(" ")
+    .replace(/\d/g, (digit) => "abcdefghij"[Number(digit)] ?? "");
+  await ask(port, messages(">One", long, ">Two"));
+  const startedAt = performance.now();
+  await ask(port, messages(">One", `So ${long}`, ">Two", "This is", ">Three"));
+  assertLess(performance.now() - startedAt, 2_000);
+});
+
+Deno.test("main.ts serves others while a platform sends thousands of answers to one word", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const port = Number(new URL(server.url).port);
+  const answers = Array.from({ length: 15_000 }, (_, n) => `answer no. ${n}`);
+  const startedAt = performance.now();
+  await ask(port, messages(">One", ...answers, ">Two"));
+  assertLess(performance.now() - startedAt, 2_000);
+});
+
+Deno.test("main.ts serves others while a megabyte of words comes again, and more", async () => {
+  await using server = await startServer({ env: { API_KEYS: KEY } });
+  const port = Number(new URL(server.url).port);
+  const long = "a b c d ".repeat(118_000);
+  await ask(port, messages(`>${long}`));
+  const startedAt = performance.now();
+  await ask(port, messages(`>${long} more`));
+  assertLess(performance.now() - startedAt, 1_500);
+});
