@@ -21,7 +21,7 @@ export function createPlatformRoutes(
   options: { layercode: AuthorizeOptions; openai?: OpenAiOptions | undefined },
 ): Routes {
   return {
-    ...layercode(parts, options.layercode),
-    ...(options.openai ? openai(parts, options.openai) : {}),
+    ...layercode.createRoutes(parts, options.layercode),
+    ...(options.openai ? openai.createRoutes(parts, options.openai) : {}),
   };
 }
