@@ -21,7 +21,7 @@ export function createPlatformRoutes(
   options: { layercode: AuthorizeOptions; openai?: OpenAiOptions | undefined },
 ): Routes {
   return {
-    ...layercode.createRoutes(parts, options.layercode),
-    ...(options.openai ? openai.createRoutes(parts, options.openai) : {}),
+    ...layercode(parts, options.layercode),
+    ...(options.openai ? openai(parts, options.openai) : {}),
   };
 }

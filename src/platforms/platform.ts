@@ -26,7 +26,7 @@ export interface PlatformParts {
 }
 
 /**
- * A platform.
+ * A platform: makes the routes by which it reaches us.
  *
  * @example A platform that posts plain text, and reads plain text
  * ```ts
@@ -34,32 +34,30 @@ export interface PlatformParts {
  * import { createTextStream } from "../server/text_stream.ts";
  * import { type Platform, respond } from "./platform.ts";
  *
- * const plain: Platform<{ key: string }> = {
- *   createRoutes({ conversations }, { key }) {
- *     async function turn(request: Request): Promise<Response> {
- *       if (request.headers.get("authorization") !== `Bearer ${key}`) {
- *         return new Response(null, { status: 401 });
- *       }
- *       const call = { conversationId: "1", turnId: "1", metadata: {} };
- *       const text = await request.text();
- *       const { write, end, signal, body } = createTextStream();
- *       return await respond(conversations, { ...call, type: "message", text }, {
- *         write: (part) => part.type === "speech" ? write(part.text) : undefined,
- *         end,
- *         signal,
- *         response: new Response(body),
- *       });
+ * const plain: Platform<{ key: string }> = ({ conversations }, { key }) => {
+ *   async function turn(request: Request): Promise<Response> {
+ *     if (request.headers.get("authorization") !== `Bearer ${key}`) {
+ *       return new Response(null, { status: 401 });
  *     }
- *     return { "/plain": { POST: turn } };
- *   },
+ *     const call = { conversationId: "1", turnId: "1", metadata: {} };
+ *     const text = await request.text();
+ *     const { write, end, signal, body } = createTextStream();
+ *     return await respond(conversations, { ...call, type: "message", text }, {
+ *       write: (part) => part.type === "speech" ? write(part.text) : undefined,
+ *       end,
+ *       signal,
+ *       response: new Response(body),
+ *     });
+ *   }
+ *   return { "/plain": { POST: turn } };
  * };
- * assertEquals(typeof plain.createRoutes, "function");
+ * assertEquals(typeof plain, "function");
  * ```
  */
-export interface Platform<Options> {
-  /** Makes the routes by which it reaches us. */
-  createRoutes(parts: PlatformParts, options: Options): Routes;
-}
+export type Platform<Options> = (
+  parts: PlatformParts,
+  options: Options,
+) => Routes;
 
 /** An answer that is being written. */
 export interface Answer extends AnswerOutput {

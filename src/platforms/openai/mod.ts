@@ -36,25 +36,20 @@ export interface OpenAiOptions extends Pick<OpenAiSettings, "platformPrompt"> {
 const MODEL = "parley";
 
 /** The face. */
-export const openai: Platform<OpenAiOptions> = {
-  createRoutes(parts, options) {
-    const checkKey = createKeyCheck(options, parts);
-    const ask = createCompletions(parts, options, checkKey);
-    const model = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
-    const list: Handler = (request, sender) => {
-      checkKey(request, sender);
-      // Some platforms refuse to choose among several.
-      return json({ object: "list", data: [model] });
-    };
-    return {
-      ...toRoutes("/chat/completions", withErrors("POST", ask, parts.log)),
-      ...toRoutes("/models", withErrors("GET", list, parts.log)),
-    };
-  },
+export const openai: Platform<OpenAiOptions> = (parts, options): Routes => {
+  const checkKey = createKeyCheck(options, parts);
+  const ask = createCompletions(parts, options, checkKey);
+  const model = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
+  const list: Handler = (request, sender) => {
+    checkKey(request, sender);
+    // Some platforms refuse to choose among several.
+    return json({ object: "list", data: [model] });
+  };
+  return {
+    ...toRoutes("/chat/completions", withErrors("POST", ask, parts.log)),
+    ...toRoutes("/models", withErrors("GET", list, parts.log)),
+  };
 };
-
-/** How many letters of a key's hash name it. */
-const NAME_LETTERS = 8;
 
 /**
  * Makes what checks the key of a request.
@@ -73,7 +68,11 @@ function createKeyCheck(
   return function check({ headers }, sender) {
     const key = readKey(headers);
     const found = judge(key === "" ? [] : [key], keys, sender);
-    if (found !== undefined) return toName(found);
+    if (found !== undefined) {
+      const hash = nodeCrypto().createHash("sha256").update(found);
+      // So much of it is enough of a name.
+      return hash.digest("hex").slice(0, 8);
+    }
     refusals.warn("completions.refused", { address: sender.address });
     throw new HttpError(
       401,
@@ -82,11 +81,6 @@ function createKeyCheck(
       { "www-authenticate": "Bearer" },
     );
   };
-}
-
-function toName(key: string): string {
-  return nodeCrypto().createHash("sha256").update(key).digest("hex")
-    .slice(0, NAME_LETTERS);
 }
 
 /** The key as OpenAI's clients send it, or bare, or as others do. */
@@ -133,20 +127,16 @@ const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** Answers all methods, and puts what goes wrong in OpenAI's form. */
 function withErrors(allow: string, handler: Handler, log: Log) {
-  const refuse: Handler = () => {
-    const message = `This path takes ${allow}`;
-    throw new HttpError(405, "method_not_allowed", message, { allow });
-  };
-  const guard = (handler: Handler): Handler => async (request, sender) => {
+  const answer = (name: string): Handler => async (request, sender) => {
     try {
-      return await handler(request, sender);
+      if (name === allow) return await handler(request, sender);
+      const message = `This path takes ${allow}`;
+      throw new HttpError(405, "method_not_allowed", message, { allow });
     } catch (error) {
       return toErrorResponse(error, log);
     }
   };
-  return Object.fromEntries(
-    METHODS.map((name) => [name, guard(name === allow ? handler : refuse)]),
-  );
+  return Object.fromEntries(METHODS.map((name) => [name, answer(name)]));
 }
 
 function toErrorResponse(error: unknown, log: Log): Response {

@@ -56,7 +56,7 @@ export function makeFace(provider: Provider, options: FaceOptions = {}) {
     ...options,
   };
   const conversations = new Conversations(parts);
-  const routes = openai.createRoutes({ conversations, log, now: parts.now }, {
+  const routes = openai({ conversations, log, now: parts.now }, {
     keys: [KEY, "another-key-of-mine"],
     platformPrompt: "append",
     ...options,
