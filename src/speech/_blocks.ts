@@ -21,7 +21,12 @@ const DIGITS = /\d+/y;
  */
 export function readLineStart(scan: Scan): Outcome {
   const char = scan.char();
-  if (char === "\n") return readBlankLine(scan);
+  if (char === "\n") {
+    if (scan.item) scan.output.endSentence();
+    scan.item = false;
+    scan.open = { "*": 0, "_": 0, "~": 0 };
+    return scan.endLine();
+  }
   const space = scan.match(INDENT);
   if (space) {
     scan.indent += space.length;
@@ -29,13 +34,6 @@ export function readLineStart(scan: Scan): Outcome {
     return scan.pass(space.length);
   }
   return scan.apply(BLOCKS, char);
-}
-
-function readBlankLine(scan: Scan): true {
-  if (scan.item) scan.output.endSentence();
-  scan.item = false;
-  scan.open = { "*": 0, "_": 0, "~": 0 };
-  return scan.endLine();
 }
 
 const QUOTE: Rule = { whole: /^>(?!=)(?=[^])/, begun: /^>$/ };

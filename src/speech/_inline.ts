@@ -65,8 +65,6 @@ const DIGIT = /\d/;
 /** Before it, and after it in the text: nothing or white space. */
 const BLANK = /^\s?$/;
 
-type Mark = keyof Scan["open"];
-
 /**
  * A run of one mark of emphasis.
  *
@@ -80,14 +78,15 @@ type Mark = keyof Scan["open"];
 const EMPHASIS: Rule = {
   whole: /^([*_~])\1{0,62}(?!\1)(?=[^])|^([*_~])\2{63}/,
   begun: /^([*_~])\1{0,62}$/,
-  read(scan, [{ length }]) {
+  read(scan, [run]) {
+    const { length } = run;
     // The expression begins with nothing else.
-    const mark = scan.char() as Mark;
+    const mark = run[0] as keyof Scan["open"];
     const after = scan.char(length);
     const { before, open } = scan;
     const isPair = length > 1;
     const isAfterSpace = BLANK.test(before);
-    if (mark === "~" && !isPair) return keep(scan, length);
+    if (mark === "~" && !isPair) return scan.speak(run);
     if (open[mark] > 0) {
       const isCharacter = mark === "_"
         ? WORDY.test(after)
@@ -111,15 +110,9 @@ const EMPHASIS: Rule = {
     }
     return isPart && !/[/\\]/.test(before + after)
       ? scan.passMark(length, mark)
-      : keep(scan, length);
+      : scan.speak(run);
   },
 };
-
-/** Speaks a run of marks that are none, each by itself. */
-function keep(scan: Scan, length: number): true {
-  for (let count = 0; count < length; count++) scan.speak(scan.char());
-  return true;
-}
 
 const TICKS: Rule = {
   whole: /^`{1,64}(?=[^`])|^`{64}/,
