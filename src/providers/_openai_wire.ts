@@ -208,6 +208,7 @@ export class AnswerReader {
     let call = this.#calls.findLast((call) => call.index === index);
     // Some servers give every call the same index, and none an id.
     if (call === undefined || (id && id !== call.id) || (name && !id)) {
+      if (this.#calls.length === MAX_CALLS) return;
       call = { index, id, name: name ?? "", text: "" };
       this.#calls.push(call);
     }
@@ -225,6 +226,9 @@ export class AnswerReader {
     } else answer.end ??= "complete";
   }
 }
+
+/** Far more calls than are run; each piece that comes is looked for among them. */
+const MAX_CALLS = 128;
 
 /** What is no JSON goes on as it came: the tool refuses it, and the model is told. */
 function toArguments(text: string): unknown {

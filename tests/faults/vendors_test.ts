@@ -4,16 +4,9 @@
  *
  * @module
  */
-import {
-  assert,
-  assertEquals,
-  assertLess,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
-import { sendEvent } from "../../src/platforms/layercode/client.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
-import { message, readEvents, SECRET, spoken } from "../fakes/layercode.ts";
 import { type OllamaAnswer, startFakeOllama } from "../fakes/ollama.ts";
 import { startFakeOpenAi } from "../fakes/openai.ts";
 import { peakMbOf } from "../fakes/process.ts";
@@ -161,98 +154,4 @@ Deno.test("main.ts says one sentence when a vendor's name is not found", async (
   });
   assertEquals(await ask(server, "a"), ERROR_MESSAGE);
   await assertUnharmed(server);
-});
-
-Deno.test("main.ts goes on in a conversation in which a model called tools in no way that can be", async () => {
-  const call = (id: unknown, name: unknown) => [{
-    index: 0,
-    id,
-    function: { name, arguments: "{}" },
-  }];
-  const cases: Record<string, object[]> = {
-    "an id that is a number": call(5, "current_time"),
-    "two of one id": [
-      ...call("a", "current_time"),
-      { ...call("a", "current_time")[0], index: 1 },
-    ],
-    "a name with a dot": call("a", "multi_tool_use.parallel"),
-    "no name": call("a", null),
-    "a name that is an object": call("a", { toString: 1 }),
-  };
-  let next: object[] | undefined;
-  await using fake = startFakeOpenAi(() => {
-    const tool_calls = next;
-    next = undefined;
-    const chunk = { choices: [{ delta: { tool_calls } }] };
-    const end = { choices: [{ delta: {}, finish_reason: "tool_calls" }] };
-    return tool_calls === undefined
-      ? { kind: "text", chunks: ["All is well."] }
-      : raw(
-        `data: ${JSON.stringify(chunk)}\n\ndata: ${JSON.stringify(end)}\n\n`,
-      );
-  });
-  await using server = await startServer({
-    env: {
-      ...ENV,
-      ...TIMEOUTS,
-      LLM_PROVIDER: "openai",
-      OPENAI_API_KEY: "test-key",
-      OPENAI_BASE_URL: `${fake.url}/v1`,
-      OPENAI_MODEL: "gpt-6-luna",
-    },
-  });
-  for (const [what, calls] of Object.entries(cases)) {
-    next = calls;
-    for (const turn of ["turn_1", "turn_2"]) {
-      const said = await ask(server, what, turn);
-      assertEquals([what, turn, said], [what, turn, "All is well."]);
-    }
-  }
-  await assertUnharmed(server);
-});
-
-Deno.test("main.ts has another model go on where one wrote no arguments that can be read", async () => {
-  const calls = [{ name: "current_time", arguments: '{"time_zone":' }];
-  await using first = startFakeOpenAi([{ kind: "tool-calls", calls }]);
-  await using second = startFakeOllama(() => ({
-    kind: "text",
-    chunks: ["All is well."],
-  }));
-  await using server = await startServer({
-    env: {
-      ...ENV,
-      ...TIMEOUTS,
-      LLM_PROVIDER: "openai,ollama",
-      OPENAI_API_KEY: "test-key",
-      OPENAI_BASE_URL: `${first.url}/v1`,
-      OPENAI_MODEL: "gpt-6-luna",
-      OLLAMA_HOST: second.url,
-      OLLAMA_MODEL: "llama3.2:3b",
-    },
-  });
-  for (const turn of ["turn_1", "turn_2"]) {
-    assertEquals(await ask(server, "a", turn), "All is well.");
-  }
-});
-
-Deno.test("main.ts sends a model no half of a character, whoever said it", async () => {
-  await using fake = startFakeOpenAi(() => ({
-    kind: "text",
-    chunks: ["Yes \ud83d, all is well."],
-  }));
-  await using server = await startServer({
-    env: {
-      ...ENV,
-      LLM_PROVIDER: "openai",
-      OPENAI_API_KEY: "test-key",
-      OPENAI_BASE_URL: `${fake.url}/v1`,
-      OPENAI_MODEL: "gpt-6-luna",
-    },
-  });
-  for (const turn of ["turn_1", "turn_2"]) {
-    const event = { ...message("Hi \ud83d"), conversation_id: "a" };
-    const line = { url: `${server.url}/agent`, secret: SECRET };
-    const response = await sendEvent({ ...event, turn_id: turn }, line);
-    assertStringIncludes(spoken(await readEvents(response)), "all is well");
-  }
 });
