@@ -56,20 +56,18 @@ export function createPostgresStore(
     },
 
     async sweep(before, maxShare) {
-      const [{ all = 0 } = {}] = await postgres.query<{ all?: number }>(
-        'select count(*)::int as "all" from parley_sessions',
-        [],
+      const [{ most = 0 } = {}] = await postgres.query<{ most?: number }>(
+        "select ceil(count(*) * $1::float)::int as most from parley_sessions",
+        [maxShare],
       );
-      const most = Math.ceil(all * maxShare);
       let count = 0;
-      let found: unknown[];
-      do {
+      while (true) {
         // A few at a time, so that none takes too long.
         const few = Math.min(most - count, 100);
-        found = await postgres.query(SWEEP, [before.toISOString(), few]);
+        const found = await postgres.query(SWEEP, [before, few]);
+        if (found.length === 0) return count;
         count += found.length;
-      } while (found.length > 0);
-      return count;
+      }
     },
 
     async check() {
@@ -117,14 +115,13 @@ class PostgresLines implements Lines {
     const batch = crypto.randomUUID();
     const texts = lines.map(({ json }) => json);
     const isDeletion = lines[0]?.record.type === "deleted";
+    const known = [this.#key, this.#length, batch];
     const ask = async (text: string, values: readonly unknown[]) =>
       (await this.postgres.query<{ uid: string }>(text, values))[0]?.uid;
-    const uid =
-      await (this.#uid === undefined
-        ? ask(BEGIN, [this.#key, JSON.stringify(this.id), batch, texts])
-        : ask(ADD, [this.#uid, this.#length, batch, texts, isDeletion])) ??
-        // Somebody was first: this process itself, perhaps, whose answer was lost.
-        await ask(OURS, [this.#key, this.#length + 1, batch]);
+    const id = JSON.stringify(this.id);
+    const uid = await ask(ADD, [...known, this.#uid, id, texts, isDeletion]) ??
+      // Somebody was first: this process itself, perhaps, whose answer was lost.
+      await ask(OURS, known);
     if (uid === undefined) return false;
     this.#uid = uid;
     this.#length += lines.length;
@@ -156,32 +153,30 @@ left join lateral (
 where s.key = $1
 order by r.seq`;
 
-const RECORDS = `
-  insert into parley_records (uid, seq, batch, record)
-  select s.uid, $N + added.n, $3::uuid, added.record
-  from s, unnest($4::text[]) with ordinality added (record, n)`;
-
-/** Begins a conversation if there is none yet. */
-const BEGIN = `
-with s as (
+/**
+ * Begins a conversation if there is none yet, or adds to one if it still is as
+ * long as was thought, and deletes the rest of it where it is told to.
+ */
+const ADD = `
+with begun as (
   insert into parley_sessions (key, id, length)
-  values ($1, $2, cardinality($4::text[]))
+  select $1, $5, cardinality($6::text[]) where $4::bigint is null
   on conflict (key) do nothing
   returning uid
-), r as (${RECORDS.replace("$N", "0")})
-select uid from s`;
-
-/** Adds to a conversation, if it still is as long as was thought, and deletes the rest of it where it is told to. */
-const ADD = `
-with s as (
+), grown as (
   update parley_sessions
-  set length = length + cardinality($4::text[]), at = now()
-  where uid = $1 and length = $2::int
+  set length = length + cardinality($6::text[]), at = now()
+  where uid = $4::bigint and length = $2::int
   returning uid
-), r as (${RECORDS.replace("$N", "$2::int")}
-), d as (
+), s as (
+  select uid from begun union all select uid from grown
+), added as (
+  insert into parley_records (uid, seq, batch, record)
+  select s.uid, $2::int + line.n, $3::uuid, line.record
+  from s, unnest($6::text[]) with ordinality line (record, n)
+), gone as (
   delete from parley_records r using s
-  where $5::boolean and r.uid = s.uid and r.seq <= $2::int
+  where $7::boolean and r.uid = s.uid and r.seq <= $2::int
 )
 select uid from s`;
 
@@ -189,7 +184,7 @@ select uid from s`;
 const OURS = `
 select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
-where s.key = $1 and r.seq = $2 and r.batch = $3`;
+where s.key = $1 and r.seq = $2 + 1 and r.batch = $3`;
 
 /** The numbers go up as conversations begin. */
 const LIST = `
