@@ -131,10 +131,8 @@ function connect(
 
   function inTime<T>(answer: Promise<T>): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(`no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const giveUp = () => reject(new Error(`no answer within ${timeoutMs} ms`));
+    const timer = setTimeout(giveUp, timeoutMs);
     return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
