@@ -55,8 +55,8 @@ export class Conversation {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #writers = new Set<Writer>();
   #last: Promise<unknown> = Promise.resolve();
-  /** How many tasks and turns are under way. */
-  #users = 0;
+  /** How many tasks and turns are under way. While there are any, it must stay in memory. */
+  users = 0;
 
   constructor(
     readonly id: string,
@@ -66,14 +66,9 @@ export class Conversation {
     this.session = new Session(id);
   }
 
-  /** Whether something is under way; then it must stay in memory. */
-  get isBusy(): boolean {
-    return this.#users > 0;
-  }
-
   /** Runs one task at a time, in the order they came. */
   run<T>(task: () => Promise<T>): Promise<T> {
-    this.#users++;
+    this.users++;
     const result = this.#last.then(task).finally(() => this.#leave());
     // Whoever gave a task that failed is told; the next one runs all the same.
     this.#last = result.catch(() => {});
@@ -81,7 +76,7 @@ export class Conversation {
   }
 
   #leave(): void {
-    if (--this.#users > 0) return;
+    if (--this.users > 0) return;
     this.lines.release?.();
     this.options.onIdle(this);
   }
@@ -90,7 +85,7 @@ export class Conversation {
   join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
-    this.#users++;
+    this.users++;
     let closed: Promise<void> | undefined;
     // A write that fails is told in `failure`; any other fault the next write meets, too.
     const run = (task: () => Promise<void>) => this.run(task).catch(() => {});
@@ -173,8 +168,7 @@ export class Conversation {
     }
     const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
     for (const writer of this.#writers) {
-      if (!writer.isWanted) continue;
-      writer.isWanted = writer.onOthers(this.session) && !isDeleted;
+      writer.isWanted &&= writer.onOthers(this.session) && !isDeleted;
     }
     this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
     this.#apply(this.#pending);

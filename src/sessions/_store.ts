@@ -82,7 +82,7 @@ class Memory {
         maxBytes: Math.floor(this.#maxBytes / 2),
         onBadRecord: this.options.onBadRecord,
         onCut: (id) => this.#tell(id),
-        onIdle: (conversation) => this.#rest(conversation),
+        onIdle: (conversation) => this.#hold(conversation),
       });
     const result = conversation.run(() => task(conversation));
     // It is busy now, and so stays.
@@ -92,28 +92,25 @@ class Memory {
 
   /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
   #hold(conversation: Conversation): void {
-    const { id, session: { bytes } } = conversation;
+    const { id, users, session: { bytes } } = conversation;
     this.#drop(id);
     this.#held.set(id, { conversation, bytes });
     this.#bytes += bytes;
+    if (users === 0 && bytes > this.#maxBytes) {
+      // Whoever uses it next reads the newest part of it.
+      this.#drop(id);
+      this.#tell(id);
+    }
     const { cacheBytes = 64 * MB } = this.options;
     for (const [id, { conversation }] of this.#held) {
       if (this.#bytes <= cacheBytes) return;
-      if (!conversation.isBusy) this.#drop(id);
+      if (conversation.users === 0) this.#drop(id);
     }
   }
 
   #drop(id: string): void {
     this.#bytes -= this.#held.get(id)?.bytes ?? 0;
     this.#held.delete(id);
-  }
-
-  #rest(conversation: Conversation): void {
-    this.#hold(conversation);
-    if (conversation.session.bytes <= this.#maxBytes) return;
-    // Whoever uses it next reads the newest part of it.
-    this.#drop(conversation.id);
-    this.#tell(conversation.id);
   }
 
   #tell(id: string): void {

@@ -6,7 +6,7 @@
  * @module
  */
 import { attempt, hash, toPreview } from "./_engine.ts";
-import { FileLines, ifFound, makeFolder, readRange } from "./_file_lines.ts";
+import { FileLines, ifGone, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
 import { parseRecord } from "./record.ts";
 import type {
@@ -40,9 +40,11 @@ export function createFileStore(
       const start = cursor === undefined
         ? 0
         : files.findIndex(({ name }) => name === cursor) + 1 || files.length;
-      return files.slice(start, start + limit).map(({ name, mtime }) => ({
+      const page = files.slice(start, start + limit);
+      // One after another: each is opened.
+      return Array.fromAsync(page, async ({ name, mtime }) => ({
         cursor: name,
-        info: describe(`${folder}/${name}`, mtime),
+        info: await describe(`${folder}/${name}`, mtime),
       }));
     },
     async sweep(before, maxShare) {
@@ -51,7 +53,8 @@ export function createFileStore(
       let count = 0;
       for (const { name, mtime } of files.reverse()) {
         if (mtime >= before || count === most) break;
-        if (await orNothing(removeOld(`${folder}/${name}`, before))) count++;
+        const path = `${folder}/${name}`;
+        if (await removeOld(path, before).catch(ifGone)) count++;
       }
       return count;
     },
@@ -88,14 +91,14 @@ const STATS_AT_ONCE = 200;
 async function listFiles(
   folder: string,
 ): Promise<{ name: string; mtime: Date }[]> {
-  const entries = await orNothing(Array.fromAsync(Deno.readDir(folder))) ?? [];
-  const names = entries.map(({ name }) => name)
+  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(ifGone);
+  const names = (entries ?? []).map(({ name }) => name)
     .filter((name) => name.endsWith(EXTENSION));
   const found: { name: string; mtime: Date }[] = [];
   while (names.length > 0) {
     await Promise.all(
       names.splice(-STATS_AT_ONCE).map(async (name) => {
-        const stat = await orNothing(Deno.stat(`${folder}/${name}`));
+        const stat = await Deno.stat(`${folder}/${name}`).catch(ifGone);
         if (stat?.mtime) found.push({ name, mtime: stat.mtime });
       }),
     );
@@ -106,16 +109,18 @@ async function listFiles(
 }
 
 /** What a list tells of a file, from the file's own beginning; nothing where no word is in it. */
-function describe(path: string, mtime: Date): SessionInfo | undefined {
-  using file = ifFound(() => Deno.openSync(path));
+async function describe(
+  path: string,
+  mtime: Date,
+): Promise<SessionInfo | undefined> {
+  using file = await Deno.open(path).catch(ifGone);
   if (!file) return undefined;
   const text = new TextDecoder().decode(readRange(file, 0, HEAD_BYTES));
   const records = text.split("\n").slice(0, -1).slice(0, 16).map(parseRecord);
   const [first, second] = records;
   const isDeleted = second?.type === "deleted" && records.length === 2;
   if (first?.type !== "session" || isDeleted) return undefined;
-  const preview = toPreview(records);
-  return { id: first.id, at: mtime.toISOString(), preview };
+  return { id: first.id, at: mtime.toISOString(), preview: toPreview(records) };
 }
 
 /** Enough for two of the longest records. */
@@ -129,14 +134,4 @@ async function removeOld(path: string, before: Date): Promise<boolean> {
   if (nlink === 0 || !mtime || mtime >= before) return false;
   await Deno.remove(path);
   return true;
-}
-
-/** Another instance may have deleted it meanwhile. */
-async function orNothing<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
