@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { nodeCrypto } from "../server/builtin.ts";
 import { head, type Line, type SessionRecord } from "./record.ts";
 import { type SessionInfo, type SessionStore, StoreError } from "./store.ts";
 
@@ -15,12 +14,15 @@ export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   open(id: string): Lines;
   /** The newest conversations, as many as there are up to a limit, after the one with a cursor. */
   list(limit: number, cursor?: string): Promise<Listed[]>;
-  /** As {@linkcode SessionStore.sweep}. */
-  sweep(before: Date, maxShare: number): Promise<number>;
+  /** All conversations there are, the oldest first, as far as the engine can tell at once. */
+  oldest(): Promise<Old[]>;
 }
 
 /** A conversation in a list, and the cursor after it. One that was deleted tells nothing. */
 export type Listed = { cursor: string; info: SessionInfo | undefined };
+
+/** A conversation that may be too old: no word of it is older than a time; and how to delete it if all are older than another. Gives whether it was. */
+export type Old = { at: Date; remove(before: Date): Promise<boolean> };
 
 /** One conversation's lines. It remembers how many of them are known. */
 export interface Lines {
@@ -83,14 +85,6 @@ export function toPreview(
     return head(record.text, 120);
   }
   return undefined;
-}
-
-/** Stands for an id that can't be a name in the engine. */
-export function hash(
-  id: string,
-  encoding: "utf8" | "utf16le" = "utf8",
-): string {
-  return nodeCrypto().createHash("sha256").update(id, encoding).digest("hex");
 }
 
 /** Does something, and for a while again where its fault passes, told by its code, a space and its message. */

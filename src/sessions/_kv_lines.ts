@@ -7,8 +7,8 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { hash, type Lines, type News, toPreview } from "./_engine.ts";
-import type { Line } from "./record.ts";
+import { type Lines, type News, toPreview } from "./_engine.ts";
+import { type Line, sha256 } from "./record.ts";
 
 /** Runs a step on the database. It must do no harm to run it twice. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
@@ -221,7 +221,7 @@ function listKeys(
 /** When conversations began and their keys, the oldest first. */
 export async function listStarts(
   run: RunOnKv,
-): Promise<{ at: number; key: string }[]> {
+): Promise<{ at: Date; key: string }[]> {
   const prefix = keyOf("start");
   const found: Deno.KvKey[] = [];
   while (true) {
@@ -230,12 +230,15 @@ export async function listStarts(
     found.push(...page);
     if (page.length < KEYS_AT_ONCE) break;
   }
-  return found.map((path) => ({ at: Number(path[2]), key: String(path[3]) }));
+  return found.map(([, , at, key]) => ({
+    at: new Date(Number(at)),
+    key: String(key),
+  }));
 }
 
 /** Stands for an id in keys, which may have 2 KiB. */
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.
-  return `~${hash(id, "utf16le")}`;
+  return `~${sha256(id, "utf16le").digest("hex")}`;
 }

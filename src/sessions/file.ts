@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { attempt, hash, toPreview } from "./_engine.ts";
+import { toPreview } from "./_engine.ts";
 import { FileLines, ifGone, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
-import { parseRecord } from "./record.ts";
+import { parseRecord, sha256 } from "./record.ts";
 import type {
   SessionInfo,
   SessionStore,
@@ -47,24 +47,19 @@ export function createFileStore(
         info: await describe(`${folder}/${name}`, mtime),
       }));
     },
-    async sweep(before, maxShare) {
+    async oldest() {
       const files = await listFiles(folder);
-      const most = Math.ceil(files.length * maxShare);
-      let count = 0;
-      for (const { name, mtime } of files.reverse()) {
-        if (mtime >= before || count === most) break;
-        const path = `${folder}/${name}`;
-        if (await removeOld(path, before).catch(ifGone)) count++;
-      }
-      return count;
+      return files.reverse().map(({ name, mtime }) => ({
+        at: mtime,
+        remove: (before) => removeOld(`${folder}/${name}`, before),
+      }));
     },
-    check: () =>
-      attempt("write to the session folder", async () => {
-        makeFolder(folder);
-        const probe = `${folder}/.probe-${crypto.randomUUID()}`;
-        await Deno.writeTextFile(probe, "ok");
-        await Deno.remove(probe);
-      }),
+    async check() {
+      makeFolder(folder);
+      const probe = `${folder}/.probe-${crypto.randomUUID()}`;
+      await Deno.writeTextFile(probe, "ok");
+      await Deno.remove(probe);
+    },
     close: () => Promise.resolve(),
   }, options);
 }
@@ -79,7 +74,9 @@ export function pathOf(folder: string, id: string): string {
   if (isSafe) return `${folder}/${id}${EXTENSION}`;
   // It begins readably, and `~` keeps it apart from every safe id.
   const hint = id.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").slice(0, 40);
-  return `${folder}/${hint}~${hash(id).slice(0, 32)}${EXTENSION}`;
+  return `${folder}/${hint}~${
+    sha256(id).digest("hex").slice(0, 32)
+  }${EXTENSION}`;
 }
 
 /** Names that Windows keeps for devices. */
@@ -128,7 +125,9 @@ const HEAD_BYTES = 131_072;
 
 /** Deletes a file, unless it was added to since it was listed; the lock keeps others from deciding to. */
 async function removeOld(path: string, before: Date): Promise<boolean> {
-  using file = await Deno.open(path, { read: true, append: true });
+  const options = { read: true, append: true };
+  using file = await Deno.open(path, options).catch(ifGone);
+  if (!file) return false;
   await file.lock(true);
   const { mtime, nlink } = await file.stat();
   if (nlink === 0 || !mtime || mtime >= before) return false;
