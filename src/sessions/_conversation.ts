@@ -102,7 +102,7 @@ export class Conversation {
       flush,
       // A write that is due tells of others, too.
       look: () =>
-        run(() => this.#pending.length > 0 ? this.#write() : this.refresh()),
+        run(() => this.#pending.length > 0 ? this.flush() : this.refresh()),
       close: () =>
         closed ??= flush().finally(() => {
           this.#writers.delete(writer);
@@ -179,7 +179,7 @@ export class Conversation {
     const decide = () =>
       change(this.session).filter((record) => this.session.takes(record))
         .flatMap(toLines);
-    await this.#write();
+    if (this.#pending.length > 0) await this.flush();
     const isFresh = this.#isInDoubt;
     if (isFresh) await this.refresh();
     // A decision on what is in memory will do: if that is old, nothing is added.
@@ -191,39 +191,27 @@ export class Conversation {
     this.#apply(lines);
   }
 
-  /** Resolves when all that was taken would survive a power cut. */
+  /** Writes what is pending. Resolves when all that was taken would survive a power cut. */
   async flush(): Promise<void> {
-    await this.#write();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     try {
+      if (this.#pending.length > 0) {
+        if (this.#isInDoubt) await this.refresh();
+        const { length } = await this.#append(() => [...this.#pending]);
+        this.#pending.splice(0, length);
+      }
       // Where a write takes microseconds, so does a look.
       if (this.lines.write) await this.refresh();
       await this.lines.sync?.();
-    } catch (error) {
-      this.#fail(error);
+    } catch (cause) {
+      // What the turns added may not be kept.
+      const error = toStoreError(`write session "${this.id}"`, cause);
+      for (const writer of this.#writers) writer.failure ??= error;
+      this.#pending = [];
+      this.#isInDoubt = true;
+      throw error;
     }
-  }
-
-  /** Writes what is pending. */
-  async #write(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#pending.length === 0) return;
-    try {
-      if (this.#isInDoubt) await this.refresh();
-      const { length } = await this.#append(() => [...this.#pending]);
-      this.#pending.splice(0, length);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /** Tells the turns that what they added may not be kept. */
-  #fail(cause: unknown): never {
-    const error = toStoreError(`write session "${this.id}"`, cause);
-    for (const writer of this.#writers) writer.failure ??= error;
-    this.#pending = [];
-    this.#isInDoubt = true;
-    throw error;
   }
 
   /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
@@ -232,13 +220,11 @@ export class Conversation {
     for (let misses = 1; misses <= MAX_MISSES; misses++) {
       const lines = decide();
       if (lines.length === 0) return lines;
-      try {
-        if (await this.lines.append(lines)) return lines;
-      } catch (cause) {
-        // They may have been added all the same.
-        this.#isInDoubt = true;
-        throw toStoreError(what, cause);
-      }
+      // Where it fails, they may have been added all the same.
+      this.#isInDoubt = true;
+      const isAdded = await attempt(what, () => this.lines.append(lines));
+      this.#isInDoubt = false;
+      if (isAdded) return lines;
       await pause(misses);
       await this.refresh();
     }
