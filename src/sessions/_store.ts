@@ -16,26 +16,26 @@ export function createStoreOn(
   engine: Engine,
   options: StoreOptions = {},
 ): SessionStore {
-  const memory = new Memory(engine, options);
+  const use = createMemory(engine, options);
   return {
     name: engine.name,
     load: (id) =>
-      memory.use(id, async (conversation) => {
+      use(id, async (conversation) => {
         await conversation.refresh();
         return conversation.session;
       }),
     update: (id, change) =>
-      memory.use(id, async (conversation) => {
+      use(id, async (conversation) => {
         await conversation.update(change);
         await conversation.flush();
         return conversation.session;
       }),
     open: (id, change, options) =>
-      memory.use(id, async (conversation) => {
+      use(id, async (conversation) => {
         await conversation.update(change);
         return conversation.join(options);
       }),
-    delete: (id) => memory.use(id, (conversation) => conversation.delete()),
+    delete: (id) => use(id, (conversation) => conversation.delete()),
     async list({ limit = PAGE_SIZE, cursor } = {}) {
       const found = await attempt(
         "list the sessions",
@@ -65,66 +65,56 @@ export function createStoreOn(
   };
 }
 
-/** The conversations in memory. */
-class Memory {
+/** Runs a task on a conversation, after those before it. */
+type Use = <T>(
+  id: string,
+  task: (conversation: Conversation) => Promise<T>,
+) => Promise<T>;
+
+/** Keeps conversations in memory as long as there is room. */
+function createMemory(engine: Engine, options: StoreOptions): Use {
+  const { cacheBytes = 64 * MB, maxBytes = 16 * MB } = options;
   /** The last used last, and what each took then. */
-  readonly #held = new Map<
-    string,
-    { conversation: Conversation; bytes: number }
-  >();
-  #bytes = 0;
-  readonly #maxBytes: number;
+  const held = new Map<string, { conversation: Conversation; bytes: number }>();
+  let heldBytes = 0;
   /** Of which conversations the owner was told that they are too large. */
-  readonly #told = new Set<string>();
+  const told = new Set<string>();
 
-  constructor(readonly engine: Engine, readonly options: StoreOptions) {
-    this.#maxBytes = options.maxBytes ?? 16 * MB;
-  }
-
-  /** Runs a task on a conversation, after those before it. */
-  use<T>(
-    id: string,
-    task: (conversation: Conversation) => Promise<T>,
-  ): Promise<T> {
-    const conversation = this.#held.get(id)?.conversation ??
-      new Conversation(id, this.engine.open(id), {
-        maxBytes: Math.floor(this.#maxBytes / 2),
-        onBadRecord: this.options.onBadRecord,
-        onCut: (id) => this.#tell(id),
-        onIdle: (conversation) => this.#hold(conversation),
-      });
-    const result = conversation.run(() => task(conversation));
-    // It is busy now, and so stays.
-    this.#hold(conversation);
-    return result;
+  function drop(id: string): void {
+    heldBytes -= held.get(id)?.bytes ?? 0;
+    held.delete(id);
   }
 
   /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
-  #hold(conversation: Conversation): void {
+  function hold(conversation: Conversation): void {
     const { id, users, session: { bytes } } = conversation;
-    this.#drop(id);
-    this.#held.set(id, { conversation, bytes });
-    this.#bytes += bytes;
-    if (users === 0 && bytes > this.#maxBytes) {
-      // Whoever uses it next reads the newest part of it.
-      this.#drop(id);
-      this.#tell(id);
-    }
-    const { cacheBytes = 64 * MB } = this.options;
-    for (const [id, { conversation }] of this.#held) {
-      if (this.#bytes <= cacheBytes) return;
-      if (conversation.users === 0) this.#drop(id);
+    drop(id);
+    held.set(id, { conversation, bytes });
+    heldBytes += bytes;
+    // Whoever uses it next reads the newest part of it, and tells.
+    if (users === 0 && bytes > maxBytes) drop(id);
+    for (const [id, { conversation }] of held) {
+      if (heldBytes <= cacheBytes) return;
+      if (conversation.users === 0) drop(id);
     }
   }
 
-  #drop(id: string): void {
-    this.#bytes -= this.#held.get(id)?.bytes ?? 0;
-    this.#held.delete(id);
+  function onCut(id: string): void {
+    if (!told.has(id)) options.onCut?.(id);
+    told.add(id);
   }
 
-  #tell(id: string): void {
-    if (this.#told.has(id)) return;
-    this.#told.add(id);
-    this.options.onCut?.(id);
-  }
+  return function use(id, task) {
+    const conversation = held.get(id)?.conversation ??
+      new Conversation(id, engine.open(id), {
+        maxBytes: Math.floor(maxBytes / 2),
+        onBadRecord: options.onBadRecord,
+        onCut,
+        onIdle: hold,
+      });
+    const result = conversation.run(() => task(conversation));
+    // It is busy now, and so stays.
+    hold(conversation);
+    return result;
+  };
 }
