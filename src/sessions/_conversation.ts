@@ -163,8 +163,13 @@ export class Conversation {
     for (const json of lines) {
       if (json === "") continue;
       const record = parseRecord(json);
-      if (record) this.#apply([{ record, json }]);
-      else this.options.onBadRecord?.(this.id);
+      if (record) {
+        this.#apply([{ record, json }]);
+        continue;
+      }
+      // It may hold what somebody said, and is to be deleted like that.
+      this.session.isEmpty = false;
+      this.options.onBadRecord?.(this.id);
     }
     const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
     for (const writer of this.#writers) {
