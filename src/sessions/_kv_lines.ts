@@ -8,7 +8,7 @@
  * @module
  */
 import { type Lines, type News, toPreview } from "./_engine.ts";
-import { type Line, sha256 } from "./record.ts";
+import { hash, type Line } from "./record.ts";
 
 /** Runs a step on the database. It must do no harm to run it twice. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
@@ -240,5 +240,5 @@ export async function listStarts(
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.
-  return `~${sha256(id, "utf16le").digest("hex")}`;
+  return `~${hash(id, "hex", "utf16le")}`;
 }

@@ -8,7 +8,7 @@
 import { toPreview } from "./_engine.ts";
 import { FileLines, ifGone, makeFolder, readRange } from "./_file_lines.ts";
 import { createStoreOn } from "./_store.ts";
-import { parseRecord, sha256 } from "./record.ts";
+import { hash, parseRecord } from "./record.ts";
 import type {
   SessionInfo,
   SessionStore,
@@ -74,9 +74,7 @@ export function pathOf(folder: string, id: string): string {
   if (isSafe) return `${folder}/${id}${EXTENSION}`;
   // It begins readably, and `~` keeps it apart from every safe id.
   const hint = id.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").slice(0, 40);
-  return `${folder}/${hint}~${
-    sha256(id).digest("hex").slice(0, 32)
-  }${EXTENSION}`;
+  return `${folder}/${hint}~${hash(id).slice(0, 32)}${EXTENSION}`;
 }
 
 /** Names that Windows keeps for devices. */

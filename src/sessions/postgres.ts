@@ -11,7 +11,7 @@
 import { type Lines, type News, toPreview } from "./_engine.ts";
 import { Postgres } from "./_postgres.ts";
 import { createStoreOn } from "./_store.ts";
-import { type Line, parseRecord, sha256 } from "./record.ts";
+import { hash, type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 
 /** A database of Postgres. */
@@ -111,13 +111,16 @@ class PostgresLines implements Lines {
     const batch = crypto.randomUUID();
     const texts = lines.map(({ json }) => json);
     const isDeletion = lines[0]?.record.type === "deleted";
-    const known = [this.#key, this.#length, batch];
-    const ask = async (text: string, values: readonly unknown[]) =>
-      (await this.postgres.query<{ uid: string }>(text, values))[0]?.uid;
-    const id = JSON.stringify(this.id);
-    const uid = await ask(ADD, [...known, this.#uid, id, texts, isDeletion]) ??
-      // Somebody was first: this process itself, perhaps, whose answer was lost.
-      await ask(OURS, known);
+    const ask = async (text: string, ...values: unknown[]) => {
+      const given = [this.#length, batch, ...values];
+      return (await this.postgres.query<{ uid: string }>(text, given))[0]?.uid;
+    };
+    const uid =
+      await (this.#uid === undefined
+        ? ask(BEGIN, texts, this.#key, JSON.stringify(this.id))
+        : ask(ADD, texts, this.#uid, isDeletion)) ??
+        // Somebody was first: this process itself, perhaps, whose answer was lost.
+        await ask(OURS, this.#key);
     if (uid === undefined) return false;
     this.#uid = uid;
     this.#length += lines.length;
@@ -129,7 +132,7 @@ class PostgresLines implements Lines {
 function keyOf(id: string): string {
   if (/^[\w-]{1,100}$/.test(id)) return id;
   // JSON keeps those apart that are no Unicode.
-  return `~${sha256(JSON.stringify(id)).digest("hex")}`;
+  return `~${hash(JSON.stringify(id))}`;
 }
 
 /** How the record begins before which all was deleted. */
@@ -149,30 +152,31 @@ left join lateral (
 where s.key = $1
 order by r.seq`;
 
-/**
- * Begins a conversation if there is none yet, or adds to one if it still is as
- * long as was thought, and deletes the rest of it where it is told to.
- */
-const ADD = `
-with begun as (
+const ADDED = `
+  insert into parley_records (uid, seq, batch, record)
+  select s.uid, $1::int + line.n, $2::uuid, line.record
+  from s, unnest($3::text[]) with ordinality line (record, n)`;
+
+/** Begins a conversation if there is none yet. */
+const BEGIN = `
+with s as (
   insert into parley_sessions (key, id, length)
-  select $1, $5, cardinality($6::text[]) where $4::bigint is null
+  values ($4, $5, cardinality($3::text[]))
   on conflict (key) do nothing
   returning uid
-), grown as (
+), added as (${ADDED})
+select uid from s`;
+
+/** Adds to a conversation, if it still is as long as was thought, and deletes the rest of it where it is told to. */
+const ADD = `
+with s as (
   update parley_sessions
-  set length = length + cardinality($6::text[]), at = now()
-  where uid = $4::bigint and length = $2::int
+  set length = length + cardinality($3::text[]), at = now()
+  where uid = $4 and length = $1::int
   returning uid
-), s as (
-  select uid from begun union all select uid from grown
-), added as (
-  insert into parley_records (uid, seq, batch, record)
-  select s.uid, $2::int + line.n, $3::uuid, line.record
-  from s, unnest($6::text[]) with ordinality line (record, n)
-), gone as (
+), added as (${ADDED}), gone as (
   delete from parley_records r using s
-  where $7::boolean and r.uid = s.uid and r.seq <= $2::int
+  where $5::boolean and r.uid = s.uid and r.seq <= $1::int
 )
 select uid from s`;
 
@@ -180,7 +184,7 @@ select uid from s`;
 const OURS = `
 select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
-where s.key = $1 and r.seq = $2 + 1 and r.batch = $3`;
+where s.key = $3 and r.seq = $1 + 1 and r.batch = $2`;
 
 /** The numbers go up as conversations begin. */
 const LIST = `
