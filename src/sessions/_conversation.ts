@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { attempt, type Lines, pause, toStoreError } from "./_engine.ts";
+import type { Lines } from "./_store.ts";
 import {
   type Line,
   parseRecord,
@@ -13,10 +13,12 @@ import {
 } from "./record.ts";
 import { Session } from "./session.ts";
 import {
+  attempt,
   type Change,
   type OpenOptions,
   type SessionWriter,
   StoreError,
+  toStoreError,
 } from "./store.ts";
 
 /** How long a word waits for others: to write each by itself would keep a far engine busy. */
@@ -222,7 +224,7 @@ export class Conversation {
   /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
   async #append(decide: () => Line[]): Promise<Line[]> {
     const what = `write session "${this.id}"`;
-    for (let misses = 1; misses <= MAX_MISSES; misses++) {
+    for (let misses = 0; misses < MAX_MISSES; misses++) {
       const lines = decide();
       if (lines.length === 0) return lines;
       // Where it fails, they may have been added all the same.
@@ -230,7 +232,6 @@ export class Conversation {
       const isAdded = await attempt(what, () => this.lines.append(lines));
       this.#isInDoubt = false;
       if (isAdded) return lines;
-      await pause(misses);
       await this.refresh();
     }
     throw new StoreError(`Cannot ${what}: too many write to it at once`);

@@ -10,7 +10,7 @@
  * @module
  */
 import { builtin } from "../server/builtin.ts";
-import type { Lines, News } from "./_engine.ts";
+import type { Lines, News } from "./_store.ts";
 import type { Line } from "./record.ts";
 
 /** A file of which everything up to a certain size is known. */

@@ -7,7 +7,7 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { type Lines, type News, toPreview } from "./_engine.ts";
+import { type Lines, type News, toPreview } from "./_store.ts";
 import { hash, type Line } from "./record.ts";
 
 /** Runs a step on the database. It must do no harm to run it twice. */

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { retry } from "./_engine.ts";
+import { retry } from "./_store.ts";
 
 /** What is used of the driver, which brings no types. */
 interface Pool {

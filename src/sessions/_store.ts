@@ -1,12 +1,66 @@
 /**
- * Makes a store of an engine: which conversations are in memory, and which
- * errors its users meet.
+ * What an engine needs to be able to do, and what makes a store of it: which
+ * conversations are in memory, and which errors its users meet. And what
+ * several engines do alike.
  *
  * @module
  */
 import { Conversation } from "./_conversation.ts";
-import { attempt, type Engine } from "./_engine.ts";
-import { PAGE_SIZE, type SessionStore, type StoreOptions } from "./store.ts";
+import { head, type Line, type SessionRecord } from "./record.ts";
+import {
+  attempt,
+  PAGE_SIZE,
+  type SessionInfo,
+  type SessionStore,
+  type StoreOptions,
+} from "./store.ts";
+
+/** Keeps conversations, each as a list of lines that only grows. */
+export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
+  /** Gives a conversation's lines, of which nothing was read yet. */
+  open(id: string): Lines;
+  /** The newest conversations, as many as there are up to a limit, after the one with a cursor. */
+  list(limit: number, cursor?: string): Promise<Listed[]>;
+  /** All conversations there are, the oldest first, as far as the engine can tell at once. */
+  oldest(): Promise<Old[]>;
+}
+
+/** A conversation in a list, and the cursor after it. One that was deleted tells nothing. */
+export type Listed = { cursor: string; info: SessionInfo | undefined };
+
+/** A conversation that may be too old: no word of it is older than a time; and how to delete it if all are older than another. Gives whether it was. */
+export type Old = { at: Date; remove(before: Date): Promise<boolean> };
+
+/** One conversation's lines. It remembers how many of them are known. */
+export interface Lines {
+  /**
+   * Reads the lines after those that are known; all of them when it is told to,
+   * and when the conversation is another one than before, or has become shorter.
+   *
+   * @param maxBytes about how many, at most; then the newest
+   */
+  read(isAnew: boolean, maxBytes: number): News | Promise<News>;
+  /**
+   * Adds lines if there are none but the known ones: all or none of them, and
+   * once, also where no answer came and it is asked again. Where the first is
+   * of type `deleted`, all before it goes. Gives whether they were added; if
+   * not, others were first.
+   */
+  append(lines: readonly Line[]): Promise<boolean>;
+  /**
+   * Adds lines at once, whatever others have added, which {@linkcode read} then
+   * finds. Only an engine has it for which that takes microseconds; what it adds
+   * is durable when {@linkcode sync} resolves, in {@linkcode append} as well.
+   */
+  write?(lines: readonly Line[]): void;
+  /** Resolves when what was added would survive a power cut. */
+  sync?(): Promise<void>;
+  /** Closes what need not be open while nobody uses the conversation. */
+  release?(): void;
+}
+
+/** What was read of a conversation: lines that follow the known ones, all, or the newest of more. Empty ones stand for nothing. */
+export type News = { which: "next" | "all" | "newest"; lines: string[] };
 
 /** What `CACHE_MB` and `MAX_SESSION_MB` count in. */
 export const MB = 1_048_576;
@@ -65,14 +119,8 @@ export function createStoreOn(
   };
 }
 
-/** Runs a task on a conversation, after those before it. */
-type Use = <T>(
-  id: string,
-  task: (conversation: Conversation) => Promise<T>,
-) => Promise<T>;
-
-/** Keeps conversations in memory as long as there is room. */
-function createMemory(engine: Engine, options: StoreOptions): Use {
+/** Keeps conversations in memory as long as there is room. Gives what runs a task on one, after those before it. */
+function createMemory(engine: Engine, options: StoreOptions) {
   const { cacheBytes = 64 * MB, maxBytes = 16 * MB } = options;
   /** The last used last, and what each took then. */
   const held = new Map<string, { conversation: Conversation; bytes: number }>();
@@ -104,7 +152,10 @@ function createMemory(engine: Engine, options: StoreOptions): Use {
     told.add(id);
   }
 
-  return function use(id, task) {
+  return function use<T>(
+    id: string,
+    task: (conversation: Conversation) => Promise<T>,
+  ): Promise<T> {
     const conversation = held.get(id)?.conversation ??
       new Conversation(id, engine.open(id), {
         maxBytes: Math.floor(maxBytes / 2),
@@ -117,4 +168,37 @@ function createMemory(engine: Engine, options: StoreOptions): Use {
     hold(conversation);
     return result;
   };
+}
+
+/** The caller's first 120 letters, where they are among these records. */
+export function toPreview(
+  records: readonly (SessionRecord | undefined)[],
+): string | undefined {
+  for (const record of records) {
+    if (record?.type !== "user" || record.text === "") continue;
+    return head(record.text, 120);
+  }
+  return undefined;
+}
+
+/** Does something, and for a while again where its fault passes, told by its code, a space and its message. */
+export async function retry<T>(
+  task: () => Promise<T>,
+  passing: RegExp,
+  timeoutMs: number,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (let misses = 1;; misses++) {
+    try {
+      return await task();
+    } catch (error) {
+      const { code = "", message }: { code?: string; message?: string } =
+        error instanceof Error ? error : {};
+      const isPassing = passing.test(`${code} ${message}`);
+      if (!isPassing || performance.now() >= end) throw error;
+    }
+    // Of a random length, so that two don't meet again, and longer each time.
+    const pauseMs = Math.random() * Math.min(5 * 2 ** misses, 200);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
 }

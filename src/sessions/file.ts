@@ -5,9 +5,8 @@
  *
  * @module
  */
-import { toPreview } from "./_engine.ts";
 import { FileLines, ifGone, makeFolder, readRange } from "./_file_lines.ts";
-import { createStoreOn } from "./_store.ts";
+import { createStoreOn, toPreview } from "./_store.ts";
 import { hash, parseRecord } from "./record.ts";
 import type {
   SessionInfo,

@@ -6,7 +6,6 @@
  * @module
  */
 import { toPath } from "../settings/kinds.ts";
-import { retry } from "./_engine.ts";
 import {
   type Header,
   keyOf,
@@ -14,7 +13,7 @@ import {
   listStarts,
   type RunOnKv,
 } from "./_kv_lines.ts";
-import { createStoreOn } from "./_store.ts";
+import { createStoreOn, retry } from "./_store.ts";
 import type {
   SessionInfo,
   SessionStore,

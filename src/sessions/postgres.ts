@@ -8,9 +8,8 @@
  *
  * @module
  */
-import { type Lines, type News, toPreview } from "./_engine.ts";
 import { Postgres } from "./_postgres.ts";
-import { createStoreOn } from "./_store.ts";
+import { createStoreOn, type Lines, type News, toPreview } from "./_store.ts";
 import { hash, type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 

@@ -159,19 +159,19 @@ export type Line = { record: SessionRecord; json: string };
 export function toLines(record: SessionRecord): Line[] {
   const { type } = record;
   if (type === "data" && record.reply === undefined) return [];
-  const json = JSON.stringify(record);
-  if (fits(json)) return [{ record, json }];
-  if (type === "data") return [];
   const isText = type === "user" || type === "assistant";
-  if (!isText || record.text.length <= PIECE_LETTERS) return [cut(record)];
-  const lines: Line[] = [];
-  let rest = record.text;
-  while (rest.length > PIECE_LETTERS) {
-    const text = head(rest, PIECE_LETTERS);
-    lines.push(...toLines({ ...record, text }));
-    rest = rest.slice(text.length);
+  const isLong = isText && record.text.length > MAX_RECORD_BYTES;
+  const json = isLong ? "" : JSON.stringify(record);
+  if (!isLong && fits(json)) return [{ record, json }];
+  if (isText && record.text.length > PIECE_LETTERS) {
+    const text = head(record.text, PIECE_LETTERS);
+    const rest = record.text.slice(text.length);
+    return [
+      ...toLines({ ...record, text }),
+      ...toLines({ ...record, text: rest }),
+    ];
   }
-  return [...lines, ...toLines({ ...record, text: rest })];
+  return type === "data" ? [] : [cut(record)];
 }
 
 /** Leaves out a vendor's own form of calls, then the ends of what is longest. */

@@ -147,3 +147,24 @@ export class StoreError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "StoreError";
 }
+
+/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+export async function attempt<T>(
+  what: string,
+  task: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
+}
+
+/** Says what was tried and failed; an error that says so already stays as it is. */
+export function toStoreError(what: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  // An error of several addresses that all failed has no words of its own.
+  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
+  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
+}
