@@ -239,9 +239,8 @@ export class Conversation {
 
   /** Deletes all of it but what tells later that it was. */
   async delete(): Promise<boolean> {
-    // What can't be read can still be deleted.
-    await this.refresh().catch(() => {});
-    const wasThere = this.#isInDoubt || !this.session.isEmpty;
+    await this.refresh();
+    const wasThere = !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
     const lines = await this.#append(() =>
       toLines(this.session.toDeleted(new Date().toISOString()))

@@ -93,17 +93,15 @@ class PostgresLines implements Lines {
       { uid: string; length: number; record: string | null }
     >(READ, [this.#key, this.#uid, this.#length, maxBytes]);
     const [{ uid, length = 0 } = {}] = rows;
-    const isSame = this.#uid === undefined ||
-      uid === this.#uid && length >= this.#length;
-    const known = isSame ? this.#length : 0;
-    this.#uid = uid;
-    this.#length = length;
     // One row without a record where there is nothing new.
     const lines = rows.flatMap(({ record }) => record ?? []);
     const start = length - lines.length;
-    if (isSame && !isAnew && start === known) return { which: "next", lines };
+    const isNext = !isAnew && start === this.#length &&
+      (this.#uid === undefined || this.#uid === uid);
+    this.#uid = uid;
+    this.#length = length;
     const isWhole = start === 0 || lines[0]?.startsWith(DELETED);
-    return { which: isWhole ? "all" : "newest", lines };
+    return { which: isNext ? "next" : isWhole ? "all" : "newest", lines };
   }
 
   async append(lines: readonly Line[]): Promise<boolean> {
