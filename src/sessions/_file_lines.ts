@@ -105,9 +105,7 @@ export class FileLines implements Lines {
   }
 
   write(lines: readonly Line[]): void {
-    // Streamed words come many a second; to outlive the process is enough for
-    // them. Everything else outlives a power cut.
-    this.#mustSync ||= lines.some(({ record }) => record.type !== "assistant");
+    this.#mustSync = true;
     const file = this.#open();
     this.#generation ??= toGeneration(file.statSync());
     // Ends a line that may be torn, or the new one would be lost with it.

@@ -110,10 +110,7 @@ export interface SessionWriter {
    * now, one write at a time.
    */
   add(record: SessionRecord): void;
-  /**
-   * Resolves when all that was added would survive the death of this process
-   * and, except for words that nothing else came after, a power cut.
-   */
+  /** Resolves when all that was added would survive a power cut. */
   flush(): Promise<void>;
   /**
    * Looks whether others have added something, which {@linkcode add} alone may
