@@ -221,7 +221,7 @@ function listKeys(
 /** When conversations began and their keys, the oldest first. */
 export async function listStarts(
   run: RunOnKv,
-): Promise<{ at: Date; key: string }[]> {
+): Promise<{ at: number; key: string }[]> {
   const prefix = keyOf("start");
   const found: Deno.KvKey[] = [];
   while (true) {
@@ -230,10 +230,7 @@ export async function listStarts(
     found.push(...page);
     if (page.length < KEYS_AT_ONCE) break;
   }
-  return found.map(([, , at, key]) => ({
-    at: new Date(Number(at)),
-    key: String(key),
-  }));
+  return found.map((path) => ({ at: Number(path[2]), key: String(path[3]) }));
 }
 
 /** Stands for an id in keys, which may have 2 KiB. */

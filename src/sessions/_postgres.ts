@@ -97,9 +97,7 @@ function withUsualTls(url: string): string {
   // Where it can't be read, the error has the address in it, and the password.
   const parsed = URL.parse(url);
   if (!parsed) throw new Error("its address is no URL");
-  if (!parsed.searchParams.has("uselibpqcompat")) {
-    parsed.searchParams.set("uselibpqcompat", "true");
-  }
+  parsed.searchParams.set("uselibpqcompat", "true");
   return parsed.href;
 }
 

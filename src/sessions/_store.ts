@@ -21,15 +21,12 @@ export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   open(id: string): Lines;
   /** The newest conversations, as many as there are up to a limit, after the one with a cursor. */
   list(limit: number, cursor?: string): Promise<Listed[]>;
-  /** All conversations there are, the oldest first, as far as the engine can tell at once. */
-  oldest(): Promise<Old[]>;
+  /** As {@linkcode SessionStore.sweep}. */
+  sweep(before: Date, maxShare: number): Promise<number>;
 }
 
 /** A conversation in a list, and the cursor after it. One that was deleted tells nothing. */
 export type Listed = { cursor: string; info: SessionInfo | undefined };
-
-/** A conversation that may be too old: no word of it is older than a time; and how to delete it if all are older than another. Gives whether it was. */
-export type Old = { at: Date; remove(before: Date): Promise<boolean> };
 
 /** One conversation's lines. It remembers how many of them are known. */
 export interface Lines {
@@ -103,16 +100,7 @@ export function createStoreOn(
       };
     },
     sweep: (before, maxShare = 1) =>
-      attempt("delete old sessions", async () => {
-        const all = await engine.oldest();
-        const most = Math.ceil(all.length * maxShare);
-        let count = 0;
-        for (const { at, remove } of all) {
-          if (at >= before || count === most) break;
-          if (await remove(before)) count++;
-        }
-        return count;
-      }),
+      attempt("delete old sessions", () => engine.sweep(before, maxShare)),
     check: () =>
       attempt(`write to the ${engine.name} store`, () => engine.check()),
     close: () => engine.close(),

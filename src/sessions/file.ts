@@ -46,12 +46,16 @@ export function createFileStore(
         info: await describe(`${folder}/${name}`, mtime),
       }));
     },
-    async oldest() {
+    async sweep(before, maxShare) {
       const files = await listFiles(folder);
-      return files.reverse().map(({ name, mtime }) => ({
-        at: mtime,
-        remove: (before) => removeOld(`${folder}/${name}`, before),
-      }));
+      const most = Math.ceil(files.length * maxShare);
+      let count = 0;
+      for (const { name, mtime } of files.reverse()) {
+        if (mtime >= before || count === most) break;
+        const path = `${folder}/${name}`;
+        if (await removeOld(path, before).catch(ifGone)) count++;
+      }
+      return count;
     },
     async check() {
       makeFolder(folder);
@@ -122,9 +126,7 @@ const HEAD_BYTES = 131_072;
 
 /** Deletes a file, unless it was added to since it was listed; the lock keeps others from deciding to. */
 async function removeOld(path: string, before: Date): Promise<boolean> {
-  const options = { read: true, append: true };
-  using file = await Deno.open(path, options).catch(ifGone);
-  if (!file) return false;
+  using file = await Deno.open(path, { read: true, append: true });
   await file.lock(true);
   const { mtime, nlink } = await file.stat();
   if (nlink === 0 || !mtime || mtime >= before) return false;

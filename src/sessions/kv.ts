@@ -86,13 +86,16 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
         throw error;
       }),
 
-    async oldest() {
+    async sweep(before, maxShare) {
       const starts = await listStarts(run);
-      // One that began later can't have ended before.
-      return starts.map(({ at, key }) => ({
-        at,
-        remove: (before) => new KvLines("", run, key).forget(before),
-      }));
+      const most = Math.ceil(starts.length * maxShare);
+      let count = 0;
+      for (const { at, key } of starts) {
+        // One that began later can't have ended before.
+        if (at >= before.getTime() || count === most) break;
+        if (await new KvLines("", run, key).forget(before)) count++;
+      }
+      return count;
     },
 
     async check() {

@@ -54,15 +54,19 @@ export function createPostgresStore(
       }));
     },
 
-    async oldest() {
-      const rows = await postgres.query<{ uid: string; at: Date }>(OLDEST, []);
-      return rows.map(({ uid, at }) => ({
-        at,
-        async remove(before) {
-          const gone = await postgres.query(REMOVE, [uid, before]);
-          return gone.length > 0;
-        },
-      }));
+    async sweep(before, maxShare) {
+      const [{ most = 0 } = {}] = await postgres.query<{ most?: number }>(
+        "select ceil(count(*) * $1::float)::int as most from parley_sessions",
+        [maxShare],
+      );
+      let count = 0;
+      while (true) {
+        // A few at a time, so that none takes too long.
+        const few = Math.min(most - count, 100);
+        const found = await postgres.query(SWEEP, [before, few]);
+        if (found.length === 0) return count;
+        count += found.length;
+      }
     },
 
     async check() {
@@ -197,11 +201,14 @@ where ($1::bigint is null or uid < $1::bigint) and exists (
 )
 order by uid desc limit $2`;
 
-const OLDEST = "select uid, at from parley_sessions order by at";
-
-/** The time is asked again: something may have been added meanwhile. */
-const REMOVE =
-  "delete from parley_sessions where uid = $1 and at < $2 returning uid";
+/** The time is asked twice: something may be added while this waits for the row. */
+const SWEEP = `
+delete from parley_sessions
+where at < $1::timestamptz and uid in (
+  select uid from parley_sessions where at < $1::timestamptz
+  order by at limit $2
+)
+returning uid`;
 
 /** Changes nothing, but only where it could: with the right, and not on a standby. */
 const CHECK = "delete from parley_records where uid = 0";

@@ -25,7 +25,7 @@ export class FakeEngine implements Engine {
     return new FakeLines(id, this);
   };
   list: Engine["list"] = () => Promise.resolve([]);
-  oldest: Engine["oldest"] = () => Promise.resolve([]);
+  sweep: Engine["sweep"] = () => Promise.resolve(0);
   check: Engine["check"] = () => Promise.resolve();
   close: Engine["close"] = () => Promise.resolve();
 }
