@@ -151,34 +151,29 @@ export class Conversation {
       // What is in memory holds words that come after those of others.
       news = await read(true);
     }
-    const { deletedAt } = this.session;
     if (news.which !== "next") {
       this.session = new Session(id);
       this.#isInDoubt = false;
     }
     if (news.which === "newest") onCut(id);
-    this.#take(news.lines, deletedAt);
+    for (const json of news.lines) this.#take(json);
+    for (const writer of this.#writers) {
+      writer.isWanted &&= writer.onOthers(this.session);
+    }
+    // What is still to be added comes after what was read.
+    this.#pending = this.#pending.filter(({ record, writer }) =>
+      writer.isWanted && this.session.takes(record)
+    );
+    this.#apply(this.#pending);
   }
 
-  /** Takes what was read; what is pending and still wanted comes after it. */
-  #take(lines: readonly string[], deletedAt = ""): void {
-    for (const json of lines) {
-      if (json === "") continue;
-      const record = parseRecord(json);
-      if (record) {
-        this.#apply([{ record, json }]);
-        continue;
-      }
-      // It may hold what somebody said, and is to be deleted like that.
-      this.session.isEmpty = false;
-      this.options.onBadRecord?.(this.id);
-    }
-    const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
-    for (const writer of this.#writers) {
-      writer.isWanted &&= writer.onOthers(this.session) && !isDeleted;
-    }
-    this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
-    this.#apply(this.#pending);
+  #take(json: string): void {
+    if (json === "") return;
+    const record = parseRecord(json);
+    if (record) return this.#apply([{ record, json }]);
+    // It may hold what somebody said, and is to be deleted like that.
+    this.session.isEmpty = false;
+    this.options.onBadRecord?.(this.id);
   }
 
   /** Adds what a change decides, without what belongs to a deleted conversation. */
@@ -242,10 +237,12 @@ export class Conversation {
     await this.refresh();
     const wasThere = !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
-    const lines = await this.#append(() =>
+    await this.#append(() =>
       toLines(this.session.toDeleted(new Date().toISOString()))
     );
-    this.#take(lines.map(({ json }) => json), this.session.deletedAt);
+    // Read back, so that turns are told of it as if another process had done it.
+    this.#isInDoubt = true;
+    await this.refresh();
     return wasThere;
   }
 }
