@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { attempt, type Lines, pause, toStoreError } from "./_engine.ts";
+import type { Lines } from "./_store.ts";
 import {
   type Line,
   parseRecord,
@@ -13,10 +13,12 @@ import {
 } from "./record.ts";
 import { Session } from "./session.ts";
 import {
+  attempt,
   type Change,
   type OpenOptions,
   type SessionWriter,
   StoreError,
+  toStoreError,
 } from "./store.ts";
 
 /** How long a word waits for others: to write each by itself would keep a far engine busy. */
@@ -55,8 +57,8 @@ export class Conversation {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #writers = new Set<Writer>();
   #last: Promise<unknown> = Promise.resolve();
-  /** How many tasks and turns are under way. */
-  #users = 0;
+  /** How many tasks and turns are under way. While there are any, it must stay in memory. */
+  users = 0;
 
   constructor(
     readonly id: string,
@@ -66,14 +68,9 @@ export class Conversation {
     this.session = new Session(id);
   }
 
-  /** Whether something is under way; then it must stay in memory. */
-  get isBusy(): boolean {
-    return this.#users > 0;
-  }
-
   /** Runs one task at a time, in the order they came. */
   run<T>(task: () => Promise<T>): Promise<T> {
-    this.#users++;
+    this.users++;
     const result = this.#last.then(task).finally(() => this.#leave());
     // Whoever gave a task that failed is told; the next one runs all the same.
     this.#last = result.catch(() => {});
@@ -81,7 +78,7 @@ export class Conversation {
   }
 
   #leave(): void {
-    if (--this.#users > 0) return;
+    if (--this.users > 0) return;
     this.lines.release?.();
     this.options.onIdle(this);
   }
@@ -90,7 +87,7 @@ export class Conversation {
   join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
-    this.#users++;
+    this.users++;
     let closed: Promise<void> | undefined;
     // A write that fails is told in `failure`; any other fault the next write meets, too.
     const run = (task: () => Promise<void>) => this.run(task).catch(() => {});
@@ -107,7 +104,7 @@ export class Conversation {
       flush,
       // A write that is due tells of others, too.
       look: () =>
-        run(() => this.#pending.length > 0 ? this.#write() : this.refresh()),
+        run(() => this.#pending.length > 0 ? this.flush() : this.refresh()),
       close: () =>
         closed ??= flush().finally(() => {
           this.#writers.delete(writer);
@@ -154,30 +151,29 @@ export class Conversation {
       // What is in memory holds words that come after those of others.
       news = await read(true);
     }
-    const { deletedAt } = this.session;
     if (news.which !== "next") {
       this.session = new Session(id);
       this.#isInDoubt = false;
     }
     if (news.which === "newest") onCut(id);
-    this.#take(news.lines, deletedAt);
+    for (const json of news.lines) this.#take(json);
+    for (const writer of this.#writers) {
+      writer.isWanted &&= writer.onOthers(this.session);
+    }
+    // What is still to be added comes after what was read.
+    this.#pending = this.#pending.filter(({ record, writer }) =>
+      writer.isWanted && this.session.takes(record)
+    );
+    this.#apply(this.#pending);
   }
 
-  /** Takes what was read; what is pending and still wanted comes after it. */
-  #take(lines: readonly string[], deletedAt = ""): void {
-    for (const json of lines) {
-      if (json === "") continue;
-      const record = parseRecord(json);
-      if (record) this.#apply([{ record, json }]);
-      else this.options.onBadRecord?.(this.id);
-    }
-    const isDeleted = (this.session.deletedAt ?? "") > deletedAt;
-    for (const writer of this.#writers) {
-      if (!writer.isWanted) continue;
-      writer.isWanted = writer.onOthers(this.session) && !isDeleted;
-    }
-    this.#pending = this.#pending.filter(({ writer }) => writer.isWanted);
-    this.#apply(this.#pending);
+  #take(json: string): void {
+    if (json === "") return;
+    const record = parseRecord(json);
+    if (record) return this.#apply([{ record, json }]);
+    // It may hold what somebody said, and is to be deleted like that.
+    this.session.isEmpty = false;
+    this.options.onBadRecord?.(this.id);
   }
 
   /** Adds what a change decides, without what belongs to a deleted conversation. */
@@ -185,7 +181,7 @@ export class Conversation {
     const decide = () =>
       change(this.session).filter((record) => this.session.takes(record))
         .flatMap(toLines);
-    await this.#write();
+    if (this.#pending.length > 0) await this.flush();
     const isFresh = this.#isInDoubt;
     if (isFresh) await this.refresh();
     // A decision on what is in memory will do: if that is old, nothing is added.
@@ -197,55 +193,40 @@ export class Conversation {
     this.#apply(lines);
   }
 
-  /** Resolves when all that was taken would survive a power cut. */
+  /** Writes what is pending. Resolves when all that was taken would survive a power cut. */
   async flush(): Promise<void> {
-    await this.#write();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     try {
+      if (this.#pending.length > 0) {
+        if (this.#isInDoubt) await this.refresh();
+        const { length } = await this.#append(() => [...this.#pending]);
+        this.#pending.splice(0, length);
+      }
       // Where a write takes microseconds, so does a look.
       if (this.lines.write) await this.refresh();
       await this.lines.sync?.();
-    } catch (error) {
-      this.#fail(error);
+    } catch (cause) {
+      // What the turns added may not be kept.
+      const error = toStoreError(`write session "${this.id}"`, cause);
+      for (const writer of this.#writers) writer.failure ??= error;
+      this.#pending = [];
+      this.#isInDoubt = true;
+      throw error;
     }
-  }
-
-  /** Writes what is pending. */
-  async #write(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#pending.length === 0) return;
-    try {
-      if (this.#isInDoubt) await this.refresh();
-      const { length } = await this.#append(() => [...this.#pending]);
-      this.#pending.splice(0, length);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /** Tells the turns that what they added may not be kept. */
-  #fail(cause: unknown): never {
-    const error = toStoreError(`write session "${this.id}"`, cause);
-    for (const writer of this.#writers) writer.failure ??= error;
-    this.#pending = [];
-    this.#isInDoubt = true;
-    throw error;
   }
 
   /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
   async #append(decide: () => Line[]): Promise<Line[]> {
     const what = `write session "${this.id}"`;
-    for (let misses = 1; misses <= MAX_MISSES; misses++) {
+    for (let misses = 0; misses < MAX_MISSES; misses++) {
       const lines = decide();
       if (lines.length === 0) return lines;
-      try {
-        if (await this.lines.append(lines)) return lines;
-      } catch (cause) {
-        // They may have been added all the same.
-        this.#isInDoubt = true;
-        throw toStoreError(what, cause);
-      }
-      await pause(misses);
+      // Where it fails, they may have been added all the same.
+      this.#isInDoubt = true;
+      const isAdded = await attempt(what, () => this.lines.append(lines));
+      this.#isInDoubt = false;
+      if (isAdded) return lines;
       await this.refresh();
     }
     throw new StoreError(`Cannot ${what}: too many write to it at once`);
@@ -253,14 +234,15 @@ export class Conversation {
 
   /** Deletes all of it but what tells later that it was. */
   async delete(): Promise<boolean> {
-    // What can't be read can still be deleted.
-    await this.refresh().catch(() => {});
-    const wasThere = this.#isInDoubt || !this.session.isEmpty;
+    await this.refresh();
+    const wasThere = !this.session.isEmpty;
     if (!wasThere && this.session.deletedAt === undefined) return false;
-    const lines = await this.#append(() =>
+    await this.#append(() =>
       toLines(this.session.toDeleted(new Date().toISOString()))
     );
-    this.#take(lines.map(({ json }) => json), this.session.deletedAt);
+    // Read back, so that turns are told of it as if another process had done it.
+    this.#isInDoubt = true;
+    await this.refresh();
     return wasThere;
   }
 }

@@ -10,7 +10,7 @@
  * @module
  */
 import { builtin } from "../server/builtin.ts";
-import type { Lines, News } from "./_engine.ts";
+import type { Lines, News } from "./_store.ts";
 import type { Line } from "./record.ts";
 
 /** A file of which everything up to a certain size is known. */
@@ -54,7 +54,11 @@ export class FileLines implements Lines {
     if (stat && stat.nlink !== 0) return stat;
     // Most that aren't open are new. To fail costs 20 times as much as to ask.
     if (!builtin("node:fs").existsSync(this.path)) return undefined;
-    return ifFound(() => statFile(this.path));
+    try {
+      return statFile(this.path);
+    } catch (error) {
+      return ifGone(error);
+    }
   }
 
   #readLines(size: number): string[] {
@@ -69,8 +73,9 @@ export class FileLines implements Lines {
   }
 
   async append(lines: readonly Line[]): Promise<boolean> {
-    const file = this.#open();
-    if (!tryLock(file)) await file.lock(true);
+    const file: Lockable = this.#open();
+    // To wait takes a trip to another thread.
+    if (!file.tryLockSync?.(true)) await file.lock(true);
     try {
       const stat = file.statSync();
       const isKnown = stat.size === this.#size && stat.nlink !== 0 &&
@@ -94,7 +99,11 @@ export class FileLines implements Lines {
     const texts = [this.#first, ...lines.map(({ json }) => json)];
     const next = `${path}.new`;
     // One may be left by a process that died, or be a link to elsewhere.
-    ifFound(() => Deno.removeSync(next));
+    try {
+      Deno.removeSync(next);
+    } catch (error) {
+      ifGone(error);
+    }
     const options = { write: true, createNew: true, mode: 0o600 };
     using file = Deno.openSync(next, options);
     file.writeSync(encode(`${texts.join("\n")}\n`));
@@ -103,9 +112,7 @@ export class FileLines implements Lines {
   }
 
   write(lines: readonly Line[]): void {
-    // Streamed words come many a second; to outlive the process is enough for
-    // them. Everything else outlives a power cut.
-    this.#mustSync ||= lines.some(({ record }) => record.type !== "assistant");
+    this.#mustSync = true;
     const file = this.#open();
     this.#generation ??= toGeneration(file.statSync());
     // Ends a line that may be torn, or the new one would be lost with it.
@@ -186,14 +193,9 @@ function statFile(path: string): Deno.FileInfo {
   return stat;
 }
 
-/** What a task finds; nothing where the file is gone. */
-function ifFound<T>(task: () => T): T | undefined {
-  try {
-    return task();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+/** For a file that another instance may have deleted meanwhile: finds nothing then. */
+export function ifGone(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** Tells a file from another that has its name. */
@@ -206,15 +208,8 @@ export function makeFolder(path: string): void {
   Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/**
- * Locks a file if nobody else has, without the trip to another thread that
- * waiting takes. Deno 2.5 can't, and says that it didn't.
- */
-function tryLock(
-  file: Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean },
-): boolean {
-  return file.tryLockSync?.(true) ?? false;
-}
+/** A file that can be locked if nobody else has. Deno 2.5 can't. */
+type Lockable = Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean };
 
 /** Reads a part of a file, or less where it ends before. */
 export function readRange(

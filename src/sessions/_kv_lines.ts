@@ -7,8 +7,8 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { hash, type Lines, type News, toPreview } from "./_engine.ts";
-import type { Line } from "./record.ts";
+import { type Lines, type News, toPreview } from "./_store.ts";
+import { hash, type Line } from "./record.ts";
 
 /** Runs a step on the database. It must do no harm to run it twice. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
@@ -28,8 +28,8 @@ export type Header = {
   preview?: string | undefined;
 };
 
-/** Lines that were added in one batch, how many, and they themselves in UTF-8, with newlines between. */
-export type Entry = { batch: string; count: number; lines: Uint8Array };
+/** Lines that were added in one batch, in UTF-8, with newlines between. */
+export type Entry = { batch: string; lines: Uint8Array };
 
 /**
  * A key: `session` and an id hold a {@linkcode Header}; `start`, a time and an
@@ -57,21 +57,21 @@ export class KvLines implements Lines {
 
   async read(isAnew: boolean, maxBytes: number): Promise<News> {
     const { value, versionstamp } = await this.#readHeader();
-    const { length = 0, first = 1 } = value ?? {};
     const isSame = !isAnew && value?.generation === this.#header?.generation;
     const known = isSame ? this.#header?.length ?? 0 : 0;
-    const start = Math.max(known, first - 1);
+    let which: News["which"] = isSame ? "next" : "all";
     let lines: string[] = [];
-    if (value !== null && start < length) {
-      lines = await this.#readNewest(value.generation, start, maxBytes);
+    if (value !== null && known < value.length) {
+      const newest = await this.#readNewest(value.generation, known, maxBytes);
       // Added to, or deleted, while it was read? Then that may be a part of it.
       const now = await this.#readHeader();
       if (now.versionstamp !== versionstamp) return this.read(isAnew, maxBytes);
+      lines = newest.lines;
+      if (newest.isCut) which = "newest";
     }
     this.#header = value ?? undefined;
     this.#versionstamp = versionstamp;
-    if (start + lines.length < length) return { which: "newest", lines };
-    return { which: isSame && start === known ? "next" : "all", lines };
+    return { which, lines };
   }
 
   #readHeader(): Promise<Deno.KvEntryMaybe<Header>> {
@@ -79,23 +79,19 @@ export class KvLines implements Lines {
   }
 
   /** The newest lines after those that are known, as many as there is room for. */
-  #readNewest(
-    generation: string,
-    known: number,
-    maxBytes: number,
-  ): Promise<string[]> {
+  #readNewest(generation: string, known: number, maxBytes: number) {
     const prefix = keyOf("record", this.key, generation);
     const selector = { prefix, start: [...prefix, known + 1] };
+    const options = { batchSize: 500, reverse: true };
     return this.run(async (kv) => {
       const found: string[][] = [];
       let bytes = 0;
-      const options = { batchSize: 500, reverse: true };
       for await (const { value } of kv.list<Entry>(selector, options)) {
         bytes += value.lines.length;
         if (bytes > maxBytes) break;
         found.push(new TextDecoder().decode(value.lines).split("\n"));
       }
-      return found.reverse().flat();
+      return { lines: found.reverse().flat(), isCut: bytes > maxBytes };
     });
   }
 
@@ -124,9 +120,13 @@ export class KvLines implements Lines {
         .check({ key: this.#headerKey, versionstamp })
         .set(this.#headerKey, header);
       let number = length + 1;
-      for (const entry of toEntries(lines, batch)) {
+      for (const texts of toGroups(lines)) {
+        const entry = {
+          batch,
+          lines: new TextEncoder().encode(texts.join("\n")),
+        };
         commit.set([...prefix, number], entry);
-        number += entry.count;
+        number += texts.length;
       }
       if (length === 0) commit.set(keyOf("start", at, key), true);
       return commit.commit();
@@ -169,18 +169,16 @@ export class KvLines implements Lines {
     selector: Deno.KvListSelector,
     check?: Deno.AtomicCheck,
   ): Promise<boolean> {
-    let keys: Deno.KvKey[];
-    do {
-      keys = await listKeys(this.run, selector);
+    while (true) {
+      const keys = await listKeys(this.run, selector);
       const { ok } = await this.run((kv) => {
         const commit = kv.atomic();
         if (check) commit.check(check);
         for (const key of keys) commit.delete(key);
         return commit.commit();
       });
-      if (!ok) return false;
-    } while (keys.length === KEYS_AT_ONCE);
-    return true;
+      if (!ok || keys.length < KEYS_AT_ONCE) return ok;
+    }
   }
 }
 
@@ -190,25 +188,20 @@ const UNKNOWN = "0".repeat(20);
 /** A value may have 64 KiB with what KV adds; one line always fits. */
 const MAX_ENTRY_BYTES = 64_000;
 
-/** Makes as few entries of lines as hold them. */
-function toEntries(lines: readonly Line[], batch: string): Entry[] {
-  const encoder = new TextEncoder();
-  const groups: string[][] = [[]];
-  let bytes = 0;
+/** Makes as few groups of lines as have room in one entry each. */
+function toGroups(lines: readonly Line[]): string[][] {
+  const groups: string[][] = [];
+  let room = 0;
   for (const { json } of lines) {
-    const size = encoder.encode(json).length + 1;
-    bytes += size;
-    if (bytes > MAX_ENTRY_BYTES) {
+    const bytes = new TextEncoder().encode(json).length + 1;
+    if (bytes > room) {
       groups.push([]);
-      bytes = size;
+      room = MAX_ENTRY_BYTES;
     }
+    room -= bytes;
     groups.at(-1)?.push(json);
   }
-  return groups.map((texts) => ({
-    batch,
-    count: texts.length,
-    lines: encoder.encode(texts.join("\n")),
-  }));
+  return groups;
 }
 
 /** A commit may have 1,000 changes and, Deno says, 80 KiB of keys of some 170 bytes each. */
@@ -231,12 +224,12 @@ export async function listStarts(
 ): Promise<{ at: number; key: string }[]> {
   const prefix = keyOf("start");
   const found: Deno.KvKey[] = [];
-  let page: Deno.KvKey[];
-  do {
+  while (true) {
     const start = [...found.at(-1) ?? prefix, ""];
-    page = await listKeys(run, { prefix, start });
+    const page = await listKeys(run, { prefix, start });
     found.push(...page);
-  } while (page.length === KEYS_AT_ONCE);
+    if (page.length < KEYS_AT_ONCE) break;
+  }
   return found.map((path) => ({ at: Number(path[2]), key: String(path[3]) }));
 }
 
@@ -244,5 +237,5 @@ export async function listStarts(
 export function shorten(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
   // UTF-16, because half a surrogate pair has no UTF-8.
-  return `~${hash(id, "utf16le")}`;
+  return `~${hash(id, "hex", "utf16le")}`;
 }

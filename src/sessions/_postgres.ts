@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { retry } from "./_engine.ts";
+import { retry } from "./_store.ts";
 
 /** What is used of the driver, which brings no types. */
 interface Pool {
@@ -26,7 +26,6 @@ interface Pool {
 /** Asks Postgres. Connects when it is first asked. */
 export class Postgres {
   #pool: Promise<Pool> | undefined;
-  #tables: Promise<void> | undefined;
 
   constructor(readonly url: string) {}
 
@@ -37,41 +36,21 @@ export class Postgres {
    * @throws the driver's error; its message has no password in it
    */
   async query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    this.#tables ??= this.#makeTables();
-    try {
-      await this.#tables;
-      return await this.#ask<Row>(text, values);
-    } catch (error) {
-      // They couldn't be made, or another database took this one's place: the
-      // next question makes them.
-      this.#tables = undefined;
-      throw error;
-    }
-  }
-
-  async #ask<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
-    const { rows } = await retry(
-      async () => {
-        const pool = await (this.#pool ??= connect(this.url));
-        // Without values it is sent so that it may be several statements.
+    const ask = async () => {
+      const pool = await (this.#pool ??= connect(this.url));
+      try {
         return await pool.query(text, values);
-      },
-      PASSING,
-      RETRY_MS,
-    );
+      } catch (error) {
+        // Asked for only now: a role that may not make tables is fine where
+        // they are there. Without values, it may be several statements.
+        const isMissing = error instanceof Error && "code" in error &&
+          error.code === NO_TABLE;
+        if (isMissing) await pool.query(TABLES);
+        throw error;
+      }
+    };
+    const { rows } = await retry(ask, PASSING, RETRY_MS);
     return rows as Row[];
-  }
-
-  async #makeTables(): Promise<void> {
-    const [found] = await this.#ask<{ ready: boolean }>(
-      "select to_regclass('parley_sessions') is not null and " +
-        "to_regclass('parley_records') is not null as ready",
-    );
-    // A role that may not make tables is fine where they are there.
-    if (found?.ready) return;
-    // Sent as one, these are one transaction. The lock lets one instance at a
-    // time in: `if not exists` alone fails when two come at once.
-    await this.#ask(`select pg_advisory_xact_lock(${LOCK});\n${TABLES}`);
   }
 
   /** Closes the connections, and waits for their last words, which the pool itself doesn't. */
@@ -118,9 +97,7 @@ function withUsualTls(url: string): string {
   // Where it can't be read, the error has the address in it, and the password.
   const parsed = URL.parse(url);
   if (!parsed) throw new Error("its address is no URL");
-  if (!parsed.searchParams.has("uselibpqcompat")) {
-    parsed.searchParams.set("uselibpqcompat", "true");
-  }
+  parsed.searchParams.set("uselibpqcompat", "true");
   return parsed.href;
 }
 
@@ -130,11 +107,17 @@ const CLOSE_MS = 1_000;
 /** A restart of the server takes a second or two. */
 const RETRY_MS = 3_000;
 
-/** Any number that is nobody else's. */
-const LOCK = 7_270_891_504;
+/** What Postgres says where a table isn't there. */
+const NO_TABLE = "42P01";
 
-/** The tables. Ids and records are JSON texts, because texts hold no NUL. */
+/**
+ * The tables. Ids and records are JSON texts, because texts hold no NUL. Sent
+ * as one, these are one transaction. Its lock, any number that is nobody
+ * else's, lets one instance at a time in: `if not exists` alone fails when two
+ * come at once.
+ */
 const TABLES = `
+select pg_advisory_xact_lock(7270891504);
 create table if not exists parley_sessions (
   uid bigint generated always as identity primary key,
   key text not null unique,
@@ -151,6 +134,6 @@ create table if not exists parley_records (
   primary key (uid, seq)
 );`;
 
-/** Names of the system's errors, numbers of Postgres's, and the driver's words: a restart, a broken connection, too many, a deadlock. */
+/** Names of the system's errors, numbers of Postgres's, and the driver's words: a restart, a broken connection, too many, a deadlock, and tables that were made just now. */
 const PASSING =
-  /^((ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01) | Connection terminated unexpectedly| Client has encountered a conn)/;
+  /^((ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01|42P01) | Connection terminated unexpectedly| Client has encountered a conn)/;

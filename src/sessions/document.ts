@@ -5,30 +5,19 @@
  * @module
  */
 import { spell, type SpeltDetails } from "./record.ts";
-import type { Note, Session, Turn } from "./session.ts";
+import type { Session, Turn } from "./session.ts";
 
 /** A conversation. */
-export interface SessionDocument {
-  /** The conversation's id. */
-  id: string;
-  /** Oldest first. */
-  turns: TurnDocument[];
-  /** What tools were told to keep in mind. */
-  memories: string[];
-  /** What the platform told besides: recordings, the end. */
-  notes: Note[];
-}
+export type SessionDocument =
+  & Pick<Session, "id" | "memories" | "notes">
+  & { turns: TurnDocument[] };
 
 /** One turn of it. */
 export type TurnDocument =
+  & Pick<Turn, "at" | "assistant">
   & {
     turn_id: string;
-    /** When it began, ISO 8601. */
-    at: string;
-    /** Absent where the agent spoke first. */
     user?: string | undefined;
-    assistant: string;
-    /** What the caller heard of it, where that was less. */
     heard?: string | undefined;
     /** `complete`, `interrupted`, `failed`; `unfinished` while under way, and for good when the process died in it. */
     status: string;

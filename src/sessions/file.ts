@@ -5,10 +5,9 @@
  *
  * @module
  */
-import { attempt, hash, toPreview } from "./_engine.ts";
-import { FileLines, makeFolder, readRange } from "./_file_lines.ts";
-import { createStoreOn } from "./_store.ts";
-import { parseRecord } from "./record.ts";
+import { FileLines, ifGone, makeFolder, readRange } from "./_file_lines.ts";
+import { createStoreOn, toPreview } from "./_store.ts";
+import { hash, parseRecord } from "./record.ts";
 import type {
   SessionInfo,
   SessionStore,
@@ -40,9 +39,11 @@ export function createFileStore(
       const start = cursor === undefined
         ? 0
         : files.findIndex(({ name }) => name === cursor) + 1 || files.length;
-      return files.slice(start, start + limit).map(({ name, mtime }) => ({
+      const page = files.slice(start, start + limit);
+      // One after another: each is opened.
+      return Array.fromAsync(page, async ({ name, mtime }) => ({
         cursor: name,
-        info: describe(`${folder}/${name}`, mtime),
+        info: await describe(`${folder}/${name}`, mtime),
       }));
     },
     async sweep(before, maxShare) {
@@ -53,7 +54,8 @@ export function createFileStore(
       for (const { name, mtime } of files.reverse()) {
         if (mtime >= before || count === most) break;
         try {
-          if (await orNothing(removeOld(`${folder}/${name}`, before))) count++;
+          const path = `${folder}/${name}`;
+          if (await removeOld(path, before).catch(ifGone)) count++;
         } catch (error) {
           // Those after it go all the same.
           fault ??= error;
@@ -62,13 +64,12 @@ export function createFileStore(
       if (fault) throw fault;
       return count;
     },
-    check: () =>
-      attempt("write to the session folder", async () => {
-        makeFolder(folder);
-        const probe = `${folder}/.probe-${crypto.randomUUID()}`;
-        await Deno.writeTextFile(probe, "ok");
-        await Deno.remove(probe);
-      }),
+    async check() {
+      makeFolder(folder);
+      const probe = `${folder}/.probe-${crypto.randomUUID()}`;
+      await Deno.writeTextFile(probe, "ok");
+      await Deno.remove(probe);
+    },
     close: () => Promise.resolve(),
   }, options);
 }
@@ -95,14 +96,15 @@ const STATS_AT_ONCE = 200;
 async function listFiles(
   folder: string,
 ): Promise<{ name: string; mtime: Date }[]> {
-  const entries = await orNothing(Array.fromAsync(Deno.readDir(folder))) ?? [];
-  const names = entries.filter(({ isFile }) => isFile).map(({ name }) => name)
+  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(ifGone);
+  const names = (entries ?? []).filter(({ isFile }) => isFile)
+    .map(({ name }) => name)
     .filter((name) => name.endsWith(EXTENSION));
   const found: { name: string; mtime: Date }[] = [];
   while (names.length > 0) {
     await Promise.all(
       names.splice(-STATS_AT_ONCE).map(async (name) => {
-        const stat = await orNothing(Deno.stat(`${folder}/${name}`));
+        const stat = await Deno.stat(`${folder}/${name}`).catch(ifGone);
         if (stat?.mtime) found.push({ name, mtime: stat.mtime });
       }),
     );
@@ -113,27 +115,22 @@ async function listFiles(
 }
 
 /** What a list tells of a file, from the file's own beginning; nothing where no word is in it, or it isn't ours. */
-function describe(path: string, mtime: Date): SessionInfo | undefined {
-  using file = openOurs(path);
+async function describe(
+  path: string,
+  mtime: Date,
+): Promise<SessionInfo | undefined> {
+  using file = await Deno.open(path).catch(ifNotOurs);
   if (!file) return undefined;
   const text = new TextDecoder().decode(readRange(file, 0, HEAD_BYTES));
   const records = text.split("\n").slice(0, -1).slice(0, 16).map(parseRecord);
   const [first, second] = records;
   const isDeleted = second?.type === "deleted" && records.length === 2;
   if (first?.type !== "session" || isDeleted) return undefined;
-  const preview = toPreview(records);
-  return { id: first.id, at: mtime.toISOString(), preview };
+  return { id: first.id, at: mtime.toISOString(), preview: toPreview(records) };
 }
 
-function openOurs(path: string): Deno.FsFile | undefined {
-  try {
-    return Deno.openSync(path);
-  } catch (error) {
-    const { NotFound, PermissionDenied } = Deno.errors;
-    const isOurs = !(error instanceof PermissionDenied);
-    if (isOurs && !(error instanceof NotFound)) throw error;
-    return undefined;
-  }
+function ifNotOurs(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.PermissionDenied)) ifGone(error);
 }
 
 /** Enough for two of the longest records. */
@@ -147,14 +144,4 @@ async function removeOld(path: string, before: Date): Promise<boolean> {
   if (nlink === 0 || !mtime || mtime >= before) return false;
   await Deno.remove(path);
   return true;
-}
-
-/** Another instance may have deleted it meanwhile. */
-async function orNothing<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

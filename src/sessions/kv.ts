@@ -6,7 +6,6 @@
  * @module
  */
 import { toPath } from "../settings/kinds.ts";
-import { retry } from "./_engine.ts";
 import {
   type Header,
   keyOf,
@@ -14,7 +13,7 @@ import {
   listStarts,
   type RunOnKv,
 } from "./_kv_lines.ts";
-import { createStoreOn } from "./_store.ts";
+import { createStoreOn, retry } from "./_store.ts";
 import type {
   SessionInfo,
   SessionStore,
@@ -131,10 +130,8 @@ function connect(
 
   function inTime<T>(answer: Promise<T>): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(`no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const giveUp = () => reject(new Error(`no answer within ${timeoutMs} ms`));
+    const timer = setTimeout(giveUp, timeoutMs);
     return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 

@@ -8,10 +8,9 @@
  *
  * @module
  */
-import { hash, type Lines, type News, toPreview } from "./_engine.ts";
 import { Postgres } from "./_postgres.ts";
-import { createStoreOn } from "./_store.ts";
-import { type Line, parseRecord } from "./record.ts";
+import { createStoreOn, type Lines, type News, toPreview } from "./_store.ts";
+import { hash, type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 
 /** A database of Postgres. */
@@ -56,20 +55,18 @@ export function createPostgresStore(
     },
 
     async sweep(before, maxShare) {
-      const [{ all = 0 } = {}] = await postgres.query<{ all?: number }>(
-        'select count(*)::int as "all" from parley_sessions',
-        [],
+      const [{ most = 0 } = {}] = await postgres.query<{ most?: number }>(
+        "select ceil(count(*) * $1::float)::int as most from parley_sessions",
+        [maxShare],
       );
-      const most = Math.ceil(all * maxShare);
       let count = 0;
-      let found: unknown[];
-      do {
+      while (true) {
         // A few at a time, so that none takes too long.
         const few = Math.min(most - count, 100);
-        found = await postgres.query(SWEEP, [before.toISOString(), few]);
+        const found = await postgres.query(SWEEP, [before, few]);
+        if (found.length === 0) return count;
         count += found.length;
-      } while (found.length > 0);
-      return count;
+      }
     },
 
     async check() {
@@ -100,31 +97,31 @@ class PostgresLines implements Lines {
       { uid: string; length: number; record: string | null }
     >(READ, [this.#key, this.#uid, this.#length, maxBytes]);
     const [{ uid, length = 0 } = {}] = rows;
-    const isSame = this.#uid === undefined ||
-      uid === this.#uid && length >= this.#length;
-    const known = isSame ? this.#length : 0;
-    this.#uid = uid;
-    this.#length = length;
     // One row without a record where there is nothing new.
     const lines = rows.flatMap(({ record }) => record ?? []);
     const start = length - lines.length;
-    if (isSame && !isAnew && start === known) return { which: "next", lines };
+    const isNext = !isAnew && start === this.#length &&
+      (this.#uid === undefined || this.#uid === uid);
+    this.#uid = uid;
+    this.#length = length;
     const isWhole = start === 0 || lines[0]?.startsWith(DELETED);
-    return { which: isWhole ? "all" : "newest", lines };
+    return { which: isNext ? "next" : isWhole ? "all" : "newest", lines };
   }
 
   async append(lines: readonly Line[]): Promise<boolean> {
     const batch = crypto.randomUUID();
     const texts = lines.map(({ json }) => json);
     const isDeletion = lines[0]?.record.type === "deleted";
-    const ask = async (text: string, values: readonly unknown[]) =>
-      (await this.postgres.query<{ uid: string }>(text, values))[0]?.uid;
+    const ask = async (text: string, ...values: unknown[]) => {
+      const given = [this.#length, batch, ...values];
+      return (await this.postgres.query<{ uid: string }>(text, given))[0]?.uid;
+    };
     const uid =
       await (this.#uid === undefined
-        ? ask(BEGIN, [this.#key, JSON.stringify(this.id), batch, texts])
-        : ask(ADD, [this.#uid, this.#length, batch, texts, isDeletion])) ??
+        ? ask(BEGIN, texts, this.#key, JSON.stringify(this.id))
+        : ask(ADD, texts, this.#uid, isDeletion)) ??
         // Somebody was first: this process itself, perhaps, whose answer was lost.
-        await ask(OURS, [this.#key, this.#length + 1, batch]);
+        await ask(OURS, this.#key);
     if (uid === undefined) return false;
     this.#uid = uid;
     this.#length += lines.length;
@@ -156,32 +153,31 @@ left join lateral (
 where s.key = $1
 order by r.seq`;
 
-const RECORDS = `
+const ADDED = `
   insert into parley_records (uid, seq, batch, record)
-  select s.uid, $N + added.n, $3::uuid, added.record
-  from s, unnest($4::text[]) with ordinality added (record, n)`;
+  select s.uid, $1::int + line.n, $2::uuid, line.record
+  from s, unnest($3::text[]) with ordinality line (record, n)`;
 
 /** Begins a conversation if there is none yet. */
 const BEGIN = `
 with s as (
   insert into parley_sessions (key, id, length)
-  values ($1, $2, cardinality($4::text[]))
+  values ($4, $5, cardinality($3::text[]))
   on conflict (key) do nothing
   returning uid
-), r as (${RECORDS.replace("$N", "0")})
+), added as (${ADDED})
 select uid from s`;
 
 /** Adds to a conversation, if it still is as long as was thought, and deletes the rest of it where it is told to. */
 const ADD = `
 with s as (
   update parley_sessions
-  set length = length + cardinality($4::text[]), at = now()
-  where uid = $1 and length = $2::int
+  set length = length + cardinality($3::text[]), at = now()
+  where uid = $4 and length = $1::int
   returning uid
-), r as (${RECORDS.replace("$N", "$2::int")}
-), d as (
+), added as (${ADDED}), gone as (
   delete from parley_records r using s
-  where $5::boolean and r.uid = s.uid and r.seq <= $2::int
+  where $5::boolean and r.uid = s.uid and r.seq <= $1::int
 )
 select uid from s`;
 
@@ -189,7 +185,7 @@ select uid from s`;
 const OURS = `
 select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
-where s.key = $1 and r.seq = $2 and r.batch = $3`;
+where s.key = $3 and r.seq = $1 + 1 and r.batch = $2`;
 
 /** The numbers go up as conversations begin. */
 const LIST = `

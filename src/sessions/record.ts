@@ -107,16 +107,22 @@ export type SessionRecord =
 
 /** Tells what a page sent in a turn from anything else that it may send. */
 export function toDataKey(turnId: string, data: unknown): string {
-  return hash(JSON.stringify([turnId, data]));
+  return hash(JSON.stringify([turnId, data]), "base64url");
 }
 
 /** Tells a turn that was deleted, without its id. */
 export function toTurnKey(turnId: string): string {
-  return hash(turnId).slice(0, 16);
+  return hash(turnId, "base64url").slice(0, 16);
 }
 
-function hash(text: string): string {
-  return nodeCrypto().createHash("sha256").update(text).digest("base64url");
+/** What stands for a text, and doesn't tell it. */
+export function hash(
+  text: string,
+  digest: "hex" | "base64url" = "hex",
+  encoding: "utf8" | "utf16le" = "utf8",
+): string {
+  return nodeCrypto().createHash("sha256").update(text, encoding)
+    .digest(digest);
 }
 
 /** The texts that a record of each type must have, so that one can be told from a torn or foreign line. */

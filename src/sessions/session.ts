@@ -245,10 +245,8 @@ function toStep(
 function beginAttempt(turn: Turn, attempt: number | undefined): void {
   turn.assistant = "";
   turn.steps = NONE;
-  delete turn.written;
-  delete turn.status;
-  delete turn.details;
-  delete turn.heard;
-  delete turn.attempt;
+  for (const name of OF_ANSWER) delete turn[name];
   if (attempt) turn.attempt = attempt;
 }
+
+const OF_ANSWER = ["written", "status", "details", "heard", "attempt"] as const;

@@ -24,7 +24,12 @@ export const sessionSettings = {
     ].join("\n"),
     defaultNote: "`file`; on Deno Deploy `kv`, since files don't last there",
     example: "file",
-    parse: toStoreChoice,
+    parse(text: string, env: string): StoreChoice {
+      const [choice] = KINDS.flatMap((kind) => kind.read(text, env) ?? []);
+      if (!choice) throw new TypeError("Not a store");
+      // Each kind of the list gives a choice of its own kind.
+      return choice as StoreChoice;
+    },
     expected: `one of ${FORMS.map(([form]) => form).join(", ")}`,
   },
   sessionTtlDays: {
@@ -71,13 +76,3 @@ export const engineSettings: readonly Setting[] = [
     ...["HOME", "USER", "APPDATA", "USERNAME"],
   ].map((env) => ({ env, secret: env === "PGPASSWORD", belongsTo: "pg" })),
 ];
-
-/** @throws {TypeError} when it names no store */
-function toStoreChoice(text: string, env: string): StoreChoice {
-  for (const kind of KINDS) {
-    const choice = kind.read(text, env);
-    // Each kind of the list gives a choice of its own kind.
-    if (choice) return choice as StoreChoice;
-  }
-  throw new TypeError("Not a store");
-}

@@ -110,10 +110,7 @@ export interface SessionWriter {
    * now, one write at a time.
    */
   add(record: SessionRecord): void;
-  /**
-   * Resolves when all that was added would survive the death of this process
-   * and, except for words that nothing else came after, a power cut.
-   */
+  /** Resolves when all that was added would survive a power cut. */
   flush(): Promise<void>;
   /**
    * Looks whether others have added something, which {@linkcode add} alone may
@@ -146,4 +143,25 @@ export const PAGE_SIZE = 50;
 export class StoreError extends Error {
   /** What a stack trace calls it. */
   override readonly name = "StoreError";
+}
+
+/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+export async function attempt<T>(
+  what: string,
+  task: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    throw toStoreError(what, cause);
+  }
+}
+
+/** Says what was tried and failed; an error that says so already stays as it is. */
+export function toStoreError(what: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  // An error of several addresses that all failed has no words of its own.
+  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reason = first instanceof Error ? first.message : String(first);
+  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toPreview } from "../../src/sessions/_engine.ts";
+import { toPreview } from "../../src/sessions/_store.ts";
 import { type SessionRecord, toLines } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 import {

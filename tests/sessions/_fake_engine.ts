@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Engine, Lines, News } from "../../src/sessions/_engine.ts";
+import type { Engine, Lines, News } from "../../src/sessions/_store.ts";
 import type { Line } from "../../src/sessions/record.ts";
 
 /** An engine in memory that tells what it was asked, and does as it is told. */

@@ -351,6 +351,19 @@ test("delete() leaves nothing that was said on the disk, and adds through no lin
   await assertRejects(() => Deno.lstat(`${folder}/outside`));
 });
 
+test("delete() deletes what it can't read, too", async (folder) => {
+  const first = '{"type":"session","version":1,"id":"a"}';
+  const unknown = '{"type":"said by a newer version","text":"Secret"}';
+  await Deno.writeTextFile(pathOf(folder, "a"), `${first}\n${unknown}\n`);
+  const store = createFileStore({ folder });
+  assertEquals((await store.list()).sessions.map(({ id }) => id), ["a"]);
+  assertEquals((await store.load("a")).turns, []);
+  assertEquals(await store.delete("a"), true);
+  assert(!contentOf(pathOf(folder, "a")).includes("Secret"));
+  assertEquals((await store.list()).sessions, []);
+  assertEquals(await store.delete("a"), false);
+});
+
 test("list() reads the beginnings of files, not the whole of them", async (folder) => {
   const store = createFileStore({ folder });
   for (const id of ["a", "B"]) {

@@ -33,7 +33,7 @@ Deno.test(`${NAME} rejects soon, and tells no password, where nobody answers`, a
   await withMute(async (url) => {
     const store = createPostgresStore({ url });
     await Promise.all([
-      assertFails(() => store.check(), /^Cannot reach the postgres store: /),
+      assertFails(() => store.check(), /^Cannot write to the postgres store: /),
       assertFails(() => store.load("a"), /^Cannot read session "a": /),
     ]);
     await store.close();

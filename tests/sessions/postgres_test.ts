@@ -88,7 +88,6 @@ test("makes its tables again when they are gone", async () => {
   await using under = await open();
   await under.store.update("a", () => [user("t1", "x")]);
   await server.sql("drop table parley_records, parley_sessions");
-  await assertRejects(() => under.store.load("a"), StoreError);
   assertEquals((await under.store.load("a")).isEmpty, true);
   await under.store.update("a", () => [user("t2", "y")]);
 });

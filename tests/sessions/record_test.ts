@@ -48,6 +48,15 @@ for (const letter of ["a", "é", "日", "👩", '"', "\u0000"]) {
   });
 }
 
+Deno.test("toLines() keeps the half of a letter that a text ends with", () => {
+  const text = "x".repeat(90_000) + "\ud83d";
+  const records = fit({ type: "user", turnId: "t", text, at });
+  assertEquals(
+    records.map((record) => record.type === "user" && record.text).join(""),
+    text,
+  );
+});
+
 Deno.test("toLines() keeps the attempt of each part", () => {
   const records = fit({
     type: "assistant",
