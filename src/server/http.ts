@@ -66,6 +66,14 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** Closes the connection after a refusal, since the client may still be sending. */
 const CLOSE = { connection: "close" };
 
+/** The largest body that is read in one piece, in bytes: most webhooks have a few hundred. */
+const SMALL_BYTES = 16_384;
+
+/** How much of larger bodies may be in memory while they arrive: anybody can send them. */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024;
+
+let pendingBytes = 0;
+
 /** How long a body may take to arrive. Deno itself has no such limit. */
 const BODY_SECONDS = 10;
 
@@ -75,7 +83,8 @@ const BODY_SECONDS = 10;
  *
  * @throws {HttpError} 415 when it isn't declared as JSON, 413 when it is
  * larger than {@linkcode MAX_BODY_BYTES}, 408 when it takes longer than ten
- * seconds, 400 when it doesn't arrive whole
+ * seconds, 503 when too much of other bodies is in memory, 400 when it doesn't
+ * arrive whole
  */
 export async function readBody(request: Request): Promise<Uint8Array> {
   const { headers } = request;
@@ -96,12 +105,14 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   });
   deadline.set(BODY_SECONDS * 1000);
   try {
-    // With a content-length, Deno itself reads no more than that, and
-    // `bytes()` is cheaper. If `transfer-encoding` is also present, Deno 2.5
-    // accepts more.
-    const isBounded = /^\d+$/.test(length) &&
+    // `bytes()` is cheaper, but goes on reading after the deadline. Deno reads no
+    // more than the content-length, except Deno 2.5 if `transfer-encoding` is
+    // present as well.
+    const isSmall = /^\d+$/.test(length) && Number(length) <= SMALL_BYTES &&
       !headers.has("transfer-encoding");
-    const bytes = isBounded ? request.bytes() : readChunks(request.body);
+    const bytes = isSmall
+      ? request.bytes()
+      : readChunks(request.body, late.promise);
     return await Promise.race([bytes, late.promise]);
   } catch (error) {
     if (error instanceof HttpError) throw error;
@@ -111,18 +122,27 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   }
 }
 
-/** Reads a body without a content-length. */
-async function readChunks(body: Request["body"]): Promise<Uint8Array> {
+/** Reads a body that is large, or of unknown length, until `late` rejects. */
+async function readChunks(
+  body: Request["body"],
+  late: Promise<never>,
+): Promise<Uint8Array> {
   const buffer = new ArrayBuffer(0, { maxByteLength: MAX_BODY_BYTES });
   const bytes = new Uint8Array(buffer);
-  for await (const chunk of toChunks(body)) {
-    const at = buffer.byteLength;
-    if (at + chunk.length > MAX_BODY_BYTES) throw tooLarge();
-    buffer.resize(at + chunk.length);
-    bytes.set(chunk, at);
+  try {
+    for await (const chunk of toChunks(body, late)) {
+      const at = buffer.byteLength;
+      if (at + chunk.length > MAX_BODY_BYTES) throw tooLarge();
+      if (pendingBytes + chunk.length > MAX_PENDING_BYTES) throw tooBusy();
+      buffer.resize(at + chunk.length);
+      pendingBytes += chunk.length;
+      bytes.set(chunk, at);
+    }
+    // Returns a copy, since decoders reject resizable buffers.
+    return bytes.slice();
+  } finally {
+    pendingBytes -= buffer.byteLength;
   }
-  // Returns a copy, since decoders reject resizable buffers.
-  return bytes.slice();
 }
 
 /**
@@ -130,7 +150,10 @@ async function readChunks(body: Request["body"]): Promise<Uint8Array> {
  * since all share one buffer. By default Deno allocates 64 KiB for every chunk,
  * so that a sender of single bytes would cost tens of megabytes.
  */
-async function* toChunks(body: Request["body"]): AsyncGenerator<Uint8Array> {
+async function* toChunks(
+  body: Request["body"],
+  late: Promise<never>,
+): AsyncGenerator<Uint8Array> {
   if (body === null) return;
   let reader: ReadableStreamBYOBReader;
   try {
@@ -139,6 +162,7 @@ async function* toChunks(body: Request["body"]): AsyncGenerator<Uint8Array> {
     // The body of a request that was created in this process is not a byte stream.
     return yield* body;
   }
+  late.catch(() => reader.cancel().catch(() => {}));
   try {
     let buffer = new Uint8Array(4096);
     while (true) {
@@ -173,6 +197,14 @@ export function parseJson(body: Uint8Array): unknown {
 export function isSameOrigin(origin: string, request: Request): boolean {
   return URL.canParse(origin) &&
     new URL(origin).host === new URL(request.url).host;
+}
+
+function tooBusy(): HttpError {
+  const message = "Too many large bodies arrive at once: try again";
+  return new HttpError(503, "too_busy", message, {
+    ...CLOSE,
+    "retry-after": "2",
+  });
 }
 
 function tooLarge(): HttpError {

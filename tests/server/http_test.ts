@@ -234,6 +234,60 @@ Deno.test("readBody() is not deceived by a length that is declared along with ch
   assertMatch(status, /^HTTP\/1\.1 (400|413) /);
 });
 
+Deno.test({
+  name: "readBody() lets no large bodies that stall take the memory",
+  // Where the memory of another process can be read.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using server = await startServer();
+    const { port } = new URL(server.url);
+    const head = `POST /agent HTTP/1.1\r\nhost: a\r\n` +
+      "content-type: application/json\r\ncontent-length: 1048576\r\n\r\n";
+    const body = new Uint8Array(1_048_575);
+    const before = await memoryOf(server.pid);
+    const sockets: Deno.Conn[] = [];
+    const statuses: string[] = [];
+    async function stall(): Promise<void> {
+      const socket = await Deno.connect({ port: Number(port) });
+      sockets.push(socket);
+      void read(socket, statuses);
+      await socket.write(new TextEncoder().encode(head));
+      for (let at = 0; at < body.length;) {
+        at += await socket.write(body.subarray(at));
+      }
+    }
+    try {
+      await Promise.all(Array.from({ length: 300 }, () =>
+        stall().catch(() => {
+          // Refused in the midst of it.
+        })));
+      while (statuses.length < 200) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      assertEquals([...new Set(statuses)], ["HTTP/1.1 503"]);
+      const taken = await memoryOf(server.pid) - before;
+      assertLess(taken, 250 * 1024 * 1024);
+      const health = await fetch(`${server.url}/health`);
+      assertEquals(health.status, 200);
+      await health.body?.cancel();
+    } finally {
+      for (const socket of sockets) socket.close();
+    }
+  },
+});
+
+/** Reads what comes, and notes how it begins. */
+async function read(socket: Deno.Conn, statuses: string[]): Promise<void> {
+  const buffer = new Uint8Array(4_096);
+  try {
+    while (await socket.read(buffer) !== null) {
+      statuses.push(new TextDecoder().decode(buffer.subarray(0, 12)));
+    }
+  } catch {
+    // Reset, or closed by the test.
+  }
+}
+
 Deno.test("readBody() tells a client that sends too much that the connection closes", async () => {
   const error = await assertRejects(
     () => readBody(post(new Uint8Array(MAX_BODY_BYTES + 1))),
