@@ -16,10 +16,11 @@ import {
   type BrowserContextOptions,
   chromium,
   type Page,
+  type Route,
   // deno-lint-ignore no-import-prefix -- see above
 } from "npm:playwright-core@1.65.1";
 
-export type { Browser, Page };
+export type { Browser, Page, Route };
 
 const NAMES = [
   "chromium",

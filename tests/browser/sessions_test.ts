@@ -3,7 +3,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { startServer } from "../fakes/server.ts";
-import { findInaccessible, newPage, openBrowser } from "./_browser.ts";
+import {
+  findInaccessible,
+  newPage,
+  openBrowser,
+  type Route,
+  until,
+} from "./_browser.ts";
 
 const TOKEN = "a token for tests only";
 
@@ -196,4 +202,66 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     await page.getByText("<img src=x onerror=alert(1)>").waitFor();
     assertEquals(await page.title(), "odd/id <b> · Parley");
   });
+});
+
+/** Counts in `bodiesRead` the JSON bodies that the page has read and used. Runs in the page. */
+function countBodies(): void {
+  const { json } = Response.prototype;
+  Reflect.set(globalThis, "bodiesRead", 0);
+  Response.prototype.json = async function () {
+    const body = await json.call(this);
+    // A timer runs after the code that waits for this body.
+    setTimeout(() => {
+      const count: number = Reflect.get(globalThis, "bodiesRead");
+      Reflect.set(globalThis, "bodiesRead", count + 1);
+    });
+    return body;
+  };
+}
+
+Deno.test('the list of conversations shows each once if "Show more" is pressed again before the answer', async () => {
+  const folder = await Deno.makeTempDir();
+  const store = createFileStore({ folder: `${folder}/data/sessions` });
+  const at = "2026-11-21T10:00:00.000Z";
+  for (let n = 1; n <= 110; n++) {
+    await store.update(`conv_${n}`, () => [
+      { type: "user", turnId: "t", text: `Question ${n}`, at },
+    ]);
+  }
+  await using server = await startServer({
+    folder,
+    env: { ADMIN_TOKEN: TOKEN },
+  });
+  await using browser = await openBrowser();
+  await using watched = await newPage(browser, { before: countBodies });
+  const { page } = watched;
+  await page.goto(`${server.url}/sessions`);
+  await page.getByLabel("ADMIN_TOKEN").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  const more = page.getByRole("button", { name: "Show more" });
+  await more.waitFor();
+
+  const requests: Route[] = [];
+  await page.route("**/sessions?*", (route) => void requests.push(route));
+  /** Lets a request through and waits until the page has used the answer. */
+  async function answer(number: number, bodies: number): Promise<void> {
+    await until(() => requests.length > number, `request ${number} is sent`);
+    await requests[number]?.continue();
+    await page.waitForFunction(
+      (bodies) => Reflect.get(globalThis, "bodiesRead") === bodies,
+      bodies,
+    );
+  }
+  // The second press asks for the same page; its answer comes last of all.
+  await more.click();
+  await more.click();
+  await answer(0, 2);
+  await until(() => requests.length > 1, "both presses have sent a request");
+  await more.click();
+  await answer(2, 3);
+  await answer(1, 4);
+  const ids = await page.locator("#rows code").allTextContents();
+  assertEquals(ids.length, 110);
+  assertEquals(new Set(ids).size, 110);
+  assertEquals(await more.isHidden(), true);
 });

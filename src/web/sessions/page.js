@@ -65,7 +65,8 @@ async function showList() {
   const { cursor, sessions = [] } = state;
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   const page = await request("GET", `/sessions${query}`);
-  if (page) {
+  // The button may have been pressed twice: the page may be in the list already.
+  if (page && state.cursor === cursor) {
     state.cursor = page.cursor;
     state.sessions = [...sessions, ...page.sessions];
   }
