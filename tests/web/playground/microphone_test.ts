@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import {
   createMicrophone,
-  ownWords,
   type Recognition,
+  removeEcho,
 } from "../../../src/web/playground/microphone.js";
 
 const SPOKEN =
   "Breakfast is served from seven to half past ten, in the garden.";
 
-Deno.test("ownWords() takes what the agent is just saying for its echo", () => {
+Deno.test("removeEcho() takes what the agent is just saying for its echo", () => {
   for (
     const echo of [
       "breakfast",
@@ -19,27 +19,27 @@ Deno.test("ownWords() takes what the agent is just saying for its echo", () => {
       "in the garden",
     ]
   ) {
-    assertEquals(ownWords(echo, SPOKEN), "", echo);
+    assertEquals(removeEcho(echo, SPOKEN), "", echo);
   }
 });
 
-Deno.test("ownWords() lets the caller's words through", () => {
+Deno.test("removeEcho() lets the caller's words through", () => {
   for (
     const own of ["stop", "in the morning please", "no wait", "Seven what?"]
   ) {
-    assertEquals(ownWords(own, SPOKEN), own);
+    assertEquals(removeEcho(own, SPOKEN), own);
   }
 });
 
-Deno.test("ownWords() takes the echo off the caller's words", () => {
+Deno.test("removeEcho() takes the echo off the caller's words", () => {
   assertEquals(
-    ownWords("breakfast is served stop please", SPOKEN),
+    removeEcho("breakfast is served stop please", SPOKEN),
     "stop please",
   );
 });
 
-Deno.test("ownWords() lets everything through when nothing is said", () => {
-  assertEquals(ownWords("hello", ""), "hello");
+Deno.test("removeEcho() lets everything through when nothing is said", () => {
+  assertEquals(removeEcho("hello", ""), "hello");
 });
 
 /** A microphone whose recognition and agent a test speaks for. */
