@@ -13,7 +13,7 @@ import {
 
 const TOKEN = "a token for tests only";
 
-/** A conversation with all that one can hold. */
+/** Stores a conversation with every kind of record, and 61 short ones. */
 async function fill(folder: string): Promise<void> {
   const store = createFileStore({ folder: `${folder}/data/sessions` });
   const at = "2026-11-21T10:00:00.000Z";
@@ -89,7 +89,7 @@ async function fill(folder: string): Promise<void> {
   ]);
 }
 
-Deno.test("the page of kept conversations asks for the token, lists, shows and deletes", async (t) => {
+Deno.test("the page of stored conversations asks for the token, lists, shows and deletes", async (t) => {
   const folder = await Deno.makeTempDir();
   await fill(folder);
   await using server = await startServer({
@@ -98,13 +98,13 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
   });
   await using browser = await openBrowser();
   await using watched = await newPage(browser, {
-    // What a browser says of the wrong token, and of a server that is away.
+    // The browser logs the refused token and the aborted request.
     mayLog: /401|ERR_FAILED/,
     acceptDownloads: true,
   });
   const { page } = watched;
 
-  await t.step("a wrong token is refused in words", async () => {
+  await t.step("a wrong token is refused with a message", async () => {
     await page.goto(`${server.url}/sessions`);
     await page.getByLabel("ADMIN_TOKEN").fill("wrong");
     await page.keyboard.press("Enter");
@@ -113,7 +113,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     assertEquals(
       await page.evaluate(() => document.activeElement?.id),
       "token",
-      "another can be typed at once",
+      "the focus is in the field again",
     );
     assertEquals(await findInaccessible(page), []);
   });
@@ -132,7 +132,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     const trouble = page.getByText("Parley can't be reached");
     await trouble.waitFor();
     const { y = -1 } = await trouble.boundingBox() ?? {};
-    assert(y >= 0, "it is in sight, far down the list");
+    assert(y >= 0, "it is visible at the end of the list");
     await page.unroute("**/sessions?*");
     await more.click();
     await page.getByText("Do you have a room tonight?").waitFor();
@@ -144,7 +144,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
   });
 
   await t.step(
-    "one is shown with what was heard, and its timings",
+    "a conversation is shown with what was heard, and its timings",
     async () => {
       await page.getByText("Do you have a room tonight?").click();
       await page.getByText("find_rooms").waitFor();
@@ -182,7 +182,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     },
   );
 
-  await t.step("it is deleted once that is confirmed", async () => {
+  await t.step("a conversation is deleted after confirmation", async () => {
     const button = page.getByRole("button", { name: "Delete" });
     page.once("dialog", (dialog) => dialog.dismiss());
     await button.click();
@@ -197,7 +197,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     await gone.body?.cancel();
   });
 
-  await t.step("ids and words are text, whatever they hold", async () => {
+  await t.step("ids and words with HTML are shown as text", async () => {
     await page.locator("#rows li").first().click();
     await page.getByText("<img src=x onerror=alert(1)>").waitFor();
     assertEquals(await page.title(), "odd/id <b> · Parley");

@@ -46,8 +46,8 @@ export class Connection {
   /** Whether the caller is speaking, with push-to-talk. */
   isTalking = false;
   /** Whether the browser lets this page record and play sound. */
-  canUseAudio = isSecureContext && Boolean(navigator.mediaDevices);
-  hasMicrophone = this.canUseAudio;
+  hasAudio = isSecureContext && Boolean(navigator.mediaDevices);
+  hasMicrophone = this.hasAudio;
   /** The conversation, oldest turn first. @type {Turn[]} */
   turns = [];
   /** Set while connecting or connected. @type {Client | undefined} */
@@ -130,7 +130,7 @@ export class Connection {
       authorizeSessionEndpoint: "/authorize",
       authorizeSessionRequest: this.#authorize,
       audioInput: this.hasMicrophone,
-      audioOutput: this.canUseAudio,
+      audioOutput: this.hasAudio,
       onConnect: (/** @type {Session} */ { conversationId, config }) =>
         this.#set({
           state: "connected",

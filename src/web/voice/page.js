@@ -50,7 +50,7 @@ function send(event) {
 }
 
 function Controls() {
-  const { state, trouble, isPushToTalk, isTalking, canUseAudio } = connection;
+  const { state, trouble, isPushToTalk, isTalking, hasAudio } = connection;
   const { hasMicrophone, toggleMicrophone, toggleTalking } = connection;
   const isConnecting = state === "connecting";
   const kind = state !== "connected" && "primary";
@@ -69,14 +69,14 @@ function Controls() {
         <label class="row">
           <input type="checkbox" role="switch" checked=${hasMicrophone}
             disabled=${
-    !canUseAudio || isConnecting
+    !hasAudio || isConnecting
   } onChange=${toggleMicrophone} />
           Microphone
         </label>
       </div>
       <p class="status" id="status" role="status"
         data-kind=${trouble ? "trouble" : state}>${trouble || toStatus()}</p>
-      <p class="quiet" hidden=${canUseAudio}>
+      <p class="quiet" hidden=${hasAudio}>
         Browsers allow the microphone only at https or on localhost. Open this page there to
         speak; here you can type.
       </p>
@@ -98,9 +98,8 @@ function toStatus() {
     return "Allow the microphone if the browser asks.";
   }
   if (!hasMicrophone) return "Connected. Type below.";
-  return `Connected. ${
-    isPushToTalk ? "Press Speak and speak" : "Speak"
-  }, or type.`;
+  const verb = isPushToTalk ? "Press Speak and speak" : "Speak";
+  return `Connected. ${verb}, or type.`;
 }
 
 draw();
