@@ -213,7 +213,7 @@ test("lets the user type where browsers allow no microphone", async (scene) => {
   const microphone = page.getByRole("switch", { name: "Microphone" });
   assertEquals(await microphone.isDisabled(), true);
   assertEquals(await microphone.isChecked(), false);
-  assertEquals(await page.getByText("only to pages at https").count(), 1);
+  assertEquals(await page.getByText("microphone only at https").count(), 1);
   assertEquals(await findInaccessible(page), []);
   await connect(page);
   await status(/^Connected\. Type/);
