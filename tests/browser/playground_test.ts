@@ -127,10 +127,10 @@ for (const way of ["Escape", "the button", "typing"] as const) {
       0,
     );
 
-    const [told] = gemini.requests.filter(({ body }) =>
+    const [request] = gemini.requests.filter(({ body }) =>
       JSON.stringify(body).includes("Tell me a story")
     );
-    assertEquals(await told?.ended, "cancelled", "the model was stopped");
+    assertEquals(await request?.ended, "cancelled", "the model was stopped");
     const lines = await readConversation(page, server);
     const heard = lines.find((line) => line.type === "heard");
     const story = lines.find((line) => line.text === "Tell me a story");
