@@ -1,19 +1,19 @@
 // @ts-check
 /**
- * How long a turn took and what it cost, in words, for the terminal and the
+ * Formats the times and tokens of a turn as text, for the terminal and the
  * pages.
  *
  * @module
  */
 
 /**
- * The figures of a turn, where they are known, as the server tells them.
+ * The figures of a turn that the server knows.
  *
  * @typedef {Partial<import("../sessions/document.ts").TurnDocument>} Figures
  */
 
 /**
- * What is known of a turn, the time to the first word before the others.
+ * Formats the known figures of a turn, beginning with the time to the first word.
  *
  * @param {Figures} figures
  */
@@ -35,20 +35,20 @@ export function toFigures(figures) {
   ].filter((figure) => typeof figure === "string");
 }
 
-/** What ends an answer for the model. */
+/** The reasons why Parley ends an answer before the model does, as text. */
 const ENDINGS = new Map([
   ["max-tokens", "ended at MAX_ANSWER_TOKENS"],
   ["repetition", "ended for repeating itself"],
   ["max-seconds", "ended at MAX_TURN_SECONDS"],
 ]);
 
-/** Why an answer was ended, if it was. @param {Figures} figures */
+/** Returns why Parley ended the answer, as a list that is empty if it didn't. @param {Figures} figures */
 export function toEnding({ ended }) {
   return ended === undefined ? [] : [ENDINGS.get(ended) ?? `ended: ${ended}`];
 }
 
 /**
- * Who answers, in a few words.
+ * Names the provider, and the model if it has another name.
  *
  * @param {string} provider
  * @param {string} [model]

@@ -1,35 +1,35 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the scripts of all pages share, above all a conversation as all of them
- * show it: each turn with what the caller said, what the agent did and said,
- * how much of that was heard, and what it took.
+ * What the scripts of all pages share, above all the view of a conversation:
+ * each turn with what the caller said, what the agent did and said, how much of
+ * that was heard, its times and its tokens.
  *
  * @module
  */
 import { html as view, useState } from "./preact.js";
 
 /**
- * Something that an answer holds: words, a tool's work, or data for the page.
+ * A part of an answer: words, a tool call, or data for the page.
  *
  * @typedef {{ type: "words", text: string } | { type: "tool", name: string, status: string, detail?: string, id?: string } | { type: "data", content: unknown }} Part
  */
 
-/** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it went over the wire, and when, since the turn began */
+/** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it was sent or received, and its time since the turn began */
 
 /**
- * A turn as it is shown.
+ * A turn as the pages show it.
  *
  * @typedef {object} Turn
- * @property {string} key tells it from the others
+ * @property {string} key unique among the turns of the page
  * @property {string | undefined} [caller] what the caller said
  * @property {Part[]} parts the answer
- * @property {number | undefined} [heard] how many characters of its words were heard, if not all
+ * @property {number | undefined} [heard] how many characters of the answer's words were heard, if not all
  * @property {string} state `answering`, `complete`, `interrupted`, `failed` or `unfinished`
- * @property {string} [remark] stands beneath the answer
- * @property {string[]} [figures] stand beside the answer
- * @property {{ first_words_ms?: number | undefined, total_ms?: number | undefined }} [times] are drawn there
- * @property {WireEvent[]} [events] can be looked at beneath it
+ * @property {string} [remark] shown below the answer
+ * @property {string[]} [figures] shown beside the answer
+ * @property {{ first_words_ms?: number | undefined, total_ms?: number | undefined }} [times] drawn as bars beside the answer
+ * @property {WireEvent[]} [events] shown below the answer on demand
  */
 
 /**
@@ -37,7 +37,7 @@ import { html as view, useState } from "./preact.js";
  *
  * @param {object} props
  * @param {readonly Turn[]} props.turns
- * @param {string} [props.caller] what the caller is called
+ * @param {string} [props.caller] the label of the caller's words
  */
 export function Turns({ turns, caller = "You" }) {
   const longestMs = turns.reduce(
@@ -61,7 +61,7 @@ export function Turns({ turns, caller = "You" }) {
 /** @param {{ turn: Turn, longestMs: number }} props */
 function Agent({ turn, longestMs }) {
   const { parts, state, remark, figures = [], times, events } = turn;
-  // A turn may hold a remark about the conversation, or a caller's words alone.
+  // A turn may have no answer, only the caller's words or a remark.
   const isAnswer = parts.length > 0 || state === "answering";
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
   const chart = times?.total_ms
@@ -85,8 +85,9 @@ function Agent({ turn, longestMs }) {
 }
 
 /**
- * Draws how long the first word and all of an answer took, as parts of what the
- * longest took. The figures say it in words.
+ * Draws the time to the first word and the total time of an answer as bars,
+ * relative to the longest answer. Screen readers skip them: the figures say the
+ * same in text.
  *
  * @param {{ first_words_ms?: number, total_ms: number, longestMs: number }} props
  */
@@ -127,12 +128,11 @@ function toViews({ parts, heard = Infinity, state }) {
 }
 
 /**
- * Words of which only the first were heard: the rest is still to be spoken, or
- * never will be.
+ * Draws words of which possibly only the beginning was heard.
  *
  * @param {string} text
  * @param {number} split how many characters were heard
- * @param {boolean} isCut
+ * @param {boolean} isCut whether the rest will never be spoken
  */
 function toWords(text, split, isCut) {
   const rest = text.slice(split);
@@ -143,8 +143,8 @@ function toWords(text, split, isCut) {
 }
 
 /**
- * The events of a turn, of which there may be hundreds: they are drawn when
- * somebody wants to see them.
+ * Draws the events of a turn. There may be hundreds, so they are drawn only
+ * while the list is open.
  *
  * @param {{ events: WireEvent[] }} props
  */
@@ -161,18 +161,18 @@ function Events({ events }) {
   `;
 }
 
-/** What the server tells a page's script. Each script knows what that is. */
+/** Returns the data that the server passes to the page's script, which knows their type. */
 export function readData() {
   return JSON.parse(document.body.dataset.page ?? "");
 }
 
 /**
- * Asks the server.
+ * Sends a request to the server.
  *
  * @param {string} path
  * @param {RequestInit} [init]
- * @returns {Promise<Response>} a good answer
- * @throws {Error} says why there is none; its cause is the server's refusal, if there is one
+ * @returns {Promise<Response>} a response with a status of 200 to 299
+ * @throws {Error} with a message for the user; if the server sent another status, the cause is its response
  */
 export async function ask(path, init) {
   const response = await fetch(path, init).catch(() => {
@@ -185,11 +185,11 @@ export async function ask(path, init) {
 }
 
 /**
- * Sends JSON to the server, as {@linkcode ask}.
+ * Posts JSON to the server, as {@linkcode ask} does.
  *
  * @param {string} path
  * @param {unknown} body
- * @param {AbortSignal | null} [signal] hangs up
+ * @param {AbortSignal | null} [signal] aborts the request
  */
 export function post(path, body, signal = null) {
   const headers = { "content-type": "application/json" };
@@ -198,7 +198,7 @@ export function post(path, body, signal = null) {
 }
 
 /**
- * Finds an element that the page is known to have, hence the cast.
+ * Finds an element that the page always has, hence the cast.
  *
  * @param {string} selector
  */
@@ -207,15 +207,15 @@ export function find(selector) {
 }
 
 /**
- * Takes what was written into a form that is submitted, which is then empty,
- * without leaving the page.
+ * Handles the submission of a form without leaving the page: returns the text of
+ * a field and empties the form.
  *
  * @param {SubmitEvent} event
- * @param {string} name the field's
+ * @param {string} name the name of the field
  */
 export function takeField(event, name) {
   event.preventDefault();
-  // Of an event, TypeScript doesn't know what element it is for.
+  // TypeScript doesn't know the type of an event's element, hence the cast.
   const form = /** @type {HTMLFormElement} */ (event.currentTarget);
   const text = String(new FormData(form).get(name)).trim();
   form.reset();

@@ -1,7 +1,7 @@
 /**
- * Which pages there are, by the settings: the playground, the voice page and
- * the kept conversations. Each room could be taken out here and deleted. Their
- * scripts and styles are served as they lie in this folder.
+ * Creates the pages that the settings enable: the playground, the voice page
+ * and the stored conversations. To remove one, delete it here and its folder.
+ * Their scripts and styles are served from this folder, unchanged.
  *
  * @module
  */
@@ -17,33 +17,33 @@ import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
 import type { WebSettings } from "./settings.ts";
 
-/** What says which pages there are. */
+/** The settings that decide which pages are enabled. */
 export interface PagesSettings extends WebSettings {
   /** Whether `/` is the playground. */
   playground: boolean;
-  /** The webhook secrets that the owner gave. */
+  /** The webhook secrets that the owner set. */
   webhookSecrets: readonly string[];
-  /** For the voice page. */
+  /** The agent and the API that the voice page uses. */
   layercode: LayercodeSettings;
 }
 
-/** What pages are made of. */
+/** The dependencies of the pages. */
 export interface PagesParts
   extends
     SecretCheckParts,
     Pick<PlaygroundParts, "webhook" | "provider">,
     Pick<AdminParts, "store" | "activeTurns"> {
-  /** Says which there are. */
+  /** The settings. */
   config: PagesSettings;
   /** The webhook secrets; the playground signs with the first. */
   secrets: readonly string[];
-  /** Lets others than this machine have the playground and the voice page. */
+  /** The token that opens the playground and the voice page. */
   token: string;
   /** Parley's own version. */
   version: string;
 }
 
-/** What whoever may not enter gets to read, as HTML. */
+/** The HTML shown to a browser that lacks the token. */
 const LOCKED = `<h1>This page needs its token</h1>
 <p>
 Open the address that Parley printed when it started. It ends in
@@ -51,18 +51,18 @@ Open the address that Parley printed when it started. It ends in
 </p>
 <p>In Docker it is in the log: <code>docker compose logs parley</code></p>
 <p>
-A token is made at each start; <code>PLAYGROUND_TOKEN</code> sets one that stays.
+Each start makes a new token, unless <code>PLAYGROUND_TOKEN</code> sets one.
 </p>`;
 
-/** The pages that are switched on. */
+/** The enabled pages. */
 export interface Pages {
-  /** Their routes, `/` among them. */
+  /** The routes of the pages; `/` is always one of them. */
   routes: Routes;
-  /** The path of the page to begin with that the token opens, if there is one. */
+  /** The path of the page to open first with the token. `undefined` if the token opens none. */
   entrance: "/" | "/voice" | undefined;
 }
 
-/** Makes the routes of every page that is switched on, and `/` where none is there. */
+/** Creates the routes of every enabled page, and `/` even without the playground. */
 export function createPages(parts: PagesParts): Pages {
   const { config, version } = parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
@@ -103,7 +103,7 @@ const TYPES = new Map([
   ["js", "text/javascript; charset=utf-8"],
 ]);
 
-/** Makes the routes of the scripts and styles. Whoever may see no page may see these. */
+/** Creates the routes of the scripts and styles, which need no token. */
 export function createFiles(): Routes {
   const rooms = ["", "playground/", "voice/", "sessions/"];
   return Object.fromEntries(

@@ -1,26 +1,27 @@
 /**
- * The types of what the pages use of Preact and htm.
+ * The types of those functions of Preact and htm that the pages use.
  *
  * https://preactjs.com/guide/v10/getting-started#no-build-tools-route
  *
  * @module
  */
 
-/** A piece of a page, as {@linkcode html} makes it. */
+/** A virtual element, as {@linkcode html} returns it. */
 export type View = object;
 
 /**
- * Makes a piece of a page of a template: elements, `<${Function} …/>` for a
- * function that draws, and `onClick=${…}` for events. The pages call it `view`,
- * for `deno fmt` lays out templates called `html`, in each version differently.
+ * Creates a virtual element from a template: HTML elements, `<${Function} …/>`
+ * for a component, and `onClick=${…}` for an event handler. The pages import it
+ * as `view`, because `deno fmt` formats templates named `html`, and differently
+ * in each version.
  */
 export function html(
   template: TemplateStringsArray,
   ...values: unknown[]
 ): View;
 
-/** Draws a view into an element; what is there already is only brought up to date. */
+/** Renders a view into an element, and updates only what has changed. */
 export function render(view: View, element: Element): void;
 
-/** Keeps a value for as long as the view that asks is on the page. */
+/** Stores a value for as long as the calling component is on the page. */
 export function useState<T>(initial: T): [T, (next: T) => void];

@@ -1,15 +1,15 @@
 /**
- * What an owner may set of the pages.
+ * The settings of the pages.
  *
  * @module
  */
 import { onOrOff } from "../settings/kinds.ts";
 import { SettingError, type SettingValues } from "../settings/setting.ts";
 
-/** The fewest characters of a token that strangers may try to guess. */
-const LEAST_TOKEN_LENGTH = 16;
+/** The minimum length of a token, in characters: strangers may try to guess it. */
+const MIN_TOKEN_LENGTH = 16;
 
-/** Which pages there are, and who may have them. */
+/** Which pages are enabled, and the tokens that open them. */
 export const webSettings = {
   playground: {
     env: "PLAYGROUND",
@@ -22,11 +22,11 @@ export const webSettings = {
   playgroundToken: {
     env: "PLAYGROUND_TOKEN",
     secret: true,
-    help: "What the address of `/` and `/voice` must end with, as in " +
-      "`http://<host>/?token=<this>`, for everybody once " +
-      "`LAYERCODE_WEBHOOK_SECRET` is set, before that for others than this " +
-      "machine. At least 16 characters, such as `openssl rand -hex 24` " +
-      "prints. One that is set here stays out of the log.",
+    help: "Token that opens `/` and `/voice`, as in " +
+      "`http://<host>/?token=<this>`. Once `LAYERCODE_WEBHOOK_SECRET` is set, " +
+      "everybody needs it; before that, browsers on this machine don't. At " +
+      "least 16 characters, such as `openssl rand -hex 24` prints. A token " +
+      "that is set here is not logged.",
     defaultNote: "a new one at each start, which a terminal shows and a JSON " +
       "log holds",
     parse: toLongToken,
@@ -34,9 +34,9 @@ export const webSettings = {
   adminToken: {
     env: "ADMIN_TOKEN",
     secret: true,
-    help: "Bearer token of `/sessions`, where you read and delete what was " +
-      "said: an API, and a page that asks for it. At least 16 characters, " +
-      "such as `openssl rand -hex 24` prints.",
+    help: "Bearer token of `/sessions`, an API and a page to read and delete " +
+      "stored conversations; the page asks for the token. At least 16 " +
+      "characters, such as `openssl rand -hex 24` prints.",
     defaultNote: "none: there is no `/sessions`",
     parse: toLongToken,
   },
@@ -46,9 +46,9 @@ export const webSettings = {
 export type WebSettings = SettingValues<typeof webSettings>;
 
 function toLongToken(text: string, env: string): string {
-  if (text.length >= LEAST_TOKEN_LENGTH) return text;
+  if (text.length >= MIN_TOKEN_LENGTH) return text;
   throw new SettingError([
-    `${env}: is shorter than ${LEAST_TOKEN_LENGTH} characters and could be ` +
+    `${env}: is shorter than ${MIN_TOKEN_LENGTH} characters and could be ` +
     "guessed; make one with openssl rand -hex 24, or unset it",
   ]);
 }

@@ -1,49 +1,49 @@
 /**
- * What all pages share: the document around them with its header, and the
- * policy that lets them load nothing from anywhere else. What a page shows is
- * drawn by its own script, `/web/<room>/page.js`.
+ * What all pages share: the HTML document with its header, and the content
+ * security policy that forbids loading anything from other hosts. The script of
+ * each page, `/web/<room>/page.js`, draws its content.
  *
  * @module
  */
 import type { Handler } from "../server/router.ts";
 
-/** A page to link to. */
-export interface Place {
-  /** Its path; those below it belong to it. */
+/** A link to a page, in the header of every page. */
+export interface PageLink {
+  /** The path of the page. Paths below it belong to the same page. */
   href: string;
-  /** What the link says. */
+  /** The text of the link. */
   name: string;
 }
 
-/** What sets a page apart from the others. */
+/** What differs from page to page. */
 export interface PageOptions {
-  /** What the browser's tab says, before the name of Parley. */
+  /** The title of the browser's tab, before " · Parley". */
   title: string;
   /** The folder with the page's `page.js` and `page.css`. Without one, the page has no script. */
   room?: string;
-  /** What is there without a script, as HTML. Default: nothing. */
+  /** HTML that the page shows before a script draws. Default: none. */
   content?: string;
-  /** What the script reads as JSON from the body's `data-page`. */
+  /** Data for the script, which reads it as JSON from the body's `data-page`. */
   data?: unknown;
-  /** The end of the page's header, as HTML. */
+  /** HTML at the end of the page's header. Default: none. */
   facts?: string;
-  /** Where else its scripts may come from. */
+  /** Sources from which it may load scripts, besides this server. */
   scripts?: readonly string[];
-  /** What else its scripts may ask. */
+  /** Origins and addresses that its scripts may connect to, besides this server. */
   hosts?: readonly string[];
   /** HTTP status. Default: 200. */
   status?: number;
 }
 
-/** Makes the handler of a page. */
+/** Creates the handler that serves a page. */
 export type Shell = (options: PageOptions) => Handler;
 
 /**
- * Makes the shell of all pages.
+ * Creates the shell of all pages.
  *
- * @param places all pages that are switched on, in their order
+ * @param pages links to all enabled pages, in the order of the header
  */
-export function createShell(places: readonly Place[]): Shell {
+export function createShell(pages: readonly PageLink[]): Shell {
   return (options) => {
     const { status = 200 } = options;
     const headers = {
@@ -58,7 +58,7 @@ export function createShell(places: readonly Place[]): Shell {
     };
     return (request) => {
       const { pathname } = new URL(request.url);
-      const links = places.map((place) => toLink(place, pathname)).join("\n");
+      const links = pages.map((page) => toLink(page, pathname)).join("\n");
       return new Response(toDocument(options, links), { status, headers });
     };
   };
@@ -77,14 +77,14 @@ function toPolicy({ scripts = [], hosts = [] }: PageOptions): string {
   ].join("; ");
 }
 
-function toLink({ href, name }: Place, pathname: string): string {
+function toLink({ href, name }: PageLink, pathname: string): string {
   const isBelow = pathname.startsWith(`${href}/`);
   const current = pathname === href ? "page" : isBelow ? "true" : undefined;
   const mark = current ? ` aria-current="${current}"` : "";
   return `<a href="${href}"${mark}>${name}</a>`;
 }
 
-/** Parley's sign, which has to be seen on light and on dark. */
+/** Parley's icon, in colours that are visible on a light and on a dark background. */
 const ICON = "data:image/svg+xml," + encodeURIComponent(
   "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'>" +
     "<path d='M11 3a8 8 0 0 0 0 16z' fill='#7d8c86'/>" +
@@ -124,7 +124,7 @@ Parley
 `;
 }
 
-/** Makes a text that HTML takes for nothing else. */
+/** Escapes a text for HTML, as content or as an attribute in double quotes. */
 export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;")
     .replaceAll("<", "&lt;");

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * A real Chromium for tests of the pages. A page is held to the rules that all
- * of ours have: nothing in the console, no error, no request to another host.
+ * A real Chromium for tests of the pages. Every page must follow the same rules:
+ * nothing in the console, no error, no request to another host.
  *
  * Its packages are named here and not in deno.json, so that nobody who only
  * starts Parley downloads them.
@@ -16,10 +16,11 @@ import {
   type BrowserContextOptions,
   chromium,
   type Page,
+  type Route,
   // deno-lint-ignore no-import-prefix -- see above
 } from "npm:playwright-core@1.65.1";
 
-export type { Browser, Page };
+export type { Browser, Page, Route };
 
 const NAMES = [
   "chromium",
@@ -64,24 +65,24 @@ async function findChromium(): Promise<string> {
   throw new Error("Cannot find Chromium: set CHROMIUM to its path");
 }
 
-/** What a test decides about its page. */
+/** What a test may choose about its page. */
 export interface PageOptions extends BrowserContextOptions {
   /** Runs in the page before its own scripts, as text or as a function. */
   before?: string | (() => void);
-  /** Hosts, `name:port`, that the page may ask, besides the one it came from. */
+  /** Hosts, `name:port`, that the page may send requests to, besides its own. */
   hosts?: readonly string[];
-  /** What the console may hold. */
+  /** Messages that the console may contain. */
   mayLog?: RegExp;
 }
 
-/** A page under watch; disposing of it is the check. */
+/** A page whose rules are checked when it is disposed of. */
 export interface WatchedPage extends AsyncDisposable {
   page: Page;
-  /** What went against the rules so far. */
+  /** The violations of the rules so far. */
   problems: string[];
 }
 
-/** Opens a page in a window of its own, with no memory of others. */
+/** Opens a page in a browser context of its own, without cookies or storage. */
 export async function newPage(
   browser: Browser,
   options: PageOptions = {},
@@ -121,9 +122,9 @@ export async function newPage(
   };
 }
 
-/** What axe finds against a page as it is shown, a line each. */
+/** Returns the violations that axe finds in a page as it is shown, one line each. */
 export async function findInaccessible(page: Page): Promise<string[]> {
-  // A script tag of ours would be refused by the page's policy.
+  // The page's policy would refuse a script tag.
   await page.evaluate(axe.source);
   return await page.evaluate(async () => {
     // deno-lint-ignore no-explicit-any -- axe of the page
@@ -154,13 +155,13 @@ export async function isTooWide(page: Page): Promise<boolean> {
   );
 }
 
-/** Waits until a page's own question is answered with yes. */
+/** Polls a condition until it is true, for at most 15 seconds. */
 export async function until(
-  question: () => boolean | Promise<boolean>,
+  condition: () => boolean | Promise<boolean>,
   what: string,
 ): Promise<void> {
   const end = Date.now() + 15_000;
-  while (!await question()) {
+  while (!await condition()) {
     if (Date.now() > end) throw new Error(`Waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

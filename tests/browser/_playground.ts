@@ -1,5 +1,5 @@
 /**
- * The playground in a real browser, before the real server and a stand-in for
+ * The playground in a real browser, with the real server and a stand-in for
  * Gemini.
  *
  * @module
@@ -19,21 +19,21 @@ import {
   until,
 } from "./_browser.ts";
 
-/** A page that is open, and all that is behind it. */
+/** An open page, its server and its model. */
 export interface OpenPlayground extends AsyncDisposable {
   page: Page;
   server: RealServer;
   gemini: Fake<GeminiRequestBody>;
 }
 
-/** What a test decides. */
+/** What a test may choose. */
 export interface PlaygroundOptions extends PageOptions {
   /** What the model answers to a text. */
   answer?: (text: string) => GeminiAnswer;
   env?: Record<string, string>;
 }
 
-/** What the model answers if a test doesn't care. */
+/** The model's answer unless a test sets another. */
 export const BREAKFAST = [
   "Breakfast is from seven ",
   "to half past ten. ",
@@ -41,7 +41,7 @@ export const BREAKFAST = [
   "Shall I keep you a table?",
 ];
 
-/** An answer in words that come slowly enough to be cut off, and never end. */
+/** An answer that arrives slowly and never ends, so that it can be interrupted. */
 export function endless(...chunks: string[]): GeminiAnswer {
   return { kind: "stall", chunks, delayMs: 20 };
 }
@@ -88,7 +88,7 @@ export async function type(page: Page, text: string): Promise<void> {
   await page.locator("#words").press("Enter");
 }
 
-/** What the agent said in a turn, counted from 1, as it is on the page. */
+/** Returns the words of the agent that the page shows in a turn, counted from 1. */
 export async function wordsOf(page: Page, turn: number): Promise<string> {
   const words = page.locator(`.turn:nth-child(${turn}) .agent .words`);
   return (await words.allTextContents()).join("");
@@ -106,7 +106,7 @@ export async function waitForWords(
   );
 }
 
-/** Waits until a turn has come to an end, and says to which. */
+/** Waits until a turn has ended, and returns its state. */
 export async function waitForEnd(page: Page, turn: number): Promise<string> {
   let state = "";
   await until(async () => {
@@ -126,7 +126,7 @@ export interface Line {
   status?: string;
 }
 
-/** What the server has kept of the page's conversation. */
+/** Returns the lines that the server has stored of the page's conversation. */
 export async function readConversation(
   page: Page,
   server: RealServer,

@@ -1,13 +1,12 @@
 /**
- * A voice and a microphone for a headless browser, which has neither: they send
- * the events that real ones send, and what is spoken moves on when a test says
- * so.
+ * A fake voice and microphone for a headless browser, which has neither. They
+ * send the events of real ones, and a test controls how fast the voice speaks.
  *
  * @module
  */
 import type { Page } from "./_browser.ts";
 
-/** Puts the stand-ins into a page. Runs there. */
+/** Installs the fakes. Runs in the page. */
 export function fakeSpeech(): void {
   // deno-lint-ignore no-explicit-any -- the page's own world
   const world = globalThis as any;
@@ -46,7 +45,7 @@ export function fakeSpeech(): void {
   });
   Object.defineProperty(world, "speechSynthesis", { value: synth });
   world.spoken = [];
-  /** Speaks so many words of the current sentence, or the rest of it. */
+  /** Speaks a number of words of the current sentence, by default all that are left. */
   world.speakWords = (count = Infinity) => {
     const [utterance] = queue;
     if (!utterance) return false;
@@ -96,7 +95,7 @@ export function fakeSpeech(): void {
   };
 }
 
-/** Calls one of the stand-ins' functions. */
+/** Calls a function of the fakes. */
 export async function tell(page: Page, name: string, ...args: unknown[]) {
   return await page.evaluate(
     // deno-lint-ignore no-explicit-any -- the page's own world

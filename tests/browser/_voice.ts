@@ -1,7 +1,7 @@
 /**
- * The scene of the voice page's tests: the real server, a stand-in for
- * Layercode, and a browser. The SDK is the real one, of npm's package in place
- * of the CDN; where npm can't get it, the tests are left out and say so.
+ * The setup of the voice page's tests: the real server, a stand-in for
+ * Layercode, and a browser. The SDK is the real one, from its npm package
+ * instead of the CDN. If npm can't get it, the tests are skipped and say so.
  *
  * @module
  */
@@ -26,22 +26,22 @@ export const KEY = "lc_key_of_the_owner";
 export const SECRET = "whsec_of_the_owner";
 export const AGENT = "agent_1";
 
-/** A microphone that beeps, and nobody to ask whether it may be used. */
+/** Flags for a fake microphone that beeps and needs no permission. */
 export const MICROPHONE = [
   "--use-fake-device-for-media-stream",
   "--use-fake-ui-for-media-stream",
 ];
 
-/** Where the SDK gets the model that tells speech from noise. */
+/** The host from which the SDK loads its model for voice activity detection. */
 const ASSETS = "assets.layercode.com";
 
-/** How the SDK complains that the model isn't there, which it does without. */
+/** Allows the messages of the SDK about its missing model, without which it still works. */
 export const NO_MODEL = {
   hosts: [ASSETS],
   mayLog: /assets\.layercode\.com|Error initializing VAD/,
 };
 
-/** The SDK's file, out of its package. The browser checks that it is the one that the page names. */
+/** Returns the SDK's file from its package. The browser checks it against the hash in the page. */
 async function getSdk(): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const [, name = "", path = ""] = /npm\/(@[^@]+@[^/]+)\/(.+)$/.exec(SDK.url) ??
     [];
@@ -67,10 +67,10 @@ async function getSdk(): Promise<Uint8Array<ArrayBuffer> | undefined> {
   }
 }
 
-/** The SDK, if it can be had here. */
+/** The SDK, if npm could get it. */
 export const sdk: Uint8Array<ArrayBuffer> | undefined = await getSdk();
 
-/** Everything that a page was sent or sent itself, as text. */
+/** Records everything that a page sends and receives, as text. */
 export function record(page: Page): () => Promise<string> {
   const seen: (string | Promise<string>)[] = [];
   page.on("request", (request) => {
@@ -92,9 +92,9 @@ export function record(page: Page): () => Promise<string> {
 export interface Scene {
   page: Page;
   platform: Platform;
-  /** What the page shows of its state. */
+  /** Waits until the status on the page matches. */
   status(words: RegExp): Promise<void>;
-  /** What stands in the conversation. */
+  /** Returns the text of the conversation. */
   log(): Promise<string>;
 }
 
@@ -104,7 +104,7 @@ export function test(
   settings: PageOptions & {
     platform?: Partial<PlatformOptions>;
     flags?: string[];
-    /** The name that the page is opened by. */
+    /** The host name in the address of the page. */
     name?: string;
   } = {},
 ): void {
@@ -115,9 +115,9 @@ export function test(
     ...options
   } = settings;
   Deno.test({
-    name: `/voice ${what}${sdk ? "" : " (left out: npm can't get the SDK)"}`,
+    name: `/voice ${what}${sdk ? "" : " (skipped: npm can't get the SDK)"}`,
     ignore: sdk === undefined,
-    // The browser's own process outlives a test.
+    // The browser's process may end after the test.
     sanitizeOps: false,
     sanitizeResources: false,
     fn: async () => {
@@ -132,7 +132,7 @@ export function test(
         env: {
           HOST: "127.0.0.1",
           PORT: port,
-          // On this machine, pages need no setting.
+          // The loopback address needs no setting.
           ...name === "127.0.0.1"
             ? {}
             : { PUBLIC_URL: `http://${name}:${port}` },
@@ -155,7 +155,7 @@ export function test(
       });
       const { page } = watched;
       await serveSdk(page, sdk);
-      // The SDK asks for the model wherever there is a microphone.
+      // The SDK loads the model whenever it uses a microphone.
       await page.route(
         `https://${ASSETS}/**`,
         (route) => route.fulfill({ status: 404 }),

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * The way in by the address that is printed at the start, from where only that
- * helps: a name that isn't the loopback's. No secure context there, either.
+ * Access by the address that is printed at the start, from a host name that is
+ * not a loopback one, and therefore not a secure context either.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { type as typeWords, waitForEnd, wordsOf } from "./_playground.ts";
 
 const NAMES = "--host-resolver-rules=MAP *.test 127.0.0.1";
 
-/** Browsers keep this header to https and to the loopback, and say so. */
+/** Browsers ignore this header except at https and on the loopback, and log that. */
 const PLAIN = { mayLog: /Cross-Origin-Opener-Policy header has been ignored/ };
 
-Deno.test("the printed address opens the playground under any name, and leaves no token in sight", async () => {
+Deno.test("the printed address opens the playground under any host name, and the token disappears from the address", async () => {
   await using server = await startServer({
     env: { HOST: "0.0.0.0", LLM_PROVIDER: "echo" },
   });
@@ -34,13 +34,13 @@ Deno.test("the printed address opens the playground under any name, and leaves n
   assertStringIncludes(await wordsOf(page, 2), "You said: Do you hear me?");
   const { host, search } = new URL(page.url());
   assertEquals([host, search], [new URL(address).host, ""]);
-  // The cookie is out of the page's reach, and does for the next visit.
+  // Scripts can't read the cookie, and it opens the page on the next visit.
   assertEquals(await page.evaluate(() => document.cookie), "");
   await page.goto(`http://${host}/`);
   await page.getByRole("heading", { name: "Talk with the agent" }).waitFor();
 });
 
-Deno.test("the printed address opens the playground from a log that another site shows", async () => {
+Deno.test("the printed address opens the playground from a link on another site", async () => {
   await using server = await startServer({ env: { HOST: "0.0.0.0" } });
   await using log = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },
@@ -66,7 +66,7 @@ Deno.test("the printed address opens the playground from a log that another site
   assertEquals(await page.title(), "Playground · Parley");
 });
 
-Deno.test("the page for those outside says how to get in, in any window and light", async () => {
+Deno.test("the locked page says how to get access, in small and large windows, light and dark", async () => {
   await using server = await startServer({
     env: { LAYERCODE_WEBHOOK_SECRET: "a secret for tests", PLAYGROUND: "on" },
   });
@@ -89,7 +89,7 @@ Deno.test("the page for those outside says how to get in, in any window and ligh
   }
 });
 
-Deno.test("the playground says what to do where its token is of an earlier start", async () => {
+Deno.test("the playground says what to do if its token is from an earlier start", async () => {
   const PORT = await (async () => {
     await using first = await startServer({ env: { HOST: "0.0.0.0" } });
     return new URL(first.url).port;

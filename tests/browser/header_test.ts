@@ -1,6 +1,6 @@
 /**
- * The header that all pages share: a way from each page to each, in every
- * window.
+ * The header that all pages share: it links each page to all others, in windows
+ * of every size.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 
 const NAMES = ["Playground", "Voice", "Conversations"];
 
-Deno.test("the header leads from each page to each, and fits the narrowest phone", async () => {
+Deno.test("the header links from each page to each, and fits the narrowest phone", async () => {
   await using server = await startServer({
     env: {
       LLM_PROVIDER: "echo",
@@ -51,7 +51,7 @@ function linksOf(page: Page) {
   return page.getByRole("navigation", { name: "Pages" }).getByRole("link");
 }
 
-/** Waits until a page is there whole, which says of itself which it is. */
+/** Waits until a page has loaded and its header marks it as the current one. */
 async function arrive(page: Page, name: string): Promise<void> {
   const marked = page.locator(".bar [aria-current=page]");
   await until(

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * How the playground looks and who can use it: light and dark, large and
- * small, by keyboard alone. With `SCREENSHOTS=1` this also takes the pictures
+ * The look and the accessibility of the playground: light and dark, large and
+ * small, by keyboard alone. With `SCREENSHOTS=1` this also takes the screenshots
  * in `docs`.
  *
  * @module
@@ -29,7 +29,7 @@ const PHONE: PageOptions = {
   hasTouch: true,
 };
 
-/** How the windows are that the page has to look right in. */
+/** The windows in which the page must look right. */
 const WINDOWS: Record<string, PageOptions> = {
   light: { colorScheme: "light" },
   dark: { colorScheme: "dark" },
@@ -39,7 +39,7 @@ const WINDOWS: Record<string, PageOptions> = {
   tablet: { viewport: { width: 820, height: 1180 } },
 };
 
-/** The front desk of a small hotel. */
+/** The answers of the front desk of a small hotel. */
 function frontDesk(text: string): GeminiAnswer {
   const pace = { firstChunkAfterMs: 180, delayMs: 60 };
   if (text === "") {
@@ -83,7 +83,7 @@ function frontDesk(text: string): GeminiAnswer {
   };
 }
 
-/** A conversation with everything in it: a tool, an interruption, and a bad word. */
+/** Types a conversation with a tool call and an interruption. */
 async function talk(page: Page): Promise<void> {
   await type(page, "Is the kitchen still open?");
   await waitForEnd(page, 2);
@@ -94,7 +94,7 @@ async function talk(page: Page): Promise<void> {
   await waitForEnd(page, 4);
 }
 
-/** The same with a voice, which is cut off in mid-sentence. */
+/** Holds the same conversation with a voice, which is interrupted in mid-sentence. */
 async function talkAloud(page: Page): Promise<void> {
   await page.locator("#voice").click();
   await type(page, "Is the kitchen still open?");
@@ -123,7 +123,7 @@ const HOTEL = {
 };
 
 for (const [name, options] of Object.entries(WINDOWS)) {
-  Deno.test(`the playground can be used by all: ${name}`, async () => {
+  Deno.test(`the playground is accessible: ${name}`, async () => {
     await using open = await openPlayground({ ...HOTEL, ...options });
     const { page } = open;
     const isSmall = (options.viewport?.width ?? 1280) < 900;
@@ -142,7 +142,7 @@ for (const [name, options] of Object.entries(WINDOWS)) {
   });
 }
 
-/** Nothing is wider than the window, and the field is in it. */
+/** Asserts that nothing is wider than the window, and that the field is visible. */
 async function assertFits(page: Page): Promise<void> {
   assertEquals(await isTooWide(page), false, "wider than the window");
   const box = await page.locator("#words").boundingBox();
@@ -152,7 +152,7 @@ async function assertFits(page: Page): Promise<void> {
   assert(box.x >= 0 && box.x + box.width <= window.width, "out of sight");
 }
 
-Deno.test("the playground is dark where the system is", async () => {
+Deno.test("the playground is dark if the system is", async () => {
   const papers = new Set<string>();
   for (const colorScheme of ["light", "dark"] as const) {
     await using open = await openPlayground({ colorScheme });
@@ -165,7 +165,7 @@ Deno.test("the playground is dark where the system is", async () => {
   assertEquals(papers.size, 2);
 });
 
-Deno.test("the playground has buttons that a finger can hit on a phone", async () => {
+Deno.test("the playground has buttons that are large enough to tap on a phone", async () => {
   await using open = await openPlayground({ ...PHONE, ...HOTEL });
   const { page } = open;
   await page.getByRole("button", { name: "Tools" }).tap();
@@ -182,7 +182,7 @@ Deno.test("the playground has buttons that a finger can hit on a phone", async (
   }
 });
 
-Deno.test("the playground's tools can be closed by a finger, in the narrowest window", async () => {
+Deno.test("the playground's tools can be closed by a tap in the narrowest window", async () => {
   await using open = await openPlayground({
     ...PHONE,
     viewport: { width: 320, height: 640 },
@@ -196,7 +196,7 @@ Deno.test("the playground's tools can be closed by a finger, in the narrowest wi
   assertEquals(await panel.isVisible(), false);
 });
 
-Deno.test("the playground follows who speaks on a phone that lies on its side", async () => {
+Deno.test("the playground scrolls to the newest words on a phone in landscape", async () => {
   await using open = await openPlayground({
     ...PHONE,
     viewport: { width: 740, height: 360 },
@@ -209,7 +209,7 @@ Deno.test("the playground follows who speaks on a phone that lies on its side", 
   }
 });
 
-Deno.test("the playground writes from right to left what is so written", async () => {
+Deno.test("the playground shows right-to-left text from right to left", async () => {
   await using open = await openPlayground();
   const { page } = open;
   await type(page, "מתי ארוחת הבוקר?");
@@ -265,7 +265,7 @@ if (Deno.env.get("SCREENSHOTS") === "1") {
       {
         light: { colorScheme: "light" },
         dark: { colorScheme: "dark" },
-        // So high that no line is cut in two.
+        // High enough that no line is cut in two.
         phone: {
           ...PHONE,
           viewport: { width: 390, height: 924 },
@@ -274,7 +274,7 @@ if (Deno.env.get("SCREENSHOTS") === "1") {
       } as const,
     )
   ) {
-    Deno.test(`the playground has its picture taken: ${name}`, async () => {
+    Deno.test(`the playground is photographed for the docs: ${name}`, async () => {
       await using open = await openPlayground({
         ...HOTEL,
         viewport: { width: 1280, height: 950 },

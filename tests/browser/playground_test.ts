@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
  * The playground by text: turns, interruptions, the tools, and a server that
- * goes away.
+ * stops.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import {
   wordsOf,
 } from "./_playground.ts";
 
-Deno.test("the playground answers a text, with times and who answered", async () => {
+Deno.test("the playground answers a text, with times and the provider", async () => {
   await using open = await openPlayground();
   const { page } = open;
   assertEquals(
@@ -46,7 +46,7 @@ Deno.test("the playground answers a text, with times and who answered", async ()
   assertMatch(await notes.innerText(), /\d (ms|s) total/);
   assertMatch(await notes.innerText(), /gemini · gemini-3\.5-flash-lite/);
   assertMatch(await notes.innerText(), /tokens: \d+ in, \d+ out/);
-  // Drawn as well, beside those of the welcome.
+  // The times are also drawn as bars, like those of the welcome.
   const bars = await page.locator(".turn .times").evaluateAll((charts) =>
     charts.map(({ children }) =>
       Array.from(children, (bar) => Number(bar.getAttribute("width")))
@@ -58,7 +58,7 @@ Deno.test("the playground answers a text, with times and who answered", async ()
   assertStringIncludes(
     await page.locator("#live").textContent() ?? "",
     "Breakfast is from seven to half past ten. It is in",
-    "read out to those who can't see it",
+    "announced to screen readers",
   );
 });
 
@@ -72,7 +72,7 @@ Deno.test("the playground says that a stand-in answers", async () => {
   await waitForWords(open.page, 2, /You said: Hello/);
 });
 
-Deno.test("the playground tells how long the prompt was read, and what ended the answer", async () => {
+Deno.test("the playground shows how long the prompt was read, and why the answer ended", async () => {
   await using ollama = startFakeOllama(() => ({
     kind: "max-tokens",
     chunks: ["And so on."],
@@ -111,7 +111,7 @@ for (const way of ["Escape", "the button", "typing"] as const) {
       assertEquals(
         await page.evaluate(() => document.activeElement?.id),
         "interrupt",
-        "who uses the keyboard keeps their place",
+        "the focus stays on the button",
       );
     }
     await type(page, "Enough");
@@ -121,16 +121,16 @@ for (const way of ["Escape", "the button", "typing"] as const) {
       await page.locator(".turn:nth-child(2) .remark").innerText(),
       /Interrupted/,
     );
-    // All that was shown was heard.
+    // Without a voice, everything that was shown counts as heard.
     assertEquals(
       await page.locator(".turn:nth-child(2) s").count(),
       0,
     );
 
-    const [told] = gemini.requests.filter(({ body }) =>
+    const [request] = gemini.requests.filter(({ body }) =>
       JSON.stringify(body).includes("Tell me a story")
     );
-    assertEquals(await told?.ended, "cancelled", "the model was stopped");
+    assertEquals(await request?.ended, "cancelled", "the model was stopped");
     const lines = await readConversation(page, server);
     const heard = lines.find((line) => line.type === "heard");
     const story = lines.find((line) => line.text === "Tell me a story");
@@ -143,14 +143,14 @@ for (const way of ["Escape", "the button", "typing"] as const) {
   });
 }
 
-Deno.test("the playground goes on after the server was away, and loses no words", async () => {
+Deno.test("the playground continues after a restart of the server, and loses no words", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const env = { LLM_PROVIDER: "echo" };
     await using browser = await openBrowser();
     await using first = await startServer({ folder, env });
     await using watched = await newPage(browser, {
-      // The browser itself reports what could not be reached.
+      // The browser logs each failed request.
       mayLog: /net::ERR_/,
     });
     const { page } = watched;
@@ -185,7 +185,7 @@ Deno.test("the playground goes on after the server was away, and loses no words"
   }
 });
 
-Deno.test("the playground tells when an answer breaks off", async () => {
+Deno.test("the playground says when the connection of an answer breaks", async () => {
   await using open = await openPlayground({
     answer: () => endless("Half of "),
     mayLog: /ERR_/,
@@ -214,7 +214,7 @@ Deno.test("the playground marks a turn that failed", async () => {
   );
 });
 
-Deno.test("the playground begins a new conversation, and a reload goes on with it", async () => {
+Deno.test("the playground begins a new conversation, and a reload continues it", async () => {
   await using open = await openPlayground({ env: { LLM_PROVIDER: "echo" } });
   const { page } = open;
   await type(page, "One");
@@ -299,7 +299,7 @@ Deno.test("the playground copies a turn as a command that works", async () => {
   assertStringIncludes(said, "message number 2");
 });
 
-Deno.test("the playground shows a turn as another platform would send it", async () => {
+Deno.test("the playground copies a conversation as chat completions", async () => {
   await using open = await openPlayground({
     permissions: ["clipboard-read", "clipboard-write"],
   });
@@ -311,7 +311,7 @@ Deno.test("the playground shows a turn as another platform would send it", async
   assertStringIncludes(copied, "Are you open?");
 });
 
-Deno.test("the playground shows a command where the browser won't copy it", async () => {
+Deno.test("the playground shows a command if the browser can't copy it", async () => {
   await using open = await openPlayground({
     before: () => {
       Object.defineProperty(navigator, "clipboard", { value: undefined });
@@ -323,7 +323,7 @@ Deno.test("the playground shows a command where the browser won't copy it", asyn
   assertMatch(await page.locator("#curl + pre").innerText(), /^t=[^]*\/agent/);
 });
 
-Deno.test("the playground shows tools at work, where they were called", async () => {
+Deno.test("the playground shows tool calls between the words of the answer", async () => {
   await using open = await openPlayground({
     answer: (text) =>
       text.includes("time")
@@ -356,7 +356,7 @@ Deno.test("the playground shows tools at work, where they were called", async ()
   assertMatch(shown[3] ?? "", /It is late/);
 });
 
-Deno.test("the playground shows what the agent sends to the page", async () => {
+Deno.test("the playground shows data that the agent sends to the page", async () => {
   await using open = await openPlayground();
   const { page } = open;
   const events = [
@@ -379,7 +379,7 @@ Deno.test("the playground shows what the agent sends to the page", async () => {
   );
 });
 
-Deno.test("the playground sends data as a page does", async () => {
+Deno.test("the playground sends data as an owner's page does", async () => {
   await using open = await openPlayground();
   const { page, server } = open;
   await page.getByText("Send data").first().click();
@@ -389,12 +389,12 @@ Deno.test("the playground sends data as a page does", async () => {
   await page.locator("#data").fill('{"page": "rooms"}');
   await page.getByRole("button", { name: "Send data" }).click();
   await page.locator("#data-answer").getByText('{"status":"ok"}').waitFor();
-  // The agent has said nothing to it, so nothing of it is kept.
+  // The agent has not handled the data, so it is not stored.
   const lines = await readConversation(page, server);
   assertEquals(lines.filter(({ type }) => type === "data"), []);
 });
 
-Deno.test("the playground shows each turn's events as they went over the wire", async () => {
+Deno.test("the playground shows each turn's events as they were sent and received", async () => {
   await using open = await openPlayground();
   const { page } = open;
   await type(page, "When is breakfast?");
@@ -411,7 +411,7 @@ Deno.test("the playground shows each turn's events as they went over the wire", 
   assertStringIncludes(rows.at(-1) ?? "", "response.end");
 });
 
-Deno.test("the playground follows the conversation's end, unless somebody reads further up", async () => {
+Deno.test("the playground stays at the conversation's end, unless the user has scrolled up", async () => {
   await using open = await openPlayground({
     answer: () => ({ kind: "text", chunks: Array(300).fill("word ") }),
   });
@@ -435,5 +435,9 @@ Deno.test("the playground follows the conversation's end, unless somebody reads 
   assertEquals(await belowEnd(), end + 300, "it has been scrolled up");
   await type(page, "Go on");
   await waitForEnd(page, 6);
-  assertEquals(await belowEnd(), end, "it follows who speaks");
+  assertEquals(
+    await belowEnd(),
+    end,
+    "it scrolls to the end when the user sends a text",
+  );
 });

@@ -1,7 +1,6 @@
 /**
  * The playground by voice. A headless browser has neither voices nor a
- * microphone, so both are stand-ins that send the events that real ones send;
- * what is spoken moves on when the test says so.
+ * microphone, so both are fakes that the tests control.
  *
  * @module
  */
@@ -18,12 +17,12 @@ import {
   wordsOf,
 } from "./_playground.ts";
 
-/** All that was given to the voice so far. */
+/** Returns the sentences that were passed to the voice so far. */
 async function spokenIn(page: Page): Promise<string[]> {
   return await page.evaluate("spoken");
 }
 
-/** What is struck through in a turn. */
+/** Returns the struck-through words of a turn. */
 async function unheardIn(page: Page, turn: number): Promise<string> {
   const struck = page.locator(`.turn:nth-child(${turn}) s`);
   return (await struck.allTextContents()).join("").replace("Not heard: ", "");
@@ -52,7 +51,7 @@ Deno.test("the playground speaks sentence by sentence, as they arrive", async ()
   await page.locator("#voice").click();
   await type(page, "Tell me a story");
   await waitForWords(page, 2, /daughter/);
-  // The rest is not whole yet.
+  // The rest is not a complete sentence yet.
   const whole = ["The house is old.", "A captain built it by the sea."];
   assertEquals(await spokenIn(page), whole);
   assertEquals(
@@ -67,7 +66,7 @@ Deno.test("the playground speaks sentence by sentence, as they arrive", async ()
   );
 });
 
-Deno.test("the playground lets a caller speak over the agent, and tells it what was spoken", async () => {
+Deno.test("the playground lets a caller speak over the agent, and reports what was spoken", async () => {
   await using open = await openWithVoice();
   const { page, server, gemini } = open;
   await page.locator("#mic").click();
@@ -82,7 +81,7 @@ Deno.test("the playground lets a caller speak over the agent, and tells it what 
   await tell(page, "speakWords");
   await tell(page, "speakWords", 3);
 
-  // Its own voice, from the loudspeaker.
+  // The microphone picks up the loudspeaker.
   await tell(page, "hear", "a captain built", false);
   assertEquals(
     await page.locator(".turn:nth-child(2)").getAttribute("data-state"),
@@ -106,14 +105,14 @@ Deno.test("the playground lets a caller speak over the agent, and tells it what 
   );
 });
 
-Deno.test("the playground counts as unheard what was received and not yet spoken", async () => {
+Deno.test("the playground counts words that arrived but were not spoken as unheard", async () => {
   await using open = await openWithVoice();
   const { page, server } = open;
   await page.locator("#voice").click();
   await type(page, "Short, please");
   await waitForWords(page, 2, /As you wish/);
   await tell(page, "speakWords");
-  // The answer is whole, its last sentence not begun.
+  // The whole answer has arrived; its last sentence is not spoken yet.
   await page.keyboard.press("Escape");
   assertEquals(await waitForEnd(page, 2), "interrupted");
   assertEquals((await unheardIn(page, 2)).trim(), "As you wish.");
@@ -128,7 +127,7 @@ Deno.test("the playground counts as unheard what was received and not yet spoken
   );
 });
 
-Deno.test("the playground counts whole sentences where a voice tells no words", async () => {
+Deno.test("the playground counts whole sentences if the voice reports no words", async () => {
   await using open = await openWithVoice();
   const { page } = open;
   await page.evaluate(() => Object.assign(globalThis, { isMute: true }));
@@ -142,7 +141,7 @@ Deno.test("the playground counts whole sentences where a voice tells no words", 
   assertMatch(await unheardIn(page, 2), /^A captain built it by the sea/);
 });
 
-Deno.test("the playground's microphone stops, and what follows isn't said", async () => {
+Deno.test("the playground's microphone stops when its button is pressed again", async () => {
   await using open = await openWithVoice();
   const { page } = open;
   const mic = page.locator("#mic");
@@ -155,7 +154,7 @@ Deno.test("the playground's microphone stops, and what follows isn't said", asyn
   assertEquals(await page.evaluate("isHearing"), false);
 });
 
-Deno.test("the playground speaks by the chosen voice, and recognition follows its language", async () => {
+Deno.test("the playground recognises speech in the language of the chosen voice", async () => {
   await using open = await openWithVoice();
   const { page } = open;
   assertEquals(await page.locator("#voices").inputValue(), "daniel");
@@ -205,7 +204,7 @@ Deno.test("the playground says why the microphone stopped", async () => {
   );
 });
 
-Deno.test("the playground goes on listening after a silence", async () => {
+Deno.test("the playground keeps listening after a silence", async () => {
   await using open = await openWithVoice();
   const { page } = open;
   await page.locator("#mic").click();

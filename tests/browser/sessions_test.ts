@@ -3,11 +3,17 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { startServer } from "../fakes/server.ts";
-import { findInaccessible, newPage, openBrowser } from "./_browser.ts";
+import {
+  findInaccessible,
+  newPage,
+  openBrowser,
+  type Route,
+  until,
+} from "./_browser.ts";
 
 const TOKEN = "a token for tests only";
 
-/** A conversation with all that one can hold. */
+/** Stores a conversation with every kind of record, and 61 short ones. */
 async function fill(folder: string): Promise<void> {
   const store = createFileStore({ folder: `${folder}/data/sessions` });
   const at = "2026-11-21T10:00:00.000Z";
@@ -83,7 +89,7 @@ async function fill(folder: string): Promise<void> {
   ]);
 }
 
-Deno.test("the page of kept conversations asks for the token, lists, shows and deletes", async (t) => {
+Deno.test("the page of stored conversations asks for the token, lists, shows and deletes", async (t) => {
   const folder = await Deno.makeTempDir();
   await fill(folder);
   await using server = await startServer({
@@ -92,13 +98,13 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
   });
   await using browser = await openBrowser();
   await using watched = await newPage(browser, {
-    // What a browser says of the wrong token, and of a server that is away.
+    // The browser logs the refused token and the aborted request.
     mayLog: /401|ERR_FAILED/,
     acceptDownloads: true,
   });
   const { page } = watched;
 
-  await t.step("a wrong token is refused in words", async () => {
+  await t.step("a wrong token is refused with a message", async () => {
     await page.goto(`${server.url}/sessions`);
     await page.getByLabel("ADMIN_TOKEN").fill("wrong");
     await page.keyboard.press("Enter");
@@ -107,7 +113,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     assertEquals(
       await page.evaluate(() => document.activeElement?.id),
       "token",
-      "another can be typed at once",
+      "the focus is in the field again",
     );
     assertEquals(await findInaccessible(page), []);
   });
@@ -126,7 +132,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     const trouble = page.getByText("Parley can't be reached");
     await trouble.waitFor();
     const { y = -1 } = await trouble.boundingBox() ?? {};
-    assert(y >= 0, "it is in sight, far down the list");
+    assert(y >= 0, "it is visible at the end of the list");
     await page.unroute("**/sessions?*");
     await more.click();
     await page.getByText("Do you have a room tonight?").waitFor();
@@ -138,7 +144,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
   });
 
   await t.step(
-    "one is shown with what was heard, and its timings",
+    "a conversation is shown with what was heard, and its timings",
     async () => {
       await page.getByText("Do you have a room tonight?").click();
       await page.getByText("find_rooms").waitFor();
@@ -176,7 +182,7 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     },
   );
 
-  await t.step("it is deleted once that is confirmed", async () => {
+  await t.step("a conversation is deleted after confirmation", async () => {
     const button = page.getByRole("button", { name: "Delete" });
     page.once("dialog", (dialog) => dialog.dismiss());
     await button.click();
@@ -191,9 +197,71 @@ Deno.test("the page of kept conversations asks for the token, lists, shows and d
     await gone.body?.cancel();
   });
 
-  await t.step("ids and words are text, whatever they hold", async () => {
+  await t.step("ids and words with HTML are shown as text", async () => {
     await page.locator("#rows li").first().click();
     await page.getByText("<img src=x onerror=alert(1)>").waitFor();
     assertEquals(await page.title(), "odd/id <b> · Parley");
   });
+});
+
+/** Counts in `bodiesRead` the JSON bodies that the page has read and used. Runs in the page. */
+function countBodies(): void {
+  const { json } = Response.prototype;
+  Reflect.set(globalThis, "bodiesRead", 0);
+  Response.prototype.json = async function () {
+    const body = await json.call(this);
+    // A timer runs after the code that waits for this body.
+    setTimeout(() => {
+      const count: number = Reflect.get(globalThis, "bodiesRead");
+      Reflect.set(globalThis, "bodiesRead", count + 1);
+    });
+    return body;
+  };
+}
+
+Deno.test('the list of conversations shows each once if "Show more" is pressed again before the answer', async () => {
+  const folder = await Deno.makeTempDir();
+  const store = createFileStore({ folder: `${folder}/data/sessions` });
+  const at = "2026-11-21T10:00:00.000Z";
+  for (let n = 1; n <= 110; n++) {
+    await store.update(`conv_${n}`, () => [
+      { type: "user", turnId: "t", text: `Question ${n}`, at },
+    ]);
+  }
+  await using server = await startServer({
+    folder,
+    env: { ADMIN_TOKEN: TOKEN },
+  });
+  await using browser = await openBrowser();
+  await using watched = await newPage(browser, { before: countBodies });
+  const { page } = watched;
+  await page.goto(`${server.url}/sessions`);
+  await page.getByLabel("ADMIN_TOKEN").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  const more = page.getByRole("button", { name: "Show more" });
+  await more.waitFor();
+
+  const requests: Route[] = [];
+  await page.route("**/sessions?*", (route) => void requests.push(route));
+  /** Lets a request through and waits until the page has used the answer. */
+  async function answer(number: number, bodies: number): Promise<void> {
+    await until(() => requests.length > number, `request ${number} is sent`);
+    await requests[number]?.continue();
+    await page.waitForFunction(
+      (bodies) => Reflect.get(globalThis, "bodiesRead") === bodies,
+      bodies,
+    );
+  }
+  // The second press asks for the same page; its answer comes last of all.
+  await more.click();
+  await more.click();
+  await answer(0, 2);
+  await until(() => requests.length > 1, "both presses have sent a request");
+  await more.click();
+  await answer(2, 3);
+  await answer(1, 4);
+  const ids = await page.locator("#rows code").allTextContents();
+  assertEquals(ids.length, 110);
+  assertEquals(new Set(ids).size, 110);
+  assertEquals(await more.isHidden(), true);
 });

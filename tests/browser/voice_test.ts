@@ -26,15 +26,18 @@ import {
   test,
 } from "./_voice.ts";
 
-test("carries a text message all the way and back", async (scene) => {
+test("carries a text message to the agent and its answer back", async (scene) => {
   const { page, platform, status, log } = scene;
   const everything = record(page);
   await page.reload();
-  // Nothing to hear with: what hears is the next test's.
+  // Other tests use the microphone.
   await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
   await status(/^Connected/);
-  await until(async () => (await log()).includes("Welcome!"), "it is welcome");
+  await until(
+    async () => (await log()).includes("Welcome!"),
+    "the welcome is shown",
+  );
 
   await page.getByLabel("What you say").fill("Do you hear me?");
   await page.keyboard.press("Enter");
@@ -43,12 +46,12 @@ test("carries a text message all the way and back", async (scene) => {
     "the agent answers",
   );
   assertStringIncludes(await log(), "You said: Do you hear me?");
-  // Layercode repeats what was typed; the page does not.
+  // Layercode sends typed text back; the page shows it once.
   assertEquals((await log()).match(/^Do you hear me\?$/gm)?.length, 1);
   assertEquals(platform.authorized, [{ agent_id: AGENT }]);
   const types = platform.messages.map(({ type }) => type);
   assert(types.includes("client.ready"));
-  // The SDK has played all that it was sent.
+  // The SDK reports when it has played the whole answer.
   const played = "trigger.response.audio.replay_finished";
   await until(
     () => platform.messages.some(({ type }) => type === played),
@@ -60,7 +63,7 @@ test("carries a text message all the way and back", async (scene) => {
   platform.hear("What about ", "tomorrow?");
   await until(
     async () => (await log()).includes("You said: What about tomorrow?"),
-    "it answers to what it hears",
+    "the agent answers what it hears",
   );
   assertMatch(await log(), /^What about tomorrow\?$/m);
   assertEquals((await log()).includes("WHAT ABOUT"), false);
@@ -70,10 +73,10 @@ test("carries a text message all the way and back", async (scene) => {
   assertEquals(seen.includes(SECRET), false, "The secret is in the browser");
 });
 
-/** Deno up to 2.5 closes a socket twice over, which Chromium complains about. */
+/** Deno up to 2.5 closes a socket twice, and Chromium logs that. */
 const DROPPED = { mayLog: /^WebSocket/ };
 
-test("goes on with the conversation after a lost connection", async (scene) => {
+test("continues the conversation after a lost connection", async (scene) => {
   const { page, platform, status, log } = scene;
   await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
@@ -85,7 +88,10 @@ test("goes on with the conversation after a lost connection", async (scene) => {
   assertEquals(await page.getByLabel("What you say").isDisabled(), true);
   await connect(page);
   await status(/^Connected/);
-  await until(async () => (await log()).includes("Welcome back"), "it is back");
+  await until(
+    async () => (await log()).includes("Welcome back"),
+    "the conversation continues",
+  );
   assertEquals(platform.authorized.at(-1)?.conversation_id, id);
 
   await page.getByRole("button", { name: "Disconnect" }).click();
@@ -99,7 +105,7 @@ test("sends what the microphone hears until it is muted", async (scene) => {
   await until(() => platform.sounds > 0, "sound arrives");
   const microphone = page.getByRole("switch", { name: "Microphone" });
   await microphone.uncheck();
-  // What was on its way arrives first.
+  // Sound that is under way still arrives.
   await page.waitForTimeout(300);
   const before = platform.sounds;
   await page.waitForTimeout(600);
@@ -108,7 +114,7 @@ test("sends what the microphone hears until it is muted", async (scene) => {
   await until(() => platform.sounds > before, "sound arrives again");
 }, { flags: MICROPHONE, ...NO_MODEL });
 
-test("has a button to speak where the agent wants one", async (scene) => {
+test("has a Speak button if the agent uses push-to-talk", async (scene) => {
   const { page, platform, status } = scene;
   await connect(page);
   await status(/^Connected\. Press Speak/);
@@ -124,8 +130,8 @@ test("has a button to speak where the agent wants one", async (scene) => {
   ...NO_MODEL,
 });
 
-/** The SDK and the browser tell the console as well. */
-const TOLD_TWICE = {
+/** The SDK and the browser log the same errors in the console. */
+const LOGGED_ERRORS = {
   mayLog: /Error connecting|Failed to load|denined|WebSocket|starting recorder/,
 };
 
@@ -138,10 +144,10 @@ test("says why Layercode refuses", async (scene) => {
   await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
   await status(/^Connected/);
-}, TOLD_TWICE);
+}, LOGGED_ERRORS);
 
 test(
-  "says that the server is away, and connects once it is back",
+  "says that the server is unreachable, and connects once it is back",
   async (scene) => {
     const { page, status } = scene;
     await page.route("**/authorize", (route) => route.abort());
@@ -152,17 +158,17 @@ test(
     await connect(page);
     await status(/^Connected/);
   },
-  TOLD_TWICE,
+  LOGGED_ERRORS,
 );
 
-test("says what to do where the microphone is not allowed", async (scene) => {
+test("says what to do if the microphone is not allowed", async (scene) => {
   const { page, platform, status } = scene;
   await connect(page);
   await status(/^The microphone is not allowed.* switch Microphone off/);
   await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
   await status(/^Connected\. Type/);
-  // The switch is a way to try again.
+  // Switching the microphone on tries again.
   await page.getByRole("switch", { name: "Microphone" }).click();
   await status(/^The microphone is not allowed/);
   assertEquals(
@@ -175,11 +181,11 @@ test("says what to do where the microphone is not allowed", async (scene) => {
   await until(() => texts().includes("Still there?"), "it is still connected");
 }, {
   flags: ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
-  ...TOLD_TWICE,
+  ...LOGGED_ERRORS,
 });
 
 test(
-  "says so where the SDK can't be had, and gets it the next time",
+  "says that the SDK could not be loaded, and loads it the next time",
   async (scene) => {
     const { page, platform, status } = scene;
     await page.unrouteAll();
@@ -188,7 +194,7 @@ test(
     await connect(page);
     await status(/could not be loaded from https:.*cdn\.jsdelivr\.net/);
     assertEquals(platform.authorized, []);
-    // Another's file is no better than none.
+    // A file with another hash is refused.
     await page.unrouteAll();
     await serveSdk(page, new TextEncoder().encode("document.title = 'Mine'"));
     await Promise.all([page.waitForResponse(SDK.url), connect(page)]);
@@ -202,12 +208,12 @@ test(
   { mayLog: /Failed to load|integrity/ },
 );
 
-test("lets one type where browsers allow no microphone", async (scene) => {
+test("lets the user type where browsers allow no microphone", async (scene) => {
   const { page, platform, status, log } = scene;
   const microphone = page.getByRole("switch", { name: "Microphone" });
   assertEquals(await microphone.isDisabled(), true);
   assertEquals(await microphone.isChecked(), false);
-  assertEquals(await page.getByText("only to pages at https").count(), 1);
+  assertEquals(await page.getByText("microphone only at https").count(), 1);
   assertEquals(await findInaccessible(page), []);
   await connect(page);
   await status(/^Connected\. Type/);
@@ -221,23 +227,23 @@ test("lets one type where browsers allow no microphone", async (scene) => {
 }, {
   flags: ["--host-resolver-rules=MAP parley.test 127.0.0.1"],
   name: "parley.test",
-  // A header of every page, which browsers have no use for there.
+  // Browsers ignore this header of every page at such an address.
   mayLog: /Cross-Origin-Opener-Policy/,
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(
-    `can be used by all, on a phone and in the ${colorScheme}`,
+    `is accessible on a phone, ${colorScheme}`,
     async (scene) => {
       const { page, platform, status, log } = scene;
       assertEquals(await findInaccessible(page), []);
-      // By keyboard alone: past the brand, to the button.
+      // By keyboard alone: from the switch back to the button.
       await page.getByRole("switch", { name: "Microphone" }).focus();
       await page.keyboard.press("Space");
       await page.keyboard.press("Shift+Tab");
       await page.keyboard.press("Enter");
       await status(/^Connected/);
-      // Past the switch, and what was said, to the field.
+      // Past the switch and the conversation to the field.
       for (let n = 0; n < 3; n++) await page.keyboard.press("Tab");
       await page.keyboard.type("Do you hear me?");
       await page.keyboard.press("Enter");

@@ -6,7 +6,7 @@ import {
   toFigures,
 } from "../../src/web/figures.js";
 
-Deno.test("toEnding() names what ended an answer, the setting where it is one", () => {
+Deno.test("toEnding() names the reason, or the setting, that ended an answer", () => {
   assertEquals(toEnding({}), []);
   assertEquals(toEnding({ ended: "max-tokens" }), [
     "ended at MAX_ANSWER_TOKENS",
@@ -17,11 +17,11 @@ Deno.test("toEnding() names what ended an answer, the setting where it is one", 
   assertEquals(toEnding({ ended: "max-seconds" }), [
     "ended at MAX_TURN_SECONDS",
   ]);
-  // A newer server may name one that is not known here, hence the cast.
+  // A newer server may send a reason that is unknown here, hence the cast.
   assertEquals(toEnding({ ended: "new" as "repetition" }), ["ended: new"]);
 });
 
-Deno.test("toFigures() says who answered and what it took, as far as it is known", () => {
+Deno.test("toFigures() formats the provider, the times and the tokens that are known", () => {
   assertEquals(toFigures({}), []);
   assertEquals(toFigures({ total_ms: 3 }), ["3 ms total"]);
   assertEquals(
@@ -44,18 +44,18 @@ Deno.test("toFigures() says who answered and what it took, as far as it is known
       "2,048 cached",
     ],
   );
-  // All that it read was new to the model, or known and read at once.
+  // Zero cached tokens are left out; a prompt that was read at once is shown.
   assertEquals(toFigures({ cached_tokens: 0 }), []);
   assertEquals(toFigures({ prompt_ms: 0 }), ["prompt read in 0 ms"]);
 });
 
-Deno.test("nameModel() names the provider, and the model where that adds something", () => {
+Deno.test("nameModel() names the provider, and the model if it has another name", () => {
   assertEquals(nameModel("gemini", "flash"), "gemini · flash");
   assertEquals(nameModel("echo", "echo"), "echo");
   assertEquals(nameModel("ollama"), "ollama");
 });
 
-Deno.test("formatMs() keeps to what can be told apart", () => {
+Deno.test("formatMs() rounds to a precision that a reader can use", () => {
   const times = [0.3, 1, 212.4, 994.4, 996, 1_249, 9_940, 9_960, 61_000];
   assertEquals(times.map(formatMs), [
     "0 ms",

@@ -16,7 +16,7 @@ async function get(path: string): Promise<Response> {
   }
 }
 
-/** Follows what scripts import, from the pages' own. */
+/** Collects the scripts that the pages import, beginning with the pages' own. */
 async function follow(path: string, seen = new Set<string>()) {
   if (seen.has(path)) return seen;
   seen.add(path);
@@ -39,7 +39,7 @@ Deno.test("createFiles() serves the scripts and styles of every page", async () 
   }
 });
 
-Deno.test("createFiles() serves scripts and styles of its own folder, and nothing else", async () => {
+Deno.test("createFiles() serves only scripts and styles, and only from its own folder", async () => {
   for (
     const path of [
       "/web/pages.ts",
@@ -58,7 +58,7 @@ Deno.test("createFiles() serves scripts and styles of its own folder, and nothin
   }
 });
 
-Deno.test("createFiles() has no file that names another host to load from", async () => {
+Deno.test("createFiles() serves no file that loads anything from another host", async () => {
   const folder = new URL("../../src/web/", import.meta.url);
   for (const room of ["", "playground/", "voice/", "sessions/"]) {
     for await (const { name } of Deno.readDir(new URL(room, folder))) {

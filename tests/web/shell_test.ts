@@ -19,7 +19,7 @@ async function open(path: string, options: Partial<PageOptions> = {}) {
   return await page(new Request(`http://localhost${path}`), UNKNOWN_SENDER);
 }
 
-Deno.test("createShell() links to each page, and marks where one is", async () => {
+Deno.test("createShell() links to each page, and marks the current one", async () => {
   const linksAt = async (path: string) =>
     linksIn(await (await open(path)).text());
   assertEquals(await linksAt("/"), [
@@ -37,7 +37,7 @@ Deno.test("createShell() links to each page, and marks where one is", async () =
   );
 });
 
-Deno.test("createShell() lets a page load nothing from elsewhere, unless it is allowed", async () => {
+Deno.test("createShell() forbids a page to load from other hosts, except those it names", async () => {
   const strict = await open("/");
   assertEquals(
     strict.headers.get("content-security-policy"),
@@ -60,7 +60,7 @@ Deno.test("createShell() lets a page load nothing from elsewhere, unless it is a
   );
 });
 
-Deno.test("createShell() hands a script its data, whatever is in it", async () => {
+Deno.test("createShell() passes any data to a script unchanged", async () => {
   const data = { text: `"quoted" & '<script>' &quot;` };
   const html = await (await open("/", { room: "voice", data })).text();
   const [, written = ""] = /data-page="([^"]*)"/.exec(html) ?? [];
@@ -70,7 +70,7 @@ Deno.test("createShell() hands a script its data, whatever is in it", async () =
   assertStringIncludes(html, 'src="/web/voice/page.js"');
 });
 
-Deno.test("main.ts links from each page to each that is switched on", async () => {
+Deno.test("main.ts links from each page to each enabled page", async () => {
   const ADMIN_TOKEN = "a token for tests only, long enough";
   const voice = { LAYERCODE_API_KEY: "key", LAYERCODE_AGENT_ID: "agent_1" };
   const all = ["/ Playground", "/voice Voice", "/sessions Conversations"];

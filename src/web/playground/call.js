@@ -1,29 +1,28 @@
 // @ts-check
 /**
- * A conversation as Layercode would hold it: its ids, its turns, and what the
- * agent is told about an interruption. Knows no page.
+ * A conversation in the role of Layercode: its ids, its turns, and the report of
+ * an interruption to the agent. Independent of the page.
  *
  * @module
  */
 import { Turn } from "./turn.js";
 
 /**
- * What a conversation needs.
+ * The dependencies of a conversation.
  *
  * @typedef {object} CallParts
- * @property {string | undefined} [id] of a conversation that goes on
+ * @property {string | undefined} [id] the id of a conversation to continue
  * @property {(request: Record<string, unknown>, signal?: AbortSignal) => Promise<Response>} post
- * sends to the server, which signs it
- * @property {() => Turn["speaker"]} createSpeaker makes what reads an answer aloud, if that is wished
- * @property {() => number} now in milliseconds
+ * sends a request to the server, which signs it
+ * @property {() => Turn["speaker"]} createSpeaker creates the speaker of an answer, if answers are read aloud
+ * @property {() => number} now returns the time in milliseconds
  * @property {() => void} onChange called when something about a turn changes
  */
 
-const BROKEN = "The answer broke off: its connection broke in the middle.";
+const BROKEN = "The answer broke off: the connection broke in the middle.";
 
 /**
- * Makes a new id. Away from https and localhost, browsers have no
- * `randomUUID()`.
+ * Creates a random id. `randomUUID()` exists only at https and on localhost.
  *
  * @param {string} prefix
  */
@@ -50,7 +49,7 @@ export class Call {
     return this.turns.at(-1);
   }
 
-  /** Connects, or connects anew: same conversation, new session. */
+  /** Connects, or reconnects with a new session of the same conversation. */
   connect() {
     this.interrupt();
     this.#sessionId = newId("sess");
@@ -58,20 +57,20 @@ export class Call {
   }
 
   /**
-   * Says something. What the agent is just saying is cut off.
+   * Sends a text as the caller's words. Interrupts the agent.
    *
    * @param {string} text
-   * @returns {Promise<boolean>} whether the server took it
+   * @returns {Promise<boolean>} whether the server accepted it
    */
   say(text) {
     this.interrupt();
-    const told = this.#toInterruption();
-    return this.#run(this.#toRequest("message", { text, ...told }));
+    const interruption = this.#toInterruption();
+    return this.#run(this.#toRequest("message", { text, ...interruption }));
   }
 
   /**
-   * Sends the newest turn again as it was, as Layercode may: one that was
-   * finished is answered from the record, one that was cut off anew.
+   * Sends the newest turn again unchanged, as Layercode may. The server answers
+   * a finished turn from the record, and an interrupted turn anew.
    */
   repeat() {
     this.interrupt();
@@ -79,7 +78,7 @@ export class Call {
     return turn && this.#run(turn.request);
   }
 
-  /** Cuts the agent off. Returns whether there was something to cut off. */
+  /** Interrupts the agent. Returns whether it was answering or speaking. */
   interrupt() {
     if (!this.last?.isOpen) return false;
     this.last.cutOff(this.#parts.now());
@@ -88,7 +87,7 @@ export class Call {
   }
 
   /**
-   * Sends JSON as a page would, outside of any turn.
+   * Sends JSON outside of any turn, as an owner's page would.
    *
    * @param {unknown} data
    * @returns {Promise<unknown>} the answer
@@ -113,9 +112,9 @@ export class Call {
   }
 
   /**
-   * Tells of the turn that was cut off, as Layercode does, unless a message
-   * has done so that the server took. A turn that broke off is one, too: the
-   * server may have sent more than came.
+   * Reports the turn that was cut off, as Layercode does, unless the server has
+   * accepted a later message, which reported it. A turn whose connection broke
+   * is reported, too: the server may have sent more than arrived.
    */
   #toInterruption() {
     const turn = this.turns.findLast(({ isRefused, cut, caller }) =>
@@ -134,10 +133,10 @@ export class Call {
   }
 
   /**
-   * Sends a turn and follows the answer to its end, or to where it is cut off.
+   * Sends a turn and reads the answer until it ends or is cut off.
    *
    * @param {Record<string, unknown>} request
-   * @returns {Promise<boolean>} whether the server took it
+   * @returns {Promise<boolean>} whether the server accepted it
    */
   async #run(request) {
     const { post, createSpeaker, now, onChange } = this.#parts;
@@ -156,8 +155,8 @@ export class Call {
     } catch (error) {
       if (!response) trouble = Object(error).message;
     }
-    // A connection that broke after the last event matters to nobody.
-    if (turn.isWhole || turn.cut) return true;
+    // After the last event, a broken connection does not matter.
+    if (turn.isReceived || turn.cut) return true;
     turn.isRefused = !response;
     turn.cutOff(now(), trouble);
     onChange();
@@ -166,8 +165,8 @@ export class Call {
 }
 
 /**
- * Reads the events of an answer as they come. The server writes each as one
- * line of JSON.
+ * Reads the events of an answer as they arrive. The server writes each event as
+ * one line of JSON.
  *
  * @param {Response} response
  * @returns {AsyncGenerator<import("./turn.js").AnswerEvent, void>}

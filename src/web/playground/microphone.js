@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Listens by the browser's speech recognition until it is told to stop, and
- * leaves out what the loudspeaker says.
+ * Listens with the browser's speech recognition until it is stopped, and leaves
+ * out the echo of the loudspeaker.
  *
  * https://developer.mozilla.org/docs/Web/API/SpeechRecognition
  *
@@ -10,7 +10,8 @@
  */
 
 /**
- * What this page uses of the browser's class, which TypeScript doesn't know.
+ * The members of the browser's class that this page uses. TypeScript doesn't
+ * know that class.
  *
  * @typedef {object} Recognition
  * @property {(event: { resultIndex: number, results: ArrayLike<{ isFinal: boolean, 0: { transcript: string } }> }) => void} onresult
@@ -19,28 +20,28 @@
  */
 
 /**
- * What listening needs.
+ * The dependencies of a microphone.
  *
  * @typedef {object} MicrophoneParts
- * @property {() => string} toLanguage of what it hears
- * @property {() => string} toSaying what the loudspeaker is saying
+ * @property {() => string} toLanguage returns the language of the caller
+ * @property {() => string} toSaying returns the words that the loudspeaker is saying
  * @property {() => void} onChange called when it is switched on or off, or hears something
  * @property {() => void} onWords called while the caller speaks
  * @property {(text: string) => void} onSentence
  * @property {(problem: string) => void} onTrouble
  */
 
-/** Errors after which it goes on. */
-const HARMLESS = ["no-speech", "aborted"];
+/** Errors after which recognition continues. */
+const RECOVERABLE = ["no-speech", "aborted"];
 
-/** Makes what listens. @param {MicrophoneParts} parts */
+/** Creates a microphone, switched off. @param {MicrophoneParts} parts */
 export function createMicrophone(parts) {
   const { toSaying, onChange, onWords, onSentence, onTrouble } = parts;
   const Recognition = Reflect.get(globalThis, "SpeechRecognition") ??
     Reflect.get(globalThis, "webkitSpeechRecognition");
-  /** While it listens. @type {Recognition | undefined} */
+  /** Set while the microphone is on. @type {Recognition | undefined} */
   let current;
-  /** What the agent said while it was listened: recognition is late. */
+  /** The agent's words while this sentence was recorded. Its recognition comes later. */
   let overheard = "";
 
   /** @type {Recognition["onresult"]} */
@@ -50,12 +51,12 @@ export function createMicrophone(parts) {
       overheard = toSaying() || overheard;
       if (!isFinal) interim += ` ${best.transcript.trim()}`;
       else {
-        const sentence = ownWords(best.transcript.trim(), overheard);
+        const sentence = removeEcho(best.transcript.trim(), overheard);
         overheard = "";
         if (sentence !== "") onSentence(sentence);
       }
     }
-    microphone.hearing = ownWords(interim.trim(), overheard);
+    microphone.hearing = removeEcho(interim.trim(), overheard);
     if (microphone.hearing !== "") onWords();
     onChange();
   }
@@ -75,7 +76,7 @@ export function createMicrophone(parts) {
         lang: parts.toLanguage(),
         onresult: hear,
         onerror: (/** @type {{ error: string }} */ { error }) => {
-          if (current !== recognition || HARMLESS.includes(error)) return;
+          if (current !== recognition || RECOVERABLE.includes(error)) return;
           microphone.stop();
           const isRefused = error === "not-allowed";
           const fix = isRefused
@@ -83,7 +84,7 @@ export function createMicrophone(parts) {
             : "";
           onTrouble(`The microphone stopped: ${error}.${fix}`);
         },
-        // Browsers end it after a silence, whatever "continuous" says.
+        // Browsers stop after a silence, in spite of `continuous`.
         onend: () => current === recognition && recognition.start(),
       });
       recognition.start();
@@ -102,23 +103,23 @@ export function createMicrophone(parts) {
 const WORDS = /[\p{L}\p{N}'’]+/gu;
 
 /**
- * What of the recognised words is the caller's own while the agent speaks: a
- * loudspeaker reaches the microphone, too.
+ * Removes the agent's words from what was recognised, because the microphone
+ * also picks up the loudspeaker.
  *
  * @param {string} recognised
  * @param {string} spoken what the agent said
- * @returns {string} empty when all of it is the agent's
+ * @returns {string} the caller's words. Empty if all words are the agent's
  */
-export function ownWords(recognised, spoken) {
+export function removeEcho(recognised, spoken) {
   const words = [...recognised.matchAll(WORDS)];
-  const echo = new Set(spoken.match(WORDS)?.map(plain));
-  const own = words.findIndex(([word]) => !echo.has(plain(word)));
+  const echo = new Set(spoken.match(WORDS)?.map(normalize));
+  const own = words.findIndex(([word]) => !echo.has(normalize(word)));
   if (own < 0) return "";
-  // Fewer may be chance: a caller also says "the".
+  // One or two words in common may be chance: a caller also says "the".
   return own < 3 ? recognised : recognised.slice(words[own]?.index);
 }
 
 /** @param {string} word */
-function plain(word) {
+function normalize(word) {
   return word.toLowerCase().replace(/['’]/gu, "");
 }

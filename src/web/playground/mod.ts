@@ -1,7 +1,7 @@
 /**
- * The playground: a page that plays Layercode's part, so that the agent can be
- * tried without an account. Each turn is signed here and goes through the
- * webhook's own handler, verification included.
+ * The playground: a page that plays the role of Layercode, so that the agent can
+ * be tried without an account. The server signs each turn of the page and passes
+ * it to the handler of the webhook, which verifies it like any other.
  *
  * @module
  */
@@ -14,26 +14,27 @@ import { nameModel } from "../figures.js";
 import { escape, type Shell } from "../shell.ts";
 import type { Provider } from "../../providers/provider.ts";
 
-/** What the playground is made of. */
+/** The dependencies of the playground. */
 export interface PlaygroundParts {
   /** The handler of `POST /agent`. */
   webhook: Handler;
   /** The webhook secret to sign with. */
   secret: string;
-  /** Says who may have it. */
+  /** Protects the page and its turns. */
   guard: Guard;
-  /** Named on the page. */
+  /** The provider, which the page names. */
   provider: Provider;
-  /** Makes the page. */
+  /** Creates the page. */
   shell: Shell;
-  /** Answers programs at `/` that may not have the playground. */
+  /** Answers programs that request `/` without access to the playground. */
   otherwise: Handler;
 }
 
-/** Makes the playground's page, for `/`, and what that page sends its turns to. */
+/** Creates the routes of the page, at `/`, and of the turns that it sends. */
 export function createPlayground(parts: PlaygroundParts): Routes {
   const { webhook, secret, guard, provider } = parts;
-  // A provider that was looked for and found since goes by another name.
+  // Read at each request: the name changes when a provider is found after the
+  // start.
   const page: Handler = (request, sender) => {
     const { name, model } = provider;
     return parts.shell({

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The playground's page: what it knows, what can be done on it, and when it is
- * drawn anew. What it looks like is in `views.js`.
+ * The script of the playground: its state, its actions, and when it is redrawn.
+ * The views are in `views.js`.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { Speaker } from "./speaker.js";
 import { Playground } from "./views.js";
 
 const synth = globalThis.speechSynthesis;
-// The address names the conversation, so that it goes on when the page is
-// loaded anew.
+// The address holds the conversation's id, so that a reload continues the
+// conversation.
 const [, id] = /^#([\w.-]{1,128})$/.exec(location.hash) ?? [];
 /** @type {Call} */
 const call = new Call({
@@ -34,9 +34,9 @@ const microphone = createMicrophone({
   onTrouble: warn,
 });
 
-/** All that the page shows, and what can be done on it. */
+/** Everything that the page shows, and its actions. */
 const app = {
-  /** Who answers. @type {string} */
+  /** The name of the provider when the page was loaded. @type {string} */
   provider: readData().provider,
   call,
   microphone,
@@ -44,7 +44,7 @@ const app = {
   isSpeaking: false,
   /** The chosen voice. @type {SpeechSynthesisVoice | undefined} */
   voice: undefined,
-  /** What is wrong. */
+  /** An error message. Empty if there is no error. */
   alert: "",
   get voices() {
     return synth?.getVoices() ?? [];
@@ -73,18 +73,19 @@ function warn(problem) {
 /** @param {string} text */
 async function say(text) {
   app.alert = "";
-  // To the end, which is where it is upside down.
+  // Scrolls to the end: the element is laid out in reverse, so its end is at 0.
   find("#scroll").scrollTop = 0;
-  const isTaken = call.say(text);
-  // In a low window all of the page scrolls.
+  const isAccepted = call.say(text);
+  // In a low window the whole page scrolls.
   find(".dock").scrollIntoView({ block: "end" });
-  if (await isTaken) return;
-  // Nothing that was written gets lost. `#words` is a text area, hence the cast.
+  if (await isAccepted) return;
+  // The text goes back into the field, so that the user doesn't lose it. `#words`
+  // is a text area, hence the cast.
   const field = /** @type {HTMLTextAreaElement} */ (find("#words"));
   field.value ||= text;
 }
 
-/** Reads answers aloud, or no longer. @param {boolean} isOn */
+/** Switches the reading aloud of answers on or off. @param {boolean} isOn */
 function speak(isOn) {
   app.alert = "";
   app.isSpeaking = isOn && app.voices.length > 0;
@@ -108,7 +109,7 @@ function createSpeaker() {
 
 globalThis.addEventListener("hashchange", () => location.reload());
 document.addEventListener("keydown", (event) => {
-  // Otherwise it closes what lies on top.
+  // The default action of Escape would also close the panel.
   if (event.key === "Escape" && call.interrupt()) event.preventDefault();
 });
 globalThis.addEventListener("pagehide", () => synth?.cancel());

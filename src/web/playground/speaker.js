@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /**
  * Reads an answer aloud while it is still arriving, sentence by sentence, and
- * keeps count of what was really spoken: to the word where the voice tells, to
- * the sentence where not.
+ * tracks how much was really spoken: by the word if the voice reports words,
+ * else by the sentence.
  *
  * https://developer.mozilla.org/docs/Web/API/SpeechSynthesis
  *
@@ -11,31 +11,31 @@
  */
 
 /**
- * What speaking needs.
+ * The dependencies of a speaker.
  *
  * @typedef {object} SpeakerParts
  * @property {Pick<SpeechSynthesis, "speak" | "cancel">} synth
  * @property {(text: string) => SpeechSynthesisUtterance} toUtterance
- * @property {SpeechSynthesisVoice | undefined} voice the chosen one
+ * @property {SpeechSynthesisVoice | undefined} voice the chosen voice
  * @property {() => void} onProgress called when more was spoken
  * @property {(problem: string) => void} onTrouble
  */
 
 /** Speaks one answer. */
 export class Speaker {
-  /** How much of it was spoken, in characters. */
+  /** How much of the answer was spoken, in characters. */
   offset = 0;
   #parts;
   #segmenter;
-  /** What has come of it. */
+  /** The answer so far. */
   #text = "";
-  /** Where in the text the next sentence begins. */
+  /** The offset at which the next sentence begins. */
   #next = 0;
-  /** Where the sentence ends that is just said. */
-  #begun = 0;
+  /** The offset at which the sentence being spoken ends. */
+  #sayingEnd = 0;
   /**
-   * What is yet to be spoken. Browsers forget an utterance that nobody holds,
-   * events and all.
+   * The utterances that are not fully spoken. Without a reference, browsers
+   * would collect them as garbage, and their events would be lost.
    *
    * @type {Set<SpeechSynthesisUtterance>}
    */
@@ -48,27 +48,27 @@ export class Speaker {
     this.#segmenter = new Intl.Segmenter(parts.voice?.lang, { granularity });
   }
 
-  /** The text up to the end of the sentence that is just said. Empty while nothing is said. */
+  /** The text up to the end of the sentence being spoken. Empty during silence. */
   get saying() {
     const isSilent = this.#utterances.size === 0;
-    return isSilent ? "" : this.#text.slice(0, this.#begun).trimEnd();
+    return isSilent ? "" : this.#text.slice(0, this.#sayingEnd).trimEnd();
   }
 
   /**
-   * Adds what has come, and speaks each sentence as soon as it is whole.
+   * Adds text of the answer, and speaks each sentence as soon as it is complete.
    *
-   * @param {string} [text] none when no more is coming
+   * @param {string} [text] `undefined` at the end of the answer
    */
   add(text) {
     this.#text += text ?? "";
     const rest = this.#text.slice(this.#next);
     const sentences = [...this.#segmenter.segment(rest)];
-    // The last one may go on.
+    // The last sentence may be incomplete.
     if (text !== undefined) sentences.pop();
     for (const { segment } of sentences) this.#speak(segment);
   }
 
-  /** Falls silent. */
+  /** Stops speaking. */
   stop() {
     this.#utterances.clear();
     this.#parts.synth.cancel();
@@ -83,7 +83,7 @@ export class Speaker {
     const utterance = toUtterance(sentence.trimEnd());
     this.#utterances.add(utterance);
     if (voice) Object.assign(utterance, { voice, lang: voice.lang });
-    utterance.onstart = () => this.#begun = end;
+    utterance.onstart = () => this.#sayingEnd = end;
     utterance.onboundary = ({ charIndex, name }) => {
       if (name !== "sentence") this.#advance(utterance, start + charIndex);
     };
@@ -92,7 +92,7 @@ export class Speaker {
       this.#utterances.delete(utterance);
     };
     utterance.onerror = ({ error }) => {
-      // One that was stopped tells that as an error.
+      // A stopped utterance also reports an error.
       if (!this.#utterances.has(utterance)) return;
       onTrouble(`The browser's voice failed (${error}).`);
     };
@@ -100,7 +100,7 @@ export class Speaker {
   }
 
   /**
-   * Takes note of how far the speaking has come, unless it was stopped.
+   * Stores how far an utterance was spoken, unless it was stopped.
    *
    * @param {SpeechSynthesisUtterance} utterance
    * @param {number} offset

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A turn as far as it has come: what was sent, and what each event of the
- * answer makes of it. Knows no server, no voice and no page.
+ * The state of a turn: the request that was sent, and the events of the answer
+ * so far. Independent of the server, the voice and the page.
  *
  * @module
  */
@@ -9,30 +9,30 @@ import { toEnding, toFigures } from "../figures.js";
 
 /** @typedef {{ type: string, content?: unknown }} AnswerEvent An event of an answer */
 
-/** One turn, which all pages can show, and what only the playground knows of it. */
+/** A turn as all pages can show it, and what only the playground needs of it. */
 export class Turn {
   /** @type {import("../page.js").Part[]} */
   parts = [];
-  /** Whether no more is coming. */
-  isWhole = false;
-  /** Whether the server has not even taken it. */
+  /** Whether the whole answer has arrived. */
+  isReceived = false;
+  /** Whether the server did not accept the request. */
   isRefused = false;
-  /** How it ended before its end. @type {{ state: string, remark: string } | undefined} */
+  /** How the turn ended, if it ended early. @type {{ state: string, remark: string } | undefined} */
   cut;
-  /** Ends the connection. */
+  /** Aborts the request. */
   hangUp = new AbortController();
   /**
-   * What the server tells of the turn; the times are those of the caller,
-   * measured here.
+   * The figures of the turn that the server sent. The times are measured here,
+   * as the caller sees them.
    *
    * @type {import("../figures.js").Figures}
    */
   summary = {};
 
   /**
-   * @param {Record<string, unknown>} request what was sent
+   * @param {Record<string, unknown>} request the event that was sent
    * @param {number} now
-   * @param {Pick<import("./speaker.js").Speaker, "offset" | "saying" | "add" | "stop">} [speaker] reads it aloud
+   * @param {Pick<import("./speaker.js").Speaker, "offset" | "saying" | "add" | "stop">} [speaker] reads the answer aloud
    */
   constructor(request, now, speaker) {
     this.request = request;
@@ -44,20 +44,20 @@ export class Turn {
     this.events = [{ atMs: 0, content: request }];
   }
 
-  /** All its words. */
+  /** All words of the answer. */
   get text() {
     return this.parts.map((part) => part.type === "words" ? part.text : "")
       .join("");
   }
 
-  /** How much of the text was heard, in characters: what is only shown, at once. */
+  /** How much of the text was heard, in characters. Without a speaker, all of it. */
   get heard() {
     return this.speaker?.offset ?? this.text.length;
   }
 
   get #end() {
     if (this.cut) return this.cut;
-    if (!this.isWhole || this.heard < this.text.trimEnd().length) {
+    if (!this.isReceived || this.heard < this.text.trimEnd().length) {
       return { state: "answering", remark: "" };
     }
     return this.summary.status === "failed"
@@ -109,7 +109,7 @@ export class Turn {
         break;
       case "response.end":
         this.summary.total_ms = atMs;
-        this.isWhole = true;
+        this.isReceived = true;
         this.speaker?.add();
         break;
     }
@@ -123,7 +123,7 @@ export class Turn {
     this.speaker?.add(text);
   }
 
-  /** Adds what a tool is at, or whatever else the agent sends to a page. @param {unknown} content */
+  /** Adds the status of a tool call, or other data that the agent sends to the page. @param {unknown} content */
   #addData(content) {
     const { tool: name, call_id: id, status } = Object(content);
     const isTool = [name, id, status].every((it) => typeof it === "string");
@@ -137,17 +137,17 @@ export class Turn {
     return this.parts.filter((part) => part.type === "tool");
   }
 
-  /** Stops reading it aloud: what is on the page counts as heard. */
+  /** Stops reading the answer aloud. All words on the page then count as heard. */
   mute() {
     this.speaker?.stop();
     this.speaker = undefined;
   }
 
   /**
-   * Ends the turn before its end.
+   * Ends the turn early.
    *
    * @param {number} now
-   * @param {string} [trouble] what went wrong, if it wasn't the caller who ended it
+   * @param {string} [trouble] why it failed. `undefined` if the caller interrupted it
    */
   cutOff(now, trouble) {
     this.hangUp.abort();
@@ -163,11 +163,11 @@ export class Turn {
 }
 
 /**
- * Writes an event as commands for sh, bash and zsh, which need openssl and curl.
- * They sign it anew on each run, for a signature lasts five minutes, and give
- * the turn a new id, for a known one would be answered from the record. The
- * secret is the first of `LAYERCODE_WEBHOOK_SECRET` in the shell or in `.env`, or
- * else the kept one.
+ * Formats an event as commands for sh, bash and zsh, which need openssl and
+ * curl. Each run signs the event again, because a signature lasts five minutes,
+ * and gives the turn a new id, because a known turn is answered from the record.
+ * The secret is the first of `LAYERCODE_WEBHOOK_SECRET` in the shell or in
+ * `.env`, or else the one stored in `DATA_DIR`.
  *
  * @param {Record<string, unknown>} request
  * @param {string} origin
@@ -190,8 +190,9 @@ export function toCurl(request, origin) {
 }
 
 /**
- * Writes a conversation as the request that another platform would send for it:
- * a command for sh, bash and zsh, which needs curl, and the key in `API_KEY`.
+ * Formats a conversation as the chat completions request that another platform
+ * would send: a command for sh, bash and zsh, which needs curl, and the key in
+ * `API_KEY`.
  *
  * @param {Pick<Turn, "request" | "text" | "heard">[]} turns
  * @param {{ origin: string, conversation: string }} place
@@ -203,7 +204,7 @@ export function toCompletion(turns, { origin, conversation }) {
       : [],
     { role: "assistant", content: text.slice(0, heard) },
   ]).filter(({ content }) => content !== "");
-  // The request ends with what the caller says: the answer is yet to come.
+  // The request ends with the caller's last words, which the server answers.
   const end = messages.findLastIndex(({ role }) => role === "user") + 1;
   const body = {
     model: "parley",
@@ -220,7 +221,7 @@ export function toCompletion(turns, { origin, conversation }) {
   ].join("\n");
 }
 
-/** A text as one word of the shell, whatever is in it. @param {string} text */
+/** Quotes a text for the shell, whatever characters it contains. @param {string} text */
 function quote(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the playground looks like: the conversation, below it the field, and at
- * the side the tools.
+ * The views of the playground: the conversation, the field below it, and the
+ * tools at the side.
  *
  * @module
  */
@@ -12,13 +12,14 @@ import { toCompletion, toCurl } from "./turn.js";
 
 /** @typedef {{ app: import("./page.js").App }} Props */
 
-/** The page's main part. @param {Props} props */
+/** The content of the page. @param {Props} props */
 export function Playground({ app }) {
   const { alert, call: { turns, last } } = app;
-  // A screen reader would only talk at the same time as the voice.
+  // A spoken answer is not announced: a screen reader would talk over the voice.
   const isRead = last?.state === "complete" && !last.speaker;
   const news = last?.state === "failed" ? last.remark : isRead && last.text;
-  // A stand-in gives way to Ollama while the page is open.
+  // The provider may change while the page is open: Ollama replaces the
+  // stand-in as soon as it runs.
   const { provider = app.provider } =
     turns.findLast(({ summary }) => summary.provider)?.summary ?? {};
   return view`
@@ -92,7 +93,7 @@ const LOUDSPEAKER =
   "M3.5 7.75h2.75L10 4.5v11l-3.75-3.25H3.5zM13 7.25a4 4 0 0 1 0 5.5M15.25 5a7 7 0 0 1 0 10";
 
 /**
- * A button that stays pressed.
+ * A toggle button.
  *
  * @param {{ id: string, name: string, icon: string, isOn: boolean, isPossible: boolean, onClick: () => void }} props
  */
@@ -111,7 +112,7 @@ function Panel({ app }) {
   const { call, voices } = app;
   /** @param {Event} event */
   function onChange({ currentTarget }) {
-    // Of an event, TypeScript doesn't know what element it is for.
+    // TypeScript doesn't know the type of an event's element, hence the cast.
     const { value } = /** @type {HTMLSelectElement} */ (currentTarget);
     app.voice = voices.find(({ voiceURI }) => voiceURI === value);
   }
@@ -152,8 +153,8 @@ function Panel({ app }) {
 }
 
 /**
- * A button that copies a command for the shell, or shows it where the browser
- * doesn't let the page copy: away from https and localhost, none does.
+ * A button that copies a shell command, or shows it if the browser doesn't let
+ * the page copy. No browser does except at https and on localhost.
  *
  * @param {{ id: string, name: string, turn: object | undefined, toText: () => string }} props
  */
@@ -177,7 +178,7 @@ function Command({ id, name, turn, toText }) {
 }
 
 /**
- * Sends JSON to the agent as a page would.
+ * A form that sends JSON to the agent, as an owner's page would.
  *
  * @param {{ call: import("./call.js").Call }} props
  */
@@ -186,7 +187,7 @@ function DataForm({ call }) {
   /** @param {SubmitEvent} event */
   async function onSubmit(event) {
     event.preventDefault();
-    // It is a text area, hence the cast.
+    // The element is a text area, hence the cast.
     const { value } = /** @type {HTMLTextAreaElement} */ (find("#data"));
     try {
       const reply = await call.sendData(JSON.parse(value));

@@ -1,6 +1,6 @@
 /**
- * The `/sessions` API and its page: what was said, for the owner, who shows
- * `ADMIN_TOKEN`. Without that setting the room isn't there.
+ * The `/sessions` API and its page, where the owner reads and deletes stored
+ * conversations. They need `ADMIN_TOKEN`; if it is unset, they don't exist.
  *
  * @module
  */
@@ -12,30 +12,30 @@ import type { Shell } from "../shell.ts";
 import { toDocument, toRecordings } from "../../sessions/document.ts";
 import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
 
-/** What the room is made of. */
+/** The dependencies of the API and the page. */
 export interface AdminParts {
   /** The bearer token that every request must carry. */
   token: string;
-  /** Slows down who guesses it. */
+  /** Compares the token, and limits how often an address may guess it. */
   checkSecret: SecretCheck;
-  /** Where the conversations are. */
+  /** The store of the conversations. */
   store: SessionStore;
-  /** Where a turn may be under way in one that is deleted. */
+  /** The turns under way, which end when their conversation is deleted. */
   activeTurns: ActiveTurns;
-  /** Makes the page. */
+  /** Creates the page. */
   shell: Shell;
 }
 
-/** The most conversations that one answer lists. */
+/** The maximum number of conversations that one response lists. */
 const MAX_PAGE_SIZE = 200;
 
-/** Makes the routes of the room. */
+/** Creates the routes of the API and the page. */
 export function createAdmin(parts: AdminParts): Routes {
   const { store, activeTurns } = parts;
-  const locked = createLock(parts);
+  const withToken = createTokenGuard(parts);
   const page = parts.shell({ title: "Conversations", room: "sessions" });
 
-  /** A browser that goes to the address gets the page, which asks for the token. */
+  /** Serves the page, which asks for the token, to a browser that opens the address. */
   function orPage(handler: Handler): Handler {
     return async (request, sender) => {
       const isBrowser = request.headers.get("accept")?.includes("text/html");
@@ -58,29 +58,29 @@ export function createAdmin(parts: AdminParts): Routes {
 
   async function show(request: Request): Promise<Response> {
     const session = await store.load(lastSegment(request));
-    if (session.isEmpty) throw unknown();
+    if (session.isEmpty) throw noSuchConversation();
     return json(toDocument(session));
   }
 
-  async function forget(request: Request): Promise<Response> {
+  async function remove(request: Request): Promise<Response> {
     const id = lastSegment(request);
     await activeTurns.end(id);
-    // What can't be read can still be deleted.
+    // A conversation that can't be read can still be deleted.
     const recordings = await store.load(id).then(toRecordings, () => []);
-    if (!await store.delete(id)) throw unknown();
+    if (!await store.delete(id)) throw noSuchConversation();
     if (recordings.length === 0) return new Response(null, { status: 204 });
     return json({ deleted: id, recordings_kept_elsewhere: recordings });
   }
 
   return {
-    "/sessions": { GET: orPage(locked(list)) },
-    "/sessions/*": { GET: orPage(locked(show)), DELETE: locked(forget) },
+    "/sessions": { GET: orPage(withToken(list)) },
+    "/sessions/*": { GET: orPage(withToken(show)), DELETE: withToken(remove) },
   };
 }
 
-/** Makes what lets through to a handler who shows the token. */
-function createLock({ token, checkSecret }: AdminParts) {
-  // A header holds bytes, of which each is a letter here.
+/** Creates a function that protects a handler with the token. */
+function createTokenGuard({ token, checkSecret }: AdminParts) {
+  // `Headers` returns each byte of a header as one character.
   const right = String.fromCharCode(...new TextEncoder().encode(token));
   return (handler: Handler): Handler => (request, sender) => {
     const header = request.headers.get("authorization") ?? "";
@@ -110,6 +110,6 @@ function readLimit(text: string | null): number {
   );
 }
 
-function unknown(): HttpError {
+function noSuchConversation(): HttpError {
   return new HttpError(404, "not_found", "There is no such conversation");
 }

@@ -1,16 +1,16 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The page of kept conversations: asks for the token, then for what the
- * address names, one conversation or the list.
+ * The script of the page of stored conversations: asks the user for the token,
+ * then requests what the address names, one conversation or the list.
  *
  * @module
  */
 import { ask, find } from "../page.js";
 import { html as view, render } from "../preact.js";
-import { List, One, Unlock } from "./views.js";
+import { List, Session, TokenForm } from "./views.js";
 
-/** Where the token is kept: this tab, until it is closed. */
+/** The key of the token in `sessionStorage`, which lasts until the tab is closed. */
 const TOKEN = "parley-admin-token";
 
 const id = decodeURIComponent(
@@ -19,13 +19,13 @@ const id = decodeURIComponent(
 const path = `/sessions/${encodeURIComponent(id)}`;
 if (id !== "") document.title = `${id} · Parley`;
 
-/** All that the page shows. */
+/** Everything that the page shows. */
 const state = {
-  /** What went wrong. */
+  /** An error message. Empty if there is no error. */
   alert: "",
   /** @type {import("./views.js").Summary[] | undefined} */
   sessions: undefined,
-  /** Where the list goes on. @type {string | undefined} */
+  /** Where the next page of the list begins, if there is one. @type {string | undefined} */
   cursor: undefined,
   /** @type {import("./views.js").SessionDocument | undefined} */
   session: undefined,
@@ -39,8 +39,8 @@ function draw() {
     view`
       <h1>${id || "Conversations"}</h1>
       <p class="alert" role="alert" hidden=${alert === ""}>${alert}</p>
-      ${isLocked && view`<${Unlock} onToken=${unlock} />`}
-      ${session && view`<${One} session=${session} onDelete=${forget} />`}
+      ${isLocked && view`<${TokenForm} onToken=${unlock} />`}
+      ${session && view`<${Session} session=${session} onDelete=${remove} />`}
       ${sessions && view`<${List} sessions=${sessions} onMore=${more} />`}
     `,
     find("main"),
@@ -60,39 +60,42 @@ async function open() {
   draw();
 }
 
-/** Shows the list, or more of it. */
+/** Shows the first page of the list, or adds the next one. */
 async function showList() {
   const { cursor, sessions = [] } = state;
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   const page = await request("GET", `/sessions${query}`);
-  if (page) {
+  // If the button was pressed twice, the list may already have this page.
+  if (page && state.cursor === cursor) {
     state.cursor = page.cursor;
     state.sessions = [...sessions, ...page.sessions];
   }
   draw();
 }
 
-async function forget() {
+async function remove() {
   if (!confirm("Delete this conversation for good?")) return;
   const deleted = await request("DELETE", path);
   if (deleted === undefined) return draw();
   const urls = deleted.recordings_kept_elsewhere ?? [];
   if (urls.length > 0) {
-    alert(`Its recordings are elsewhere, delete them there: ${urls.join(" ")}`);
+    alert(`Its recordings are elsewhere; delete them there: ${urls.join(" ")}`);
   }
   location.assign("/sessions");
 }
 
 /**
- * Asks the server.
+ * Sends a request with the token.
  *
  * @param {"GET" | "DELETE"} method
  * @param {string} path
- * @returns JSON; nothing when it can't be had, and then `state.alert` says why
+ * @returns the JSON of the response. `undefined` if the request failed;
+ * `state.alert` then says why
  */
 async function request(method, path) {
   state.alert = "";
-  // A header can hold a text whose letters are its bytes.
+  // `fetch` takes header values of Latin-1 only: each byte of the token's UTF-8
+  // becomes one character.
   const bytes = new TextEncoder().encode(sessionStorage.getItem(TOKEN) ?? "");
   const authorization = `Bearer ${String.fromCharCode(...bytes)}`;
   const headers = { accept: "application/json", authorization };

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the page of kept conversations shows: the question for the token, the
- * list, or one conversation.
+ * The views of the page of stored conversations: the form for the token, the
+ * list, and one conversation.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { html as view } from "../preact.js";
 /** @typedef {{ id: string, at: string, preview?: string }} Summary */
 
 /** @param {{ onToken: (token: string) => void }} props */
-export function Unlock({ onToken }) {
+export function TokenForm({ onToken }) {
   /** @param {SubmitEvent} event */
   const onSubmit = (event) => onToken(takeField(event, "token"));
   return view`
@@ -33,7 +33,7 @@ export function Unlock({ onToken }) {
 /**
  * @param {object} props
  * @param {Summary[]} props.sessions
- * @param {(() => void) | undefined} props.onMore shows more, if there are
+ * @param {(() => void) | undefined} props.onMore loads the next page of the list, if there is one
  */
 export function List({ sessions, onMore }) {
   const rows = sessions.map(({ id, at, preview }) =>
@@ -48,14 +48,16 @@ export function List({ sessions, onMore }) {
     `
   );
   return view`
-    <p class="note" hidden=${sessions.length > 0}>Nothing was said yet.</p>
+    <p class="note" hidden=${
+    sessions.length > 0
+  }>There are no conversations yet.</p>
     <ol id="rows">${rows}</ol>
     <button type="button" hidden=${!onMore} onClick=${onMore}>Show more</button>
   `;
 }
 
 /** @param {{ session: SessionDocument, onDelete: () => void }} props */
-export function One({ session, onDelete }) {
+export function Session({ session, onDelete }) {
   const { id, turns, ...rest } = session;
   const json = encodeURIComponent(JSON.stringify(session, null, 2));
   return view`
@@ -74,14 +76,14 @@ export function One({ session, onDelete }) {
 }
 
 /**
- * A turn as all pages show it.
+ * Converts a stored turn to one that the pages can show.
  *
  * @param {SessionDocument["turns"][number]} turn
  * @returns {import("../page.js").Turn}
  */
 export function toTurn(turn) {
   const { turn_id, at, user, assistant, heard, status, tool_calls = [] } = turn;
-  // What was heard need not be how the answer begins.
+  // The platform may report words that differ from the beginning of the answer.
   const isBeginning = heard === undefined || assistant.startsWith(heard);
   const text = isBeginning ? assistant : `${heard} ${assistant}`;
   const remarks = [...status === "complete" ? [] : [status], ...toEnding(turn)];

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * A connection to Layercode by its browser SDK, and what the page knows of it.
+ * A connection to Layercode through its browser SDK, and its state.
  *
  * https://docs.layercode.com/sdk-reference/vanilla-js-sdk
  *
@@ -13,7 +13,7 @@ import { post } from "../page.js";
 /** @typedef {{ url: string, integrity: string }} Sdk */
 
 /**
- * What this page uses of the SDK's client.
+ * The members of the SDK's client that this page uses.
  *
  * @typedef {object} Client
  * @property {string} status
@@ -27,36 +27,36 @@ import { post } from "../page.js";
  * @property {(text: string) => void} sendClientResponseText
  */
 
-/** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK hands it on */
+/** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK passes it on */
 /** @typedef {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} Session */
-/** @typedef {import("../page.js").Turn} Turn What one side said, or sent */
+/** @typedef {import("../page.js").Turn} Turn Words that one side said, or data that the agent sent */
 
 const LOST = "The connection was lost. Reconnect to go on.";
 
-/** The connection, made and lost as often as one likes. */
+/** A connection that can be closed and opened again. */
 export class Connection {
   /** @type {"disconnected" | "connecting" | "connected"} */
   state = "disconnected";
-  /** Kept over a disconnection, so that the next connection goes on with it. */
+  /** Outlives a connection, so that the next one continues the conversation. Empty before the first. */
   conversationId = "";
-  /** Why the last attempt failed. */
+  /** An error message. Empty if there is no error. */
   trouble = "";
-  /** Whether the agent is set up to be told when a caller speaks. */
-  isPushed = false;
-  /** Whether the caller has said so. */
+  /** Whether the agent is set to push-to-talk: the page signals when the caller speaks. */
+  isPushToTalk = false;
+  /** Whether the caller is speaking, with push-to-talk. */
   isTalking = false;
-  /** Whether the browser lets this page record and play. */
-  hasSound = isSecureContext && Boolean(navigator.mediaDevices);
-  hasMicrophone = this.hasSound;
-  /** What was said. @type {Turn[]} */
+  /** Whether the browser lets this page record and play sound. */
+  hasAudio = isSecureContext && Boolean(navigator.mediaDevices);
+  hasMicrophone = this.hasAudio;
+  /** The conversation, oldest turn first. @type {Turn[]} */
   turns = [];
-  /** While there is a connection, or one is being made. @type {Client | undefined} */
+  /** Set while connecting or connected. @type {Client | undefined} */
   #client;
   #data;
   #onChange;
 
   /**
-   * @param {{ agentId: string, sdk: Sdk, socket: string }} data what the server tells the page
+   * @param {{ agentId: string, sdk: Sdk, socket: string }} data the data that the server passes to the page
    * @param {() => void} onChange
    */
   constructor(data, onChange) {
@@ -64,13 +64,13 @@ export class Connection {
     this.#onChange = onChange;
   }
 
-  /** Takes note of something, and has the page drawn anew. @param {Partial<Connection>} news */
-  #set(news) {
-    Object.assign(this, news);
+  /** Changes the state and redraws the page. @param {Partial<Connection>} changes */
+  #set(changes) {
+    Object.assign(this, changes);
     this.#onChange();
   }
 
-  /** Connects, or goes on with the conversation. */
+  /** Connects. If there was a conversation already, continues it. */
   async connect() {
     this.#set({ state: "connecting", trouble: "" });
     const { sdk, socket } = this.#data;
@@ -89,7 +89,7 @@ export class Connection {
     for (const track of stream?.getTracks() ?? []) track.stop();
   }
 
-  /** Hangs up. */
+  /** Closes the connection. */
   async disconnect() {
     await this.#client?.disconnect();
     this.#set({ trouble: "" });
@@ -102,14 +102,14 @@ export class Connection {
     this.#set({});
   }
 
-  /** Tells that the caller begins or ends to speak. */
+  /** Signals that the caller begins or stops speaking. */
   toggleTalking = () => {
     if (this.isTalking) this.#client?.triggerUserTurnFinished();
     else this.#client?.triggerUserTurnStarted();
     this.#set({ isTalking: !this.isTalking });
   };
 
-  /** Lets the caller be heard, or no longer. */
+  /** Switches the microphone on or off. */
   toggleMicrophone = async () => {
     const hasMicrophone = !this.hasMicrophone;
     this.#set({ hasMicrophone });
@@ -117,7 +117,7 @@ export class Connection {
     try {
       await this.#client?.setAudioInput(hasMicrophone);
     } catch {
-      // `onError` has been told why, which shows it.
+      // The SDK has called `onError`, which shows the reason.
       this.#set({ hasMicrophone: false });
       await this.#client?.setAudioInput(false);
     }
@@ -130,12 +130,12 @@ export class Connection {
       authorizeSessionEndpoint: "/authorize",
       authorizeSessionRequest: this.#authorize,
       audioInput: this.hasMicrophone,
-      audioOutput: this.hasSound,
+      audioOutput: this.hasAudio,
       onConnect: (/** @type {Session} */ { conversationId, config }) =>
         this.#set({
           state: "connected",
           conversationId: conversationId ?? "",
-          isPushed: config?.transcription?.trigger === "push_to_talk",
+          isPushToTalk: config?.transcription?.trigger === "push_to_talk",
         }),
       onDisconnect: () => {
         this.#client = undefined;
@@ -155,12 +155,12 @@ export class Connection {
     };
   }
 
-  /** @param {{ url: string, body: unknown }} request what the SDK would send */
+  /** @param {{ url: string, body: unknown }} request the request that the SDK would send */
   #authorize = async ({ url, body }) => {
     try {
       return await post(url, body);
     } catch (error) {
-      // The SDK would tell no more than the status.
+      // The SDK would report only the status.
       this.trouble = Object(error).message;
       throw error;
     }
@@ -168,8 +168,7 @@ export class Connection {
 }
 
 /**
- * Loads the SDK, if it can be had; one that failed to come is asked for anew
- * the next time.
+ * Loads the SDK. Returns `undefined` if that fails; the next call tries again.
  *
  * @param {Sdk} sdk
  * @returns {Promise<(new (options: Record<string, unknown>) => Client) | undefined>}
@@ -184,24 +183,24 @@ async function loadSdk({ url, integrity }) {
   return find();
 }
 
-/** Says what an error of the SDK's or the browser's means. @param {Error} error */
+/** Explains an error of the SDK or the browser to the user. @param {Error} error */
 function explain({ name, message }) {
-  // The SDK's own words are spelled as it spells them.
+  // "denined" is a typo of the SDK.
   if (/^(Not\w+|Overconstrained)Error$/.test(name) || /denined/.test(message)) {
-    return "The microphone is not allowed, missing or in use. Mend that and connect again, or switch Microphone off and type.";
+    return "The microphone is not allowed, missing or in use. Fix that and connect again, or switch Microphone off and type.";
   }
   return /^WebSocket/.test(message) ? LOST : `That did not work: ${message}.`;
 }
 
 /**
- * Adds a turn, of which not all need be known yet.
+ * Adds a turn, with defaults for what is missing.
  *
  * @param {Turn[]} turns
- * @param {Partial<Turn>} known
+ * @param {Partial<Turn>} turn
  */
-export function addTurn(turns, known) {
+export function addTurn(turns, turn) {
   const key = `${turns.length}`;
-  turns.push({ key, parts: [], state: "complete", ...known });
+  turns.push({ key, parts: [], state: "complete", ...turn });
 }
 
 /**
@@ -216,7 +215,7 @@ export function addMessage(turns, { type, content, turn_id }) {
   if (typeof content !== "string") return;
   if (type === "user.transcript") {
     const key = `user ${turn_id}`;
-    // Layercode may repeat what was typed, which is there already.
+    // Layercode may send typed text back, which the page shows already.
     const typed = turns.find((turn) =>
       turn.caller === content && !turn.key.startsWith("user ")
     );
@@ -229,7 +228,7 @@ export function addMessage(turns, { type, content, turn_id }) {
       addTurn(turns, { key, parts: [{ type: "words", text: content }] });
       return;
     }
-    // Sentences may come one by one, without what stands between them.
+    // Sentences may arrive one by one, without the spaces between them.
     const gap = /[.!?…]$/.test(part.text) && /^\p{L}/u.test(content) ? " " : "";
     part.text += gap + content;
   }

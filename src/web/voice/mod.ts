@@ -1,7 +1,7 @@
 /**
- * The voice page: the agent as a caller hears it. Layercode's own browser SDK
- * gets its session key from `/authorize`, and from there on it is the browser
- * and Layercode: neither sound nor key passes through here.
+ * The voice page, where the owner talks with the agent as a caller would.
+ * Layercode's browser SDK gets its session key from `/authorize`, then connects
+ * to Layercode: no sound passes through Parley.
  *
  * https://docs.layercode.com/sdk-reference/vanilla-js-sdk
  *
@@ -11,22 +11,22 @@ import type { Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
 import { escape, type Shell } from "../shell.ts";
 
-/** What the voice page is made of. */
+/** The dependencies of the voice page. */
 export interface VoiceParts {
-  /** The agent to talk to. The browser may know it. */
+  /** The id of the Layercode agent. It is no secret: the page shows it. */
   agentId: string;
-  /** `https://api.layercode.com`, or a stand-in's address. */
+  /** The address of Layercode's API, or of a stand-in for it. */
   apiUrl: string;
-  /** Says who may have the page, which spends the owner's balance. */
+  /** Protects the page, because a conversation costs the owner money. */
   guard: Guard;
-  /** Makes the page. */
+  /** Creates the page. */
   shell: Shell;
 }
 
 /**
- * The SDK, which the browser loads and checks by its hash. It is no dependency
- * of ours: its package names all of onnxruntime-web (over 100 MB), though its
- * bundle holds what it needs. The hash is
+ * The SDK, which the browser loads and checks by its hash. It is not a
+ * dependency of Parley, because its package depends on all of onnxruntime-web
+ * (over 100 MB), although its bundle already contains what it needs. The hash is
  * `openssl dgst -sha384 -binary dist/layercode-js-sdk.min.js | base64`.
  */
 export const SDK = {
@@ -36,11 +36,11 @@ export const SDK = {
     "sha384-6vd2Dy5aYgKgmPUCs4Smrphc+dM9qpsa+7rq20lLu/vRUShZ0tDpcwXPDhwIriw8",
 };
 
-/** Where the SDK gets what tells speech from noise: a model, and what runs it. */
+/** From where the SDK loads its model for voice activity detection, and the runtime of the model. */
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-/** Makes the voice page. */
+/** Creates the route of the voice page. */
 export function createVoice(parts: VoiceParts): Routes {
   const { agentId, apiUrl, guard, shell } = parts;
   const socket = toSocketUrl(apiUrl);
@@ -52,12 +52,12 @@ export function createVoice(parts: VoiceParts): Routes {
     hosts: [new URL(socket).origin, MODEL, RUNTIME],
     scripts: [
       SDK.url,
-      // The worklets that record and play: the SDK makes them of text it holds.
+      // The SDK creates its worklets for recording and playing from strings.
       "blob:",
-      // The model's worklet, and the script that loads the WebAssembly…
+      // The worklet of the model, and the script that loads its WebAssembly.
       MODEL,
       RUNTIME,
-      // …which a browser takes for a kind of eval.
+      // Browsers treat the compilation of WebAssembly like `eval()`.
       "'wasm-unsafe-eval'",
     ],
   });
@@ -65,10 +65,10 @@ export function createVoice(parts: VoiceParts): Routes {
 }
 
 /**
- * The WebSocket that goes with Layercode's API.
+ * Returns the address of the WebSocket that belongs to Layercode's API.
  *
- * @param apiUrl http or https. A user name and password in it stay here: a
- * browser is to know the address
+ * @param apiUrl http or https. The result lacks its user name and password,
+ * because the browser gets to know it
  */
 function toSocketUrl(apiUrl: string): string {
   const { protocol, host, pathname } = new URL(apiUrl);

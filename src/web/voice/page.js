@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The voice page: Layercode's SDK between buttons and text.
+ * The script of the voice page: controls for Layercode's SDK, and the
+ * conversation as text.
  *
  * @module
  */
@@ -49,11 +50,11 @@ function send(event) {
 }
 
 function Controls() {
-  const { state, trouble, isPushed, isTalking, hasSound } = connection;
+  const { state, trouble, isPushToTalk, isTalking, hasAudio } = connection;
   const { hasMicrophone, toggleMicrophone, toggleTalking } = connection;
   const isConnecting = state === "connecting";
   const kind = state !== "connected" && "primary";
-  const mayTalk = state === "connected" && hasMicrophone && isPushed;
+  const mayTalk = state === "connected" && hasMicrophone && isPushToTalk;
   function onClick() {
     if (state === "disconnected") connection.connect();
     if (state === "connected") connection.disconnect();
@@ -68,15 +69,15 @@ function Controls() {
         <label class="row">
           <input type="checkbox" role="switch" checked=${hasMicrophone}
             disabled=${
-    !hasSound || isConnecting
+    !hasAudio || isConnecting
   } onChange=${toggleMicrophone} />
           Microphone
         </label>
       </div>
       <p class="status" id="status" role="status"
         data-kind=${trouble ? "trouble" : state}>${trouble || toStatus()}</p>
-      <p class="quiet" hidden=${hasSound}>
-        Browsers give the microphone only to pages at https or on localhost. Open this page so to
+      <p class="quiet" hidden=${hasAudio}>
+        Browsers allow the microphone only at https or on localhost. Open this page there to
         speak; here you can type.
       </p>
     </section>
@@ -91,13 +92,14 @@ function toLabel() {
 }
 
 function toStatus() {
-  const { state, hasMicrophone, isPushed } = connection;
+  const { state, hasMicrophone, isPushToTalk } = connection;
   if (state === "disconnected") return "Not connected.";
   if (state === "connecting") {
     return "Allow the microphone if the browser asks.";
   }
   if (!hasMicrophone) return "Connected. Type below.";
-  return `Connected. ${isPushed ? "Press Speak and speak" : "Speak"}, or type.`;
+  const verb = isPushToTalk ? "Press Speak and speak" : "Speak";
+  return `Connected. ${verb}, or type.`;
 }
 
 draw();

@@ -8,7 +8,7 @@ type Answer = (
   signal: AbortSignal,
 ) => AsyncIterable<AnswerEvent> | string;
 
-/** A call whose server answers as the test says, and what it was sent. */
+/** A call whose server is a function of the test, and the requests that it was sent. */
 function start(answer: Answer) {
   const sent: Request[] = [];
   const call = new Call({
@@ -40,7 +40,7 @@ async function* whole(): AsyncGenerator<AnswerEvent> {
   yield { type: "response.end" };
 }
 
-/** Says something, and then nothing more until it is cut off. */
+/** An answer that stalls after its first words until it is aborted. */
 async function* endless(signal: AbortSignal): AsyncGenerator<AnswerEvent> {
   yield { type: "response.tts", content: "Once upon a time " };
   await new Promise((_, reject) =>
@@ -55,12 +55,12 @@ async function waitForWords(call: Call): Promise<void> {
   }
 }
 
-Deno.test("newId() makes ids that no other has", () => {
+Deno.test("newId() makes unique ids", () => {
   assertMatch(newId("conv"), /^conv_\d{3,30}$/);
   assert(newId("turn") !== newId("turn"));
 });
 
-Deno.test("Call keeps its conversation over a new session", async () => {
+Deno.test("Call.connect() starts a new session of the same conversation", async () => {
   const { call, sent } = start(whole);
   assertEquals(await call.connect(), true);
   assertEquals(await call.connect(), true);
@@ -79,7 +79,7 @@ Deno.test("Call keeps its conversation over a new session", async () => {
   assertEquals(call.turns.length, 3);
 });
 
-Deno.test("Call tells the agent once what was heard of a turn that was cut off", async () => {
+Deno.test("Call.say() reports once what was heard of a turn that was cut off", async () => {
   const { call, sent } = start(({ text }, signal) =>
     text === "A story!" ? endless(signal) : whole()
   );
@@ -103,7 +103,7 @@ Deno.test("Call tells the agent once what was heard of a turn that was cut off",
   ]);
 });
 
-Deno.test("Call.repeat() sends the newest turn as it was, and in its place", async () => {
+Deno.test("Call.repeat() sends the newest turn again, and replaces it", async () => {
   const { call, sent } = start(whole);
   await call.connect();
   await call.say("Hello");
@@ -114,7 +114,7 @@ Deno.test("Call.repeat() sends the newest turn as it was, and in its place", asy
   assertEquals(call.last?.text, "Good morning.");
 });
 
-Deno.test("Call.repeat() tells of no interruption that it has undone", async () => {
+Deno.test("Call.repeat() leaves no interruption of the repeated turn to report", async () => {
   let isSlow = true;
   const { call, sent } = start((_, signal) =>
     isSlow ? endless(signal) : whole()
@@ -129,7 +129,7 @@ Deno.test("Call.repeat() tells of no interruption that it has undone", async () 
   assertEquals(sent.at(-1)?.interruption_context, undefined);
 });
 
-Deno.test("Call goes on telling of an interruption that the server has not kept", async () => {
+Deno.test("Call.say() reports an interruption again if the server did not accept the report", async () => {
   let isDown = false;
   const { call, sent } = start(({ text }, signal) => {
     if (isDown) return "Parley can't be reached.";
@@ -152,7 +152,7 @@ Deno.test("Call goes on telling of an interruption that the server has not kept"
   assert(sent.at(-1)?.interruption_context !== undefined);
 });
 
-Deno.test("Call says when an answer broke off, and what came of it counts as heard", async () => {
+Deno.test("Call.say() reports a broken connection, and counts the words that arrived as heard", async () => {
   const { call, sent } = start(async function* ({ type }) {
     yield { type: "response.tts", content: "Half of " };
     if (type === "session.start") yield { type: "response.end" };
@@ -165,7 +165,7 @@ Deno.test("Call says when an answer broke off, and what came of it counts as hea
   assertEquals(text_heard, "Half of");
 });
 
-Deno.test("readEvents() reads events however they are cut", async () => {
+Deno.test("readEvents() reads events from chunks of any size", async () => {
   const bytes = new TextEncoder().encode(
     'data: {"type":"response.tts","content":"a\\n\\né"}\n\n' +
       ": a comment\n\n" +

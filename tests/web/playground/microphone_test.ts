@@ -1,48 +1,48 @@
 import { assertEquals } from "@std/assert";
 import {
   createMicrophone,
-  ownWords,
   type Recognition,
+  removeEcho,
 } from "../../../src/web/playground/microphone.js";
 
 const SPOKEN =
   "Breakfast is served from seven to half past ten, in the garden.";
 
-Deno.test("ownWords() takes what the agent is just saying for its echo", () => {
+Deno.test("removeEcho() removes the words that the agent is saying", () => {
   for (
     const echo of [
       "breakfast",
       "Breakfast is served",
       "from seven to half past",
-      // A word was missed.
+      // The recognition missed a word.
       "breakfast served from seven",
       "in the garden",
     ]
   ) {
-    assertEquals(ownWords(echo, SPOKEN), "", echo);
+    assertEquals(removeEcho(echo, SPOKEN), "", echo);
   }
 });
 
-Deno.test("ownWords() lets the caller's words through", () => {
+Deno.test("removeEcho() leaves the caller's words", () => {
   for (
     const own of ["stop", "in the morning please", "no wait", "Seven what?"]
   ) {
-    assertEquals(ownWords(own, SPOKEN), own);
+    assertEquals(removeEcho(own, SPOKEN), own);
   }
 });
 
-Deno.test("ownWords() takes the echo off the caller's words", () => {
+Deno.test("removeEcho() removes the echo before the caller's words", () => {
   assertEquals(
-    ownWords("breakfast is served stop please", SPOKEN),
+    removeEcho("breakfast is served stop please", SPOKEN),
     "stop please",
   );
 });
 
-Deno.test("ownWords() lets everything through when nothing is said", () => {
-  assertEquals(ownWords("hello", ""), "hello");
+Deno.test("removeEcho() leaves everything while the agent is silent", () => {
+  assertEquals(removeEcho("hello", ""), "hello");
 });
 
-/** A microphone whose recognition and agent a test speaks for. */
+/** A microphone for which a test supplies the recognised text and the agent's words. */
 function listen() {
   const speaker = { saying: "" };
   const sentences: string[] = [];
@@ -55,7 +55,7 @@ function listen() {
     onTrouble() {},
   });
   microphone.start();
-  /** What is taken for the caller's own of what is recognised. */
+  /** Recognises a text, and returns the caller's words in it. */
   function hear(transcript: string, isFinal = false): string {
     const results = [{ isFinal, 0: { transcript } }];
     recognition?.onresult({ resultIndex: 0, results });
@@ -66,7 +66,7 @@ function listen() {
 
 let recognition: Recognition | undefined;
 
-Deno.test("createMicrophone() keeps in mind what was said while it listened", () => {
+Deno.test("createMicrophone() removes an echo that is recognised after the agent has stopped", () => {
   const browser = {
     SpeechRecognition: class {
       constructor() {
@@ -87,7 +87,7 @@ Deno.test("createMicrophone() keeps in mind what was said while it listened", ()
     );
     speaker.saying = "";
     assertEquals(hear("in the garden"), "");
-    // Late, and the last of it.
+    // The final result of the same sentence comes late.
     assertEquals(hear("in the garden", true), "");
     assertEquals(hear("in the garden", true), "in the garden");
   } finally {

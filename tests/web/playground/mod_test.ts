@@ -11,11 +11,11 @@ import { createEcho } from "../../../src/providers/echo.ts";
 import { message, readEvents, spoken } from "../../fakes/layercode.ts";
 import { startServer } from "../../fakes/server.ts";
 
-/** Lets everybody in; `tests/server/guard_test.ts` is about the others. */
+/** A guard that allows everything; `tests/server/guard_test.ts` tests the real one. */
 const OPEN: Guard = { page: (handler) => handler, route: (handler) => handler };
 const BASE = "http://localhost:3000";
 
-/** The app around a playground; its webhook says what it was sent. */
+/** An app with a playground, whose webhook returns the request that it received. */
 function createTestApp(guard = OPEN): App {
   const seen: Handler = async (request) =>
     Response.json({
@@ -47,7 +47,7 @@ function post(): Request {
   });
 }
 
-Deno.test("createPlayground() keeps the page and its turns behind the guard", async () => {
+Deno.test("createPlayground() protects the page and its turns by the guard", async () => {
   const closed = () => () => new Response("closed", { status: 403 });
   const app = createTestApp({ page: closed, route: closed });
   assertEquals((await app(new Request(`${BASE}/`))).status, 403);
@@ -61,7 +61,7 @@ Deno.test("createPlayground() signs a turn and passes it to the webhook", async 
   assertEquals(body, '{"type":"message"}');
 });
 
-Deno.test("createPlayground() tells the page who answers, and not the secret", async () => {
+Deno.test("createPlayground() tells the page the provider, but not the secret", async () => {
   const response = await createTestApp()(new Request(BASE));
   const html = await response.text();
   assertEquals(html.includes("a secret for tests only"), false);
@@ -71,7 +71,7 @@ Deno.test("createPlayground() tells the page who answers, and not the secret", a
   });
 });
 
-Deno.test("main.ts has a playground that answers without a signature, for browsers of this machine", async () => {
+Deno.test("main.ts serves browsers on this machine a playground that needs no signature", async () => {
   await using server = await startServer();
   const send = (headers: Record<string, string>) =>
     fetch(`${server.url}/playground/turn`, {
@@ -86,7 +86,7 @@ Deno.test("main.ts has a playground that answers without a signature, for browse
   assertEquals(events.at(-1)?.type, "response.end");
 });
 
-Deno.test("main.ts has no playground beside a secret of the owner's, unless told", async () => {
+Deno.test("main.ts has no playground beside a webhook secret unless PLAYGROUND is on", async () => {
   for (const PLAYGROUND of ["", "on"]) {
     const env = { LAYERCODE_WEBHOOK_SECRET: "a secret for tests only" };
     await using server = await startServer({ env: { ...env, PLAYGROUND } });

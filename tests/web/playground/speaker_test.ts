@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Speaker } from "../../../src/web/playground/speaker.js";
 
-/** A voice that a test speaks for, and what came of it. */
+/** A speaker whose voice a test controls, and what it reported. */
 function make(lang = "en") {
   const given: SpeechSynthesisUtterance[] = [];
   const progress: number[] = [];
@@ -28,7 +28,7 @@ function make(lang = "en") {
 const TEXT =
   "Good evening! You are in room 3.5, is that right? Yes.\nTomorrow.";
 
-Deno.test("Speaker.add() gives the same sentences however the text is cut", () => {
+Deno.test("Speaker.add() speaks the same sentences for chunks of any size", () => {
   for (const length of [1, 2, 3, 7, 20, 200]) {
     const { speaker, given, texts, tell } = make();
     const pieces = TEXT.match(new RegExp(`[^]{1,${length}}`, "gu")) ?? [];
@@ -62,13 +62,13 @@ Deno.test("Speaker.add() speaks a sentence as soon as the next one begins", () =
   assertEquals(texts(), ["One.", "Two"]);
 });
 
-Deno.test("Speaker.add() knows other scripts", () => {
+Deno.test("Speaker.add() splits sentences of other scripts", () => {
   const { speaker, texts } = make("zh");
   speaker.add("您好。今天好吗?");
   assertEquals(texts(), ["您好。"]);
 });
 
-Deno.test("Speaker speaks each sentence once it is whole", () => {
+Deno.test("Speaker.add() speaks each sentence once it is complete", () => {
   const { speaker, given, progress, tell } = make();
   speaker.add("One sen");
   assertEquals(given.length, 0);
@@ -87,7 +87,7 @@ Deno.test("Speaker speaks each sentence once it is whole", () => {
   assertEquals(speaker.saying, "");
 });
 
-Deno.test("Speaker counts words where the voice tells them, else whole sentences", () => {
+Deno.test("Speaker.offset counts words if the voice reports them, else whole sentences", () => {
   const { speaker, progress, tell } = make();
   speaker.add("One sentence. Another one. ");
   speaker.add();
@@ -97,13 +97,13 @@ Deno.test("Speaker counts words where the voice tells them, else whole sentences
   tell(0, "end");
   tell(1, "start");
   speaker.stop();
-  // What a voice tells that was stopped is about nothing that is counted.
+  // Events of a stopped voice no longer count.
   tell(1, "end");
   assertEquals(progress, [4, 14]);
   assertEquals([speaker.offset, speaker.saying], [14, ""]);
 });
 
-Deno.test("Speaker says why a voice failed, unless it was stopped", () => {
+Deno.test("Speaker reports why a voice failed, unless it was stopped", () => {
   const { speaker, troubles, tell } = make();
   speaker.add("One sentence. Another one. ");
   speaker.add();

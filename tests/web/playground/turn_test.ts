@@ -11,12 +11,12 @@ function turnAt(now: number, speaker?: ReturnType<typeof silent>) {
   return new Turn(request, now, speaker);
 }
 
-/** A voice that speaks as far as a test says. */
+/** A speaker whose offset a test sets. */
 function silent() {
   return { offset: 0, saying: "", add() {}, stop() {} };
 }
 
-Deno.test("Turn.add() puts words together, and takes the times", () => {
+Deno.test("Turn.add() joins words, and measures the times", () => {
   const turn = turnAt(100);
   assertEquals(turn.isOpen, true);
   turn.add({ type: "response.tts", content: "Good " }, 150);
@@ -31,7 +31,7 @@ Deno.test("Turn.add() puts words together, and takes the times", () => {
   assertEquals(turn.isOpen, false);
 });
 
-Deno.test("Turn.add() leaves what is spoken unheard until the voice tells", () => {
+Deno.test("Turn.heard follows the speaker if the answer is spoken", () => {
   const turn = turnAt(0, silent());
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.add({ type: "response.end" }, 2);
@@ -64,16 +64,16 @@ Deno.test("Turn.add() shows tools and data between the words", () => {
   ]);
 });
 
-Deno.test("Turn.add() believes the server that a turn failed", () => {
+Deno.test("Turn.state is failed if the server says so", () => {
   const turn = turnAt(0);
   turn.add({ type: "something.new" }, 1);
-  // What the server adds to Layercode's events.
+  // An event of Parley's own, besides Layercode's.
   turn.add({ type: "parley.turn", status: "failed" } as never, 1);
   turn.add({ type: "response.end" }, 2);
   assertEquals(turn.state, "failed");
 });
 
-Deno.test("Turn.cutOff() stops what was at work", () => {
+Deno.test("Turn.cutOff() ends the turn and stops its running tools", () => {
   const speaker = silent();
   const turn = turnAt(0, speaker);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
@@ -88,7 +88,7 @@ Deno.test("Turn.cutOff() stops what was at work", () => {
   assertEquals(tool?.type === "tool" && tool.status, "stopped");
 });
 
-Deno.test("Turn.figures has the times of the caller, and the rest from the server", () => {
+Deno.test("Turn.figures has the caller's times, and the server's other figures", () => {
   const turn = turnAt(100);
   const server = { provider: "gemini", first_words_ms: 1, input_tokens: 2_690 };
   turn.add({ type: "response.tts", content: "Good." }, 150);
@@ -109,7 +109,7 @@ Deno.test("Turn.figures has the times of the caller, and the rest from the serve
   assertEquals(events[0]?.content, turn.request);
 });
 
-Deno.test("Turn.state is complete once all is spoken", () => {
+Deno.test("Turn.state is complete once everything is spoken", () => {
   const speaker = silent();
   const turn = turnAt(0, speaker);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
@@ -121,7 +121,7 @@ Deno.test("Turn.state is complete once all is spoken", () => {
   assertEquals(turn.state, "complete");
 });
 
-Deno.test("Turn.mute() leaves what is shown for heard", () => {
+Deno.test("Turn.mute() counts all shown words as heard", () => {
   const turn = turnAt(0, silent());
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.mute();
@@ -130,7 +130,7 @@ Deno.test("Turn.mute() leaves what is shown for heard", () => {
   assertEquals(turn.state, "complete");
 });
 
-Deno.test("Turn.remark says what ended an answer for the model", () => {
+Deno.test("Turn.remark says why Parley ended an answer", () => {
   for (
     const [ended, says] of [
       [undefined, ""],
@@ -149,7 +149,7 @@ Deno.test("Turn.remark says what ended an answer for the model", () => {
 
 const KEY = "key-for-tests-only-0123456789";
 const TEXT = `It's "so" so: $HOME \`date\` \u4e16`;
-/** What else a shell could stumble over. */
+/** Texts that a shell could misinterpret. */
 const TEXTS = [
   TEXT,
   "plain",
@@ -184,13 +184,13 @@ async function run(
   return new TextDecoder().decode(stdout.length > 0 ? stdout : stderr);
 }
 
-/** The events of an answer, as curl printed it. */
+/** Parses the events of an answer that curl printed. */
 function eventsOf(printed: string) {
   return printed.split("\n").filter((line) => line.startsWith("data: {"))
     .map((line) => JSON.parse(line.slice(6)));
 }
 
-Deno.test("toCurl() makes commands that a shell runs, whatever the text", async () => {
+Deno.test("toCurl() makes commands that a shell runs with any text", async () => {
   await using server = await startServer({ env: { SPEECH_CLEANUP: "off" } });
   for (const [index, text] of TEXTS.entries()) {
     for (const shell of ["bash", "sh"]) {
@@ -209,7 +209,7 @@ Deno.test("toCurl() makes commands that a shell runs, whatever the text", async 
   }
 });
 
-Deno.test("toCurl() signs with the first secret of the shell's", async () => {
+Deno.test("toCurl() signs with the first secret of the shell's environment", async () => {
   const secret = "a 'secret' of $mine";
   const env = { LAYERCODE_WEBHOOK_SECRET: `${secret},another one` };
   await using server = await startServer({ env });
@@ -218,7 +218,7 @@ Deno.test("toCurl() signs with the first secret of the shell's", async () => {
   assertStringIncludes(await run(script, { env }), "response.end");
 });
 
-Deno.test("toCurl() finds the secret in .env, one from Windows, too", async () => {
+Deno.test("toCurl() finds the secret in .env, also with Windows line endings", async () => {
   const secret = "whsec_of_this_test";
   await using server = await startServer({
     env: { LAYERCODE_WEBHOOK_SECRET: secret },
@@ -235,7 +235,7 @@ Deno.test("toCurl() finds the secret in .env, one from Windows, too", async () =
   }
 });
 
-Deno.test("toCurl() keeps the rest of the event", async () => {
+Deno.test("toCurl() leaves the rest of the event unchanged", async () => {
   const request = {
     type: "message",
     turn_id: "turn_1",
@@ -246,7 +246,7 @@ Deno.test("toCurl() keeps the rest of the event", async () => {
   assertEquals(JSON.parse(printed), request);
 });
 
-Deno.test("toCompletion() makes a command that a shell runs, key and all", async () => {
+Deno.test("toCompletion() makes a command that a shell runs, with the API key", async () => {
   await using server = await startServer({
     env: { API_KEYS: KEY, SPEECH_CLEANUP: "off" },
   });
@@ -261,7 +261,7 @@ Deno.test("toCompletion() makes a command that a shell runs, key and all", async
   assertStringIncludes(await run(script, {}), "API_KEY: is one of API_KEYS");
 });
 
-Deno.test("toCompletion() tells what was heard, and ends with the caller's words", () => {
+Deno.test("toCompletion() sends what was heard, and ends with the caller's words", () => {
   const script = toCompletion(TURNS, {
     origin: "http://x",
     conversation: "conv_1",

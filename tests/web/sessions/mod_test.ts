@@ -35,7 +35,7 @@ function make(token = TOKEN) {
   return { store, activeTurns, ask, wait };
 }
 
-Deno.test("createAdmin() answers only those who show the token", async () => {
+Deno.test("createAdmin() answers only requests with the token", async () => {
   const { store, ask } = make();
   await store.update("a", () => [user("t1", "Hello")]);
   const wrong = [
@@ -66,7 +66,7 @@ Deno.test("createAdmin() answers only those who show the token", async () => {
   assertEquals((await ask("/sessions")).status, 200);
 });
 
-Deno.test("createAdmin() compares no more than 30 wrong tokens of an address in a minute", async () => {
+Deno.test("createAdmin() compares at most 30 wrong tokens of an address in a minute", async () => {
   const { ask, wait } = make();
   const guess = async (given: string) => {
     const headers = { authorization: `Bearer ${given}` };
@@ -74,7 +74,7 @@ Deno.test("createAdmin() compares no more than 30 wrong tokens of an address in 
   };
   for (let n = 0; n < 30; n++) assertEquals(await guess(`guess ${n}`), 401);
   assertEquals(await guess("guess 31"), 429);
-  // Or whoever guesses would learn that it was the right one.
+  // Otherwise an attacker would learn that this token is the right one.
   const limited = await ask("/sessions");
   assertEquals(limited.status, 429);
   assertEquals(limited.headers.get("retry-after"), "60");
@@ -82,9 +82,9 @@ Deno.test("createAdmin() compares no more than 30 wrong tokens of an address in 
   assertEquals((await ask("/sessions")).status, 200);
 });
 
-Deno.test("createAdmin() takes a token of any letters, as its bytes", async () => {
+Deno.test("createAdmin() accepts a token of any characters, sent as UTF-8", async () => {
   const { ask } = make("tökén ✓");
-  // As curl and the page send it.
+  // curl and the page send it like this.
   const bytes = String.fromCharCode(...new TextEncoder().encode("tökén ✓"));
   const headers = { authorization: `Bearer ${bytes}` };
   assertEquals((await ask("/sessions", { headers })).status, 200);
@@ -116,7 +116,7 @@ Deno.test("createAdmin() lists conversations, a page at a time", async () => {
   }
 });
 
-Deno.test("createAdmin() loads no conversation for a list", async () => {
+Deno.test("createAdmin() lists conversations without loading them", async () => {
   const { store, ask } = make();
   await store.update("a", () => [user("t1", "Hello")]);
   store.load = () => Promise.reject(new Error("A whole one was read"));
@@ -227,7 +227,7 @@ Deno.test("createAdmin() deletes a conversation, and ends its turn first", async
   assertEquals(other.headers.get("allow"), "GET, HEAD, DELETE");
 });
 
-Deno.test("createAdmin() gives a browser the page, which holds nothing yet", async () => {
+Deno.test("createAdmin() serves a browser the page, which contains no conversations", async () => {
   const { store, ask } = make();
   await store.update("secret-id", () => [user("t1", "Hello")]);
   for (const path of ["/sessions", "/sessions/secret-id"]) {
@@ -242,7 +242,7 @@ Deno.test("createAdmin() gives a browser the page, which holds nothing yet", asy
   }
 });
 
-Deno.test("createAdmin() names the recordings that a deleted conversation has elsewhere", async () => {
+Deno.test("createAdmin() returns the recordings of a deleted conversation that are stored elsewhere", async () => {
   const { store, ask } = make();
   const at = "2026-11-21T10:00:00.000Z";
   const content = { recording_url: "https://recordings.example/1" };

@@ -18,13 +18,13 @@ Deno.test("toTurn() shows what was heard of a turn that was cut off", () => {
   assertEquals([state, heard, remark], ["interrupted", 7, "interrupted"]);
 });
 
-Deno.test("toTurn() shows what was heard before the answer where they differ", () => {
+Deno.test("toTurn() shows what was heard before the answer if they differ", () => {
   const { parts, heard } = toTurn({ ...TURN, heard: "2 are" });
   assertEquals(parts, [{ type: "words", text: "2 are Two are left." }]);
   assertEquals(heard, 5);
 });
 
-Deno.test("toTurn() shows what tools were asked and said", () => {
+Deno.test("toTurn() shows the arguments and results of tool calls", () => {
   const calls = [
     { name: "find_rooms", arguments: { nights: 1 }, result: { free: 2 } },
     { name: "find_rooms", arguments: {} },
@@ -41,7 +41,7 @@ Deno.test("toTurn() shows what tools were asked and said", () => {
   ]);
 });
 
-Deno.test("toTurn() says what ended an answer, and how a turn ended", () => {
+Deno.test("toTurn() says why an answer ended, and how the turn ended", () => {
   const remarkOf = (more: object) => toTurn({ ...TURN, ...more }).remark;
   assertEquals(remarkOf({}), "");
   assertEquals(remarkOf({ status: "unfinished" }), "unfinished");

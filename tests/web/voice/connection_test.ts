@@ -6,7 +6,7 @@ import {
   type Turn,
 } from "../../../src/web/voice/connection.js";
 
-/** The conversation that messages make, a line a turn. */
+/** The conversation that messages result in, one line per turn. */
 function read(messages: Message[], turns: Turn[] = []): string[] {
   for (const message of messages) addMessage(turns, message);
   return turns.map(({ caller, parts }) =>
@@ -15,7 +15,7 @@ function read(messages: Message[], turns: Turn[] = []): string[] {
   );
 }
 
-Deno.test("addMessage() shows once what was typed, though it is repeated", () => {
+Deno.test("addMessage() shows typed text once, even if Layercode sends it back", () => {
   const turns: Turn[] = [];
   addTurn(turns, { caller: "Hello" });
   const echo = (turn_id: string) => ({
@@ -24,11 +24,11 @@ Deno.test("addMessage() shows once what was typed, though it is repeated", () =>
     turn_id,
   });
   assertEquals(read([echo("t1")], turns), ["Hello"]);
-  // Said once more, it is another turn.
+  // The same words again are another turn.
   assertEquals(read([echo("t2")], turns), ["Hello", "Hello"]);
 });
 
-Deno.test("addMessage() puts the sentences of an answer together", () => {
+Deno.test("addMessage() joins the sentences of an answer", () => {
   const say = (content: string) => ({
     type: "response.text",
     content,
@@ -39,7 +39,7 @@ Deno.test("addMessage() puts the sentences of an answer together", () => {
   ]);
 });
 
-Deno.test("addMessage() leaves out what isn't words", () => {
+Deno.test("addMessage() ignores messages without text", () => {
   assertEquals(
     read([
       { type: "turn.start" },

@@ -9,7 +9,7 @@ import {
 } from "../../../src/web/voice/mod.ts";
 import { startServer } from "../../fakes/server.ts";
 
-/** Lets everybody in; `tests/server/guard_test.ts` is about the others. */
+/** A guard that allows everything; `tests/server/guard_test.ts` tests the real one. */
 const OPEN: Guard = { page: (handler) => handler, route: (handler) => handler };
 
 async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
@@ -24,14 +24,14 @@ async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
   return await handler(new Request("http://parley.test/voice"), UNKNOWN_SENDER);
 }
 
-/** What the page's script is told. */
+/** The data that the page's script gets. */
 async function dataOf(response: Response): Promise<Record<string, unknown>> {
   const html = await response.text();
   const [, data = ""] = /data-page="([^"]*)"/.exec(html) ?? [];
   return JSON.parse(data.replaceAll("&quot;", '"'));
 }
 
-/** The sources that a page's policy allows, by directive. */
+/** The sources that the page's policy allows, by directive. */
 async function policyOf(response: Response): Promise<Map<string, string[]>> {
   await response.body?.cancel();
   const policy = response.headers.get("content-security-policy") ?? "";
@@ -46,7 +46,7 @@ async function policyOf(response: Response): Promise<Map<string, string[]>> {
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-Deno.test("createVoice() keeps the page behind the guard", async () => {
+Deno.test("createVoice() protects the page by the guard", async () => {
   const closed = () => () => new Response("closed", { status: 403 });
   assertEquals(
     (await open({ guard: { page: closed, route: closed } })).status,
@@ -54,12 +54,12 @@ Deno.test("createVoice() keeps the page behind the guard", async () => {
   );
 });
 
-Deno.test("createVoice() names one version of the SDK, and its hash", () => {
+Deno.test("createVoice() pins the version of the SDK, and its hash", () => {
   assertMatch(SDK.url, /^https:.*@\d+\.\d+\.\d+\//);
   assertMatch(SDK.integrity, /^sha384-[\w+/]{64}$/);
 });
 
-Deno.test("createVoice() lets the page do what the SDK must, and no more", async () => {
+Deno.test("createVoice() allows the page what the SDK needs, and no more", async () => {
   const policy = await policyOf(await open());
   assertEquals(policy.get("default-src"), ["'none'"]);
   assertEquals(policy.get("script-src"), [
@@ -79,7 +79,7 @@ Deno.test("createVoice() lets the page do what the SDK must, and no more", async
   assertEquals(policy.get("style-src"), ["'self'"]);
 });
 
-Deno.test("createVoice() tells the page who to talk to", async () => {
+Deno.test("createVoice() tells the page the agent and the address", async () => {
   assertEquals(await dataOf(await open()), {
     agentId: "agent_1",
     sdk: SDK,
@@ -87,7 +87,7 @@ Deno.test("createVoice() tells the page who to talk to", async () => {
   });
 });
 
-/** `LAYERCODE_API_URL`, and the socket that goes with it. */
+/** `LAYERCODE_API_URL`, and the address of the WebSocket for it. */
 const SOCKETS = [
   ["http://127.0.0.1:9000", "ws://127.0.0.1:9000/v1/agents/web/websocket"],
   [
@@ -102,7 +102,7 @@ const SOCKETS = [
 ] as const;
 
 for (const [apiUrl, socket] of SOCKETS) {
-  Deno.test(`createVoice() sends the SDK from ${apiUrl} to ${socket}`, async () => {
+  Deno.test(`createVoice() derives ${socket} from ${apiUrl}`, async () => {
     assertEquals((await dataOf(await open({ apiUrl }))).socket, socket);
     const policy = await policyOf(await open({ apiUrl }));
     assertEquals(policy.get("connect-src")?.[1], new URL(socket).origin);
@@ -110,7 +110,7 @@ for (const [apiUrl, socket] of SOCKETS) {
   });
 }
 
-Deno.test("main() has a voice page only where the key and the agent are set", async () => {
+Deno.test("main() has a voice page only if the key and the agent are set", async () => {
   const key = { LAYERCODE_API_KEY: "lc_key" };
   const agent = { LAYERCODE_AGENT_ID: "agent_1" };
   const cases: [Record<string, string>, number][] = [
