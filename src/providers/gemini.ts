@@ -1,5 +1,5 @@
 /**
- * Google Gemini: its settings, and how it is asked through
+ * Google Gemini: its settings, and its provider, which uses
  * `@google/generative-ai`.
  *
  * @module
@@ -54,11 +54,11 @@ export const gemini: Vendor<typeof settings> = {
       settings,
       unreachable: "check the network, the proxy and GEMINI_BASE_URL",
     };
-    // In the background, so that the first caller need not wait for it. Whether
-    // it failed shows when it is needed.
+    // Loaded in the background, so that the first caller need not wait for it. A
+    // failure is reported when the SDK is used.
     const sdk = import("@google/generative-ai");
     sdk.catch(() => {});
-    // Not every model knows every level: one that refuses is asked without.
+    // Not every model knows every level: after a refusal, the field is left out.
     let thinkingConfig = toThinkingConfig(model, thinking);
 
     async function send(request: ProviderRequest): Promise<Response> {
@@ -101,7 +101,7 @@ export const gemini: Vendor<typeof settings> = {
 };
 
 /**
- * Models that Google has shut down or will, and when: as of November 2026.
+ * When Google shuts models down, or has shut them down, as of November 2026.
  *
  * Source: https://ai.google.dev/gemini-api/docs/deprecations
  */
@@ -125,8 +125,8 @@ function warnOfEnd(model: string): Diagnosis[] {
 }
 
 /**
- * Has the SDK call our `fetch`. It takes none, and looks up the global one
- * before it first waits for anything.
+ * Makes the SDK use the given `fetch`. The SDK has no option for that, but reads
+ * the global one before it first awaits anything.
  */
 function callWith<T>(ours: Fetch, call: () => T): T {
   const { fetch } = globalThis;

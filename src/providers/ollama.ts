@@ -1,6 +1,6 @@
 /**
- * Ollama on the owner's own machine: its settings, and how it is asked and made
- * ready.
+ * Ollama, on the owner's own machine: its settings, its provider, and the pull of
+ * a model.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { streamAnswer } from "./_stream.ts";
 import type { ProviderRequest } from "./provider.ts";
 import type { Diagnosis, Vendor } from "./vendor.ts";
 
-/** The model that is asked for when none is named and none is installed. */
+/** The model that is used when none is set, if it is pulled or no other is. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
 /** Ollama's settings. */
@@ -59,10 +59,10 @@ export const settings = {
   },
 } satisfies Settings;
 
-/** How long Ollama may take to show that it is there: a caller may wait for it. */
+/** How long the check for a running Ollama may take, in milliseconds: a caller may be waiting. */
 const ANSWER_MS = 500;
 
-/** Whether an Ollama is there that nobody named. */
+/** Whether Ollama answers at this address. */
 export function isThere(host: string): Promise<boolean> {
   const server = toServer(host, () => DEFAULT_MODEL);
   const signal = AbortSignal.timeout(ANSWER_MS);
@@ -71,11 +71,10 @@ export function isThere(host: string): Promise<boolean> {
 }
 
 /**
- * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
- * own server reads the same variable, so `0.0.0.0` and a bare `host:port` are
- * normal there.
+ * Converts the value of `OLLAMA_HOST` to a URL to connect to. Ollama's own server
+ * reads the same variable, so `0.0.0.0` and a bare `host:port` are common.
  *
- * @throws {TypeError} when it is no address
+ * @throws {TypeError} when it is not an address
  */
 export function toOllamaUrl(value: string): string {
   const url = new URL(/^https?:\/\//i.test(value) ? value : `http://${value}`);
@@ -125,7 +124,7 @@ export const ollama: Vendor<typeof settings> = {
       if (known) return known;
       const name = named ?? await chooseModel(server, signal);
       const about = await describe(server, name, signal);
-      // Another question may have found it out meanwhile.
+      // A concurrent request may have found it meanwhile.
       if (known) return known;
       if (named === undefined) log.info("ollama.model_chosen", { model: name });
       return known = { ...about, name };
@@ -157,7 +156,7 @@ export const ollama: Vendor<typeof settings> = {
         await describe(server, name, signal);
       },
       async prepare(signal, beginning) {
-        // It has to say a word to read the beginning.
+        // A model reads a prompt only to answer it, so it answers one token.
         const response = await ask({ ...beginning, signal }, 1);
         await readText(response).catch((cause) => {
           throw toReadError(server, cause);
@@ -206,7 +205,7 @@ function judge(
   return all;
 }
 
-/** Asks what a model can do. */
+/** Asks Ollama about a model. */
 function describe(
   server: Server,
   model: string,
@@ -215,7 +214,7 @@ function describe(
   return requestJson<Model>(server, "/api/show", signal, { model });
 }
 
-/** Chooses the default model where it is pulled, else the smallest that can chat. */
+/** Chooses the default model if it is pulled, otherwise the smallest that can chat. */
 async function chooseModel(
   server: Server,
   signal: AbortSignal,
@@ -225,7 +224,7 @@ async function chooseModel(
   const { models = [] } = await requestJson<Pulled>(server, path, signal);
   if (models.some(({ name }) => name === DEFAULT_MODEL)) return DEFAULT_MODEL;
   const bySize = models
-    // Entries of Ollama's cloud are a few hundred bytes: not on this machine.
+    // Models of Ollama's cloud have entries of a few hundred bytes, and do not run on this machine.
     .filter(({ size }) => size > 1_000_000)
     .sort((a, b) => a.size - b.size);
   for (const { name } of bySize) {
@@ -236,10 +235,9 @@ async function chooseModel(
 }
 
 /**
- * Pulls a model. What was pulled before it failed isn't pulled again the next
- * time.
+ * Pulls a model. After a failure, the next pull continues where this one stopped.
  *
- * @param tell takes how many bytes are here, of how many that are known of yet
+ * @param tell called with the bytes pulled so far, and the total known so far
  */
 export async function pull(
   host: string,

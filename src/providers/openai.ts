@@ -1,6 +1,6 @@
 /**
- * Any server that speaks OpenAI's chat completions: OpenAI itself, Groq,
- * OpenRouter, vLLM, LM Studio, llama.cpp.
+ * Any server with OpenAI's chat completions API: OpenAI itself, Groq, OpenRouter,
+ * vLLM, LM Studio, llama.cpp.
  *
  * @module
  */
@@ -42,12 +42,12 @@ export const settings = {
   },
 } satisfies Settings;
 
-/** Examples often show the address that questions go to; we need the one above. */
+/** Removes the path of chat completions, which documentation often includes in the address. */
 function toBaseUrl(text: string): string {
   return toHttpUrl(text).replace(/\/chat\/completions$/, "");
 }
 
-/** Any server that speaks OpenAI's chat completions. */
+/** Any server with OpenAI's chat completions API. */
 export const openai: Vendor<typeof settings> = {
   settings,
   findProblem: ({ apiKey, baseUrl }) =>
@@ -112,7 +112,7 @@ function judge(server: Server, models: string[], asked: string): Diagnosis[] {
     return [{ status: "ok", detail: `${asked} is there` }];
   }
   return [{
-    // Others may take models that they don't list; llama.cpp takes any name.
+    // Other servers may accept models that they don't list; llama.cpp accepts any name.
     status: server.url === OPENAI ? "fail" : "warn",
     detail: `${placeOf(server)} doesn't list model "${asked}"`,
     fix: "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
@@ -120,10 +120,10 @@ function judge(server: Server, models: string[], asked: string): Diagnosis[] {
   }];
 }
 
-/** The most that a server's refusals may change of one question. */
+/** The most changes to one request after refusals. */
 const MAX_CHANGES = 5;
 
-/** Makes what asks a server in the dialect that it turns out to take. */
+/** Creates a function that sends requests, and adapts the dialect when the server refuses one. */
 function createAsker(server: Server, log: Log, dialect: Dialect) {
   return async (
     toBody: (dialect: Dialect) => object,
@@ -137,7 +137,7 @@ function createAsker(server: Server, log: Log, dialect: Dialect) {
       } catch (error) {
         const reason = findReason(error);
         if (reason === undefined || changes >= MAX_CHANGES) throw error;
-        // Another question may have found it out meanwhile.
+        // A concurrent request may have adapted it meanwhile.
         if (sent !== dialect) continue;
         const next = adapt(sent, reason);
         if (next === undefined) throw error;
@@ -151,7 +151,7 @@ function createAsker(server: Server, log: Log, dialect: Dialect) {
   };
 }
 
-/** In which words a server refused what it may not have understood. */
+/** Returns the server's message, if it may have refused a field of the request. */
 function findReason(error: unknown): string | undefined {
   return error instanceof ProviderError &&
       [400, 404, 422, 500].includes(error.status ?? 0)
@@ -159,7 +159,7 @@ function findReason(error: unknown): string | undefined {
     : undefined;
 }
 
-/** A server's models that can chat; none where it doesn't list them. */
+/** Lists the models that can chat; empty if the server has no list. */
 async function listModels(
   server: Server,
   signal: AbortSignal,
@@ -175,7 +175,7 @@ async function listModels(
 }
 
 /**
- * The model of a server that has only one.
+ * Returns the only model of a server.
  *
  * @throws {ProviderError} when there are several or none
  */

@@ -1,11 +1,10 @@
 /**
- * What is told by the start of a line: headings, lists, quotes, rules, tables
- * and blocks of code. Their marks go. Each heading, item and row becomes a
- * sentence; the row of dashes below a table's head goes.
+ * Reads the start of a line: headings, lists, quotes, thematic breaks, tables and
+ * code blocks. Their marks are left out, and so is the row of dashes in a table.
+ * Each heading, item and row becomes a sentence.
  *
- * Code is left out and a message stands for it; not even that, where it is a
- * tool call, and nothing is left out of an answer that is all in one block of
- * Markdown.
+ * Code is replaced by a message, a tool call by nothing. An answer that is
+ * entirely in a Markdown block is spoken.
  *
  * @module
  */
@@ -16,8 +15,8 @@ const INDENT = /[^\S\n]+/y;
 const DIGITS = /\d+/y;
 
 /**
- * Reads one thing at the start of a line; `undefined` when the words of the
- * line begin.
+ * Reads one element at the start of a line. Returns `undefined` when the words of
+ * the line begin.
  */
 export function readLineStart(scan: Scan): Outcome {
   const char = scan.char();
@@ -47,13 +46,13 @@ const HEADING: Rule = {
     return scan.leaveOut(mark.length);
   },
 };
-/** The box of a task. */
+/** The checkbox of a task. */
 const BOX: Rule = {
   whole: /^\[[ xX]\](?=[ \t])/,
   begun: /^\[(?:[ xX]\]?)?$/,
   when: ({ marker }) => marker,
 };
-/** Begins an item where a list begins or goes on, and not as in "3. Oktober". */
+/** The number of a list item, if it begins or continues a list, unlike "3. Oktober". */
 const NUMBER: Rule = {
   whole: /^\d{1,4}[.)](?=[ \t]+\S)/,
   begun: /^\d{1,4}(?:[.)][ \t]*)?$/,
@@ -63,7 +62,7 @@ const NUMBER: Rule = {
     return beginItem(scan, mark.length);
   },
 };
-/** A rule, the line below a heading, or the one below the head of a table. */
+/** A thematic break, the underline of a heading, or the row of dashes in a table. */
 const LINE: Rule = {
   whole: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
   begun: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
@@ -84,7 +83,7 @@ function beginItem(scan: Scan, length: number): true {
   return scan.leaveOut(length);
 }
 
-/** A row of a table, which has bars at both ends. */
+/** A row of a table, with bars at both ends. */
 const ROW: Rule = {
   whole: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
   begun: /^\|[^\n]*$/,
@@ -96,10 +95,10 @@ const ROW: Rule = {
   },
 };
 
-/** What opens a block of code. */
+/** Opens a code block. */
 const OPENING = "(`{3,}|~{3,})(?![`~])";
 
-/** A block that holds a tool call, by its language or by how it begins. */
+/** A code block that contains a tool call, by its language or its beginning. */
 const CALL_FENCE: Rule = {
   whole: new RegExp(
     `^${OPENING}(?:(?:tool|function)[^\`\\n]*\\n|(?:json|xml)?\\s*\\n\\s*(?:<tool|<function|${CALL}))`,
@@ -113,7 +112,7 @@ const CALL_FENCE: Rule = {
   },
 };
 
-/** The line that opens any other block. */
+/** The line that opens any other code block. */
 const FENCE: Rule = {
   whole: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
   read(scan, [line, marks = "", info = ""]) {
@@ -124,14 +123,14 @@ const FENCE: Rule = {
       scan.wrapped = !isClosing;
       return scan.pass(line.length - 1);
     }
-    // As a sentence of its own.
+    // The message is a separate sentence.
     if (scan.codeMessage !== "") scan.output.say(scan.codeMessage);
     scan.output.endSentence();
     return leaveOutCode(scan, marks);
   },
 };
 
-/** Leaves out a block from its marks to the line that closes it. */
+/** Leaves out a code block up to the line that closes it. */
 function leaveOutCode(scan: Scan, marks: string): true {
   const end = `\\n[ \\t>]*${marks}[\`~]*[ \\t]*(?=\\r?\\n)`;
   return scan.leaveOutTo(marks.length, new RegExp(end, "g"));

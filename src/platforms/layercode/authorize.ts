@@ -1,9 +1,9 @@
 /**
- * Gets a page its session key, with which it starts a call at Layercode. Every
- * key spends the owner's balance, so there are doors before it: the origin of
- * the page, how often its address asks, the owner's handler, whether the
- * conversation was given to this browser, and how often all ask, since
- * addresses are cheap to those who want many.
+ * Issues session keys, with which pages start calls at Layercode. Every key spends
+ * the owner's balance, so a request has to pass several checks: the origin of the
+ * page, the rate limit of its address, the owner's handler, whether this browser
+ * may continue the conversation, and a rate limit of all requests, since an
+ * attacker can have many addresses.
  *
  * @module
  */
@@ -25,19 +25,19 @@ import { allowOrigin, give, wasGiven } from "./_browser.ts";
 import { askForSessionKey, readWish } from "./_session_key.ts";
 import type { LayercodeSettings } from "./settings.ts";
 
-/** What an owner tells of authorising pages. */
+/** The options of `/authorize`. */
 export interface AuthorizeOptions extends LayercodeSettings {
-  /** The address at which others reach our own pages. Absent: only this machine does. */
+  /** The public address of this server's own pages. Absent: only this machine opens them. */
   publicUrl?: string | undefined;
-  /** The webhook secrets. What browsers are given is signed with them. */
+  /** The webhook secrets, which sign the browsers' tokens. */
   secrets: readonly string[];
-  /** The owner's handler, which approves or refuses. */
+  /** The owner's handler, which approves or denies. */
   authorize: AuthorizeHandler;
-  /** How long the handler may take, and then Layercode. Default 10,000. */
+  /** How long the handler, and then Layercode, may each take, in milliseconds. Default: 10,000. */
   timeoutMs?: number;
 }
 
-/** Makes the handler of `POST /authorize` and of its preflight. */
+/** Creates the handler of `POST /authorize` and of its preflight. */
 export function createAuthorize(
   parts: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
@@ -49,7 +49,7 @@ export function createAuthorize(
       return new Response(null, { status: 204, headers: cors });
     }
     const response = await authorize(request, sender, doors).catch((error) =>
-      // With the CORS headers, or the page could not read what went wrong.
+      // Errors need the CORS headers, too, or the page could not read them.
       toHttpError(error, parts.log).toResponse()
     );
     for (const [name, value] of Object.entries(cors)) {
@@ -76,7 +76,7 @@ function createDoors(
 
 type Doors = ReturnType<typeof createDoors>;
 
-/** Gives a key to whoever comes through all doors. */
+/** Returns a key if the request passes all checks. */
 async function authorize(
   request: Request,
   { address }: Sender,
@@ -89,7 +89,7 @@ async function authorize(
   }
   const ofAddress = doors.ofAddress(toNetwork(address));
   if (ofAddress !== undefined) {
-    // Where a proxy isn't known as one, all its callers share its limit.
+    // Callers behind a proxy that isn't configured share one limit.
     const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
     const setting = "AUTHORIZE_PER_ADDRESS";
     log.warn("authorize.limited", { setting, address, fix });
@@ -106,7 +106,7 @@ async function authorize(
   }, doors);
   const { conversationId: chosen, user, metadata } = approval;
   if (metadata === undefined) tellDrop(untrustedMetadata, doors);
-  // Where the owner chose, the owner will choose the next time, too.
+  // A conversation that the owner chose needs no token: the owner chooses the next time, too.
   const isChosen = chosen !== undefined;
   const mayResume = isChosen || conversationId === undefined ||
     wasGiven({ conversationId, user }, request, wish.resumeToken, secrets);
@@ -126,7 +126,7 @@ async function authorize(
     { ...wish, conversationId: granted, metadata },
     { ...doors, apiKey },
   );
-  // Pipelines call it a session.
+  // The older API calls a conversation a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);
   const ofBrowser = { conversationId: given, user };
@@ -134,10 +134,10 @@ async function authorize(
   return json({ ...reply, resume_token: token }, { headers });
 }
 
-/** What is limited, as a page is told. */
+/** The message to a page that is over a limit. */
 const WHAT = "Too many session keys were asked for";
 
-/** Says once that metadata of a page goes no further. */
+/** Logs, once, that metadata of a page is dropped. */
 function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
   if (doors.isDropTold || Object.keys(metadata).length === 0) return;
   doors.isDropTold = true;
@@ -146,7 +146,7 @@ function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
   doors.log.warn("authorize.metadata_dropped", { fix });
 }
 
-/** Asks the owner's handler, and lets nobody in where it refuses, fails or takes too long. */
+/** Calls the owner's handler. Throws if it denies, fails or takes too long. */
 async function askOwner(
   question: Omit<AuthorizeRequest, "signal">,
   { authorize, log, timeoutMs }: Doors,

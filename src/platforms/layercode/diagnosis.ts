@@ -1,7 +1,7 @@
 /**
- * What `deno task doctor` says of Layercode: whether the webhook secret looks
- * like one, whether the clock is right enough for signatures, and whether
- * Layercode takes the API key and knows the agent. Asking costs nothing.
+ * What `deno task doctor` checks about Layercode: whether the webhook secret looks
+ * valid, whether the clock is accurate enough for signatures, and whether
+ * Layercode accepts the API key and knows the agent. The requests are free.
  *
  * https://docs.layercode.com/api-reference/rest-api
  *
@@ -12,7 +12,7 @@ import type { CheckResult } from "../../settings/check_result.ts";
 import type { LayercodeSettings } from "./settings.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
 
-/** Makes what is found of one thing. */
+/** Returns a function that makes the results of one check. */
 function finder(title: string) {
   return (
     status: CheckResult["status"],
@@ -29,10 +29,10 @@ const ofClock = finder("clock");
 const ofLayercode = finder("layercode");
 
 /**
- * Looks at everything that Layercode needs. Without a key, Layercode is asked
- * for the time alone.
+ * Checks everything that Layercode needs. Without an API key, the request to
+ * Layercode only serves to compare the clocks.
  *
- * @param webhookSecrets the owner's; empty where the server uses one of its own
+ * @param webhookSecrets the owner's; empty if the server made one itself
  */
 export async function diagnose(
   { webhookSecrets, apiKey, agentId, apiUrl }:
@@ -78,7 +78,7 @@ function judgeSecrets(secrets: readonly string[]): CheckResult[] {
   }
   return secrets.map((secret, index) => {
     const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
-    // A container's env file keeps the quotes around a value.
+    // Docker's env files keep the quotes around a value.
     const fault = /\s|["'`]/.test(secret)
       ? "has white space or quotes in it"
       : secret.length < SHORTEST_SECRET
@@ -91,10 +91,10 @@ function judgeSecrets(secrets: readonly string[]): CheckResult[] {
   });
 }
 
-/** How far the clock may be off, so that a signature has time left to travel. */
+/** How far the clock may be off, in seconds: less than the tolerance, since a request takes time, too. */
 const ALLOWED_SECONDS = 60;
 
-/** Compares the clock with a `date` header. A signature carries its time. */
+/** Compares the clock with a `date` header: a signature with a wrong time is refused. */
 export function judgeClock(
   date: string | null,
   nowMs = Date.now(),
@@ -142,13 +142,13 @@ function judgeReply(
   return ofLayercode("warn", detail, "try again later; Layercode may be down");
 }
 
-/** What a refusal says, if anything. */
+/** Returns the message of an error's body, after a colon; empty if there is none. */
 function readError(text: string): string {
   try {
     const { error } = JSON.parse(text);
     return typeof error === "string" ? `: ${error}` : "";
   } catch {
-    // Whatever has another shape tells nothing; the status does.
+    // The body is not JSON; the status says enough.
     return "";
   }
 }

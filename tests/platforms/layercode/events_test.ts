@@ -381,7 +381,7 @@ for (const [what, context] of IGNORED) {
   });
 }
 
-const TOO_ODD = "is too long, or has signs that no address can hold";
+const TOO_ODD = "is too long, or has characters that no URL can hold";
 const WRONG: [field: string, value: unknown, expected: string][] = [
   ["type", 1, "must be of type string"],
   ["type", null, "must be of type string"],
