@@ -34,8 +34,8 @@ export function toSchema(schema: Schema): unknown {
       return mapValues(value, (part) => inline(part, depth));
     }
     const isFollowed = depth < MAX_DEPTH && references++ < MAX_REFERENCES;
-    const meant = isFollowed ? find(schema, $ref) : undefined;
-    return inline({ ...meant, ...own }, depth + 1);
+    const target = isFollowed ? resolve(schema, $ref) : undefined;
+    return inline({ ...target, ...own }, depth + 1);
   }
 
   const { $defs: _, definitions: __, ...rest } = schema;
@@ -45,17 +45,17 @@ export function toSchema(schema: Schema): unknown {
 function convert(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(convert);
   if (!isObject(schema)) return schema;
-  const words: [string, unknown][] = [];
+  const keywords: [string, unknown][] = [];
   for (const [name, value] of Object.entries(schema)) {
     const key = name === "oneOf" ? "anyOf" : name;
-    if (!isKnown(key, value)) continue;
-    if (key === "type" && Array.isArray(value)) words.push(...toType(value));
+    if (!isSupported(key, value)) continue;
+    if (key === "type" && Array.isArray(value)) keywords.push(...toType(value));
     // Names of properties are not keywords.
     else if (key === "properties" && isObject(value)) {
-      words.push([key, mapValues(value, convert)]);
-    } else words.push([key, convert(value)]);
+      keywords.push([key, mapValues(value, convert)]);
+    } else keywords.push([key, convert(value)]);
   }
-  return Object.fromEntries(words);
+  return Object.fromEntries(keywords);
 }
 
 /** Converts a list of types, which may include `null`: Gemini takes only one type. */
@@ -67,7 +67,7 @@ function toType(types: readonly unknown[]): [string, unknown][] {
   return types.includes("null") ? [type, ["nullable", true]] : [type];
 }
 
-function isKnown(key: string, value: unknown): boolean {
+function isSupported(key: string, value: unknown): boolean {
   // Gemini supports only some values of these two keywords.
   if (key === "format") return value === "date-time";
   if (key === "enum" && Array.isArray(value)) {
@@ -77,7 +77,7 @@ function isKnown(key: string, value: unknown): boolean {
 }
 
 /** Finds the schema that a reference such as `#/$defs/Room` points to. */
-function find(schema: Schema, reference: string): Schema | undefined {
+function resolve(schema: Schema, reference: string): Schema | undefined {
   let at: unknown = schema;
   for (const name of reference.split("/").slice(1)) {
     at = isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;

@@ -9,7 +9,7 @@
 import type { GenerateContentRequest } from "@google/generative-ai";
 import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
-import { type Answer, OWN_ID, toObject } from "./_stream.ts";
+import { type Answer, OWN_ID_PREFIX, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -64,16 +64,17 @@ export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   thinkingConfig: ThinkingConfig | undefined,
 ): GenerateContentRequest {
-  const isTold = tools.length > 0;
+  const hasTools = tools.length > 0;
   const body = {
     contents: toContents(messages),
-    tools: isTold ? toTools(tools) : undefined,
-    toolConfig: isTold && toolChoice === "none"
+    tools: hasTools ? toTools(tools) : undefined,
+    toolConfig: hasTools && toolChoice === "none"
       ? { functionCallingConfig: { mode: "NONE" } }
       : undefined,
     generationConfig: {
       thinkingConfig,
-      maxOutputTokens: maxTokens && maxTokens + toRoom(thinkingConfig),
+      maxOutputTokens: maxTokens &&
+        maxTokens + toThinkingTokens(thinkingConfig),
     },
   };
   // The SDK's types lack thinking and signatures, but it sends both.
@@ -81,7 +82,7 @@ export function toBody(
 }
 
 /** The number of tokens to allow for thinking. Without a setting, a model may think a lot. */
-function toRoom(
+function toThinkingTokens(
   { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
 ): number {
   return thinkingBudget ??
@@ -117,7 +118,7 @@ function toParts(message: Message): GeminiPart[] {
         functionResponse: {
           name: message.name,
           response: toResponse(message.text),
-          ...idOf(message.callId),
+          ...toIdField(message.callId),
         },
       }];
     case "assistant": {
@@ -128,7 +129,7 @@ function toParts(message: Message): GeminiPart[] {
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({
-        functionCall: { name, args: toObject(args), ...idOf(id) },
+        functionCall: { name, args: toObject(args), ...toIdField(id) },
         // A call that another model made has no signature.
         ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
       }));
@@ -150,8 +151,8 @@ function toResponse(text: string): object {
 }
 
 /** Leaves out ids that Parley made: Gemini does not know them. */
-function idOf(id: string): { id?: string } {
-  return id.startsWith(OWN_ID) ? {} : { id };
+function toIdField(id: string): { id?: string } {
+  return id.startsWith(OWN_ID_PREFIX) ? {} : { id };
 }
 
 /** Converts tools, without empty parameters and keywords that Gemini refuses. */
@@ -192,7 +193,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (blocked) throw answer.toError(`Gemini blocked the question: ${blocked}`);
   const candidate = chunk.candidates?.[0];
   for (const part of candidate?.content?.parts ?? []) {
-    answer.kept.push(part);
+    answer.rawParts.push(part);
     if (part.functionCall) {
       const { name, args, id } = part.functionCall;
       answer.addCall(name, args, id);

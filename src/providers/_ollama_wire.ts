@@ -6,9 +6,9 @@
  *
  * @module
  */
-import type { ChatResponse, Message as Line, Ollama } from "ollama";
+import type { ChatResponse, Message as OllamaMessage, Ollama } from "ollama";
 import { toFunctions } from "./_openai_wire.ts";
-import { type Fetch, requestJson, type Server, toWords } from "./_server.ts";
+import { type Fetch, requestJson, type Server, shorten } from "./_server.ts";
 import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
@@ -29,14 +29,14 @@ export interface Model {
 }
 
 /** The settings that go into every request. */
-export type Asking =
+export type RequestDefaults =
   & Pick<VendorContext, "contextTokens" | "thinking">
   & { keepAlive: string };
 
 /** Makes the fields that all requests for a model share. */
 export function toRequest(
   { name, capabilities }: Model,
-  { keepAlive, contextTokens, thinking }: Asking,
+  { keepAlive, contextTokens, thinking }: RequestDefaults,
 ) {
   // The window never changes: a different one would reload the model.
   const options: { num_ctx: number; num_predict?: number } = {
@@ -55,30 +55,30 @@ export function toRequest(
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: Model,
-  asking: Asking,
+  defaults: RequestDefaults,
 ) {
-  const request = toRequest(model, asking);
+  const request = toRequest(model, defaults);
   if (maxTokens !== undefined) {
     // Ollama counts thoughts as part of the answer.
     const isLow = request.think === "low";
-    const room = THINKING_TOKENS[isLow ? "low" : asking.thinking];
+    const room = THINKING_TOKENS[isLow ? "low" : defaults.thinking];
     request.options.num_predict = maxTokens + room;
   }
   // Ollama refuses tools for a model that can't call any.
-  const isTold = tools.length > 0 && toolChoice !== "none" &&
+  const hasTools = tools.length > 0 && toolChoice !== "none" &&
     (model.capabilities?.includes("tools") ?? true);
   return {
     ...request,
     messages: [
       ...(system === "" ? [] : [{ role: "system", content: system }]),
-      ...messages.map(toLine),
+      ...messages.map(toOllamaMessage),
     ],
-    ...(isTold ? { tools: toFunctions(tools) } : {}),
+    ...(hasTools ? { tools: toFunctions(tools) } : {}),
     stream: true as const,
   };
 }
 
-function toLine(message: Message): Line {
+function toOllamaMessage(message: Message): OllamaMessage {
   const { role, text: content } = message;
   if (role === "user") return { role, content };
   if (role === "tool") return { role, content, tool_name: message.name };
@@ -108,7 +108,7 @@ export function readLine(
   line: Partial<ChatResponse> & { error?: string },
   answer: Answer,
 ): void {
-  if (line.error !== undefined) throw new Error(toWords(line.error));
+  if (line.error !== undefined) throw new Error(shorten(line.error));
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {
@@ -141,7 +141,7 @@ export async function connect(
 }
 
 /** How long the check whether a model is loading may take, in milliseconds. */
-const LOOK_MS = 1_000;
+const CHECK_MS = 1_000;
 
 /** A loaded model answers a request without a prompt in less than this, in milliseconds. */
 const LOADED_MS = 250;
@@ -155,7 +155,7 @@ export async function isLoading(
   find: (signal: AbortSignal) => Promise<ReturnType<typeof toRequest>>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(CHECK_MS)]);
   let isListed = false;
   try {
     const request = await find(inTime);

@@ -26,7 +26,7 @@ export interface Dialect {
 }
 
 /** Matches errors about an unknown field, or a model that can't call tools. */
-const UNABLE =
+const UNSUPPORTED =
   /not support|unsupported|unknown|unrecogni[sz]ed|not permitted|no endpoints|requires|not enabled/i;
 
 /**
@@ -34,7 +34,10 @@ const UNABLE =
  *
  * @returns the dialect for further requests, or `undefined` where no change helps
  */
-export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
+export function adaptDialect(
+  dialect: Dialect,
+  reason: string,
+): Dialect | undefined {
   const { limit, effort, refused } = dialect;
   if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
     // For example: Supported values are: 'minimal', 'low', 'medium', and 'high'.
@@ -43,7 +46,7 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
     );
     return { ...dialect, effort: other };
   }
-  if (!UNABLE.test(reason)) return undefined;
+  if (!UNSUPPORTED.test(reason)) return undefined;
   if (reason.includes(limit)) {
     const isOld = limit === "max_tokens";
     return {
@@ -73,7 +76,7 @@ export function toBody(
   const tokens: Record<string, number> = THINKING_TOKENS;
   const isThinking = hasThought || (effort ?? "none") !== "none";
   const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
-  const isTold = tools.length > 0 && !refused.includes("tools");
+  const hasTools = tools.length > 0 && !refused.includes("tools");
   const body: Record<string, unknown> = {
     model,
     messages: toMessages(system, messages),
@@ -81,8 +84,8 @@ export function toBody(
     stream_options: { include_usage: true },
     [limit]: maxTokens === undefined ? undefined : maxTokens + room,
     reasoning_effort: effort,
-    tools: isTold ? toFunctions(tools) : undefined,
-    tool_choice: isTold ? toolChoice : undefined,
+    tools: hasTools ? toFunctions(tools) : undefined,
+    tool_choice: hasTools ? toolChoice : undefined,
   };
   for (const field of refused) delete body[field];
   return body;
@@ -110,17 +113,17 @@ function toMessage(message: Message): object {
   const { role, text: content } = message;
   if (role === "user") return { role, content };
   if (role === "tool") {
-    return { role, content, tool_call_id: toId(message.callId) };
+    return { role, content, tool_call_id: toCallId(message.callId) };
   }
   if (!message.calls?.length) return { role, content };
   return {
     role,
     content: content || null,
     tool_calls: message.calls.map((call) => ({
-      id: toId(call.id),
+      id: toCallId(call.id),
       type: "function",
       function: {
-        name: toName(call.name),
+        name: toToolName(call.name),
         arguments: JSON.stringify(toObject(call.arguments)),
       },
     })),
@@ -128,12 +131,12 @@ function toMessage(message: Message): object {
 }
 
 /** Makes a valid name: a model may call an unknown tool, such as `multi_tool_use.parallel`, and OpenAI refuses a conversation with that name. */
-function toName(name: string): string {
+function toToolName(name: string): string {
   return name.replaceAll(/[^\w-]/g, "_").slice(0, 64) || "_";
 }
 
 /** Shortens an id: OpenAI takes 40 characters, and Parley's have 41. */
-function toId(id: string): string {
+function toCallId(id: string): string {
   return id.slice(-40);
 }
 

@@ -26,7 +26,7 @@ export interface Server {
 }
 
 /** Returns the server's address without credentials, for messages. */
-export function placeOf({ url }: Pick<Server, "url">): string {
+export function toDisplayUrl({ url }: Pick<Server, "url">): string {
   const shown = new URL(url);
   shown.username = "";
   shown.password = "";
@@ -49,10 +49,10 @@ export async function request(
   try {
     response = await fetch(url, { ...question, redirect: "manual" });
     if (response.ok) return response;
-    body = withoutKeys(await readText(response, MAX_REFUSAL_BYTES), server);
+    body = withoutKeys(await readBodyText(response, MAX_REFUSAL_BYTES), server);
   } catch (cause) {
     const { provider, unreachable: fix } = server;
-    const message = `Cannot reach ${provider} at ${placeOf(server)}`;
+    const message = `Cannot reach ${provider} at ${toDisplayUrl(server)}`;
     throw new ProviderError(message, { provider, retryable: true, fix, cause });
   }
   throw toRefusal(server, response, body);
@@ -81,7 +81,7 @@ export async function requestJson<Body extends object>(
   const [server] = question;
   const response = await requestPath(...question);
   try {
-    return JSON.parse(await readText(response));
+    return JSON.parse(await readBodyText(response));
   } catch (cause) {
     throw toReadError(server, cause);
   }
@@ -94,7 +94,7 @@ export const MAX_BODY_BYTES = 33_554_432;
 const MAX_REFUSAL_BYTES = 65_536;
 
 /** Reads a body as text, and cuts it past `maxBytes`. */
-export async function readText(
+export async function readBodyText(
   { body }: Response,
   maxBytes = MAX_BODY_BYTES,
 ): Promise<string> {
@@ -140,7 +140,8 @@ export function requestBySdk(
 export function toReadError(server: Server, cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
   const { provider } = server;
-  const message = `Cannot read the answer of ${provider} at ${placeOf(server)}`;
+  const url = toDisplayUrl(server);
+  const message = `Cannot read the answer of ${provider} at ${url}`;
   return new ProviderError(message, { provider, retryable: true, cause });
 }
 
@@ -148,12 +149,12 @@ export function toReadError(server: Server, cause: unknown): ProviderError {
 export function toStreamError(
   provider: string,
   status: number | undefined,
-  words: unknown,
+  reason: unknown,
 ): ProviderError {
-  const cause = toWords(words ?? "") || undefined;
+  const cause = shorten(reason ?? "") || undefined;
   return new ProviderError(
     `${provider} failed in mid-answer (status ${status ?? "unknown"})`,
-    { provider, status, retryable: mayPass(status ?? 500), cause },
+    { provider, status, retryable: isTransient(status ?? 500), cause },
   );
 }
 
@@ -164,7 +165,7 @@ function toRefusal(
 ): ProviderError {
   const { provider, settings, addressEnv } = server;
   // OpenAI also sends 429 for an account without credit.
-  const retryable = mayPass(status) && !body.includes("insufficient_quota");
+  const retryable = isTransient(status) && !body.includes("insufficient_quota");
   const variables = Object.values(settings).map(({ env }) => env).join(", ");
   const { what, ...rest } = server.explain?.(status, body) ??
     (status >= 300 && status < 400
@@ -186,24 +187,24 @@ function toRefusal(
 
 /** Finds the message in an error's body, of any server. `undefined` for a web page. */
 function readError(body: string): string | undefined {
-  let words = /^\s*</.test(body) ? "" : body;
+  let text = /^\s*</.test(body) ? "" : body;
   try {
     const { error, message } = JSON.parse(body);
-    const said = error?.message ?? error ?? message;
-    if (typeof said === "string") words = said;
+    const reason = error?.message ?? error ?? message;
+    if (typeof reason === "string") text = reason;
   } catch {
     // Not every server writes JSON.
   }
-  return toWords(words) || undefined;
+  return shorten(text) || undefined;
 }
 
 /** Shortens a vendor's message for the log. */
-export function toWords(said: unknown): string {
-  return String(said).slice(0, 500);
+export function shorten(text: unknown): string {
+  return String(text).slice(0, 500);
 }
 
 /** Whether a request that failed with this HTTP status may succeed later. */
-function mayPass(status: number): boolean {
+function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 

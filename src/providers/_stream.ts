@@ -7,8 +7,8 @@ import { createParser } from "eventsource-parser";
 import {
   MAX_BODY_BYTES,
   type Server,
+  shorten,
   toReadError,
-  toWords,
 } from "./_server.ts";
 import {
   ProviderError,
@@ -18,7 +18,7 @@ import {
 } from "./provider.ts";
 
 /** The prefix of the call ids that Parley makes. */
-export const OWN_ID = "call_";
+export const OWN_ID_PREFIX = "call_";
 
 /** The most characters of one part, so that a long text does not block the event loop and can be stopped within. */
 const MAX_PART = 4_096;
@@ -38,7 +38,7 @@ export class Answer {
   /** Whether the answer is complete, although the body may go on. */
   isOver = false;
   /** The raw parts, for a vendor that needs them back with the calls. */
-  readonly kept: unknown[] = [];
+  readonly rawParts: unknown[] = [];
   #parts: ProviderPart[] = [];
   #hasText = false;
   readonly #callIds = new Set<string>();
@@ -65,7 +65,7 @@ export class Answer {
   addCall(name: unknown, args: unknown = {}, id?: unknown): void {
     const isId = typeof id === "string" && id !== "" && !this.#callIds.has(id);
     const call = {
-      id: isId ? id : `${OWN_ID}${crypto.randomUUID()}`,
+      id: isId ? id : `${OWN_ID_PREFIX}${crypto.randomUUID()}`,
       name: typeof name === "string" ? name : "",
       arguments: args,
     };
@@ -83,12 +83,12 @@ export class Answer {
   /** Makes an error of this provider, not retryable by default. */
   toError(message: string, retryable = false): ProviderError {
     const { provider } = this;
-    return new ProviderError(toWords(message), { provider, retryable });
+    return new ProviderError(shorten(message), { provider, retryable });
   }
 
   /** @throws {ProviderError} when the answer is empty or incomplete */
   finish(): ProviderPart {
-    const { end, usage, provider, kept } = this;
+    const { end, usage, provider, rawParts } = this;
     if (end instanceof ProviderError) throw end;
     const hasCalls = this.#callIds.size > 0;
     if (!this.#hasText && !hasCalls) {
@@ -103,8 +103,8 @@ export class Answer {
     return {
       type: "finish",
       usage: Object.fromEntries(counts),
-      ...(hasCalls && kept.length > 0
-        ? { providerMetadata: { provider, content: kept } }
+      ...(hasCalls && rawParts.length > 0
+        ? { providerMetadata: { provider, content: rawParts } }
         : {}),
       ...(end === "cut" ? { isCut: true } : {}),
     };

@@ -14,7 +14,7 @@ import {
   type ProviderName,
   type ProviderParts,
 } from "./mod.ts";
-import { isThere } from "./ollama.ts";
+import { isOllamaRunning } from "./ollama.ts";
 import {
   type PromptBeginning,
   type Provider,
@@ -32,7 +32,7 @@ async function choose(
   }
   if (names.length > 0) return { names, why: `${by} is set` };
   const { host } = vendors.ollama;
-  if (await isThere(host)) {
+  if (await isOllamaRunning(host)) {
     return { names: ["ollama"], why: `it answers at ${host}` };
   }
   return {
@@ -90,7 +90,7 @@ export async function chooseProvider(
 const PREPARE_TIMEOUT_MS = 10 * 60_000;
 
 /** How long to wait before a failed preparation is tried again. */
-const PREPARE_AGAIN_MS = 5_000;
+const PREPARE_RETRY_MS = 5_000;
 
 /**
  * Prepares a provider in the background, so that callers need not wait for it,
@@ -101,7 +101,7 @@ export async function prepare(
   provider: Provider,
   beginning: PromptBeginning,
   log: Log,
-  againMs: number = PREPARE_AGAIN_MS,
+  retryMs: number = PREPARE_RETRY_MS,
 ): Promise<void> {
   if (provider.prepare === undefined) return;
   const { name } = provider;
@@ -115,14 +115,14 @@ export async function prepare(
       const tookMs = Date.now() - startedAt;
       return log.info("provider.ready", { provider: name, model, tookMs });
     } catch (error) {
-      const mayPass = error instanceof ProviderError && error.retryable;
-      if (tries === 1 || !mayPass) {
+      const isTransient = error instanceof ProviderError && error.retryable;
+      if (tries === 1 || !isTransient) {
         log.error("provider.not_ready", { provider: name, error });
       }
-      if (!mayPass) return;
+      if (!isTransient) return;
       await new Promise((resolve) =>
         // The timer must not keep the process alive.
-        Deno.unrefTimer(setTimeout(resolve, againMs))
+        Deno.unrefTimer(setTimeout(resolve, retryMs))
       );
     }
   }
@@ -145,7 +145,7 @@ export async function diagnoseProviders(
   const all = await Promise.all(
     names.filter((name) => name !== "echo").map(async (title) => {
       const provider = createProvider(title, config, log);
-      const found = await look(provider, toolCount, signal);
+      const found = await diagnoseProvider(provider, toolCount, signal);
       return [...provider.warnings ?? [], ...found]
         .map((remark) => ({ title, ...remark }));
     }),
@@ -153,7 +153,7 @@ export async function diagnoseProviders(
   return [{ title: "language model", ...choice }, ...all.flat()];
 }
 
-async function look(
+async function diagnoseProvider(
   provider: VendorProvider,
   toolCount: number,
   signal: AbortSignal,

@@ -142,7 +142,7 @@ function giveUp(candidate: Candidate, now: number): { lastForMs?: number } {
 }
 
 const FIRST_WAIT_MS = 400;
-const MOMENT_MS = 500;
+const SHORT_WAIT_MS = 500;
 
 /**
  * How long to wait before a retry, in milliseconds; `Infinity` where a retry
@@ -157,7 +157,9 @@ function toWaitMs(error: unknown, tries: number, isOnlyLeft: boolean): number {
   const shareOfWait = 0.5 + Math.random() / 2;
   const waitMs = retryAfterMs ??
     Math.round(FIRST_WAIT_MS * 2 ** (tries - 1) * shareOfWait);
-  return isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS) ? waitMs : Infinity;
+  return isOnlyLeft || (tries === 1 && waitMs <= SHORT_WAIT_MS)
+    ? waitMs
+    : Infinity;
 }
 
 /** How long a model may take to load before the attempt fails. */

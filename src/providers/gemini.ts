@@ -72,7 +72,7 @@ export const gemini: Vendor<typeof settings> = {
         return await requestBySdk(
           server,
           request.signal,
-          (fetch) => callWith(fetch, () => client.generateContentStream(body)),
+          (fetch) => withFetch(fetch, () => client.generateContentStream(body)),
         );
       } catch (error) {
         const isRefused = error instanceof ProviderError &&
@@ -86,7 +86,7 @@ export const gemini: Vendor<typeof settings> = {
     return {
       name: server.provider,
       model,
-      warnings: warnOfEnd(model),
+      warnings: warnOfShutdown(model),
       stream: (request) =>
         streamAnswer(server, request, {
           format: "sse",
@@ -105,7 +105,7 @@ export const gemini: Vendor<typeof settings> = {
  *
  * Source: https://ai.google.dev/gemini-api/docs/deprecations
  */
-const ENDS: [RegExp, string][] = [
+const SHUTDOWNS: [RegExp, string][] = [
   [/^gemini-1\./, "2025"],
   [/^gemini-2\.0-/, "2026-06-01"],
   [/^gemini-2\.5-(pro|flash)$/, "2026-12-01"],
@@ -116,10 +116,11 @@ const ENDS: [RegExp, string][] = [
   [/^gemini-3\.1-flash-lite$/, "2027-05-07"],
 ];
 
-function warnOfEnd(model: string): Diagnosis[] {
-  return ENDS.filter(([pattern]) => pattern.test(model)).map(([, end]) => ({
+function warnOfShutdown(model: string): Diagnosis[] {
+  const matching = SHUTDOWNS.filter(([pattern]) => pattern.test(model));
+  return matching.map(([, date]) => ({
     status: "warn",
-    detail: `Google set the end of ${model} for ${end}`,
+    detail: `Google set the end of ${model} for ${date}`,
     fix: `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`,
   }));
 }
@@ -128,9 +129,9 @@ function warnOfEnd(model: string): Diagnosis[] {
  * Makes the SDK use the given `fetch`. The SDK has no option for that, but reads
  * the global one before it first awaits anything.
  */
-function callWith<T>(ours: Fetch, call: () => T): T {
+function withFetch<T>(replacement: Fetch, call: () => T): T {
   const { fetch } = globalThis;
-  globalThis.fetch = ours;
+  globalThis.fetch = replacement;
   try {
     return call();
   } finally {

@@ -15,7 +15,7 @@ import {
   toRequest,
 } from "./_ollama_wire.ts";
 import {
-  readText,
+  readBodyText,
   request,
   requestBySdk,
   requestJson,
@@ -63,7 +63,7 @@ export const settings = {
 const ANSWER_MS = 500;
 
 /** Whether Ollama answers at this address. */
-export function isThere(host: string): Promise<boolean> {
+export function isOllamaRunning(host: string): Promise<boolean> {
   const server = toServer(host, () => DEFAULT_MODEL);
   const signal = AbortSignal.timeout(ANSWER_MS);
   return requestJson(server, "/api/version", signal)
@@ -115,12 +115,12 @@ function toServer(url: string, model: () => string): Server {
 export const ollama: Vendor<typeof settings> = {
   settings,
   create({ host, model: named, keepAlive }, { contextTokens, thinking, log }) {
-    const asking = { keepAlive, contextTokens, thinking };
+    const defaults = { keepAlive, contextTokens, thinking };
     let known: Model | undefined;
     const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
     const server = toServer(host, toName);
 
-    async function find(signal: AbortSignal): Promise<Model> {
+    async function findModel(signal: AbortSignal): Promise<Model> {
       if (known) return known;
       const name = named ?? await chooseModel(server, signal);
       const about = await describe(server, name, signal);
@@ -130,10 +130,10 @@ export const ollama: Vendor<typeof settings> = {
       return known = { ...about, name };
     }
 
-    async function ask(question: ProviderRequest, most?: number) {
+    async function ask(question: ProviderRequest, maxTokens?: number) {
       const { signal } = question;
-      const body = toBody(question, await find(signal), asking);
-      if (most !== undefined) body.options.num_predict = most;
+      const body = toBody(question, await findModel(signal), defaults);
+      if (maxTokens !== undefined) body.options.num_predict = maxTokens;
       return await requestBySdk(server, signal, async (fetch) => {
         const client = await connect(server, fetch);
         await client.chat(body);
@@ -152,29 +152,29 @@ export const ollama: Vendor<typeof settings> = {
           read: (line, answer) => readLine(JSON.parse(line), answer),
         }),
       async check(signal) {
-        const { name } = await find(signal);
+        const { name } = await findModel(signal);
         await describe(server, name, signal);
       },
       async prepare(signal, beginning) {
         // A model reads a prompt only to answer it, so it answers one token.
         const response = await ask({ ...beginning, signal }, 1);
-        await readText(response).catch((cause) => {
+        await readBodyText(response).catch((cause) => {
           throw toReadError(server, cause);
         });
       },
       isLoading: (signal) =>
         isLoading(
           server,
-          async (signal) => toRequest(await find(signal), asking),
+          async (signal) => toRequest(await findModel(signal), defaults),
           signal,
         ),
       diagnose: async (toolCount, signal) =>
-        judge(await find(signal), toolCount, contextTokens),
+        diagnoseModel(await findModel(signal), toolCount, contextTokens),
     };
   },
 };
 
-function judge(
+function diagnoseModel(
   { name, capabilities, model_info = {} }: Model,
   toolCount: number,
   contextTokens: number,
@@ -237,12 +237,12 @@ async function chooseModel(
 /**
  * Pulls a model. After a failure, the next pull continues where this one stopped.
  *
- * @param tell called with the bytes pulled so far, and the total known so far
+ * @param onProgress called with the bytes pulled so far, and the total known so far
  */
 export async function pull(
   host: string,
   model: string,
-  tell: (completed: number, total: number) => void,
+  onProgress: (completed: number, total: number) => void,
 ): Promise<void> {
   const over = new AbortController();
   const server = toServer(host, () => model);
@@ -259,7 +259,7 @@ export async function pull(
         completed += layer.completed ?? 0;
         total += layer.total ?? 0;
       }
-      tell(completed, total);
+      onProgress(completed, total);
     }
   } finally {
     // The SDK leaves the connection open.

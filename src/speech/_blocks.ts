@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { CALL, CALL_BEGUN, DEFINITION, JSON_CALL } from "./_brackets.ts";
+import { CALL, DEFINITION, JSON_CALL, PARTIAL_CALL } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const INDENT = /[^\S\n]+/y;
@@ -35,10 +35,10 @@ export function readLineStart(scan: Scan): Outcome {
   return scan.apply(BLOCKS, char);
 }
 
-const QUOTE: Rule = { whole: /^>(?!=)(?=[^])/, begun: /^>$/ };
+const QUOTE: Rule = { complete: /^>(?!=)(?=[^])/, partial: /^>$/ };
 const HEADING: Rule = {
-  whole: /^#{1,6}(?=\s)|^#{2,6}(?=[^\s!-@[-`{-~])/,
-  begun: /^#{1,6}$/,
+  complete: /^#{1,6}(?=\s)|^#{2,6}(?=[^\s!-@[-`{-~])/,
+  partial: /^#{1,6}$/,
   read(scan, [mark]) {
     scan.beginBlock();
     scan.beginLine();
@@ -48,14 +48,14 @@ const HEADING: Rule = {
 };
 /** The checkbox of a task. */
 const BOX: Rule = {
-  whole: /^\[[ xX]\](?=[ \t])/,
-  begun: /^\[(?:[ xX]\]?)?$/,
+  complete: /^\[[ xX]\](?=[ \t])/,
+  partial: /^\[(?:[ xX]\]?)?$/,
   when: ({ marker }) => marker,
 };
 /** The number of a list item, if it begins or continues a list, unlike "3. Oktober". */
 const NUMBER: Rule = {
-  whole: /^\d{1,4}[.)](?=[ \t]+\S)/,
-  begun: /^\d{1,4}(?:[.)][ \t]*)?$/,
+  complete: /^\d{1,4}[.)](?=[ \t]+\S)/,
+  partial: /^\d{1,4}(?:[.)][ \t]*)?$/,
   when: (scan) => Number(scan.match(DIGITS)) <= scan.highest + 1,
   read(scan, [mark]) {
     scan.highest = Math.max(scan.highest, parseInt(mark));
@@ -64,16 +64,16 @@ const NUMBER: Rule = {
 };
 /** A thematic break, the underline of a heading, or the row of dashes in a table. */
 const LINE: Rule = {
-  whole: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
-  begun: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
+  complete: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
+  partial: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
   read(scan, [marks]) {
     scan.beginBlock();
     return scan.leaveOut(marks.length);
   },
 };
 const BULLET: Rule = {
-  whole: /^[-*+](?=[ \t])|^[•‣⁃◦▪▫●○■□◆◇▸▹►∙](?=\s)|^[•‣⁃◦](?=\S)/,
-  begun: /^.$/,
+  complete: /^[-*+](?=[ \t])|^[•‣⁃◦▪▫●○■□◆◇▸▹►∙](?=\s)|^[•‣⁃◦](?=\S)/,
+  partial: /^.$/,
   read: (scan, [mark]) => beginItem(scan, mark.length),
 };
 
@@ -85,8 +85,8 @@ function beginItem(scan: Scan, length: number): true {
 
 /** A row of a table, with bars at both ends. */
 const ROW: Rule = {
-  whole: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
-  begun: /^\|[^\n]*$/,
+  complete: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
+  partial: /^\|[^\n]*$/,
   read(scan) {
     scan.beginBlock();
     scan.beginLine();
@@ -100,11 +100,11 @@ const OPENING = "(`{3,}|~{3,})(?![`~])";
 
 /** A code block that contains a tool call, by its language or its beginning. */
 const CALL_FENCE: Rule = {
-  whole: new RegExp(
+  complete: new RegExp(
     `^${OPENING}(?:(?:tool|function)[^\`\\n]*\\n|(?:json|xml)?\\s*\\n\\s*(?:<tool|<function|${CALL}))`,
   ),
-  begun: new RegExp(
-    `^(?:\`{1,2}|~{1,2}|${OPENING}(?:[^\`\\n]*|(?:json|xml)?\\s*\\n\\s*(?:<[a-z]*|${CALL_BEGUN})))$`,
+  partial: new RegExp(
+    `^(?:\`{1,2}|~{1,2}|${OPENING}(?:[^\`\\n]*|(?:json|xml)?\\s*\\n\\s*(?:<[a-z]*|${PARTIAL_CALL})))$`,
   ),
   read(scan, [, marks = ""]) {
     scan.beginBlock();
@@ -114,7 +114,7 @@ const CALL_FENCE: Rule = {
 
 /** The line that opens any other code block. */
 const FENCE: Rule = {
-  whole: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
+  complete: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
   read(scan, [line, marks = "", info = ""]) {
     const [language = ""] = info.trim().toLowerCase().split(/[\s{,:]/);
     const isClosing = scan.wrapped && language === "" && marks[0] === "`";

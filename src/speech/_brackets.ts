@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { SPACED, WORDY } from "./_characters.ts";
+import { IS_WORD_CHARACTER, SPACED } from "./_characters.ts";
 import type { Outcome, Rule, Scan } from "./_scan.ts";
 
 /** Text in brackets, which may contain other brackets. */
@@ -26,11 +26,11 @@ const LINE_END = /(?=\n)/g;
 
 /** A link or an image. */
 export const LINK: Rule = {
-  whole: new RegExp(
+  complete: new RegExp(
     String
       .raw`^(!?)\[${TEXT}\](?:\(\s*(?:[^()\s]|\([^()\s]*\))*(?:\s+["'(][^\n]*?)?\s*\)|(\[)[^[\]\n]*\])`,
   ),
-  begun: new RegExp(
+  partial: new RegExp(
     String
       .raw`^!?(?:\[${TEXT}(?:\\|\[[^[\]\n]*)?(?:\](?:\(\s*\S*(?:\s+(?:["'(][^\n]*)?)?|\[[^[\]\n]*)?)?)?$`,
   ),
@@ -38,7 +38,7 @@ export const LINK: Rule = {
     if (image === "" && isNote(scan, text)) {
       return scan.leaveOut(length, "thing");
     }
-    if (reference && WORDY.test(scan.before)) return undefined;
+    if (reference && IS_WORD_CHARACTER.test(scan.before)) return undefined;
     if (text.trim() === "") scan.output.leaveOut("thing");
     scan.beginLine();
     // The text of the link replaces it, and is then read as usual.
@@ -51,12 +51,12 @@ export const LINK: Rule = {
 /** Whether a text in brackets is the number of a source. */
 function isNote({ before }: Scan, text: string): boolean {
   return CITATION.test(text) &&
-    (WORDY.test(before) || PUNCTUATION.test(before));
+    (IS_WORD_CHARACTER.test(before) || PUNCTUATION.test(before));
 }
 
 /** Any other text in brackets, left out if it is not meant for the caller. */
 export const BRACKET: Rule = {
-  whole: new RegExp(String.raw`^\[${TEXT}\](?=[^])`),
+  complete: new RegExp(String.raw`^\[${TEXT}\](?=[^])`),
   read(scan, [{ length }, text = ""]): Outcome {
     if (text === "TOOL_CALLS") return scan.leaveOutTo(0, LINE_END);
     if (text === "THINK") return scan.leaveOutTo(length, /\[\/THINK\]/g);
@@ -69,9 +69,9 @@ export const BRACKET: Rule = {
 
 /** A line that defines the target of a link, or the text of a footnote. */
 export const DEFINITION: Rule = {
-  whole:
+  complete:
     /^\[(?:\^[^[\]\n]{1,200}\]:|[^[\]\n]{1,200}\]:[ \t]*(?:https?:|www\.|mailto:|[/#<.]))/i,
-  begun: /^\[[^[\]\n]{0,200}(?:\](?::[ \t]*[a-z]{0,6})?)?$/i,
+  partial: /^\[[^[\]\n]{0,200}(?:\](?::[ \t]*[a-z]{0,6})?)?$/i,
   read: (scan) => scan.leaveOutTo(0, LINE_END),
 };
 
@@ -85,13 +85,13 @@ const REST = String
 
 /** A URL, which may contain parentheses. */
 export const ADDRESS: Rule = {
-  whole: new RegExp(
+  complete: new RegExp(
     // The rest is matched atomically: `(?=(…))\2` prevents backtracking.
     String
       .raw`^(?:[hH]ttps?:\/\/(?:www\.)?|[wW]ww\.)${HOST}(?=(${REST}))\2(?=[${MARKS}]*(?:[^(${MARKS}]|\([^()\s]*[\s(]))`,
     "u",
   ),
-  begun:
+  partial:
     /^(?:[hH](?:t(?:t(?:p(?:s?(?::\/?)?)?)?)?)?|[wW]w{0,2}|(?:[hH]ttps?:\/\/|[wW]ww\.)\S*)$/,
   when: ({ before }) => !IN_ADDRESS.test(before),
   read: (scan, [{ length }, host = ""]) => speakSite(scan, host, length),
@@ -108,9 +108,9 @@ function speakSite(scan: Scan, host: string, length: number): true {
 
 /** A URL or an email address in angle brackets. */
 const AUTOLINK: Rule = {
-  whole:
+  complete:
     /^<(?:https?:\/\/(?:www\.)?([^\s<>/?#:@]+)[^\s<>]*|(?:mailto:)?([\w.+-]+@[\w.-]+))>/i,
-  begun: /^<[^\s<>]*$/,
+  partial: /^<[^\s<>]*$/,
   read: (scan, [{ length }, host, mail = ""]) =>
     speakSite(scan, host ?? mail, length),
 };
@@ -128,9 +128,9 @@ const INLINE =
   /^(?:a|b|break|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong|su[bp]|u|var)$/i;
 
 const TAG: Rule = {
-  whole:
+  complete:
     /^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(\s+[\w:@.-]+\s*=[^<>]*|\s*\/?)[>▷]/i,
-  begun:
+  partial:
     /^[<◁]\/?(?:[a-z][\w:.-]*(?:=[^\s<>]*)?(?:\s*\/?|\s+[\w:@.-]+\s*(?:=[^<>]*)?))?$/i,
   read(scan, [{ length }, slash, name = "", attributes = ""]) {
     const opens = slash === "";
@@ -148,15 +148,15 @@ const TAG: Rule = {
     } else if (CELL.test(name)) {
       if (opens) scan.output.beginCell();
     } else if (opens && !attributes.includes("=") && !INLINE.test(name)) {
-      if (WORDY.test(scan.before)) return undefined;
+      if (IS_WORD_CHARACTER.test(scan.before)) return undefined;
     }
     return scan.leaveOut(length);
   },
 };
 
 const COMMENT: Rule = {
-  whole: /^<!--/,
-  begun: /^<!-?$/,
+  complete: /^<!--/,
+  partial: /^<!-?$/,
   read: (scan) => scan.leaveOutTo(0, /-->/g),
 };
 
@@ -166,8 +166,8 @@ const CALLS_END = /<[|｜]\/?[\w▁]{0,30}end[|｜]>|<\/[|｜]?tool_calls?[|｜]
 
 /** A mark of a model's chat template, such as "<|channel|>". */
 const TEMPLATE_MARK: Rule = {
-  whole: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
-  begun: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
+  complete: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
+  partial: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
   read(scan, [{ length }, given = ""]) {
     const name = given.replace(/[▁ ]/g, "_");
     if (/^(?:start|channel.*)$/.test(name)) return scan.leaveOutTo(0, ANSWER);
@@ -191,13 +191,13 @@ export const CALL = String
   .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
 
 /** Matches what may become the beginning of a tool call. */
-export const CALL_BEGUN = String
+export const PARTIAL_CALL = String
   .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
 
 /** A tool call in JSON, at the start of a line. */
 export const JSON_CALL: Rule = {
-  whole: new RegExp(`^${CALL}`),
-  begun: new RegExp(`^${CALL_BEGUN}$`),
+  complete: new RegExp(`^${CALL}`),
+  partial: new RegExp(`^${PARTIAL_CALL}$`),
   read(scan) {
     scan.output.leaveOut("thing");
     scan.reader = createJsonReader(scan);

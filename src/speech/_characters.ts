@@ -17,7 +17,7 @@ export const SPACED =
 export const IS_SPACED = new RegExp(`[${SPACED}]`, "u");
 
 /** Matches a letter or digit. */
-export const WORDY = new RegExp(`[${SPACED}${UNSPACED}]`, "u");
+export const IS_WORD_CHARACTER = new RegExp(`[${SPACED}${UNSPACED}]`, "u");
 
 /** Matches a character of Chinese or Japanese. */
 export const IS_UNSPACED = new RegExp(`[${UNSPACED}]`, "u");

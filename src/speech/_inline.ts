@@ -5,7 +5,12 @@
  *
  * @module
  */
-import { IS_SPACED, SPACED, UNSPACED, WORDY } from "./_characters.ts";
+import {
+  IS_SPACED,
+  IS_WORD_CHARACTER,
+  SPACED,
+  UNSPACED,
+} from "./_characters.ts";
 import { ADDRESS, ANGLES, BRACKET, LINK } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
@@ -55,9 +60,9 @@ function leaveOutEmoji(scan: Scan, length: number): true {
 
 /** A character that becomes an emoji by the one after it. */
 const KEYCAP: Rule = {
-  whole: /^[0-9#*]\ufe0f?\u20e3|^[^0-9#*]\ufe0f/,
-  begun: /^(?:[0-9#*]\ufe0f?|[^0-9#*])$/,
-  when: ({ before }) => !WORDY.test(before),
+  complete: /^[0-9#*]\ufe0f?\u20e3|^[^0-9#*]\ufe0f/,
+  partial: /^(?:[0-9#*]\ufe0f?|[^0-9#*])$/,
+  when: ({ before }) => !IS_WORD_CHARACTER.test(before),
   read: (scan, [{ length }]) => leaveOutEmoji(scan, length),
 };
 
@@ -76,8 +81,8 @@ const BLANK = /^\s?$/;
  * or after a word is left out.
  */
 const EMPHASIS: Rule = {
-  whole: /^([*_~])\1{0,62}(?!\1)(?=[^])|^([*_~])\2{63}/,
-  begun: /^([*_~])\1{0,62}$/,
+  complete: /^([*_~])\1{0,62}(?!\1)(?=[^])|^([*_~])\2{63}/,
+  partial: /^([*_~])\1{0,62}$/,
   read(scan, [run]) {
     const { length } = run;
     // The expression matches only these marks.
@@ -89,7 +94,7 @@ const EMPHASIS: Rule = {
     if (mark === "~" && !isPair) return scan.speak(run);
     if (open[mark] > 0) {
       const isCharacter = mark === "_"
-        ? WORDY.test(after)
+        ? IS_WORD_CHARACTER.test(after)
         : !isPair && DIGIT.test(before) && DIGIT.test(after);
       const isLoose = isPair && mark === "*" && BLANK.test(after);
       if (isAfterSpace ? isLoose : !isCharacter) {
@@ -99,7 +104,7 @@ const EMPHASIS: Rule = {
       }
     }
     const isInWord = mark === "_"
-      ? WORDY.test(before) || /[/\\.@]/.test(before)
+      ? IS_WORD_CHARACTER.test(before) || /[/\\.@]/.test(before)
       : IS_SPACED.test(before) || /[/\\]/.test(before);
     const isStars = isPair && mark === "*";
     const notOpening = isStars ? /^[\s/]?$/ : /^[\s.,;:!?)\]}/]?$/;
@@ -115,8 +120,8 @@ const EMPHASIS: Rule = {
 };
 
 const TICKS: Rule = {
-  whole: /^`{1,64}(?=[^`])|^`{64}/,
-  begun: /^`{1,64}$/,
+  complete: /^`{1,64}(?=[^`])|^`{64}/,
+  partial: /^`{1,64}$/,
   read(scan, [{ length }]) {
     if (scan.ticks === length) {
       scan.ticks = 0;
@@ -134,8 +139,8 @@ const TICKS: Rule = {
 };
 
 const ESCAPE: Rule = {
-  whole: /^\\([^])/,
-  begun: /^\\$/,
+  complete: /^\\([^])/,
+  partial: /^\\$/,
   // Paths contain backslashes, as in "C:\_tmp".
   when: ({ before }) => before !== ":",
   read(scan, [, after = ""]) {
@@ -157,8 +162,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 const ENTITY: Rule = {
-  whole: /^&(#?\w{2,4});/,
-  begun: /^&#?\w{0,4}$/,
+  complete: /^&(#?\w{2,4});/,
+  partial: /^&#?\w{0,4}$/,
   read(scan, [{ length }, name = ""]) {
     const char = ENTITIES[name];
     if (char === undefined) return undefined;
@@ -170,7 +175,7 @@ const ENTITY: Rule = {
 
 /** A bar that separates the cells of a row. */
 const BAR: Rule = {
-  whole: /^\|/,
+  complete: /^\|/,
   when: ({ row }) => row,
   read(scan) {
     scan.output.beginCell();

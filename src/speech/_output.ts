@@ -7,7 +7,11 @@
  *
  * @module
  */
-import { IS_UNSPACED, lastCharacter, WORDY } from "./_characters.ts";
+import {
+  IS_UNSPACED,
+  IS_WORD_CHARACTER,
+  lastCharacter,
+} from "./_characters.ts";
 
 /** What was left out: a mark, which does not separate words, or a thing that stood between words. */
 export type LeftOut = "mark" | "thing";
@@ -33,7 +37,7 @@ export class Output {
   /** Adds a text without white space. */
   say(text: string): void {
     if (this.#leftOut) {
-      this.#gap = this.#tidied(text);
+      this.#gap = this.#toGap(text);
       this.#leftOut = undefined;
     }
     this.#out += this.#gap + text;
@@ -92,7 +96,7 @@ export class Output {
   }
 
   /** Returns the white space for a gap in which something was left out. */
-  #tidied(text: string): string {
+  #toGap(text: string): string {
     const isApart = this.#leftOut === "thing";
     const last = lastCharacter(this.#tail);
     if (last === "") return "";
@@ -104,7 +108,9 @@ export class Output {
     if (this.#space === " ") {
       return isApart && NO_SPACE_BEFORE.test(text) ? "" : " ";
     }
-    const isTouching = isApart && WORDY.test(text);
-    return isTouching && (WORDY.test(last) || ENDED.test(last)) ? " " : "";
+    const isTouching = isApart && IS_WORD_CHARACTER.test(text);
+    return isTouching && (IS_WORD_CHARACTER.test(last) || ENDED.test(last))
+      ? " "
+      : "";
   }
 }

@@ -17,9 +17,9 @@ export type Outcome = true | "more" | undefined;
 /** A syntax element, and how it is read. Its expressions begin with `^`. */
 export interface Rule {
   /** Matches all of it; a lookahead makes sure that it does not go on. */
-  whole: RegExp;
+  complete: RegExp;
   /** Matches every beginning of it up to the end of the text. Absent: one character decides. */
-  begun?: RegExp;
+  partial?: RegExp;
   /** Whether it is allowed here. Default: always. */
   when?(scan: Scan): boolean;
   /** Reads it. Default: it is left out. */
@@ -89,10 +89,10 @@ export class Scan {
     for (const rule of candidates) {
       if (rule.when?.(this) === false) continue;
       const ahead = this.text.slice(this.at, this.at + MOST_HELD);
-      const found = rule.whole.exec(ahead);
+      const found = rule.complete.exec(ahead);
       if (found === null) {
         const mayCome = !this.ended && ahead.length < MOST_HELD;
-        if (mayCome && rule.begun?.test(ahead)) return "more";
+        if (mayCome && rule.partial?.test(ahead)) return "more";
         continue;
       }
       const outcome = rule.read

@@ -6,16 +6,16 @@
  */
 
 /** At this multiple of the limit, an answer ends after any word. */
-const WITHOUT_SENTENCE = 1.25;
+const WITHOUT_SENTENCE_FACTOR = 1.25;
 
 /** At this multiple of the limit, it ends even within a word. */
-const WITHOUT_WORD = 1.5;
+const WITHOUT_WORD_FACTOR = 1.5;
 
 /** From this code on, Unicode has scripts in which one character is a word or a syllable, and about one token. */
-const FIRST_SIGN = 0x2e80;
+const FIRST_DENSE_CODE = 0x2e80;
 
 /** How many characters before a mark are needed to decide whether it ends a sentence. */
-const TAIL = 40;
+const TAIL_LENGTH = 40;
 
 const NEW_WORD = /[\s\u2e80-\udbff]/;
 
@@ -41,19 +41,19 @@ export function createAnswerLimit(
     for (let at = 0; at < words.length; at++) {
       const code = words.charCodeAt(at);
       // Four characters of English are about one token.
-      tokens += code < FIRST_SIGN ? 0.25 : 1;
+      tokens += code < FIRST_DENSE_CODE ? 0.25 : 1;
       if (isRepetition(code)) return { at, ended: "repetition" };
       if (tokens <= maxTokens) continue;
       const char = words.charAt(at);
       const end = tail.length + at;
-      const before = text.slice(Math.max(end - TAIL, 0), end);
-      const isOver = tokens > maxTokens * WITHOUT_WORD ||
-        (tokens > maxTokens * WITHOUT_SENTENCE && NEW_WORD.test(char));
+      const before = text.slice(Math.max(end - TAIL_LENGTH, 0), end);
+      const isOver = tokens > maxTokens * WITHOUT_WORD_FACTOR ||
+        (tokens > maxTokens * WITHOUT_SENTENCE_FACTOR && NEW_WORD.test(char));
       if (isOver || findSentenceEnd(before, char) === 0) {
         return { at, ended: "max-tokens" };
       }
     }
-    tail = text.slice(-TAIL);
+    tail = text.slice(-TAIL_LENGTH);
     return undefined;
   };
 }
@@ -73,7 +73,7 @@ function createRepetitionCheck(): (code: number) => boolean {
 
   return (code) => {
     const isLetter = isPartOfWord(code);
-    const endsWord = hash !== 0 && (!isLetter || code >= FIRST_SIGN);
+    const endsWord = hash !== 0 && (!isLetter || code >= FIRST_DENSE_CODE);
     if (endsWord) {
       hashes.push(hash);
       hash = 0;
@@ -112,7 +112,7 @@ export function findSentenceEnd(
   before: string,
   words: string,
 ): number | undefined {
-  const tail = before.slice(-TAIL);
+  const tail = before.slice(-TAIL_LENGTH);
   for (const { index, 0: mark } of (tail + words).matchAll(SENTENCE_END)) {
     const end = index + mark.length - tail.length;
     if (end >= 0) return end;

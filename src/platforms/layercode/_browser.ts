@@ -64,7 +64,7 @@ function forbidden(origin: string): HttpError {
 }
 
 /** A conversation that a browser may continue, and the user, if the owner's handler named one. */
-export interface Given {
+export interface ResumableConversation {
   conversationId: string;
   user?: string | undefined;
 }
@@ -80,16 +80,16 @@ const MAX_IN_COOKIE = 16;
  *
  * @returns the token, and the headers that set the cookie
  */
-export function give(
-  given: Given,
+export function issueToken(
+  conversation: ResumableConversation,
   request: Request,
   secrets: readonly string[],
 ): { token: string; headers: Headers } {
   // The first secret signs; tokens signed with any of them are valid.
-  const [token] = toTokens(given, secrets);
+  const [token] = toTokens(conversation, secrets);
   if (!token) throw new TypeError("There is no webhook secret");
   const headers = new Headers();
-  const tokens = new Set([token, ...tokensIn(request)]);
+  const tokens = new Set([token, ...readTokens(request)]);
   setCookie(headers, {
     name: cookieName(COOKIE, request),
     // A dot does not occur in tokens, and is allowed in cookies.
@@ -104,19 +104,19 @@ export function give(
 }
 
 /** Whether the sender of a request has a valid token for a conversation. */
-export function wasGiven(
-  given: Given,
+export function hasToken(
+  conversation: ResumableConversation,
   request: Request,
   token: string,
   secrets: readonly string[],
 ): boolean {
-  const shown = [token, ...tokensIn(request)];
-  return toTokens(given, secrets)
+  const shown = [token, ...readTokens(request)];
+  return toTokens(conversation, secrets)
     .some((right) => shown.some((it) => timingSafeEquals(it, right)));
 }
 
 function toTokens(
-  { conversationId, user }: Given,
+  { conversationId, user }: ResumableConversation,
   secrets: readonly string[],
 ): string[] {
   const { createHmac } = nodeCrypto();
@@ -131,7 +131,7 @@ function toTokens(
   });
 }
 
-function tokensIn(request: Request): string[] {
+function readTokens(request: Request): string[] {
   return cookiesOf(COOKIE, request).flatMap((value) => value.split("."))
     // Anything else could make an invalid cookie when it is set again.
     .filter((token) => /^[\w-]{43}$/.test(token));

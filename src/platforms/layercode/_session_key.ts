@@ -29,7 +29,7 @@ const fieldsSchema = v.object({
  * @throws {HttpError} 400 when a field is invalid, 403 when another agent is
  * requested; what {@linkcode readBody} throws
  */
-export async function readWish(
+export async function readKeyRequest(
   request: Request,
   ownAgentId: string | undefined,
 ) {
@@ -63,7 +63,7 @@ export async function readWish(
 }
 
 /** The request to Layercode. */
-interface Granted {
+interface SessionKeyRequest {
   agentId: string;
   isPipeline: boolean;
   /** `null` or `undefined`: a new one. */
@@ -80,8 +80,8 @@ interface Granted {
  * @returns Layercode's answer
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
-export async function askForSessionKey(
-  { agentId, isPipeline, conversationId, metadata }: Granted,
+export async function requestSessionKey(
+  { agentId, isPipeline, conversationId, metadata }: SessionKeyRequest,
   { apiKey, apiUrl, log, timeoutMs }: {
     apiKey: string;
     apiUrl: string;

@@ -21,8 +21,8 @@ import type {
   AuthorizeRequest,
 } from "../authorize.ts";
 import type { PlatformParts } from "../platform.ts";
-import { allowOrigin, give, wasGiven } from "./_browser.ts";
-import { askForSessionKey, readWish } from "./_session_key.ts";
+import { allowOrigin, hasToken, issueToken } from "./_browser.ts";
+import { readKeyRequest, requestSessionKey } from "./_session_key.ts";
 import type { LayercodeSettings } from "./settings.ts";
 
 /** The options of `/authorize`. */
@@ -42,13 +42,13 @@ export function createAuthorize(
   parts: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
 ): Handler {
-  const doors = createDoors(parts, options);
+  const context = createContext(parts, options);
   return async function handle(request, sender) {
     const cors = allowOrigin(request, sender, options);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    const response = await authorize(request, sender, doors).catch((error) =>
+    const response = await authorize(request, sender, context).catch((error) =>
       // Errors need the CORS headers, too, or the page could not read them.
       toHttpError(error, parts.log).toResponse()
     );
@@ -59,7 +59,7 @@ export function createAuthorize(
   };
 }
 
-function createDoors(
+function createContext(
   { log, now }: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
 ) {
@@ -68,88 +68,96 @@ function createDoors(
     timeoutMs: 10_000,
     ...options,
     log: createBoundedLog(log, now),
-    ofAddress: createRateLimit({ perMinute: perAddress, now }),
-    ofAll: createRateLimit({ perMinute: inAll, now }),
-    isDropTold: false,
+    addressLimit: createRateLimit({ perMinute: perAddress, now }),
+    totalLimit: createRateLimit({ perMinute: inAll, now }),
+    hasWarnedOfDrop: false,
   };
 }
 
-type Doors = ReturnType<typeof createDoors>;
+type AuthorizeContext = ReturnType<typeof createContext>;
 
 /** Returns a key if the request passes all checks. */
 async function authorize(
   request: Request,
   { address }: Sender,
-  doors: Doors,
+  context: AuthorizeContext,
 ): Promise<Response> {
-  const { apiKey, secrets, log } = doors;
+  const { apiKey, secrets, log } = context;
   if (apiKey === undefined) {
     const message = "LAYERCODE_API_KEY is not set on this server";
     throw new HttpError(503, "not_configured", message);
   }
-  const ofAddress = doors.ofAddress(toNetwork(address));
-  if (ofAddress !== undefined) {
+  const waitSeconds = context.addressLimit(toNetwork(address));
+  if (waitSeconds !== undefined) {
     // Callers behind a proxy that isn't configured share one limit.
     const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
     const setting = "AUTHORIZE_PER_ADDRESS";
     log.warn("authorize.limited", { setting, address, fix });
-    throw tooManyRequests(WHAT, ofAddress);
+    throw tooManyRequests(TOO_MANY_KEYS, waitSeconds);
   }
-  const wish = await readWish(request, doors.agentId);
-  const { agentId, conversationId, metadata: untrustedMetadata } = wish;
+  const keyRequest = await readKeyRequest(request, context.agentId);
+  const { agentId, conversationId, metadata: untrustedMetadata } = keyRequest;
   const approval = await askOwner({
     headers: request.headers,
     address,
     agentId,
     ...conversationId === undefined ? {} : { conversationId },
     untrustedMetadata,
-  }, doors);
+  }, context);
   const { conversationId: chosen, user, metadata } = approval;
-  if (metadata === undefined) tellDrop(untrustedMetadata, doors);
+  if (metadata === undefined) warnOfDroppedMetadata(untrustedMetadata, context);
   // A conversation that the owner chose needs no token: the owner chooses the next time, too.
   const isChosen = chosen !== undefined;
   const mayResume = isChosen || conversationId === undefined ||
-    wasGiven({ conversationId, user }, request, wish.resumeToken, secrets);
+    hasToken(
+      { conversationId, user },
+      request,
+      keyRequest.resumeToken,
+      secrets,
+    );
   if (!mayResume) {
     const message =
       "This browser was not given that conversation: send the resume_token " +
       "that came with it, or leave the conversation out to begin a new one";
     throw new HttpError(403, "conversation_not_given", message);
   }
-  const ofAll = doors.ofAll();
-  if (ofAll !== undefined) {
+  const totalWaitSeconds = context.totalLimit();
+  if (totalWaitSeconds !== undefined) {
     log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-    throw tooManyRequests(WHAT, ofAll);
+    throw tooManyRequests(TOO_MANY_KEYS, totalWaitSeconds);
   }
   const granted = isChosen ? chosen : conversationId;
-  const reply = await askForSessionKey(
-    { ...wish, conversationId: granted, metadata },
-    { ...doors, apiKey },
+  const reply = await requestSessionKey(
+    { ...keyRequest, conversationId: granted, metadata },
+    { ...context, apiKey },
   );
   // The older API calls a conversation a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);
-  const ofBrowser = { conversationId: given, user };
-  const { token, headers } = give(ofBrowser, request, secrets);
+  const issued = { conversationId: given, user };
+  const { token, headers } = issueToken(issued, request, secrets);
   return json({ ...reply, resume_token: token }, { headers });
 }
 
 /** The message to a page that is over a limit. */
-const WHAT = "Too many session keys were asked for";
+const TOO_MANY_KEYS = "Too many session keys were asked for";
 
 /** Logs, once, that metadata of a page is dropped. */
-function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
-  if (doors.isDropTold || Object.keys(metadata).length === 0) return;
-  doors.isDropTold = true;
+function warnOfDroppedMetadata(
+  metadata: Record<string, unknown>,
+  context: AuthorizeContext,
+): void {
+  if (context.hasWarnedOfDrop || Object.keys(metadata).length === 0) return;
+  context.hasWarnedOfDrop = true;
   const fix = "anybody could claim what a page sends as metadata; supply " +
     "what you know of the caller in src/agent/authorize.ts";
-  doors.log.warn("authorize.metadata_dropped", { fix });
+  context.log.warn("authorize.metadata_dropped", { fix });
 }
 
 /** Calls the owner's handler. Throws if it denies, fails or takes too long. */
 async function askOwner(
   question: Omit<AuthorizeRequest, "signal">,
-  { authorize, log, timeoutMs }: Doors,
+  { authorize, log, timeoutMs }: AuthorizeContext,
 ): Promise<Approval> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {

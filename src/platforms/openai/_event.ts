@@ -60,15 +60,15 @@ export function readEvent(
   platformPrompt: OpenAiSettings["platformPrompt"],
 ) {
   const body = readFields(bodySchema, json);
-  const { instructions, ...told } = readMessages(body.messages);
-  const isTask = read(headers.get("x-parley-task")) !== undefined;
+  const { instructions, ...content } = readMessages(body.messages);
+  const isTask = readFilled(headers.get("x-parley-task")) !== undefined;
   // Tencent's request id is the same for each retry. Elsewhere, proxies make a
   // new one for each.
   const isTencent = headers.has("x-task-id");
   // A request without streaming is not spoken: some platforms request summaries
   // this way, with the id of the call. Tencent may be configured so for calls.
-  const isAside = isTask || (body.stream === false && !isTencent);
-  const id = isAside ? undefined : findConversation(headers, body);
+  const isOutsideCall = isTask || (body.stream === false && !isTencent);
+  const id = isOutsideCall ? undefined : findConversation(headers, body);
   // In a stored conversation, in one that isn't stored, or to the model alone.
   const kind: "call" | "stateless" | "task" = isTask
     ? "task"
@@ -76,13 +76,13 @@ export function readEvent(
     ? "stateless"
     : "call";
   const isIgnored = !isTask && platformPrompt === "ignore";
-  const turnId = isTencent && read(headers.get("x-request-id"));
+  const turnId = isTencent && readFilled(headers.get("x-request-id"));
   const { customer, phoneNumber, metadata = {} } = body;
   const event: TranscriptEvent = {
     type: "transcript",
     conversationId: `openai-${keyName}-${id ?? crypto.randomUUID()}`,
     ...(turnId ? { turnId } : {}),
-    ...told,
+    ...content,
     ...(instructions && !isIgnored ? { instructions } : {}),
     replacesPrompt: isTask || platformPrompt === "replace",
     platformTools: isTask ? [] : readTools(body),
@@ -113,14 +113,14 @@ function findConversation(headers: Headers, body: Body): string | undefined {
     metadata?.conversation_id,
     user,
     user_id,
-  ].map(read).find((id) => id !== undefined);
+  ].map(readFilled).find((id) => id !== undefined);
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
   // Any other text is hashed, since ids are used in URLs and file names.
   return nodeCrypto().createHash("sha256").update(id).digest("hex");
 }
 
 /** Returns a text unless it is empty or a template placeholder that was not filled in, which all calls would share. */
-function read(value: unknown): string | undefined {
+function readFilled(value: unknown): string | undefined {
   const text = typeof value === "string" ? value.trim() : "";
   return text === "" || /^\{\{.*\}\}$/.test(text) ? undefined : text;
 }

@@ -35,7 +35,8 @@ export async function diagnose(
           redirect: "manual",
           signal,
         });
-        return judge(response.status, await response.text(), which, href);
+        const body = await response.text();
+        return diagnoseResponse(response.status, body, which, href);
       } catch (error) {
         if (!isPublic) {
           const detail = "API_KEYS is set; whether the routes answer was not " +
@@ -50,7 +51,7 @@ export async function diagnose(
   );
 }
 
-function judge(
+function diagnoseResponse(
   status: number,
   body: string,
   which: string,

@@ -48,7 +48,7 @@ export const openai: Platform<OpenAiOptions> = {
 };
 
 /** The number of characters of a key's hash that name it. */
-const NAME_LETTERS = 8;
+const KEY_NAME_LENGTH = 8;
 
 /**
  * Creates the function that checks the key of a request.
@@ -67,7 +67,7 @@ function createKeyCheck(
   return function check({ headers }, sender) {
     const key = readKey(headers);
     const found = checkSecret(key === "" ? [] : [key], keys, sender);
-    if (found !== undefined) return toName(found);
+    if (found !== undefined) return toKeyName(found);
     refusals.warn("completions.refused", { address: sender.address });
     throw new HttpError(
       401,
@@ -78,9 +78,9 @@ function createKeyCheck(
   };
 }
 
-function toName(key: string): string {
+function toKeyName(key: string): string {
   return nodeCrypto().createHash("sha256").update(key).digest("hex")
-    .slice(0, NAME_LETTERS);
+    .slice(0, KEY_NAME_LENGTH);
 }
 
 /** Reads the key from `authorization`, with or without `Bearer`, or from `x-api-key`. */
@@ -96,7 +96,7 @@ function createCompletions(
   { stateless, platformPrompt }: OpenAiOptions,
   checkKey: ReturnType<typeof createKeyCheck>,
 ): Handler {
-  const answering = {
+  const responders = {
     call: conversations,
     stateless: stateless.calls,
     task: stateless.tasks,
@@ -108,7 +108,7 @@ function createCompletions(
     const { kind, event, model = MODEL } = asked;
     const created = Math.floor(now() / 1000);
     const answer = createAnswer({ ...asked, model, created });
-    const response = await respond(answering[kind], event, answer);
+    const response = await respond(responders[kind], event, answer);
     const isSpoken = asked.isStreamed || kind === "call";
     return isSpoken ? response : await sendWhole(answer, request.signal);
   };

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   diagnose,
-  judgeClock,
+  diagnoseClock,
 } from "../../../src/platforms/layercode/diagnosis.ts";
 import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, serveOn } from "../../fakes/loopback.ts";
@@ -96,10 +96,10 @@ Deno.test("diagnose() says so when Layercode can't be reached", async () => {
   assertMatch(keyless.lines[2] ?? "", /^skipped layercode: LAYERCODE_API_KEY/);
 });
 
-Deno.test("judgeClock() finds a clock that is right, fast or slow", () => {
+Deno.test("diagnoseClock() finds a clock that is right, fast or slow", () => {
   const at = (seconds: number) =>
     toLines([
-      judgeClock(
+      diagnoseClock(
         "Sat, 21 Nov 2026 10:00:00 GMT",
         Date.UTC(2026, 10, 21, 10) + seconds * 1000,
       ),
@@ -108,5 +108,5 @@ Deno.test("judgeClock() finds a clock that is right, fast or slow", () => {
   assertEquals(at(30), "ok clock: within 31 s of Layercode's");
   assertMatch(at(3600), /^fail clock: 3600 s ahead of Layercode's; .*\b300 s/);
   assertMatch(at(-90), /^fail clock: 90 s behind Layercode's/);
-  assertMatch(toLines([judgeClock(null)]).join(), /^skipped clock/);
+  assertMatch(toLines([diagnoseClock(null)]).join(), /^skipped clock/);
 });

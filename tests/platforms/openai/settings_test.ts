@@ -18,8 +18,8 @@ for (
     ["short", "API_KEYS: the key is shorter than 16 characters"],
     ["a-key-of-sixteen,short", "API_KEYS: key 2 is shorter than 16"],
     ["a-key-of-sixteen,", "API_KEYS: has an empty entry"],
-    ["a key with some blanks", "API_KEYS: the key has signs"],
-    ["ein-schlüssel-mit-umlaut", "API_KEYS: the key has signs"],
+    ["a key with some blanks", "API_KEYS: the key has characters"],
+    ["ein-schlüssel-mit-umlaut", "API_KEYS: the key has characters"],
   ] as const
 ) {
   Deno.test(`openaiSettings says what is wrong with API_KEYS=${API_KEYS}`, () => {
