@@ -38,7 +38,7 @@ Deno.test("diagnoseProviders() chooses as the server does", async () => {
   );
 });
 
-Deno.test("diagnoseProviders() warns of a stand-in, and of no Ollama where one is meant", async () => {
+Deno.test("diagnoseProviders() warns of a stand-in, and reports a failure if Ollama is set but not running", async () => {
   const standIn =
     /^warn language model: only echo, .*LLM_PROVIDER says so → set LLM_PROVIDER/;
   assertMatch(await check({ LLM_PROVIDER: "echo" }), standIn);

@@ -31,12 +31,12 @@ Deno.test("createAnswerLimit() ends a long answer at the end of a sentence", () 
   assertEquals(said, STORY + "The ship left the harbour at dawn.");
 });
 
-Deno.test("createAnswerLimit() leaves an answer alone that is as long as it may be", () => {
+Deno.test("createAnswerLimit() leaves an answer unchanged that just reaches the limit", () => {
   const text = "word ".repeat(20).trim();
   assertEquals(say(text, 25), { said: text, ended: undefined });
 });
 
-Deno.test("createAnswerLimit() ends an answer without sentences a quarter later", () => {
+Deno.test("createAnswerLimit() ends an answer without sentences at 1.25 times the limit", () => {
   const text = Array.from({ length: 400 }, (_, n) => `word${n}`).join(" ");
   const { said, ended } = say(text, 100);
   assertEquals(ended, "max-tokens");
@@ -44,13 +44,13 @@ Deno.test("createAnswerLimit() ends an answer without sentences a quarter later"
   assertEquals(text.startsWith(`${said} `), true);
 });
 
-Deno.test("createAnswerLimit() ends an answer without words half its length later", () => {
+Deno.test("createAnswerLimit() ends an answer without spaces at 1.5 times the limit", () => {
   const { said, ended } = say("a".repeat(10_000), 100);
   assertEquals(ended, "max-tokens");
   assert(said.length >= 600 && said.length < 612, `${said.length} letters`);
 });
 
-Deno.test("createAnswerLimit() counts a sign of Chinese as a token, and ends at its full stop", () => {
+Deno.test("createAnswerLimit() counts a Chinese character as a token, and ends at its full stop", () => {
   const sentence = "今天天气很好我们去公园散步。";
   const many = Array.from({ length: 40 }, (_, n) => `第${n}次${sentence}`)
     .join("");
@@ -162,7 +162,7 @@ for (
   });
 }
 
-Deno.test("createAnswerLimit() needs time in proportion to the text past its limit, too", () => {
+Deno.test("createAnswerLimit() takes linear time past its limit, too", () => {
   const text = "x".repeat(2_000_000);
   const startedAt = performance.now();
   const { ended } = say(text, 300_000, 8_000);

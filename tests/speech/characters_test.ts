@@ -27,7 +27,7 @@ Deno.test("IS_WORD_CHARACTER, IS_UNSPACED and IS_SPACED agree with Unicode on th
   }
 });
 
-Deno.test("lastCharacter() gives both halves of a character", () => {
+Deno.test("lastCharacter() returns a whole surrogate pair", () => {
   assertEquals(["", "a", "ab", "a😀", "😀b"].map(lastCharacter), [
     "",
     "a",
@@ -38,7 +38,7 @@ Deno.test("lastCharacter() gives both halves of a character", () => {
 });
 
 // Each takes Deno a millisecond or more to build, at every start.
-Deno.test("speech builds no expression of Unicode's classes", () => {
+Deno.test("speech compiles no expression with Unicode property classes", () => {
   for (const { name } of Deno.readDirSync(SOURCES)) {
     const code = Deno.readTextFileSync(new URL(name, SOURCES))
       .replaceAll(/^\s*\/?\*.*$/gm, "");

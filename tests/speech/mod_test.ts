@@ -77,7 +77,7 @@ function createRandom(seed: number): () => number {
   };
 }
 
-Deno.test("createSpeechBuffer() speaks every answer of the corpus as written there", async (t) => {
+Deno.test("createSpeechBuffer() speaks every answer of the corpus as expected there", async (t) => {
   assertLess(200, corpus.length);
   for (const { name, text, spoken } of corpus) {
     await t.step(name, () => assertEquals(clean([text]), spoken));
@@ -99,7 +99,7 @@ Deno.test("createSpeechBuffer() speaks the same wherever an answer is cut", () =
   }
 });
 
-Deno.test("createSpeechBuffer() speaks the same of nonsense, wherever it is cut", () => {
+Deno.test("createSpeechBuffer() speaks the same for random text, wherever it is cut", () => {
   const random = createRandom(2);
   for (let times = 0; times < 1500; times++) {
     const parts = Array.from(
@@ -130,7 +130,7 @@ const NONSENSE = [
   ["word", "5", "héllo", "你好", "שלום", "a@b.com", "h", "ht", "w", "\t"],
 );
 
-Deno.test("createSpeechBuffer() gives words at once and holds back no more than a few characters", () => {
+Deno.test("createSpeechBuffer() returns words at once and holds back only a few characters", () => {
   const prose = corpus.filter(({ name, text, spoken }) =>
     /^(?:plain|languages)/.test(name) && text === spoken &&
     !/[[|{`<]|https?:|\*\*/.test(text)
@@ -153,7 +153,7 @@ Deno.test("createSpeechBuffer() gives words at once and holds back no more than 
   }
 });
 
-Deno.test("createSpeechBuffer() needs time in proportion to the text, whatever it is", () => {
+Deno.test("createSpeechBuffer() takes linear time for any text", () => {
   const hard =
     '[ * < _ ` ~ # | - = { & ! [a]( [a](b {" <a <| \\ ( 😀 https:// www.a. **a [1] ((';
   for (
@@ -194,7 +194,7 @@ function timeOf(run: () => void): number {
   return (user + system) / 1000;
 }
 
-Deno.test("createSpeechBuffer() says the owner's phrase for code, or nothing", () => {
+Deno.test("createSpeechBuffer() speaks the owner's message in place of code, or nothing", () => {
   const text = "Run this:\n```sh\nls\n```\nDone.";
   const spoken = ["Code folgt.", ""].map((codeMessage) => {
     const buffer = createSpeechBuffer({ speechCleanup: true, codeMessage });
@@ -206,7 +206,7 @@ Deno.test("createSpeechBuffer() says the owner's phrase for code, or nothing", (
   ]);
 });
 
-Deno.test("createSpeechBuffer() has nothing more to say once it was flushed", () => {
+Deno.test("createSpeechBuffer() returns nothing more after a flush", () => {
   const buffer = createSpeechBuffer(CLEANED);
   assertEquals(buffer.flush(), "");
   assertEquals(buffer.push("One"), "One");
@@ -321,7 +321,7 @@ function speak(
 
 const flush = { flush: true } as const;
 
-Deno.test("createSpeechBuffer() leaves the model's text alone where nothing is to be cleaned", () => {
+Deno.test("createSpeechBuffer() leaves the text unchanged without speechCleanup", () => {
   assertEquals(
     speak("**Hel", "lo** ", "🙂\n", "- you"),
     "**Hel|lo** |🙂\n|- you",
@@ -329,7 +329,7 @@ Deno.test("createSpeechBuffer() leaves the model's text alone where nothing is t
   assertEquals(speak("Hello.", flush), "Hello.|");
 });
 
-Deno.test("createSpeechBuffer() parts what is said after a pause from what was said before", () => {
+Deno.test("createSpeechBuffer() puts a space between the texts before and after a pause", () => {
   assertEquals(
     speak("Let me look.", flush, "It is", " six."),
     "Let me look.|| It is| six.",
@@ -337,7 +337,7 @@ Deno.test("createSpeechBuffer() parts what is said after a pause from what was s
   assertEquals(speak("One.", flush, flush, "Two."), "One.||| Two.");
 });
 
-Deno.test("createSpeechBuffer() adds no space where there is one, or nothing to part", () => {
+Deno.test("createSpeechBuffer() adds no space where there is one, or no text before", () => {
   assertEquals(speak("One. ", flush, "Two."), "One. ||Two.");
   assertEquals(speak("One.\n", flush, "Two."), "One.\n||Two.");
   assertEquals(speak("One.", flush, " Two."), "One.|| Two.");
@@ -346,11 +346,11 @@ Deno.test("createSpeechBuffer() adds no space where there is one, or nothing to 
   assertEquals(speak("One.", "", "Two."), "One.||Two.");
 });
 
-Deno.test("createSpeechBuffer() remembers the pause until there are words again", () => {
+Deno.test("createSpeechBuffer() remembers the pause until the next words", () => {
   assertEquals(speak("One.", flush, "", "Two."), "One.||| Two.");
 });
 
-Deno.test("createSpeechBuffer() puts a space on either side of words from elsewhere", () => {
+Deno.test("createSpeechBuffer() puts spaces around an interjected text", () => {
   assertEquals(
     speak({ say: "One moment." }, "It is six."),
     "One moment.| It is six.",
@@ -364,7 +364,7 @@ Deno.test("createSpeechBuffer() puts a space on either side of words from elsewh
   assertEquals(speak("Well.", { say: "" }, "Six."), "Well.|| Six.");
 });
 
-Deno.test("createSpeechBuffer() begins anew with each voice", () => {
+Deno.test("createSpeechBuffer() keeps no state between buffers", () => {
   speak("One.", flush);
   assertEquals(speak("Two."), "Two.");
 });

@@ -159,7 +159,7 @@ test(
   reply(),
 );
 
-test("is not confused by cookies that a stranger made up", async (fixture) => {
+test("ignores forged cookies", async (fixture) => {
   const endpoint = fixture.endpoint();
   const junk = `parley_calls_web=${'é\\"'.repeat(20)}.${"a".repeat(5000)}..`;
   const had = await begin(endpoint, { cookie: `a=b; ${encodeURI(junk)}` });

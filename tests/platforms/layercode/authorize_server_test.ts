@@ -62,7 +62,7 @@ function count(responses: RawResponse[]): Record<number, number> {
   return counts;
 }
 
-Deno.test("POST /authorize hands 30 keys to 200 requests of one address, whatever they forge", async () => {
+Deno.test("POST /authorize gives 30 keys for 200 requests of one address, whatever headers they forge", async () => {
   await using platform = startFake();
   await using server = await start(platform.url);
   const responses = await Promise.all(
@@ -81,7 +81,7 @@ Deno.test("POST /authorize hands 30 keys to 200 requests of one address, whateve
   assertEquals(JSON.parse(refused?.body ?? "").error.code, "rate_limited");
 });
 
-Deno.test("POST /authorize counts callers behind a trusted proxy apart, up to the limit of all", async () => {
+Deno.test("POST /authorize counts callers behind a trusted proxy separately, up to the total limit", async () => {
   await using platform = startFake();
   await using server = await start(platform.url, {
     TRUSTED_PROXIES: "127.0.0.0/8",
@@ -131,7 +131,7 @@ Deno.test("POST /authorize refuses an origin that a forged Host repeats, and tak
   );
 });
 
-Deno.test("POST /authorize lets a browser go on after a restart, and nobody who has but the id", async () => {
+Deno.test("POST /authorize lets a browser continue after a restart, and nobody who has only the id", async () => {
   await using platform = startFake();
   const folder = await Deno.makeTempDir();
   let told: { conversation_id: string; resume_token: string };

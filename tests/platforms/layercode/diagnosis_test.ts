@@ -28,7 +28,7 @@ async function check(
   return { lines: toLines(findings), asked };
 }
 
-Deno.test("diagnose() asks what costs nothing, with the key", async () => {
+Deno.test("diagnose() sends a free request with the key", async () => {
   const { lines, asked } = await check(() => Response.json({ id: "agent-1" }));
   assertEquals(lines[0], "ok webhook secret: is set");
   assertMatch(lines[1] ?? "", /^ok clock: within \d s of Layercode's$/);
@@ -41,7 +41,7 @@ Deno.test("diagnose() asks what costs nothing, with the key", async () => {
   assertEquals(all.asked, [`GET /v1/agents Bearer ${KEY}`]);
 });
 
-Deno.test("diagnose() asks for the time alone where there is no key", async () => {
+Deno.test("diagnose() only compares the clock if there is no key", async () => {
   const refusal = () => Response.json({ error: "no key" }, { status: 401 });
   const { lines, asked } = await check(refusal, {});
   assertMatch(lines[1] ?? "", /^ok clock/);
@@ -49,7 +49,7 @@ Deno.test("diagnose() asks for the time alone where there is no key", async () =
   assertEquals(asked, ["GET /v1/agents null"]);
 });
 
-Deno.test("diagnose() judges secrets by their looks, and never shows one", async () => {
+Deno.test("diagnose() checks the form of secrets, and never shows one", async () => {
   const cases: [string[], RegExp][] = [
     [[], /^ok webhook secret: one that Parley makes itself/],
     [["tooshort1"], /^warn .*has only 9 characters → copy it again from/],
@@ -67,7 +67,7 @@ Deno.test("diagnose() judges secrets by their looks, and never shows one", async
   }
 });
 
-Deno.test("diagnose() tells Layercode's refusals apart", async () => {
+Deno.test("diagnose() distinguishes Layercode's errors", async () => {
   const cases: [number, RegExp][] = [
     [400, /^fail .*key is refused \(400\): because → copy it again/],
     [401, /^fail .*key is refused \(401\)/],

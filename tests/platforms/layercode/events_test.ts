@@ -30,7 +30,7 @@ function refusal(body: unknown): string {
   return error.message;
 }
 
-Deno.test("parseEvent() reads today's message", () => {
+Deno.test("parseEvent() reads a current message", () => {
   assertEquals(parseEvent(MESSAGE), {
     type: "message",
     conversationId: "conv_1",
@@ -120,7 +120,7 @@ const SESSION_END = {
   recording_status: "disabled",
 };
 
-Deno.test("parseEvent() leaves out the transcript of session.end, a second copy of what is kept", () => {
+Deno.test("parseEvent() leaves out the transcript of session.end, which is stored already", () => {
   const transcript = [{ role: "user", text: "Hello", timestamp: 1 }];
   const event = parseEvent({ ...SESSION_END, transcript });
   assertEquals(event.type === "note" && event.content, SESSION_END);
@@ -198,7 +198,7 @@ for (
   });
 }
 
-Deno.test("parseEvent() tells the numbers of a phone call", () => {
+Deno.test("parseEvent() reads the numbers of a phone call", () => {
   const event = parseEvent({
     ...MESSAGE,
     from_phone_number: "+4930123456",
@@ -218,7 +218,7 @@ Deno.test("parseEvent() leaves out numbers that are null", () => {
   assertEquals(event, parseEvent(MESSAGE));
 });
 
-Deno.test("parseEvent() does not mind fields it has never heard of", () => {
+Deno.test("parseEvent() ignores unknown fields", () => {
   const body = {
     ...MESSAGE,
     brand_new: { deep: [1] },
@@ -428,7 +428,7 @@ for (const body of [null, [], [MESSAGE], "message", "", 1, true, undefined]) {
   });
 }
 
-Deno.test("parseEvent() does not repeat a caller's words in a refusal", () => {
+Deno.test("parseEvent() does not repeat a caller's words in an error", () => {
   const message = refusal({ ...MESSAGE, text: ["my card is 4111"] });
   assertEquals(message.includes("4111"), false);
 });

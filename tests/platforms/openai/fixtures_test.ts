@@ -86,7 +86,7 @@ function checkStream(text: string, wantsUsage: boolean): string {
 }
 
 for (const fixture of await readFixtures()) {
-  Deno.test(`the openai face answers ${fixture.platform} and knows its conversation`, async () => {
+  Deno.test(`openai answers ${fixture.platform} and knows its conversation`, async () => {
     await using model = startFakeOpenAi((_, index) => ({
       kind: "text",
       chunks: index % 2 === 0

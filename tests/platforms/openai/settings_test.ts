@@ -3,7 +3,7 @@ import { findSecretValues } from "../../../src/cli/doctor/redact.ts";
 import { readConfig } from "../../../src/settings/config.ts";
 import { SettingError } from "../../../src/settings/setting.ts";
 
-Deno.test("openaiSettings has no keys, so no face, unless the owner brings some", () => {
+Deno.test("openaiSettings has no keys, so no routes, unless the owner sets some", () => {
   assertEquals(readConfig({}).openai, { platformPrompt: "append" });
   const API_KEYS = "a-key-of-sixteen, another-key-of-mine";
   const PLATFORM_PROMPT = "replace";
