@@ -95,7 +95,7 @@ const PREPARE_RETRY_MS = 5_000;
 /**
  * Prepares a provider in the background, so that callers need not wait for it,
  * and logs the result. If the provider can't be reached yet, tries again until it
- * can.
+ * can. A caller who comes earlier waits for the rest.
  */
 export async function prepare(
   provider: Provider,

@@ -27,7 +27,7 @@ export class Output {
   #out = "";
   /** White space that is held until a word follows. */
   #gap = "";
-  /** What was left out in the gap. If it is set, `#space` replaces the gap. */
+  /** What was left out in the gap. If it is set, only `#space` is known of the gap. */
   #leftOut: LeftOut | "cell" | undefined;
   #space: "" | " " | "\n" = "";
   /** The last characters of the output, and whether a sentence has begun. */

@@ -10,7 +10,7 @@ import { ask } from "./_ask.ts";
 
 const BEGINNING = { system: "Be brief.", messages: [] };
 
-/** A log, and what was written to it. */
+/** A log, and its lines. */
 function makeLog() {
   const lines: string[] = [];
   const log = createLog({
@@ -27,7 +27,7 @@ async function choose(env: Record<string, string>) {
   return { name: provider.name, lines };
 }
 
-/** Settings that name nothing, where Ollama would be at this address. */
+/** Settings that choose no provider, with Ollama's default address changed to this one. */
 function unnamed(host: string): Config {
   const config = readConfig({});
   config.vendors.ollama.host = host;
@@ -137,7 +137,7 @@ Deno.test("createProvider() passes on how much to think", async () => {
   assertEquals(fake.requests.at(-1)?.body?.think, true);
 });
 
-/** Happenings and their levels. */
+/** The events of the log, and their levels. */
 function eventsOf(lines: readonly string[]): [string, string][] {
   return lines.map((line) => {
     const { level, event } = JSON.parse(line);

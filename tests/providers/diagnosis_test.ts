@@ -7,7 +7,7 @@ async function check(env: Record<string, string>): Promise<string> {
   return toLines(await diagnose(env)).join("\n");
 }
 
-/** What is said where the settings name nothing, and Ollama would be here. */
+/** The result if no provider is set, with Ollama's default address changed to this one. */
 async function checkUnnamed(host: string): Promise<string> {
   const config = settings({ OLLAMA_HOST: "" });
   config.vendors.ollama.host = host;

@@ -12,7 +12,7 @@ Deno.test("createEcho() says that it is a stand-in, what it heard and that it re
   assertEquals(parts.at(-1)?.type, "finish");
 });
 
-/** A stand-in under a test's control, and how often it looked. */
+/** A stand-in under a test's control, and how often it searched. */
 function makeStandIn() {
   const stage = {
     time: 0,
@@ -29,7 +29,7 @@ function makeStandIn() {
   return { stage, standIn };
 }
 
-/** What a provider says to a question. */
+/** The text of a provider's answer. */
 async function hear(provider: Provider): Promise<string> {
   return (await ask(provider)).text;
 }
@@ -54,7 +54,7 @@ Deno.test("createStandIn() is replaced for good as soon as a model is found", as
   assertEquals(await hear(standIn), "Real.");
   assertEquals([standIn.name, standIn.model], ["ollama", "llama"]);
 
-  // It fails and is gone: an echo would be worse than that.
+  // It fails since it is gone, which is better than an echo.
   stage.there = undefined;
   stage.time = 60_000;
   await assertRejects(() => hear(standIn), Error, "Out of order");
@@ -81,7 +81,7 @@ Deno.test("createStandIn() searches once for concurrent requests", async () => {
   const look = Promise.withResolvers<Provider>();
   stage.find = () => look.promise;
   const heard = Promise.all([hear(standIn), hear(standIn), hear(standIn)]);
-  // Long after the first look began: it is still the one under way.
+  // Long after the first search began, it is still running.
   stage.time = 5_000;
   const late = hear(standIn);
   look.resolve({ ...createScriptedProvider(says("Real.")), name: "ollama" });

@@ -181,7 +181,7 @@ test("ends at once when the caller leaves, whatever the provider does", async ()
     );
     assertLess(performance.now() - leftAt, 100);
     assertEquals(second.requests.length, 0);
-    // A caller who leaves is no failure of the provider's.
+    // A caller who leaves does not count as a failure of the provider.
     assertEquals(failover.lines, []);
   }
 });
@@ -210,7 +210,7 @@ test("asks one that keeps failing last, for a while", async () => {
   now = 30_001;
   await ask(failover);
   await ask(failover);
-  // Tried once again, and asked last again.
+  // It is tried again once, and then asked last again.
   assertEquals(first.requests.length, 4);
 });
 
@@ -223,7 +223,7 @@ test("still asks those that come last when no other answers", async () => {
   assertEquals((await ask(failover)).text, "Back");
 });
 
-/** A failure that may pass, with this status. */
+/** A transient failure with this status. */
 function passing(status: number, retryAfterMs?: number): ProviderError {
   return new ProviderError(`Status ${status}`, {
     provider: "scripted",

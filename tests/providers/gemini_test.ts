@@ -105,7 +105,7 @@ test("sends the system prompt, the welcome and the whole history", async () => {
   assertEquals(request?.headers.get("x-goog-api-key"), "test-key");
 });
 
-/** The calls among an answer's parts, and what it ends with. */
+/** The calls of an answer, and its last part. */
 function callsOf(parts: readonly ProviderPart[]) {
   const last = parts.at(-1);
   const metadata = last?.type === "finish" ? last.providerMetadata : undefined;
@@ -184,7 +184,7 @@ test("forbids further calls, and still sends the tools", async () => {
   await ask(gemini, { tools: [weather], toolChoice: "none" });
   const body = fake.requests[0]?.body;
   assertEquals(body?.toolConfig, { functionCallingConfig: { mode: "NONE" } });
-  // The calls in the history would else be of tools that nobody declared.
+  // Otherwise the calls in the history would be of undeclared tools.
   assertEquals(body?.tools?.length, 1);
 });
 
@@ -257,7 +257,7 @@ test("continues a turn in which another model called tools", async () => {
   assertEquals((await ask(gemini, { messages })).text, "Sunny.");
 });
 
-/** What is sent about thinking, question by question. */
+/** Returns the thinking field of a request. */
 async function thinkingOf(
   model: string,
   thinking: Thinking,
@@ -369,7 +369,7 @@ for (
     ],
   ] as const
 ) {
-  test(`doesn't ask again because ${what}`, async () => {
+  test(`doesn't retry because ${what}`, async () => {
     const { fake, gemini } = start(answer, { kind: "text", chunks: ["Hi"] });
     await using _ = fake;
     await askInVain(gemini);

@@ -27,7 +27,7 @@ function result(callId: string, text = '{"n":1}'): Message {
   return { role: "tool", callId, name: "find", text };
 }
 
-/** A question, calls, their results. */
+/** The caller's words, calls, and their results. */
 function withCalls(
   calls: ToolCall[],
   more: {
@@ -77,7 +77,7 @@ Deno.test("toContents() sends Gemini's own answer back unchanged", () => {
   });
   const contents = toContents(messages);
   assertEquals(contents[1], { role: "model", parts: before });
-  // The very same objects: nothing was lost that we don't know of.
+  // The same objects, so that unknown fields are kept, too.
   for (const [n, part] of (contents[1]?.parts ?? []).entries()) {
     assertEquals(part === content[n], true);
   }
@@ -154,7 +154,7 @@ Deno.test("toContents() wraps results that are not objects, since Gemini takes o
     ["null", { result: null }],
     ["false", { result: false }],
     ["[1,2]", { result: [1, 2] }],
-    // A platform's own tool may return what is no JSON.
+    // A platform's own tool may return something that is not JSON.
     ["not allowed", { result: "not allowed" }],
     ["", { result: "" }],
   ];
@@ -167,7 +167,7 @@ Deno.test("toContents() wraps results that are not objects, since Gemini takes o
   }
 });
 
-/** What is made of a call of Gemini's. */
+/** How a call of Gemini's is converted. */
 function read(functionCall: GeminiPart["functionCall"] & object): ToolCall {
   const answer = new Answer("gemini");
   const parts = [{ functionCall }];
@@ -198,7 +198,7 @@ Deno.test("readChunk() keeps an id of Gemini's, and toContents() sends it back",
   assertEquals(contents[2]?.parts[0]?.functionResponse?.id, "q3v8zk1d");
 });
 
-/** What Gemini is told of a tool's arguments. */
+/** The schema that is sent to Gemini. */
 function parametersOf(parameters: Record<string, unknown>): unknown {
   const declaration: ToolDeclaration = {
     name: "find",
@@ -407,7 +407,7 @@ Deno.test("toTools() converts zod's schemas to keywords that Gemini knows", () =
     },
     tags: { type: "array", items: { type: "string" }, minItems: 1 },
   });
-  // Of formats it takes this one alone.
+  // Gemini supports only this format.
   assertEquals([email?.format, day?.format, at?.format], [
     undefined,
     undefined,

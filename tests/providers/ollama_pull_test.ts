@@ -21,7 +21,7 @@ const LINES = [
   { status: "success" },
 ];
 
-/** Plays the part of Ollama that pulls. */
+/** A fake of Ollama's pull. */
 function servePull(lines: unknown[], status = 200) {
   return serveOn((request) => {
     assertEquals(new URL(request.url).pathname, "/api/pull");

@@ -281,7 +281,7 @@ Deno.test("toThink() turns thinking on if the model can think, and as a level if
     THINKING.map((thinking) => toThink(model, thinking, capabilities));
   assertEquals(of("qwen3.5:4b", ["thinking"]), [false, true, true, true]);
   assertEquals(of("llama3.2:3b", ["tools"]), [false, false, false, false]);
-  // Too old to tell what it can: "yes" might be an error.
+  // An old Ollama sends no capabilities, so `true` might be an error.
   assertEquals(of("qwen3.5:4b", undefined), [false, false, false, false]);
   for (const capabilities of [["thinking"], undefined]) {
     assertEquals(of("gpt-oss:20b", capabilities), [
@@ -315,11 +315,11 @@ test("loads the model before the first request, with the same options", async ()
   const asking = fake.requests.at(-1)?.body;
   assertEquals(loading?.body?.messages, asking?.messages?.slice(0, 1));
   assertEquals(loading?.body?.tools, asking?.tools);
-  // It says no more than it must.
+  // It generates no more than one token.
   assertEquals(loading?.body?.options?.num_predict, 1);
   for (const body of [loading?.body, asking]) {
     assertEquals(body?.model, model);
-    // Another window would have it loaded anew.
+    // A different window would reload it.
     assertEquals(body?.options?.num_ctx, 4096);
     assertEquals(body?.keep_alive, "30m");
     assertEquals(body?.think, false);
@@ -377,7 +377,7 @@ test("rejects a server that is not Ollama", async () => {
   } finally {
     console.log = log;
   }
-  // The SDK would write of a page to the console, in the middle of the log.
+  // The SDK would write about a web page to the console, in the middle of the log.
   assertEquals(written, []);
 });
 
@@ -524,7 +524,7 @@ test("distinguishes a model that is loading from one that is slow", async () => 
     const ollama = vendor.create(options, CONTEXT);
     const controller = new AbortController();
     const { signal } = controller;
-    // Nothing was asked yet: it isn't listed.
+    // Before the first request, it isn't listed.
     assertEquals(await ollama.isLoading?.(signal), true);
     const asked = ask(ollama, { signal });
     asked.catch(() => {});

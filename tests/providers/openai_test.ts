@@ -184,7 +184,7 @@ test("sends the tools, and passes on the model's calls", async () => {
   assertEquals(calls.map(({ name, arguments: args }) => [name, args]), [
     ["get_weather", { city: "Bonn" }],
     ["get_weather", {}],
-    // The tool refuses it, and the model is told.
+    // The tool refuses it, and the model gets the error.
     ["get_weather", '{"city":'],
   ]);
   assertEquals(calls[0]?.id, "c1");
@@ -205,7 +205,7 @@ test("separates calls if a server gives all of them the same index", async () =>
       }],
     },
   ].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("");
-  // It doesn't say that it is done either.
+  // There is no end of the answer, either.
   const { fake, openai } = start([{ kind: "raw", bytes: [encode(body)] }]);
   await using _ = fake;
   const { parts } = await ask(openai);
@@ -256,7 +256,7 @@ test("calls a tool and answers with its result", async () => {
 test("continues a turn in which another model called tools", async () => {
   const { fake, openai } = start([{ kind: "text", chunks: ["Sunny."] }]);
   await using _ = fake;
-  // As the other providers make them: one character more than OpenAI takes.
+  // As Parley makes them for other providers: one character more than OpenAI takes.
   const id = `call_${crypto.randomUUID()}`;
   const messages: Message[] = [
     { role: "user", text: "The weather?" },
@@ -291,7 +291,7 @@ test("drops a call that was forbidden, and fails if nothing else came", async ()
   );
 });
 
-/** What servers refuse, in their own words, and what they are asked then. */
+/** The refusals of servers, and the retry after each. */
 const REFUSALS: {
   what: string;
   thinking?: Thinking;
@@ -347,7 +347,7 @@ const REFUSALS: {
 ];
 
 for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
-  test(`asks again without what is refused, and remembers: ${what}`, async () => {
+  test(`retries without the refused field, and remembers: ${what}`, async () => {
     const answers: OpenAiAnswer[] = [
       { kind: "text", chunks: ["One."] },
       { kind: "text", chunks: ["Two."] },

@@ -4,7 +4,7 @@ import {
   findSentenceEnd,
 } from "../../src/speech/answer_limit.ts";
 
-/** What is said of a text that comes in pieces of this many letters, and why it ended. */
+/** What is spoken of a text in pieces of this many characters, and why it ended. */
 function say(
   text: string,
   maxTokens = 1_000_000,
@@ -27,7 +27,7 @@ const STORY =
 Deno.test("createAnswerLimit() ends a long answer at the end of a sentence", () => {
   const { said, ended } = say(STORY.repeat(20), 30);
   assertEquals(ended, "max-tokens");
-  // 120 letters are 30 tokens; then the sentence goes on to its end.
+  // 120 characters are 30 tokens; the sentence then goes on to its end.
   assertEquals(said, STORY + "The ship left the harbour at dawn.");
 });
 
@@ -79,7 +79,7 @@ for (const [what, words] of Object.entries(ENDLESS)) {
     assertEquals(ended, "repetition");
     const times = (said.length - start.length) / words.length;
     assert(times >= 3, `${times} times`);
-    // 30 words, or four times what is repeated.
+    // 30 words, or four repetitions.
     assertLess(said.length, start.length + Math.max(4.5 * words.length, 300));
   });
 }
@@ -119,7 +119,7 @@ const FINE: Record<string, string> = {
 };
 
 for (const [what, text] of Object.entries(FINE)) {
-  Deno.test(`createAnswerLimit() lets ${what} be said whole`, () => {
+  Deno.test(`createAnswerLimit() does not cut ${what}`, () => {
     for (const size of [1, 4, text.length]) {
       assertEquals(say(text, undefined, size), {
         said: text,
@@ -167,7 +167,7 @@ Deno.test("createAnswerLimit() takes linear time past its limit, too", () => {
   const startedAt = performance.now();
   const { ended } = say(text, 300_000, 8_000);
   assertEquals(ended, "max-tokens");
-  // It takes 0.3 s; a copy of what was said for each letter would take minutes.
+  // It takes 0.3 s; to copy the answer for each character would take minutes.
   assertLess(performance.now() - startedAt, 5_000);
 });
 

@@ -15,7 +15,7 @@ const LANGUAGES = new URL(
 Deno.test("IS_WORD_CHARACTER, IS_UNSPACED and IS_SPACED agree with Unicode on the languages of the corpus", () => {
   const text = Deno.readTextFileSync(LANGUAGES);
   for (const char of new Set(text)) {
-    // Persian puts it within words, as if it were a letter.
+    // Persian uses it within words, like a letter.
     const isWordy = /[\p{L}\p{N}\p{M}\u200c]/u.test(char);
     const isUnspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u
       .test(char);
@@ -37,7 +37,7 @@ Deno.test("lastCharacter() returns a whole surrogate pair", () => {
   ]);
 });
 
-// Each takes Deno a millisecond or more to build, at every start.
+// Each takes a millisecond or more to compile, at every start.
 Deno.test("speech compiles no expression with Unicode property classes", () => {
   for (const { name } of Deno.readDirSync(SOURCES)) {
     const code = Deno.readTextFileSync(new URL(name, SOURCES))

@@ -8,7 +8,7 @@ import {
 import { CODE_MESSAGE } from "../../src/agent/prompt.ts";
 import { createSpeechBuffer, type SpeechBuffer } from "../../src/speech/mod.ts";
 
-/** An answer of a model, and what is to be heard of it. */
+/** An answer of a model, and what is spoken of it. */
 interface Answer {
   name: string;
   text: string;
@@ -49,7 +49,7 @@ function readAnswers(file: string): Answer[] {
 
 const CLEANED = { speechCleanup: true, codeMessage: CODE_MESSAGE };
 
-/** What is spoken of an answer that comes in these pieces. */
+/** Returns what is spoken of an answer in these pieces. */
 function clean(pieces: Iterable<string>): string {
   const buffer = createSpeechBuffer(CLEANED);
   let spoken = "";
@@ -67,7 +67,7 @@ function cut(text: string, length: () => number): string[] {
   return pieces;
 }
 
-/** Numbers from 0 to 1, the same each time (mulberry32). */
+/** Creates a deterministic generator of numbers from 0 to 1 (mulberry32). */
 function createRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -116,7 +116,7 @@ Deno.test("createSpeechBuffer() speaks the same for random text, wherever it is 
   }
 });
 
-/** Beginnings and ends of everything, to be put together as it comes. */
+/** Beginnings and ends of every syntax element, to be combined at random. */
 const NONSENSE = [
   "* ** _ __ ~~ ~ ` `` ``` [ ] ( ) ]( ! [1] [^1] ![a](b) [a](http://x.io)",
   "https:// www. . , < </ <b> </b> <br> <!-- --> &amp; & &lt; | \\ + = { }",
@@ -171,7 +171,7 @@ Deno.test("createSpeechBuffer() takes linear time for any text", () => {
     for (const [length, size] of [[100_000, 100_000], [25_000, 1]] as const) {
       const text = part.repeat(length / part.length);
       const took = timeOf(() => clean(cut(text, () => size)));
-      // About 0.4 s at worst; 100 KB to the square would take minutes.
+      // About 0.4 s at worst; quadratic time for 100 KB would take minutes.
       assertLess(took, 5_000, JSON.stringify(part));
     }
   }
@@ -181,12 +181,12 @@ Deno.test("createSpeechBuffer() takes linear time for any text", () => {
       const once = () => timeOf(() => clean([text]));
       return Math.min(once(), once());
     });
-    // To the square, it would be sixteen times.
+    // Quadratic time would be sixteen times as long.
     assertLess(long!, 8 * Math.max(short!, 20), JSON.stringify(part));
   }
 });
 
-/** How much of the processor's time this takes, in milliseconds. */
+/** Measures the CPU time of a task, in milliseconds. */
 function timeOf(run: () => void): number {
   const before = process.cpuUsage();
   run();
@@ -227,7 +227,7 @@ Deno.test("createSpeechBuffer() loses no word of any Markdown and lets no mark t
   }
 });
 
-/** A document, and the words that a caller has to hear, in their order. */
+/** A document, and the words that must be spoken, in their order. */
 function writeMarkdown(
   random: () => number,
 ): { text: string; words: string[] } {
@@ -243,7 +243,7 @@ function writeMarkdown(
     words.push(made);
     return made;
   }
-  /** One that is not to be heard. */
+  /** A text that must not be spoken. */
   const secret = () => `w${count++}w`;
   const plain = () => many(4, word).join(" ");
   const inline = (): string =>
@@ -305,7 +305,7 @@ function writeMarkdown(
   return { text, words };
 }
 
-/** What becomes of these words of the model, and of what comes in between. */
+/** Returns the output for these texts of the model, and for the interjections and flushes between them. */
 function speak(
   ...words: (string | { flush: true } | { say: string })[]
 ): string {

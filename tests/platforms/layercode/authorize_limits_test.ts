@@ -67,7 +67,7 @@ test("limits the keys of all addresses in a minute", async (fixture) => {
   for (const end of [1, 1, 1, 2, 3]) {
     asked.push(await askFrom(endpoint, `192.0.2.${end}`));
   }
-  // What one address is refused takes nothing from the others.
+  // Refused requests of one address don't count in the total limit.
   assertEquals(asked, [200, 200, 429, 200, 429]);
   assertEquals(fixture.asked.length, 3);
   fixture.now += 60_000;

@@ -6,7 +6,7 @@ import type {
 } from "../../../src/platforms/authorize.ts";
 import { ask, errorOf, type Fixture, only, test } from "./_authorize.ts";
 
-/** The lines of the log that tell of an event. */
+/** The log lines of an event. */
 function linesOf(fixture: Fixture, event: string) {
   return fixture.logged.map((line) => JSON.parse(line))
     .filter((line) => line.event === event);
@@ -78,7 +78,7 @@ for (
     { tellPage: false, message: "You may not start a call here" },
   ]
 ) {
-  test(`refuses whom the owner refuses, and ${tellPage ? "tells" : "doesn't tell"} the page why`, async (fixture) => {
+  test(`refuses a call that the owner denies, and ${tellPage ? "tells" : "doesn't tell"} the page why`, async (fixture) => {
     const endpoint = fixture.endpoint({
       authorize: () => ({ allow: false, reason: "Log in first", tellPage }),
       allowedOrigins: ["https://app.example"],
@@ -119,7 +119,7 @@ const BROKEN: [what: string, authorize: AuthorizeHandler][] = [
 ];
 
 for (const [what, authorize] of BROKEN) {
-  test(`lets nobody in when the owner's handler ${what}`, async (fixture) => {
+  test(`refuses every call when the owner's handler ${what}`, async (fixture) => {
     const endpoint = fixture.endpoint({ authorize, timeoutMs: 20 });
     const response = await endpoint(ask({ agent_id: "a" }));
     assertEquals(response.status, 500);

@@ -184,7 +184,7 @@ test("refuses a body that is not JSON", async (fixture) => {
 });
 
 test("refuses a body that is not declared as JSON", async (fixture) => {
-  // A form can be posted from any page without asking first.
+  // A form can be posted from any page without a preflight.
   const request = ask({ agent_id: "a" }, { "content-type": "text/plain" });
   const response = await fixture.endpoint()(request);
   assertEquals(response.status, 415);
@@ -214,7 +214,7 @@ for (
   ] as const
 ) {
   test(
-    `passes on Layercode's refusal with status ${status}`,
+    `passes on Layercode's error with status ${status}`,
     async (fixture) => {
       const response = await fixture.endpoint()(ask({ agent_id: "a" }));
       assertEquals(response.status, status);
@@ -236,7 +236,7 @@ for (
   ] as const
 ) {
   test(
-    `tells only the status of a refusal that ${what}`,
+    `passes on only the status of an error that ${what}`,
     async (fixture) => {
       const response = await fixture.endpoint()(ask({ agent_id: "a" }));
       assertEquals(response.status, 500);
@@ -448,7 +448,7 @@ const ECHOES: [what: string, reply: Reply][] = [
 
 for (const [what, reply] of ECHOES) {
   test(
-    `never tells the key, though Layercode repeats it ${what}`,
+    `never sends the key, even if Layercode repeats it ${what}`,
     async (fixture) => {
       const response = await fixture.endpoint()(ask({ agent_id: "a" }));
       const told = await response.text() +

@@ -10,7 +10,7 @@ const KEY = "lc_key_of_the_owner";
 const OWNER = { apiKey: KEY, agentId: "agent-1" };
 const SECRET = "whsec_0123456789abcdef";
 
-/** What is said where Layercode answers like this, and what it was asked. */
+/** The results for this answer of Layercode's, and the requests that it got. */
 async function check(
   reply: () => Response,
   options: Partial<Parameters<typeof diagnose>[0]> = OWNER,

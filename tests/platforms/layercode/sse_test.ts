@@ -10,7 +10,7 @@ function begin(withDetails = false) {
   return { answer: createAnswerStream({ turnId: "turn_1", withDetails }) };
 }
 
-/** The response to these parts, all of them written before it is read. */
+/** The response to these parts, which are all written before it is read. */
 function respond(parts: readonly TurnPart[], withDetails?: boolean) {
   const { answer } = begin(withDetails);
   for (const part of parts) answer.write(part);
@@ -114,7 +114,7 @@ for (const [what, parts] of ANSWERS) {
     assertEquals(await respondInTime(parts).bytes(), official);
   });
 
-  Deno.test(`createAnswerStream() is understood by a client of the standard: ${what}`, async () => {
+  Deno.test(`createAnswerStream() can be read by a standard client: ${what}`, async () => {
     const events = await readEvents(respond(parts));
     const expected = parts.map((part) => ({
       type: part.type === "speech" ? "response.tts" : "response.data",

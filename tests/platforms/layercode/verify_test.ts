@@ -17,7 +17,7 @@ const TIME = 1_700_000_000;
  */
 const HEX = "5c7786a719afe2c4c9ea3adbb8111dc327b138b799ea431c1c0618ff5fb67a76";
 
-/** Checks `{}`, signed rightly and just now, but for what a test says. */
+/** Verifies `{}`, correctly signed just now, except for what a test changes. */
 function check(changes: Partial<Parameters<typeof verify>[0]> = {}) {
   return verify({
     signature: `t=${TIME},v1=${HEX}`,
@@ -225,12 +225,12 @@ for (const [what, signature] of MALFORMED) {
   });
 }
 
-/** What the official SDK says of a signature made just now. */
+/** The official SDK's result for a signature made just now. */
 function sdkAccepts(payload: string, signature: string, secret = SECRET) {
   return verifySignature({ payload, signature, secret });
 }
 
-/** What we say of it. */
+/** Parley's result for it. */
 function weAccept(payload: string, signature: string, secret = SECRET) {
   const nowSeconds = Math.floor(Date.now() / 1000);
   return verify({

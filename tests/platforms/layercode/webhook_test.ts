@@ -45,7 +45,7 @@ function makeServer(
     activeTurns,
     store,
     provider,
-    // Where an answer ends by itself is not looked at here.
+    // The natural end of an answer is not tested here.
     agent: { ...agent, maxAnswerTokens: 1_000_000 },
     tools: [],
     onData,
@@ -66,7 +66,7 @@ function makeServer(
   return { handle, store, activeTurns, lines };
 }
 
-/** Sends an event over a socket that nothing is read from. */
+/** Sends an event over a socket that is never read. */
 async function sendRaw(
   port: number,
   event: Record<string, unknown>,
@@ -516,7 +516,7 @@ Deno.test({
     });
     const { handle, store, activeTurns } = makeServer(provider);
     const first = await handle(signedRequest(message("A story")));
-    // More than waits for a client is not even taken from the model.
+    // What a client doesn't read is not read from the model, either.
     await new Promise((go) => setTimeout(go, 20));
     const kept = (await store.load("conv_1")).turn("turn_1");
     assertEquals((kept?.assistant.length ?? 0) < 16_384, true);
@@ -584,7 +584,7 @@ Deno.test("POST /agent says the error message in place of the welcome when the s
   ]);
 });
 
-/** A store whose first sync of a turn ends as the test says. */
+/** A store in which the test controls the first sync of a turn. */
 function createSyncingStore(synced: Promise<void>): SessionStore {
   const memory = createMemoryStore();
   return {

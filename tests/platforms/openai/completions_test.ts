@@ -524,7 +524,7 @@ Deno.test("POST /v1/chat/completions ends the turn when the client leaves, strea
     const request = post({ ...hello, stream }, inCall);
     const answer = handle(new Request(request, { signal: client.signal }));
     await asked.promise;
-    // What is sent once it is whole isn't there yet.
+    // An answer that is sent as a whole isn't there yet.
     if (stream === false) client.abort();
     else await (await answer).body?.cancel();
     await cancelled.promise;

@@ -24,7 +24,7 @@ const HEAD = [
   "content-type: application/json",
 ];
 
-/** Sends a request, and leaves its answer to be read. */
+/** Sends a request without reading the response. */
 async function open(port: number, body: string): Promise<Deno.TcpConn> {
   const socket = await Deno.connect({ port, hostname: "127.0.0.1" });
   const head = [
@@ -37,7 +37,7 @@ async function open(port: number, body: string): Promise<Deno.TcpConn> {
   return socket;
 }
 
-/** Reads until a text has come. */
+/** Reads until a text has arrived. */
 async function readTo(socket: Deno.TcpConn, text: string): Promise<string> {
   const bytes = new Uint8Array(4096);
   const decoder = new TextDecoder();
@@ -112,11 +112,11 @@ Deno.test("main.ts answers requests with a key, over several turns, and stores w
     assert(
       content.includes(`That was message number ${said.length / 2 + 0.5}`),
     );
-    // What was heard is told in other letters, and of the second answer half.
+    // The answers come back in lower case without punctuation, the second only half.
     const heard = content.toLowerCase().replaceAll(/[.,']/g, "");
     said.push(text === ">Two" ? heard.slice(0, 40) : heard);
   }
-  // By then, all of its log has come.
+  // By then, its whole log has arrived.
   await server.stop("SIGTERM");
   const ends = server.lines.filter(({ event }) => event === "turn.end");
   assertEquals(ends.map(({ turnId }) => turnId), [
@@ -213,7 +213,7 @@ const VENDORS = {
 };
 
 for (const [name, start] of Object.entries(VENDORS)) {
-  Deno.test(`main.ts goes on from the plain words that a platform's tool returned, with ${name}`, async () => {
+  Deno.test(`main.ts continues with the plain text that a platform's tool returned, with ${name}`, async () => {
     const { model, env } = start();
     await using _ = model;
     await using server = await startServer({
@@ -250,7 +250,7 @@ for (const [name, start] of Object.entries(VENDORS)) {
   });
 }
 
-/** Asks in a conversation; gives the answer's words, or an error's. */
+/** Sends a message in a conversation; returns the answer's text, or the error's. */
 async function ask(port: number, told: object[]): Promise<string> {
   const body = JSON.stringify({ messages: told });
   const head = [...HEAD, "x-parley-conversation: c1"];
@@ -301,7 +301,7 @@ Deno.test("main.ts answers each message of a conversation whose oldest turns hav
 Deno.test("main.ts serves others while a platform repeats a long answer with small changes", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const port = Number(new URL(server.url).port);
-  // No word comes twice.
+  // No word occurs twice.
   const long = Array.from({ length: 60_000 }, (_, n) => `w${n}`).join(" ")
     .replace(/\d/g, (digit) => "abcdefghij"[Number(digit)] ?? "");
   await ask(port, messages(">One", long, ">Two"));
