@@ -184,7 +184,12 @@ export class ProviderError extends Error {
   /** The Ollama model that has to be pulled first. */
   readonly missingModel: string | undefined;
 
-  /** @param message for the log: what was attempted, then what happened. The fix is appended */
+  /**
+   * Creates the error.
+   *
+   * @param message for the log: what was attempted, then what happened. The fix
+   * is appended
+   */
   constructor(
     message: string,
     options:
