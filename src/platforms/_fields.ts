@@ -1,21 +1,20 @@
 /**
- * Reads what a platform or a page sent as JSON, as far as it is needed: fields
- * that nobody knows are left out.
+ * Validates the JSON that a platform or a page sent. Unknown fields are dropped.
  *
  * @module
  */
 import * as v from "@badrap/valita";
 import { HttpError } from "../server/http.ts";
 
-/** A field that Parley can do without: of a wrong type, it counts as missing. A caller who waits matters more. */
+/** Makes a field optional: a value of the wrong type counts as missing, so that the caller still gets an answer. */
 export function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
   return v.union(type, v.unknown().map(() => undefined)).optional();
 }
 
-/** A text that says something. */
+/** A string that is not empty. */
 export const filled = v.string().assert((value) => value !== "");
 
-/** A refusal of what was sent. */
+/** Makes a 400 error. */
 export function invalid(message: string, code = "invalid_request"): HttpError {
   return new HttpError(400, code, message);
 }
@@ -23,7 +22,7 @@ export function invalid(message: string, code = "invalid_request"): HttpError {
 /**
  * Reads the fields of a body.
  *
- * @throws {HttpError} 400 that names the field at fault, in the sender's words
+ * @throws {HttpError} 400 that names the invalid field as the sender spells it
  */
 export function readFields<T>(schema: v.Type<T>, body: unknown, code?: string) {
   const result = schema.try(body, { mode: "strip" });

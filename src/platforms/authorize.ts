@@ -1,52 +1,52 @@
 /**
- * What an owner is asked before a page may start a call, and what the owner
- * can answer. The answer itself is given in `agent/authorize.ts`.
+ * The types of the handler by which the owner decides whether a page may start a
+ * call. The handler itself is in `agent/authorize.ts`.
  *
  * @module
  */
 
-/** What is known of a page that asks to start a call. */
+/** A page's request to start a call. */
 export interface AuthorizeRequest {
-  /** Headers as they came, such as `cookie` and `authorization`. */
+  /** The headers of the HTTP request, such as `cookie` and `authorization`. */
   headers: Headers;
   /** The IP address of the caller. */
   address: string;
-  /** The agent to talk to, by the platform's id. */
+  /** The platform's id of the agent to talk to. */
   agentId: string;
-  /** The conversation that the page wants to go on with. Absent: a new one. */
+  /** The conversation that the page wants to continue. Absent: a new one. */
   conversationId?: string;
-  /** What the page says of its caller. Whoever uses the page can change it. */
+  /** What the page says about its caller. Anybody who uses the page can change it. */
   untrustedMetadata: Record<string, unknown>;
-  /** Aborted when the time to answer is over; nobody is let in then. */
+  /** Aborted when the handler took too long; the request is refused then. */
   signal: AbortSignal;
 }
 
-/** Lets a page start a call. */
+/** Allows the page to start a call. */
 export interface Approval {
-  /** Tells an approval from a refusal. */
+  /** Distinguishes an approval from a denial. */
   allow: true;
-  /** What tools and the prompt get to know of the caller, as the owner's word. */
+  /** What tools and the prompt get to know about the caller. It counts as trusted. */
   metadata?: Record<string, unknown>;
   /**
-   * The conversation to go on with; `null` for a new one. Absent: the one that
-   * the page wants, if this browser was given it, for this user.
+   * The conversation to continue; `null` for a new one. Absent: the one that the
+   * page wants, if this browser has a token for it, for this user.
    */
   conversationId?: string | null;
-  /** Who is logged in. A conversation is given to one user of a browser, not to all. */
+  /** The user who is logged in. Other users of the same browser can't continue the conversation. */
   user?: string;
 }
 
-/** Lets no call start. */
+/** Refuses the call. */
 export interface Denial {
-  /** Tells an approval from a refusal. */
+  /** Distinguishes an approval from a denial. */
   allow: false;
-  /** Why. For the log. */
+  /** The reason, for the log. */
   reason: string;
-  /** Whether the page is told the reason. Default: only that it may not. */
+  /** Whether the page gets the reason, too. Default: it only learns that it was refused. */
   tellPage?: boolean;
 }
 
-/** The owner's answer. */
+/** The owner's handler. */
 export type AuthorizeHandler = (
   request: AuthorizeRequest,
 ) => Approval | Denial | Promise<Approval | Denial>;

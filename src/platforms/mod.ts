@@ -1,6 +1,6 @@
 /**
- * The platforms. Another one is another folder, a line of the list below, and
- * its options where `main.ts` puts the parts together.
+ * The platforms. To add one, add a folder, a line in the function below, and its
+ * options in `main.ts`.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { openai, type OpenAiOptions } from "./openai/mod.ts";
 import type { PlatformParts } from "./platform.ts";
 
 /**
- * Makes the routes of all platforms.
+ * Creates the routes of all platforms.
  *
- * @param options what each is told by its owner. None asks as it would ask
- * OpenAI where nothing is told of that
+ * @param options each platform's options. Without those of `openai`, its routes
+ * are left out
  */
 export function createPlatformRoutes(
   parts: PlatformParts,
@@ -27,7 +27,7 @@ export function createPlatformRoutes(
   };
 }
 
-/** Puts a refusal in the form of the platform that asks such a path. */
+/** Writes an error in the format of the platform that uses this path. */
 export function refuse(error: HttpError, path: string): Response {
   return openai.refuse?.(error, path) ?? error.toResponse();
 }

@@ -1,8 +1,8 @@
 /**
- * What a platform is: somebody who carries a call and asks us for the words.
- * Its folder authenticates, turns its wire into an event of
- * `conversation/conversation.ts`, and writes the answer's parts in its own form;
- * nothing else of Parley knows it.
+ * What a platform is: a service that carries calls and asks Parley what to say.
+ * Its folder authenticates requests, converts them to events of
+ * `conversation/conversation.ts`, and writes the answer's parts in its own format;
+ * the rest of Parley does not depend on it.
  *
  * @module
  */
@@ -15,18 +15,18 @@ import { HttpError, shuttingDown } from "../server/http.ts";
 import type { Log } from "../server/log.ts";
 import type { Routes } from "../server/router.ts";
 
-/** What every platform is given besides its own options. */
+/** What every platform gets besides its own options. */
 export interface PlatformParts {
-  /** Takes its events, and answers them. */
+  /** Answers its events. */
   conversations: Conversations;
-  /** Told of what it refuses. Never of keys, nor of what callers say. */
+  /** The log, for refused requests. Keys and what callers say never go into it. */
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
 }
 
 /**
- * A platform.
+ * A platform that calls come from.
  *
  * @example A platform that posts plain text, and reads plain text
  * ```ts
@@ -57,28 +57,28 @@ export interface PlatformParts {
  * ```
  */
 export interface Platform<Options> {
-  /** Makes the routes by which it reaches us. */
+  /** Creates the routes that it requests. */
   createRoutes(parts: PlatformParts, options: Options): Routes;
   /**
-   * Puts a refusal in the platform's own form, where the path is one that it
-   * asks. Default: Parley's form.
+   * Writes an error in the platform's own format, if the path is one of its own.
+   * Default: Parley's format.
    */
   refuse?(error: HttpError, path: string): Response | undefined;
 }
 
 /** An answer that is being written. */
 export interface Answer extends AnswerOutput {
-  /** Aborted when the client left before the end. */
+  /** Aborted when the client disconnects before the end. */
   readonly signal: AbortSignal;
-  /** The response, which may be sent before there is a word. */
+  /** The response, which may be sent before the first word. */
   readonly response: Response;
 }
 
 /**
- * Has a turn answered. The response is the receipt: the caller's words are kept.
+ * Answers a turn. Resolves to the response once the caller's words are stored.
  *
- * @throws {HttpError} 503 where there are too many turns, with `retry-after`, or
- * where the process is about to end
+ * @throws {HttpError} 503 if there are too many turns, with `retry-after`, or if
+ * the process is shutting down
  */
 export async function respond(
   conversations: Conversations,

@@ -1,7 +1,7 @@
 /**
- * JSON Schema in the words that Gemini knows. One other word, and it refuses
- * the whole request; what is left out here is still checked when the tool is
- * called. Pure.
+ * Reduces JSON Schema to the keywords that Gemini knows: a single other keyword
+ * makes it refuse the whole request. What is left out here is still checked when
+ * the tool is called. Pure.
  *
  * Source: https://ai.google.dev/api/caching#Schema
  *
@@ -14,18 +14,18 @@ const KEYWORDS = new Set(
     "minProperties maxProperties anyOf").split(" "),
 );
 
-/** How many references are followed, and how deep: a schema may refer to itself. */
+/** How many references are resolved, and how deeply nested: a schema may refer to itself. */
 const MAX_REFERENCES = 100;
 const MAX_DEPTH = 4;
 
-/** A schema, or a part of it, as far as it was looked at. */
+/** A schema, or a part of one, whose keywords are not validated. */
 type Schema = Record<string, unknown>;
 
-/** Converts a tool's parameters. */
+/** Converts the JSON Schema of a tool's parameters. */
 export function toSchema(schema: Schema): unknown {
   let references = 0;
 
-  /** Puts what a reference means in its place. */
+  /** Replaces each reference by the schema that it refers to. */
   function inline(value: unknown, depth: number): unknown {
     if (Array.isArray(value)) return value.map((one) => inline(one, depth));
     if (!isObject(value)) return value;
@@ -34,8 +34,8 @@ export function toSchema(schema: Schema): unknown {
       return mapValues(value, (part) => inline(part, depth));
     }
     const isFollowed = depth < MAX_DEPTH && references++ < MAX_REFERENCES;
-    const meant = isFollowed ? find(schema, $ref) : undefined;
-    return inline({ ...meant, ...own }, depth + 1);
+    const target = isFollowed ? resolve(schema, $ref) : undefined;
+    return inline({ ...target, ...own }, depth + 1);
   }
 
   const { $defs: _, definitions: __, ...rest } = schema;
@@ -45,20 +45,20 @@ export function toSchema(schema: Schema): unknown {
 function convert(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(convert);
   if (!isObject(schema)) return schema;
-  const words: [string, unknown][] = [];
+  const keywords: [string, unknown][] = [];
   for (const [name, value] of Object.entries(schema)) {
     const key = name === "oneOf" ? "anyOf" : name;
-    if (!isKnown(key, value)) continue;
-    if (key === "type" && Array.isArray(value)) words.push(...toType(value));
-    // Properties may have any name.
+    if (!isSupported(key, value)) continue;
+    if (key === "type" && Array.isArray(value)) keywords.push(...toType(value));
+    // Names of properties are not keywords.
     else if (key === "properties" && isObject(value)) {
-      words.push([key, mapValues(value, convert)]);
-    } else words.push([key, convert(value)]);
+      keywords.push([key, mapValues(value, convert)]);
+    } else keywords.push([key, convert(value)]);
   }
-  return Object.fromEntries(words);
+  return Object.fromEntries(keywords);
 }
 
-/** JSON Schema may name several types, and `null` among them; Gemini takes one. */
+/** Converts a list of types, which may include `null`: Gemini takes only one type. */
 function toType(types: readonly unknown[]): [string, unknown][] {
   const others = types.filter((type) => type !== "null");
   const type: [string, unknown] = others.length === 1
@@ -67,8 +67,8 @@ function toType(types: readonly unknown[]): [string, unknown][] {
   return types.includes("null") ? [type, ["nullable", true]] : [type];
 }
 
-function isKnown(key: string, value: unknown): boolean {
-  // Of these two it knows the words, but not every value.
+function isSupported(key: string, value: unknown): boolean {
+  // Gemini supports only some values of these two keywords.
   if (key === "format") return value === "date-time";
   if (key === "enum" && Array.isArray(value)) {
     return value.every((item) => typeof item === "string");
@@ -76,8 +76,8 @@ function isKnown(key: string, value: unknown): boolean {
   return KEYWORDS.has(key);
 }
 
-/** What a reference such as `#/$defs/Room` means, if anything. */
-function find(schema: Schema, reference: string): Schema | undefined {
+/** Finds the schema that a reference such as `#/$defs/Room` points to. */
+function resolve(schema: Schema, reference: string): Schema | undefined {
   let at: unknown = schema;
   for (const name of reference.split("/").slice(1)) {
     at = isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;

@@ -1,5 +1,5 @@
 /**
- * Gemini's request and answer in our terms, and back. Pure.
+ * Converts requests to Gemini's format, and reads its answers. Pure.
  *
  * Wire: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent,
  * https://ai.google.dev/gemini-api/docs/thought-signatures
@@ -9,7 +9,7 @@
 import type { GenerateContentRequest } from "@google/generative-ai";
 import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
-import { type Answer, OWN_ID, toObject } from "./_stream.ts";
+import { type Answer, OWN_ID_PREFIX, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
@@ -18,39 +18,39 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** A part of a message. The SDK's own type lacks half of these. */
+/** A part of a message. The SDK's own type lacks half of these fields. */
 export interface GeminiPart {
   text?: string;
-  /** Whether the words are the model's thoughts. */
+  /** Whether the text is the model's reasoning. */
   thought?: boolean;
-  /** What Gemini wants back with a call, unchanged. */
+  /** Has to be sent back unchanged with the call. */
   thoughtSignature?: string;
   functionCall?: { name: string; args?: unknown; id?: string };
   functionResponse?: { name: string; response: object; id?: string };
 }
 
-/** A message; tools speak as the user. */
+/** A message. Results of tools have the role `user`. */
 interface GeminiContent {
   role: "user" | "model";
   parts: GeminiPart[];
 }
 
-/** How much a model is to think: a number of tokens up to 2.5, a level from 3 on. */
+/** How much the model should think: models up to 2.5 take a number of tokens, newer ones a level. */
 interface ThinkingConfig {
   thinkingBudget?: number;
   thinkingLevel?: "minimal" | Exclude<Thinking, "off">;
 }
 
 /**
- * How little or much a model is to think, in the words of its generation; the
- * words of another generation are an error.
+ * Converts the setting to the field that the model's generation knows. The field
+ * of another generation makes Gemini refuse the request.
  */
 export function toThinkingConfig(
   model: string,
   thinking: Thinking,
 ): ThinkingConfig | undefined {
   if (/^gemini-2\.5/.test(model)) {
-    // The large model can't do without; this is its least.
+    // The large model always thinks; this is its minimum.
     const least = /^gemini-2\.5-pro/.test(model) ? 128 : 0;
     const isOff = thinking === "off";
     return { thinkingBudget: isOff ? least : THINKING_TOKENS[thinking] };
@@ -59,29 +59,30 @@ export function toThinkingConfig(
   return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
 }
 
-/** The body of a question. */
+/** Makes the body of a request. */
 export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   thinkingConfig: ThinkingConfig | undefined,
 ): GenerateContentRequest {
-  const isTold = tools.length > 0;
+  const hasTools = tools.length > 0;
   const body = {
     contents: toContents(messages),
-    tools: isTold ? toTools(tools) : undefined,
-    toolConfig: isTold && toolChoice === "none"
+    tools: hasTools ? toTools(tools) : undefined,
+    toolConfig: hasTools && toolChoice === "none"
       ? { functionCallingConfig: { mode: "NONE" } }
       : undefined,
     generationConfig: {
       thinkingConfig,
-      maxOutputTokens: maxTokens && maxTokens + toRoom(thinkingConfig),
+      maxOutputTokens: maxTokens &&
+        maxTokens + toThinkingTokens(thinkingConfig),
     },
   };
-  // The SDK's types know neither thinking nor signatures; it passes both on.
+  // The SDK's types lack thinking and signatures, but it sends both.
   return body as unknown as GenerateContentRequest;
 }
 
-/** What thoughts may add to an answer: a model that wasn't told how much to think may do so a lot. */
-function toRoom(
+/** The number of tokens to allow for thinking. Without a setting, a model may think a lot. */
+function toThinkingTokens(
   { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
 ): number {
   return thinkingBudget ??
@@ -90,8 +91,8 @@ function toRoom(
 
 /**
  * Converts a conversation. Gemini wants turns that alternate and begin with
- * the user: neighbours of one role become one entry, and a welcome is preceded
- * by a line that says how it came about.
+ * the user: consecutive messages of one role are merged, and a line from the
+ * user is put before the welcome.
  */
 export function toContents(messages: readonly Message[]): GeminiContent[] {
   const contents: GeminiContent[] = [];
@@ -117,19 +118,19 @@ function toParts(message: Message): GeminiPart[] {
         functionResponse: {
           name: message.name,
           response: toResponse(message.text),
-          ...idOf(message.callId),
+          ...toIdField(message.callId),
         },
       }];
     case "assistant": {
       const { text, calls = [], providerMetadata } = message;
       // Gemini 3 refuses calls whose signature was lost: send its own parts back.
       if (providerMetadata?.provider === "gemini") {
-        // What was kept of them.
+        // The parts were stored as JSON.
         return providerMetadata.content as GeminiPart[];
       }
       const parts = calls.map(({ name, arguments: args, id }, n) => ({
-        functionCall: { name, args: toObject(args), ...idOf(id) },
-        // Of a call that another model made there is none; this stands for it.
+        functionCall: { name, args: toObject(args), ...toIdField(id) },
+        // A call that another model made has no signature.
         ...(n === 0 ? { thoughtSignature: NO_SIGNATURE } : {}),
       }));
       return text === "" ? parts : [{ text }, ...parts];
@@ -137,10 +138,10 @@ function toParts(message: Message): GeminiPart[] {
   }
 }
 
-/** Google's word for calls that come from elsewhere. */
+/** Google's placeholder for the signature of a call that Gemini didn't make. */
 const NO_SIGNATURE = "skip_thought_signature_validator";
 
-/** Gemini takes objects alone. A platform's tool may have returned plain words. */
+/** Gemini takes only objects as results. A platform's tool may have returned plain text. */
 function toResponse(text: string): object {
   try {
     return toObject(JSON.parse(text));
@@ -149,12 +150,12 @@ function toResponse(text: string): object {
   }
 }
 
-/** Ids that we made up ourselves mean nothing to Gemini. */
-function idOf(id: string): { id?: string } {
-  return id.startsWith(OWN_ID) ? {} : { id };
+/** Leaves out ids that Parley made: Gemini does not know them. */
+function toIdField(id: string): { id?: string } {
+  return id.startsWith(OWN_ID_PREFIX) ? {} : { id };
 }
 
-/** The tools in Gemini's terms: no empty parameters, no keyword that it refuses. */
+/** Converts tools, without empty parameters and keywords that Gemini refuses. */
 export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
   return [{
     functionDeclarations: tools.map(({ name, description, parameters }) => ({
@@ -167,7 +168,7 @@ export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
   }];
 }
 
-/** An answer's next piece. The SDK's own type knows neither thoughts nor errors. */
+/** One event of a streamed answer. The SDK's own type lacks thoughts and errors. */
 export interface GeminiChunk {
   candidates?: {
     content?: { parts?: GeminiPart[] };
@@ -182,7 +183,7 @@ export interface GeminiChunk {
   error?: { code?: number; message?: string };
 }
 
-/** Reads the next piece of an answer. */
+/** Adds one event of the stream to the answer. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (chunk.error !== undefined) {
     const { code, message } = chunk.error;
@@ -192,7 +193,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (blocked) throw answer.toError(`Gemini blocked the question: ${blocked}`);
   const candidate = chunk.candidates?.[0];
   for (const part of candidate?.content?.parts ?? []) {
-    answer.kept.push(part);
+    answer.rawParts.push(part);
     if (part.functionCall) {
       const { name, args, id } = part.functionCall;
       answer.addCall(name, args, id);
@@ -208,7 +209,7 @@ export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   }
   const reason = candidate?.finishReason;
   if (reason === "STOP") answer.end = "complete";
-  // An answer that is as long as it may be has ended, not failed.
+  // An answer that reached its token limit has ended, not failed.
   else if (reason === "MAX_TOKENS") answer.end = "cut";
   else if (reason !== undefined) {
     answer.end = answer.toError(`Gemini stopped its answer early: ${reason}`);

@@ -1,14 +1,14 @@
 /**
- * Ollama's request and answer in our terms, and back, and how it is asked
- * through `npm:ollama`.
+ * Converts requests to Ollama's format, reads its answers, and connects through
+ * `npm:ollama`.
  *
  * Wire: https://docs.ollama.com/api
  *
  * @module
  */
-import type { ChatResponse, Message as Line, Ollama } from "ollama";
+import type { ChatResponse, Message as OllamaMessage, Ollama } from "ollama";
 import { toFunctions } from "./_openai_wire.ts";
-import { type Fetch, requestJson, type Server, toWords } from "./_server.ts";
+import { type Fetch, requestJson, type Server, shorten } from "./_server.ts";
 import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
@@ -18,67 +18,67 @@ import {
 } from "./provider.ts";
 import type { VendorContext } from "./vendor.ts";
 
-/** What can be known of a model before it is asked. */
+/** What Ollama says about a model. */
 export interface Model {
-  /** With its tag. */
+  /** The name with its tag. */
   name: string;
-  /** Absent where Ollama is too old to tell. */
+  /** Absent with old versions of Ollama. */
   capabilities?: readonly string[];
-  /** Facts of its file, such as `llama.context_length`. */
+  /** Properties from the model file, such as `llama.context_length`. */
   model_info?: Readonly<Record<string, unknown>>;
 }
 
-/** How the settings have models asked. */
-export type Asking =
+/** The settings that go into every request. */
+export type RequestDefaults =
   & Pick<VendorContext, "contextTokens" | "thinking">
   & { keepAlive: string };
 
-/** What every request says of the model. */
+/** Makes the fields that all requests for a model share. */
 export function toRequest(
   { name, capabilities }: Model,
-  { keepAlive, contextTokens, thinking }: Asking,
+  { keepAlive, contextTokens, thinking }: RequestDefaults,
 ) {
-  // The window is always the same: another would load the model anew.
+  // The window never changes: a different one would reload the model.
   const options: { num_ctx: number; num_predict?: number } = {
     num_ctx: contextTokens,
   };
   return {
     model: name,
-    // A bare number is seconds, a text a duration with its unit.
+    // Ollama takes seconds as a number, and a duration with a unit as a string.
     keep_alive: /^-?\d+$/.test(keepAlive) ? Number(keepAlive) : keepAlive,
     options,
     think: toThink(name, thinking, capabilities),
   };
 }
 
-/** The body of a question, or of the beginning of all questions. */
+/** Makes the body of a request. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: Model,
-  asking: Asking,
+  defaults: RequestDefaults,
 ) {
-  const request = toRequest(model, asking);
+  const request = toRequest(model, defaults);
   if (maxTokens !== undefined) {
-    // Thoughts count as part of the answer.
+    // Ollama counts thoughts as part of the answer.
     const isLow = request.think === "low";
-    const room = THINKING_TOKENS[isLow ? "low" : asking.thinking];
+    const room = THINKING_TOKENS[isLow ? "low" : defaults.thinking];
     request.options.num_predict = maxTokens + room;
   }
-  // A model that can't call tools refuses to be told of any.
-  const isTold = tools.length > 0 && toolChoice !== "none" &&
+  // Ollama refuses tools for a model that can't call any.
+  const hasTools = tools.length > 0 && toolChoice !== "none" &&
     (model.capabilities?.includes("tools") ?? true);
   return {
     ...request,
     messages: [
       ...(system === "" ? [] : [{ role: "system", content: system }]),
-      ...messages.map(toLine),
+      ...messages.map(toOllamaMessage),
     ],
-    ...(isTold ? { tools: toFunctions(tools) } : {}),
+    ...(hasTools ? { tools: toFunctions(tools) } : {}),
     stream: true as const,
   };
 }
 
-function toLine(message: Message): Line {
+function toOllamaMessage(message: Message): OllamaMessage {
   const { role, text: content } = message;
   if (role === "user") return { role, content };
   if (role === "tool") return { role, content, tool_name: message.name };
@@ -90,8 +90,9 @@ function toLine(message: Message): Line {
 }
 
 /**
- * Whether to think. Unset means "yes" on models that can, and a long pause;
- * on models that can't, "yes" is an error. GPT-OSS knows levels only.
+ * Whether the model should think. It is always set: if it were not, models that
+ * can think would, during a long pause. For models that can't, `true` is an
+ * error. GPT-OSS takes only levels.
  */
 export function toThink(
   model: string,
@@ -102,12 +103,12 @@ export function toThink(
   return thinking !== "off" && (capabilities?.includes("thinking") ?? false);
 }
 
-/** Reads the next line of an answer, or an error in its place. `message.thinking` is the model's own business. */
+/** Adds one line of the stream to the answer; the line may be an error. `message.thinking` is ignored. */
 export function readLine(
   line: Partial<ChatResponse> & { error?: string },
   answer: Answer,
 ): void {
-  if (line.error !== undefined) throw new Error(toWords(line.error));
+  if (line.error !== undefined) throw new Error(shorten(line.error));
   const { content, tool_calls = [] } = line.message ?? {};
   answer.addText(content);
   for (const { function: { name, arguments: args } } of tool_calls) {
@@ -127,9 +128,9 @@ export function readLine(
 let sdk: Promise<typeof import("ollama")> | undefined;
 
 /**
- * Makes a client that asks by this `fetch`: one for each question, since an
- * abort ends all streams of a client. The SDK takes 140 million instructions to
- * load: only for those who use it.
+ * Creates a client that uses this `fetch`: one for each request, since an abort
+ * ends all streams of a client. The SDK takes 140 million instructions to load,
+ * so it is loaded on first use.
  */
 export async function connect(
   { url: host }: Server,
@@ -139,22 +140,22 @@ export async function connect(
   return new Ollama({ host, fetch });
 }
 
-/** How long Ollama may take to tell whether it is loading a model. */
-const LOOK_MS = 1_000;
+/** How long the check whether a model is loading may take, in milliseconds. */
+const CHECK_MS = 1_000;
 
-/** A model that is loaded answers a request without a prompt sooner. */
+/** A loaded model answers a request without a prompt in less than this, in milliseconds. */
 const LOADED_MS = 250;
 
 /**
- * Ollama lists a model once it has begun to load it, and answers a request
- * without a prompt when it has loaded it.
+ * Whether Ollama is loading the model. Ollama lists a model once it has begun to
+ * load it, and answers a request without a prompt when it has loaded it.
  */
 export async function isLoading(
   server: Server,
   find: (signal: AbortSignal) => Promise<ReturnType<typeof toRequest>>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(CHECK_MS)]);
   let isListed = false;
   try {
     const request = await find(inTime);
@@ -168,7 +169,7 @@ export async function isLoading(
     const askedAt = performance.now();
     const body = { ...request, stream: false, prompt: "" };
     await requestJson(server, "/api/generate", inTime, body);
-    // It has loaded it just now, and has yet to read the prompt.
+    // A slow answer means that it was loaded just now, and still has to read the prompt.
     return performance.now() - askedAt > LOADED_MS;
   } catch {
     return isListed && inTime.aborted && !signal.aborted;

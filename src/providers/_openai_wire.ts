@@ -1,6 +1,6 @@
 /**
- * The request and answer of OpenAI's chat completions in our terms, and back.
- * Many servers speak it, each a little differently. Pure.
+ * Converts requests to the format of OpenAI's chat completions, and reads the
+ * answers. Many servers take it, each with small differences. Pure.
  *
  * Wire: https://platform.openai.com/docs/api-reference/chat/create-stream
  *
@@ -15,35 +15,38 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** How a server is spoken to. */
+/** The variant of the format that a server takes. */
 export interface Dialect {
-  /** What it calls the longest answer. */
+  /** The name of the field with the most tokens of an answer. */
   limit: "max_completion_tokens" | "max_tokens";
-  /** How much the model is to think. `undefined`: nothing is said of it. */
+  /** How much the model should think. `undefined`: the field is left out. */
   effort: string | undefined;
-  /** The fields that it refused, which are left out. */
+  /** The fields that the server refused, which are left out. */
   refused: readonly string[];
 }
 
-/** How servers say that they don't know a field, or that a model can't call tools. */
-const UNABLE =
+/** Matches errors about an unknown field, or a model that can't call tools. */
+const UNSUPPORTED =
   /not support|unsupported|unknown|unrecogni[sz]ed|not permitted|no endpoints|requires|not enabled/i;
 
 /**
- * How a server is spoken to from now on, by why it refused a request.
+ * Adapts the dialect to the reason for which the server refused a request.
  *
- * @returns `undefined` where nothing can be changed
+ * @returns the dialect for further requests, or `undefined` where no change helps
  */
-export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
+export function adaptDialect(
+  dialect: Dialect,
+  reason: string,
+): Dialect | undefined {
   const { limit, effort, refused } = dialect;
   if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
-    // Such as: Supported values are: 'minimal', 'low', 'medium', and 'high'.
+    // For example: Supported values are: 'minimal', 'low', 'medium', and 'high'.
     const other = ["none", "minimal", "low"].find((other) =>
       other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
     );
     return { ...dialect, effort: other };
   }
-  if (!UNABLE.test(reason)) return undefined;
+  if (!UNSUPPORTED.test(reason)) return undefined;
   if (reason.includes(limit)) {
     const isOld = limit === "max_tokens";
     return {
@@ -53,7 +56,7 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
   }
   const field = /stream_options/.test(reason)
     ? "stream_options"
-    // Of one tool's parameters it says nothing about the others.
+    // An error about one tool's schema doesn't mean that tools are unsupported.
     : /\btools?\b/i.test(reason) && !/schema/i.test(reason)
     ? "tools"
     : undefined;
@@ -61,19 +64,19 @@ export function adapt(dialect: Dialect, reason: string): Dialect | undefined {
   return { ...dialect, refused: [...refused, field] };
 }
 
-/** The body of a question to a model that may have thought before, told to or not. */
+/** Makes the body of a request. `hasThought`: an earlier answer of the model contained reasoning. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: string,
   { limit, effort, refused }: Dialect,
   hasThought: boolean,
 ): Record<string, unknown> {
-  // What a model thinks counts as part of the answer. Servers know more words
-  // for how much than we do.
+  // Servers count thoughts as part of the answer. They know more levels than
+  // Parley does.
   const tokens: Record<string, number> = THINKING_TOKENS;
   const isThinking = hasThought || (effort ?? "none") !== "none";
   const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
-  const isTold = tools.length > 0 && !refused.includes("tools");
+  const hasTools = tools.length > 0 && !refused.includes("tools");
   const body: Record<string, unknown> = {
     model,
     messages: toMessages(system, messages),
@@ -81,14 +84,14 @@ export function toBody(
     stream_options: { include_usage: true },
     [limit]: maxTokens === undefined ? undefined : maxTokens + room,
     reasoning_effort: effort,
-    tools: isTold ? toFunctions(tools) : undefined,
-    tool_choice: isTold ? toolChoice : undefined,
+    tools: hasTools ? toFunctions(tools) : undefined,
+    tool_choice: hasTools ? toolChoice : undefined,
   };
   for (const field of refused) delete body[field];
   return body;
 }
 
-/** Tools as OpenAI and Ollama are told of them. */
+/** Converts tools to the format that OpenAI and Ollama share. */
 export function toFunctions(tools: readonly ToolDeclaration[]) {
   return tools.map(({ name, description, parameters }) => ({
     type: "function" as const,
@@ -96,7 +99,7 @@ export function toFunctions(tools: readonly ToolDeclaration[]) {
   }));
 }
 
-/** Converts a conversation. Some models' templates want it to begin with the user. */
+/** Converts a conversation. Some models' templates require that the user begins. */
 function toMessages(system: string, messages: readonly Message[]): object[] {
   const all: object[] = messages.map(toMessage);
   if (messages[0]?.role === "assistant") {
@@ -110,46 +113,46 @@ function toMessage(message: Message): object {
   const { role, text: content } = message;
   if (role === "user") return { role, content };
   if (role === "tool") {
-    return { role, content, tool_call_id: toId(message.callId) };
+    return { role, content, tool_call_id: toCallId(message.callId) };
   }
   if (!message.calls?.length) return { role, content };
   return {
     role,
     content: content || null,
     tool_calls: message.calls.map((call) => ({
-      id: toId(call.id),
+      id: toCallId(call.id),
       type: "function",
       function: {
-        name: toName(call.name),
+        name: toToolName(call.name),
         arguments: JSON.stringify(toObject(call.arguments)),
       },
     })),
   };
 }
 
-/** A model may call what there isn't, such as `multi_tool_use.parallel`; sent back as it came, OpenAI refuses the whole conversation. */
-function toName(name: string): string {
+/** Makes a valid name: a model may call an unknown tool, such as `multi_tool_use.parallel`, and OpenAI refuses a conversation with that name. */
+function toToolName(name: string): string {
   return name.replaceAll(/[^\w-]/g, "_").slice(0, 64) || "_";
 }
 
-/** OpenAI takes ids of 40 characters; ours have one more. */
-function toId(id: string): string {
+/** Shortens an id: OpenAI takes 40 characters, and Parley's have 41. */
+function toCallId(id: string): string {
   return id.slice(-40);
 }
 
-/** A call, or a piece of one: its arguments come bit by bit. */
+/** A piece of a tool call, whose arguments are streamed. */
 interface CallPiece {
   index?: number;
   id?: string | null | undefined;
   function?: { name?: string | null; arguments?: string | null };
 }
 
-/** A call as far as it has come. */
+/** The part of a tool call that has arrived. */
 type Call = Pick<CallPiece, "index" | "id"> & { name: string; text: string };
 
-/** A piece of an answer. */
+/** One event of a streamed answer. */
 interface Chunk {
-  /** What the model says; empty in the chunk with the counts. */
+  /** Empty in the event with the token counts. */
   choices?: {
     delta?: {
       content?: unknown;
@@ -168,13 +171,13 @@ interface Chunk {
   error?: { message?: string; code?: string | number | null };
 }
 
-/** Reads an answer, event by event. */
+/** Reads a streamed answer, event by event. */
 export class AnswerReader {
-  /** Whether the model turned out to think. */
+  /** Whether the answer contained reasoning. */
   hasThought = false;
   readonly #calls: Call[] = [];
 
-  /** @param toolChoice `none`: calls are dropped, since not every server keeps its model from them */
+  /** @param toolChoice `none`: tool calls are dropped, since some servers send them anyway */
   constructor(readonly toolChoice: "none" | undefined) {}
 
   read(data: string, answer: Answer): void {
@@ -206,7 +209,7 @@ export class AnswerReader {
   #addCall(piece: CallPiece): void {
     const { index = 0, id, function: { name, arguments: text } = {} } = piece;
     let call = this.#calls.findLast((call) => call.index === index);
-    // Some servers give every call the same index, and none an id.
+    // Some servers give every call the same index, and no id.
     if (call === undefined || (id && id !== call.id) || (name && !id)) {
       if (this.#calls.length === MAX_CALLS) return;
       call = { index, id, name: name ?? "", text: "" };
@@ -227,10 +230,10 @@ export class AnswerReader {
   }
 }
 
-/** Far more calls than are run; each piece that comes is looked for among them. */
+/** Far more calls than are run; each piece that arrives is looked up among them. */
 const MAX_CALLS = 128;
 
-/** What is no JSON goes on as it came: the tool refuses it, and the model is told. */
+/** Parses arguments. Invalid JSON is passed on as text: the tool refuses it, and the model gets the error. */
 function toArguments(text: string): unknown {
   if (text.trim() === "") return {};
   try {

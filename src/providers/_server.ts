@@ -1,6 +1,6 @@
 /**
- * What is the same with every vendor's server: how it is asked, and what
- * becomes of its refusals.
+ * Sends requests to a vendor's server, and turns failures into
+ * {@linkcode ProviderError}.
  *
  * @module
  */
@@ -11,22 +11,22 @@ import { ProviderError } from "./provider.ts";
 export interface Server {
   readonly provider: string;
   readonly url: string;
-  /** What each of our own requests carries, such as the key. */
+  /** Headers of every request, such as the key. */
   readonly headers?: Record<string, string>;
-  /** Its settings: what an owner can look at when it refuses. */
+  /** The settings that an owner should check when the server refuses a request. */
   readonly settings: Settings;
   readonly addressEnv: string;
-  /** What to do where nobody is reached. */
+  /** What an owner can do when the server can't be reached. */
   readonly unreachable: string;
-  /** What a refusal means, where the server's own words don't say it. */
+  /** Explains an error status, where the server's own message doesn't. */
   explain?(
     status: number,
     body: string,
   ): { what: string; fix: string; missingModel?: string } | undefined;
 }
 
-/** A server's address as it may be shown. */
-export function placeOf({ url }: Pick<Server, "url">): string {
+/** Returns the server's address without credentials, for messages. */
+export function toDisplayUrl({ url }: Pick<Server, "url">): string {
   const shown = new URL(url);
   shown.username = "";
   shown.password = "";
@@ -34,9 +34,10 @@ export function placeOf({ url }: Pick<Server, "url">): string {
 }
 
 /**
- * Asks. A redirect isn't followed: it could carry a key to another host.
+ * Sends a request. Redirects are not followed: they could carry a key to another
+ * host.
  *
- * @throws {ProviderError} when nobody is reached, or the status isn't good
+ * @throws {ProviderError} when the server can't be reached, or its status is not 2xx
  */
 export async function request(
   server: Server,
@@ -48,16 +49,16 @@ export async function request(
   try {
     response = await fetch(url, { ...question, redirect: "manual" });
     if (response.ok) return response;
-    body = withoutKeys(await readText(response, MAX_REFUSAL_BYTES), server);
+    body = withoutKeys(await readBodyText(response, MAX_REFUSAL_BYTES), server);
   } catch (cause) {
     const { provider, unreachable: fix } = server;
-    const message = `Cannot reach ${provider} at ${placeOf(server)}`;
+    const message = `Cannot reach ${provider} at ${toDisplayUrl(server)}`;
     throw new ProviderError(message, { provider, retryable: true, fix, cause });
   }
   throw toRefusal(server, response, body);
 }
 
-/** Asks for a path, or posts JSON to it. */
+/** Gets a path, or posts JSON to it. */
 export function requestPath(
   server: Server,
   path: string,
@@ -73,27 +74,27 @@ export function requestPath(
   });
 }
 
-/** Asks, and reads the answer whole. A stranger may have sent it: any field may be missing. */
+/** Sends a request and parses the whole response, of which any field may be missing. */
 export async function requestJson<Body extends object>(
   ...question: Parameters<typeof requestPath>
 ): Promise<Partial<Body>> {
   const [server] = question;
   const response = await requestPath(...question);
   try {
-    return JSON.parse(await readText(response));
+    return JSON.parse(await readBodyText(response));
   } catch (cause) {
     throw toReadError(server, cause);
   }
 }
 
-/** More than any vendor says at once; a body that never ends, or is unpacked into gigabytes, ends here. */
+/** The most bytes read of a body: more than any vendor sends, but a bound on endless and decompressed bodies. */
 export const MAX_BODY_BYTES = 33_554_432;
 
-/** Far more than a refusal needs. */
+/** The most bytes read of an error's body. */
 const MAX_REFUSAL_BYTES = 65_536;
 
-/** Reads a body, as far as there is room for it. */
-export async function readText(
+/** Reads a body as text, and cuts it past `maxBytes`. */
+export async function readBodyText(
   { body }: Response,
   maxBytes = MAX_BODY_BYTES,
 ): Promise<string> {
@@ -108,7 +109,7 @@ export async function readText(
   return text + decoder.decode();
 }
 
-/** Some servers repeat a key that they refuse; it has no place in the log. */
+/** Removes the keys, since some servers repeat a refused key: it must not reach the log. */
 function withoutKeys(text: string, { headers = {} }: Server): string {
   const keys = Object.values(headers).map((it) => it.replace(/^Bearer /, ""));
   return keys.reduce((rest, key) => rest.replaceAll(key, "[key]"), text);
@@ -118,10 +119,9 @@ function withoutKeys(text: string, { headers = {} }: Server): string {
 export type Fetch = typeof globalThis.fetch;
 
 /**
- * Has a vendor's SDK put the question on its wire, and takes the response from
- * under it: an SDK's own reader costs several promises a word, and goes on
- * downloading when the caller has left. The SDK waits for its response for
- * ever, and is collected as garbage.
+ * Lets a vendor's SDK build the request, and reads the response without it: an
+ * SDK's own reader costs several promises a word, and goes on downloading when
+ * the caller has left. The SDK's call never settles and is garbage-collected.
  */
 export function requestBySdk(
   server: Server,
@@ -136,24 +136,25 @@ export function requestBySdk(
   return promise;
 }
 
-/** What was thrown while an answer was read, as an error of ours. */
+/** Converts what was thrown while an answer was read. */
 export function toReadError(server: Server, cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
   const { provider } = server;
-  const message = `Cannot read the answer of ${provider} at ${placeOf(server)}`;
+  const url = toDisplayUrl(server);
+  const message = `Cannot read the answer of ${provider} at ${url}`;
   return new ProviderError(message, { provider, retryable: true, cause });
 }
 
-/** An error that a server sends in the middle of an answer whose status was 200. */
+/** Makes the error for a failure that the server reports within an answer of status 200. */
 export function toStreamError(
   provider: string,
   status: number | undefined,
-  words: unknown,
+  reason: unknown,
 ): ProviderError {
-  const cause = toWords(words ?? "") || undefined;
+  const cause = shorten(reason ?? "") || undefined;
   return new ProviderError(
     `${provider} failed in mid-answer (status ${status ?? "unknown"})`,
-    { provider, status, retryable: mayPass(status ?? 500), cause },
+    { provider, status, retryable: isTransient(status ?? 500), cause },
   );
 }
 
@@ -163,8 +164,8 @@ function toRefusal(
   body: string,
 ): ProviderError {
   const { provider, settings, addressEnv } = server;
-  // OpenAI says 429 of an account without credit, too.
-  const retryable = mayPass(status) && !body.includes("insufficient_quota");
+  // OpenAI also sends 429 for an account without credit.
+  const retryable = isTransient(status) && !body.includes("insufficient_quota");
   const variables = Object.values(settings).map(({ env }) => env).join(", ");
   const { what, ...rest } = server.explain?.(status, body) ??
     (status >= 300 && status < 400
@@ -184,30 +185,30 @@ function toRefusal(
   return new ProviderError(what, options);
 }
 
-/** What an error's body says, whichever server wrote it; nothing of a web page. */
+/** Finds the message in an error's body, of any server. `undefined` for a web page. */
 function readError(body: string): string | undefined {
-  let words = /^\s*</.test(body) ? "" : body;
+  let text = /^\s*</.test(body) ? "" : body;
   try {
     const { error, message } = JSON.parse(body);
-    const said = error?.message ?? error ?? message;
-    if (typeof said === "string") words = said;
+    const reason = error?.message ?? error ?? message;
+    if (typeof reason === "string") text = reason;
   } catch {
     // Not every server writes JSON.
   }
-  return toWords(words) || undefined;
+  return shorten(text) || undefined;
 }
 
-/** As much of a vendor's words on a failure as is told: a log needs no whole pages. */
-export function toWords(said: unknown): string {
-  return String(said).slice(0, 500);
+/** Shortens a vendor's message for the log. */
+export function shorten(text: unknown): string {
+  return String(text).slice(0, 500);
 }
 
-/** Whether a failure with this HTTP status may pass by itself. */
-function mayPass(status: number): boolean {
+/** Whether a request that failed with this HTTP status may succeed later. */
+function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
-/** When a server wants to be asked again, in seconds; Gemini says it in the body. */
+/** Reads after how many milliseconds to try again: from the header, or from the body of Gemini. */
 function readRetryAfter(headers: Headers, body: string): number | undefined {
   const [, delay] = /"retryDelay":\s*"([\d.]+)s"/.exec(body) ?? [];
   const seconds = Number(delay ?? headers.get("retry-after"));

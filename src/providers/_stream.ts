@@ -7,8 +7,8 @@ import { createParser } from "eventsource-parser";
 import {
   MAX_BODY_BYTES,
   type Server,
+  shorten,
   toReadError,
-  toWords,
 } from "./_server.ts";
 import {
   ProviderError,
@@ -17,35 +17,35 @@ import {
   type Usage,
 } from "./provider.ts";
 
-/** How the ids begin that we make up. */
-export const OWN_ID = "call_";
+/** The prefix of the call ids that Parley makes. */
+export const OWN_ID_PREFIX = "call_";
 
-/** The longest part of a text: whoever reads it may stop before the next, and does other work in between. */
+/** The most characters of one part, so that a long text does not block the event loop and can be stopped within. */
 const MAX_PART = 4_096;
 
-/** A call's arguments or result as servers take it: as an object, although a model may write arguments, and a tool return, anything. */
+/** Makes an object of a call's arguments or result, as servers require: models and tools may produce any JSON. */
 export function toObject(value: unknown): object {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value
     : { result: value };
 }
 
-/** An answer as far as it has come. A vendor's wire fills it in. */
+/** The part of an answer that has arrived, filled in by the vendor's reader. */
 export class Answer {
   usage: { [Count in keyof Usage]: number | undefined } = {};
-  /** Why the model stopped; `undefined` while it hasn't. */
+  /** How the answer ended; `undefined` until then. */
   end: "complete" | "cut" | ProviderError | undefined;
-  /** Whether nothing of interest follows, although the body may go on. */
+  /** Whether the answer is complete, although the body may go on. */
   isOver = false;
-  /** What came, for a vendor that wants it back with the calls. */
-  readonly kept: unknown[] = [];
+  /** The raw parts, for a vendor that needs them back with the calls. */
+  readonly rawParts: unknown[] = [];
   #parts: ProviderPart[] = [];
   #hasText = false;
   readonly #callIds = new Set<string>();
 
   constructor(readonly provider: string) {}
 
-  /** The model said this. What arrives together becomes one part, up to a length. */
+  /** Adds text, which is merged with the text before it up to a length. */
   addText(text: string | null | undefined): void {
     if (!text) return;
     this.#hasText = true;
@@ -61,11 +61,11 @@ export class Answer {
     }
   }
 
-  /** The model calls a tool. Where the vendor gives the call no id of its own, it gets one of ours. */
+  /** Adds a tool call. Without a unique id from the vendor, it gets a new one. */
   addCall(name: unknown, args: unknown = {}, id?: unknown): void {
     const isId = typeof id === "string" && id !== "" && !this.#callIds.has(id);
     const call = {
-      id: isId ? id : `${OWN_ID}${crypto.randomUUID()}`,
+      id: isId ? id : `${OWN_ID_PREFIX}${crypto.randomUUID()}`,
       name: typeof name === "string" ? name : "",
       arguments: args,
     };
@@ -73,22 +73,22 @@ export class Answer {
     this.#parts.push({ type: "tool-call", call });
   }
 
-  /** Hands out what has come since the last time. */
+  /** Returns the parts that were added since the last time. */
   take(): ProviderPart[] {
     const parts = this.#parts;
     if (parts.length > 0) this.#parts = [];
     return parts;
   }
 
-  /** A failure that would come again, whoever asks, unless told otherwise. */
+  /** Makes an error of this provider, not retryable by default. */
   toError(message: string, retryable = false): ProviderError {
     const { provider } = this;
-    return new ProviderError(toWords(message), { provider, retryable });
+    return new ProviderError(shorten(message), { provider, retryable });
   }
 
-  /** @throws {ProviderError} when this is no whole answer */
+  /** @throws {ProviderError} when the answer is empty or incomplete */
   finish(): ProviderPart {
-    const { end, usage, provider, kept } = this;
+    const { end, usage, provider, rawParts } = this;
     if (end instanceof ProviderError) throw end;
     const hasCalls = this.#callIds.size > 0;
     if (!this.#hasText && !hasCalls) {
@@ -103,8 +103,8 @@ export class Answer {
     return {
       type: "finish",
       usage: Object.fromEntries(counts),
-      ...(hasCalls && kept.length > 0
-        ? { providerMetadata: { provider, content: kept } }
+      ...(hasCalls && rawParts.length > 0
+        ? { providerMetadata: { provider, content: rawParts } }
         : {}),
       ...(end === "cut" ? { isCut: true } : {}),
     };
@@ -112,10 +112,11 @@ export class Answer {
 }
 
 /**
- * Asks, and passes on the answer as it comes.
+ * Sends a request, and yields the answer as it arrives.
  *
- * @param format how the vendor parts the messages of its answer: by lines, or as events
- * @param send asks; what has no good status is thrown
+ * @param format how the body is split into messages: lines, or Server-Sent Events
+ * @param send sends the request; throws unless the status is 2xx
+ * @param read adds one message to the answer
  */
 export async function* streamAnswer(
   server: Server,
@@ -133,11 +134,11 @@ export async function* streamAnswer(
   let isWhole = false;
   try {
     const response = await send(request);
-    // Deno (2.5 to 2.9.6) forgets the signal of a `fetch` whose response was
-    // collected as garbage: this holds it.
+    // Deno (2.5 to 2.9.6) ignores the signal of a `fetch` whose response was
+    // garbage-collected: this keeps a reference.
     signal.addEventListener("abort", () => void response);
-    // Into one buffer of our own: Deno's own reader makes one of 64 KiB for
-    // every word, which doubles what an answer costs.
+    // One buffer is reused: Deno's default reader allocates 64 KiB for every
+    // word, which doubles the cost of an answer.
     reader = (response.body ?? new Blob().stream())
       .getReader({ mode: "byob" });
     let buffer = new Uint8Array(BUFFER_BYTES);
@@ -162,7 +163,7 @@ export async function* streamAnswer(
     signal.throwIfAborted();
     throw toReadError(server, cause);
   } finally {
-    // Only after a whole answer is the connection left to the next question.
+    // The connection is reused only after a complete answer.
     if (!isWhole) reader?.cancel().catch(() => {});
   }
 }
@@ -180,7 +181,7 @@ function splitLines(
   let rest = "";
   return (text) => {
     const [first = "", ...others] = text.split("\n");
-    // Only what ends is looked at: a line may come in thousands of pieces.
+    // Only complete lines are examined: a line may come in thousands of pieces.
     rest += first;
     for (const next of others) {
       if (rest.trim() !== "") read(rest);
@@ -191,16 +192,16 @@ function splitLines(
 
 const BUFFER_BYTES = 16_384;
 
-/** How long the end of a body may take after its last message. */
+/** How long the end of a body may take after its last message, in milliseconds. */
 const END_MS = 1_000;
 
-/** Reads what follows the last message, so that the connection serves again. */
+/** Reads the rest of the body, so that the connection can be reused. */
 async function readToEnd(reader: ReadableStreamBYOBReader): Promise<void> {
   const timer = setTimeout(() => reader.cancel().catch(() => {}), END_MS);
   try {
     while (!(await reader.read(new Uint8Array(1_024))).done);
   } catch {
-    // All that was needed had come.
+    // The answer was complete already.
   }
   clearTimeout(timer);
 }

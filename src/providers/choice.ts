@@ -1,6 +1,6 @@
 /**
- * Who answers: the choice between the providers, how the chosen are made ready,
- * and what `doctor` finds out about them.
+ * Chooses the provider from the settings, prepares its model, and runs the
+ * checks of `doctor`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
   type ProviderName,
   type ProviderParts,
 } from "./mod.ts";
-import { isThere } from "./ollama.ts";
+import { isOllamaRunning } from "./ollama.ts";
 import {
   type PromptBeginning,
   type Provider,
@@ -22,7 +22,7 @@ import {
 } from "./provider.ts";
 import type { Diagnosis, VendorProvider } from "./vendor.ts";
 
-/** Who answers, how that came about, and what to do where it is nobody but the echo. */
+/** Chooses the providers, with the reason, and with a fix if only `echo` is left. */
 async function choose(
   config: ProviderConfig,
 ): Promise<{ names: readonly ProviderName[]; why: string; fix?: string }> {
@@ -32,7 +32,7 @@ async function choose(
   }
   if (names.length > 0) return { names, why: `${by} is set` };
   const { host } = vendors.ollama;
-  if (await isThere(host)) {
+  if (await isOllamaRunning(host)) {
     return { names: ["ollama"], why: `it answers at ${host}` };
   }
   return {
@@ -45,10 +45,10 @@ async function choose(
   };
 }
 
-/** Waits are measured by this and not by the time of day, which jumps. */
+/** Waits are measured with this clock: the time of day can be set. */
 const now = () => performance.now();
 
-/** Makes the chosen providers, as one. The stand-in gives way as soon as another is there. */
+/** Creates one provider of the chosen ones. The stand-in is replaced as soon as a model is found. */
 export async function chooseProvider(
   config: ProviderParts,
   log: Log,
@@ -80,28 +80,28 @@ export async function chooseProvider(
       provider: provider.name,
       message: `From now on ${provider.name} answers, since ${why}`,
     });
-    // The model is loaded; what it is to read comes with the first question.
+    // This loads the model; it reads the prompt with the first request.
     prepare(provider, { system: "", messages: [] }, log);
     return provider;
   }, now);
 }
 
-/** How long a model may take to load; large ones come from slow disks. */
+/** How long a model may take to load, since a large one may be on a slow disk. */
 const PREPARE_TIMEOUT_MS = 10 * 60_000;
 
-/** How soon a provider that can't be reached yet is made ready again. */
-const PREPARE_AGAIN_MS = 5_000;
+/** How long to wait before a failed preparation is tried again. */
+const PREPARE_RETRY_MS = 5_000;
 
 /**
- * Makes a provider ready in the background, so that no caller waits for it, with
- * word in the log of how it goes: at once, or as soon as it can be reached. A
- * caller who comes before waits for the rest of it.
+ * Prepares a provider in the background, so that callers need not wait for it,
+ * and logs the result. If the provider can't be reached yet, tries again until it
+ * can. A caller who comes earlier waits for the rest.
  */
 export async function prepare(
   provider: Provider,
   beginning: PromptBeginning,
   log: Log,
-  againMs: number = PREPARE_AGAIN_MS,
+  retryMs: number = PREPARE_RETRY_MS,
 ): Promise<void> {
   if (provider.prepare === undefined) return;
   const { name } = provider;
@@ -115,20 +115,20 @@ export async function prepare(
       const tookMs = Date.now() - startedAt;
       return log.info("provider.ready", { provider: name, model, tookMs });
     } catch (error) {
-      const mayPass = error instanceof ProviderError && error.retryable;
-      if (tries === 1 || !mayPass) {
+      const isTransient = error instanceof ProviderError && error.retryable;
+      if (tries === 1 || !isTransient) {
         log.error("provider.not_ready", { provider: name, error });
       }
-      if (!mayPass) return;
+      if (!isTransient) return;
       await new Promise((resolve) =>
-        // A process that has nothing else to do needn't wait for it.
-        Deno.unrefTimer(setTimeout(resolve, againMs))
+        // The timer must not keep the process alive.
+        Deno.unrefTimer(setTimeout(resolve, retryMs))
       );
     }
   }
 }
 
-/** Finds out for `doctor` which providers would answer, and whether they can. */
+/** Checks, for `doctor`, which providers are chosen and whether they can answer. */
 export async function diagnoseProviders(
   config: ProviderParts,
   { toolCount, signal }: { toolCount: number; signal: AbortSignal },
@@ -145,7 +145,7 @@ export async function diagnoseProviders(
   const all = await Promise.all(
     names.filter((name) => name !== "echo").map(async (title) => {
       const provider = createProvider(title, config, log);
-      const found = await look(provider, toolCount, signal);
+      const found = await diagnoseProvider(provider, toolCount, signal);
       return [...provider.warnings ?? [], ...found]
         .map((remark) => ({ title, ...remark }));
     }),
@@ -153,7 +153,7 @@ export async function diagnoseProviders(
   return [{ title: "language model", ...choice }, ...all.flat()];
 }
 
-async function look(
+async function diagnoseProvider(
   provider: VendorProvider,
   toolCount: number,
   signal: AbortSignal,

@@ -1,14 +1,14 @@
 /**
- * The stand-in that needs nothing: no key, no network, no model. It says what
- * it is and repeats what it heard, so that a fresh clone can be talked to, and
- * gives way as soon as there is a model.
+ * The stand-in for a language model, which needs no key, network or model. It
+ * says what it is and repeats what it heard, so that a fresh clone can be tried,
+ * and is replaced as soon as a model is found.
  *
  * @module
  */
 import type { Provider, ProviderPart, ProviderRequest } from "./provider.ts";
 import type { Vendor } from "./vendor.ts";
 
-/** The stand-in, as a vendor that has no settings. */
+/** The stand-in, declared as a vendor without settings. */
 export const echo: Vendor = { settings: {}, create: createEcho };
 
 /** Makes the stand-in provider. */
@@ -36,17 +36,17 @@ async function* stream(
   yield { type: "finish", usage: { outputTokens: words.length } };
 }
 
-/** The shortest time between two looks, in milliseconds. */
+/** The shortest time between two searches, in milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Makes a provider that looks for a model before each turn, and once there is
- * one hands everything to it for good: a caller who has heard a model is never
+ * Creates a provider that searches for a model before each turn. Once one is
+ * found, that one answers for good: a caller who has heard a model is never
  * answered by an echo again.
  *
- * @param standIn answers meanwhile
- * @param find looks once, for a bounded time; `undefined` where there is none
- * @param now milliseconds that only go forward, such as `performance.now`
+ * @param standIn answers until then
+ * @param find searches once, for a bounded time; resolves to `undefined` where there is no model
+ * @param now a monotonic clock in milliseconds, such as `performance.now`
  */
 export function createStandIn(
   standIn: Provider,
@@ -57,7 +57,7 @@ export function createStandIn(
   let lookedAt = -Infinity;
   let looking: Promise<void> | undefined;
 
-  /** Looks, unless that was done a moment ago. All who ask meanwhile wait for the same look. */
+  /** Searches, unless that was done a moment ago. Requests that come meanwhile wait for the same search. */
   async function look(): Promise<void> {
     if (current !== standIn || now() - lookedAt < LOOK_EVERY_MS) return;
     looking ??= find().then((found) => {

@@ -1,7 +1,7 @@
 /**
- * A provider made of providers: the first that begins to answer in time. Only
- * as long as nothing was said is one that fails asked again, and then the next:
- * afterwards another model would begin the sentence again.
+ * A provider made of several: the first that begins to answer in time is used.
+ * A failed one is retried, and then the next is asked, only before the first
+ * words: afterwards another model would begin the sentence again.
  *
  * @module
  */
@@ -15,32 +15,32 @@ import {
   type ProviderRequest,
 } from "./provider.ts";
 
-/** How long to wait for whom. */
+/** The log, the clock, and the time limits. */
 export interface FailoverOptions {
-  /** Takes every failure, also where the next provider made up for it. */
+  /** Gets every failure, even if the next provider answers. */
   log: Log;
-  /** Milliseconds that only go forward, such as `performance.now`. */
+  /** A monotonic clock in milliseconds, such as `performance.now`. */
   now: () => number;
-  /** How long each may take to its first words, in milliseconds, all its tries together. */
+  /** How long each provider may take to its first words, retries included, in milliseconds. */
   firstTokenTimeoutMs: number;
-  /** How long it may be silent after that, in milliseconds. */
+  /** How long it may pause after that, in milliseconds. */
   stallTimeoutMs: number;
 }
 
-/** After so many failed turns in a row a provider comes last, for so long. */
+/** After so many failed turns in a row, a provider is asked last for so many milliseconds. */
 const FAILURES_UNTIL_LAST = 3;
 const LAST_FOR_MS = 30_000;
 
 interface Candidate {
   provider: Provider;
-  /** How many turns it failed in, one after the other. */
+  /** The number of failed turns in a row. */
   failures: number;
-  /** Until when it comes after all others. */
+  /** Until when it is asked after all others, by the clock. */
   lastUntil: number;
 }
 
 /**
- * Makes one provider of several, in order of preference.
+ * Creates one provider of several, in order of preference.
  *
  * @param providers at least one
  */
@@ -64,7 +64,7 @@ export function createFailover(
     },
     stream: (request) => streamFirst(candidates, request, options),
     async check(signal) {
-      // One that answers is enough to serve callers.
+      // One provider that answers is enough to serve callers.
       await Promise.any(providers.map((provider) => provider.check(signal)))
         .catch((error: AggregateError) => {
           throw error.errors[0];
@@ -99,7 +99,7 @@ async function* streamFirst(
         for (let step; !(step = await attempt.next()).done;) {
           if (!hasBegun && step.value.type !== "finish") {
             hasBegun = true;
-            // Only now is it sure which model it is.
+            // A provider may find out its model only now.
             const { name, model } = provider;
             yield { type: "response-start", provider: name, model };
           }
@@ -134,7 +134,7 @@ async function* streamFirst(
   }
 }
 
-/** Counts a turn in which it failed, and has one that keeps failing asked last. */
+/** Counts a failed turn. A provider that keeps failing is asked last for a while. */
 function giveUp(candidate: Candidate, now: number): { lastForMs?: number } {
   if (++candidate.failures < FAILURES_UNTIL_LAST) return {};
   candidate.lastUntil = now + LAST_FOR_MS;
@@ -142,27 +142,30 @@ function giveUp(candidate: Candidate, now: number): { lastForMs?: number } {
 }
 
 const FIRST_WAIT_MS = 400;
-const MOMENT_MS = 500;
+const SHORT_WAIT_MS = 500;
 
 /**
- * How long to wait before a provider is asked again: for ever where that would
- * not help. Where another provider is there it may only be a moment.
+ * How long to wait before a retry, in milliseconds; `Infinity` where a retry
+ * would not help, or where another provider is left and the wait would not be
+ * short.
  */
 function toWaitMs(error: unknown, tries: number, isOnlyLeft: boolean): number {
   if (!(error instanceof ProviderError) || !error.retryable) return Infinity;
   const { status, retryAfterMs } = error;
-  // A vendor that can't be reached at all will rarely be there seconds later.
+  // A vendor that can't be reached rarely comes back within seconds.
   if (status === undefined && tries > 2) return Infinity;
   const shareOfWait = 0.5 + Math.random() / 2;
   const waitMs = retryAfterMs ??
     Math.round(FIRST_WAIT_MS * 2 ** (tries - 1) * shareOfWait);
-  return isOnlyLeft || (tries === 1 && waitMs <= MOMENT_MS) ? waitMs : Infinity;
+  return isOnlyLeft || (tries === 1 && waitMs <= SHORT_WAIT_MS)
+    ? waitMs
+    : Infinity;
 }
 
-/** How long a model may take to load before the caller is told that it failed. */
+/** How long a model may take to load before the attempt fails. */
 const LOADING_MS = 5 * 60_000;
 
-/** One try with one provider. Every word passes through it. */
+/** One request to one provider, with its deadlines. Every word passes through it. */
 class Attempt {
   readonly #controller = new AbortController();
   readonly #askedAt = performance.now();
@@ -171,7 +174,7 @@ class Attempt {
   /** When the next part is due. */
   readonly #deadline = new Deadline(() => void this.#onLate());
   #hasBegun = false;
-  /** Nobody waits for the next part while one is being said. */
+  /** Whether a part is awaited; none is while the one before is being spoken. */
   #isWaiting = false;
   #isOver = false;
 
@@ -185,7 +188,7 @@ class Attempt {
     this.#deadline.set(firstPartMs);
   }
 
-  /** Rejects when the next part doesn't come in time, or nobody wants it any more. */
+  /** Resolves to the next part; rejects when it is late, or when the request is aborted. */
   next(): Promise<IteratorResult<ProviderPart>> {
     const { provider, request } = this;
     const { signal: left } = request;
@@ -214,7 +217,7 @@ class Attempt {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#controller.abort();
-    // Not awaited: a provider that ignores its signal would hold the caller up.
+    // Not awaited: a provider that ignores its signal would delay the caller.
     this.#parts?.return?.().catch(() => {});
   }
 
@@ -232,7 +235,7 @@ class Attempt {
       return this.#giveUp(message, "STALL_TIMEOUT_MS");
     }
     const isLoading = await this.#isLoading();
-    // The first part came, or nobody wants it any more.
+    // Meanwhile the first part came, or the attempt was closed.
     if (this.#hasBegun || this.#isOver) return;
     if (isLoading) this.#deadline.set(firstTokenTimeoutMs);
     else {

@@ -1,5 +1,5 @@
 /**
- * Google Gemini: its settings, and how it is asked through
+ * Google Gemini: its settings, and its provider, which uses
  * `@google/generative-ai`.
  *
  * @module
@@ -54,11 +54,11 @@ export const gemini: Vendor<typeof settings> = {
       settings,
       unreachable: "check the network, the proxy and GEMINI_BASE_URL",
     };
-    // In the background, so that the first caller need not wait for it. Whether
-    // it failed shows when it is needed.
+    // Loaded in the background, so that the first caller need not wait for it. A
+    // failure is reported when the SDK is used.
     const sdk = import("@google/generative-ai");
     sdk.catch(() => {});
-    // Not every model knows every level: one that refuses is asked without.
+    // Not every model knows every level: after a refusal, the field is left out.
     let thinkingConfig = toThinkingConfig(model, thinking);
 
     async function send(request: ProviderRequest): Promise<Response> {
@@ -72,7 +72,7 @@ export const gemini: Vendor<typeof settings> = {
         return await requestBySdk(
           server,
           request.signal,
-          (fetch) => callWith(fetch, () => client.generateContentStream(body)),
+          (fetch) => withFetch(fetch, () => client.generateContentStream(body)),
         );
       } catch (error) {
         const isRefused = error instanceof ProviderError &&
@@ -86,7 +86,7 @@ export const gemini: Vendor<typeof settings> = {
     return {
       name: server.provider,
       model,
-      warnings: warnOfEnd(model),
+      warnings: warnOfShutdown(model),
       stream: (request) =>
         streamAnswer(server, request, {
           format: "sse",
@@ -101,11 +101,11 @@ export const gemini: Vendor<typeof settings> = {
 };
 
 /**
- * Models that Google has shut down or will, and when: as of November 2026.
+ * When Google shuts models down, or has shut them down, as of November 2026.
  *
  * Source: https://ai.google.dev/gemini-api/docs/deprecations
  */
-const ENDS: [RegExp, string][] = [
+const SHUTDOWNS: [RegExp, string][] = [
   [/^gemini-1\./, "2025"],
   [/^gemini-2\.0-/, "2026-06-01"],
   [/^gemini-2\.5-(pro|flash)$/, "2026-12-01"],
@@ -116,21 +116,22 @@ const ENDS: [RegExp, string][] = [
   [/^gemini-3\.1-flash-lite$/, "2027-05-07"],
 ];
 
-function warnOfEnd(model: string): Diagnosis[] {
-  return ENDS.filter(([pattern]) => pattern.test(model)).map(([, end]) => ({
+function warnOfShutdown(model: string): Diagnosis[] {
+  const matching = SHUTDOWNS.filter(([pattern]) => pattern.test(model));
+  return matching.map(([, date]) => ({
     status: "warn",
-    detail: `Google set the end of ${model} for ${end}`,
+    detail: `Google set the end of ${model} for ${date}`,
     fix: `set GEMINI_MODEL to a current one, such as ${DEFAULT_MODEL}`,
   }));
 }
 
 /**
- * Has the SDK call our `fetch`. It takes none, and looks up the global one
- * before it first waits for anything.
+ * Makes the SDK use the given `fetch`. The SDK has no option for that, but reads
+ * the global one before it first awaits anything.
  */
-function callWith<T>(ours: Fetch, call: () => T): T {
+function withFetch<T>(replacement: Fetch, call: () => T): T {
   const { fetch } = globalThis;
-  globalThis.fetch = ours;
+  globalThis.fetch = replacement;
   try {
     return call();
   } finally {

@@ -1,7 +1,6 @@
 /**
- * The providers, by the name that `LLM_PROVIDER` gives them, and what the
- * settings say of them. A new one is a file beside this one and an entry in
- * {@linkcode PROVIDERS}.
+ * The providers, by their names in `LLM_PROVIDER`, and their settings. To add
+ * one, add a file beside this one and an entry in {@linkcode PROVIDERS}.
  *
  * @module
  */
@@ -18,17 +17,17 @@ import { openai } from "./openai.ts";
 import type { ProviderSettings } from "./settings.ts";
 import type { Vendor, VendorProvider } from "./vendor.ts";
 
-/** Every vendor, the preferred first: where several are set up, that one is asked. */
+/** Every vendor. Where several are set up, the first of them is used. */
 export const PROVIDERS = { gemini, ollama, openai, echo };
 
 /** The name of a provider. */
 export type ProviderName = keyof typeof PROVIDERS;
 
 const VENDORS: Record<ProviderName, Vendor> = PROVIDERS;
-// Its keys are its names.
+// `Object.keys` returns strings; these keys are the names.
 const NAMES = Object.keys(PROVIDERS) as ProviderName[];
 
-/** Which vendors are asked; read together with what selects each of them. */
+/** Chooses the vendors. Unset, a setting of a vendor may select it. */
 const choice: Setting = {
   env: "LLM_PROVIDER",
   help: `Who answers: ${NAMES.map((name) => `\`${name}\``).join(", ")}. ` +
@@ -40,35 +39,35 @@ const choice: Setting = {
   example: "gemini",
 };
 
-/** What chooses a vendor, and every setting of every one. */
+/** The setting that chooses vendors, and the settings of all of them. */
 export const vendorSettings: readonly Setting<unknown>[] = [
   choice,
   ...NAMES.flatMap((name) => Object.values(VENDORS[name].settings)),
 ];
 
-/** What the settings say of providers. */
+/** The settings of providers. */
 export interface ProviderConfig {
-  /** In order of preference. Empty: the settings name none. */
+  /** The chosen providers, in order of preference. Empty: the settings choose none. */
   providers: ProviderName[];
-  /** The variable that named them. */
+  /** The variable that chose them. */
   providersNamedBy?: string;
-  /** Each vendor's own settings. Those of {@linkcode ProviderConfig.providers} have all they need. */
+  /** Each vendor's own settings, complete for those in {@linkcode ProviderConfig.providers}. */
   vendors: {
     [Name in ProviderName]: SettingValues<typeof PROVIDERS[Name]["settings"]>;
   };
 }
 
-/** What providers are made of. */
+/** Everything needed to create providers. */
 export interface ProviderParts extends ProviderConfig, ProviderSettings {
-  /** How large the model's window is. */
+  /** The size of the context window, in tokens. */
   agent: { contextTokens: number };
 }
 
 /**
- * Reads which providers are meant, and each vendor's settings.
+ * Reads which providers are chosen, and each vendor's settings.
  *
- * @param text a variable's text; `undefined` where it is unset or empty
- * @param problems takes what is wrong: which variable, and how to fix it
+ * @param text returns a variable's text; `undefined` where it is unset or empty
+ * @param problems gets a message for each mistake: which variable, and how to fix it
  */
 export function readProviders(
   text: (env: string) => string | undefined,
@@ -91,12 +90,12 @@ export function readProviders(
   return {
     providers,
     ...(by === undefined ? {} : { providersNamedBy: by }),
-    // One of each vendor, made from its own settings just above.
+    // The entries above have one for each vendor, read from its own settings.
     vendors: Object.fromEntries(values) as ProviderConfig["vendors"],
   };
 }
 
-/** The first that one of its own settings names. */
+/** Finds the first provider that one of its own settings selects. */
 function findSelected(
   text: (env: string) => string | undefined,
 ): { names: ProviderName[]; by?: string } {
@@ -122,7 +121,7 @@ function readNames(list: string, problems: string[]): ProviderName[] {
   });
 }
 
-/** Makes the provider of this name. */
+/** Creates the provider of this name. */
 export function createProvider(
   name: ProviderName,
   { vendors, thinking, agent: { contextTokens } }: ProviderParts,

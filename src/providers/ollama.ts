@@ -1,6 +1,6 @@
 /**
- * Ollama on the owner's own machine: its settings, and how it is asked and made
- * ready.
+ * Ollama, on the owner's own machine: its settings, its provider, and the pull of
+ * a model.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   toRequest,
 } from "./_ollama_wire.ts";
 import {
-  readText,
+  readBodyText,
   request,
   requestBySdk,
   requestJson,
@@ -26,7 +26,7 @@ import { streamAnswer } from "./_stream.ts";
 import type { ProviderRequest } from "./provider.ts";
 import type { Diagnosis, Vendor } from "./vendor.ts";
 
-/** The model that is asked for when none is named and none is installed. */
+/** The model that is used when none is set, if it is pulled or no other is. */
 export const DEFAULT_MODEL = "qwen3.5:4b";
 
 /** Ollama's settings. */
@@ -59,11 +59,11 @@ export const settings = {
   },
 } satisfies Settings;
 
-/** How long Ollama may take to show that it is there: a caller may wait for it. */
+/** How long the check for a running Ollama may take, in milliseconds: a caller may be waiting. */
 const ANSWER_MS = 500;
 
-/** Whether an Ollama is there that nobody named. */
-export function isThere(host: string): Promise<boolean> {
+/** Whether Ollama answers at this address. */
+export function isOllamaRunning(host: string): Promise<boolean> {
   const server = toServer(host, () => DEFAULT_MODEL);
   const signal = AbortSignal.timeout(ANSWER_MS);
   return requestJson(server, "/api/version", signal)
@@ -71,11 +71,10 @@ export function isThere(host: string): Promise<boolean> {
 }
 
 /**
- * Makes an address that can be dialled of what `OLLAMA_HOST` may hold. Ollama's
- * own server reads the same variable, so `0.0.0.0` and a bare `host:port` are
- * normal there.
+ * Converts the value of `OLLAMA_HOST` to a URL to connect to. Ollama's own server
+ * reads the same variable, so `0.0.0.0` and a bare `host:port` are common.
  *
- * @throws {TypeError} when it is no address
+ * @throws {TypeError} when it is not an address
  */
 export function toOllamaUrl(value: string): string {
   const url = new URL(/^https?:\/\//i.test(value) ? value : `http://${value}`);
@@ -116,25 +115,25 @@ function toServer(url: string, model: () => string): Server {
 export const ollama: Vendor<typeof settings> = {
   settings,
   create({ host, model: named, keepAlive }, { contextTokens, thinking, log }) {
-    const asking = { keepAlive, contextTokens, thinking };
+    const defaults = { keepAlive, contextTokens, thinking };
     let known: Model | undefined;
     const toName = () => known?.name ?? named ?? DEFAULT_MODEL;
     const server = toServer(host, toName);
 
-    async function find(signal: AbortSignal): Promise<Model> {
+    async function findModel(signal: AbortSignal): Promise<Model> {
       if (known) return known;
       const name = named ?? await chooseModel(server, signal);
       const about = await describe(server, name, signal);
-      // Another question may have found it out meanwhile.
+      // A concurrent request may have found it meanwhile.
       if (known) return known;
       if (named === undefined) log.info("ollama.model_chosen", { model: name });
       return known = { ...about, name };
     }
 
-    async function ask(question: ProviderRequest, most?: number) {
+    async function ask(question: ProviderRequest, maxTokens?: number) {
       const { signal } = question;
-      const body = toBody(question, await find(signal), asking);
-      if (most !== undefined) body.options.num_predict = most;
+      const body = toBody(question, await findModel(signal), defaults);
+      if (maxTokens !== undefined) body.options.num_predict = maxTokens;
       return await requestBySdk(server, signal, async (fetch) => {
         const client = await connect(server, fetch);
         await client.chat(body);
@@ -153,29 +152,29 @@ export const ollama: Vendor<typeof settings> = {
           read: (line, answer) => readLine(JSON.parse(line), answer),
         }),
       async check(signal) {
-        const { name } = await find(signal);
+        const { name } = await findModel(signal);
         await describe(server, name, signal);
       },
       async prepare(signal, beginning) {
-        // It has to say a word to read the beginning.
+        // A model reads a prompt only to answer it, so it answers one token.
         const response = await ask({ ...beginning, signal }, 1);
-        await readText(response).catch((cause) => {
+        await readBodyText(response).catch((cause) => {
           throw toReadError(server, cause);
         });
       },
       isLoading: (signal) =>
         isLoading(
           server,
-          async (signal) => toRequest(await find(signal), asking),
+          async (signal) => toRequest(await findModel(signal), defaults),
           signal,
         ),
       diagnose: async (toolCount, signal) =>
-        judge(await find(signal), toolCount, contextTokens),
+        diagnoseModel(await findModel(signal), toolCount, contextTokens),
     };
   },
 };
 
-function judge(
+function diagnoseModel(
   { name, capabilities, model_info = {} }: Model,
   toolCount: number,
   contextTokens: number,
@@ -206,7 +205,7 @@ function judge(
   return all;
 }
 
-/** Asks what a model can do. */
+/** Asks Ollama about a model. */
 function describe(
   server: Server,
   model: string,
@@ -215,7 +214,7 @@ function describe(
   return requestJson<Model>(server, "/api/show", signal, { model });
 }
 
-/** Chooses the default model where it is pulled, else the smallest that can chat. */
+/** Chooses the default model if it is pulled, otherwise the smallest that can chat. */
 async function chooseModel(
   server: Server,
   signal: AbortSignal,
@@ -225,7 +224,7 @@ async function chooseModel(
   const { models = [] } = await requestJson<Pulled>(server, path, signal);
   if (models.some(({ name }) => name === DEFAULT_MODEL)) return DEFAULT_MODEL;
   const bySize = models
-    // Entries of Ollama's cloud are a few hundred bytes: not on this machine.
+    // Models of Ollama's cloud have entries of a few hundred bytes, and do not run on this machine.
     .filter(({ size }) => size > 1_000_000)
     .sort((a, b) => a.size - b.size);
   for (const { name } of bySize) {
@@ -236,15 +235,14 @@ async function chooseModel(
 }
 
 /**
- * Pulls a model. What was pulled before it failed isn't pulled again the next
- * time.
+ * Pulls a model. After a failure, the next pull continues where this one stopped.
  *
- * @param tell takes how many bytes are here, of how many that are known of yet
+ * @param onProgress called with the bytes pulled so far, and the total known so far
  */
 export async function pull(
   host: string,
   model: string,
-  tell: (completed: number, total: number) => void,
+  onProgress: (completed: number, total: number) => void,
 ): Promise<void> {
   const over = new AbortController();
   const server = toServer(host, () => model);
@@ -261,7 +259,7 @@ export async function pull(
         completed += layer.completed ?? 0;
         total += layer.total ?? 0;
       }
-      tell(completed, total);
+      onProgress(completed, total);
     }
   } finally {
     // The SDK leaves the connection open.

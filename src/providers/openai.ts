@@ -1,14 +1,24 @@
 /**
- * Any server that speaks OpenAI's chat completions: OpenAI itself, Groq,
- * OpenRouter, vLLM, LM Studio, llama.cpp.
+ * Any server with OpenAI's chat completions API: OpenAI itself, Groq, OpenRouter,
+ * vLLM, LM Studio, llama.cpp.
  *
  * @module
  */
 import type { Log } from "../server/log.ts";
 import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
 import type { Settings } from "../settings/setting.ts";
-import { adapt, AnswerReader, type Dialect, toBody } from "./_openai_wire.ts";
-import { placeOf, requestJson, requestPath, type Server } from "./_server.ts";
+import {
+  adaptDialect,
+  AnswerReader,
+  type Dialect,
+  toBody,
+} from "./_openai_wire.ts";
+import {
+  requestJson,
+  requestPath,
+  type Server,
+  toDisplayUrl,
+} from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
 import { ProviderError } from "./provider.ts";
 import { apiKey, type Diagnosis, type Vendor } from "./vendor.ts";
@@ -42,12 +52,12 @@ export const settings = {
   },
 } satisfies Settings;
 
-/** Examples often show the address that questions go to; we need the one above. */
+/** Removes the path of chat completions, which documentation often includes in the address. */
 function toBaseUrl(text: string): string {
   return toHttpUrl(text).replace(/\/chat\/completions$/, "");
 }
 
-/** Any server that speaks OpenAI's chat completions. */
+/** Any server with OpenAI's chat completions API. */
 export const openai: Vendor<typeof settings> = {
   settings,
   findProblem: ({ apiKey, baseUrl }) =>
@@ -67,7 +77,7 @@ export const openai: Vendor<typeof settings> = {
       unreachable: "check the network and OPENAI_BASE_URL; start that server",
     };
     let hasThought = false;
-    const ask = createAsker(server, log, {
+    const requestChat = createRequester(server, log, {
       limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
       effort: thinking === "off" ? "none" : thinking,
       refused: [],
@@ -83,9 +93,9 @@ export const openai: Vendor<typeof settings> = {
           format: "sse",
           async send(request) {
             const { signal } = request;
-            model ??= findOnly(server, await listModels(server, signal));
+            model ??= findOnlyModel(server, await listModels(server, signal));
             const asked = model;
-            return await ask(
+            return await requestChat(
               (dialect) => toBody(request, asked, dialect, hasThought),
               signal,
             );
@@ -101,30 +111,38 @@ export const openai: Vendor<typeof settings> = {
       },
       async diagnose(_, signal) {
         const models = await listModels(server, signal);
-        return judge(server, models, model ?? findOnly(server, models));
+        return diagnoseModel(
+          server,
+          models,
+          model ?? findOnlyModel(server, models),
+        );
       },
     };
   },
 };
 
-function judge(server: Server, models: string[], asked: string): Diagnosis[] {
+function diagnoseModel(
+  server: Server,
+  models: string[],
+  asked: string,
+): Diagnosis[] {
   if (models.includes(asked)) {
     return [{ status: "ok", detail: `${asked} is there` }];
   }
   return [{
-    // Others may take models that they don't list; llama.cpp takes any name.
+    // Other servers may accept models that they don't list; llama.cpp accepts any name.
     status: server.url === OPENAI ? "fail" : "warn",
-    detail: `${placeOf(server)} doesn't list model "${asked}"`,
+    detail: `${toDisplayUrl(server)} doesn't list model "${asked}"`,
     fix: "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
       "which mostly ends in /v1",
   }];
 }
 
-/** The most that a server's refusals may change of one question. */
+/** The most changes to one request after refusals. */
 const MAX_CHANGES = 5;
 
-/** Makes what asks a server in the dialect that it turns out to take. */
-function createAsker(server: Server, log: Log, dialect: Dialect) {
+/** Creates a function that sends requests, and adapts the dialect when the server refuses one. */
+function createRequester(server: Server, log: Log, dialect: Dialect) {
   return async (
     toBody: (dialect: Dialect) => object,
     signal: AbortSignal,
@@ -135,31 +153,31 @@ function createAsker(server: Server, log: Log, dialect: Dialect) {
       try {
         return await requestPath(server, "/chat/completions", signal, body);
       } catch (error) {
-        const reason = findReason(error);
+        const reason = findRefusalReason(error);
         if (reason === undefined || changes >= MAX_CHANGES) throw error;
-        // Another question may have found it out meanwhile.
+        // A concurrent request may have adapted it meanwhile.
         if (sent !== dialect) continue;
-        const next = adapt(sent, reason);
+        const next = adaptDialect(sent, reason);
         if (next === undefined) throw error;
         dialect = next;
-        const isTold = ({ refused }: Dialect) => !refused.includes("tools");
-        if (isTold(sent) && !isTold(next)) {
-          log.warn("openai.no_tools", { place: placeOf(server), reason });
+        const sendsTools = ({ refused }: Dialect) => !refused.includes("tools");
+        if (sendsTools(sent) && !sendsTools(next)) {
+          log.warn("openai.no_tools", { place: toDisplayUrl(server), reason });
         }
       }
     }
   };
 }
 
-/** In which words a server refused what it may not have understood. */
-function findReason(error: unknown): string | undefined {
+/** Returns the server's message, if it may have refused a field of the request. */
+function findRefusalReason(error: unknown): string | undefined {
   return error instanceof ProviderError &&
       [400, 404, 422, 500].includes(error.status ?? 0)
     ? String(error.cause)
     : undefined;
 }
 
-/** A server's models that can chat; none where it doesn't list them. */
+/** Lists the models that can chat; empty if the server has no list. */
 async function listModels(
   server: Server,
   signal: AbortSignal,
@@ -175,17 +193,18 @@ async function listModels(
 }
 
 /**
- * The model of a server that has only one.
+ * Returns the only model of a server.
  *
  * @throws {ProviderError} when there are several or none
  */
-function findOnly(server: Server, models: readonly string[]): string {
+function findOnlyModel(server: Server, models: readonly string[]): string {
   const [only] = models;
   if (only !== undefined && models.length === 1) return only;
   const such = models.length > 0
     ? `, such as ${models.slice(0, 3).join(", ")}`
     : "";
-  const message = `OPENAI_MODEL is not set, and ${placeOf(server)} lists ` +
+  const message =
+    `OPENAI_MODEL is not set, and ${toDisplayUrl(server)} lists ` +
     `${models.length} models${such}`;
   throw new ProviderError(message, {
     provider: server.provider,

@@ -1,38 +1,38 @@
 /**
  * What a language model is to the rest of Parley: something that takes a
- * conversation and streams back parts of an answer. How one vendor is reached
- * lives in that vendor's file beside this one, and nowhere else.
+ * conversation and streams parts of an answer. Everything specific to a vendor is
+ * in that vendor's file beside this one.
  *
  * @module
  */
 
-/** One message of the conversation that the model is shown. */
+/** One message of the conversation, as the model gets it. */
 export type Message =
   /** What the caller said. */
   | { role: "user"; text: string }
-  /** What the agent said, and the tools that it called then. */
+  /** What the agent said, and the tools that it called after it. */
   | {
     role: "assistant";
     text: string;
     calls?: readonly ToolCall[];
     providerMetadata?: ProviderMetadata;
   }
-  /** What a tool returned: JSON, or whatever a platform's own tool sent. */
+  /** What a tool returned: JSON, or any text of a platform's own tool. */
   | { role: "tool"; text: string; callId: string; name: string };
 
-/** A tool that the model wants to have called. */
+/** A model's request to call a tool. */
 export interface ToolCall {
   /** Unique within its conversation. */
   id: string;
-  /** Which tool. */
+  /** The tool's name. */
   name: string;
-  /** What the model made of the tool's parameters; unchecked. */
+  /** The arguments as the model wrote them; unchecked. */
   arguments: unknown;
 }
 
-/** An answer in its vendor's own form, for a vendor that wants it back unchanged. */
+/** An answer in its vendor's own format, for a vendor that needs it back unchanged. */
 export interface ProviderMetadata {
-  /** The vendor whose form it is. Others take no notice of it. */
+  /** The vendor. Others ignore the metadata. */
   provider: string;
   /** The answer as JSON. */
   content: unknown;
@@ -40,51 +40,51 @@ export interface ProviderMetadata {
 
 /** A tool that the model may call. */
 export interface ToolDeclaration {
-  /** What the model calls it by. */
+  /** The name by which the model calls it. */
   name: string;
-  /** When to call it, and what for. */
+  /** What it does, and when to call it. */
   description: string;
   /** JSON Schema of the arguments. */
   parameters: Record<string, unknown>;
 }
 
-/** One question to a model. */
+/** One request to a model. */
 export interface ProviderRequest {
   /** The system prompt; never dropped, never part of {@linkcode messages}. */
   system: string;
   /** Oldest first. May begin with the assistant (the welcome). */
   messages: readonly Message[];
-  /** What the model may call. Absent: nothing. */
+  /** The tools that the model may call. Absent: none. */
   tools?: readonly ToolDeclaration[];
   /** `none`: the model has called enough and must answer now. */
   toolChoice?: "none";
-  /** The longest answer, in tokens. What the model thinks is not counted. */
+  /** The longest answer, in tokens. Thoughts are not counted. */
   maxTokens?: number;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the answer is no longer needed. */
   signal: AbortSignal;
 }
 
-/** What the vendor counted, where it says so. */
+/** The counts that the vendor reports. */
 export interface Usage {
-  /** What the model was shown: system prompt and messages. */
+  /** Tokens of the system prompt and the messages. */
   inputTokens?: number;
-  /** How much of that it took from its cache. */
+  /** Tokens of those that were taken from the cache. */
   cachedTokens?: number;
-  /** How long it took to read the rest, in milliseconds. */
+  /** How long the model took to read the rest, in milliseconds. */
   promptMs?: number;
-  /** What the model answered. */
+  /** Tokens of the answer. */
   outputTokens?: number;
 }
 
 /** One piece of a model's answer. */
 export type ProviderPart =
-  /** Who answers, just before the first words. Sent where several might. */
+  /** Names the provider that answers, just before the first words. Sent where there may be several. */
   | { type: "response-start"; provider: string; model: string }
   | { type: "text-delta"; text: string }
   | { type: "tool-call"; call: ToolCall }
   /**
-   * The end. `providerMetadata` comes where there were calls and the vendor
-   * needs it; `isCut` says that the answer reached
+   * The end. `providerMetadata` is present if there were calls and the vendor
+   * needs it; `isCut` means that the answer reached
    * {@linkcode ProviderRequest.maxTokens}.
    */
   | {
@@ -94,14 +94,14 @@ export type ProviderPart =
     isCut?: boolean;
   };
 
-/** The beginning that all questions of a conversation share. */
+/** The beginning of the prompt, which all requests of a conversation share. */
 export type PromptBeginning = Pick<
   ProviderRequest,
   "system" | "messages" | "tools"
 >;
 
 /**
- * A language model that can be asked.
+ * A language model.
  *
  * @example A model that answers in capitals
  * ```ts
@@ -136,7 +136,7 @@ export interface Provider {
    * Asks the model. The iterable ends after one `finish` part; it throws the
    * signal's reason when the signal is aborted, and otherwise only
    * {@linkcode ProviderError}. An answer with neither text nor a tool call is
-   * such an error too: silence is never an answer.
+   * such an error, too: silence is never an answer.
    */
   stream(request: ProviderRequest): AsyncIterable<ProviderPart>;
   /**
@@ -146,17 +146,17 @@ export interface Provider {
    */
   check(signal: AbortSignal): Promise<void>;
   /**
-   * Makes ready what the next answer would otherwise wait for: loads the model,
-   * and has it read how the prompt begins. Absent where there is nothing to do.
+   * Does what the next answer would otherwise wait for: loads the model, and lets
+   * it read the beginning of the prompt. Absent where there is nothing to do.
    *
-   * @throws {ProviderError} when it can't be done
+   * @throws {ProviderError} when that fails
    */
   readonly prepare?:
     | ((signal: AbortSignal, beginning: PromptBeginning) => Promise<void>)
     | undefined;
   /**
-   * Whether the vendor is silent because it still loads the model: it is given
-   * its time then. Absent where no model is ever loaded. Never rejects.
+   * Whether the vendor is still loading the model, so that its first words may
+   * take longer. Absent where models are not loaded on demand. Never rejects.
    */
   readonly isLoading?: (signal: AbortSignal) => Promise<boolean>;
 }
@@ -167,24 +167,29 @@ export const THINKING = ["off", "low", "medium", "high"] as const;
 /** How much a model thinks before it speaks. */
 export type Thinking = typeof THINKING[number];
 
-/** A vendor's failure, whatever its SDK called it. For the log, never for a caller. */
+/** A vendor's failure. Its message is for the log, never for a caller. */
 export class ProviderError extends Error {
-  /** What a stack trace calls it. */
+  /** The name in stack traces. */
   override readonly name = "ProviderError";
   /** The vendor, as `LLM_PROVIDER` spells it. */
   readonly provider: string;
-  /** HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   readonly status: number | undefined;
-  /** Whether the same question may succeed if asked again. */
+  /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** When to ask again at the earliest, in milliseconds, where the vendor says so. */
+  /** How long to wait before a retry, in milliseconds, if the vendor says so. */
   readonly retryAfterMs: number | undefined;
   /** What an owner can do about it. */
   readonly fix: string | undefined;
   /** The Ollama model that has to be pulled first. */
   readonly missingModel: string | undefined;
 
-  /** The message is for the log: what was attempted, then what came of it. The fix follows it. */
+  /**
+   * Creates the error.
+   *
+   * @param message for the log: what was attempted, then what happened. The fix
+   * is appended
+   */
   constructor(
     message: string,
     options:
@@ -209,8 +214,8 @@ export class ProviderError extends Error {
 }
 
 /**
- * How many tokens a model may use up by thinking, where its vendor counts them
- * as part of the answer: room that is added, so that no answer is cut short.
+ * How many tokens a model may use for thinking. If the vendor counts them as part
+ * of the answer, they are added to its limit, so that no answer is cut short.
  */
 export const THINKING_TOKENS: Readonly<Record<Thinking, number>> = {
   off: 0,

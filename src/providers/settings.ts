@@ -1,6 +1,6 @@
 /**
- * What an owner may set of language models, whichever is asked. What one
- * vendor alone needs is declared in that vendor's file.
+ * The settings of language models of any vendor. The settings of one vendor are
+ * declared in that vendor's file.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { oneOf, wholeNumber } from "../settings/kinds.ts";
 import type { SettingValues } from "../settings/setting.ts";
 import { THINKING } from "./provider.ts";
 
-/** How models are asked. */
+/** The settings for requests to any model. */
 export const providerSettings = {
   thinking: {
     env: "LLM_THINKING",
@@ -17,7 +17,7 @@ export const providerSettings = {
       "How much the model thinks before it speaks: `off`, `low`, `medium` " +
       "or `high`. The caller waits in silence meanwhile, so `off` (as little " +
       "as the model can do) suits most calls; raise it where hard questions " +
-      "are answered wrongly. Models that can't think take no notice.",
+      "are answered wrongly. Models that can't think ignore it.",
     ...oneOf(THINKING),
   },
   firstTokenTimeoutMs: {

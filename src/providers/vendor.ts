@@ -1,7 +1,7 @@
 /**
- * What a provider's file declares: which settings it has, and how a provider is
- * made of them. Everything else follows from the declaration: what
- * `LLM_PROVIDER` may name, what stops the start, and which values are hidden.
+ * What a vendor's file declares: its settings, and how a provider is created from
+ * them. Everything else follows from the declaration: the names in
+ * `LLM_PROVIDER`, which settings are required, and which values are secret.
  *
  * @module
  */
@@ -14,42 +14,42 @@ import type {
 } from "../settings/setting.ts";
 import type { Provider, Thinking } from "./provider.ts";
 
-/** A vendor of language models, or what takes the place of one. */
+/** A vendor of language models, or the stand-in. */
 export interface Vendor<S extends Settings = Settings> {
-  /** What it can be told. */
+  /** The settings of this vendor. */
   readonly settings: S;
-  /** Makes the provider. Nothing is asked of the vendor yet. */
+  /** Creates the provider, without a request to the vendor. */
   create(values: CompleteValues<S>, context: VendorContext): VendorProvider;
-  /** Says which variable is wrong and how to fix it, where settings are right one by one and wrong together. */
+  /** Finds a problem with the combination of settings: which variable is wrong, and how to fix it. */
   findProblem?(values: SettingValues<S>): string | undefined;
 }
 
-/** What a provider is given besides its own settings. */
+/** What a provider gets besides its own settings. */
 export interface VendorContext {
-  /** How many tokens the prompt, the history and the answer may have together. */
+  /** The most tokens of the prompt, the history and the answer together. */
   contextTokens: number;
   /** How much the model thinks before it speaks. */
   thinking: Thinking;
-  /** Takes what an owner should know of the vendor. */
+  /** The log, for what an owner should know. */
   log: Log;
 }
 
-/** A provider, and what `doctor` alone asks of it. */
+/** A provider, with what only `doctor` and the start need. */
 export interface VendorProvider extends Provider {
-  /** What isn't wise about its settings, known without asking: the log of a start says so as well. */
+  /** Problems of the settings that are known without a request. They are also logged at the start. */
   readonly warnings?: readonly Diagnosis[];
   /**
-   * Finds out whether the vendor would answer, and well, without spending
-   * tokens. What it throws is found as well. Absent: `doctor` asks
-   * {@linkcode Provider.check}.
+   * Checks whether the vendor can answer, and what limits it, without spending
+   * tokens. An error that it throws counts as a failed check. Absent: `doctor`
+   * calls {@linkcode Provider.check}.
    */
   diagnose?(toolCount: number, signal: AbortSignal): Promise<Diagnosis[]>;
 }
 
-/** What is found of a vendor, whose name is the title. */
+/** The result of one check. `doctor` adds the vendor's name as the title. */
 export type Diagnosis = Omit<CheckResult, "title">;
 
-/** An API key, which is sent as a header. */
+/** The parser of API keys, which are sent in a header. */
 export const apiKey = {
   parse(text: string): string {
     if (/^[\x21-\x7e]+$/.test(text) && !/["'`]/.test(text)) return text;

@@ -1,23 +1,22 @@
 /**
- * What is told by the start of a line: headings, lists, quotes, rules, tables
- * and blocks of code. Their marks go. Each heading, item and row becomes a
- * sentence; the row of dashes below a table's head goes.
+ * Reads the start of a line: headings, lists, quotes, thematic breaks, tables and
+ * code blocks. Their marks are left out, and so is the row of dashes in a table.
+ * Each heading, item and row becomes a sentence.
  *
- * Code is left out and a message stands for it; not even that, where it is a
- * tool call, and nothing is left out of an answer that is all in one block of
- * Markdown.
+ * Code is replaced by a message, a tool call by nothing. An answer that is
+ * entirely in a Markdown block is spoken.
  *
  * @module
  */
-import { CALL, CALL_BEGUN, DEFINITION, JSON_CALL } from "./_brackets.ts";
+import { CALL, DEFINITION, JSON_CALL, PARTIAL_CALL } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const INDENT = /[^\S\n]+/y;
 const DIGITS = /\d+/y;
 
 /**
- * Reads one thing at the start of a line; `undefined` when the words of the
- * line begin.
+ * Reads one element at the start of a line. Returns `undefined` when the words of
+ * the line begin.
  */
 export function readLineStart(scan: Scan): Outcome {
   const char = scan.char();
@@ -36,10 +35,10 @@ export function readLineStart(scan: Scan): Outcome {
   return scan.apply(BLOCKS, char);
 }
 
-const QUOTE: Rule = { whole: /^>(?!=)(?=[^])/, begun: /^>$/ };
+const QUOTE: Rule = { complete: /^>(?!=)(?=[^])/, partial: /^>$/ };
 const HEADING: Rule = {
-  whole: /^#{1,6}(?=\s)|^#{2,6}(?=[^\s!-@[-`{-~])/,
-  begun: /^#{1,6}$/,
+  complete: /^#{1,6}(?=\s)|^#{2,6}(?=[^\s!-@[-`{-~])/,
+  partial: /^#{1,6}$/,
   read(scan, [mark]) {
     scan.beginBlock();
     scan.beginLine();
@@ -47,34 +46,34 @@ const HEADING: Rule = {
     return scan.leaveOut(mark.length);
   },
 };
-/** The box of a task. */
+/** The checkbox of a task. */
 const BOX: Rule = {
-  whole: /^\[[ xX]\](?=[ \t])/,
-  begun: /^\[(?:[ xX]\]?)?$/,
+  complete: /^\[[ xX]\](?=[ \t])/,
+  partial: /^\[(?:[ xX]\]?)?$/,
   when: ({ marker }) => marker,
 };
-/** Begins an item where a list begins or goes on, and not as in "3. Oktober". */
+/** The number of a list item, if it begins or continues a list, unlike "3. Oktober". */
 const NUMBER: Rule = {
-  whole: /^\d{1,4}[.)](?=[ \t]+\S)/,
-  begun: /^\d{1,4}(?:[.)][ \t]*)?$/,
+  complete: /^\d{1,4}[.)](?=[ \t]+\S)/,
+  partial: /^\d{1,4}(?:[.)][ \t]*)?$/,
   when: (scan) => Number(scan.match(DIGITS)) <= scan.highest + 1,
   read(scan, [mark]) {
     scan.highest = Math.max(scan.highest, parseInt(mark));
     return beginItem(scan, mark.length);
   },
 };
-/** A rule, the line below a heading, or the one below the head of a table. */
+/** A thematic break, the underline of a heading, or the row of dashes in a table. */
 const LINE: Rule = {
-  whole: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
-  begun: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
+  complete: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]+)(?=\r?\n)/,
+  partial: /^(?:[-+:| \t]+|[* \t]+|[_ \t]+|=[= \t]*)\r?$/,
   read(scan, [marks]) {
     scan.beginBlock();
     return scan.leaveOut(marks.length);
   },
 };
 const BULLET: Rule = {
-  whole: /^[-*+](?=[ \t])|^[•‣⁃◦▪▫●○■□◆◇▸▹►∙](?=\s)|^[•‣⁃◦](?=\S)/,
-  begun: /^.$/,
+  complete: /^[-*+](?=[ \t])|^[•‣⁃◦▪▫●○■□◆◇▸▹►∙](?=\s)|^[•‣⁃◦](?=\S)/,
+  partial: /^.$/,
   read: (scan, [mark]) => beginItem(scan, mark.length),
 };
 
@@ -84,10 +83,10 @@ function beginItem(scan: Scan, length: number): true {
   return scan.leaveOut(length);
 }
 
-/** A row of a table, which has bars at both ends. */
+/** A row of a table, with bars at both ends. */
 const ROW: Rule = {
-  whole: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
-  begun: /^\|[^\n]*$/,
+  complete: /^\|(?=[^\n]*\|[ \t]*\r?\n)/,
+  partial: /^\|[^\n]*$/,
   read(scan) {
     scan.beginBlock();
     scan.beginLine();
@@ -96,16 +95,16 @@ const ROW: Rule = {
   },
 };
 
-/** What opens a block of code. */
+/** Opens a code block. */
 const OPENING = "(`{3,}|~{3,})(?![`~])";
 
-/** A block that holds a tool call, by its language or by how it begins. */
+/** A code block that contains a tool call, by its language or its beginning. */
 const CALL_FENCE: Rule = {
-  whole: new RegExp(
+  complete: new RegExp(
     `^${OPENING}(?:(?:tool|function)[^\`\\n]*\\n|(?:json|xml)?\\s*\\n\\s*(?:<tool|<function|${CALL}))`,
   ),
-  begun: new RegExp(
-    `^(?:\`{1,2}|~{1,2}|${OPENING}(?:[^\`\\n]*|(?:json|xml)?\\s*\\n\\s*(?:<[a-z]*|${CALL_BEGUN})))$`,
+  partial: new RegExp(
+    `^(?:\`{1,2}|~{1,2}|${OPENING}(?:[^\`\\n]*|(?:json|xml)?\\s*\\n\\s*(?:<[a-z]*|${PARTIAL_CALL})))$`,
   ),
   read(scan, [, marks = ""]) {
     scan.beginBlock();
@@ -113,9 +112,9 @@ const CALL_FENCE: Rule = {
   },
 };
 
-/** The line that opens any other block. */
+/** The line that opens any other code block. */
 const FENCE: Rule = {
-  whole: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
+  complete: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
   read(scan, [line, marks = "", info = ""]) {
     const [language = ""] = info.trim().toLowerCase().split(/[\s{,:]/);
     const isClosing = scan.wrapped && language === "" && marks[0] === "`";
@@ -124,14 +123,14 @@ const FENCE: Rule = {
       scan.wrapped = !isClosing;
       return scan.pass(line.length - 1);
     }
-    // As a sentence of its own.
+    // The message is a separate sentence.
     if (scan.codeMessage !== "") scan.output.say(scan.codeMessage);
     scan.output.endSentence();
     return leaveOutCode(scan, marks);
   },
 };
 
-/** Leaves out a block from its marks to the line that closes it. */
+/** Leaves out a code block up to the line that closes it. */
 function leaveOutCode(scan: Scan, marks: string): true {
   const end = `\\n[ \\t>]*${marks}[\`~]*[ \\t]*(?=\\r?\\n)`;
   return scan.leaveOutTo(marks.length, new RegExp(end, "g"));

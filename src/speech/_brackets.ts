@@ -1,25 +1,24 @@
 /**
- * What stands in brackets, and addresses. Of a link its text is spoken, of an
- * image its description, of an address the name of the site, as one would say
- * it; of HTML the words stay.
+ * Reads brackets, tags and URLs. The text of a link, the description of an image,
+ * the host name of a URL and the text within HTML tags are spoken.
  *
- * Left out is what was never meant for the caller: notes and definitions,
- * remarks that the model was shown, reasoning, tool calls written as text, the
- * marks of a model's template.
+ * What is not meant for the caller is left out: footnotes and definitions,
+ * remarks from the model's prompt, reasoning, tool calls written as text, and the
+ * marks of a model's chat template.
  *
  * @module
  */
-import { SPACED, WORDY } from "./_characters.ts";
+import { IS_WORD_CHARACTER, SPACED } from "./_characters.ts";
 import type { Outcome, Rule, Scan } from "./_scan.ts";
 
-/** Text in brackets, which may hold others. */
+/** Text in brackets, which may contain other brackets. */
 const TEXT = String.raw`((?:[^[\]\\\n]|\\.|\[[^[\]\n]*\]){0,200})`;
 
 const CITATION = /^\d{1,3}(?:\s?[,–-]\s?\d{1,3})*$/;
 const PUNCTUATION = /[.,;:!?)"'”’»。*_`]/;
-/** Marks of a model's template. */
+/** Marks of a model's chat template. */
 const BRACKET_MARK = /^\/?(?:INST|SYS|THINK|TOOL_RESULTS|AVAILABLE_TOOLS)$/;
-/** What the conversation's history and notes tell the model in brackets; it may imitate them. */
+/** Remarks in brackets that the model's prompt contains, and that a model may imitate. */
 const REMARK =
   /^(?:interrupted(?: before anything was heard)?|It is now .*|Noted earlier in this call: .*|(?:caller|metadata\.[\w.-]+) is now .*|.*\bsaid while\b.*)$/i;
 
@@ -27,11 +26,11 @@ const LINE_END = /(?=\n)/g;
 
 /** A link or an image. */
 export const LINK: Rule = {
-  whole: new RegExp(
+  complete: new RegExp(
     String
       .raw`^(!?)\[${TEXT}\](?:\(\s*(?:[^()\s]|\([^()\s]*\))*(?:\s+["'(][^\n]*?)?\s*\)|(\[)[^[\]\n]*\])`,
   ),
-  begun: new RegExp(
+  partial: new RegExp(
     String
       .raw`^!?(?:\[${TEXT}(?:\\|\[[^[\]\n]*)?(?:\](?:\(\s*\S*(?:\s+(?:["'(][^\n]*)?)?|\[[^[\]\n]*)?)?)?$`,
   ),
@@ -39,25 +38,25 @@ export const LINK: Rule = {
     if (image === "" && isNote(scan, text)) {
       return scan.leaveOut(length, "thing");
     }
-    if (reference && WORDY.test(scan.before)) return undefined;
+    if (reference && IS_WORD_CHARACTER.test(scan.before)) return undefined;
     if (text.trim() === "") scan.output.leaveOut("thing");
     scan.beginLine();
-    // In its place, to be read like any other.
+    // The text of the link replaces it, and is then read as usual.
     scan.text = text + scan.text.slice(scan.at + length);
     scan.at = 0;
     return scan.pass(0);
   },
 };
 
-/** Whether it is the number of a source. */
+/** Whether a text in brackets is the number of a source. */
 function isNote({ before }: Scan, text: string): boolean {
   return CITATION.test(text) &&
-    (WORDY.test(before) || PUNCTUATION.test(before));
+    (IS_WORD_CHARACTER.test(before) || PUNCTUATION.test(before));
 }
 
-/** Another bracket, left out where it is not for the caller. */
+/** Any other text in brackets, left out if it is not meant for the caller. */
 export const BRACKET: Rule = {
-  whole: new RegExp(String.raw`^\[${TEXT}\](?=[^])`),
+  complete: new RegExp(String.raw`^\[${TEXT}\](?=[^])`),
   read(scan, [{ length }, text = ""]): Outcome {
     if (text === "TOOL_CALLS") return scan.leaveOutTo(0, LINE_END);
     if (text === "THINK") return scan.leaveOutTo(length, /\[\/THINK\]/g);
@@ -68,15 +67,15 @@ export const BRACKET: Rule = {
   },
 };
 
-/** A line that says where a link leads, or what a note says. */
+/** A line that defines the target of a link, or the text of a footnote. */
 export const DEFINITION: Rule = {
-  whole:
+  complete:
     /^\[(?:\^[^[\]\n]{1,200}\]:|[^[\]\n]{1,200}\]:[ \t]*(?:https?:|www\.|mailto:|[/#<.]))/i,
-  begun: /^\[[^[\]\n]{0,200}(?:\](?::[ \t]*[a-z]{0,6})?)?$/i,
+  partial: /^\[[^[\]\n]{0,200}(?:\](?::[ \t]*[a-z]{0,6})?)?$/i,
   read: (scan) => scan.leaveOutTo(0, LINE_END),
 };
 
-/** Characters of an address, and those that end the sentence around it unless more of it follows. */
+/** Characters of a URL, and those that are part of it only if more of it follows. */
 const PART = `[${SPACED}/#[@$&+=%-]`;
 const MARKS = ".,;:!?'*_~)\\]";
 const LABEL = `[${SPACED}_-]+`;
@@ -84,21 +83,21 @@ const HOST = String.raw`(${LABEL}(?:\.${LABEL})*)(?!\.?${LABEL})`;
 const REST = String
   .raw`(?:${PART}|[${MARKS}]+(?=${PART}|\()|\([^()\s]*\))*`;
 
-/** An address; parentheses are part of it. */
+/** A URL, which may contain parentheses. */
 export const ADDRESS: Rule = {
-  whole: new RegExp(
-    // The rest is read once, as a whole: `(?=(…))\2` is never tried shorter.
+  complete: new RegExp(
+    // The rest is matched atomically: `(?=(…))\2` prevents backtracking.
     String
       .raw`^(?:[hH]ttps?:\/\/(?:www\.)?|[wW]ww\.)${HOST}(?=(${REST}))\2(?=[${MARKS}]*(?:[^(${MARKS}]|\([^()\s]*[\s(]))`,
     "u",
   ),
-  begun:
+  partial:
     /^(?:[hH](?:t(?:t(?:p(?:s?(?::\/?)?)?)?)?)?|[wW]w{0,2}|(?:[hH]ttps?:\/\/|[wW]ww\.)\S*)$/,
   when: ({ before }) => !IN_ADDRESS.test(before),
   read: (scan, [{ length }, host = ""]) => speakSite(scan, host, length),
 };
 
-/** What no address begins after. */
+/** A URL does not begin after these characters. */
 const IN_ADDRESS = new RegExp(`[${SPACED}_@]`, "u");
 
 function speakSite(scan: Scan, host: string, length: number): true {
@@ -107,16 +106,16 @@ function speakSite(scan: Scan, host: string, length: number): true {
   return scan.passMark(length, "/");
 }
 
-/** An address in angle brackets. */
+/** A URL or an email address in angle brackets. */
 const AUTOLINK: Rule = {
-  whole:
+  complete:
     /^<(?:https?:\/\/(?:www\.)?([^\s<>/?#:@]+)[^\s<>]*|(?:mailto:)?([\w.+-]+@[\w.-]+))>/i,
-  begun: /^<[^\s<>]*$/,
+  partial: /^<[^\s<>]*$/,
   read: (scan, [{ length }, host, mail = ""]) =>
     speakSite(scan, host ?? mail, length),
 };
 
-/** Elements that hold reasoning, a tool call, or something for machines. */
+/** Elements with reasoning, a tool call, or something for machines. */
 const HIDDEN = String
   .raw`(?:\w+:)?(?:think(?:ing)?|thoughts?|reasoning|reflection|scratchpad|analysis|(?:tool|function)(?:_?(?:calls?|code|use|outputs?|results?|responses?))?|invoke|script|style|svg|math|head|template)`;
 const IS_HIDDEN = new RegExp(`^${HIDDEN}(?:=.*)?$`, "i");
@@ -124,14 +123,14 @@ const HIDDEN_END = new RegExp(`[<◁]/${HIDDEN}\\s*[>▷]`, "gi");
 const LINE_BREAK = /^(?:br|p|div|[uod]l|table|hr|blockquote|pre|section)$/i;
 const SENTENCE = /^(?:li|tr|h[1-6]|d[td]|summary|title)$/i;
 const CELL = /^t[dh]$/i;
-/** These may stand within a word. Of another, "Array<string>" is an example. */
+/** Tags that may occur within a word. Any other may be code, such as "Array<string>". */
 const INLINE =
   /^(?:a|b|break|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong|su[bp]|u|var)$/i;
 
 const TAG: Rule = {
-  whole:
+  complete:
     /^[<◁](\/?)([a-z][\w:.-]*(?:=[^\s<>]+)?)(\s+[\w:@.-]+\s*=[^<>]*|\s*\/?)[>▷]/i,
-  begun:
+  partial:
     /^[<◁]\/?(?:[a-z][\w:.-]*(?:=[^\s<>]*)?(?:\s*\/?|\s+[\w:@.-]+\s*(?:=[^<>]*)?))?$/i,
   read(scan, [{ length }, slash, name = "", attributes = ""]) {
     const opens = slash === "";
@@ -149,26 +148,26 @@ const TAG: Rule = {
     } else if (CELL.test(name)) {
       if (opens) scan.output.beginCell();
     } else if (opens && !attributes.includes("=") && !INLINE.test(name)) {
-      if (WORDY.test(scan.before)) return undefined;
+      if (IS_WORD_CHARACTER.test(scan.before)) return undefined;
     }
     return scan.leaveOut(length);
   },
 };
 
 const COMMENT: Rule = {
-  whole: /^<!--/,
-  begun: /^<!-?$/,
+  complete: /^<!--/,
+  partial: /^<!-?$/,
   read: (scan) => scan.leaveOutTo(0, /-->/g),
 };
 
-/** Where a channel ends that is not the answer's. */
+/** Ends a channel other than the answer's. */
 const ANSWER = /<\|channel\|>final[^<\n]{0,20}<\|message\|>|<channel\|>/g;
 const CALLS_END = /<[|｜]\/?[\w▁]{0,30}end[|｜]>|<\/[|｜]?tool_calls?[|｜]?>/g;
 
-/** A mark of a model's template, "<|channel|>" among them. */
+/** A mark of a model's chat template, such as "<|channel|>". */
 const TEMPLATE_MARK: Rule = {
-  whole: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
-  begun: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
+  complete: /^<\/?[|｜]([\w :./▁-]+)[|｜]?>/,
+  partial: /^<\/?(?:[|｜][\w :./▁-]*[|｜]?)?$/,
   read(scan, [{ length }, given = ""]) {
     const name = given.replace(/[▁ ]/g, "_");
     if (/^(?:start|channel.*)$/.test(name)) return scan.leaveOutTo(0, ANSWER);
@@ -182,23 +181,23 @@ const TEMPLATE_MARK: Rule = {
   },
 };
 
-/** What "<" may begin. */
+/** The rules for "<". */
 export const ANGLES: readonly Rule[] = [TEMPLATE_MARK, AUTOLINK, COMMENT, TAG];
 
 const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
 
-/** How JSON begins that calls a tool. */
+/** Matches the beginning of a tool call in JSON. */
 export const CALL = String
   .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
 
-/** What may yet become that. */
-export const CALL_BEGUN = String
+/** Matches what may become the beginning of a tool call. */
+export const PARTIAL_CALL = String
   .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
 
 /** A tool call in JSON, at the start of a line. */
 export const JSON_CALL: Rule = {
-  whole: new RegExp(`^${CALL}`),
-  begun: new RegExp(`^${CALL_BEGUN}$`),
+  complete: new RegExp(`^${CALL}`),
+  partial: new RegExp(`^${PARTIAL_CALL}$`),
   read(scan) {
     scan.output.leaveOut("thing");
     scan.reader = createJsonReader(scan);

@@ -1,19 +1,24 @@
 /**
- * What stands within a line: words, emphasis, code, escapes, entities,
- * pictographs. Words are passed on as they come; a mark is held until the
- * character after it tells what it is.
+ * Reads the text within a line: words, emphasis, code, escapes, entities, emoji.
+ * Words are output at once; a mark is held until the next character decides what
+ * it is.
  *
  * @module
  */
-import { IS_SPACED, SPACED, UNSPACED, WORDY } from "./_characters.ts";
+import {
+  IS_SPACED,
+  IS_WORD_CHARACTER,
+  SPACED,
+  UNSPACED,
+} from "./_characters.ts";
 import { ADDRESS, ANGLES, BRACKET, LINK } from "./_brackets.ts";
 import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 
 const SPACE = /[^\S\n]+/y;
-/** Of one kind, as an address may follow what is written without spaces. */
+/** Letters of one kind only, since a URL may follow Chinese or Japanese without a space. */
 const WORD = new RegExp(`[${SPACED}]+|[${UNSPACED}]+`, "uy");
 
-/** Reads one thing within a line. */
+/** Reads one element within a line. */
 export function readInline(scan: Scan): Outcome {
   const char = scan.char();
   if (char === "\n") return scan.endLine();
@@ -32,7 +37,7 @@ export function readInline(scan: Scan): Outcome {
 
 const EMOJI =
   /[\u{1f000}-\u{1faff}\u2600-\u266c\u2670-\u27bf\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55]/u;
-/** Goes on with the emoji before it, or says that the character before is one. */
+/** Continues the emoji before it; a selector makes the character before it an emoji. */
 const JOINER = /[\u200d\u{e0020}-\u{e007f}]/u;
 const SELECTOR = /[\ufe0e\ufe0f\u20e3]/;
 
@@ -45,7 +50,7 @@ function readEmoji(scan: Scan, char: string): Outcome {
 }
 
 function leaveOutEmoji(scan: Scan, length: number): true {
-  // At the start of a line it serves as a bullet.
+  // At the start of a line, an emoji counts as a bullet.
   if (/^\n?$/.test(scan.before)) scan.item = true;
   scan.before = " ";
   scan.leaveOut(length, "thing");
@@ -53,34 +58,34 @@ function leaveOutEmoji(scan: Scan, length: number): true {
   return true;
 }
 
-/** A character that the one after it makes an emoji. */
+/** A character that becomes an emoji by the one after it. */
 const KEYCAP: Rule = {
-  whole: /^[0-9#*]\ufe0f?\u20e3|^[^0-9#*]\ufe0f/,
-  begun: /^(?:[0-9#*]\ufe0f?|[^0-9#*])$/,
-  when: ({ before }) => !WORDY.test(before),
+  complete: /^[0-9#*]\ufe0f?\u20e3|^[^0-9#*]\ufe0f/,
+  partial: /^(?:[0-9#*]\ufe0f?|[^0-9#*])$/,
+  when: ({ before }) => !IS_WORD_CHARACTER.test(before),
   read: (scan, [{ length }]) => leaveOutEmoji(scan, length),
 };
 
 const DIGIT = /\d/;
-/** Before it, and after it in the text: nothing or white space. */
+/** Matches white space, or the start or end of the text. */
 const BLANK = /^\s?$/;
 
 /**
- * A run of one mark of emphasis.
+ * A run of one emphasis mark.
  *
- * A run of `*`, `_` or `~~` opens when a boundary is before it and no white
- * space after it. It is then left out at once, for nobody can wait to see
- * whether it will be closed. It closes when one is open and no white space is
- * before it. Within a word, `_` is always a character, and so is `*` unless one
- * is open. All others stay, as in "2 * 3", "2*3*4" and "Terms apply*"; but
- * `**` within or after a word goes.
+ * A run of `*`, `_` or `~~` opens emphasis after a word boundary, if no white space
+ * follows. It is left out at once, since the caller can't wait to see whether it
+ * will be closed. It closes emphasis if some is open and no white space precedes
+ * it. Within a word, `_` is always spoken, and so is `*` unless emphasis is open.
+ * All others are spoken, as in "2 * 3", "2*3*4" and "Terms apply*"; but `**` within
+ * or after a word is left out.
  */
 const EMPHASIS: Rule = {
-  whole: /^([*_~])\1{0,62}(?!\1)(?=[^])|^([*_~])\2{63}/,
-  begun: /^([*_~])\1{0,62}$/,
+  complete: /^([*_~])\1{0,62}(?!\1)(?=[^])|^([*_~])\2{63}/,
+  partial: /^([*_~])\1{0,62}$/,
   read(scan, [run]) {
     const { length } = run;
-    // The expression begins with nothing else.
+    // The expression matches only these marks.
     const mark = run[0] as keyof Scan["open"];
     const after = scan.char(length);
     const { before, open } = scan;
@@ -89,7 +94,7 @@ const EMPHASIS: Rule = {
     if (mark === "~" && !isPair) return scan.speak(run);
     if (open[mark] > 0) {
       const isCharacter = mark === "_"
-        ? WORDY.test(after)
+        ? IS_WORD_CHARACTER.test(after)
         : !isPair && DIGIT.test(before) && DIGIT.test(after);
       const isLoose = isPair && mark === "*" && BLANK.test(after);
       if (isAfterSpace ? isLoose : !isCharacter) {
@@ -99,7 +104,7 @@ const EMPHASIS: Rule = {
       }
     }
     const isInWord = mark === "_"
-      ? WORDY.test(before) || /[/\\.@]/.test(before)
+      ? IS_WORD_CHARACTER.test(before) || /[/\\.@]/.test(before)
       : IS_SPACED.test(before) || /[/\\]/.test(before);
     const isStars = isPair && mark === "*";
     const notOpening = isStars ? /^[\s/]?$/ : /^[\s.,;:!?)\]}/]?$/;
@@ -115,8 +120,8 @@ const EMPHASIS: Rule = {
 };
 
 const TICKS: Rule = {
-  whole: /^`{1,64}(?=[^`])|^`{64}/,
-  begun: /^`{1,64}$/,
+  complete: /^`{1,64}(?=[^`])|^`{64}/,
+  partial: /^`{1,64}$/,
   read(scan, [{ length }]) {
     if (scan.ticks === length) {
       scan.ticks = 0;
@@ -134,9 +139,9 @@ const TICKS: Rule = {
 };
 
 const ESCAPE: Rule = {
-  whole: /^\\([^])/,
-  begun: /^\\$/,
-  // A path may hold them, as in "C:\_tmp".
+  complete: /^\\([^])/,
+  partial: /^\\$/,
+  // Paths contain backslashes, as in "C:\_tmp".
   when: ({ before }) => before !== ":",
   read(scan, [, after = ""]) {
     if (/[\r\n]/.test(after)) return scan.passMark(1, "\\");
@@ -157,8 +162,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 const ENTITY: Rule = {
-  whole: /^&(#?\w{2,4});/,
-  begun: /^&#?\w{0,4}$/,
+  complete: /^&(#?\w{2,4});/,
+  partial: /^&#?\w{0,4}$/,
   read(scan, [{ length }, name = ""]) {
     const char = ENTITIES[name];
     if (char === undefined) return undefined;
@@ -168,9 +173,9 @@ const ENTITY: Rule = {
   },
 };
 
-/** A bar within a row of a table. */
+/** A bar that separates the cells of a row. */
 const BAR: Rule = {
-  whole: /^\|/,
+  complete: /^\|/,
   when: ({ row }) => row,
   read(scan) {
     scan.output.beginCell();

@@ -1,18 +1,22 @@
 /**
- * The words on their way out: where white space goes once something between
- * them was left out, and where a sentence has to end.
+ * Joins the words to be spoken: fixes the white space where something was left out,
+ * and adds full stops where a block ends without one.
  *
- * White space is held until a word follows it. If nothing was left out in
- * between, it then goes out as it came.
+ * White space is held until a word follows. If nothing was left out in between,
+ * it stays unchanged.
  *
  * @module
  */
-import { IS_UNSPACED, lastCharacter, WORDY } from "./_characters.ts";
+import {
+  IS_UNSPACED,
+  IS_WORD_CHARACTER,
+  lastCharacter,
+} from "./_characters.ts";
 
-/** What was left out: a mark, which leaves no trace, or something that stood between words. */
+/** What was left out: a mark, which does not separate words, or a thing that stood between words. */
 export type LeftOut = "mark" | "thing";
 
-/** No full stop is needed after these, nor a space between them and what precedes. */
+/** After these, no full stop is added. */
 const ENDED = /[.!?…:;,。！？：；，、؟۔،؛।॥።፡–—-]/;
 const CLOSING = /["'”’»)\]}›』」】]/;
 const NO_SPACE_BEFORE = /^[,.;:!?…)\]}”’»。，、！？：；]/;
@@ -21,19 +25,19 @@ const HINDI_OR_BENGALI = /[\u0900-\u09ff]/;
 /** Collects what may be spoken. */
 export class Output {
   #out = "";
-  /** White space that waits for a word. */
+  /** White space that is held until a word follows. */
   #gap = "";
-  /** The most that was left out in the gap: all that is kept of it is what follows here. */
+  /** What was left out in the gap. If it is set, only `#space` is known of the gap. */
   #leftOut: LeftOut | "cell" | undefined;
   #space: "" | " " | "\n" = "";
-  /** The end of what went out, and whether the sentence has begun. */
+  /** The last characters of the output, and whether a sentence has begun. */
   #tail = "";
   #isBegun = false;
 
-  /** Says one piece, without white space. */
+  /** Adds a text without white space. */
   say(text: string): void {
     if (this.#leftOut) {
-      this.#gap = this.#tidied(text);
+      this.#gap = this.#toGap(text);
       this.#leftOut = undefined;
     }
     this.#out += this.#gap + text;
@@ -52,17 +56,17 @@ export class Output {
     if (!this.#leftOut || this.#leftOut === "mark") this.#leftOut = what;
   }
 
-  /** Ends the sentence, unless it has ended. */
+  /** Adds a full stop, unless the sentence has ended. */
   endSentence(): void {
     if (!this.#isBegun) return;
     this.#isBegun = false;
-    // A cell that is over stood between words.
+    // The cell is over, so it only separates words.
     this.leaveOut("mark");
     if (this.#leftOut === "cell") this.#leftOut = "thing";
     const last = lastCharacter(this.#tail);
     const end = CLOSING.test(last) ? [...this.#tail].at(-2) ?? "" : last;
     if (ENDED.test(last) || ENDED.test(end)) return;
-    // As the script of the last word has it.
+    // The full stop of the script that the last word is in.
     const stop = IS_UNSPACED.test(end)
       ? "。"
       : HINDI_OR_BENGALI.test(end)
@@ -72,27 +76,27 @@ export class Output {
     this.#tail += stop;
   }
 
-  /** The next words are another cell of the row. */
+  /** Begins another cell of the row. */
   beginCell(): void {
     if (!this.#isBegun) return this.leaveOut("mark");
     this.#leftOut = "cell";
     this.#gap = this.#space = "";
   }
 
-  /** Gives what can be spoken by now. */
+  /** Returns what can be spoken now. */
   take(): string {
     const taken = this.#out;
     this.#out = "";
     return taken;
   }
 
-  /** Gives the rest: the white space at the end, but for the line break that was added to it. */
+  /** Returns the rest, with the white space at the end except the line break that `flush` added. */
   end(): string {
     return this.take() + (this.#leftOut ? "" : this.#gap.replace(/\n$/, ""));
   }
 
-  /** The gap as it is to be spoken, something having been left out in it. */
-  #tidied(text: string): string {
+  /** Returns the white space for a gap in which something was left out. */
+  #toGap(text: string): string {
     const isApart = this.#leftOut === "thing";
     const last = lastCharacter(this.#tail);
     if (last === "") return "";
@@ -104,7 +108,9 @@ export class Output {
     if (this.#space === " ") {
       return isApart && NO_SPACE_BEFORE.test(text) ? "" : " ";
     }
-    const isTouching = isApart && WORDY.test(text);
-    return isTouching && (WORDY.test(last) || ENDED.test(last)) ? " " : "";
+    const isTouching = isApart && IS_WORD_CHARACTER.test(text);
+    return isTouching && (IS_WORD_CHARACTER.test(last) || ENDED.test(last))
+      ? " "
+      : "";
   }
 }

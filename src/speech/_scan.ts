@@ -1,7 +1,7 @@
 /**
- * How far the reading of an answer has come, and the one way in which it looks
- * ahead: a form is there, or may be there once more text has come, or is not.
- * So what is spoken never depends on where the text was cut.
+ * The state of the scanner, and its lookahead: a rule matches, or may match once
+ * more text arrives, or does not. So the result never depends on how the text was
+ * cut into pieces.
  *
  * @module
  */
@@ -9,27 +9,27 @@ import { lastCharacter } from "./_characters.ts";
 import { type LeftOut, Output } from "./_output.ts";
 
 /**
- * What came of an attempt to read: `true` when something was read, `"more"`
- * when more text is needed to tell, `undefined` when it is something else.
+ * The result of an attempt to read: `true` if something was read, `"more"` if more
+ * text is needed to decide, `undefined` if the rule does not apply.
  */
 export type Outcome = true | "more" | undefined;
 
-/** Something that may stand in the text, and what becomes of it. Its expressions begin with `^`. */
+/** A syntax element, and how it is read. Its expressions begin with `^`. */
 export interface Rule {
-  /** All of it, told from anything longer by what follows. */
-  whole: RegExp;
-  /** Matches every beginning of it up to the end of the text. Absent: one character tells. */
-  begun?: RegExp;
-  /** Whether it may stand here. Default: always. */
+  /** Matches all of it; a lookahead makes sure that it does not go on. */
+  complete: RegExp;
+  /** Matches every beginning of it up to the end of the text. Absent: one character decides. */
+  partial?: RegExp;
+  /** Whether it is allowed here. Default: always. */
   when?(scan: Scan): boolean;
   /** Reads it. Default: it is left out. */
   read?(scan: Scan, found: RegExpExecArray): Outcome;
 }
 
-/** Rules by the character that they begin with. */
+/** The rules, by the character that an element begins with. */
 type Rules = ReadonlyMap<string, readonly Rule[]>;
 
-/** Makes such a map, of which each key holds any number of characters. */
+/** Creates the map. A key with several characters stands for each of them. */
 export function toRules(rules: Record<string, readonly Rule[]>): Rules {
   return new Map(
     Object.entries(rules).flatMap(([characters, list]) =>
@@ -38,61 +38,61 @@ export function toRules(rules: Record<string, readonly Rule[]>): Rules {
   );
 }
 
-/** So much text is held back, at most, until it is told what it is. */
+/** The most characters that are held back until it is decided what they are. */
 const MOST_HELD = 1000;
 
-/** No end that {@linkcode Scan.leaveOutTo} is given is longer. */
+/** The longest match of an `end` of {@linkcode Scan.leaveOutTo}, in characters. */
 const LONGEST_END = 64;
 
-/** Where the reading stands. */
+/** The state of the scanner. */
 export class Scan {
-  /** Text not yet read, from `at` on. */
+  /** The text. What is before `at` was read. */
   text = "";
   at = 0;
-  /** No more text comes. The last line has got its line break. */
+  /** Whether the text is complete. The last line then has its line break. */
   ended = false;
   readonly output = new Output();
-  /** The character before `at`, as a neighbour of marks. */
+  /** The character before `at`, by which marks are judged. */
   before = "";
-  /** Reads on instead of the rules, until it sets itself to `undefined`. */
+  /** Reads in place of the rules, until it sets this to `undefined`. */
   reader: (() => Outcome) | undefined;
 
-  /** Only white space and markers of blocks were read in this line. */
+  /** Whether only white space and block markers were read in this line. */
   lineStart = true;
   indent = 0;
-  /** A list marker is all that was read in this line. */
+  /** Whether only a list marker was read in this line. */
   marker = false;
   heading = false;
-  /** A list item is open. */
+  /** Whether a list item is open. */
   item = false;
   row = false;
-  /** The highest number of a list item. */
+  /** The highest number of a list item so far. */
   highest = 0;
 
-  /** How many marks of emphasis are open. */
+  /** The number of open emphasis marks. */
   open = { "*": 0, "_": 0, "~": 0 };
-  /** How many backticks close the code that is being read. */
+  /** The number of backticks that close the current code; 0 outside code. */
   ticks = 0;
-  /** An emoji was just left out. */
+  /** Whether an emoji was just left out. */
   emoji = false;
 
-  /** The answer, or a part of it, is itself in a block of code. */
+  /** Whether the text is within a Markdown code block. */
   wrapped = false;
 
-  /** @param codeMessage said in place of a block of code */
+  /** @param codeMessage spoken in place of a code block */
   constructor(readonly codeMessage: string) {}
 
-  /** Reads by the first rule that applies. */
+  /** Applies the first rule that matches. */
   apply(rules: Rules, character: string): Outcome {
     const candidates = rules.get(character);
     if (candidates === undefined) return undefined;
     for (const rule of candidates) {
       if (rule.when?.(this) === false) continue;
       const ahead = this.text.slice(this.at, this.at + MOST_HELD);
-      const found = rule.whole.exec(ahead);
+      const found = rule.complete.exec(ahead);
       if (found === null) {
         const mayCome = !this.ended && ahead.length < MOST_HELD;
-        if (mayCome && rule.begun?.test(ahead)) return "more";
+        if (mayCome && rule.partial?.test(ahead)) return "more";
         continue;
       }
       const outcome = rule.read
@@ -103,7 +103,7 @@ export class Scan {
     return undefined;
   }
 
-  /** What a sticky expression matches at `at`; "" where it doesn't. */
+  /** Returns the match of a sticky expression at `at`, or "". */
   match(expression: RegExp): string {
     expression.lastIndex = this.at;
     return expression.test(this.text)
@@ -111,20 +111,20 @@ export class Scan {
       : "";
   }
 
-  /** The whole character so far on; "" at the end of the text. */
+  /** Returns the code point at an offset from `at`, or "" at the end of the text. */
   char(offset = 0): string {
     const code = this.text.codePointAt(this.at + offset);
     return code === undefined ? "" : String.fromCodePoint(code);
   }
 
-  /** Moves on over something that leaves no trace. */
+  /** Skips characters without any other effect. */
   pass(length: number): true {
     this.at += length;
     this.emoji = false;
     return true;
   }
 
-  /** Moves on over a mark that leaves the words around it as they are. */
+  /** Skips a mark that does not change the words around it. */
   passMark(length: number, before: string): true {
     this.before = before;
     return this.pass(length);
@@ -135,7 +135,7 @@ export class Scan {
     return this.pass(length);
   }
 
-  /** Leaves out what comes next and all that follows up to an end, however far. */
+  /** Leaves out the next `length` characters, and everything up to a match of `end`. */
   leaveOutTo(length: number, end: RegExp): true {
     this.reader = () => {
       end.lastIndex = this.at;
@@ -152,14 +152,14 @@ export class Scan {
     return this.leaveOut(length, "thing");
   }
 
-  /** Speaks the text that comes next, as it is. */
+  /** Outputs the next text unchanged. */
   speak(text: string): true {
     this.beginLine();
     this.output.say(text);
     return this.passMark(text.length, lastCharacter(text));
   }
 
-  /** Closes whatever block was open, for another begins. */
+  /** Ends the current block, since another begins. */
   beginBlock(): void {
     this.output.endSentence();
     this.output.leaveOut("mark");
@@ -167,12 +167,12 @@ export class Scan {
     this.item = false;
   }
 
-  /** The first words of a line decide what becomes of the block before. */
+  /** Begins the words of a line, which decide whether the block before goes on. */
   beginLine(): void {
     if (!this.lineStart) return;
     this.lineStart = false;
     if (this.item && !this.marker) {
-      // Indented, it goes on with the item; otherwise it is a new paragraph.
+      // An indented line continues the item; any other begins a new paragraph.
       if (this.indent === 0) this.beginBlock();
       else this.output.leaveOut("mark");
     }

@@ -1,12 +1,12 @@
 /**
- * What the agent says in one turn, on its way to be spoken. The model's text is
- * made fit for a voice: markup, reasoning, tool calls, code and pictographs are
- * taken out while the text streams, words stay as they are. Block and inline forms follow https://spec.commonmark.org/0.31.2/ and
- * https://github.github.com/gfm/ as far as a caller could hear a difference.
+ * Makes a model's text speakable while it streams: markup, reasoning, tool calls,
+ * code and emoji are removed, words stay unchanged. The syntax follows
+ * https://spec.commonmark.org/0.31.2/ and https://github.github.com/gfm/ as far
+ * as a caller could hear a difference.
  *
- * No parser fits: micromark, marked and remark want the whole document before
- * they tell anything, and streaming-markdown, which does stream, rewrites
- * plain text ("2*3*4" becomes "234") and knows neither HTML nor reasoning.
+ * No existing parser fits: micromark, marked and remark need the whole document,
+ * and streaming-markdown, which does stream, rewrites plain text ("2*3*4" becomes
+ * "234") and knows neither HTML nor reasoning.
  *
  * @module
  */
@@ -14,25 +14,25 @@ import { readLineStart } from "./_blocks.ts";
 import { readInline } from "./_inline.ts";
 import { type Outcome, Scan } from "./_scan.ts";
 
-/** What the agent says in one turn. */
+/** Makes the text of one turn speakable, piece by piece. */
 export interface SpeechBuffer {
   /**
-   * Takes the model's text, cut anywhere, and gives what may be spoken now.
-   * Plain words are given at once; what may yet turn out to be a mark is held.
+   * Takes the next piece of the model's text, and returns what can be spoken now.
+   * Plain words are returned at once; what may still turn out to be markup is held.
    */
   push(text: string): string;
-  /** Gives what was held back: the model pauses or has finished. */
+  /** Returns the text that was held back, since the model pauses or has finished. */
   flush(): string;
-  /** Takes words that come whole, from elsewhere than the model. */
+  /** Takes a whole text that is not the model's, such as a filler, and returns it with a space where one is needed. */
   interject(text: string): string;
 }
 
 /**
- * Makes the buffer of one turn. However the model's text is cut into pieces,
- * the same is spoken; and words never run together with what comes in between.
+ * Creates the buffer of one turn. The result does not depend on how the text is
+ * cut into pieces, and words never run together with an interjected text.
  *
- * @param speechCleanup whether markup, reasoning and the like are taken out
- * @param codeMessage said in place of a block of code. Empty: nothing is
+ * @param speechCleanup whether markup, reasoning and the like are removed
+ * @param codeMessage spoken in place of a code block. Empty: nothing is spoken
  *
  * @example
  * ```ts
@@ -52,12 +52,12 @@ export function createSpeechBuffer(
   },
 ): SpeechBuffer {
   let scan = new Scan(codeMessage);
-  /** Half a character, when the text was cut inside one. */
+  /** Half of a surrogate pair, if the text was cut within it. */
   let half = "";
   let last = "";
   let pause = false;
 
-  /** Parts what is said now from what was said before a pause. */
+  /** Puts a space between this text and the text before a pause, where one is needed. */
   function join(text: string): string {
     if (text === "") return "";
     const apart = pause && last !== "" && !/\s$/.test(last) &&
@@ -77,7 +77,7 @@ export function createSpeechBuffer(
     },
     flush() {
       scan.ended = true;
-      // A line that ends with the answer ends like any other.
+      // The last line gets a line break, so that it is read like any other.
       read(scan, `${half}\n`);
       if (scan.item) scan.output.endSentence();
       const rest = join(scan.output.end());
@@ -95,7 +95,7 @@ export function createSpeechBuffer(
   };
 }
 
-/** Ends within a character. */
+/** Matches a text that ends within a surrogate pair. */
 const HALF = /[\ud800-\udbff]$/;
 
 function read(scan: Scan, text: string): void {
@@ -110,7 +110,7 @@ function readNext(scan: Scan): Outcome {
   if (scan.lineStart) {
     const outcome = readLineStart(scan);
     if (outcome) return outcome;
-    // Tags and brackets may stand before a block, or be left out altogether.
+    // Tags and brackets may precede a block, or be left out.
     if (!/[<◁[]/.test(scan.char())) scan.beginLine();
   }
   return readInline(scan);

@@ -1,5 +1,5 @@
 /**
- * Asking a provider in a test.
+ * Requests to a provider in a test.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import {
 import type { VendorContext } from "../../src/providers/vendor.ts";
 import { createLog } from "../../src/server/log.ts";
 
-/** What a vendor is given besides its settings. */
+/** What a vendor gets besides its settings. */
 export const CONTEXT: VendorContext = {
   contextTokens: 4096,
   thinking: "off",
   log: createLog({ level: "error", format: "json", write() {} }),
 };
 
-/** A question; the signal never fires unless one is given. */
+/** Makes a request. Its signal is never aborted by default. */
 export function question(
   fields: Partial<ProviderRequest> = {},
 ): ProviderRequest {
@@ -68,7 +68,7 @@ export async function ask(
   return { text, parts };
 }
 
-/** Reads an answer that fails: the text before, and the failure. */
+/** Reads an answer that fails: the text before, and the error. */
 export async function askInVain(
   provider: Provider,
 ): Promise<{ text: string; error: ProviderError }> {

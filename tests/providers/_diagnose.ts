@@ -1,6 +1,6 @@
 /**
- * What the tests of diagnoses share: settings of an environment, findings as
- * lines, and a server on loopback that plays whoever is asked.
+ * What the tests of diagnoses share: settings from an environment, results as
+ * lines, and a server on loopback.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { readConfig } from "../../src/settings/config.ts";
 import type { CheckResult } from "../../src/settings/check_result.ts";
 import { freePort } from "../fakes/ports.ts";
 
-/** Where nothing listens. */
+/** An address where nothing listens. */
 export function deadUrl(): string {
   return `http://127.0.0.1:${freePort()}`;
 }
 
-/** Settings, none of which lead to the network. */
+/** Settings whose addresses are all on loopback. */
 export function settings(env: Record<string, string> = {}) {
   const nowhere = deadUrl();
   return readConfig({
@@ -33,14 +33,14 @@ export function diagnose(
   return diagnoseProviders(config, { toolCount: 2, signal });
 }
 
-/** Findings in one line each: `fail gemini: the key is wrong → get another`. */
+/** Writes each result as a line: `fail gemini: the key is wrong → get another`. */
 export function toLines(findings: CheckResult[]): string[] {
   return findings.map(({ status, title, detail, fix }) =>
     `${status} ${title}: ${detail}${fix === undefined ? "" : ` → ${fix}`}`
   );
 }
 
-/** What is found of one vendor, without the line about the choice. */
+/** Diagnoses one vendor, without the line about the choice. */
 export async function diagnoseOne(
   env: Record<string, string>,
 ): Promise<string[]> {
@@ -51,7 +51,7 @@ export async function diagnoseOne(
 export function serveOn(
   handler: (request: Request) => Response | Promise<Response>,
 ): { url: string } & AsyncDisposable {
-  // Aborted, not shut down: what a client keeps open must not hold up a test.
+  // Aborted, not shut down: a client's open connection must not delay a test.
   const over = new AbortController();
   const { signal } = over;
   const server = Deno.serve(

@@ -10,7 +10,7 @@ import { ask } from "./_ask.ts";
 
 const BEGINNING = { system: "Be brief.", messages: [] };
 
-/** A log, and what was written to it. */
+/** A log, and its lines. */
 function makeLog() {
   const lines: string[] = [];
   const log = createLog({
@@ -27,14 +27,14 @@ async function choose(env: Record<string, string>) {
   return { name: provider.name, lines };
 }
 
-/** Settings that name nothing, where Ollama would be at this address. */
+/** Settings that choose no provider, with Ollama's default address changed to this one. */
 function unnamed(host: string): Config {
   const config = readConfig({});
   config.vendors.ollama.host = host;
   return config;
 }
 
-Deno.test("chooseProvider() takes the named one", async () => {
+Deno.test("chooseProvider() uses the provider that is set", async () => {
   for (const name of ["echo", "ollama", "gemini", "openai"]) {
     const env = {
       LLM_PROVIDER: name,
@@ -45,7 +45,7 @@ Deno.test("chooseProvider() takes the named one", async () => {
   }
 });
 
-Deno.test("chooseProvider() takes Ollama where its model or host is named, there or not", async () => {
+Deno.test("chooseProvider() uses Ollama if its model or host is set, whether it runs or not", async () => {
   const nowhere = `127.0.0.1:${freePort()}`;
   for (
     const env of [{ OLLAMA_HOST: nowhere }, { OLLAMA_MODEL: "llama3.2:3b" }]
@@ -56,7 +56,7 @@ Deno.test("chooseProvider() takes Ollama where its model or host is named, there
   }
 });
 
-Deno.test("chooseProvider() takes openai by its key only where nothing else is set", async () => {
+Deno.test("chooseProvider() uses openai by its key only if nothing else is set", async () => {
   const key = { OPENAI_API_KEY: "k" };
   assertEquals((await choose(key)).name, "openai");
   for (
@@ -68,7 +68,7 @@ Deno.test("chooseProvider() takes openai by its key only where nothing else is s
   ) assertEquals((await choose({ ...key, ...more })).name, name);
 });
 
-Deno.test("chooseProvider() warns of a Gemini model whose end is known, and names a current one", async () => {
+Deno.test("chooseProvider() warns of a Gemini model with a shutdown date, and names a current one", async () => {
   const key = { GOOGLE_GENERATIVE_AI_API_KEY: "k" };
   assertEquals((await choose(key)).lines, []);
   const GEMINI_MODEL = "gemini-2.5-flash";
@@ -79,14 +79,14 @@ Deno.test("chooseProvider() warns of a Gemini model whose end is known, and name
   }
 });
 
-Deno.test("chooseProvider() takes an Ollama that nobody named, where it answers", async () => {
+Deno.test("chooseProvider() uses an Ollama that is not set, if it answers", async () => {
   await using fake = startFakeOllama([]);
   const { log, lines } = makeLog();
   const provider = await chooseProvider(unnamed(fake.url), log);
   assertEquals([provider.name, lines], ["ollama", []]);
 });
 
-Deno.test("chooseProvider() says aloud that a stand-in answers, and puts Ollama in its place once it is there", async () => {
+Deno.test("chooseProvider() logs that a stand-in answers, and replaces it by Ollama once that runs", async () => {
   const port = freePort();
   const config = unnamed(`http://127.0.0.1:${port}`);
   const { log, lines } = makeLog();
@@ -129,7 +129,7 @@ Deno.test("chooseProvider() waits half a second at most for an Ollama that hangs
   assertLess(performance.now() - startedAt, 1_000);
 });
 
-Deno.test("createProvider() hands on how much to think", async () => {
+Deno.test("createProvider() passes on how much to think", async () => {
   await using fake = startFakeOllama([{ kind: "text", chunks: ["Hi"] }]);
   const env = { OLLAMA_HOST: fake.url, OLLAMA_MODEL: "qwen3.5:4b" };
   const config = readConfig({ ...env, LLM_THINKING: "low" });
@@ -137,7 +137,7 @@ Deno.test("createProvider() hands on how much to think", async () => {
   assertEquals(fake.requests.at(-1)?.body?.think, true);
 });
 
-/** Happenings and their levels. */
+/** The events of the log, and their levels. */
 function eventsOf(lines: readonly string[]): [string, string][] {
   return lines.map((line) => {
     const { level, event } = JSON.parse(line);
@@ -145,7 +145,7 @@ function eventsOf(lines: readonly string[]): [string, string][] {
   });
 }
 
-Deno.test("prepare() makes the chosen provider ready, and says so", async () => {
+Deno.test("prepare() prepares the chosen provider, and logs that", async () => {
   await using fake = startFakeOllama([]);
   const { log, lines } = makeLog();
   const env = { LLM_PROVIDER: "ollama,echo", OLLAMA_HOST: fake.url };
@@ -180,7 +180,7 @@ Deno.test("prepare() logs what went wrong, and never fails", async () => {
   assertStringIncludes(lines.at(-1) ?? "", "Cannot load");
 });
 
-Deno.test("prepare() makes an Ollama ready that comes up later, and complains once", async () => {
+Deno.test("prepare() prepares an Ollama that starts later, and logs one error", async () => {
   const port = freePort();
   const { log, lines } = makeLog();
   const env = { OLLAMA_HOST: `127.0.0.1:${port}`, OLLAMA_MODEL: "llama3.2:3b" };
@@ -197,7 +197,7 @@ Deno.test("prepare() makes an Ollama ready that comes up later, and complains on
   assertEquals(fake.requests.at(-1)?.body?.options?.num_predict, 1);
 });
 
-Deno.test("prepare() says why it gives up, also after it has complained", async () => {
+Deno.test("prepare() logs why it gives up, even after an earlier error", async () => {
   const port = freePort();
   const { log, lines } = makeLog();
   const env = { OLLAMA_HOST: `127.0.0.1:${port}`, OLLAMA_MODEL: "nope:1b" };
@@ -214,7 +214,7 @@ Deno.test("prepare() says why it gives up, also after it has complained", async 
   assertStringIncludes(lines.at(-1) ?? "", "is not pulled");
 });
 
-Deno.test("prepare() says nothing where there is nothing to do", async () => {
+Deno.test("prepare() logs nothing if there is nothing to do", async () => {
   const { log, lines } = makeLog();
   const gemini = createProvider("gemini", readConfig({}), log);
   await prepare(gemini, BEGINNING, log);

@@ -29,13 +29,13 @@ import {
 import { ask, askInVain, question, weather } from "./_ask.ts";
 import { deadUrl, serveOn } from "./_diagnose.ts";
 
-/** A vendor, and what its tests need to know of it. */
+/** A vendor, and what its tests need. */
 export interface Vendor {
-  /** With what the names of its tests begin, such as `gemini.create()`. */
+  /** The beginning of its tests' names, such as `gemini.create()`. */
   title: string;
-  /** The variable that holds its address. */
+  /** The variable of its address. */
   addressEnv: string;
-  /** Makes its provider, with the key `test-key` where it has one. */
+  /** Creates its provider, with the key `test-key` if it takes one. */
   create(url: string): Provider;
   /** Starts its stand-in. */
   start(script: Script<CommonAnswer>): Fake;
@@ -43,15 +43,15 @@ export interface Vendor {
   fixtures: Fixture[];
 }
 
-/** An answer, and what is made of it. */
+/** An answer, and how it is read. */
 export interface Fixture {
   /** From `fixtures/`. */
   path: string;
-  /** The words; none unless told. */
+  /** The text. Default: none. */
   says?: string;
-  /** What is called; nothing unless told. */
+  /** The tool calls. Default: none. */
   calls?: Pick<ToolCall, "name" | "arguments">[];
-  /** What the failure is, where it is one. */
+  /** The error, if there is one. */
   fails?: string;
 }
 
@@ -90,11 +90,11 @@ export async function talkOfWeather(provider: Provider): Promise<string> {
   return text;
 }
 
-/** A failure: what the model does, and what is made of it. */
+/** A failure of the model, and the expected error. */
 interface Failure {
   what: string;
   answer: CommonAnswer;
-  /** What was said before. Not looked at where a status comes instead. */
+  /** The text before it. Not checked if a status is sent instead. */
   text?: string;
   says: string;
   status?: number;
@@ -267,7 +267,7 @@ function testAnswers({ fixtures }: Vendor, test: Test): void {
           .map(({ name, arguments: args }) => ({ name, arguments: args }));
         assertEquals([text, called], [says, calls]);
         assertEquals(parts.at(-1)?.type, "finish");
-        // Calls without a word are an answer, too.
+        // Calls without text are an answer, too.
         if (says === "") assertEquals(parts.length, calls.length + 1);
       }
     });
@@ -333,7 +333,7 @@ function testCancelling(test: Test): void {
   });
 
   const chunks = Array.from({ length: 1_000 }, (_, n) => `word${n} `);
-  // A `fetch` whose response was collected doesn't hear its signal any more.
+  // A `fetch` whose response was garbage-collected ignores its signal.
   test("is cancelled although garbage was collected", () => ({
     kind: "text",
     chunks,

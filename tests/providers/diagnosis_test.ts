@@ -7,7 +7,7 @@ async function check(env: Record<string, string>): Promise<string> {
   return toLines(await diagnose(env)).join("\n");
 }
 
-/** What is said where the settings name nothing, and Ollama would be here. */
+/** The result if no provider is set, with Ollama's default address changed to this one. */
 async function checkUnnamed(host: string): Promise<string> {
   const config = settings({ OLLAMA_HOST: "" });
   config.vendors.ollama.host = host;
@@ -38,7 +38,7 @@ Deno.test("diagnoseProviders() chooses as the server does", async () => {
   );
 });
 
-Deno.test("diagnoseProviders() warns of a stand-in, and of no Ollama where one is meant", async () => {
+Deno.test("diagnoseProviders() warns of a stand-in, and reports a failure if Ollama is set but not running", async () => {
   const standIn =
     /^warn language model: only echo, .*LLM_PROVIDER says so → set LLM_PROVIDER/;
   assertMatch(await check({ LLM_PROVIDER: "echo" }), standIn);

@@ -12,7 +12,7 @@ Deno.test("createEcho() says that it is a stand-in, what it heard and that it re
   assertEquals(parts.at(-1)?.type, "finish");
 });
 
-/** A stand-in under a test's control, and how often it looked. */
+/** A stand-in under a test's control, and how often it searched. */
 function makeStandIn() {
   const stage = {
     time: 0,
@@ -29,19 +29,19 @@ function makeStandIn() {
   return { stage, standIn };
 }
 
-/** What a provider says to a question. */
+/** The text of a provider's answer. */
 async function hear(provider: Provider): Promise<string> {
   return (await ask(provider)).text;
 }
 
-Deno.test("createStandIn() answers itself while nothing else is there", async () => {
+Deno.test("createStandIn() answers itself while no model is found", async () => {
   const { standIn } = makeStandIn();
   assertEquals(await hear(standIn), "Echo.");
   assertEquals([standIn.name, standIn.prepare], ["echo", undefined]);
   await standIn.check(new AbortController().signal);
 });
 
-Deno.test("createStandIn() gives way for good as soon as another is there", async () => {
+Deno.test("createStandIn() is replaced for good as soon as a model is found", async () => {
   const { stage, standIn } = makeStandIn();
   assertEquals(await hear(standIn), "Echo.");
   stage.time = 1_000;
@@ -54,7 +54,7 @@ Deno.test("createStandIn() gives way for good as soon as another is there", asyn
   assertEquals(await hear(standIn), "Real.");
   assertEquals([standIn.name, standIn.model], ["ollama", "llama"]);
 
-  // It fails and is gone: an echo would be worse than that.
+  // It fails since it is gone, which is better than an echo.
   stage.there = undefined;
   stage.time = 60_000;
   await assertRejects(() => hear(standIn), Error, "Out of order");
@@ -67,7 +67,7 @@ Deno.test("createStandIn() gives way for good as soon as another is there", asyn
   assertEquals(stage.looks, 2);
 });
 
-Deno.test("createStandIn() looks at most once a second", async () => {
+Deno.test("createStandIn() searches at most once a second", async () => {
   const { stage, standIn } = makeStandIn();
   for (const time of [0, 1, 999, 1_000, 1_001, 2_000]) {
     stage.time = time;
@@ -76,12 +76,12 @@ Deno.test("createStandIn() looks at most once a second", async () => {
   assertEquals(stage.looks, 3);
 });
 
-Deno.test("createStandIn() looks once for all who ask meanwhile", async () => {
+Deno.test("createStandIn() searches once for concurrent requests", async () => {
   const { stage, standIn } = makeStandIn();
   const look = Promise.withResolvers<Provider>();
   stage.find = () => look.promise;
   const heard = Promise.all([hear(standIn), hear(standIn), hear(standIn)]);
-  // Long after the first look began: it is still the one under way.
+  // Long after the first search began, it is still running.
   stage.time = 5_000;
   const late = hear(standIn);
   look.resolve({ ...createScriptedProvider(says("Real.")), name: "ollama" });
@@ -90,7 +90,7 @@ Deno.test("createStandIn() looks once for all who ask meanwhile", async () => {
   assertEquals(stage.looks, 1);
 });
 
-Deno.test("createStandIn() answers the next caller after a look that failed", async () => {
+Deno.test("createStandIn() answers the next caller after a search that failed", async () => {
   const { stage, standIn } = makeStandIn();
   stage.find = () => Promise.reject(new Error("No network"));
   await assertRejects(() => hear(standIn), Error, "No network");
@@ -99,7 +99,7 @@ Deno.test("createStandIn() answers the next caller after a look that failed", as
   assertEquals(await hear(standIn), "Echo.");
 });
 
-Deno.test("createStandIn() asks nobody for a caller who left meanwhile", async () => {
+Deno.test("createStandIn() asks no model for a caller who left during the search", async () => {
   const { stage, standIn } = makeStandIn();
   const real = createScriptedProvider(says("Real."));
   const look = Promise.withResolvers<Provider>();

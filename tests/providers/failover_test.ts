@@ -61,7 +61,7 @@ function test(what: string, fn: () => Promise<void>): void {
   Deno.test({ name: `createFailover() ${what}`, sanitizeOps: true, fn });
 }
 
-test("lets the first answer, and says who it is", async () => {
+test("lets the first provider answer, and names it", async () => {
   const second = named("b", says("no"));
   const failover = make([named("a", says("Hi", "!")), second]);
   const { text, parts } = await ask(failover);
@@ -74,7 +74,7 @@ test("lets the first answer, and says who it is", async () => {
   assertEquals(second.requests.length, 0);
 });
 
-test("names the model that a provider chose while it was asked", async () => {
+test("names the model that a provider chose during the request", async () => {
   let model = "default";
   const choosing: Provider = {
     ...named("a", async function* (request) {
@@ -112,7 +112,7 @@ test("doesn't begin again when one fails in mid-answer", async () => {
   assertEquals(second.requests.length, 0);
 });
 
-test("fails with the last failure when all fail", async () => {
+test("throws the last error when all fail", async () => {
   const last = new ProviderError("The last", {
     provider: "b",
     retryable: false,
@@ -122,7 +122,7 @@ test("fails with the last failure when all fail", async () => {
   assertEquals(failure, last);
 });
 
-test("goes on when the first words don't come in time, and cancels the silent one", async () => {
+test("asks the next when the first words don't come in time, and cancels the silent one", async () => {
   let cancelled = false;
   const silent: Script = (request) => {
     request.signal.addEventListener("abort", () => cancelled = true);
@@ -135,7 +135,7 @@ test("goes on when the first words don't come in time, and cancels the silent on
   assertEquals(cancelled, true);
 });
 
-test("goes on even when the silent one ignores its signal", async () => {
+test("asks the next even when the silent one ignores its signal", async () => {
   const deaf: Script = async function* () {
     await new Promise(() => {});
     yield { type: "finish", usage: {} };
@@ -181,12 +181,12 @@ test("ends at once when the caller leaves, whatever the provider does", async ()
     );
     assertLess(performance.now() - leftAt, 100);
     assertEquals(second.requests.length, 0);
-    // A caller who leaves is no failure of the provider's.
+    // A caller who leaves does not count as a failure of the provider.
     assertEquals(failover.lines, []);
   }
 });
 
-test("ends quietly when it is asked for more after the caller left", async () => {
+test("throws the signal's reason when it is read after the caller left", async () => {
   const failover = make([named("a", says("Well, ", "you see"))]);
   const controller = new AbortController();
   const { signal } = controller;
@@ -210,11 +210,11 @@ test("asks one that keeps failing last, for a while", async () => {
   now = 30_001;
   await ask(failover);
   await ask(failover);
-  // Tried once again, and asked last again.
+  // It is tried again once, and then asked last again.
   assertEquals(first.requests.length, 4);
 });
 
-test("asks those that come last all the same when nobody else answers", async () => {
+test("still asks those that come last when no other answers", async () => {
   const bad = fails(hopeless);
   const first = named("a", bad, bad, bad, says("Back"));
   const hi = says("Hi");
@@ -223,7 +223,7 @@ test("asks those that come last all the same when nobody else answers", async ()
   assertEquals((await ask(failover)).text, "Back");
 });
 
-/** A failure that may pass, with this status. */
+/** A transient failure with this status. */
 function passing(status: number, retryAfterMs?: number): ProviderError {
   return new ProviderError(`Status ${status}`, {
     provider: "scripted",
@@ -233,7 +233,7 @@ function passing(status: number, retryAfterMs?: number): ProviderError {
   });
 }
 
-test("asks again where a failure may pass, before any word was said", async () => {
+test("retries after a transient failure, before any word was spoken", async () => {
   const busy = fails(passing(503));
   const only = named("a", busy, busy, says("Hi"));
   const failover = make([only], { firstTokenTimeoutMs: 5_000 });
@@ -244,7 +244,7 @@ test("asks again where a failure may pass, before any word was said", async () =
   assertEquals(failover.lines.length, 2);
 });
 
-test("asks again when the vendor says, not before", async () => {
+test("retries when the vendor says, not before", async () => {
   const only = named("a", fails(passing(429, 150)), says("Hi"));
   const startedAt = performance.now();
   assertEquals((await ask(make([only]))).text, "Hi");
@@ -259,7 +259,7 @@ test("doesn't wait longer than the first words may take", async () => {
   assertEquals(only.requests.length, 1);
 });
 
-test("ends its tries when the first words are due", async () => {
+test("stops its retries when the first words are due", async () => {
   const only = named("a", fails(passing(503)));
   const startedAt = performance.now();
   await assertRejects(
@@ -270,7 +270,7 @@ test("ends its tries when the first words are due", async () => {
   assertGreater(only.requests.length, 1);
 });
 
-test("asks another rather than waiting for long", async () => {
+test("asks another provider rather than waiting for long", async () => {
   const first = named("a", fails(passing(429, 3_000)));
   const failover = make([first, named("b", says("Hi"))], {
     firstTokenTimeoutMs: 10_000,
@@ -281,7 +281,7 @@ test("asks another rather than waiting for long", async () => {
   assertEquals(first.requests.length, 1);
 });
 
-test("doesn't ask again where it can't help, nor after a word", async () => {
+test("doesn't retry where that can't help, nor after a word", async () => {
   for (const script of [fails(hopeless), fails(passing(503), "Well, ")]) {
     const only = named("a", script, says("Hi"));
     await assertRejects(() => ask(make([only])), ProviderError);
@@ -289,7 +289,7 @@ test("doesn't ask again where it can't help, nor after a word", async () => {
   }
 });
 
-test("ends at once when the caller leaves between two tries", async () => {
+test("ends at once when the caller leaves between two attempts", async () => {
   const only = named("a", fails(passing(429, 500)), says("Hi"));
   const controller = new AbortController();
   const { signal } = controller;
@@ -301,7 +301,7 @@ test("ends at once when the caller leaves between two tries", async () => {
   assertEquals(only.requests.length, 1);
 });
 
-test("gives a model its time that is still loading", async () => {
+test("waits for a model that is still loading", async () => {
   let looks = 0;
   const late: Script = async function* (request) {
     await new Promise((go) => setTimeout(go, 120));
@@ -319,7 +319,7 @@ test("gives a model its time that is still loading", async () => {
   assertStringIncludes(failover.lines[0] ?? "", "provider.loading");
 });
 
-test("gives up a model that is loaded and says nothing", async () => {
+test("gives up on a model that is loaded and silent", async () => {
   const hung: Provider = {
     ...named("a", stalls()),
     isLoading: () => Promise.resolve(false),
@@ -330,7 +330,7 @@ test("gives up a model that is loaded and says nothing", async () => {
   assertEquals((await ask(failover)).text, "Hi");
 });
 
-test("forgives failures when one succeeds", async () => {
+test("resets the count of failures after a success", async () => {
   const bad = fails(hopeless);
   const first = named("a", bad, bad, says("Hi"), bad, bad, says("Hi"));
   const failover = make([first, named("b", says("Hi"))]);
@@ -338,14 +338,14 @@ test("forgives failures when one succeeds", async () => {
   assertEquals(first.requests.length, 6);
 });
 
-test("asks those it would pass over when there is nobody else", async () => {
+test("asks a failing provider when there is no other", async () => {
   const only = named("a", fails(hopeless));
   const failover = make([only]);
   for (let n = 0; n < 5; n++) await assertRejects(() => ask(failover));
   assertEquals(only.requests.length, 5);
 });
 
-test("is ready while one of its providers is", async () => {
+test("passes its check if one of its providers does", async () => {
   const down: Provider = {
     ...named("a", says()),
     check: () => Promise.reject(error),

@@ -7,7 +7,7 @@ function check(env: Record<string, string>): Promise<string[]> {
   return diagnoseOne({ ...key, ...env });
 }
 
-Deno.test("gemini.create() shows doctor a good key and model, and spends no tokens", async () => {
+Deno.test("gemini.create() tells doctor that the key and the model are right, and spends no tokens", async () => {
   await using gemini = startFakeGemini([]);
   assertEquals(await check({ GEMINI_BASE_URL: gemini.url }), [
     "ok gemini: gemini-3.5-flash-lite answers",
@@ -15,7 +15,7 @@ Deno.test("gemini.create() shows doctor a good key and model, and spends no toke
   assertEquals(gemini.requests.map(({ method }) => method), ["GET"]);
 });
 
-Deno.test("gemini.create() shows doctor a wrong key and an unknown model", async () => {
+Deno.test("gemini.create() tells doctor of a wrong key and an unknown model", async () => {
   await using gemini = startFakeGemini([]);
   const GEMINI_BASE_URL = gemini.url;
   const wrong = "AIza-of-somebody-else";
@@ -30,7 +30,7 @@ Deno.test("gemini.create() shows doctor a wrong key and an unknown model", async
   );
 });
 
-Deno.test("gemini.create() warns doctor of a model whose end is known, there or not", async () => {
+Deno.test("gemini.create() warns doctor of a model with a shutdown date, whether it exists or not", async () => {
   await using gemini = startFakeGemini([]);
   const GEMINI_BASE_URL = gemini.url;
   const GEMINI_MODEL = "gemini-2.5-flash";
@@ -51,7 +51,7 @@ Deno.test("gemini.create() warns doctor of a model whose end is known, there or 
   assertMatch(gone.join("\n"), /^warn .* for 2026-06-01 .*\nfail .* 404 /);
 });
 
-Deno.test("gemini.create() tells doctor its other refusals apart", async () => {
+Deno.test("gemini.create() tells doctor about its other errors", async () => {
   const cases: [number, unknown, RegExp][] = [
     [401, {}, /status 401.*GOOGLE_GENERATIVE_AI_API_KEY/],
     [403, { error: { message: "SERVICE_DISABLED" } }, /status 403.*DISABLED/],
@@ -76,7 +76,7 @@ Deno.test("gemini.create() tells doctor its other refusals apart", async () => {
   }
 });
 
-Deno.test("gemini.create() tells doctor when nobody is there", async () => {
+Deno.test("gemini.create() tells doctor when the server can't be reached", async () => {
   const [line = ""] = await check({ GEMINI_BASE_URL: deadUrl() });
   assertMatch(
     line,

@@ -105,14 +105,14 @@ test("sends the system prompt, the welcome and the whole history", async () => {
   assertEquals(request?.headers.get("x-goog-api-key"), "test-key");
 });
 
-/** The calls among an answer's parts, and what it ends with. */
+/** The calls of an answer, and its last part. */
 function callsOf(parts: readonly ProviderPart[]) {
   const last = parts.at(-1);
   const metadata = last?.type === "finish" ? last.providerMetadata : undefined;
   return { calls: findCalls(parts), metadata };
 }
 
-test("tells of tools, and passes on what the model calls, with Google's own form of it", async () => {
+test("sends the tools, and passes on the model's calls with their raw parts", async () => {
   const { fake, gemini } = start({
     kind: "tool-calls",
     chunks: ["Let me ", "look."],
@@ -162,7 +162,7 @@ test("tells of tools, and passes on what the model calls, with Google's own form
   });
 });
 
-test("keeps its own form to itself where nothing was called", async () => {
+test("passes on no raw parts without calls", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   const { parts } = await ask(gemini, { tools: [weather] });
@@ -170,7 +170,7 @@ test("keeps its own form to itself where nothing was called", async () => {
   assertEquals(last && "providerMetadata" in last, false);
 });
 
-test("tells of no tools where there are none", async () => {
+test("sends no tools if there are none", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   await ask(gemini, { tools: [], toolChoice: "none" });
@@ -178,17 +178,17 @@ test("tells of no tools where there are none", async () => {
   assertEquals(["tools" in body, "toolConfig" in body], [false, false]);
 });
 
-test("forbids calls when there were enough, and still tells of the tools", async () => {
+test("forbids further calls, and still sends the tools", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   await ask(gemini, { tools: [weather], toolChoice: "none" });
   const body = fake.requests[0]?.body;
   assertEquals(body?.toolConfig, { functionCallingConfig: { mode: "NONE" } });
-  // The calls in the history would else be of tools that nobody declared.
+  // Otherwise the calls in the history would be of undeclared tools.
   assertEquals(body?.tools?.length, 1);
 });
 
-test("keeps what Google sent with recorded calls", async () => {
+test("sends recorded calls back as Google sent them", async () => {
   const url = new URL("../fixtures/gemini/tool_calls.sse", import.meta.url);
   const { fake, gemini } = start({
     kind: "raw",
@@ -202,7 +202,7 @@ test("keeps what Google sent with recorded calls", async () => {
   assertEquals(content.length, 3);
 });
 
-test("calls a tool and answers with what it returned, on every generation", async () => {
+test("calls a tool and answers with its result, on every generation", async () => {
   for (const model of ["gemini-2.5-flash-lite", "gemini-3.8-flash"]) {
     const { fake, options } = start(
       {
@@ -241,7 +241,7 @@ test("calls a tool and answers with what it returned, on every generation", asyn
   }
 });
 
-test("takes up a turn in which another model called tools", async () => {
+test("continues a turn in which another model called tools", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Sunny."] });
   await using _ = fake;
   const messages: Message[] = [
@@ -257,7 +257,7 @@ test("takes up a turn in which another model called tools", async () => {
   assertEquals((await ask(gemini, { messages })).text, "Sunny.");
 });
 
-/** What is sent about thinking, question by question. */
+/** Returns the thinking field of a request. */
 async function thinkingOf(
   model: string,
   thinking: Thinking,
@@ -275,7 +275,7 @@ async function thinkingOf(
   return fake.requests[0]?.body?.generationConfig?.thinkingConfig;
 }
 
-test("says how much to think, in the words of the model's generation", async () => {
+test("says how much to think, in the field of the model's generation", async () => {
   const table: [string, Thinking, unknown][] = [
     ["gemini-2.5-flash", "off", { thinkingBudget: 0 }],
     ["gemini-2.5-flash-lite", "low", { thinkingBudget: 1024 }],
@@ -290,7 +290,7 @@ test("says how much to think, in the words of the model's generation", async () 
   }
 });
 
-test("warns of the models that Google ends, and of no other", async () => {
+test("warns of the models that Google shuts down, and of no other", async () => {
   const { fake, options } = start();
   await using _ = fake;
   const endOf = (model: string) => {
@@ -324,7 +324,7 @@ const REFUSAL: GeminiAnswer = {
   message: "Thinking level MINIMAL is not supported for this model.",
 };
 
-test("asks again without a word on thinking where the model refuses it, and remembers", async () => {
+test("retries without the thinking field if the model refuses it, and remembers that", async () => {
   const { fake, gemini } = start(
     REFUSAL,
     { kind: "text", chunks: ["One."] },
@@ -344,7 +344,7 @@ test("asks again without a word on thinking where the model refuses it, and reme
   });
 });
 
-test("asks again no more than once", async () => {
+test("retries at most once without the thinking field", async () => {
   const { fake, gemini } = start(REFUSAL, REFUSAL, REFUSAL);
   await using _ = fake;
   const { error } = await askInVain(gemini);
@@ -369,7 +369,7 @@ for (
     ],
   ] as const
 ) {
-  test(`doesn't ask again because ${what}`, async () => {
+  test(`doesn't retry because ${what}`, async () => {
     const { fake, gemini } = start(answer, { kind: "text", chunks: ["Hi"] });
     await using _ = fake;
     await askInVain(gemini);
@@ -483,7 +483,7 @@ for (const { what, answer, text, says, status, retryable } of FAILURES) {
   });
 }
 
-test("finds a wrong key and an unknown model when it is checked", async () => {
+test("fails its check with a wrong key or an unknown model", async () => {
   const { fake, options } = start();
   await using _ = fake;
   const { signal } = new AbortController();
@@ -493,7 +493,7 @@ test("finds a wrong key and an unknown model when it is checked", async () => {
   }
 });
 
-test("is told where to end, and room to think", async () => {
+test("sends the most tokens of an answer, thoughts added", async () => {
   const answers = Array<GeminiAnswer>(5).fill({ kind: "text", chunks: ["Hi"] });
   const { fake, options } = start(...answers);
   await using _ = fake;
@@ -514,7 +514,7 @@ test("is told where to end, and room to think", async () => {
   }
 });
 
-test("tells when to ask again as its error says, rather than as its header does", async () => {
+test("takes the time of a retry from the error's body rather than from its header", async () => {
   const { fake, gemini } = start(
     { kind: "status", status: 429, retryDelay: "1.5s", retryAfter: "7" },
   );
@@ -522,7 +522,7 @@ test("tells when to ask again as its error says, rather than as its header does"
   assertEquals((await askInVain(gemini)).error.retryAfterMs, 1_500);
 });
 
-test("counts what Gemini had read before", async () => {
+test("counts cached tokens", async () => {
   const usageMetadata = {
     promptTokenCount: 3_000,
     cachedContentTokenCount: 2_048,
@@ -551,7 +551,7 @@ test("counts what Gemini had read before", async () => {
   });
 });
 
-test("is ready after a question as before it", async () => {
+test("passes its check before and after an answer", async () => {
   const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   const { signal } = new AbortController();

@@ -27,7 +27,7 @@ function result(callId: string, text = '{"n":1}'): Message {
   return { role: "tool", callId, name: "find", text };
 }
 
-/** A question, calls, their results. */
+/** The caller's words, calls, and their results. */
 function withCalls(
   calls: ToolCall[],
   more: {
@@ -42,7 +42,7 @@ function withCalls(
   ];
 }
 
-Deno.test("toContents() joins neighbours of one role and begins with the user", () => {
+Deno.test("toContents() merges consecutive messages of one role, and begins with the user", () => {
   const contents = toContents([
     { role: "user", text: "One." },
     { role: "user", text: "Two." },
@@ -58,7 +58,7 @@ Deno.test("toContents() joins neighbours of one role and begins with the user", 
   );
 });
 
-Deno.test("toContents() sends an answer of Gemini's own back as it came", () => {
+Deno.test("toContents() sends Gemini's own answer back unchanged", () => {
   const content: GeminiPart[] = [
     { text: "The caller wants two things.", thought: true },
     { text: "Let me " },
@@ -77,13 +77,13 @@ Deno.test("toContents() sends an answer of Gemini's own back as it came", () => 
   });
   const contents = toContents(messages);
   assertEquals(contents[1], { role: "model", parts: before });
-  // The very same objects: nothing was lost that we don't know of.
+  // The same objects, so that unknown fields are kept, too.
   for (const [n, part] of (contents[1]?.parts ?? []).entries()) {
     assertEquals(part === content[n], true);
   }
 });
 
-Deno.test("toContents() changes nothing of what it is given", () => {
+Deno.test("toContents() does not change its argument", () => {
   const content: GeminiPart[] = [{ text: "One." }];
   const messages: Message[] = [
     {
@@ -99,7 +99,7 @@ Deno.test("toContents() changes nothing of what it is given", () => {
   assertEquals(toContents(messages), contents);
 });
 
-Deno.test("toContents() rebuilds calls of another model, with Google's stand-in for the signature", () => {
+Deno.test("toContents() converts calls of another model, with Google's placeholder for the signature", () => {
   const calls = [call("a", { x: 1 }), call("b")];
   for (
     const raw of [
@@ -127,11 +127,11 @@ Deno.test("toContents() rebuilds calls of another model, with Google's stand-in 
   }
 });
 
-Deno.test("toContents() sends no empty text along with calls", () => {
+Deno.test("toContents() sends no empty text with calls", () => {
   assertEquals(toContents(withCalls([call("a")]))[1]?.parts.length, 1);
 });
 
-Deno.test("toContents() sends results as the user's, all of a step in one entry", () => {
+Deno.test("toContents() sends results as the user, all of a step in one entry", () => {
   const contents = toContents([
     ...withCalls([call("a"), call("b")]),
     { role: "user", text: "And now?" },
@@ -144,7 +144,7 @@ Deno.test("toContents() sends results as the user's, all of a step in one entry"
   ]);
 });
 
-Deno.test("toContents() wraps results that are no objects, for Gemini takes those alone", () => {
+Deno.test("toContents() wraps results that are not objects, since Gemini takes only objects", () => {
   const table: [json: string, response: object][] = [
     ['{"a":[1]}', { a: [1] }],
     ["{}", {}],
@@ -154,7 +154,7 @@ Deno.test("toContents() wraps results that are no objects, for Gemini takes thos
     ["null", { result: null }],
     ["false", { result: false }],
     ["[1,2]", { result: [1, 2] }],
-    // A platform's own tool may return what is no JSON.
+    // A platform's own tool may return something that is not JSON.
     ["not allowed", { result: "not allowed" }],
     ["", { result: "" }],
   ];
@@ -167,7 +167,7 @@ Deno.test("toContents() wraps results that are no objects, for Gemini takes thos
   }
 });
 
-/** What is made of a call of Gemini's. */
+/** How a call of Gemini's is converted. */
 function read(functionCall: GeminiPart["functionCall"] & object): ToolCall {
   const answer = new Answer("gemini");
   const parts = [{ functionCall }];
@@ -177,7 +177,7 @@ function read(functionCall: GeminiPart["functionCall"] & object): ToolCall {
   return part.call;
 }
 
-Deno.test("readChunk() makes up an id where Gemini gives none, and toContents() keeps it to us", () => {
+Deno.test("readChunk() makes an id if Gemini sends none, and toContents() leaves it out", () => {
   const made = read({ name: "find" });
   assertEquals(made.name, "find");
   assertEquals(made.arguments, {});
@@ -198,7 +198,7 @@ Deno.test("readChunk() keeps an id of Gemini's, and toContents() sends it back",
   assertEquals(contents[2]?.parts[0]?.functionResponse?.id, "q3v8zk1d");
 });
 
-/** What Gemini is told of a tool's arguments. */
+/** The schema that is sent to Gemini. */
 function parametersOf(parameters: Record<string, unknown>): unknown {
   const declaration: ToolDeclaration = {
     name: "find",
@@ -270,7 +270,7 @@ Deno.test("toTools() drops what Gemini refuses, at any depth", () => {
   );
 });
 
-Deno.test("toTools() names one type where a platform's tool has several", () => {
+Deno.test("toTools() sends one type if a platform's tool has several", () => {
   assertEquals(
     parametersOf({
       type: "object",
@@ -289,7 +289,7 @@ Deno.test("toTools() names one type where a platform's tool has several", () => 
   );
 });
 
-Deno.test("toTools() puts what a platform's tool refers to in its place, and ends where that refers to itself", () => {
+Deno.test("toTools() resolves references of a platform's tool, and stops if they are circular", () => {
   const room = {
     type: "object",
     properties: {
@@ -314,7 +314,7 @@ Deno.test("toTools() puts what a platform's tool refers to in its place, and end
   assertEquals(text.match(/"next"/g)?.length, 4);
 });
 
-Deno.test("toTools() follows no more references than it takes to see that there are too many", () => {
+Deno.test("toTools() resolves a bounded number of references", () => {
   const all = Array.from({ length: 1_000 }, () => ({ $ref: "#" }));
   const sent = parametersOf({
     type: "object",
@@ -349,7 +349,7 @@ Deno.test("toTools() keeps properties, whatever their names", () => {
   );
 });
 
-Deno.test("toTools() declares what zod knows in the words that Gemini knows", () => {
+Deno.test("toTools() converts zod's schemas to keywords that Gemini knows", () => {
   const { declaration } = tool({
     name: "book",
     description: "Books a table",
@@ -407,7 +407,7 @@ Deno.test("toTools() declares what zod knows in the words that Gemini knows", ()
     },
     tags: { type: "array", items: { type: "string" }, minItems: 1 },
   });
-  // Of formats it takes this one alone.
+  // Gemini supports only this format.
   assertEquals([email?.format, day?.format, at?.format], [
     undefined,
     undefined,
@@ -416,7 +416,7 @@ Deno.test("toTools() declares what zod knows in the words that Gemini knows", ()
   assertEquals(sent.required.includes("step"), false);
 });
 
-Deno.test("toThinkingConfig() speaks the language of each generation", () => {
+Deno.test("toThinkingConfig() uses the field of each generation", () => {
   const budget = (off: number) =>
     [off, 1024, 8192, 24_576].map((thinkingBudget) => ({ thinkingBudget }));
   const level = (off: string) =>

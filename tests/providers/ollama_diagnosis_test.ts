@@ -10,7 +10,7 @@ import {
 
 const check = (env: Record<string, string>) => diagnoseOne(env);
 
-Deno.test("ollama.create() tells doctor how to start it where it isn't there", async () => {
+Deno.test("ollama.create() tells doctor how to start Ollama if it doesn't run", async () => {
   const [line = ""] = await check({ OLLAMA_HOST: deadUrl() });
   assertMatch(
     line,
@@ -23,13 +23,13 @@ Deno.test("ollama.create() tells doctor how to start it where it isn't there", a
   );
 });
 
-Deno.test("ollama.create() tells doctor what isn't Ollama", async () => {
+Deno.test("ollama.create() tells doctor that a server is not Ollama", async () => {
   await using other = serveOn(() => new Response("<html>", { status: 404 }));
   const [line = ""] = await check({ OLLAMA_HOST: other.url });
   assertMatch(line, /^fail .*status 404 → check OLLAMA_HOST/);
 });
 
-Deno.test("ollama.create() tells doctor which model is to be pulled", async () => {
+Deno.test("ollama.create() tells doctor which model has to be pulled", async () => {
   await using ollama = startFakeOllama([]);
   const OLLAMA_HOST = ollama.url;
   const results = await diagnose({ OLLAMA_HOST, OLLAMA_MODEL: "nope:1b" });
@@ -63,7 +63,7 @@ Deno.test("ollama.create() tells doctor of a model that can't call tools", async
   );
 });
 
-Deno.test("ollama.create() tells doctor of a window that is smaller than CONTEXT_TOKENS, where it is known", async () => {
+Deno.test("ollama.create() tells doctor that a context window is smaller than CONTEXT_TOKENS, if it is known", async () => {
   const name = "tiny:1b";
   const capabilities = ["completion", "tools"];
   const models = [{ name, capabilities, contextLength: 2048 }];

@@ -21,7 +21,7 @@ const LINES = [
   { status: "success" },
 ];
 
-/** Plays the part of Ollama that pulls. */
+/** A fake of Ollama's pull. */
 function servePull(lines: unknown[], status = 200) {
   return serveOn((request) => {
     assertEquals(new URL(request.url).pathname, "/api/pull");
@@ -36,7 +36,7 @@ async function pullFrom(url: string): Promise<[number, number][]> {
   return told;
 }
 
-Deno.test("pull() tells how far it is, over all layers", async () => {
+Deno.test("pull() reports its progress, over all layers", async () => {
   await using ollama = servePull(LINES);
   assertEquals(await pullFrom(ollama.url), [
     [0, 0],
@@ -50,7 +50,7 @@ Deno.test("pull() tells how far it is, over all layers", async () => {
   ]);
 });
 
-Deno.test("pull() fails in Ollama's words, before the first step or after it", async () => {
+Deno.test("pull() fails with Ollama's message, before the first step or after it", async () => {
   const error = "pull model manifest: file does not exist";
   for (const before of [[], LINES.slice(0, 3)]) {
     await using ollama = servePull([...before, { error }]);
@@ -61,7 +61,7 @@ Deno.test("pull() fails in Ollama's words, before the first step or after it", a
   await assertRejects(() => pullFrom(deadUrl()), Error, "Cannot reach ollama");
 });
 
-Deno.test("pull() fails where the answer ends too soon", async () => {
+Deno.test("pull() fails if the answer ends too soon", async () => {
   await using ollama = servePull(LINES.slice(0, 4));
   await assertRejects(() => pullFrom(ollama.url), Error, "Did not receive");
 });

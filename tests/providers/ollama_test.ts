@@ -96,7 +96,7 @@ test("streams text, and counts tokens", async () => {
   });
 });
 
-test("sends the system prompt, the welcome, the whole history and no wish to think", async () => {
+test("sends the system prompt, the welcome, the whole history, and turns thinking off", async () => {
   const { fake, ollama } = start({ kind: "text", chunks: ["Ada"] });
   await using _ = fake;
   await ask(ollama, { messages: CONVERSATION });
@@ -121,7 +121,7 @@ test("sends a keep-alive of bare seconds as a number", async () => {
   assertEquals(fake.requests.at(-1)?.body?.keep_alive, -1);
 });
 
-test("tells of tools, and passes on what the model calls", async () => {
+test("sends the tools, and passes on the model's calls", async () => {
   const { fake, ollama } = start({
     kind: "tool-calls",
     chunks: ["Let me ", "look."],
@@ -145,7 +145,7 @@ test("tells of tools, and passes on what the model calls", async () => {
   assertEquals(parts.at(-1)?.type, "finish");
 });
 
-test("takes calls without a word for an answer, and such without arguments for calls", async () => {
+test("accepts an answer of calls without text, and calls without arguments", async () => {
   const { fake, ollama } = start({
     kind: "raw",
     bytes: [
@@ -162,7 +162,7 @@ test("takes calls without a word for an answer, and such without arguments for c
   assertEquals(callsOf(parts)[0]?.arguments, {});
 });
 
-test("shows the model what was called before, and what came of it", async () => {
+test("sends the model its earlier calls and their results", async () => {
   const { fake, ollama } = start({ kind: "text", chunks: ["Sunny."] });
   await using _ = fake;
   const messages: Message[] = [
@@ -193,7 +193,7 @@ test("shows the model what was called before, and what came of it", async () => 
   ]);
 });
 
-test("calls a tool and answers with what it returned", async () => {
+test("calls a tool and answers with its result", async () => {
   const { fake, ollama } = start(
     {
       kind: "tool-calls",
@@ -219,14 +219,14 @@ test("calls a tool and answers with what it returned", async () => {
   assertStringIncludes(lines[4]?.content ?? "", "city");
 });
 
-test("tells of no tools when there were enough calls", async () => {
+test("sends no tools when further calls are forbidden", async () => {
   const { fake, ollama } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   await ask(ollama, { tools: [weather], toolChoice: "none" });
   assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
 });
 
-test("tells a model of no tools that can't call any", async () => {
+test("sends no tools to a model that can't call any", async () => {
   const { fake, options } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   const ollama = vendor.create({ ...options, model: "gemma3:1b" }, CONTEXT);
@@ -235,7 +235,7 @@ test("tells a model of no tools that can't call any", async () => {
   assertEquals("tools" in (fake.requests.at(-1)?.body ?? {}), false);
 });
 
-test("asks what a model can do once, and not before each question", async () => {
+test("asks once what a model can do, not before each request", async () => {
   const { fake, ollama } = start(
     { kind: "text", chunks: ["One."] },
     { kind: "text", chunks: ["Two."] },
@@ -250,7 +250,7 @@ test("asks what a model can do once, and not before each question", async () => 
   ]);
 });
 
-test("wishes a model to think that can, when it is told to", async () => {
+test("turns thinking on for a model that can think, if it is set", async () => {
   const table: [string, Thinking, unknown][] = [
     ["qwen3.5:4b", "off", false],
     ["qwen3.5:4b", "low", true],
@@ -276,12 +276,12 @@ test("wishes a model to think that can, when it is told to", async () => {
   }
 });
 
-Deno.test("toThink() wishes for thought where the model can, and in levels where it knows levels", () => {
+Deno.test("toThink() turns thinking on if the model can think, and as a level if it takes levels", () => {
   const of = (model: string, capabilities: string[] | undefined) =>
     THINKING.map((thinking) => toThink(model, thinking, capabilities));
   assertEquals(of("qwen3.5:4b", ["thinking"]), [false, true, true, true]);
   assertEquals(of("llama3.2:3b", ["tools"]), [false, false, false, false]);
-  // Too old to tell what it can: "yes" might be an error.
+  // An old Ollama sends no capabilities, so `true` might be an error.
   assertEquals(of("qwen3.5:4b", undefined), [false, false, false, false]);
   for (const capabilities of [["thinking"], undefined]) {
     assertEquals(of("gpt-oss:20b", capabilities), [
@@ -293,7 +293,7 @@ Deno.test("toThink() wishes for thought where the model can, and in levels where
   }
 });
 
-test("loads the model beforehand, just as the first question would", async () => {
+test("loads the model before the first request, with the same options", async () => {
   const { fake, ollama } = start({ kind: "text", chunks: ["Hi"] });
   await using _ = fake;
   const running = async () => {
@@ -315,18 +315,18 @@ test("loads the model beforehand, just as the first question would", async () =>
   const asking = fake.requests.at(-1)?.body;
   assertEquals(loading?.body?.messages, asking?.messages?.slice(0, 1));
   assertEquals(loading?.body?.tools, asking?.tools);
-  // It says no more than it must.
+  // It generates no more than one token.
   assertEquals(loading?.body?.options?.num_predict, 1);
   for (const body of [loading?.body, asking]) {
     assertEquals(body?.model, model);
-    // Another window would have it loaded anew.
+    // A different window would reload it.
     assertEquals(body?.options?.num_ctx, 4096);
     assertEquals(body?.keep_alive, "30m");
     assertEquals(body?.think, false);
   }
 });
 
-test("names the command that pulls a model which is to be loaded", async () => {
+test("names the command that pulls a model which can't be prepared", async () => {
   const { fake, options } = start();
   const { signal } = new AbortController();
   const ollama = vendor.create({ ...options, model: "x:1b" }, CONTEXT);
@@ -357,7 +357,7 @@ test("names the command that pulls a missing model", async () => {
   assertStringIncludes(error.message, "`ollama pull x:1b`");
 });
 
-test("doesn't take a server for Ollama that is none", async () => {
+test("rejects a server that is not Ollama", async () => {
   const page = "<html>Not found</html>";
   await using server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },
@@ -377,7 +377,7 @@ test("doesn't take a server for Ollama that is none", async () => {
   } finally {
     console.log = log;
   }
-  // The SDK would write of a page to the console, in the middle of the log.
+  // The SDK would write about a web page to the console, in the middle of the log.
   assertEquals(written, []);
 });
 
@@ -396,7 +396,7 @@ test("chooses the default model when it is installed", async () => {
   assertEquals(ollama.model, DEFAULT_MODEL);
 });
 
-test("chooses an installed model that can chat when the default is not there", async () => {
+test("chooses an installed model that can chat if the default is not installed", async () => {
   const fake = startFakeOllama([{ kind: "text", chunks: ["x"] }], {
     models: [{ name: "nomic-embed-text", capabilities: ["embedding"] }, big],
   });
@@ -409,7 +409,7 @@ test("chooses an installed model that can chat when the default is not there", a
   assertEquals(ollama.model, "big:70b");
 });
 
-test("logs which model it has chosen, once, and nothing when one is named", async () => {
+test("logs once which model it has chosen, and nothing if one is set", async () => {
   const small: FakeOllamaModel = {
     name: "small:1b",
     capabilities: ["completion"],
@@ -469,7 +469,7 @@ test("says what to pull when no model can chat", async () => {
   assertStringIncludes(error.message, `ollama pull ${DEFAULT_MODEL}`);
 });
 
-test("finds a missing model when it is checked", async () => {
+test("fails its check if the model is missing", async () => {
   const { fake, options } = start();
   await using _ = fake;
   const missing = vendor.create({ ...options, model: "x:1b" }, CONTEXT);
@@ -477,7 +477,7 @@ test("finds a missing model when it is checked", async () => {
   await assertRejects(() => missing.check(signal), ProviderError);
 });
 
-Deno.test("toOllamaUrl() makes an address that can be dialled", () => {
+Deno.test("toOllamaUrl() makes an address to connect to", () => {
   const table = {
     "http://127.0.0.1:11434": "http://127.0.0.1:11434",
     "http://127.0.0.1:11434/": "http://127.0.0.1:11434",
@@ -495,7 +495,7 @@ Deno.test("toOllamaUrl() makes an address that can be dialled", () => {
   assertThrows(() => toOllamaUrl("http://"), TypeError);
 });
 
-test("is told where to end, and room to think", async () => {
+test("sends the most tokens of an answer, thoughts added", async () => {
   const answers = Array<OllamaAnswer>(6).fill({ kind: "text", chunks: ["Hi"] });
   const { fake, options } = start(...answers);
   await using _ = fake;
@@ -517,14 +517,14 @@ test("is told where to end, and room to think", async () => {
   }
 });
 
-test("knows a model that is still loading from one that is silent", async () => {
+test("distinguishes a model that is loading from one that is slow", async () => {
   for (const loadMs of [3_000, 0]) {
     await using fake = startFakeOllama([{ kind: "stall" }], { loadMs });
     const options = { host: fake.url, model, keepAlive: "30m" };
     const ollama = vendor.create(options, CONTEXT);
     const controller = new AbortController();
     const { signal } = controller;
-    // Nothing was asked yet: it isn't listed.
+    // Before the first request, it isn't listed.
     assertEquals(await ollama.isLoading?.(signal), true);
     const asked = ask(ollama, { signal });
     asked.catch(() => {});
@@ -535,7 +535,7 @@ test("knows a model that is still loading from one that is silent", async () => 
   }
 });
 
-test("is not taken to be loading where it can't be reached", async () => {
+test("reports no loading if Ollama can't be reached", async () => {
   const { fake, ollama } = start();
   await fake.close();
   const { signal } = new AbortController();

@@ -8,7 +8,7 @@ async function check(env: Record<string, string>): Promise<string> {
   return (await diagnoseOne(named)).join("\n");
 }
 
-Deno.test("openai.create() shows doctor a good key and model", async () => {
+Deno.test("openai.create() tells doctor that the key and the model are right", async () => {
   await using openai = startFakeOpenAi([]);
   const env = {
     OPENAI_BASE_URL: `${openai.url}/v1`,
@@ -32,7 +32,7 @@ Deno.test("openai.create() shows doctor a good key and model", async () => {
   assertMatch(await check({ ...env, OPENAI_BASE_URL }), /^ok/);
 });
 
-Deno.test("openai.create() tells doctor to have a model named where there are several", async () => {
+Deno.test("openai.create() tells doctor to set a model if there are several", async () => {
   const models = [{ id: "one" }, { id: "two" }];
   await using openai = startFakeOpenAi([], { apiKey: undefined, models });
   assertMatch(
@@ -41,7 +41,7 @@ Deno.test("openai.create() tells doctor to have a model named where there are se
   );
 });
 
-Deno.test("openai.create() has doctor look at an address that lists no models", async () => {
+Deno.test("openai.create() tells doctor to check an address that lists no models", async () => {
   await using openai = startFakeOpenAi([], { apiKey: undefined });
   assertMatch(
     await check({ OPENAI_BASE_URL: openai.url }),
@@ -49,7 +49,7 @@ Deno.test("openai.create() has doctor look at an address that lists no models", 
   );
 });
 
-Deno.test("openai.create() shows doctor the only model of a server without a key", async () => {
+Deno.test("openai.create() tells doctor the only model of a server without a key", async () => {
   await using openai = startFakeOpenAi([], {
     apiKey: undefined,
     models: [{ id: "qwen3-4b" }],
@@ -61,7 +61,7 @@ Deno.test("openai.create() shows doctor the only model of a server without a key
   );
 });
 
-Deno.test("openai.create() tells doctor what else is wrong", async () => {
+Deno.test("openai.create() tells doctor about other errors", async () => {
   await using broken = serveOn(() => new Response("<html>", { status: 503 }));
   assertMatch(
     await check({ OPENAI_BASE_URL: broken.url, OPENAI_MODEL: "m" }),
@@ -73,7 +73,7 @@ Deno.test("openai.create() tells doctor what else is wrong", async () => {
   );
 });
 
-Deno.test("openai needs a key only where OpenAI itself is asked", () => {
+Deno.test("openai requires a key only for OpenAI itself", () => {
   assertThrows(
     () => settings({ LLM_PROVIDER: "openai" }),
     SettingError,

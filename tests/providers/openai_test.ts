@@ -58,7 +58,7 @@ testVendor({
   ],
 });
 
-test("streams text, and counts tokens, those from the cache too", async () => {
+test("streams text, and counts tokens, including cached ones", async () => {
   const { fake, openai } = start([{
     kind: "text",
     chunks: ["Hel", "lo"],
@@ -77,7 +77,7 @@ test("streams text, and counts tokens, those from the cache too", async () => {
   });
 });
 
-test("sends the key, the system prompt, the welcome, the whole history and no wish to think", async () => {
+test("sends the key, the system prompt, the welcome, the whole history, and turns thinking off", async () => {
   const { fake, openai } = start([{ kind: "text", chunks: ["Ada"] }]);
   await using _ = fake;
   await ask(openai, { messages: CONVERSATION, maxTokens: 1_024 });
@@ -101,7 +101,7 @@ test("sends the key, the system prompt, the welcome, the whole history and no wi
   });
 });
 
-test("sends no key where none is set, as to a server on one's own machine", async () => {
+test("sends no key if none is set, as to a local server", async () => {
   const { fake } = start([{ kind: "text", chunks: ["Hi"] }], {
     apiKey: undefined,
   });
@@ -112,7 +112,7 @@ test("sends no key where none is set, as to a server on one's own machine", asyn
   assertEquals(fake.requests[0]?.headers.has("authorization"), false);
 });
 
-test("asks for the only model of a server where none is named", async () => {
+test("uses the only model of a server if none is set", async () => {
   const models = [{ id: "qwen3-4b" }, { id: "text-embedding-nomic" }];
   const { fake } = start([{ kind: "text", chunks: ["Hi"] }], {
     apiKey: undefined,
@@ -124,7 +124,7 @@ test("asks for the only model of a server where none is named", async () => {
   assertEquals(openai.model, "qwen3-4b");
 });
 
-test("wants a model named where a server has several", async () => {
+test("requires a model if a server has several", async () => {
   const { fake } = start([], {
     apiKey: undefined,
     models: [{ id: "one" }, { id: "two" }],
@@ -139,7 +139,7 @@ test("wants a model named where a server has several", async () => {
   assertEquals(error.retryable, false);
 });
 
-test("never speaks a thought, and leaves room for thoughts once there were some", async () => {
+test("never speaks a thought, and adds tokens for thoughts once there were some", async () => {
   for (const field of ["reasoning_content", "reasoning"] as const) {
     const { fake, openai } = start([
       { kind: "thought", thoughts: ["Hm."], chunks: ["Good ", "day."], field },
@@ -155,7 +155,7 @@ test("never speaks a thought, and leaves room for thoughts once there were some"
   }
 });
 
-test("makes one part of what arrives at once", async () => {
+test("merges text that arrives at once into one part", async () => {
   const url = new URL("../fixtures/openai/text.sse", import.meta.url);
   const { fake, openai } = start([
     { kind: "raw", bytes: [await Deno.readFile(url)] },
@@ -165,7 +165,7 @@ test("makes one part of what arrives at once", async () => {
   assertEquals(parts.map(({ type }) => type), ["text-delta", "finish"]);
 });
 
-test("tells of tools, and passes on what the model calls", async () => {
+test("sends the tools, and passes on the model's calls", async () => {
   const { fake, openai } = start([{
     kind: "tool-calls",
     chunks: ["Let me ", "look."],
@@ -184,14 +184,14 @@ test("tells of tools, and passes on what the model calls", async () => {
   assertEquals(calls.map(({ name, arguments: args }) => [name, args]), [
     ["get_weather", { city: "Bonn" }],
     ["get_weather", {}],
-    // The tool refuses it, and the model is told.
+    // The tool refuses it, and the model gets the error.
     ["get_weather", '{"city":'],
   ]);
   assertEquals(calls[0]?.id, "c1");
   assertEquals(new Set(calls.map(({ id }) => id)).size, 3);
 });
 
-test("tells calls apart where a server gives all of them one index", async () => {
+test("separates calls if a server gives all of them the same index", async () => {
   const call = (id: string, city: string) => ({
     index: 0,
     id,
@@ -205,7 +205,7 @@ test("tells calls apart where a server gives all of them one index", async () =>
       }],
     },
   ].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join("");
-  // It doesn't say that it is done either.
+  // There is no end of the answer, either.
   const { fake, openai } = start([{ kind: "raw", bytes: [encode(body)] }]);
   await using _ = fake;
   const { parts } = await ask(openai);
@@ -215,7 +215,7 @@ test("tells calls apart where a server gives all of them one index", async () =>
   ]);
 });
 
-test("calls a tool and answers with what it returned", async () => {
+test("calls a tool and answers with its result", async () => {
   const { fake, openai } = start([
     {
       kind: "tool-calls",
@@ -253,10 +253,10 @@ test("calls a tool and answers with what it returned", async () => {
   assertStringIncludes(sent[4]?.content ?? "", "city");
 });
 
-test("takes up a turn in which another model called tools", async () => {
+test("continues a turn in which another model called tools", async () => {
   const { fake, openai } = start([{ kind: "text", chunks: ["Sunny."] }]);
   await using _ = fake;
-  // As the other providers make them: one character more than OpenAI takes.
+  // As Parley makes them for other providers: one character more than OpenAI takes.
   const id = `call_${crypto.randomUUID()}`;
   const messages: Message[] = [
     { role: "user", text: "The weather?" },
@@ -271,7 +271,7 @@ test("takes up a turn in which another model called tools", async () => {
   assertEquals((await ask(openai, { messages })).text, "Sunny.");
 });
 
-test("forbids calls when there were enough, and still tells of the tools", async () => {
+test("forbids further calls, and still sends the tools", async () => {
   const { fake, openai } = start([{ kind: "text", chunks: ["Hi"] }]);
   await using _ = fake;
   await ask(openai, { tools: [weather], toolChoice: "none" });
@@ -279,7 +279,7 @@ test("forbids calls when there were enough, and still tells of the tools", async
   assertEquals([tools?.length, tool_choice], [1, "none"]);
 });
 
-test("takes no call that it forbade: silence is no answer", async () => {
+test("drops a call that was forbidden, and fails if nothing else came", async () => {
   const { fake, openai } = start([
     { kind: "tool-calls", calls: [{ name: "get_weather", arguments: "{}" }] },
   ]);
@@ -291,7 +291,7 @@ test("takes no call that it forbade: silence is no answer", async () => {
   );
 });
 
-/** What servers refuse, in their own words, and what they are asked then. */
+/** The refusals of servers, and the retry after each. */
 const REFUSALS: {
   what: string;
   thinking?: Thinking;
@@ -347,7 +347,7 @@ const REFUSALS: {
 ];
 
 for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
-  test(`asks again without what is refused, and remembers: ${what}`, async () => {
+  test(`retries without the refused field, and remembers: ${what}`, async () => {
     const answers: OpenAiAnswer[] = [
       { kind: "text", chunks: ["One."] },
       { kind: "text", chunks: ["Two."] },
@@ -381,7 +381,7 @@ for (const { what, thinking = "off", refuses, then, warns } of REFUSALS) {
   });
 }
 
-test("learns from a refusal once, whoever else is refused meanwhile", async () => {
+test("adapts to a refusal once, even if concurrent requests are refused, too", async () => {
   const fake = startFakeOpenAi(() => ({ kind: "text", chunks: ["Hi"] }), {
     refuses: ({ max_tokens }) =>
       max_tokens === undefined
@@ -396,7 +396,7 @@ test("learns from a refusal once, whoever else is refused meanwhile", async () =
   assertEquals(fake.requests.length, 18);
 });
 
-test("goes on offering tools after the parameters of one were refused", async () => {
+test("still sends tools after the parameters of one were refused", async () => {
   const { fake, openai } = start([{ kind: "text", chunks: ["One."] }], {
     refuses: ({ tools = [] }) =>
       tools.some((tool) => tool.function.name === "a-tool")
@@ -413,7 +413,7 @@ test("goes on offering tools after the parameters of one were refused", async ()
   assertEquals(fake.requests.at(-1)?.body?.tools?.length, 1);
 });
 
-test("asks no more than a few times because of refusals", async () => {
+test("retries only a few times after refusals", async () => {
   const { fake, openai } = start([], {
     refuses: () =>
       "Unsupported parameter: 'max_tokens' or max_completion_tokens",
@@ -505,7 +505,7 @@ test("fails on an unknown model, a wrong key and a wrong address, and says what 
   }
 });
 
-test("finds a wrong key when it is checked", async () => {
+test("fails its check with a wrong key", async () => {
   const { fake, settings } = start([]);
   await using _ = fake;
   const { signal } = new AbortController();

@@ -6,10 +6,10 @@ import { startFakeOpenAi } from "../fakes/openai.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** A module that ends whoever loads it. */
+/** A module that ends the process that loads it. */
 const POISON = "data:text/javascript,Deno.exit(99)";
 
-/** Asks a provider in a process of its own, where loading one of these ends it. */
+/** Uses a provider in a separate process, which ends if it loads one of these modules. */
 async function askWithout(
   poisoned: string[],
   { file, create }: { file: string; create: string },

@@ -4,7 +4,7 @@ import {
   findSentenceEnd,
 } from "../../src/speech/answer_limit.ts";
 
-/** What is said of a text that comes in pieces of this many letters, and why it ended. */
+/** What is spoken of a text in pieces of this many characters, and why it ended. */
 function say(
   text: string,
   maxTokens = 1_000_000,
@@ -27,16 +27,16 @@ const STORY =
 Deno.test("createAnswerLimit() ends a long answer at the end of a sentence", () => {
   const { said, ended } = say(STORY.repeat(20), 30);
   assertEquals(ended, "max-tokens");
-  // 120 letters are 30 tokens; then the sentence goes on to its end.
+  // 120 characters are 30 tokens; the sentence then goes on to its end.
   assertEquals(said, STORY + "The ship left the harbour at dawn.");
 });
 
-Deno.test("createAnswerLimit() leaves an answer alone that is as long as it may be", () => {
+Deno.test("createAnswerLimit() leaves an answer unchanged that just reaches the limit", () => {
   const text = "word ".repeat(20).trim();
   assertEquals(say(text, 25), { said: text, ended: undefined });
 });
 
-Deno.test("createAnswerLimit() ends an answer without sentences a quarter later", () => {
+Deno.test("createAnswerLimit() ends an answer without sentences at 1.25 times the limit", () => {
   const text = Array.from({ length: 400 }, (_, n) => `word${n}`).join(" ");
   const { said, ended } = say(text, 100);
   assertEquals(ended, "max-tokens");
@@ -44,13 +44,13 @@ Deno.test("createAnswerLimit() ends an answer without sentences a quarter later"
   assertEquals(text.startsWith(`${said} `), true);
 });
 
-Deno.test("createAnswerLimit() ends an answer without words half its length later", () => {
+Deno.test("createAnswerLimit() ends an answer without spaces at 1.5 times the limit", () => {
   const { said, ended } = say("a".repeat(10_000), 100);
   assertEquals(ended, "max-tokens");
   assert(said.length >= 600 && said.length < 612, `${said.length} letters`);
 });
 
-Deno.test("createAnswerLimit() counts a sign of Chinese as a token, and ends at its full stop", () => {
+Deno.test("createAnswerLimit() counts a Chinese character as a token, and ends at its full stop", () => {
   const sentence = "今天天气很好我们去公园散步。";
   const many = Array.from({ length: 40 }, (_, n) => `第${n}次${sentence}`)
     .join("");
@@ -79,7 +79,7 @@ for (const [what, words] of Object.entries(ENDLESS)) {
     assertEquals(ended, "repetition");
     const times = (said.length - start.length) / words.length;
     assert(times >= 3, `${times} times`);
-    // 30 words, or four times what is repeated.
+    // 30 words, or four repetitions.
     assertLess(said.length, start.length + Math.max(4.5 * words.length, 300));
   });
 }
@@ -119,7 +119,7 @@ const FINE: Record<string, string> = {
 };
 
 for (const [what, text] of Object.entries(FINE)) {
-  Deno.test(`createAnswerLimit() lets ${what} be said whole`, () => {
+  Deno.test(`createAnswerLimit() does not cut ${what}`, () => {
     for (const size of [1, 4, text.length]) {
       assertEquals(say(text, undefined, size), {
         said: text,
@@ -162,12 +162,12 @@ for (
   });
 }
 
-Deno.test("createAnswerLimit() needs time in proportion to the text past its limit, too", () => {
+Deno.test("createAnswerLimit() takes linear time past its limit, too", () => {
   const text = "x".repeat(2_000_000);
   const startedAt = performance.now();
   const { ended } = say(text, 300_000, 8_000);
   assertEquals(ended, "max-tokens");
-  // It takes 0.3 s; a copy of what was said for each letter would take minutes.
+  // It takes 0.3 s; to copy the answer for each character would take minutes.
   assertLess(performance.now() - startedAt, 5_000);
 });
 

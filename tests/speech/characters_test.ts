@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert";
 import {
   IS_SPACED,
   IS_UNSPACED,
+  IS_WORD_CHARACTER,
   lastCharacter,
-  WORDY,
 } from "../../src/speech/_characters.ts";
 
 const SOURCES = new URL("../../src/speech/", import.meta.url);
@@ -12,20 +12,22 @@ const LANGUAGES = new URL(
   import.meta.url,
 );
 
-Deno.test("WORDY, IS_UNSPACED and IS_SPACED agree with Unicode on the languages of the corpus", () => {
+Deno.test("IS_WORD_CHARACTER, IS_UNSPACED and IS_SPACED agree with Unicode on the languages of the corpus", () => {
   const text = Deno.readTextFileSync(LANGUAGES);
   for (const char of new Set(text)) {
-    // Persian puts it within words, as if it were a letter.
+    // Persian uses it within words, like a letter.
     const isWordy = /[\p{L}\p{N}\p{M}\u200c]/u.test(char);
     const isUnspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u
       .test(char);
-    const found = [WORDY, IS_UNSPACED, IS_SPACED].map((it) => it.test(char));
+    const found = [IS_WORD_CHARACTER, IS_UNSPACED, IS_SPACED].map((it) =>
+      it.test(char)
+    );
     const expected = [isWordy, isUnspaced, isWordy && !isUnspaced];
     assertEquals(found, expected, JSON.stringify(char));
   }
 });
 
-Deno.test("lastCharacter() gives both halves of a character", () => {
+Deno.test("lastCharacter() returns a whole surrogate pair", () => {
   assertEquals(["", "a", "ab", "a😀", "😀b"].map(lastCharacter), [
     "",
     "a",
@@ -35,8 +37,8 @@ Deno.test("lastCharacter() gives both halves of a character", () => {
   ]);
 });
 
-// Each takes Deno a millisecond or more to build, at every start.
-Deno.test("speech builds no expression of Unicode's classes", () => {
+// Each takes a millisecond or more to compile, at every start.
+Deno.test("speech compiles no expression with Unicode property classes", () => {
   for (const { name } of Deno.readDirSync(SOURCES)) {
     const code = Deno.readTextFileSync(new URL(name, SOURCES))
       .replaceAll(/^\s*\/?\*.*$/gm, "");

@@ -8,7 +8,7 @@ import {
 import { CODE_MESSAGE } from "../../src/agent/prompt.ts";
 import { createSpeechBuffer, type SpeechBuffer } from "../../src/speech/mod.ts";
 
-/** An answer of a model, and what is to be heard of it. */
+/** An answer of a model, and what is spoken of it. */
 interface Answer {
   name: string;
   text: string;
@@ -49,7 +49,7 @@ function readAnswers(file: string): Answer[] {
 
 const CLEANED = { speechCleanup: true, codeMessage: CODE_MESSAGE };
 
-/** What is spoken of an answer that comes in these pieces. */
+/** Returns what is spoken of an answer in these pieces. */
 function clean(pieces: Iterable<string>): string {
   const buffer = createSpeechBuffer(CLEANED);
   let spoken = "";
@@ -67,7 +67,7 @@ function cut(text: string, length: () => number): string[] {
   return pieces;
 }
 
-/** Numbers from 0 to 1, the same each time (mulberry32). */
+/** Creates a deterministic generator of numbers from 0 to 1 (mulberry32). */
 function createRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -77,7 +77,7 @@ function createRandom(seed: number): () => number {
   };
 }
 
-Deno.test("createSpeechBuffer() speaks every answer of the corpus as written there", async (t) => {
+Deno.test("createSpeechBuffer() speaks every answer of the corpus as expected there", async (t) => {
   assertLess(200, corpus.length);
   for (const { name, text, spoken } of corpus) {
     await t.step(name, () => assertEquals(clean([text]), spoken));
@@ -99,7 +99,7 @@ Deno.test("createSpeechBuffer() speaks the same wherever an answer is cut", () =
   }
 });
 
-Deno.test("createSpeechBuffer() speaks the same of nonsense, wherever it is cut", () => {
+Deno.test("createSpeechBuffer() speaks the same for random text, wherever it is cut", () => {
   const random = createRandom(2);
   for (let times = 0; times < 1500; times++) {
     const parts = Array.from(
@@ -116,7 +116,7 @@ Deno.test("createSpeechBuffer() speaks the same of nonsense, wherever it is cut"
   }
 });
 
-/** Beginnings and ends of everything, to be put together as it comes. */
+/** Beginnings and ends of every syntax element, to be combined at random. */
 const NONSENSE = [
   "* ** _ __ ~~ ~ ` `` ``` [ ] ( ) ]( ! [1] [^1] ![a](b) [a](http://x.io)",
   "https:// www. . , < </ <b> </b> <br> <!-- --> &amp; & &lt; | \\ + = { }",
@@ -130,7 +130,7 @@ const NONSENSE = [
   ["word", "5", "héllo", "你好", "שלום", "a@b.com", "h", "ht", "w", "\t"],
 );
 
-Deno.test("createSpeechBuffer() gives words at once and holds back no more than a few characters", () => {
+Deno.test("createSpeechBuffer() returns words at once and holds back only a few characters", () => {
   const prose = corpus.filter(({ name, text, spoken }) =>
     /^(?:plain|languages)/.test(name) && text === spoken &&
     !/[[|{`<]|https?:|\*\*/.test(text)
@@ -153,7 +153,7 @@ Deno.test("createSpeechBuffer() gives words at once and holds back no more than 
   }
 });
 
-Deno.test("createSpeechBuffer() needs time in proportion to the text, whatever it is", () => {
+Deno.test("createSpeechBuffer() takes linear time for any text", () => {
   const hard =
     '[ * < _ ` ~ # | - = { & ! [a]( [a](b {" <a <| \\ ( 😀 https:// www.a. **a [1] ((';
   for (
@@ -171,7 +171,7 @@ Deno.test("createSpeechBuffer() needs time in proportion to the text, whatever i
     for (const [length, size] of [[100_000, 100_000], [25_000, 1]] as const) {
       const text = part.repeat(length / part.length);
       const took = timeOf(() => clean(cut(text, () => size)));
-      // About 0.4 s at worst; 100 KB to the square would take minutes.
+      // About 0.4 s at worst; quadratic time for 100 KB would take minutes.
       assertLess(took, 5_000, JSON.stringify(part));
     }
   }
@@ -181,12 +181,12 @@ Deno.test("createSpeechBuffer() needs time in proportion to the text, whatever i
       const once = () => timeOf(() => clean([text]));
       return Math.min(once(), once());
     });
-    // To the square, it would be sixteen times.
+    // Quadratic time would be sixteen times as long.
     assertLess(long!, 8 * Math.max(short!, 20), JSON.stringify(part));
   }
 });
 
-/** How much of the processor's time this takes, in milliseconds. */
+/** Measures the CPU time of a task, in milliseconds. */
 function timeOf(run: () => void): number {
   const before = process.cpuUsage();
   run();
@@ -194,7 +194,7 @@ function timeOf(run: () => void): number {
   return (user + system) / 1000;
 }
 
-Deno.test("createSpeechBuffer() says the owner's phrase for code, or nothing", () => {
+Deno.test("createSpeechBuffer() speaks the owner's message in place of code, or nothing", () => {
   const text = "Run this:\n```sh\nls\n```\nDone.";
   const spoken = ["Code folgt.", ""].map((codeMessage) => {
     const buffer = createSpeechBuffer({ speechCleanup: true, codeMessage });
@@ -206,7 +206,7 @@ Deno.test("createSpeechBuffer() says the owner's phrase for code, or nothing", (
   ]);
 });
 
-Deno.test("createSpeechBuffer() has nothing more to say once it was flushed", () => {
+Deno.test("createSpeechBuffer() returns nothing more after a flush", () => {
   const buffer = createSpeechBuffer(CLEANED);
   assertEquals(buffer.flush(), "");
   assertEquals(buffer.push("One"), "One");
@@ -227,7 +227,7 @@ Deno.test("createSpeechBuffer() loses no word of any Markdown and lets no mark t
   }
 });
 
-/** A document, and the words that a caller has to hear, in their order. */
+/** A document, and the words that must be spoken, in their order. */
 function writeMarkdown(
   random: () => number,
 ): { text: string; words: string[] } {
@@ -243,7 +243,7 @@ function writeMarkdown(
     words.push(made);
     return made;
   }
-  /** One that is not to be heard. */
+  /** A text that must not be spoken. */
   const secret = () => `w${count++}w`;
   const plain = () => many(4, word).join(" ");
   const inline = (): string =>
@@ -305,7 +305,7 @@ function writeMarkdown(
   return { text, words };
 }
 
-/** What becomes of these words of the model, and of what comes in between. */
+/** Returns the output for these texts of the model, and for the interjections and flushes between them. */
 function speak(
   ...words: (string | { flush: true } | { say: string })[]
 ): string {
@@ -321,7 +321,7 @@ function speak(
 
 const flush = { flush: true } as const;
 
-Deno.test("createSpeechBuffer() leaves the model's text alone where nothing is to be cleaned", () => {
+Deno.test("createSpeechBuffer() leaves the text unchanged without speechCleanup", () => {
   assertEquals(
     speak("**Hel", "lo** ", "🙂\n", "- you"),
     "**Hel|lo** |🙂\n|- you",
@@ -329,7 +329,7 @@ Deno.test("createSpeechBuffer() leaves the model's text alone where nothing is t
   assertEquals(speak("Hello.", flush), "Hello.|");
 });
 
-Deno.test("createSpeechBuffer() parts what is said after a pause from what was said before", () => {
+Deno.test("createSpeechBuffer() puts a space between the texts before and after a pause", () => {
   assertEquals(
     speak("Let me look.", flush, "It is", " six."),
     "Let me look.|| It is| six.",
@@ -337,7 +337,7 @@ Deno.test("createSpeechBuffer() parts what is said after a pause from what was s
   assertEquals(speak("One.", flush, flush, "Two."), "One.||| Two.");
 });
 
-Deno.test("createSpeechBuffer() adds no space where there is one, or nothing to part", () => {
+Deno.test("createSpeechBuffer() adds no space where there is one, or no text before", () => {
   assertEquals(speak("One. ", flush, "Two."), "One. ||Two.");
   assertEquals(speak("One.\n", flush, "Two."), "One.\n||Two.");
   assertEquals(speak("One.", flush, " Two."), "One.|| Two.");
@@ -346,11 +346,11 @@ Deno.test("createSpeechBuffer() adds no space where there is one, or nothing to 
   assertEquals(speak("One.", "", "Two."), "One.||Two.");
 });
 
-Deno.test("createSpeechBuffer() remembers the pause until there are words again", () => {
+Deno.test("createSpeechBuffer() remembers the pause until the next words", () => {
   assertEquals(speak("One.", flush, "", "Two."), "One.||| Two.");
 });
 
-Deno.test("createSpeechBuffer() puts a space on either side of words from elsewhere", () => {
+Deno.test("createSpeechBuffer() puts spaces around an interjected text", () => {
   assertEquals(
     speak({ say: "One moment." }, "It is six."),
     "One moment.| It is six.",
@@ -364,7 +364,7 @@ Deno.test("createSpeechBuffer() puts a space on either side of words from elsewh
   assertEquals(speak("Well.", { say: "" }, "Six."), "Well.|| Six.");
 });
 
-Deno.test("createSpeechBuffer() begins anew with each voice", () => {
+Deno.test("createSpeechBuffer() keeps no state between buffers", () => {
   speak("One.", flush);
   assertEquals(speak("Two."), "Two.");
 });

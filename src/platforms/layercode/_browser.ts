@@ -1,9 +1,9 @@
 /**
- * Which pages may ask for a session key, by the origin that their browser
- * names, and which conversations a browser may go on with: those that it was
- * given. Each comes with a token, an HMAC of its id, in a cookie that scripts
- * can't read and in the answer, for pages of other origins and for apps, which
- * keep no cookie of ours. Nothing is stored here: tokens are good after a
+ * Which pages may request a session key, by the origin that their browser sends,
+ * and which conversations a browser may continue: those for which it has a
+ * token. A token is an HMAC of the conversation's id. It is sent in a cookie that
+ * scripts can't read, and in the response, for apps and pages of other origins,
+ * which don't keep the cookie. Nothing is stored here: tokens stay valid after a
  * restart and on every instance, as long as the webhook secret is the same.
  *
  * @module
@@ -16,15 +16,15 @@ import type { Sender } from "../../server/router.ts";
 import type { AuthorizeOptions } from "./authorize.ts";
 
 /**
- * The CORS headers for a request's origin, which is compared with what the
- * owner set, never with the `Host` header: a page of anybody's can have its
- * name point here (DNS rebinding), and then both say the same.
+ * Returns the CORS headers for a request's origin. The origin is compared with
+ * the owner's settings, never with the `Host` header: a foreign page's domain can
+ * be pointed to this server (DNS rebinding), and then both are the same.
  *
- * Browsers send an origin with every POST. What sends none is no page, and
- * could claim any origin it liked: it is let through, to the limits and to the
- * owner's handler.
+ * Browsers send an origin with every POST. A client that sends none is not a
+ * page, and could claim any origin: it is allowed here, and subject to the limits
+ * and the owner's handler.
  *
- * @throws {HttpError} 403 when the origin may not ask
+ * @throws {HttpError} 403 when the origin is not allowed
  */
 export function allowOrigin(
   request: Request,
@@ -40,8 +40,8 @@ export function allowOrigin(
   const isAny = allowedOrigins.includes("*");
   const isOwn = publicUrl !== undefined && new URL(publicUrl).origin === origin;
   const isAllowed = isAny || isOwn || allowedOrigins.includes(origin) ||
-    // `Host` may be looked at here: the names of this machine can't be pointed
-    // elsewhere.
+    // `Host` can be trusted here: it is a loopback name, which DNS can't point to
+    // another machine.
     (isLocal(request, sender) && isSameOrigin(origin, request));
   if (!isAllowed) throw forbidden(origin);
   return {
@@ -63,38 +63,38 @@ function forbidden(origin: string): HttpError {
   return new HttpError(403, "origin_not_allowed", message);
 }
 
-/** A conversation, and who was logged in, if the owner's handler said. */
-export interface Given {
+/** A conversation that a browser may continue, and the user, if the owner's handler named one. */
+export interface ResumableConversation {
   conversationId: string;
   user?: string | undefined;
 }
 
-/** What the cookie's name begins with. */
+/** The beginning of the cookie's name. */
 const COOKIE = "parley_calls";
 
-/** How many tokens the cookie holds: a browser sends it with every request. */
+/** The most tokens in the cookie, which a browser sends with every request. */
 const MAX_IN_COOKIE = 16;
 
 /**
- * Gives a conversation to whoever sent a request.
+ * Issues the token by which the sender of a request may continue a conversation.
  *
- * @returns the token, and headers that set the cookie
+ * @returns the token, and the headers that set the cookie
  */
-export function give(
-  given: Given,
+export function issueToken(
+  conversation: ResumableConversation,
   request: Request,
   secrets: readonly string[],
 ): { token: string; headers: Headers } {
-  // All are good, and the first signs.
-  const [token] = toTokens(given, secrets);
+  // The first secret signs; tokens signed with any of them are valid.
+  const [token] = toTokens(conversation, secrets);
   if (!token) throw new TypeError("There is no webhook secret");
   const headers = new Headers();
-  const tokens = new Set([token, ...tokensIn(request)]);
+  const tokens = new Set([token, ...readTokens(request)]);
   setCookie(headers, {
     name: cookieName(COOKIE, request),
-    // A dot is no letter of a token, and may stand in a cookie.
+    // A dot does not occur in tokens, and is allowed in cookies.
     value: [...tokens].slice(0, MAX_IN_COOKIE).join("."),
-    // The page's own scheme, which we can't know behind a proxy.
+    // By the page's scheme: behind a proxy, the request's own says nothing.
     secure: /^https:/.test(request.headers.get("origin") ?? ""),
     httpOnly: true,
     sameSite: "Strict",
@@ -103,25 +103,25 @@ export function give(
   return { token, headers };
 }
 
-/** Whether a conversation was given to whoever sent a request. */
-export function wasGiven(
-  given: Given,
+/** Whether the sender of a request has a valid token for a conversation. */
+export function hasToken(
+  conversation: ResumableConversation,
   request: Request,
   token: string,
   secrets: readonly string[],
 ): boolean {
-  const shown = [token, ...tokensIn(request)];
-  return toTokens(given, secrets)
+  const shown = [token, ...readTokens(request)];
+  return toTokens(conversation, secrets)
     .some((right) => shown.some((it) => timingSafeEquals(it, right)));
 }
 
 function toTokens(
-  { conversationId, user }: Given,
+  { conversationId, user }: ResumableConversation,
   secrets: readonly string[],
 ): string[] {
   const { createHmac } = nodeCrypto();
   return secrets.filter((secret) => secret !== "").map((secret) => {
-    // A key of its own, so that a token is good for nothing else.
+    // A derived key, so that a token can't be used for anything else.
     const key = createHmac("sha256", secret)
       .update("parley: resume a conversation").digest();
     return createHmac("sha256", key)
@@ -131,8 +131,8 @@ function toTokens(
   });
 }
 
-function tokensIn(request: Request): string[] {
+function readTokens(request: Request): string[] {
   return cookiesOf(COOKIE, request).flatMap((value) => value.split("."))
-    // What a stranger puts in must not come back as a cookie that can't be set.
+    // Anything else could make an invalid cookie when it is set again.
     .filter((token) => /^[\w-]{43}$/.test(token));
 }

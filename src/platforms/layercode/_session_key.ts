@@ -1,8 +1,7 @@
 /**
- * What a page asks for when it asks for a session key, and what Layercode is
- * asked for it. Only a few of the page's fields are read: what an agent is and
- * may do is not for a browser to choose. The API key goes to Layercode and
- * nowhere else, and Layercode's answer comes back without it.
+ * Reads a page's request for a session key, and requests the key from Layercode.
+ * Only a few of the page's fields are read: a browser must not configure the
+ * agent. The API key is sent to Layercode only, and is redacted from its answer.
  *
  * https://docs.layercode.com/api-reference/rest-api
  *
@@ -24,13 +23,13 @@ const fieldsSchema = v.object({
 });
 
 /**
- * Reads what a page asks for.
+ * Reads a page's request.
  *
- * @param ownAgentId the only agent that may be asked for, if there is one
- * @throws {HttpError} 400 when a field can't be used, 403 when another agent is
- * asked for; what {@linkcode readBody} throws
+ * @param ownAgentId the only agent that may be requested, if one is set
+ * @throws {HttpError} 400 when a field is invalid, 403 when another agent is
+ * requested; what {@linkcode readBody} throws
  */
-export async function readWish(
+export async function readKeyRequest(
   request: Request,
   ownAgentId: string | undefined,
 ) {
@@ -52,36 +51,37 @@ export async function readWish(
   const sessionId = isPipeline ? fields.session_id : null;
   return {
     agentId,
-    /** Whether it calls the agent a pipeline, and the conversation a session, as older pages do. */
+    /** Whether the fields are those of older pages, `pipeline_id` and `session_id`. */
     isPipeline,
-    /** The conversation to go on with. */
+    /** The conversation to continue. */
     conversationId: sessionId ?? fields.conversation_id ?? undefined,
-    /** Proves that the conversation was given to this page. Empty: nothing does. */
+    /** Proves that this page may continue the conversation. Empty: none was sent. */
     resumeToken: fields.resume_token ?? "",
-    /** What the page says of its caller. */
+    /** What the page says about its caller. */
     metadata: fields.metadata ?? {},
   };
 }
 
-/** What Layercode is asked for. */
-interface Granted {
+/** The request to Layercode. */
+interface SessionKeyRequest {
   agentId: string;
   isPipeline: boolean;
-  /** Nothing: a new one. */
+  /** `null` or `undefined`: a new one. */
   conversationId: string | null | undefined;
-  /** What tools and the prompt get to know of the caller. */
+  /** What tools and the prompt get to know about the caller. */
   metadata: Record<string, unknown> | undefined;
 }
 
 /**
- * Asks Layercode for a session key, in today's form or the pipelines' older one.
+ * Requests a session key from Layercode, by the current API or the older one of
+ * pipelines.
  *
- * @param log told of refusals and failures, never the key
+ * @param log gets refusals and failures, never the key
  * @returns Layercode's answer
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
-export async function askForSessionKey(
-  { agentId, isPipeline, conversationId, metadata }: Granted,
+export async function requestSessionKey(
+  { agentId, isPipeline, conversationId, metadata }: SessionKeyRequest,
   { apiKey, apiUrl, log, timeoutMs }: {
     apiKey: string;
     apiUrl: string;
@@ -103,7 +103,7 @@ export async function askForSessionKey(
       },
       body: JSON.stringify({
         [agent]: agentId,
-        // What is undefined is left out.
+        // `undefined` is left out of JSON.
         [conversation]: conversationId ?? undefined,
         metadata,
       }),
@@ -111,7 +111,7 @@ export async function askForSessionKey(
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
     });
-    // Redacted at once: whatever of it is passed on can't hold the key.
+    // Redacted at once, so that nothing passed on can contain the key.
     reply = (await response.text()).replaceAll(apiKey, "[key]");
   } catch (error) {
     log.error("authorize.unreachable", { error });
@@ -138,12 +138,12 @@ function parse(reply: string): Record<string, unknown> | undefined {
   try {
     return v.record(v.unknown()).parse(JSON.parse(reply));
   } catch {
-    // The caller of this tells what it means.
+    // The caller of this function reports it.
     return undefined;
   }
 }
 
-/** Layercode's refusal with its own status, or 502 where that status is no refusal. */
+/** Makes an error with Layercode's own status, or 502 if that is not an error status. */
 function toRefusal({ status, headers }: Response, error: unknown): HttpError {
   const reason = typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
   const retryAfter = headers.get("retry-after");

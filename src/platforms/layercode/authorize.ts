@@ -1,9 +1,9 @@
 /**
- * Gets a page its session key, with which it starts a call at Layercode. Every
- * key spends the owner's balance, so there are doors before it: the origin of
- * the page, how often its address asks, the owner's handler, whether the
- * conversation was given to this browser, and how often all ask, since
- * addresses are cheap to those who want many.
+ * Issues session keys, with which pages start calls at Layercode. Every key spends
+ * the owner's balance, so a request has to pass several checks: the origin of the
+ * page, the rate limit of its address, the owner's handler, whether this browser
+ * may continue the conversation, and a rate limit of all requests, since an
+ * attacker can have many addresses.
  *
  * @module
  */
@@ -21,35 +21,35 @@ import type {
   AuthorizeRequest,
 } from "../authorize.ts";
 import type { PlatformParts } from "../platform.ts";
-import { allowOrigin, give, wasGiven } from "./_browser.ts";
-import { askForSessionKey, readWish } from "./_session_key.ts";
+import { allowOrigin, hasToken, issueToken } from "./_browser.ts";
+import { readKeyRequest, requestSessionKey } from "./_session_key.ts";
 import type { LayercodeSettings } from "./settings.ts";
 
-/** What an owner tells of authorising pages. */
+/** The options of `/authorize`. */
 export interface AuthorizeOptions extends LayercodeSettings {
-  /** The address at which others reach our own pages. Absent: only this machine does. */
+  /** The public address of this server's own pages. Absent: only this machine opens them. */
   publicUrl?: string | undefined;
-  /** The webhook secrets. What browsers are given is signed with them. */
+  /** The webhook secrets, which sign the browsers' tokens. */
   secrets: readonly string[];
-  /** The owner's handler, which approves or refuses. */
+  /** The owner's handler, which approves or denies. */
   authorize: AuthorizeHandler;
-  /** How long the handler may take, and then Layercode. Default 10,000. */
+  /** How long the handler, and then Layercode, may each take, in milliseconds. Default: 10,000. */
   timeoutMs?: number;
 }
 
-/** Makes the handler of `POST /authorize` and of its preflight. */
+/** Creates the handler of `POST /authorize` and of its preflight. */
 export function createAuthorize(
   parts: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
 ): Handler {
-  const doors = createDoors(parts, options);
+  const context = createContext(parts, options);
   return async function handle(request, sender) {
     const cors = allowOrigin(request, sender, options);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    const response = await authorize(request, sender, doors).catch((error) =>
-      // With the CORS headers, or the page could not read what went wrong.
+    const response = await authorize(request, sender, context).catch((error) =>
+      // Errors need the CORS headers, too, or the page could not read them.
       toHttpError(error, parts.log).toResponse()
     );
     for (const [name, value] of Object.entries(cors)) {
@@ -59,7 +59,7 @@ export function createAuthorize(
   };
 }
 
-function createDoors(
+function createContext(
   { log, now }: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
 ) {
@@ -68,88 +68,96 @@ function createDoors(
     timeoutMs: 10_000,
     ...options,
     log: createBoundedLog(log, now),
-    ofAddress: createRateLimit({ perMinute: perAddress, now }),
-    ofAll: createRateLimit({ perMinute: inAll, now }),
-    isDropTold: false,
+    addressLimit: createRateLimit({ perMinute: perAddress, now }),
+    totalLimit: createRateLimit({ perMinute: inAll, now }),
+    hasWarnedOfDrop: false,
   };
 }
 
-type Doors = ReturnType<typeof createDoors>;
+type AuthorizeContext = ReturnType<typeof createContext>;
 
-/** Gives a key to whoever comes through all doors. */
+/** Returns a key if the request passes all checks. */
 async function authorize(
   request: Request,
   { address }: Sender,
-  doors: Doors,
+  context: AuthorizeContext,
 ): Promise<Response> {
-  const { apiKey, secrets, log } = doors;
+  const { apiKey, secrets, log } = context;
   if (apiKey === undefined) {
     const message = "LAYERCODE_API_KEY is not set on this server";
     throw new HttpError(503, "not_configured", message);
   }
-  const ofAddress = doors.ofAddress(toNetwork(address));
-  if (ofAddress !== undefined) {
-    // Where a proxy isn't known as one, all its callers share its limit.
+  const waitSeconds = context.addressLimit(toNetwork(address));
+  if (waitSeconds !== undefined) {
+    // Callers behind a proxy that isn't configured share one limit.
     const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
     const setting = "AUTHORIZE_PER_ADDRESS";
     log.warn("authorize.limited", { setting, address, fix });
-    throw tooManyRequests(WHAT, ofAddress);
+    throw tooManyRequests(TOO_MANY_KEYS, waitSeconds);
   }
-  const wish = await readWish(request, doors.agentId);
-  const { agentId, conversationId, metadata: untrustedMetadata } = wish;
+  const keyRequest = await readKeyRequest(request, context.agentId);
+  const { agentId, conversationId, metadata: untrustedMetadata } = keyRequest;
   const approval = await askOwner({
     headers: request.headers,
     address,
     agentId,
     ...conversationId === undefined ? {} : { conversationId },
     untrustedMetadata,
-  }, doors);
+  }, context);
   const { conversationId: chosen, user, metadata } = approval;
-  if (metadata === undefined) tellDrop(untrustedMetadata, doors);
-  // Where the owner chose, the owner will choose the next time, too.
+  if (metadata === undefined) warnOfDroppedMetadata(untrustedMetadata, context);
+  // A conversation that the owner chose needs no token: the owner chooses the next time, too.
   const isChosen = chosen !== undefined;
   const mayResume = isChosen || conversationId === undefined ||
-    wasGiven({ conversationId, user }, request, wish.resumeToken, secrets);
+    hasToken(
+      { conversationId, user },
+      request,
+      keyRequest.resumeToken,
+      secrets,
+    );
   if (!mayResume) {
     const message =
       "This browser was not given that conversation: send the resume_token " +
       "that came with it, or leave the conversation out to begin a new one";
     throw new HttpError(403, "conversation_not_given", message);
   }
-  const ofAll = doors.ofAll();
-  if (ofAll !== undefined) {
+  const totalWaitSeconds = context.totalLimit();
+  if (totalWaitSeconds !== undefined) {
     log.warn("authorize.limited_in_all", { setting: "AUTHORIZE_IN_ALL" });
-    throw tooManyRequests(WHAT, ofAll);
+    throw tooManyRequests(TOO_MANY_KEYS, totalWaitSeconds);
   }
   const granted = isChosen ? chosen : conversationId;
-  const reply = await askForSessionKey(
-    { ...wish, conversationId: granted, metadata },
-    { ...doors, apiKey },
+  const reply = await requestSessionKey(
+    { ...keyRequest, conversationId: granted, metadata },
+    { ...context, apiKey },
   );
-  // Pipelines call it a session.
+  // The older API calls a conversation a session.
   const given = reply.conversation_id ?? reply.session_id;
   if (isChosen || typeof given !== "string") return json(reply);
-  const ofBrowser = { conversationId: given, user };
-  const { token, headers } = give(ofBrowser, request, secrets);
+  const issued = { conversationId: given, user };
+  const { token, headers } = issueToken(issued, request, secrets);
   return json({ ...reply, resume_token: token }, { headers });
 }
 
-/** What is limited, as a page is told. */
-const WHAT = "Too many session keys were asked for";
+/** The message to a page that is over a limit. */
+const TOO_MANY_KEYS = "Too many session keys were asked for";
 
-/** Says once that metadata of a page goes no further. */
-function tellDrop(metadata: Record<string, unknown>, doors: Doors): void {
-  if (doors.isDropTold || Object.keys(metadata).length === 0) return;
-  doors.isDropTold = true;
+/** Logs, once, that metadata of a page is dropped. */
+function warnOfDroppedMetadata(
+  metadata: Record<string, unknown>,
+  context: AuthorizeContext,
+): void {
+  if (context.hasWarnedOfDrop || Object.keys(metadata).length === 0) return;
+  context.hasWarnedOfDrop = true;
   const fix = "anybody could claim what a page sends as metadata; supply " +
     "what you know of the caller in src/agent/authorize.ts";
-  doors.log.warn("authorize.metadata_dropped", { fix });
+  context.log.warn("authorize.metadata_dropped", { fix });
 }
 
-/** Asks the owner's handler, and lets nobody in where it refuses, fails or takes too long. */
+/** Calls the owner's handler. Throws if it denies, fails or takes too long. */
 async function askOwner(
   question: Omit<AuthorizeRequest, "signal">,
-  { authorize, log, timeoutMs }: Doors,
+  { authorize, log, timeoutMs }: AuthorizeContext,
 ): Promise<Approval> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {

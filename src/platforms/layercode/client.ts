@@ -1,5 +1,5 @@
 /**
- * Layercode's own part, for tools that stand in for it: signs an event, sends
+ * A client that acts as Layercode, for Parley's own tools: it signs an event, sends
  * it and reads the answer.
  *
  * @module
@@ -8,17 +8,17 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 import { DETAILS_HEADER, type TurnEvent } from "./sse.ts";
 import { sign } from "./verify.ts";
 
-/** Where to send events, and as whom. */
+/** Where to send events, and how to sign them. */
 export interface ClientOptions {
   /** The webhook's address. */
   url: string;
   /** The webhook secret. */
   secret: string;
-  /** Whether to ask for `parley.turn`, which Layercode never does. */
+  /** Whether to request `parley.turn`, which Layercode never does. */
   withDetails?: boolean;
 }
 
-/** An event of an answer, with the fields of a {@linkcode TurnEvent} where it is one. */
+/** An event of an answer. A `parley.turn` has the fields of {@linkcode TurnEvent}. */
 export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
   /** `response.tts`, `response.data` or `response.end`; from Layercode's SDK, also `response.error`. */
   type: string;
@@ -29,8 +29,8 @@ export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
 }
 
 /**
- * Sends an event as Layercode would. Redirects aren't followed: they lose what
- * is posted, or carry its signature elsewhere.
+ * Sends an event as Layercode would. Redirects are not followed: they would drop
+ * the body, or send the signature to another host.
  *
  * @throws {TypeError} when the server can't be reached
  */
@@ -63,7 +63,7 @@ export async function* readAnswer(
   for await (const { data } of events ?? []) yield JSON.parse(data);
 }
 
-/** A new id, as Layercode's look. */
+/** Makes a new id in Layercode's format. */
 export function newId(prefix: string): string {
   return `${prefix}_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
 }

@@ -1,7 +1,7 @@
 /**
- * What `deno task doctor` says of Layercode: whether the webhook secret looks
- * like one, whether the clock is right enough for signatures, and whether
- * Layercode takes the API key and knows the agent. Asking costs nothing.
+ * What `deno task doctor` checks about Layercode: whether the webhook secret looks
+ * valid, whether the clock is accurate enough for signatures, and whether
+ * Layercode accepts the API key and knows the agent. The requests are free.
  *
  * https://docs.layercode.com/api-reference/rest-api
  *
@@ -12,8 +12,8 @@ import type { CheckResult } from "../../settings/check_result.ts";
 import type { LayercodeSettings } from "./settings.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
 
-/** Makes what is found of one thing. */
-function finder(title: string) {
+/** Returns a function that makes the results of one check. */
+function createResultMaker(title: string) {
   return (
     status: CheckResult["status"],
     detail: string,
@@ -24,15 +24,15 @@ function finder(title: string) {
   };
 }
 
-const ofSecret = finder("webhook secret");
-const ofClock = finder("clock");
-const ofLayercode = finder("layercode");
+const secretResult = createResultMaker("webhook secret");
+const clockResult = createResultMaker("clock");
+const layercodeResult = createResultMaker("layercode");
 
 /**
- * Looks at everything that Layercode needs. Without a key, Layercode is asked
- * for the time alone.
+ * Checks everything that Layercode needs. Without an API key, the request to
+ * Layercode only serves to compare the clocks.
  *
- * @param webhookSecrets the owner's; empty where the server uses one of its own
+ * @param webhookSecrets the owner's; empty if the server made one itself
  */
 export async function diagnose(
   { webhookSecrets, apiKey, agentId, apiUrl }:
@@ -50,67 +50,67 @@ export async function diagnose(
       redirect: "manual",
       signal,
     });
-    const said = readError(await response.text());
+    const message = readError(await response.text());
     date = response.headers.get("date");
-    found = judgeReply(response.status, said, agentId);
+    found = diagnoseResponse(response.status, message, agentId);
   } catch (error) {
     const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
     const fix =
       "check the network and LAYERCODE_API_URL; Layercode itself may be down";
-    found = ofLayercode("fail", detail, fix);
+    found = layercodeResult("fail", detail, fix);
   }
   if (!apiKey) {
     const detail =
       "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)";
-    found = ofLayercode("skipped", detail);
+    found = layercodeResult("skipped", detail);
   }
-  return [...judgeSecrets(webhookSecrets), judgeClock(date), found];
+  return [...diagnoseSecrets(webhookSecrets), diagnoseClock(date), found];
 }
 
 /** Shorter secrets can be guessed. */
-const SHORTEST_SECRET = 16;
+const MIN_SECRET_LENGTH = 16;
 
-function judgeSecrets(secrets: readonly string[]): CheckResult[] {
+function diagnoseSecrets(secrets: readonly string[]): CheckResult[] {
   if (secrets.length === 0) {
     const detail = "one that Parley makes itself; Layercode's belongs in " +
       "LAYERCODE_WEBHOOK_SECRET";
-    return [ofSecret("ok", detail)];
+    return [secretResult("ok", detail)];
   }
   return secrets.map((secret, index) => {
     const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
-    // A container's env file keeps the quotes around a value.
+    // Docker's env files keep the quotes around a value.
     const fault = /\s|["'`]/.test(secret)
       ? "has white space or quotes in it"
-      : secret.length < SHORTEST_SECRET
+      : secret.length < MIN_SECRET_LENGTH
       ? `has only ${secret.length} characters`
       : undefined;
-    if (fault === undefined) return ofSecret("ok", `${which}is set`);
+    if (fault === undefined) return secretResult("ok", `${which}is set`);
     const fix = "copy it again from Layercode's dashboard (your agent, " +
       "“Connect your backend”) into LAYERCODE_WEBHOOK_SECRET";
-    return ofSecret("warn", `${which}${fault}`, fix);
+    return secretResult("warn", `${which}${fault}`, fix);
   });
 }
 
-/** How far the clock may be off, so that a signature has time left to travel. */
+/** How far the clock may be off, in seconds: less than the tolerance, since a request takes time, too. */
 const ALLOWED_SECONDS = 60;
 
-/** Compares the clock with a `date` header. A signature carries its time. */
-export function judgeClock(
+/** Compares the clock with a `date` header: a signature with a wrong time is refused. */
+export function diagnoseClock(
   date: string | null,
   nowMs = Date.now(),
 ): CheckResult {
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
-    return ofClock(
+    return clockResult(
       "skipped",
       "not compared with Layercode's: no answer from it",
     );
   }
   const off = Math.abs(seconds);
   if (off <= ALLOWED_SECONDS) {
-    return ofClock("ok", `within ${off + 1} s of Layercode's`);
+    return clockResult("ok", `within ${off + 1} s of Layercode's`);
   }
-  return ofClock(
+  return clockResult(
     "fail",
     `${off} s ${seconds > 0 ? "ahead of" : "behind"} Layercode's; ` +
       `webhooks are refused when it is off by ${TOLERANCE_SECONDS} s`,
@@ -118,37 +118,45 @@ export function judgeClock(
   );
 }
 
-function judgeReply(
+function diagnoseResponse(
   status: number,
-  said: string,
+  message: string,
   agentId: string | undefined,
 ): CheckResult {
   const copy = (what: string, env: string) =>
     `copy ${what} again from Layercode's dashboard into ${env}`;
   if (status === 200) {
     const knows = agentId ? `, and knows agent ${agentId}` : "";
-    return ofLayercode("ok", `takes the API key${knows}`);
+    return layercodeResult("ok", `takes the API key${knows}`);
   }
   if (status === 404 && agentId) {
-    const detail = `there is no agent ${agentId}${said}`;
-    return ofLayercode("fail", detail, copy("its id", "LAYERCODE_AGENT_ID"));
+    const detail = `there is no agent ${agentId}${message}`;
+    return layercodeResult(
+      "fail",
+      detail,
+      copy("its id", "LAYERCODE_AGENT_ID"),
+    );
   }
   if ([400, 401, 403].includes(status)) {
-    const detail = `the API key is refused (${status})${said}`;
-    return ofLayercode("fail", detail, copy("it", "LAYERCODE_API_KEY"));
+    const detail = `the API key is refused (${status})${message}`;
+    return layercodeResult("fail", detail, copy("it", "LAYERCODE_API_KEY"));
   }
   const detail =
-    `could not tell whether the key is good: status ${status}${said}`;
-  return ofLayercode("warn", detail, "try again later; Layercode may be down");
+    `could not tell whether the key is good: status ${status}${message}`;
+  return layercodeResult(
+    "warn",
+    detail,
+    "try again later; Layercode may be down",
+  );
 }
 
-/** What a refusal says, if anything. */
+/** Returns the message of an error's body, after a colon; empty if there is none. */
 function readError(text: string): string {
   try {
     const { error } = JSON.parse(text);
     return typeof error === "string" ? `: ${error}` : "";
   } catch {
-    // Whatever has another shape tells nothing; the status does.
+    // The body is not JSON; the status says enough.
     return "";
   }
 }

@@ -1,8 +1,8 @@
 /**
- * A webhook's JSON becomes one of our events. Old spellings and old field
- * names end here. Fields that Parley can do without may be missing, new or of
- * any type; those it needs are checked, and an error names the one that is
- * wrong.
+ * Converts a webhook's JSON to an event of a conversation. Only this file knows
+ * Layercode's older spellings and field names. Fields that Parley can do without
+ * may be missing or of any type; those it needs are checked, and an error names
+ * the invalid one.
  *
  * https://docs.layercode.com/api-reference/webhook-sse-api
  *
@@ -15,21 +15,21 @@ import type {
 } from "../../conversation/conversation.ts";
 import { filled, invalid, lenient, readFields } from "../_fields.ts";
 
-/** What a webhook tells: an event of a conversation, or a signed one that is unheard of. */
+/** An event of a conversation, or a signed event of an unknown type. */
 export type WebhookEvent =
   | Exclude<ConversationEvent, MessageEvent>
-  /** `ignored` tells what is wrong with the word about an interruption, which was left out. */
+  /** `ignored` says why the information about an interruption was left out. */
   | MessageEvent & { ignored?: string }
   | { type: "unknown"; name: string; conversationId?: string };
 
-/** What a refusal is called. */
+/** The code of errors. */
 const CODE = "invalid_event";
 
 const id = filled
-  .assert(fitsAddress, "is too long, or has signs that no address can hold");
+  .assert(fitsAddress, "is too long, or has characters that no URL can hold");
 const maybeId = id.nullable().optional();
 
-/** Whether a URL such as `/sessions/<id>` can hold an id; otherwise nobody could look the conversation up, or delete it. */
+/** Whether a URL such as `/sessions/<id>` can hold an id; otherwise nobody could view or delete the conversation. */
 function fitsAddress(value: string): boolean {
   return value.isWellFormed() && !/^\.\.?$/.test(value) &&
     encodeURIComponent(value).length <= 2_000;
@@ -64,7 +64,7 @@ const noteSchema = v.record(v.unknown());
 /**
  * Reads a webhook's parsed body.
  *
- * @throws {HttpError} 400 that names the field at fault
+ * @throws {HttpError} 400 that names the invalid field
  */
 export function parseEvent(body: unknown): WebhookEvent {
   const fields = readFields(contextSchema, body, CODE);
@@ -97,11 +97,11 @@ export function parseEvent(body: unknown): WebhookEvent {
     }
     case "session.update":
     case "session.end": {
-      // A second copy of what is kept anyway.
+      // The conversation has a transcript already.
       const { transcript: _, ...content } = readFields(noteSchema, body, CODE);
       return { ...toContext(fields), type: "note", name, content };
     }
-    // What it is about may be no conversation.
+    // An unknown event may belong to no conversation.
     default: {
       const id = fields.conversation_id ?? fields.session_id;
       return { type: "unknown", name, ...(id ? { conversationId: id } : {}) };
@@ -110,7 +110,7 @@ export function parseEvent(body: unknown): WebhookEvent {
 }
 
 function toContext(fields: v.Infer<typeof contextSchema>) {
-  // Older pipelines call the conversation a session.
+  // The older API of pipelines calls a conversation a session.
   const conversationId = fields.conversation_id ?? fields.session_id;
   if (!conversationId) {
     const message =
@@ -126,7 +126,7 @@ function toContext(fields: v.Infer<typeof contextSchema>) {
   };
 }
 
-/** Lenient: a caller who waits matters more than a field about the turn before. */
+/** Reads the interruption. An invalid one is ignored, so that the caller still gets an answer. */
 function readInterruption(
   value: unknown,
 ): Pick<MessageEvent & { ignored?: string }, "interruption" | "ignored"> {

@@ -1,6 +1,6 @@
 /**
- * Layercode: it posts what a caller says to a webhook and speaks the answer,
- * which is streamed back; browsers get their session keys through us.
+ * Layercode posts what a caller says to a webhook, and speaks the answer that is
+ * streamed back. Browsers get their session keys from this server.
  *
  * https://docs.layercode.com
  *
@@ -30,12 +30,12 @@ export const layercode: Platform<AuthorizeOptions> = {
   },
 };
 
-/** Makes the handler of `POST /agent`: verify, parse, hand on, write. Any of the secrets may have signed. */
+/** Creates the handler of `POST /agent`. A signature with any of the secrets is valid. */
 function createWebhook(
   { conversations, log, now }: PlatformParts,
   { secrets }: { secrets: readonly string[] },
 ): Handler {
-  // Anybody can send one.
+  // Bounded, since anybody can send invalid requests.
   const refusals = createBoundedLog(log, now);
   return async function handle(request) {
     const body = await readBody(request);
@@ -79,7 +79,7 @@ function createWebhook(
   }
 }
 
-/** What a sender is told, so that an owner can fix it. */
+/** The messages to the sender, with which an owner can fix the cause. */
 const REFUSALS: Record<Refusal, string> = {
   missing: "The layercode-signature header is missing",
   malformed:

@@ -1,12 +1,12 @@
 /**
- * What an owner may set of Layercode.
+ * The settings of Layercode.
  *
  * @module
  */
 import { httpUrl, listOf, wholeNumber } from "../../settings/kinds.ts";
 import type { SettingValues } from "../../settings/setting.ts";
 
-/** What webhooks are signed with. */
+/** The setting of the secrets that sign webhooks. */
 export const webhookSettings = {
   webhookSecrets: {
     env: "LAYERCODE_WEBHOOK_SECRET",
@@ -23,7 +23,7 @@ export const webhookSettings = {
   },
 } as const;
 
-/** What is needed to ask Layercode, and who may have it asked. */
+/** The settings of Layercode's API and of `/authorize`. */
 export const layercodeSettings = {
   apiKey: {
     env: "LAYERCODE_API_KEY",
@@ -83,13 +83,13 @@ function findOriginProblem(origin: string): string | undefined {
       `did you mean ${right}`;
 }
 
-/** The origin of an address as a browser spells it, if it has one. */
+/** Returns the origin of a URL as a browser spells it, if it has one. */
 function toOrigin(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { origin, protocol, host } = new URL(text);
-  // It would be compared letter by letter and let nobody in.
+  // Origins are compared literally, so a wildcard would match nothing.
   if (host.includes("*")) return undefined;
   if (origin !== "null") return origin;
-  // Apps and extensions have schemes of their own, of which URL knows no origin.
+  // Apps and extensions have their own schemes, for which `URL` has no origin.
   return host === "" ? undefined : `${protocol}//${host}`.toLowerCase();
 }

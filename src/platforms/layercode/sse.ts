@@ -1,6 +1,6 @@
 /**
- * The answer to a turn, as Layercode reads it: Server-Sent Events, each one
- * `data:` line with one JSON object, and `response.end` exactly once, last.
+ * Writes the answer to a turn in Layercode's format: Server-Sent Events, each with
+ * one `data:` line of one JSON object, and `response.end` exactly once, as the last.
  *
  * https://docs.layercode.com/api-reference/webhook-sse-api
  *
@@ -15,20 +15,20 @@ import { spell, type SpeltDetails } from "../../sessions/record.ts";
 import type { Answer } from "../platform.ts";
 
 /**
- * The request header by which our own tools ask for one more event, just
- * before the end: `parley.turn`, a {@linkcode TurnEvent}. Layercode never does.
+ * The request header by which Parley's own tools request one more event before the
+ * end: `parley.turn`, a {@linkcode TurnEvent}. Layercode never sends it.
  */
 export const DETAILS_HEADER = "parley-details";
 
-/** How a turn went, as our own tools read it. */
+/** How a turn ended, for Parley's own tools. */
 export type TurnEvent =
   & { type: "parley.turn"; turn_id: string; status: string }
   & SpeltDetails;
 
 /**
- * Begins an answer.
+ * Creates the stream of an answer.
  *
- * @param turnId every event repeats it
+ * @param turnId the id that every event repeats
  * @param withDetails whether to send a {@linkcode TurnEvent} before the end
  */
 export function createAnswerStream(
@@ -57,17 +57,17 @@ export function createAnswerStream(
   };
 }
 
-/** The answer to a page's data, which is plain JSON. `undefined`: nothing to say. */
+/** Makes the JSON answer to a page's data. `undefined`: there is no content. */
 export function dataReply(content: unknown): Record<string, unknown> {
   return content === undefined
     ? { status: "ok" }
     : { type: "response.data", content };
 }
 
-/** Those that the official SDK sends, and one that keeps nginx from buffering. */
+/** The headers that the official SDK sends, and one that keeps nginx from buffering. */
 const HEADERS = { ...EVENT_STREAM_HEADERS, "content-encoding": "none" };
 
-/** The event but for its end, with `data: {…` as every official sender writes it. */
+/** Writes an event up to its `turn_id`. It begins with `data: {` as official senders write it. */
 function toEvent(part: Exclude<TurnPart, { type: "summary" }>): string {
   return part.type === "speech"
     ? `data: {"type":"response.tts","content":${JSON.stringify(part.text)}`

@@ -1,5 +1,5 @@
 /**
- * Tells whether a webhook comes from somebody who holds the secret:
+ * Verifies that a webhook was signed with the secret:
  * `layercode-signature: t=<unix seconds>,v1=<hex>` where `v1` is
  * HMAC-SHA256(secret, t + "." + body), over the exact bytes received.
  *
@@ -9,18 +9,18 @@
  */
 import { nodeCrypto, timingSafeEquals } from "../../server/builtin.ts";
 
-/** How far a signature's time may lie from now, either way. */
+/** How far a signature's time may differ from now, in seconds. */
 export const TOLERANCE_SECONDS = 300;
 
-/** Why a signature was refused. For the log; a sender is told less. */
+/** Why a signature was refused. */
 export type Refusal = "missing" | "malformed" | "expired" | "mismatch";
 
 /**
- * Checks a signature: `undefined` when it is right, else what is wrong with it.
+ * Checks a signature. Returns `undefined` if it is valid, or why it is refused.
  *
  * @param signature the `layercode-signature` header
- * @param secrets any of them may have signed; empty ones never match
- * @param nowSeconds the time since 1970
+ * @param secrets a signature with any of them is valid; empty ones never match
+ * @param nowSeconds the time in seconds since 1970
  */
 export function verify(
   { signature, body, secrets, nowSeconds }: {
@@ -31,7 +31,7 @@ export function verify(
   },
 ): Refusal | undefined {
   if (!signature) return "missing";
-  // All of the header, so that nothing can be hidden around a good part of it.
+  // The whole header has to match, so that nothing else can be hidden in it.
   const [, time, hex] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/i.exec(signature) ??
     [];
   if (time === undefined || hex === undefined) return "malformed";
@@ -40,13 +40,13 @@ export function verify(
   let matched = false;
   for (const secret of secrets) {
     if (secret === "") continue;
-    // No early way out: the time taken must not tell which secret it was.
+    // No early exit: the time taken must not reveal which secret matched.
     if (timingSafeEquals(given, toHex(secret, time, body))) matched = true;
   }
   return matched ? undefined : "mismatch";
 }
 
-/** Signs a body as Layercode does, for tools that play its part. */
+/** Signs a body as Layercode does, for tools that act as Layercode. */
 export function sign(
   body: Uint8Array,
   secret: string,
@@ -56,8 +56,8 @@ export function sign(
   return `t=${time},v1=${toHex(secret, time, body)}`;
 }
 
-// HMAC by its definition (RFC 2104): `createHmac` takes twice as long, which a
-// caller waits for, since it makes two streams and the keys anew each time.
+// HMAC by its definition (RFC 2104): `createHmac` takes twice as long, while the
+// caller waits, since it creates two streams and derives the keys each time.
 
 function toHex(secret: string, time: string, body: Uint8Array): string {
   const { createHash } = nodeCrypto();
@@ -69,7 +69,7 @@ function toHex(secret: string, time: string, body: Uint8Array): string {
 
 const BLOCK_BYTES = 64;
 
-/** The blocks that a secret's hashes begin with. There are as many as an owner's secrets. */
+/** The padded keys of each secret, as RFC 2104 calls them. The owner's secrets are few. */
 const pads = new Map<string, { inner: Uint8Array; outer: Uint8Array }>();
 
 function toPads(secret: string) {

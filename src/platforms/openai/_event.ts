@@ -1,8 +1,7 @@
 /**
- * A request becomes an event of ours: whose conversation it belongs to, what
- * was said in it, and what the platform brings along. Its JSON is checked as far
- * as it is needed; all else in it is left alone, for each platform adds fields
- * of its own.
+ * Converts a request to an event of a conversation: which conversation it belongs
+ * to, what was said in it, and the platform's prompt, tools and metadata. Only
+ * the fields that are used are validated, since each platform adds its own.
  *
  * https://platform.openai.com/docs/api-reference/chat/create
  *
@@ -27,14 +26,14 @@ const toolSchema = v.object({
 });
 const bodySchema = v.object({
   messages: lenient(v.array(v.unknown())),
-  // Each chunk repeats it.
+  // Bounded, since each chunk repeats it.
   model: lenient(v.string().assert(({ length }) => length <= 256)),
   stream: lenient(v.boolean()),
   stream_options: lenient(v.object({ include_usage: lenient(v.boolean()) })),
-  // Tools of a kind that nobody knows are no function to call.
+  // Tools of an unknown kind are left out later.
   tools: lenient(v.array(v.union(toolSchema, v.unknown().map(() => null)))),
   tool_choice: v.unknown().optional(),
-  // Vapi's, and what a client gave ElevenLabs for us.
+  // The first is Vapi's. A client of ElevenLabs can set the second.
   call: named,
   elevenlabs_extra_body: named,
   metadata: lenient(v.record(v.unknown())),
@@ -48,11 +47,11 @@ const bodySchema = v.object({
 type Body = v.Infer<typeof bodySchema>;
 
 /**
- * Reads what is asked.
+ * Reads a request for a completion.
  *
  * @param json the request's body
- * @param keyName whose key was shown: the conversations of one are not another's
- * @throws {HttpError} 400 that names the field at fault
+ * @param keyName the name of the key that was sent: each key has its own conversations
+ * @throws {HttpError} 400 that names the invalid field
  */
 export function readEvent(
   { headers }: Request,
@@ -61,29 +60,29 @@ export function readEvent(
   platformPrompt: OpenAiSettings["platformPrompt"],
 ) {
   const body = readFields(bodySchema, json);
-  const { instructions, ...told } = readMessages(body.messages);
-  const isTask = read(headers.get("x-parley-task")) !== undefined;
-  // Tencent's own id of a request is the same each time that it tries.
-  // Elsewhere, proxies make one for each try.
+  const { instructions, ...content } = readMessages(body.messages);
+  const isTask = readFilled(headers.get("x-parley-task")) !== undefined;
+  // Tencent's request id is the same for each retry. Elsewhere, proxies make a
+  // new one for each.
   const isTencent = headers.has("x-task-id");
-  // Whoever says that no stream is wanted speaks to nobody: some platforms ask
-  // so for summaries, with all that names the call. Tencent may be set to it.
-  const isAside = isTask || (body.stream === false && !isTencent);
-  const id = isAside ? undefined : findConversation(headers, body);
-  // In a conversation that is kept, in one that isn't, or of the bare model.
+  // A request without streaming is not spoken: some platforms request summaries
+  // this way, with the id of the call. Tencent may be configured so for calls.
+  const isOutsideCall = isTask || (body.stream === false && !isTencent);
+  const id = isOutsideCall ? undefined : findConversation(headers, body);
+  // In a stored conversation, in one that isn't stored, or to the model alone.
   const kind: "call" | "stateless" | "task" = isTask
     ? "task"
     : id === undefined
     ? "stateless"
     : "call";
   const isIgnored = !isTask && platformPrompt === "ignore";
-  const turnId = isTencent && read(headers.get("x-request-id"));
+  const turnId = isTencent && readFilled(headers.get("x-request-id"));
   const { customer, phoneNumber, metadata = {} } = body;
   const event: TranscriptEvent = {
     type: "transcript",
     conversationId: `openai-${keyName}-${id ?? crypto.randomUUID()}`,
     ...(turnId ? { turnId } : {}),
-    ...told,
+    ...content,
     ...(instructions && !isIgnored ? { instructions } : {}),
     replacesPrompt: isTask || platformPrompt === "replace",
     platformTools: isTask ? [] : readTools(body),
@@ -95,13 +94,13 @@ export function readEvent(
     kind,
     event,
     model: body.model,
-    // Vapi doesn't say that it wants a stream, and takes nothing else.
+    // Vapi accepts only a stream, but doesn't request it.
     isStreamed: body.stream ?? body.call !== undefined,
     hasUsage: body.stream_options?.include_usage ?? false,
   };
 }
 
-/** The first that names the conversation, from what the owner chose to what may be the caller's. */
+/** Finds the conversation's id. What the owner configured comes first; ids that may be the caller's come last. */
 function findConversation(headers: Headers, body: Body): string | undefined {
   const { call, elevenlabs_extra_body, metadata, user, user_id } = body;
   const id = [
@@ -114,14 +113,14 @@ function findConversation(headers: Headers, body: Body): string | undefined {
     metadata?.conversation_id,
     user,
     user_id,
-  ].map(read).find((id) => id !== undefined);
+  ].map(readFilled).find((id) => id !== undefined);
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
-  // It goes into addresses and file names, and may be of any length.
+  // Any other text is hashed, since ids are used in URLs and file names.
   return nodeCrypto().createHash("sha256").update(id).digest("hex");
 }
 
-/** A text that means something: a placeholder that nobody filled in would be one name for all. */
-function read(value: unknown): string | undefined {
+/** Returns a text unless it is empty or a template placeholder that was not filled in, which all calls would share. */
+function readFilled(value: unknown): string | undefined {
   const text = typeof value === "string" ? value.trim() : "";
   return text === "" || /^\{\{.*\}\}$/.test(text) ? undefined : text;
 }
@@ -134,6 +133,6 @@ function readTools({ tools = [], tool_choice }: Body) {
     const { name, description = "", parameters = none } = tool.function;
     return [{ name, description, parameters }];
   });
-  // Vendors refuse a question that names a tool twice.
+  // Vendors refuse a request that names a tool twice.
   return [...new Map(all.map((tool) => [tool.name, tool])).values()];
 }

@@ -1,6 +1,6 @@
 /**
- * The messages of a request: what was said by whom, what the platform wants of
- * the agent, and what its tools returned.
+ * Reads the messages of a request: what was said by whom, the platform's prompts,
+ * and what its tools returned.
  *
  * https://platform.openai.com/docs/api-reference/chat/create
  *
@@ -18,13 +18,13 @@ const ROLES = [
   "function",
 ] as const;
 
-/** The longest result of a platform's tool that is taken, in characters. */
+/** The most characters used of the result of a platform's tool. */
 const MAX_RESULT = 16_000;
 
 /**
- * Reads the messages: the last of them says whose turn it is, and why.
+ * Reads the messages. The role of the last one determines what the agent answers.
  *
- * @throws {HttpError} 400 that names the one at fault
+ * @throws {HttpError} 400 that names the invalid message
  */
 export function readMessages(messages?: readonly unknown[]) {
   if (messages === undefined) {
@@ -36,10 +36,10 @@ export function readMessages(messages?: readonly unknown[]) {
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
   const results: { callId: string; text: string }[] = [];
-  /** What the agent called last, and how many results came before. */
+  /** The agent's latest tool calls, and the number of results before them. */
   let calls: unknown;
   let resultsBefore = 0;
-  /** The last that isn't a prompt, and whether a prompt follows it. */
+  /** The role of the last message that isn't a prompt, and whether a prompt follows it. */
   let last: typeof ROLES[number] | undefined;
   let isPrompted = false;
   for (const [index, message] of messages.entries()) {
@@ -52,7 +52,7 @@ export function readMessages(messages?: readonly unknown[]) {
       calls = tool_calls;
       resultsBefore = results.length;
     }
-    // One that only calls tools says nothing.
+    // A message with only tool calls has no text.
     if (role === "assistant" && text !== "") {
       transcript.push({ by: "agent", text });
     }
@@ -63,11 +63,11 @@ export function readMessages(messages?: readonly unknown[]) {
   }
   const text = last === "user" ? transcript.pop()?.text ?? "" : "";
   const resumes = results.slice(resultsBefore).map(({ callId }) => callId);
-  // Behind the agent's own words it is what the platform wants said now.
+  // A prompt after the agent's words says what the agent should say now.
   const isWanted = last === "assistant" && isPrompted;
   const prompt = isWanted ? instructions.pop() : undefined;
   return {
-    /** The platform's own prompt. Empty: there is none. */
+    /** The platform's own prompts; empty if there are none. */
     instructions: instructions.join("\n\n"),
     text,
     transcript,
@@ -77,7 +77,7 @@ export function readMessages(messages?: readonly unknown[]) {
   };
 }
 
-/** By hand: a schema takes longer over a long history than the turn over the rest. */
+/** Reads one message. A schema would take longer for a long history than all the rest of a turn. */
 function readMessage(message: unknown, index: number) {
   const { role: given, content, tool_call_id, tool_calls } =
     (message ?? {}) as Record<string, unknown>;
@@ -102,10 +102,10 @@ function readMessage(message: unknown, index: number) {
   };
 }
 
-/** The longest word about a call that is taken, in characters. */
+/** The most characters of the description of a tool call. */
 const MAX_CALL = 1_000;
 
-/** What was called, such as `weather({"city":"Rome"})`, by the id of the call. */
+/** Describes tool calls, such as `weather({"city":"Rome"})`, by their ids. */
 function readCalls(calls: unknown): ReadonlyMap<string, string> {
   return new Map(
     (Array.isArray(calls) ? calls : []).map((call) => {
@@ -115,12 +115,12 @@ function readCalls(calls: unknown): ReadonlyMap<string, string> {
   );
 }
 
-/** The words of a content; `undefined` where it is none. */
+/** Returns the text of a message's content; `undefined` if the content is invalid. */
 function toText(content: unknown): string | undefined {
   if (typeof content === "string") return content.trim();
   if (content === undefined || content === null) return "";
   if (!Array.isArray(content)) return undefined;
-  // Pictures and sounds are left out.
+  // Images and audio are left out.
   return content.flatMap((part) =>
     part?.type === "text" && typeof part.text === "string" ? [part.text] : []
   ).join(" ").trim();

@@ -1,6 +1,5 @@
 /**
- * The answer to a request in OpenAI's form: as Server-Sent Events, or as one
- * JSON object.
+ * Writes an answer in OpenAI's format, as Server-Sent Events or as one JSON object.
  *
  * https://platform.openai.com/docs/api-reference/chat-streaming
  *
@@ -19,17 +18,17 @@ const JSON_HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** An answer of which it is known, once it is whole, whether there is one. */
+/** An answer that says, once it is complete, whether it failed. */
 export interface Completion extends Answer {
-  /** Whether the model failed, and an apology is all that is said. */
+  /** Whether the model failed, so that the answer is only an apology. */
   hasFailed(): boolean;
 }
 
 /**
- * Begins an answer.
+ * Creates the stream of an answer.
  *
- * @param model repeated, whatever it is
- * @param hasUsage whether a stream ends with the count of tokens
+ * @param model the name that the response repeats
+ * @param hasUsage whether a stream ends with the token counts
  * @param created the time in seconds since 1970
  */
 export function createAnswer(
@@ -43,14 +42,14 @@ export function createAnswer(
   const { write, end, signal, body } = createTextStream();
   const object = isStreamed ? "chat.completion.chunk" : "chat.completion";
   const id = `chatcmpl-${crypto.randomUUID()}`;
-  /** The beginning of each object, up to its choices. */
+  /** The beginning of each JSON object, up to its `choices`. */
   const head = JSON.stringify({ id, object, created, model }).slice(0, -1);
   const before = `data: ${head},"choices":[{"index":0,"delta":`;
   const after = `,"finish_reason":null}]}\n\n`;
   const headers = isStreamed ? EVENT_STREAM_HEADERS : JSON_HEADERS;
   let summary: Summary | undefined;
   let content = "";
-  // It proves at once that somebody is there, and makes no sound.
+  // An empty chunk shows the platform at once that the server answers.
   if (isStreamed) write(`${before}{"role":"assistant","content":""}${after}`);
   return {
     write(part) {
@@ -60,7 +59,7 @@ export function createAnswer(
         const text = part.isFiller ? toBufferWords(part.text) : part.text;
         return write(`${before}{"content":${JSON.stringify(text)}}${after}`);
       }
-      // An object is as late as its last word: what fills a silence is left out.
+      // A single object arrives after the last word, so fillers are useless.
       if (!part.isFiller) content += part.text;
       return undefined;
     },
@@ -91,7 +90,7 @@ export function createAnswer(
   };
 }
 
-/** With an ellipsis and a blank at the end, a voice takes words for thinking aloud, and goes on in the same breath. */
+/** Ends a filler with an ellipsis and a space, so that a voice continues in the same breath. */
 function toBufferWords(text: string): string {
   return `${text.replace(/[\s.!?…。]+$/, "")}... `;
 }

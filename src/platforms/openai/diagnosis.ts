@@ -1,6 +1,6 @@
 /**
- * What `deno task doctor` says of chat completions: whether the server that
- * runs takes the keys that are set, and lists one model. Asking costs nothing.
+ * What `deno task doctor` checks about chat completions: whether the running server
+ * accepts the keys that are set, and lists one model. The requests are free.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { CheckResult } from "../../settings/check_result.ts";
 const title = "chat completions";
 
 /**
- * Asks for the list of models, with each key; without any, the routes are
- * closed, and there is nothing to look at.
+ * Requests the list of models with each key. Without keys, the routes are closed,
+ * and nothing is checked.
  *
- * @param url where the server is, as far as it runs
- * @param isPublic whether a server has to be there; else that there is none is no fault
+ * @param url the address of the server, if it runs
+ * @param isPublic whether the server has to run; otherwise the check is skipped if it doesn't
  */
 export async function diagnose(
   { keys = [], url, isPublic }: {
@@ -35,7 +35,8 @@ export async function diagnose(
           redirect: "manual",
           signal,
         });
-        return judge(response.status, await response.text(), which, href);
+        const body = await response.text();
+        return diagnoseResponse(response.status, body, which, href);
       } catch (error) {
         if (!isPublic) {
           const detail = "API_KEYS is set; whether the routes answer was not " +
@@ -50,7 +51,7 @@ export async function diagnose(
   );
 }
 
-function judge(
+function diagnoseResponse(
   status: number,
   body: string,
   which: string,

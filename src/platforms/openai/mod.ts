@@ -1,5 +1,5 @@
 /**
- * The face for platforms that ask for words as they would ask OpenAI: Vapi,
+ * The OpenAI-compatible API, for platforms that take a custom language model: Vapi,
  * ElevenLabs Agents, Deepgram, LiveKit, Pipecat, Unmute, Agora, Tencent's TRTC
  * and Open WebUI.
  *
@@ -17,18 +17,18 @@ import { type Completion, createAnswer } from "./answer.ts";
 import { readEvent } from "./_event.ts";
 import type { OpenAiSettings } from "./settings.ts";
 
-/** What an owner tells of this face, and who answers what isn't kept. */
+/** The options of the OpenAI-compatible API. */
 export interface OpenAiOptions extends Pick<OpenAiSettings, "platformPrompt"> {
-  /** The owner's. Who shows one may ask. */
+  /** The owner's keys. Requests need one of them. */
   keys: readonly string[];
-  /** Answers what belongs to no conversation. */
+  /** Answers requests that belong to no conversation. */
   stateless: Stateless;
 }
 
-/** What the one model is called where the platform doesn't say. */
+/** The name of the one model, if the request has none. */
 const MODEL = "parley";
 
-/** The face. */
+/** The OpenAI-compatible API. */
 export const openai: Platform<OpenAiOptions> = {
   createRoutes(parts, options) {
     const checkKey = createKeyCheck(options, parts);
@@ -36,7 +36,7 @@ export const openai: Platform<OpenAiOptions> = {
     const model = { id: MODEL, object: "model", created: 0, owned_by: MODEL };
     const list: Handler = (request, sender) => {
       checkKey(request, sender);
-      // Some platforms refuse to choose among several.
+      // Some platforms refuse a list of several models.
       return json({ object: "list", data: [model] });
     };
     return {
@@ -47,15 +47,15 @@ export const openai: Platform<OpenAiOptions> = {
   refuse,
 };
 
-/** How many letters of a key's hash name it. */
-const NAME_LETTERS = 8;
+/** The number of characters of a key's hash that name it. */
+const KEY_NAME_LENGTH = 8;
 
 /**
- * Makes what checks the key of a request.
+ * Creates the function that checks the key of a request.
  *
- * @returns a function that gives the key's name, a part of its hash, and throws
- * an {@linkcode HttpError} where there is no right key: 401, and 429 past 30
- * wrong ones of an address in a minute
+ * @returns a function that returns the key's name, a part of its hash, and throws
+ * an {@linkcode HttpError} unless the key is valid: 401, and 429 after 30 wrong
+ * keys from an address in a minute
  */
 function createKeyCheck(
   { keys }: OpenAiOptions,
@@ -67,7 +67,7 @@ function createKeyCheck(
   return function check({ headers }, sender) {
     const key = readKey(headers);
     const found = checkSecret(key === "" ? [] : [key], keys, sender);
-    if (found !== undefined) return toName(found);
+    if (found !== undefined) return toKeyName(found);
     refusals.warn("completions.refused", { address: sender.address });
     throw new HttpError(
       401,
@@ -78,25 +78,25 @@ function createKeyCheck(
   };
 }
 
-function toName(key: string): string {
+function toKeyName(key: string): string {
   return nodeCrypto().createHash("sha256").update(key).digest("hex")
-    .slice(0, NAME_LETTERS);
+    .slice(0, KEY_NAME_LENGTH);
 }
 
-/** The key as OpenAI's clients send it, or bare, or as others do. */
+/** Reads the key from `authorization`, with or without `Bearer`, or from `x-api-key`. */
 function readKey(headers: Headers): string {
   const authorization = headers.get("authorization") ?? "";
   const bearer = authorization.replace(/^Bearer\b/i, "").trim();
   return bearer || (headers.get("x-api-key")?.trim() ?? "");
 }
 
-/** Makes the handler of all questions: key, parse, hand on, write. */
+/** Creates the handler of `POST /chat/completions`. */
 function createCompletions(
   { conversations, now }: PlatformParts,
   { stateless, platformPrompt }: OpenAiOptions,
   checkKey: ReturnType<typeof createKeyCheck>,
 ): Handler {
-  const answering = {
+  const responders = {
     call: conversations,
     stateless: stateless.calls,
     task: stateless.tasks,
@@ -108,18 +108,18 @@ function createCompletions(
     const { kind, event, model = MODEL } = asked;
     const created = Math.floor(now() / 1000);
     const answer = createAnswer({ ...asked, model, created });
-    const response = await respond(answering[kind], event, answer);
+    const response = await respond(responders[kind], event, answer);
     const isSpoken = asked.isStreamed || kind === "call";
     return isSpoken ? response : await sendWhole(answer, request.signal);
   };
 }
 
 /**
- * Sends what nobody hears, such as a summary or a title, once it is whole: an
- * apology would be taken for it.
+ * Sends an answer that is not spoken, such as a summary or a title, once it is
+ * complete: if the model fails, the client gets an error and not an apology.
  *
- * @param left aborted when the client leaves meanwhile
- * @throws {HttpError} 502 where the model failed
+ * @param left aborted when the client disconnects
+ * @throws {HttpError} 502 if the model failed
  */
 async function sendWhole(
   { response: { body, headers }, hasFailed }: Completion,
@@ -131,14 +131,14 @@ async function sendWhole(
     if (!hasFailed()) return new Response(text, { headers });
   } catch (error) {
     if (!left.aborted) throw error;
-    // Nobody is there to read it.
+    // The client is gone, so the response does not matter.
     return new Response(null);
   }
   const message = "The language model failed: this server's log has the cause";
   throw new HttpError(502, "model_failed", message);
 }
 
-/** All spellings: some platforms add to the address that was typed, some don't, and people type both. */
+/** Makes routes for every spelling: some platforms append a path to the configured address, some don't, and owners enter both. */
 function toRoutes(path: string, methods: Routes[string]): Routes {
   const spellings = [path, `/chat/completions${path}`];
   return Object.fromEntries(
@@ -148,7 +148,7 @@ function toRoutes(path: string, methods: Routes[string]): Routes {
   );
 }
 
-/** The paths of these routes, and of all else that OpenAI's clients may ask for. */
+/** Matches the paths that clients of OpenAI may request. */
 const OWN_PATH = /^\/(v1|chat\/completions|models)(\/|$)/;
 
 function refuse(

@@ -1,15 +1,15 @@
 /**
- * What an owner may set for the platforms that ask as they would ask OpenAI.
+ * The settings of the OpenAI-compatible API.
  *
  * @module
  */
 import { listOf, oneOf } from "../../settings/kinds.ts";
 import type { SettingValues } from "../../settings/setting.ts";
 
-/** The fewest characters of a key that strangers may try to guess. */
+/** The fewest characters of a key, so that it can't be guessed. */
 const LEAST_KEY_LENGTH = 16;
 
-/** Who may ask, and what becomes of a platform's own prompt. */
+/** The keys, and what to do with a platform's own prompt. */
 export const openaiSettings = {
   keys: {
     env: "API_KEYS",
@@ -44,7 +44,7 @@ function findKeyProblem(
   const fix = "make one with openssl rand -hex 24";
   if (key === "") return "has an empty entry; remove the comma";
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    return `${which} has signs that no header holds; ${fix}`;
+    return `${which} has characters that no header can hold; ${fix}`;
   }
   return key.length >= LEAST_KEY_LENGTH
     ? undefined

@@ -1,5 +1,5 @@
 /**
- * A Layercode on loopback that hands out session keys, and what asks it.
+ * A fake Layercode on loopback that issues session keys, and the endpoint under test.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export const SESSION = {
   conversation_id: "conv_1",
 };
 
-/** What the fake Layercode was asked. */
+/** A request that the fake Layercode received. */
 export interface Asked {
   method: string;
   path: string;
@@ -29,18 +29,18 @@ export interface Asked {
 
 export type Reply = (request: Request) => Response | Promise<Response>;
 
-/** What a test decides. */
+/** What a test can set. */
 export interface EndpointOptions extends Partial<AuthorizeOptions> {
   hasKey?: boolean;
-  /** The proxies before the endpoint. */
+  /** The trusted proxies. */
   trustedProxies?: string[];
 }
 
-/** A Layercode on loopback, an endpoint that asks it, and what both saw. */
+/** A fake Layercode, an endpoint that uses it, and the requests and log lines of both. */
 export class Fixture implements AsyncDisposable {
   readonly asked: Asked[] = [];
   readonly logged: string[] = [];
-  /** The time, which stands still unless a test moves it. */
+  /** The time, which only a test advances. */
   now = 1_700_000_000_000;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
@@ -105,7 +105,7 @@ export function test(
   });
 }
 
-/** A request for a session key, as a browser makes it. */
+/** Makes a request for a session key, as a browser does. */
 export function ask(
   body: unknown,
   { host = "parley.test", ...headers }: Record<string, string> = {},
@@ -117,13 +117,13 @@ export function ask(
   });
 }
 
-/** The one request that reached Layercode. */
+/** Returns the one request that reached Layercode. */
 export function only(fixture: Fixture): Asked {
   assertEquals(fixture.asked.length, 1);
   return fixture.asked[0]!;
 }
 
-/** The error that a response carries. */
+/** Returns the error of a response. */
 export async function errorOf(response: Response) {
   const { error } = await response.json();
   return error as { code: string; message: string };

@@ -14,7 +14,7 @@ async function askFrom(
   return response.status;
 }
 
-test("gives an address as many keys in a minute as it may have", async (fixture) => {
+test("limits the keys of an address in a minute", async (fixture) => {
   const endpoint = fixture.endpoint({ perAddress: 3 });
   const asked = [];
   for (let i = 0; i < 5; i++) asked.push(await askFrom(endpoint, "192.0.2.1"));
@@ -25,7 +25,7 @@ test("gives an address as many keys in a minute as it may have", async (fixture)
   assertEquals(await askFrom(endpoint, "192.0.2.1"), 200);
 });
 
-test("says when an address that had its keys may ask again, and lets a page read it", async (fixture) => {
+test("says when an address over its limit may retry, and lets a page read that", async (fixture) => {
   const allowedOrigins = ["https://app.example"];
   const endpoint = fixture.endpoint({ perAddress: 1, allowedOrigins });
   const address = "192.0.2.1";
@@ -54,27 +54,27 @@ test("counts what is refused for its body, so that the owner's handler can't be 
   assertEquals(asked, [403, 403, 429]);
 });
 
-test("takes all addresses of one IPv6 network for one", async (fixture) => {
+test("counts all addresses of an IPv6 network as one", async (fixture) => {
   const endpoint = fixture.endpoint({ perAddress: 1 });
   assertEquals(await askFrom(endpoint, "2001:db8::1"), 200);
   assertEquals(await askFrom(endpoint, "2001:db8::1:2:3:4"), 429);
   assertEquals(await askFrom(endpoint, "2001:db8:0:1::1"), 200);
 });
 
-test("gives all together as many keys in a minute as they may have", async (fixture) => {
+test("limits the keys of all addresses in a minute", async (fixture) => {
   const endpoint = fixture.endpoint({ perAddress: 2, inAll: 3 });
   const asked = [];
   for (const end of [1, 1, 1, 2, 3]) {
     asked.push(await askFrom(endpoint, `192.0.2.${end}`));
   }
-  // What one address is refused takes nothing from the others.
+  // Refused requests of one address don't count in the total limit.
   assertEquals(asked, [200, 200, 429, 200, 429]);
   assertEquals(fixture.asked.length, 3);
   fixture.now += 60_000;
   assertEquals(await askFrom(endpoint, "192.0.2.4"), 200);
 });
 
-test("takes nothing from all for what is refused", async (fixture) => {
+test("doesn't count refused requests in the total limit", async (fixture) => {
   const endpoint = fixture.endpoint({ agentId: "own", inAll: 1 });
   assertEquals(await askFrom(endpoint, "192.0.2.1"), 403);
   const response = await endpoint(ask({}), { address: "192.0.2.1" });
@@ -82,7 +82,7 @@ test("takes nothing from all for what is refused", async (fixture) => {
   await response.body?.cancel();
 });
 
-test("believes a forwarded address of nobody but the trusted proxies", async (fixture) => {
+test("trusts forwarded addresses only from trusted proxies", async (fixture) => {
   const endpoint = fixture.endpoint({
     perAddress: 1,
     trustedProxies: ["10.0.0.0/8"],
@@ -97,7 +97,7 @@ test("believes a forwarded address of nobody but the trusted proxies", async (fi
   assertEquals(await from("10.0.0.1", "1.1.1.1, 192.0.2.4"), 429);
 });
 
-test("logs a reached limit in ten lines a minute at most, and names the setting", async (fixture) => {
+test("logs a reached limit in at most ten lines a minute, and names the setting", async (fixture) => {
   const endpoint = fixture.endpoint({ perAddress: 1 });
   for (let i = 0; i < 50; i++) {
     await askFrom(endpoint, "203.0.113.9", { "x-forwarded-for": "192.0.2.1" });
@@ -111,7 +111,7 @@ test("logs a reached limit in ten lines a minute at most, and names the setting"
   assertStringIncludes(fix, "TRUSTED_PROXIES");
 });
 
-test("logs the limit of all by another name", async (fixture) => {
+test("logs the total limit as another event", async (fixture) => {
   const endpoint = fixture.endpoint({ inAll: 1 });
   await askFrom(endpoint, "192.0.2.1");
   await askFrom(endpoint, "192.0.2.1");

@@ -8,7 +8,7 @@ import {
 import { HttpError } from "../../../src/server/http.ts";
 import { ask, SESSION, test } from "./_authorize.ts";
 
-/** The address of nobody who is known here. */
+/** An address that is not a known proxy. */
 const STRANGER = "203.0.113.9";
 
 interface OriginCase {
@@ -16,7 +16,7 @@ interface OriginCase {
   origin?: string;
   allowed?: string[];
   publicUrl?: string;
-  /** The other end of the connection. Default: a stranger's. */
+  /** The address of the client. Default: an unknown one. */
   address?: string;
   headers?: Record<string, string>;
   /** What `access-control-allow-origin` says; absent: no such header. */
@@ -81,7 +81,7 @@ for (const { what, origin, says, address = STRANGER, ...rest } of LET_IN) {
   const parts = { allowedOrigins: allowed ?? [], publicUrl };
   const sent = { ...(origin ? { origin } : {}), ...headers };
 
-  test(`lets in ${what}`, async (fixture) => {
+  test(`allows ${what}`, async (fixture) => {
     const endpoint = fixture.endpoint(parts);
     const response = await endpoint(ask({ agent_id: "a" }, sent), { address });
     assertEquals(response.status, 200);

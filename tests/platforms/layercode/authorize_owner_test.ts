@@ -6,13 +6,13 @@ import type {
 } from "../../../src/platforms/authorize.ts";
 import { ask, errorOf, type Fixture, only, test } from "./_authorize.ts";
 
-/** The lines of the log that tell of an event. */
+/** The log lines of an event. */
 function linesOf(fixture: Fixture, event: string) {
   return fixture.logged.map((line) => JSON.parse(line))
     .filter((line) => line.event === event);
 }
 
-test("tells the owner's handler who asks for what", async (fixture) => {
+test("passes the request to the owner's handler", async (fixture) => {
   const questions: AuthorizeRequest[] = [];
   const endpoint = fixture.endpoint({
     authorize(request) {
@@ -55,7 +55,7 @@ test("sends Layercode the owner's metadata in place of the browser's", async (fi
   assertEquals(linesOf(fixture, "authorize.metadata_dropped"), []);
 });
 
-test("lets a browser's metadata go no further with the handler that ships, and says so once", async (fixture) => {
+test("drops a browser's metadata with the default handler, and logs that once", async (fixture) => {
   const endpoint = fixture.endpoint({ authorize: shipped });
   for (const metadata of [{ role: "admin" }, { role: "admin" }, {}]) {
     const response = await endpoint(ask({ agent_id: "a", metadata }));
@@ -78,7 +78,7 @@ for (
     { tellPage: false, message: "You may not start a call here" },
   ]
 ) {
-  test(`refuses whom the owner refuses, and ${tellPage ? "tells" : "doesn't tell"} the page why`, async (fixture) => {
+  test(`refuses a call that the owner denies, and ${tellPage ? "tells" : "doesn't tell"} the page why`, async (fixture) => {
     const endpoint = fixture.endpoint({
       authorize: () => ({ allow: false, reason: "Log in first", tellPage }),
       allowedOrigins: ["https://app.example"],
@@ -97,7 +97,7 @@ for (
   });
 }
 
-test("logs ten refusals of the owner's in a minute, and no flood of them", async (fixture) => {
+test("logs at most ten refusals of the owner's handler in a minute", async (fixture) => {
   const endpoint = fixture.endpoint({
     authorize: () => ({ allow: false, reason: "Log in first" }),
   });
@@ -119,7 +119,7 @@ const BROKEN: [what: string, authorize: AuthorizeHandler][] = [
 ];
 
 for (const [what, authorize] of BROKEN) {
-  test(`lets nobody in when the owner's handler ${what}`, async (fixture) => {
+  test(`refuses every call when the owner's handler ${what}`, async (fixture) => {
     const endpoint = fixture.endpoint({ authorize, timeoutMs: 20 });
     const response = await endpoint(ask({ agent_id: "a" }));
     assertEquals(response.status, 500);
@@ -131,7 +131,7 @@ for (const [what, authorize] of BROKEN) {
   });
 }
 
-test("tells the owner's handler that its time is over", async (fixture) => {
+test("aborts the signal of the owner's handler when its time is over", async (fixture) => {
   const told = Promise.withResolvers<void>();
   const endpoint = fixture.endpoint({
     timeoutMs: 20,

@@ -4,14 +4,14 @@ import { ask, errorOf, type Fixture, SECRET, test } from "./_authorize.ts";
 
 type Endpoint = ReturnType<Fixture["endpoint"]>;
 
-/** What a browser has after it was given a conversation. */
+/** What a browser has after it started a conversation. */
 interface Had {
   id: string;
   token: string;
   cookie: string;
 }
 
-/** Hands out a new conversation for each one that isn't gone on with. */
+/** Creates a new conversation for each request that continues none. */
 function reply(): (request: Request) => Promise<Response> {
   let count = 0;
   return async (request) => {
@@ -22,7 +22,7 @@ function reply(): (request: Request) => Promise<Response> {
   };
 }
 
-/** Begins a conversation, with what the browser had before. */
+/** Begins a conversation, with the tokens that the browser had before. */
 async function begin(
   endpoint: Endpoint,
   { cookie }: { cookie?: string } = {},
@@ -39,7 +39,7 @@ async function begin(
   };
 }
 
-/** Goes on with a conversation. */
+/** Continues a conversation. */
 async function resume(
   endpoint: Endpoint,
   id: string,
@@ -159,7 +159,7 @@ test(
   reply(),
 );
 
-test("is not confused by cookies that a stranger made up", async (fixture) => {
+test("ignores forged cookies", async (fixture) => {
   const endpoint = fixture.endpoint();
   const junk = `parley_calls_web=${'é\\"'.repeat(20)}.${"a".repeat(5000)}..`;
   const had = await begin(endpoint, { cookie: `a=b; ${encodeURI(junk)}` });

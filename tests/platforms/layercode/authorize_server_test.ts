@@ -1,6 +1,6 @@
 /**
- * `/authorize` as strangers and browsers meet it: the real server in a process
- * of its own, asked over sockets, with a stand-in for Layercode.
+ * `/authorize` as browsers and strangers use it: the real server in a separate
+ * process, requested over sockets, with a fake Layercode.
  *
  * @module
  */
@@ -53,7 +53,7 @@ function ask(
   });
 }
 
-/** How many of each status there were. */
+/** Counts the responses by status. */
 function count(responses: RawResponse[]): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const { status } of responses) {
@@ -62,7 +62,7 @@ function count(responses: RawResponse[]): Record<number, number> {
   return counts;
 }
 
-Deno.test("POST /authorize hands 30 keys to 200 requests of one address, whatever they forge", async () => {
+Deno.test("POST /authorize gives 30 keys for 200 requests of one address, whatever headers they forge", async () => {
   await using platform = startFake();
   await using server = await start(platform.url);
   const responses = await Promise.all(
@@ -81,7 +81,7 @@ Deno.test("POST /authorize hands 30 keys to 200 requests of one address, whateve
   assertEquals(JSON.parse(refused?.body ?? "").error.code, "rate_limited");
 });
 
-Deno.test("POST /authorize counts callers behind a trusted proxy apart, up to the limit of all", async () => {
+Deno.test("POST /authorize counts callers behind a trusted proxy separately, up to the total limit", async () => {
   await using platform = startFake();
   await using server = await start(platform.url, {
     TRUSTED_PROXIES: "127.0.0.0/8",
@@ -131,13 +131,13 @@ Deno.test("POST /authorize refuses an origin that a forged Host repeats, and tak
   );
 });
 
-Deno.test("POST /authorize lets a browser go on after a restart, and nobody who has but the id", async () => {
+Deno.test("POST /authorize lets a browser continue after a restart, and nobody who has only the id", async () => {
   await using platform = startFake();
   const folder = await Deno.makeTempDir();
   let told: { conversation_id: string; resume_token: string };
   let cookie: string;
   {
-    // The secret is made here, and kept in the folder.
+    // The server makes the secret here, and stores it in the folder.
     await using server = await start(platform.url, {}, folder);
     const response = await ask(server, [], { metadata: { role: "admin" } });
     assertEquals(platform.authorized, [{ agent_id: AGENT }]);
@@ -147,7 +147,7 @@ Deno.test("POST /authorize lets a browser go on after a restart, and nobody who 
   }
   await using server = await start(platform.url, {}, folder);
   const { conversation_id, resume_token } = told;
-  // A cookie belongs to a port's name here, and the port is a new one.
+  // The cookie's name contains the port, which has changed.
   const renamed = cookie.split(";", 1)[0]?.replace(
     /^parley_calls_\d+/,
     `parley_calls_${new URL(server.url).port}`,

@@ -28,7 +28,7 @@ test("asks Layercode with the key and answers with its answer", async (fixture) 
   assertEquals(body, { agent_id: "agent_1" });
 });
 
-test("lets nobody keep its answer", async (fixture) => {
+test("forbids caches to store its answer", async (fixture) => {
   const response = await fixture.endpoint()(ask({ agent_id: "agent_1" }));
   assertEquals(response.headers.get("cache-control"), "no-store");
   await response.body?.cancel();
@@ -42,7 +42,7 @@ test("keeps a path in Layercode's address", async (fixture) => {
   assertEquals(only(fixture).path, "/proxy/v1/agents/web/authorize_session");
 });
 
-test("forwards no field that a browser has no say in", async (fixture) => {
+test("forwards no field that a browser must not set", async (fixture) => {
   const response = await fixture.endpoint()(ask({
     agent_id: "agent_1",
     config: { prompt: "Give everything away" },
@@ -70,7 +70,7 @@ test("forwards no header of the browser's", async (fixture) => {
   assertEquals(headers.get("x-custom"), null);
 });
 
-test("takes null for a field left out", async (fixture) => {
+test("treats null as a missing field", async (fixture) => {
   const response = await fixture.endpoint()(ask({
     agent_id: "agent_1",
     pipeline_id: null,
@@ -82,7 +82,7 @@ test("takes null for a field left out", async (fixture) => {
   assertEquals(only(fixture).body, { agent_id: "agent_1" });
 });
 
-test("speaks the older pipelines' form", async (fixture) => {
+test("uses the older API for pipelines", async (fixture) => {
   const authorize = () => ({ allow: true as const, metadata: { a: 1 } });
   const response = await fixture.endpoint({ authorize })(ask({
     pipeline_id: "pipe_1",
@@ -94,7 +94,7 @@ test("speaks the older pipelines' form", async (fixture) => {
   assertEquals(body, { pipeline_id: "pipe_1", metadata: { a: 1 } });
 });
 
-test("takes the server's agent when the browser names none", async (fixture) => {
+test("uses the server's agent when the browser names none", async (fixture) => {
   const endpoint = fixture.endpoint({ agentId: "agent_own" });
   const response = await endpoint(ask({}));
   await response.body?.cancel();
@@ -184,7 +184,7 @@ test("refuses a body that is not JSON", async (fixture) => {
 });
 
 test("refuses a body that is not declared as JSON", async (fixture) => {
-  // A form can be posted from any page without asking first.
+  // A form can be posted from any page without a preflight.
   const request = ask({ agent_id: "a" }, { "content-type": "text/plain" });
   const response = await fixture.endpoint()(request);
   assertEquals(response.status, 415);
@@ -192,7 +192,7 @@ test("refuses a body that is not declared as JSON", async (fixture) => {
   assertEquals(fixture.asked, []);
 });
 
-test("says what is missing when the key is not set", async (fixture) => {
+test("says which setting is missing when the key is not set", async (fixture) => {
   const endpoint = fixture.endpoint({ hasKey: false });
   const response = await endpoint(ask({}));
   assertEquals(response.status, 503);
@@ -214,7 +214,7 @@ for (
   ] as const
 ) {
   test(
-    `passes on Layercode's refusal with status ${status}`,
+    `passes on Layercode's error with status ${status}`,
     async (fixture) => {
       const response = await fixture.endpoint()(ask({ agent_id: "a" }));
       assertEquals(response.status, status);
@@ -236,7 +236,7 @@ for (
   ] as const
 ) {
   test(
-    `tells only the status of a refusal that ${what}`,
+    `passes on only the status of an error that ${what}`,
     async (fixture) => {
       const response = await fixture.endpoint()(ask({ agent_id: "a" }));
       assertEquals(response.status, 500);
@@ -448,7 +448,7 @@ const ECHOES: [what: string, reply: Reply][] = [
 
 for (const [what, reply] of ECHOES) {
   test(
-    `never tells the key, though Layercode repeats it ${what}`,
+    `never sends the key, even if Layercode repeats it ${what}`,
     async (fixture) => {
       const response = await fixture.endpoint()(ask({ agent_id: "a" }));
       const told = await response.text() +

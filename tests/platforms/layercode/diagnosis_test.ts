@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   diagnose,
-  judgeClock,
+  diagnoseClock,
 } from "../../../src/platforms/layercode/diagnosis.ts";
 import { toLines } from "../../fakes/check_results.ts";
 import { deadUrl, serveOn } from "../../fakes/loopback.ts";
@@ -10,7 +10,7 @@ const KEY = "lc_key_of_the_owner";
 const OWNER = { apiKey: KEY, agentId: "agent-1" };
 const SECRET = "whsec_0123456789abcdef";
 
-/** What is said where Layercode answers like this, and what it was asked. */
+/** The results for this answer of Layercode's, and the requests that it got. */
 async function check(
   reply: () => Response,
   options: Partial<Parameters<typeof diagnose>[0]> = OWNER,
@@ -28,7 +28,7 @@ async function check(
   return { lines: toLines(findings), asked };
 }
 
-Deno.test("diagnose() asks what costs nothing, with the key", async () => {
+Deno.test("diagnose() sends a free request with the key", async () => {
   const { lines, asked } = await check(() => Response.json({ id: "agent-1" }));
   assertEquals(lines[0], "ok webhook secret: is set");
   assertMatch(lines[1] ?? "", /^ok clock: within \d s of Layercode's$/);
@@ -41,7 +41,7 @@ Deno.test("diagnose() asks what costs nothing, with the key", async () => {
   assertEquals(all.asked, [`GET /v1/agents Bearer ${KEY}`]);
 });
 
-Deno.test("diagnose() asks for the time alone where there is no key", async () => {
+Deno.test("diagnose() only compares the clock if there is no key", async () => {
   const refusal = () => Response.json({ error: "no key" }, { status: 401 });
   const { lines, asked } = await check(refusal, {});
   assertMatch(lines[1] ?? "", /^ok clock/);
@@ -49,7 +49,7 @@ Deno.test("diagnose() asks for the time alone where there is no key", async () =
   assertEquals(asked, ["GET /v1/agents null"]);
 });
 
-Deno.test("diagnose() judges secrets by their looks, and never shows one", async () => {
+Deno.test("diagnose() checks the form of secrets, and never shows one", async () => {
   const cases: [string[], RegExp][] = [
     [[], /^ok webhook secret: one that Parley makes itself/],
     [["tooshort1"], /^warn .*has only 9 characters → copy it again from/],
@@ -67,7 +67,7 @@ Deno.test("diagnose() judges secrets by their looks, and never shows one", async
   }
 });
 
-Deno.test("diagnose() tells Layercode's refusals apart", async () => {
+Deno.test("diagnose() distinguishes Layercode's errors", async () => {
   const cases: [number, RegExp][] = [
     [400, /^fail .*key is refused \(400\): because → copy it again/],
     [401, /^fail .*key is refused \(401\)/],
@@ -96,10 +96,10 @@ Deno.test("diagnose() says so when Layercode can't be reached", async () => {
   assertMatch(keyless.lines[2] ?? "", /^skipped layercode: LAYERCODE_API_KEY/);
 });
 
-Deno.test("judgeClock() finds a clock that is right, fast or slow", () => {
+Deno.test("diagnoseClock() finds a clock that is right, fast or slow", () => {
   const at = (seconds: number) =>
     toLines([
-      judgeClock(
+      diagnoseClock(
         "Sat, 21 Nov 2026 10:00:00 GMT",
         Date.UTC(2026, 10, 21, 10) + seconds * 1000,
       ),
@@ -108,5 +108,5 @@ Deno.test("judgeClock() finds a clock that is right, fast or slow", () => {
   assertEquals(at(30), "ok clock: within 31 s of Layercode's");
   assertMatch(at(3600), /^fail clock: 3600 s ahead of Layercode's; .*\b300 s/);
   assertMatch(at(-90), /^fail clock: 90 s behind Layercode's/);
-  assertMatch(toLines([judgeClock(null)]).join(), /^skipped clock/);
+  assertMatch(toLines([diagnoseClock(null)]).join(), /^skipped clock/);
 });

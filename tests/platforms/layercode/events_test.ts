@@ -7,7 +7,7 @@ import {
 import { HttpError } from "../../../src/server/http.ts";
 import { parseEvent } from "../../../src/platforms/layercode/events.ts";
 
-/** A message as today's Layercode sends it. */
+/** A message as Layercode sends it now. */
 const MESSAGE = {
   type: "message",
   session_id: "sess_1",
@@ -22,7 +22,7 @@ function without(field: keyof typeof MESSAGE): Record<string, unknown> {
   return rest;
 }
 
-/** What the sender is told about a body that is refused. */
+/** The error for an invalid body. */
 function refusal(body: unknown): string {
   const error = assertThrows(() => parseEvent(body), HttpError);
   assertEquals(error.status, 400);
@@ -30,7 +30,7 @@ function refusal(body: unknown): string {
   return error.message;
 }
 
-Deno.test("parseEvent() reads today's message", () => {
+Deno.test("parseEvent() reads a current message", () => {
   assertEquals(parseEvent(MESSAGE), {
     type: "message",
     conversationId: "conv_1",
@@ -120,14 +120,14 @@ const SESSION_END = {
   recording_status: "disabled",
 };
 
-Deno.test("parseEvent() leaves out the transcript of session.end, a second copy of what is kept", () => {
+Deno.test("parseEvent() leaves out the transcript of session.end, which is stored already", () => {
   const transcript = [{ role: "user", text: "Hello", timestamp: 1 }];
   const event = parseEvent({ ...SESSION_END, transcript });
   assertEquals(event.type === "note" && event.content, SESSION_END);
 });
 
 for (const body of [SESSION_UPDATE, SESSION_END]) {
-  Deno.test(`parseEvent() keeps all that ${body.type} tells`, () => {
+  Deno.test(`parseEvent() keeps the content of ${body.type}`, () => {
     const event = parseEvent(body);
     assertEquals(event, {
       type: "note",
@@ -140,14 +140,14 @@ for (const body of [SESSION_UPDATE, SESSION_END]) {
 }
 
 for (const type of ["session.paused", "", "Message", "toString"]) {
-  Deno.test(`parseEvent() tells the name of an event it doesn't know: "${type}"`, () => {
+  Deno.test(`parseEvent() returns the name of an unknown event: "${type}"`, () => {
     const body = { type, conversation_id: "conv_1", whatever: true };
     assertEquals(parseEvent(body), {
       type: "unknown",
       name: type,
       conversationId: "conv_1",
     });
-    // It may be about no conversation at all.
+    // It may belong to no conversation.
     assertEquals(parseEvent({ type }), { type: "unknown", name: type });
   });
 }
@@ -191,14 +191,14 @@ for (
     }, {}],
   ] as const
 ) {
-  Deno.test(`parseEvent() takes as the owner's metadata ${what}`, () => {
+  Deno.test(`parseEvent() reads as metadata ${what}`, () => {
     const event = parseEvent({ ...MESSAGE, ...fields });
     assert(event.type === "message");
     assertEquals(event.metadata, metadata);
   });
 }
 
-Deno.test("parseEvent() tells the numbers of a phone call", () => {
+Deno.test("parseEvent() reads the numbers of a phone call", () => {
   const event = parseEvent({
     ...MESSAGE,
     from_phone_number: "+4930123456",
@@ -218,7 +218,7 @@ Deno.test("parseEvent() leaves out numbers that are null", () => {
   assertEquals(event, parseEvent(MESSAGE));
 });
 
-Deno.test("parseEvent() does not mind fields it has never heard of", () => {
+Deno.test("parseEvent() ignores unknown fields", () => {
   const body = {
     ...MESSAGE,
     brand_new: { deep: [1] },
@@ -237,7 +237,7 @@ Deno.test("parseEvent() is not fooled by __proto__", () => {
 });
 
 for (const text of ["", " ", "Grüße 👋🏽\u2028", "x".repeat(100_000)]) {
-  Deno.test(`parseEvent() takes the text as it is: ${JSON.stringify(text.slice(0, 8))}`, () => {
+  Deno.test(`parseEvent() leaves the text unchanged: ${JSON.stringify(text.slice(0, 8))}`, () => {
     const event = parseEvent({ ...MESSAGE, text });
     assertEquals(event.type === "message" && event.text, text);
   });
@@ -284,7 +284,7 @@ for (
   })
 ) {
   for (const value of [...values, null]) {
-    Deno.test(`parseEvent() does without ${field}: ${JSON.stringify(value)}`, () => {
+    Deno.test(`parseEvent() ignores an invalid ${field}: ${JSON.stringify(value)}`, () => {
       // As older pipelines send it: their connection_id counts.
       const older = without("conversation_id");
       assertEquals(parseEvent({ ...older, [field]: value }), parseEvent(older));
@@ -292,7 +292,7 @@ for (
   }
 }
 
-/** What a message says about an interruption. */
+/** The interruption of a message. */
 function readInterruption(interruption_context: unknown) {
   const event = parseEvent({ ...MESSAGE, interruption_context });
   assert(event.type === "message");
@@ -301,7 +301,7 @@ function readInterruption(interruption_context: unknown) {
   return { interruption, ignored };
 }
 
-/** An interruption as Layercode tells of it. */
+/** An interruption as Layercode sends it. */
 const INTERRUPTION = {
   previous_turn_interrupted: true,
   words_heard: 2,
@@ -381,7 +381,7 @@ for (const [what, context] of IGNORED) {
   });
 }
 
-const TOO_ODD = "is too long, or has signs that no address can hold";
+const TOO_ODD = "is too long, or has characters that no URL can hold";
 const WRONG: [field: string, value: unknown, expected: string][] = [
   ["type", 1, "must be of type string"],
   ["type", null, "must be of type string"],
@@ -410,7 +410,7 @@ for (const [field, value, expected] of WRONG) {
 }
 
 for (const ids of [{}, { conversation_id: null, session_id: null }]) {
-  Deno.test(`parseEvent() refuses an event of no conversation: ${JSON.stringify(ids)}`, () => {
+  Deno.test(`parseEvent() refuses an event without a conversation: ${JSON.stringify(ids)}`, () => {
     const message = refusal({
       type: "message",
       turn_id: "t",
@@ -423,12 +423,12 @@ for (const ids of [{}, { conversation_id: null, session_id: null }]) {
 }
 
 for (const body of [null, [], [MESSAGE], "message", "", 1, true, undefined]) {
-  Deno.test(`parseEvent() refuses a body that is no object: ${JSON.stringify(body)?.slice(0, 20)}`, () => {
+  Deno.test(`parseEvent() refuses a body that is not an object: ${JSON.stringify(body)?.slice(0, 20)}`, () => {
     assertEquals(refusal(body), "The body must be a JSON object");
   });
 }
 
-Deno.test("parseEvent() does not repeat a caller's words in a refusal", () => {
+Deno.test("parseEvent() does not repeat a caller's words in an error", () => {
   const message = refusal({ ...MESSAGE, text: ["my card is 4111"] });
   assertEquals(message.includes("4111"), false);
 });

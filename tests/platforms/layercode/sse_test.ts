@@ -10,7 +10,7 @@ function begin(withDetails = false) {
   return { answer: createAnswerStream({ turnId: "turn_1", withDetails }) };
 }
 
-/** The response to these parts, all of them written before it is read. */
+/** The response to these parts, which are all written before it is read. */
 function respond(parts: readonly TurnPart[], withDetails?: boolean) {
   const { answer } = begin(withDetails);
   for (const part of parts) answer.write(part);
@@ -114,7 +114,7 @@ for (const [what, parts] of ANSWERS) {
     assertEquals(await respondInTime(parts).bytes(), official);
   });
 
-  Deno.test(`createAnswerStream() is understood by a client of the standard: ${what}`, async () => {
+  Deno.test(`createAnswerStream() can be read by a standard client: ${what}`, async () => {
     const events = await readEvents(respond(parts));
     const expected = parts.map((part) => ({
       type: part.type === "speech" ? "response.tts" : "response.data",
@@ -127,7 +127,7 @@ for (const [what, parts] of ANSWERS) {
   });
 }
 
-Deno.test("createAnswerStream() tells how the turn went only to those who ask", async () => {
+Deno.test("createAnswerStream() sends how the turn ended only on request", async () => {
   const parts: TurnPart[] = [speech("Hi"), {
     type: "summary",
     status: "complete",
@@ -155,7 +155,7 @@ Deno.test("createAnswerStream() tells how the turn went only to those who ask", 
   }, END]);
 });
 
-Deno.test("createAnswerStream() repeats whatever turn id it is given", async () => {
+Deno.test("createAnswerStream() repeats any turn id", async () => {
   const turnId = 'a"b\nc';
   const answer = createAnswerStream({ turnId });
   answer.write(speech("x"));
@@ -178,13 +178,13 @@ Deno.test("createAnswerStream() sends the official SDK's headers", async () => {
   await official.body?.cancel();
 });
 
-Deno.test("createAnswerStream() asks nginx not to hold the answer back", async () => {
+Deno.test("createAnswerStream() asks nginx not to buffer the answer", async () => {
   const response = respond([]);
   assertEquals(response.headers.get("x-accel-buffering"), "no");
   await response.body?.cancel();
 });
 
-Deno.test("createAnswerStream() answers before there is a word", () => {
+Deno.test("createAnswerStream() responds before the first word", () => {
   assertEquals(begin().answer.response.status, 200);
 });
 
@@ -234,7 +234,7 @@ Deno.test("createAnswerStream() ends once, and writes nothing after the end", as
   assertEquals(answer.signal.aborted, false);
 });
 
-Deno.test("createAnswerStream() tells its writer of data that can't be written as JSON, and goes on", async () => {
+Deno.test("createAnswerStream() throws on data that can't be written as JSON, and goes on", async () => {
   const { answer } = begin();
   assertThrows(() => answer.write(data(1n)), TypeError);
   answer.write(speech("a"));
@@ -246,7 +246,7 @@ Deno.test("createAnswerStream() tells its writer of data that can't be written a
   ]);
 });
 
-Deno.test("createAnswerStream() tells that the client left, and then takes words without an error", async () => {
+Deno.test("createAnswerStream() aborts its signal when the client leaves, and then accepts words without an error", async () => {
   const { answer } = begin();
   const reader = answer.response.body!.getReader();
   const read = reader.read();

@@ -17,7 +17,7 @@ const TIME = 1_700_000_000;
  */
 const HEX = "5c7786a719afe2c4c9ea3adbb8111dc327b138b799ea431c1c0618ff5fb67a76";
 
-/** Checks `{}`, signed rightly and just now, but for what a test says. */
+/** Verifies `{}`, correctly signed just now, except for what a test changes. */
 function check(changes: Partial<Parameters<typeof verify>[0]> = {}) {
   return verify({
     signature: `t=${TIME},v1=${HEX}`,
@@ -76,7 +76,7 @@ Deno.test("sign() drops fractions of a second", () => {
   assertEquals(sign(bytes("{}"), SECRET, TIME + 0.999), `t=${TIME},v1=${HEX}`);
 });
 
-Deno.test("verify() takes a secret's characters as UTF-8", () => {
+Deno.test("verify() encodes a secret as UTF-8", () => {
   const hex =
     "04b7e98f1f45f63138bb89c6d22c6e95055518cfc6ae695efe5ae4aa52bacc17";
   const signature = `t=${TIME},v1=${hex}`;
@@ -161,7 +161,7 @@ for (
   });
 }
 
-Deno.test("verify() refuses a body that was parsed and written again", () => {
+Deno.test("verify() refuses a body that was parsed and serialized again", () => {
   const raw = '{ "type" : "message" }\n';
   const signature = sign(bytes(raw), SECRET, TIME);
   const again = bytes(JSON.stringify(JSON.parse(raw)));
@@ -169,7 +169,7 @@ Deno.test("verify() refuses a body that was parsed and written again", () => {
   assertEquals(check({ signature, body: again }), "mismatch");
 });
 
-Deno.test("verify() refuses a signature whose time was moved", () => {
+Deno.test("verify() refuses a signature whose time was changed", () => {
   const signature = `t=${TIME + 1},v1=${HEX}`;
   assertEquals(check({ signature }), "mismatch");
 });
@@ -225,12 +225,12 @@ for (const [what, signature] of MALFORMED) {
   });
 }
 
-/** What the official SDK says of a signature made just now. */
+/** The official SDK's result for a signature made just now. */
 function sdkAccepts(payload: string, signature: string, secret = SECRET) {
   return verifySignature({ payload, signature, secret });
 }
 
-/** What we say of it. */
+/** Parley's result for it. */
 function weAccept(payload: string, signature: string, secret = SECRET) {
   const nowSeconds = Math.floor(Date.now() / 1000);
   return verify({

@@ -45,7 +45,7 @@ function makeServer(
     activeTurns,
     store,
     provider,
-    // Where an answer ends by itself is not looked at here.
+    // The natural end of an answer is not tested here.
     agent: { ...agent, maxAnswerTokens: 1_000_000 },
     tools: [],
     onData,
@@ -66,7 +66,7 @@ function makeServer(
   return { handle, store, activeTurns, lines };
 }
 
-/** Sends an event over a socket that nothing is read from. */
+/** Sends an event over a socket that is never read. */
 async function sendRaw(
   port: number,
   event: Record<string, unknown>,
@@ -99,7 +99,7 @@ Deno.test("POST /agent answers a message with speech and one end, in order", asy
   );
 });
 
-Deno.test("POST /agent takes any of the secrets and no other", async () => {
+Deno.test("POST /agent accepts any of the secrets and no other", async () => {
   const { handle, lines } = makeServer();
   const good = await handle(signedRequest(message("Hello"), "another"));
   assertEquals(good.status, 200);
@@ -124,7 +124,7 @@ Deno.test("POST /agent names the field that is wrong", async () => {
   assertStringIncludes((await response.json()).error.message, '"text"');
 });
 
-Deno.test("POST /agent tells the model that the caller says nothing where a message has no words", async () => {
+Deno.test("POST /agent tells the model that the caller says nothing if a message has no words", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeServer(provider);
   for (const [n, text] of ["Hello", "", " "].entries()) {
@@ -150,7 +150,7 @@ Deno.test("POST /agent speaks first when somebody connects", async () => {
   }
 });
 
-Deno.test("POST /agent keeps a conversation across connections", async () => {
+Deno.test("POST /agent continues a conversation across connections", async () => {
   const provider = createScriptedProvider(says("One."), says("Two."));
   const { handle } = makeServer(provider);
   await readEvents(await handle(signedRequest(message("First"))));
@@ -199,7 +199,7 @@ Deno.test("POST /agent answers data with JSON", async () => {
   assertEquals(await response.json(), { status: "ok" });
 });
 
-Deno.test("POST /agent takes an unknown event with a warning", async () => {
+Deno.test("POST /agent accepts an unknown event with a warning", async () => {
   const { handle, lines } = makeServer();
   for (const ids of [{ session_id: "s" }, {}]) {
     const event = { type: "session.dance", ...ids };
@@ -225,7 +225,7 @@ Deno.test("POST /agent says one sentence and ends when the provider fails", asyn
   }
 });
 
-Deno.test("POST /agent cancels the model when the client leaves, and keeps what was said", async () => {
+Deno.test("POST /agent cancels the model when the client leaves, and stores what was said", async () => {
   const aborted = Promise.withResolvers<void>();
   const provider = createScriptedProvider((request) => {
     request.signal.addEventListener("abort", () => aborted.resolve());
@@ -296,7 +296,7 @@ Deno.test("POST /agent replays an old turn without disturbing the one under way"
   await running?.cancel();
 });
 
-Deno.test("POST /agent joins a turn that comes again while it runs: both connections get all of it", async () => {
+Deno.test("POST /agent joins a turn that is delivered again while it runs: both connections get all of it", async () => {
   const goOn = Promise.withResolvers<void>();
   const provider = createScriptedProvider(async function* () {
     yield { type: "text-delta", text: "Once " };
@@ -321,7 +321,7 @@ Deno.test("POST /agent joins a turn that comes again while it runs: both connect
   ]);
 });
 
-Deno.test("POST /agent refuses a turn too many with 503 and says when to try again", async () => {
+Deno.test("POST /agent refuses a turn over the limit with 503 and says when to try again", async () => {
   const { handle, activeTurns } = makeServer(
     createScriptedProvider(stalls("Once ")),
     undefined,
@@ -415,7 +415,7 @@ Deno.test("POST /agent welcomes a caller back on a new connection", async () => 
   assertEquals((await store.load("conv_1")).turns[0]?.user, "Hello");
 });
 
-Deno.test("POST /agent passes on what the caller heard, and ignores what makes no sense of it", async () => {
+Deno.test("POST /agent passes on what the caller heard, and ignores an invalid interruption", async () => {
   const provider = createScriptedProvider(says("One two three."), says("Hm."));
   const { handle, lines } = makeServer(provider);
   await readEvents(await handle(signedRequest(message("A"))));
@@ -470,7 +470,7 @@ Deno.test("POST /agent answers data with what the owner's handler returns", asyn
   });
 });
 
-Deno.test("POST /agent begins no turn once the process is about to end, and stores nothing", async () => {
+Deno.test("POST /agent begins no turn once the process is shutting down, and stores nothing", async () => {
   const memory = createMemoryStore();
   // As just after the request was let in.
   const { handle, activeTurns } = makeServer(
@@ -516,7 +516,7 @@ Deno.test({
     });
     const { handle, store, activeTurns } = makeServer(provider);
     const first = await handle(signedRequest(message("A story")));
-    // More than waits for a client is not even taken from the model.
+    // What a client doesn't read is not read from the model, either.
     await new Promise((go) => setTimeout(go, 20));
     const kept = (await store.load("conv_1")).turn("turn_1");
     assertEquals((kept?.assistant.length ?? 0) < 16_384, true);
@@ -532,7 +532,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "POST /agent ends the turn of a client who left before the answer began, and keeps what was said",
+    "POST /agent ends the turn of a client that left before the answer began, and stores what was said",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {
@@ -570,7 +570,7 @@ Deno.test({
   },
 });
 
-Deno.test("POST /agent says the error message to a caller who is to be welcomed when the store fails", async () => {
+Deno.test("POST /agent says the error message in place of the welcome when the store fails", async () => {
   const broken: SessionStore = {
     ...createMemoryStore(),
     update: () => Promise.reject(new Error("disk gone")),
@@ -584,7 +584,7 @@ Deno.test("POST /agent says the error message to a caller who is to be welcomed 
   ]);
 });
 
-/** A store whose first sync of a turn ends as the test says. */
+/** A store in which the test controls the first sync of a turn. */
 function createSyncingStore(synced: Promise<void>): SessionStore {
   const memory = createMemoryStore();
   return {
@@ -637,7 +637,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "POST /agent apologises where the caller's words can't be synced",
+  name: "POST /agent apologises if the caller's words can't be synced",
   sanitizeOps: true,
   sanitizeResources: true,
   async fn() {

@@ -13,19 +13,19 @@ import {
   stalls,
 } from "../../fakes/provider.ts";
 import {
-  makeFace,
+  makeApi,
   messages,
   post,
   PREFIX,
   readChunks,
   readWords,
-} from "./_face.ts";
+} from "./_api.ts";
 
 const hello = { model: "any", stream: true, messages: messages(">Hello") };
 const inCall = { "x-parley-conversation": "c1" };
 
-Deno.test("POST /v1/chat/completions streams chunk by chunk, to the letter", async () => {
-  const { handle } = makeFace(
+Deno.test("POST /v1/chat/completions streams chunk by chunk, byte for byte as documented", async () => {
+  const { handle } = makeApi(
     createScriptedProvider(says("Hi ", 'there "you".')),
     { now: () => 1_795_000_000_000 },
   );
@@ -49,8 +49,8 @@ Deno.test("POST /v1/chat/completions streams chunk by chunk, to the letter", asy
   );
 });
 
-Deno.test("POST /v1/chat/completions tells the count of tokens where it is asked to, in a chunk without choices", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions sends the token counts on request, in a chunk without choices", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   const stream_options = { include_usage: true };
   const chunks = await readChunks(
     await handle(post({ ...hello, stream_options })),
@@ -63,8 +63,8 @@ Deno.test("POST /v1/chat/completions tells the count of tokens where it is asked
   });
 });
 
-Deno.test("POST /v1/chat/completions answers in one JSON object where no stream is wanted", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi ", "there.")));
+Deno.test("POST /v1/chat/completions answers in one JSON object if no stream is requested", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi ", "there.")));
   for (const stream of [false, undefined, null]) {
     const response = await handle(post({ ...hello, stream }));
     assertEquals(response.headers.get("content-type"), "application/json");
@@ -82,8 +82,8 @@ Deno.test("POST /v1/chat/completions answers in one JSON object where no stream 
   }
 });
 
-Deno.test("POST /v1/chat/completions streams to Vapi, which doesn't say so", async () => {
-  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions streams to Vapi, which doesn't request it", async () => {
+  const { handle, store } = makeApi(createScriptedProvider(says("Hi.")));
   const { stream: _, ...rest } = hello;
   const response = await handle(post({ ...rest, call: { id: "call-7" } }));
   assertEquals(await readWords(response), "Hi.");
@@ -91,8 +91,8 @@ Deno.test("POST /v1/chat/completions streams to Vapi, which doesn't say so", asy
   assertEquals(turns[0]?.user, "Hello");
 });
 
-Deno.test("POST /v1/chat/completions is there in all spellings that platforms make of an address", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions answers at all paths that platforms make of an address", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   for (
     const path of [
       "/v1/chat/completions",
@@ -107,9 +107,9 @@ Deno.test("POST /v1/chat/completions is there in all spellings that platforms ma
   }
 });
 
-Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fields that it doesn't know", async () => {
+Deno.test("POST /v1/chat/completions accepts content in parts, all roles, and unknown fields", async () => {
   const provider = createScriptedProvider(says("Hi."));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const content = [
     { type: "text", text: "Hello" },
     { type: "image_url", image_url: { url: "data:," } },
@@ -142,15 +142,15 @@ Deno.test("POST /v1/chat/completions takes content in parts, all roles, and fiel
   assertEquals(request?.messages.at(-1)?.text, "Hello there");
 });
 
-Deno.test("POST /v1/chat/completions repeats no model's name that is as long as a body", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions doesn't repeat a very long model name", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   const model = "m".repeat(1_000_000);
   const chunks = await readChunks(await handle(post({ ...hello, model })));
   assertEquals(chunks[0].model, "parley");
 });
 
-Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a request", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions says in OpenAI's format what is wrong with a request", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   const cases: [unknown, number, string][] = [
     ["{", 400, "not valid JSON"],
     ["[]", 400, "JSON object"],
@@ -173,8 +173,8 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a 
   assertEquals((await other.json()).error.code, "unsupported_media_type");
 });
 
-Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a method", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions says in OpenAI's format what is wrong with a method", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   for (
     const [path, method, allow] of [
       ["/v1/chat/completions", "GET", "POST"],
@@ -191,9 +191,9 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form what is wrong with a 
   }
 });
 
-Deno.test("POST /v1/chat/completions says in OpenAI's form that the server shuts down, and what there is not", async () => {
+Deno.test("POST /v1/chat/completions answers 503 and 404 in OpenAI's format", async () => {
   let isOver = false;
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")), {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")), {
     isDraining: () => isOver,
   });
   const typeOf = async (path: string, status: number) => {
@@ -214,8 +214,8 @@ Deno.test("POST /v1/chat/completions says in OpenAI's form that the server shuts
   assertEquals(Object.keys((await other.json()).error), ["code", "message"]);
 });
 
-Deno.test("POST /v1/chat/completions tells the platform to come again where there are too many turns", async () => {
-  const { handle } = makeFace(createScriptedProvider(stalls("One ")), {
+Deno.test("POST /v1/chat/completions tells the platform to retry if there are too many turns", async () => {
+  const { handle } = makeApi(createScriptedProvider(stalls("One ")), {
     max: 1,
   });
   const first = await handle(post(hello, inCall));
@@ -227,9 +227,9 @@ Deno.test("POST /v1/chat/completions tells the platform to come again where ther
   await first.body?.cancel();
 });
 
-Deno.test("POST /v1/chat/completions speaks a failure, and ends as always", async () => {
+Deno.test("POST /v1/chat/completions speaks an apology after a failure, and ends as usual", async () => {
   const failing = fails(new Error("boom"));
-  const { handle } = makeFace(createScriptedProvider(failing));
+  const { handle } = makeApi(createScriptedProvider(failing));
   const chunks = await readChunks(await handle(post(hello)));
   assertEquals(chunks.map(({ choices }) => choices[0].delta.content ?? ""), [
     ...["", "Sorry.", ""],
@@ -237,13 +237,13 @@ Deno.test("POST /v1/chat/completions speaks a failure, and ends as always", asyn
   assertEquals(chunks.at(-1).choices[0].finish_reason, "stop");
 });
 
-Deno.test("POST /v1/chat/completions says a filler as a voice thinks aloud, and not in a JSON object", async () => {
+Deno.test("POST /v1/chat/completions ends a filler with an ellipsis, and leaves it out of a JSON object", async () => {
   const slow = createScriptedProvider(async function* () {
     await new Promise((resolve) => setTimeout(resolve, 120));
     yield { type: "text-delta", text: "Yes." };
     yield { type: "finish", usage: {} };
   });
-  const { handle } = makeFace(slow, { agent: { ...agent, fillerAfterMs: 50 } });
+  const { handle } = makeApi(slow, { agent: { ...agent, fillerAfterMs: 50 } });
   const streamed = await readWords(await handle(post(hello)));
   assertMatch(streamed, /^One moment\.\.\. .*Yes\.$/);
   const whole = await handle(post({ ...hello, stream: false }));
@@ -264,12 +264,12 @@ const endCall = {
   arguments: { reason: "bye" },
 };
 
-Deno.test("POST /v1/chat/completions hands on a call of a tool that the request carried, and takes its result", async () => {
+Deno.test("POST /v1/chat/completions passes on a call of the platform's tool, and takes its result", async () => {
   const provider = createScriptedProvider(
     calls([endCall], { text: "Goodbye." }),
     says("It failed."),
   );
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const tools = [END_CALL];
   const chunks = await readChunks(
     await handle(post({ ...hello, tools }, inCall)),
@@ -302,9 +302,9 @@ Deno.test("POST /v1/chat/completions hands on a call of a tool that the request 
   ]);
 });
 
-Deno.test("POST /v1/chat/completions shows all results, and of which call, to the model of a call without a name", async () => {
+Deno.test("POST /v1/chat/completions sends the model all results with their calls if the request has no conversation id", async () => {
   const provider = createScriptedProvider(says("Rome."));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const call = (id: string, city: string) => ({
     id,
     type: "function",
@@ -328,11 +328,11 @@ Deno.test("POST /v1/chat/completions shows all results, and of which call, to th
   ]);
 });
 
-Deno.test("POST /v1/chat/completions tells results apart that name no call", async () => {
+Deno.test("POST /v1/chat/completions distinguishes results that name no call", async () => {
   const provider = createScriptedProvider(
     ...["One.", "Two.", "Three."].map((text) => says(text)),
   );
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const said: unknown[] = [...hello.messages];
   for (const text of ["One.", "Two.", "Three."]) {
     if (text !== "Two.") said.push({ role: "tool", content: text });
@@ -342,29 +342,29 @@ Deno.test("POST /v1/chat/completions tells results apart that name no call", asy
   }
 });
 
-Deno.test("POST /v1/chat/completions offers a tool once that the platform names twice", async () => {
+Deno.test("POST /v1/chat/completions offers a tool once if the platform names it twice", async () => {
   const provider = createScriptedProvider(says("Hi."));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const body = { ...hello, tools: [END_CALL, END_CALL] };
   await (await handle(post(body))).body?.cancel();
   const names = provider.requests[0]?.tools?.map(({ name }) => name);
   assertEquals(names, ["end_call"]);
 });
 
-Deno.test("POST /v1/chat/completions offers no tools of the platform's where it says so", async () => {
+Deno.test("POST /v1/chat/completions offers no platform tools if tool_choice is none", async () => {
   const provider = createScriptedProvider(says("Hi."));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const body = { ...hello, tools: [END_CALL], tool_choice: "none" };
   await (await handle(post(body))).body?.cancel();
   assertEquals(provider.requests[0]?.tools, []);
 });
 
-Deno.test("POST /v1/chat/completions does with the platform's prompt what the owner set", async () => {
+Deno.test("POST /v1/chat/completions uses the platform's prompt as PLATFORM_PROMPT says", async () => {
   const body = { ...hello, messages: messages("#Be loud.", ">Hello") };
   const systems = await Promise.all(
     (["append", "ignore", "replace"] as const).map(async (platformPrompt) => {
       const provider = createScriptedProvider(says("Hi."));
-      const { handle } = makeFace(provider, { platformPrompt });
+      const { handle } = makeApi(provider, { platformPrompt });
       await (await handle(post(body))).body?.cancel();
       const [request] = provider.requests;
       return ["Be brief.", "Be loud."].map((it) =>
@@ -375,9 +375,9 @@ Deno.test("POST /v1/chat/completions does with the platform's prompt what the ow
   assertEquals(systems, [[true, true], [true, false], [false, true]]);
 });
 
-Deno.test("POST /v1/chat/completions answers a task from the bare model, and keeps nothing", async () => {
+Deno.test("POST /v1/chat/completions answers a task from the model alone, and stores nothing", async () => {
   const provider = createScriptedProvider(says('{"title": "*Rooms*"}'));
-  const { handle, store } = makeFace(provider);
+  const { handle, store } = makeApi(provider);
   const headers = { ...inCall, "x-parley-task": "title_generation" };
   const body = { ...hello, stream: false, tools: [END_CALL] };
   const response = await handle(post(body, headers));
@@ -387,9 +387,9 @@ Deno.test("POST /v1/chat/completions answers a task from the bare model, and kee
   assertEquals((await store.list()).sessions, []);
 });
 
-Deno.test("POST /v1/chat/completions leaves a call alone that is asked beside it for what is no stream, as Pipecat's summaries are", async () => {
+Deno.test("POST /v1/chat/completions leaves a call unchanged by a request without streaming, such as Pipecat's summaries", async () => {
   const provider = createScriptedProvider(stalls("Well "), says("They met."));
-  const { handle, store } = makeFace(provider);
+  const { handle, store } = makeApi(provider);
   const spoken = await handle(post(hello, inCall));
   const summary = { stream: false, messages: messages("#Summarise.", ">Hi") };
   const response = await handle(post(summary, inCall));
@@ -402,8 +402,8 @@ Deno.test("POST /v1/chat/completions leaves a call alone that is asked beside it
   await spoken.body?.cancel();
 });
 
-Deno.test("POST /v1/chat/completions keeps a call of Tencent's that is set not to stream", async () => {
-  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions stores a call of Tencent's that doesn't stream", async () => {
+  const { handle, store } = makeApi(createScriptedProvider(says("Hi.")));
   const body = { ...hello, stream: false };
   const response = await handle(post(body, { "x-task-id": "t" }));
   assertEquals((await response.json()).choices[0].message.content, "Hi.");
@@ -411,8 +411,8 @@ Deno.test("POST /v1/chat/completions keeps a call of Tencent's that is set not t
   assertEquals(turns.map(({ user }) => user), ["Hello"]);
 });
 
-Deno.test("POST /v1/chat/completions keeps nothing of a call without a name", async () => {
-  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions stores nothing of a request without a conversation id", async () => {
+  const { handle, store } = makeApi(createScriptedProvider(says("Hi.")));
   for (const header of ["", "{{call.id}}"]) {
     const headers = { "x-parley-conversation": header };
     assertEquals(await readWords(await handle(post(hello, headers))), "Hi.");
@@ -420,7 +420,7 @@ Deno.test("POST /v1/chat/completions keeps nothing of a call without a name", as
   assertEquals((await store.list()).sessions, []);
 });
 
-Deno.test("POST /v1/chat/completions finds the conversation's name where each platform puts it", async () => {
+Deno.test("POST /v1/chat/completions finds the conversation's id where each platform puts it", async () => {
   const cases: [string, Record<string, unknown>, Record<string, string>?][] = [
     ["a", { call: { id: "b" }, user: "c" }, { "x-parley-conversation": "a" }],
     ["b", { call: { id: "b" }, user: "c" }],
@@ -433,7 +433,7 @@ Deno.test("POST /v1/chat/completions finds the conversation's name where each pl
     ["j", { user_id: "j" }],
   ];
   for (const [name, body, headers] of cases) {
-    const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+    const { handle, store } = makeApi(createScriptedProvider(says("Hi.")));
     const response = await handle(post({ ...hello, ...body }, headers));
     await readWords(response);
     const { sessions } = await store.list();
@@ -441,8 +441,8 @@ Deno.test("POST /v1/chat/completions finds the conversation's name where each pl
   }
 });
 
-Deno.test("POST /v1/chat/completions keeps the conversations of two keys apart, and those of any name from elsewhere", async () => {
-  const { handle, store } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("POST /v1/chat/completions separates the conversations of two keys, and hashes an id that doesn't fit into a URL", async () => {
+  const { handle, store } = makeApi(createScriptedProvider(says("Hi.")));
   for (const key of ["a-key-of-sixteen", "another-key-of-mine"]) {
     const headers = { authorization: `Bearer ${key}`, ...inCall };
     await readWords(await handle(post(hello, headers)));
@@ -454,9 +454,9 @@ Deno.test("POST /v1/chat/completions keeps the conversations of two keys apart, 
   for (const id of ids) assertMatch(id, /^openai-[0-9a-f]{8}-[\w.-]{1,100}$/);
 });
 
-Deno.test("POST /v1/chat/completions tells Tencent's second try from a second sentence", async () => {
+Deno.test("POST /v1/chat/completions distinguishes Tencent's retry from a second sentence", async () => {
   const provider = createScriptedProvider(says("One."), says("Two."));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const ask = async (id: string) => {
     const headers = { "x-task-id": "t", "x-request-id": id };
     return await readWords(await handle(post(hello, headers)));
@@ -468,7 +468,7 @@ Deno.test("POST /v1/chat/completions tells Tencent's second try from a second se
 
 Deno.test("POST /v1/chat/completions tells the model who calls", async () => {
   const provider = createScriptedProvider(says("Hi."));
-  const { handle } = makeFace(provider, {
+  const { handle } = makeApi(provider, {
     agent: { ...agent, systemPrompt: "{{caller}} {{metadata.plan}}" },
   });
   const customer = { number: "+46701" };
@@ -479,9 +479,9 @@ Deno.test("POST /v1/chat/completions tells the model who calls", async () => {
   assertStringIncludes(shown, "gold");
 });
 
-Deno.test("POST /v1/chat/completions welcomes where nothing was said, and answers where the caller is silent", async () => {
+Deno.test("POST /v1/chat/completions welcomes if nothing was said, and answers if the caller is silent", async () => {
   const provider = createScriptedProvider(says("Are you there?"));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const opening = { ...hello, messages: messages("#Be loud.") };
   assertEquals(
     await readWords(await handle(post(opening, inCall))),
@@ -494,9 +494,9 @@ Deno.test("POST /v1/chat/completions welcomes where nothing was said, and answer
   );
 });
 
-Deno.test("POST /v1/chat/completions tells the model what the platform wants said now", async () => {
+Deno.test("POST /v1/chat/completions tells the model what the platform wants the agent to say now", async () => {
   const provider = createScriptedProvider(says("Your taxi is here."));
-  const { handle } = makeFace(provider);
+  const { handle } = makeApi(provider);
   const said = messages("#Be loud.", ">Hello", "Hi.", "#Tell of the taxi.");
   const body = { ...hello, messages: said };
   assertEquals(
@@ -513,7 +513,7 @@ Deno.test("POST /v1/chat/completions ends the turn when the client leaves, strea
   for (const stream of [true, undefined, false]) {
     const asked = Promise.withResolvers<void>();
     const cancelled = Promise.withResolvers<void>();
-    const { handle, lines } = makeFace(
+    const { handle, lines } = makeApi(
       createScriptedProvider(async function* ({ signal }) {
         signal.addEventListener("abort", () => cancelled.resolve());
         asked.resolve();
@@ -524,7 +524,7 @@ Deno.test("POST /v1/chat/completions ends the turn when the client leaves, strea
     const request = post({ ...hello, stream }, inCall);
     const answer = handle(new Request(request, { signal: client.signal }));
     await asked.promise;
-    // What is sent once it is whole isn't there yet.
+    // An answer that is sent as a whole isn't there yet.
     if (stream === false) client.abort();
     else await (await answer).body?.cancel();
     await cancelled.promise;
@@ -533,8 +533,8 @@ Deno.test("POST /v1/chat/completions ends the turn when the client leaves, strea
   }
 });
 
-Deno.test("POST /v1/chat/completions refuses what nobody hears where the model fails", async () => {
-  const { handle } = makeFace(createScriptedProvider(fails(new Error("boom"))));
+Deno.test("POST /v1/chat/completions answers 502 to a request that is not spoken if the model fails", async () => {
+  const { handle } = makeApi(createScriptedProvider(fails(new Error("boom"))));
   const whole = { ...hello, stream: false };
   for (const headers of [inCall, { "x-parley-task": "title" }]) {
     const response = await handle(post(whole, headers));

@@ -15,7 +15,7 @@ async function look(
   return toLines(await diagnose(options, AbortSignal.timeout(10_000)));
 }
 
-Deno.test("diagnose() finds the real server's routes open to every key that it has", async () => {
+Deno.test("diagnose() finds that the real server accepts each of its keys", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const takes = `ok chat completions: ${server.url}/v1/models takes`;
   assertEquals(await look(`${server.url}/agent`), [
@@ -31,17 +31,17 @@ Deno.test("diagnose() finds the real server's routes open to every key that it h
   );
 });
 
-Deno.test("diagnose() finds the real server's routes closed that has no keys", async () => {
+Deno.test("diagnose() finds that the routes of a real server without keys are closed", async () => {
   await using server = await startServer();
   const [line = ""] = await look(server.url);
   assertMatch(line, /^fail .* is closed \(404\): .* → start the server again/);
 });
 
-Deno.test("diagnose() says nothing without keys", async () => {
+Deno.test("diagnose() returns nothing without keys", async () => {
   assertEquals(await look(deadUrl(), { keys: [] }), []);
 });
 
-Deno.test("diagnose() finds no fault in a server that isn't started yet, unless it is public", async () => {
+Deno.test("diagnose() skips a server that isn't started yet, unless it is public", async () => {
   assertMatch(
     (await look(deadUrl())).join(),
     /^skipped .* no server answers at http:/,
@@ -52,7 +52,7 @@ Deno.test("diagnose() finds no fault in a server that isn't started yet, unless 
   );
 });
 
-Deno.test("diagnose() tells other servers apart, and carries the key nowhere else", async () => {
+Deno.test("diagnose() detects other servers, and follows no redirect with the key", async () => {
   const asked: string[] = [];
   const places: [Response, RegExp][] = [
     [

@@ -16,14 +16,14 @@ const FOLDER = new URL("fixtures/", import.meta.url);
 /** A file of requests. */
 interface Fixture {
   platform: string;
-  /** Those of each request; `{key}` stands for the key. */
+  /** The headers of each request; `{key}` stands for the key. */
   headers: Record<string, string>;
-  /** Whether nothing in them tells one conversation from another. */
+  /** Whether the requests contain no id of a conversation. */
   isStateless?: boolean;
   requests: {
     path: string;
     headers?: Record<string, string>;
-    /** Whether it asks beside the conversation, such as for its title. */
+    /** Whether it is not part of the conversation, such as a request for its title. */
     isAside?: boolean;
     body: {
       messages: { role: string }[];
@@ -33,7 +33,7 @@ interface Fixture {
   }[];
 }
 
-/** The parts of a chunk that are looked at. */
+/** The fields of a chunk that are checked. */
 interface Chunk {
   object: string;
   choices: {
@@ -62,7 +62,7 @@ function unchunk(body: string): string {
     : "";
 }
 
-/** Looks at the events of an answer one by one, and returns what it says. */
+/** Checks the events of an answer, and returns its text. */
 function checkStream(text: string, wantsUsage: boolean): string {
   const events = text.split("\n\n");
   assertEquals(events.splice(-2), ["data: [DONE]", ""]);
@@ -86,7 +86,7 @@ function checkStream(text: string, wantsUsage: boolean): string {
 }
 
 for (const fixture of await readFixtures()) {
-  Deno.test(`the openai face answers ${fixture.platform} and knows its conversation`, async () => {
+  Deno.test(`openai answers ${fixture.platform} and finds its conversation`, async () => {
     await using model = startFakeOpenAi((_, index) => ({
       kind: "text",
       chunks: index % 2 === 0
@@ -136,7 +136,7 @@ for (const fixture of await readFixtures()) {
     const { folder } = server;
     await server.stop("SIGTERM");
     const turns = fixture.requests.filter(({ isAside }) => !isAside).length;
-    // What a platform itself says first is kept as well.
+    // The platform's own first message is stored as well.
     const [first] = fixture.requests;
     const isGreeted = first?.body.messages[1]?.role === "assistant";
     const expected = isGreeted ? turns + 1 : turns;
@@ -147,7 +147,7 @@ for (const fixture of await readFixtures()) {
   });
 }
 
-/** How many turns each conversation has that a folder keeps. */
+/** The number of turns of each conversation in a folder. */
 async function countTurns(folder: string): Promise<number[]> {
   const sessions = (...args: string[]) =>
     runProgram("src/cli/sessions.ts", args, { folder });

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createScriptedProvider, says } from "../../fakes/provider.ts";
-import { KEY, makeFace, messages, post } from "./_face.ts";
+import { KEY, makeApi, messages, post } from "./_api.ts";
 
 const body = { messages: messages(">Hello") };
 
@@ -8,8 +8,8 @@ function models(headers: Record<string, string>): Request {
   return new Request("http://parley.test/v1/models", { headers });
 }
 
-Deno.test("createKeyCheck() takes a key as a bearer, bare, or in x-api-key", async () => {
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")));
+Deno.test("createKeyCheck() accepts a key with Bearer, without it, or in x-api-key", async () => {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   for (
     const headers of [
       { authorization: `Bearer ${KEY}` },
@@ -29,8 +29,8 @@ Deno.test("createKeyCheck() takes a key as a bearer, bare, or in x-api-key", asy
   }
 });
 
-Deno.test("createKeyCheck() refuses whoever has no key, in OpenAI's form, and names no key in the log", async () => {
-  const { handle, lines, store } = makeFace(
+Deno.test("createKeyCheck() refuses requests without a key in OpenAI's format, and logs no key", async () => {
+  const { handle, lines, store } = makeApi(
     createScriptedProvider(says("Hi.")),
   );
   for (const given of ["", "Bearer", `${KEY}x`, KEY.slice(1), `Basic ${KEY}`]) {
@@ -48,9 +48,9 @@ Deno.test("createKeyCheck() refuses whoever has no key, in OpenAI's form, and na
   assertEquals((await store.list()).sessions, []);
 });
 
-Deno.test("createKeyCheck() slows down who guesses, and nobody who has shown a right key", async () => {
+Deno.test("createKeyCheck() limits wrong keys, but still accepts the right key of an address that has sent it before", async () => {
   let at = 1_000_000;
-  const { handle } = makeFace(createScriptedProvider(says("Hi.")), {
+  const { handle } = makeApi(createScriptedProvider(says("Hi.")), {
     now: () => at,
   });
   const ask = async (key: string, address: string) => {

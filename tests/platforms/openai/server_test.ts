@@ -1,5 +1,5 @@
 /**
- * The face of a real process, over sockets on which nothing is set right.
+ * The OpenAI-compatible API of a real process, over raw sockets.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { startFakeGemini } from "../../fakes/gemini.ts";
 import { startFakeOllama } from "../../fakes/ollama.ts";
 import { startFakeOpenAi } from "../../fakes/openai.ts";
 import { startServer } from "../../fakes/server.ts";
-import { KEY, messages, post, PREFIX, readChunks, readWords } from "./_face.ts";
+import { KEY, messages, post, PREFIX, readChunks, readWords } from "./_api.ts";
 
 const POST = "POST /v1/chat/completions";
 const HEAD = [
@@ -24,7 +24,7 @@ const HEAD = [
   "content-type: application/json",
 ];
 
-/** Sends a request, and leaves its answer to be read. */
+/** Sends a request without reading the response. */
 async function open(port: number, body: string): Promise<Deno.TcpConn> {
   const socket = await Deno.connect({ port, hostname: "127.0.0.1" });
   const head = [
@@ -37,7 +37,7 @@ async function open(port: number, body: string): Promise<Deno.TcpConn> {
   return socket;
 }
 
-/** Reads until a text has come. */
+/** Reads until a text has arrived. */
 async function readTo(socket: Deno.TcpConn, text: string): Promise<string> {
   const bytes = new Uint8Array(4096);
   const decoder = new TextDecoder();
@@ -50,7 +50,7 @@ async function readTo(socket: Deno.TcpConn, text: string): Promise<string> {
   return all;
 }
 
-Deno.test("main.ts knows none of the face's paths without API_KEYS", async () => {
+Deno.test("main.ts has none of the OpenAI-compatible routes without API_KEYS", async () => {
   await using server = await startServer();
   const port = Number(new URL(server.url).port);
   for (
@@ -67,7 +67,7 @@ Deno.test("main.ts knows none of the face's paths without API_KEYS", async () =>
   }
 });
 
-Deno.test("main.ts counts wrong keys by the address that a trusted proxy tells", async () => {
+Deno.test("main.ts counts wrong keys by the address that a trusted proxy forwards", async () => {
   const env = { API_KEYS: KEY, TRUSTED_PROXIES: "127.0.0.1" };
   await using server = await startServer({ env });
   const port = Number(new URL(server.url).port);
@@ -86,7 +86,7 @@ Deno.test("main.ts counts wrong keys by the address that a trusted proxy tells",
   assertEquals(await ask(KEY, "192.0.2.2"), 200);
 });
 
-Deno.test("main.ts answers who has a key, over several turns, and keeps what was said", async () => {
+Deno.test("main.ts answers requests with a key, over several turns, and stores what was said", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const port = Number(new URL(server.url).port);
   const refused = await askRaw({
@@ -112,11 +112,11 @@ Deno.test("main.ts answers who has a key, over several turns, and keeps what was
     assert(
       content.includes(`That was message number ${said.length / 2 + 0.5}`),
     );
-    // What was heard is told in other letters, and of the second answer half.
+    // The answers come back in lower case without punctuation, the second only half.
     const heard = content.toLowerCase().replaceAll(/[.,']/g, "");
     said.push(text === ">Two" ? heard.slice(0, 40) : heard);
   }
-  // By then, all of its log has come.
+  // By then, its whole log has arrived.
   await server.stop("SIGTERM");
   const ends = server.lines.filter(({ event }) => event === "turn.end");
   assertEquals(ends.map(({ turnId }) => turnId), [
@@ -127,7 +127,7 @@ Deno.test("main.ts answers who has a key, over several turns, and keeps what was
   assertEquals(JSON.stringify(server.lines).includes(KEY), false);
 });
 
-Deno.test("main.ts sends the first chunk before the model has a word, and cancels the model when the client leaves", async () => {
+Deno.test("main.ts sends the first chunk before the model's first word, and cancels the model when the client leaves", async () => {
   await using model = startFakeOllama(() => ({ kind: "stall" }));
   await using server = await startServer({
     env: {
@@ -154,7 +154,7 @@ Deno.test("main.ts sends the first chunk before the model has a word, and cancel
   assertLess(Math.min(...delays), 100);
 });
 
-Deno.test("main.ts cancels the model when who waits for a whole answer leaves", async () => {
+Deno.test("main.ts cancels the model when a client that waits for a whole answer leaves", async () => {
   await using model = startFakeOllama(() => ({ kind: "stall" }));
   await using server = await startServer({
     env: {
@@ -213,7 +213,7 @@ const VENDORS = {
 };
 
 for (const [name, start] of Object.entries(VENDORS)) {
-  Deno.test(`main.ts goes on from the plain words that a platform's tool returned, with ${name}`, async () => {
+  Deno.test(`main.ts continues with the plain text that a platform's tool returned, with ${name}`, async () => {
     const { model, env } = start();
     await using _ = model;
     await using server = await startServer({
@@ -250,7 +250,7 @@ for (const [name, start] of Object.entries(VENDORS)) {
   });
 }
 
-/** Asks in a conversation; gives the answer's words, or an error's. */
+/** Sends a message in a conversation; returns the answer's text, or the error's. */
 async function ask(port: number, told: object[]): Promise<string> {
   const body = JSON.stringify({ messages: told });
   const head = [...HEAD, "x-parley-conversation: c1"];
@@ -260,7 +260,7 @@ async function ask(port: number, told: object[]): Promise<string> {
   return content;
 }
 
-Deno.test("main.ts answers, and keeps, what is said in a conversation that was deleted and has the same name", async () => {
+Deno.test("main.ts answers and stores what is said in a new conversation with a deleted one's id", async () => {
   const env = { API_KEYS: KEY, ADMIN_TOKEN: "0123456789abcdef" };
   await using server = await startServer({ env });
   const port = Number(new URL(server.url).port);
@@ -284,7 +284,7 @@ Deno.test("main.ts answers, and keeps, what is said in a conversation that was d
   ]);
 });
 
-Deno.test("main.ts answers each word of a conversation whose oldest turns have left the memory", async () => {
+Deno.test("main.ts answers each message of a conversation whose oldest turns have left the memory", async () => {
   const env = { API_KEYS: KEY, MAX_SESSION_MB: "4" };
   await using server = await startServer({ env });
   const port = Number(new URL(server.url).port);
@@ -298,10 +298,10 @@ Deno.test("main.ts answers each word of a conversation whose oldest turns have l
   assert(server.lines.some(({ event }) => event === "session.cut"));
 });
 
-Deno.test("main.ts serves others while a platform sends a long answer of its own again, a little changed", async () => {
+Deno.test("main.ts serves others while a platform repeats a long answer with small changes", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const port = Number(new URL(server.url).port);
-  // No word comes twice.
+  // No word occurs twice.
   const long = Array.from({ length: 60_000 }, (_, n) => `w${n}`).join(" ")
     .replace(/\d/g, (digit) => "abcdefghij"[Number(digit)] ?? "");
   await ask(port, messages(">One", long, ">Two"));
@@ -310,7 +310,7 @@ Deno.test("main.ts serves others while a platform sends a long answer of its own
   assertLess(performance.now() - startedAt, 2_000);
 });
 
-Deno.test("main.ts serves others while a platform sends thousands of answers to one word", async () => {
+Deno.test("main.ts serves others while a platform sends thousands of answers to one message", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const port = Number(new URL(server.url).port);
   const answers = Array.from({ length: 15_000 }, (_, n) => `answer no. ${n}`);
@@ -319,7 +319,7 @@ Deno.test("main.ts serves others while a platform sends thousands of answers to 
   assertLess(performance.now() - startedAt, 2_000);
 });
 
-Deno.test("main.ts serves others while a megabyte of words comes again, and more", async () => {
+Deno.test("main.ts serves others while a megabyte of text is sent again, with more", async () => {
   await using server = await startServer({ env: { API_KEYS: KEY } });
   const port = Number(new URL(server.url).port);
   const long = "a b c d ".repeat(118_000);

@@ -3,7 +3,7 @@ import { findSecretValues } from "../../../src/cli/doctor/redact.ts";
 import { readConfig } from "../../../src/settings/config.ts";
 import { SettingError } from "../../../src/settings/setting.ts";
 
-Deno.test("openaiSettings has no keys, so no face, unless the owner brings some", () => {
+Deno.test("openaiSettings has no keys, so no routes, unless the owner sets some", () => {
   assertEquals(readConfig({}).openai, { platformPrompt: "append" });
   const API_KEYS = "a-key-of-sixteen, another-key-of-mine";
   const PLATFORM_PROMPT = "replace";
@@ -18,8 +18,8 @@ for (
     ["short", "API_KEYS: the key is shorter than 16 characters"],
     ["a-key-of-sixteen,short", "API_KEYS: key 2 is shorter than 16"],
     ["a-key-of-sixteen,", "API_KEYS: has an empty entry"],
-    ["a key with some blanks", "API_KEYS: the key has signs"],
-    ["ein-schlüssel-mit-umlaut", "API_KEYS: the key has signs"],
+    ["a key with some blanks", "API_KEYS: the key has characters"],
+    ["ein-schlüssel-mit-umlaut", "API_KEYS: the key has characters"],
   ] as const
 ) {
   Deno.test(`openaiSettings says what is wrong with API_KEYS=${API_KEYS}`, () => {

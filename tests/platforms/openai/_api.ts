@@ -1,5 +1,5 @@
 /**
- * The face without a port, and how it is asked.
+ * The OpenAI-compatible API without a port, and requests to it.
  *
  * @module
  */
@@ -23,21 +23,21 @@ import { createApp } from "../../../src/server/router.ts";
 import { agent } from "../../fakes/agent.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 
-/** A key that the face knows. */
+/** A valid key. */
 export const KEY = "a-key-of-sixteen";
 
-/** The name of its conversations. */
+/** The beginning of its conversations' ids. */
 export const PREFIX = "openai-9334280a-";
 
-/** What a test decides. */
-export interface FaceOptions
+/** What a test can set. */
+export interface ApiOptions
   extends
     Partial<ConversationParts>,
     ActiveTurnsOptions,
     Partial<Omit<OpenAiOptions, "stateless">> {}
 
-/** Makes the face. */
-export function makeFace(provider: Provider, options: FaceOptions = {}) {
+/** Creates the API, with its store and log. */
+export function makeApi(provider: Provider, options: ApiOptions = {}) {
   const lines: string[] = [];
   const log = createLog({
     level: "debug",
@@ -68,7 +68,7 @@ export function makeFace(provider: Provider, options: FaceOptions = {}) {
   return { handle, store, lines, activeTurns: parts.activeTurns };
 }
 
-/** A request for an answer. */
+/** Makes a request. */
 export function post(
   body: unknown,
   headers: Record<string, string> = {},
@@ -85,7 +85,7 @@ export function post(
   });
 }
 
-/** Messages, of which each text tells whose it is: `>` stands before the caller's, `#` before the prompt. */
+/** Makes messages: of the caller from texts that begin with `>`, of the prompt with `#`, of the agent from all others. */
 export function messages(...texts: string[]) {
   return texts.map((text) => {
     const role = { ">": "user", "#": "system" }[text[0] ?? ""] ?? "assistant";
@@ -93,7 +93,7 @@ export function messages(...texts: string[]) {
   });
 }
 
-/** The objects of a stream, which has to end with `[DONE]`. */
+/** Returns the objects of a stream, which has to end with `[DONE]`. */
 // deno-lint-ignore no-explicit-any -- a test reads whatever came
 export async function readChunks(response: Response): Promise<any[]> {
   const events = (await response.text()).split("\n\n");
@@ -102,7 +102,7 @@ export async function readChunks(response: Response): Promise<any[]> {
   return datas.map((data) => JSON.parse(data));
 }
 
-/** The words of a stream. */
+/** Returns the text of a stream. */
 export async function readWords(response: Response): Promise<string> {
   const chunks = await readChunks(response);
   return chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
