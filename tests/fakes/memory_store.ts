@@ -33,7 +33,7 @@ export function createMemoryStore(): SessionStore {
   }
 
   function add(session: Session, change: Change): Session {
-    const records = change(session).filter((record) => session.takes(record))
+    const records = change(session).filter((record) => session.accepts(record))
       .flatMap(toLines).map(({ record }) => record);
     for (const record of records) session.apply(record);
     if (records.length > 0) {

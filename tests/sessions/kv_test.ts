@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Entry, keyOf, shorten } from "../../src/sessions/_kv_lines.ts";
+import { type Entry, keyOf, toKeyPart } from "../../src/sessions/_kv_lines.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
 import type { SessionStore, StoreOptions } from "../../src/sessions/store.ts";
 import { census, test } from "./_kv.ts";
@@ -148,9 +148,9 @@ test("looks in one roundtrip whether something was added", async ({ open, openOn
   assertEquals((await store.load("a")).turns.length, 0);
 });
 
-Deno.test("shorten() keeps plain ids readable and others short", () => {
-  assertEquals(shorten("Conv_1-a.b"), "Conv_1-a.b");
+Deno.test("toKeyPart() keeps plain ids readable and others short", () => {
+  assertEquals(toKeyPart("Conv_1-a.b"), "Conv_1-a.b");
   const odd = ["", "~", " a", "a b", "é", "x".repeat(101), "\ud800", "\ud801"];
-  for (const id of odd) assert(/^~[0-9a-f]{64}$/.test(shorten(id)), id);
-  assertEquals(new Set(odd.map(shorten)).size, odd.length);
+  for (const id of odd) assert(/^~[0-9a-f]{64}$/.test(toKeyPart(id)), id);
+  assertEquals(new Set(odd.map(toKeyPart)).size, odd.length);
 });
