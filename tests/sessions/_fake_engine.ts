@@ -10,17 +10,17 @@ import type {
 } from "../../src/sessions/_store.ts";
 import type { Line } from "../../src/sessions/record.ts";
 
-/** An engine in memory that tells what it was asked, and does as it is told. */
+/** An engine in memory that counts its calls, and whose writes a test can delay or fail. */
 export class FakeEngine implements Engine {
   readonly name = "fake";
-  /** How many records each write held. */
+  /** The number of records in each write. */
   readonly writes: number[] = [];
-  /** The most writes that were under way at once. */
+  /** The highest number of concurrent writes. */
   atOnce = 0;
   underWay = 0;
   reads = 0;
   opened = 0;
-  /** What a write waits for. */
+  /** Awaited before each write. */
   before: () => Promise<void> = () => Promise.resolve();
   readonly kept = new Map<string, { born: string; lines: string[] }>();
 
