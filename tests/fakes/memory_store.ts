@@ -1,5 +1,5 @@
 /**
- * Conversations in memory, gone with the process. For tests.
+ * A session store in memory, for tests.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   type SessionWriter,
 } from "../../src/sessions/store.ts";
 
-/** Makes a store that forgets. */
+/** Makes a store that loses everything when the process ends. */
 export function createMemoryStore(): SessionStore {
   const sessions = new Map<string, Session>();
   const times = new Map<string, { at: string; order: number }>();
