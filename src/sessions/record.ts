@@ -44,10 +44,10 @@ export type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
     : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
   : Name;
 
-/** Gives a turn's details names in snake case. */
+/** Converts the names of a turn's details to snake case. */
 export function toSnakeCase(details: TurnDetails): SnakeCaseDetails {
   const entries = Object.entries(details).map(([name, value]) => [
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`),
     value,
   ]);
   return Object.fromEntries(entries);
@@ -214,7 +214,7 @@ function cut(record: SessionRecord): Line {
     if (fits(json)) return { record: JSON.parse(json), json };
   }
   throw new StoreError(
-    `Cannot keep a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
+    `Cannot store a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
   );
 }
 

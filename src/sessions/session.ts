@@ -48,6 +48,7 @@ export interface Step {
   text: string;
   /** What the model wrote in that time. Absent: the same as was said. */
   written?: string;
+  /** The tool calls. */
   calls: ToolCall[];
   /** The vendor's metadata of text and calls, if the vendor wants it back. */
   raw?: ProviderMetadata;

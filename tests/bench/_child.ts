@@ -117,7 +117,7 @@ export async function readJobs(
   for await (const line of readLines(Deno.stdin.readable)) {
     print(JSON.stringify(await work(JSON.parse(line))));
   }
-  // The input has ended: the bench is gone.
+  // The input has ended, so the bench has, too.
   Deno.exit(0);
 }
 

@@ -29,7 +29,7 @@ const MAX_CHARACTERS = 200_000;
 const utf8 = new TextEncoder();
 
 function latin1(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** Makes the headers with a key. */
@@ -195,7 +195,7 @@ export function judge(
     return undefined;
   }
   if (/file:\/\/|\/src\/|\.ts:\d/.test(body)) {
-    return `It tells of insides: ${body}`;
+    return `It reveals internals: ${body}`;
   }
   if (/^content-type: text\/html/mi.test(head)) return undefined;
   const isOurs = /"error":\{"code":"[a-z_]+","message":".+"\}/s.test(body);

@@ -277,8 +277,8 @@ export function testStore(
 
   test("load() returns the newest part of a conversation that is too large for memory, and reports that once", async ({ reopen }) => {
     if (!reopen) return;
-    const told: string[] = [];
-    const onCut = (id: string) => told.push(id);
+    const reported: string[] = [];
+    const onCut = (id: string) => reported.push(id);
     const store = reopen({ maxBytes: 400_000, onCut });
     const text = "x".repeat(20_000);
     const writer = await store.open("a", () => []);
@@ -290,7 +290,7 @@ export function testStore(
     for (let n = 20; n < 60; n++) {
       await store.update("a", () => [user(`t${n}`, text), end(`t${n}`)]);
     }
-    assertEquals(told, ["a"]);
+    assertEquals(reported, ["a"]);
     const other = reopen({ maxBytes: 400_000, onCut });
     for (const under of [store, other]) {
       const { turns, bytes } = await under.load("a");
@@ -305,7 +305,7 @@ export function testStore(
     ]);
     const { turns } = await other.load("a");
     assertEquals(turns.at(-1)?.user, "after t60");
-    assertEquals(told, ["a", "a"]);
+    assertEquals(reported, ["a", "a"]);
     // The store still holds everything.
     assertEquals((await reopen().load("a")).turns.length, 62);
     // The conversation can be deleted, and begun again.

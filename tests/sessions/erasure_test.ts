@@ -43,7 +43,7 @@ function ask(server: RealServer, method: string): Promise<Response> {
 }
 
 for (const store of ["file", "kv"]) {
-  Deno.test(`DELETE /sessions has nothing come back that comes late (${store})`, async () => {
+  Deno.test(`DELETE /sessions drops late events (${store})`, async () => {
     const folder = await Deno.makeTempDir();
     const env = { ...ENV, SESSION_STORE: store };
     async function sendLate(server: RealServer): Promise<void> {

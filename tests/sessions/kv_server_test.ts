@@ -36,7 +36,7 @@ function testOn(program: string): void {
   });
 
   Deno.test({
-    name: `${NAME} loses nothing that was kept when it dies, and goes on`,
+    name: `${NAME} loses nothing when the server is killed, and recovers`,
     sanitizeOps: true,
     sanitizeResources: true,
     fn: async () => {

@@ -27,11 +27,11 @@ testStore("createKvStore()", async () => {
 test("keeps texts of every size around what a value can hold", async ({ open }) => {
   const texts: string[] = [];
   for (const limit of [54_000, 64_000, 65_536, 640_000]) {
-    for (const letter of ["a", "é", "😀"]) {
-      const bytes = new TextEncoder().encode(letter).length;
+    for (const character of ["a", "é", "😀"]) {
+      const bytes = new TextEncoder().encode(character).length;
       // The rest of a record takes some 80 bytes.
       for (const around of [-200, -100, -90, -80, -70, 0, 1, 200]) {
-        texts.push("a".repeat(4) + letter.repeat((limit + around) / bytes));
+        texts.push("a".repeat(4) + character.repeat((limit + around) / bytes));
       }
     }
   }

@@ -33,10 +33,10 @@ Deno.test("toLines() leaves a record that fits as it is", () => {
   assertEquals(fit(record), [record]);
 });
 
-for (const letter of ["a", "é", "日", "👩", '"', "\u0000"]) {
-  Deno.test(`toLines() splits a text of ${JSON.stringify(letter)} into records that hold it`, () => {
+for (const character of ["a", "é", "日", "👩", '"', "\u0000"]) {
+  Deno.test(`toLines() splits a text of ${JSON.stringify(character)} into records that hold it`, () => {
     for (const type of ["user", "assistant"] as const) {
-      const text = "x" + letter.repeat(100_000);
+      const text = "x" + character.repeat(100_000);
       const records = fit({ type, turnId: "t", text, at });
       assertWhole(records);
       assertEquals(

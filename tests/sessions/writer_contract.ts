@@ -134,9 +134,9 @@ export function testWriter(
   });
 
   test("update() works beside a writer of the same store, whose `onOthers` is not called", async ({ store, reopen }) => {
-    let told = 0;
+    let calls = 0;
     const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: () => ++told > 0,
+      onOthers: () => ++calls > 0,
     });
     for (let n = 0; n < 10; n++) {
       writer.add(assistant("t1", `${n}`));
@@ -146,7 +146,7 @@ export function testWriter(
     }
     await writer.look();
     await writer.close();
-    assertEquals(told, 0);
+    assertEquals(calls, 0);
     for (const under of [store, reopen?.() ?? store]) {
       const session = await under.load("a");
       assertEquals(said(session), ["0123456789"]);
@@ -177,23 +177,23 @@ export function testWriter(
 
   test("look() calls `onOthers` once, and only for what another process added", async ({ store, reopen }) => {
     if (!reopen) return;
-    const told: number[] = [];
+    const calls: number[] = [];
     const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: ({ turns }) => told.push(turns.length) > 0,
+      onOthers: ({ turns }) => calls.push(turns.length) > 0,
     });
     const other = reopen();
     writer.add(assistant("t1", "One. "));
     await writer.look();
     await writer.flush();
     await writer.look();
-    assertEquals(told, []);
+    assertEquals(calls, []);
     await other.update("a", () => [user("t2", "!")]);
     await writer.look();
     await writer.look();
-    assertEquals(told, [2]);
+    assertEquals(calls, [2]);
     writer.add(assistant("t1", "Two."));
     await writer.close();
-    assertEquals(told, [2]);
+    assertEquals(calls, [2]);
     for (const under of [store, other, reopen()]) {
       assertEquals(said(await under.load("a")), ["One. Two.", ""]);
     }
@@ -223,11 +223,11 @@ export function testWriter(
 
   test("add() drops records after the conversation was deleted, in this or another process", async ({ store, reopen }) => {
     for (const [n, other] of [store, reopen?.() ?? store].entries()) {
-      let told = 0;
+      let calls = 0;
       const turnId = `t${n}`;
       const writer = await store.open("a", () => [user(turnId, "?")], {
         onOthers: ({ turns }) => {
-          told++;
+          calls++;
           assertEquals(turns, []);
           return true;
         },
@@ -240,7 +240,7 @@ export function testWriter(
       writer.add(end(turnId));
       await writer.look();
       await writer.close();
-      assertEquals(told, 1);
+      assertEquals(calls, 1);
       for (const under of [store, reopen?.() ?? store]) {
         assertEquals((await under.load("a")).isEmpty, true);
         assertEquals((await under.list()).sessions, []);
