@@ -144,11 +144,8 @@ export class Conversation {
   /** Reads what the engine holds beyond the known lines, and informs the turns. */
   async refresh(): Promise<void> {
     const { id, options: { maxBytes, onCut } } = this;
-    const read = (mustReadAll: boolean) =>
-      attempt(
-        `read session "${id}"`,
-        () => this.lines.read(mustReadAll, maxBytes),
-      );
+    const read = (all: boolean) =>
+      attempt(`read session "${id}"`, () => this.lines.read(all, maxBytes));
     let found = await read(this.#mustReadAll);
     if (found.which === "next" && found.lines.length === 0) return;
     if (found.which === "next" && this.#pending.length > 0) {
