@@ -11,7 +11,7 @@ import {
   toRecordings,
   type TurnDocument,
 } from "../sessions/document.ts";
-import { createStore, MAX_SHARE, toOldest } from "../sessions/mod.ts";
+import { createStore, MAX_SHARE, toCutoff } from "../sessions/mod.ts";
 import type { Session } from "../sessions/session.ts";
 import { PAGE_SIZE, type SessionStore } from "../sessions/store.ts";
 import { loadConfig } from "../settings/config.ts";
@@ -68,8 +68,8 @@ async function main(
           "SESSION_TTL_DAYS is not set: conversations are kept forever",
         );
       }
-      const oldest = toOldest(days, Date.now());
-      const count = await store.sweep(oldest, force ? 1 : MAX_SHARE);
+      const cutoff = toCutoff(days, Date.now());
+      const count = await store.sweep(cutoff, force ? 1 : MAX_SHARE);
       print(`Deleted ${count}\n`);
       break;
     }

@@ -1,10 +1,10 @@
 /**
- * A conversation in memory and the turns that write to it, whatever it is kept
- * in: one task at a time, and one write at a time.
+ * A conversation in memory, and the turns that write to it, on any engine: one
+ * task at a time, and one write at a time.
  *
  * @module
  */
-import type { Lines } from "./_store.ts";
+import type { SessionLines } from "./_store.ts";
 import {
   type Line,
   parseRecord,
@@ -21,58 +21,59 @@ import {
   toStoreError,
 } from "./store.ts";
 
-/** How long a word waits for others: to write each by itself would keep a far engine busy. */
+/** How long words wait to be written together: a write for each word would load a remote engine. */
 const WORDS_WAIT_MS = 100;
 
-/** How often others may be first until a write is given up. */
-const MAX_MISSES = 100;
+/** How often another process may write first before a write is given up. */
+const MAX_CONFLICTS = 100;
 
-/** A turn that writes. */
+/** A turn that writes to the conversation. */
 interface Writer {
   onOthers: (session: Session) => boolean;
-  /** Whether its records are still to be kept. */
+  /** Whether its records are still to be stored. */
   isWanted: boolean;
-  /** Why they can't be kept; the first reason counts. */
+  /** Why they can't be stored: the first failure. */
   failure?: StoreError;
 }
 
-/** How much is read, and who is told of what. */
+/** The options of a {@linkcode Conversation}. */
 interface ConversationOptions {
+  /** About how much to read at most. */
   maxBytes: number;
   onBadRecord: ((id: string) => void) | undefined;
-  /** Called when there was more to read than that. */
+  /** Called when there was more than that, so that only the newest part was read. */
   onCut: (id: string) => void;
-  /** Called when nothing is under way any more. */
+  /** Called when the last task or turn is over. */
   onIdle: (conversation: Conversation) => void;
 }
 
-/** A conversation as far as it was read, and what is about to be added. */
+/** A conversation as far as it was read, with the records that are still to be written. */
 export class Conversation {
-  /** What is kept, as far as is known, and what is about to be. */
+  /** What was read and written, and the pending records. */
   session: Session;
-  /** Whether all must be read again: at first, and after a fault. */
-  #isInDoubt = true;
-  /** Lines that aren't written yet, each with the turn that it is of. */
+  /** Whether everything must be read again: at first, and after a fault. */
+  #mustReadAll = true;
+  /** Lines that aren't written yet, each with its turn. */
   #pending: (Line & { writer: Writer })[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #writers = new Set<Writer>();
   #last: Promise<unknown> = Promise.resolve();
-  /** How many tasks and turns are under way. While there are any, it must stay in memory. */
+  /** The number of tasks and turns under way. While there are any, the cache must keep this object. */
   users = 0;
 
   constructor(
     readonly id: string,
-    readonly lines: Lines,
+    readonly lines: SessionLines,
     readonly options: ConversationOptions,
   ) {
     this.session = new Session(id);
   }
 
-  /** Runs one task at a time, in the order they came. */
+  /** Runs a task after all earlier ones. */
   run<T>(task: () => Promise<T>): Promise<T> {
     this.users++;
     const result = this.#last.then(task).finally(() => this.#leave());
-    // Whoever gave a task that failed is told; the next one runs all the same.
+    // The caller of `run` gets the error; the next task runs all the same.
     this.#last = result.catch(() => {});
     return result;
   }
@@ -83,13 +84,13 @@ export class Conversation {
     this.options.onIdle(this);
   }
 
-  /** Lets a turn write. */
+  /** Opens a writer for a turn. */
   join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
     this.users++;
     let closed: Promise<void> | undefined;
-    // A write that fails is told in `failure`; any other fault the next write meets, too.
+    // A failed write is in `failure`; the next write meets any other fault, too.
     const run = (task: () => Promise<void>) => this.run(task).catch(() => {});
     const flush = async () => {
       await run(() => this.flush());
@@ -102,7 +103,7 @@ export class Conversation {
       },
       add: (record) => this.#add(record, writer),
       flush,
-      // A write that is due tells of others, too.
+      // A write notices other processes, too.
       look: () =>
         run(() => this.#pending.length > 0 ? this.flush() : this.refresh()),
       close: () =>
@@ -113,15 +114,15 @@ export class Conversation {
     };
   }
 
-  /** Takes a turn's record: the engine has it when this returns, or soon. */
+  /** Adds a turn's record: writes it at once if the engine can, else soon. */
   #add(record: SessionRecord, writer: Writer): void {
     if (writer.failure) throw writer.failure;
-    if (!writer.isWanted || !this.session.takes(record)) return;
+    if (!writer.isWanted || !this.session.accepts(record)) return;
     const lines = toLines(record);
     try {
       this.lines.write?.(lines);
     } catch (cause) {
-      this.#isInDoubt = true;
+      this.#mustReadAll = true;
       throw writer.failure = toStoreError(`write session "${this.id}"`, cause);
     }
     this.#apply(lines);
@@ -134,57 +135,59 @@ export class Conversation {
 
   #apply(lines: readonly Line[]): void {
     for (const { record, json } of lines) {
-      // Nothing of what came before is left in it.
+      // A deletion discards everything before it.
       if (record.type === "deleted") this.session = new Session(this.id);
       this.session.apply(record, json);
     }
   }
 
-  /** Brings what is in memory up to what is kept, and tells the turns of it. */
+  /** Reads what the engine holds beyond the known lines, and informs the turns. */
   async refresh(): Promise<void> {
     const { id, options: { maxBytes, onCut } } = this;
-    const read = (isAnew: boolean) =>
-      attempt(`read session "${id}"`, () => this.lines.read(isAnew, maxBytes));
-    let news = await read(this.#isInDoubt);
-    if (news.which === "next" && news.lines.length === 0) return;
-    if (news.which === "next" && this.#pending.length > 0) {
-      // What is in memory holds words that come after those of others.
-      news = await read(true);
+    const read = (all: boolean) =>
+      attempt(`read session "${id}"`, () => this.lines.read(all, maxBytes));
+    let found = await read(this.#mustReadAll);
+    if (found.which === "next" && found.lines.length === 0) return;
+    if (found.which === "next" && this.#pending.length > 0) {
+      // Pending records in memory belong after those of other processes.
+      found = await read(true);
     }
-    if (news.which !== "next") {
+    if (found.which !== "next") {
       this.session = new Session(id);
-      this.#isInDoubt = false;
+      this.#mustReadAll = false;
     }
-    if (news.which === "newest") onCut(id);
-    for (const json of news.lines) this.#take(json);
+    if (found.which === "newest") onCut(id);
+    for (const json of found.lines) this.#applyLine(json);
     for (const writer of this.#writers) {
       writer.isWanted &&= writer.onOthers(this.session);
     }
-    // What is still to be added comes after what was read.
+    // Pending records come after what was read.
     this.#pending = this.#pending.filter(({ record, writer }) =>
-      writer.isWanted && this.session.takes(record)
+      writer.isWanted && this.session.accepts(record)
     );
     this.#apply(this.#pending);
   }
 
-  #take(json: string): void {
+  #applyLine(json: string): void {
     if (json === "") return;
     const record = parseRecord(json);
     if (record) return this.#apply([{ record, json }]);
-    // It may hold what somebody said, and is to be deleted like that.
+    // An unreadable line may hold what a caller said, so that `delete` must not
+    // take the conversation for empty.
     this.session.isEmpty = false;
     this.options.onBadRecord?.(this.id);
   }
 
-  /** Adds what a change decides, without what belongs to a deleted conversation. */
+  /** Adds the records of a change, except those of deleted turns. */
   async update(change: Change): Promise<void> {
     const decide = () =>
-      change(this.session).filter((record) => this.session.takes(record))
+      change(this.session).filter((record) => this.session.accepts(record))
         .flatMap(toLines);
     if (this.#pending.length > 0) await this.flush();
-    const isFresh = this.#isInDoubt;
+    const isFresh = this.#mustReadAll;
     if (isFresh) await this.refresh();
-    // A decision on what is in memory will do: if that is old, nothing is added.
+    // First `change` decides on the state in memory: if that is outdated, `append`
+    // adds nothing.
     let lines = await this.#append(decide);
     if (lines.length === 0 && !isFresh) {
       await this.refresh();
@@ -193,46 +196,48 @@ export class Conversation {
     this.#apply(lines);
   }
 
-  /** Writes what is pending. Resolves when all that was taken would survive a power cut. */
+  /** Writes the pending lines. Resolves when all added records would survive a power cut. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     try {
       if (this.#pending.length > 0) {
-        if (this.#isInDoubt) await this.refresh();
+        if (this.#mustReadAll) await this.refresh();
         const { length } = await this.#append(() => [...this.#pending]);
         this.#pending.splice(0, length);
       }
-      // Where a write takes microseconds, so does a look.
+      // If the engine writes within microseconds, it reads as quickly.
       if (this.lines.write) await this.refresh();
       await this.lines.sync?.();
     } catch (cause) {
-      // What the turns added may not be kept.
+      // The records that the turns added may not be stored.
       const error = toStoreError(`write session "${this.id}"`, cause);
       for (const writer of this.#writers) writer.failure ??= error;
       this.#pending = [];
-      this.#isInDoubt = true;
+      this.#mustReadAll = true;
       throw error;
     }
   }
 
-  /** Adds the lines that are decided on, and gives them. Where others were first, it reads theirs and asks again. */
+  /** Appends the lines of `decide` and returns them. If another process was first, reads its lines and calls `decide` again. */
   async #append(decide: () => Line[]): Promise<Line[]> {
     const what = `write session "${this.id}"`;
-    for (let misses = 0; misses < MAX_MISSES; misses++) {
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       const lines = decide();
       if (lines.length === 0) return lines;
-      // Where it fails, they may have been added all the same.
-      this.#isInDoubt = true;
+      // If it fails, the lines may have been added all the same.
+      this.#mustReadAll = true;
       const isAdded = await attempt(what, () => this.lines.append(lines));
-      this.#isInDoubt = false;
+      this.#mustReadAll = false;
       if (isAdded) return lines;
       await this.refresh();
     }
-    throw new StoreError(`Cannot ${what}: too many write to it at once`);
+    throw new StoreError(
+      `Cannot ${what}: too many processes write to it at once`,
+    );
   }
 
-  /** Deletes all of it but what tells later that it was. */
+  /** Deletes the conversation, and stores that it was deleted. Returns whether there was one. */
   async delete(): Promise<boolean> {
     await this.refresh();
     const wasThere = !this.session.isEmpty;
@@ -240,8 +245,9 @@ export class Conversation {
     await this.#append(() =>
       toLines(this.session.toDeleted(new Date().toISOString()))
     );
-    // Read back, so that turns are told of it as if another process had done it.
-    this.#isInDoubt = true;
+    // Read again, so that turns learn of the deletion as if another process had
+    // done it.
+    this.#mustReadAll = true;
     await this.refresh();
     return wasThere;
   }

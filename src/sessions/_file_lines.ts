@@ -1,63 +1,64 @@
 /**
- * One conversation's file. What a turn waits for is synchronous, except the
- * sync to disk: an asynchronous call is a trip to another thread, which costs
- * some 30 times as much as a small write itself.
+ * The lines of one conversation's file. What a turn waits for is synchronous,
+ * except the sync to disk: an asynchronous call goes to another thread, which
+ * costs some 30 times as much as a small write itself.
  *
- * Whoever decides what to add holds a lock on the file meanwhile. A turn's words
- * are written without it, each at the file's end; that another process has
- * written, too, is noticed by the file's size at the next read.
+ * `append` holds a lock on the file. `write`, for a turn's words, needs none: each
+ * write goes to the file's end, and the next read notices by the file's size if
+ * another process has written, too.
  *
  * @module
  */
 import { builtin } from "../server/builtin.ts";
-import type { Lines, News } from "./_store.ts";
+import type { ReadLines, SessionLines } from "./_store.ts";
 import type { Line } from "./record.ts";
 
 /** A file of which everything up to a certain size is known. */
-export class FileLines implements Lines {
-  /** Which file has the path, as far as is known. Absent: none. */
+export class FileLines implements SessionLines {
+  /** Identifies the file that had the path when it was last looked at. Absent: none had it. */
   #generation: string | undefined;
-  /** Open while a turn is at work on it. */
+  /** Open while a turn is under way. */
   #file: Deno.FsFile | undefined;
-  /** Bytes that were read, or written by this process. */
+  /** The number of bytes that were read, or written by this process. */
   #size = 0;
-  /** How many of them, at the end, are a line without its end. */
+  /** How many of them, at the end, belong to an incomplete line. */
   #torn = 0;
-  /** Whether this process has written since the last read: other processes' lines may lie in between. */
+  /** Whether this process has written since the last read. Other processes' lines may lie in between. */
   #hasWritten = false;
   #mustSync = false;
 
   constructor(readonly id: string, readonly path: string) {}
 
-  read(isAnew: boolean, maxBytes: number): News {
+  read(mustReadAll: boolean, maxBytes: number): ReadLines {
     const stat = this.#stat();
     const size = stat?.size ?? 0;
     const generation = stat && size > 0 ? toGeneration(stat) : undefined;
     const isOther = generation !== this.#generation || size < this.#size;
     const isMixed = size !== this.#size && this.#hasWritten;
-    const isNext = !isOther && !isMixed && !isAnew;
+    const isNext = !isOther && !isMixed && !mustReadAll;
     if (isOther) this.release();
     if (!isNext) this.#size = this.#torn = 0;
     this.#generation = generation;
     const isCut = size - this.#size > maxBytes;
     if (isCut) this.#size = size - maxBytes;
     const lines = size === this.#size ? [] : this.#readLines(size);
-    // Reading began somewhere in it.
+    // The first line is incomplete: reading began somewhere inside it.
     if (isCut) lines.shift();
     this.#hasWritten = false;
     return { which: isCut ? "newest" : isNext ? "next" : "all", lines };
   }
 
-  /** What is known of the file; of one that is open, without a look at its path. */
+  /** Returns the file's metadata, from the open file if there is one; `undefined` if there is no file. */
   #stat(): Deno.FileInfo | undefined {
     const stat = this.#file?.statSync();
     if (stat && stat.nlink !== 0) return stat;
-    // Most that aren't open are new. To fail costs 20 times as much as to ask.
+    // A file that isn't open mostly doesn't exist yet. A failing `lstat` costs 20
+    // times as much as `existsSync`.
     if (!builtin("node:fs").existsSync(this.path)) return undefined;
     try {
       return statFile(this.path);
     } catch (error) {
-      return ifGone(error);
+      return ignoreNotFound(error);
     }
   }
 
@@ -74,7 +75,7 @@ export class FileLines implements Lines {
 
   async append(lines: readonly Line[]): Promise<boolean> {
     const file: Lockable = this.#open();
-    // To wait takes a trip to another thread.
+    // Waiting for the lock needs another thread.
     if (!file.tryLockSync?.(true)) await file.lock(true);
     try {
       const stat = file.statSync();
@@ -91,18 +92,18 @@ export class FileLines implements Lines {
   }
 
   /**
-   * Puts a new file in the place of this one, so that at no time a part of it is
-   * left. The next look finds another file than the one that is open.
+   * Replaces the file by a new one in a single step, so that no process finds it
+   * half deleted. The next read notices that the open file is no longer this one.
    */
   #replace(lines: readonly Line[]): void {
     const { path } = this;
     const texts = [this.#first, ...lines.map(({ json }) => json)];
     const next = `${path}.new`;
-    // One may be left by a process that died, or be a link to elsewhere.
+    // A process that died may have left one, or it may be a link to elsewhere.
     try {
       Deno.removeSync(next);
     } catch (error) {
-      ifGone(error);
+      ignoreNotFound(error);
     }
     const options = { write: true, createNew: true, mode: 0o600 };
     using file = Deno.openSync(next, options);
@@ -115,23 +116,24 @@ export class FileLines implements Lines {
     this.#mustSync = true;
     const file = this.#open();
     this.#generation ??= toGeneration(file.statSync());
-    // Ends a line that may be torn, or the new one would be lost with it.
+    // A newline ends an incomplete last line; without it, the new line would be
+    // lost, too.
     const isOurs = file.seekSync(0, Deno.SeekMode.End) === this.#size;
     let text = isOurs && this.#torn === 0 ? "" : "\n";
     if (this.#size === 0) text += `${this.#first}\n`;
     for (const { json } of lines) text += `${json}\n`;
     const bytes = encode(text);
-    // Should the write fail, a part of it may be there.
+    // If the write fails, a part of it may be in the file.
     this.#torn = 1;
     let done = file.writeSync(bytes);
-    // One call may take only a part.
+    // One call may write only a part.
     while (done < bytes.length) done += file.writeSync(bytes.subarray(done));
     this.#torn = 0;
     this.#size += bytes.length;
     this.#hasWritten = true;
   }
 
-  /** The line that names the conversation, as its id may not be read from the path. */
+  /** The file's first line. It holds the id, since the path may hold only a hash of it. */
   get #first(): string {
     return JSON.stringify({ type: "session", version: 1, id: this.id });
   }
@@ -152,13 +154,13 @@ export class FileLines implements Lines {
   }
 }
 
-/** Opens a file to read it and add to it. A new one is made, and none is where a link leads. */
+/** Opens a file to read and append. Creates it if it is missing, but never through a link. */
 function openFile(path: string, isNew: boolean): Deno.FsFile {
   const options = {
     append: true,
-    // Windows locks nothing that is opened for adding alone.
+    // Windows locks no file that is opened for appending alone.
     read: true,
-    // Callers' words are nobody else's on this machine.
+    // No other user of this machine may read callers' words.
     mode: 0o600,
   };
   try {
@@ -167,7 +169,7 @@ function openFile(path: string, isNew: boolean): Deno.FsFile {
     if (error instanceof Deno.errors.NotFound) {
       makeFolder(path.slice(0, path.lastIndexOf("/")));
     } else if (error instanceof Deno.errors.AlreadyExists) {
-      // Made by somebody else just now, unless it is a link that leads nowhere yet.
+      // Another process has just created it, unless it is a dangling link.
       statFile(path);
     } else throw error;
   }
@@ -176,42 +178,42 @@ function openFile(path: string, isNew: boolean): Deno.FsFile {
 
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
-/** For short texts: to make an array for each costs a turn 100,000 instructions, measured. */
+/** Reused for short texts: a new array for each costs a turn 100,000 instructions, measured. */
 const BUFFER = new Uint8Array(16_384);
 const decoder = new TextDecoder();
 
-/** A text's bytes, until the next text is encoded. */
+/** Encodes a text. The result is valid until the next text is encoded. */
 function encode(text: string): Uint8Array {
   if (text.length * 3 > BUFFER.length) return encoder.encode(text);
   return BUFFER.subarray(0, encoder.encodeInto(text, BUFFER).written);
 }
 
-/** @throws {Error} when it is a symbolic link, which may lead out of the folder */
+/** @throws {Error} if the path is a symbolic link, which may lead out of the folder */
 function statFile(path: string): Deno.FileInfo {
   const stat = Deno.lstatSync(path);
   if (stat.isSymlink) throw new Error("Its file is a symbolic link");
   return stat;
 }
 
-/** For a file that another instance may have deleted meanwhile: finds nothing then. */
-export function ifGone(error: unknown): undefined {
+/** Ignores the error of a file that doesn't exist, since another process may have deleted it; throws any other. */
+export function ignoreNotFound(error: unknown): undefined {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
-/** Tells a file from another that has its name. */
+/** Identifies a file. A later file at the same path has another value. */
 function toGeneration({ ino, birthtime }: Deno.FileInfo): string {
   return `${ino} ${birthtime?.getTime()}`;
 }
 
-/** Makes a folder that nobody else on this machine may look into; one that is there stays as it is. */
+/** Makes a folder that no other user of this machine may read. An existing folder stays as it is. */
 export function makeFolder(path: string): void {
   Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** A file that can be locked if nobody else has. Deno 2.5 can't. */
+/** A file with the method `tryLockSync`, which Deno 2.5 lacks. */
 type Lockable = Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean };
 
-/** Reads a part of a file, or less where it ends before. */
+/** Reads a part of a file, or less if the file ends before. */
 export function readRange(
   file: Deno.FsFile,
   start: number,

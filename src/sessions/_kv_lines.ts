@@ -1,71 +1,74 @@
 /**
- * What the Deno KV store keeps under which keys.
+ * The keys and values of the Deno KV store.
  *
- * A conversation has a header, which each commit that adds to it replaces, so
- * that a commit fails where somebody else was first.
+ * A conversation has a header. Each commit that adds lines checks and replaces
+ * the header, so that it fails if another process was first.
  *
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
-import { type Lines, type News, toPreview } from "./_store.ts";
+import { type ReadLines, type SessionLines, toPreview } from "./_store.ts";
 import { hash, type Line } from "./record.ts";
 
-/** Runs a step on the database. It must do no harm to run it twice. */
+/** Runs an operation on the database. It may run twice, so it must be idempotent. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
 
-/** What is known of a conversation. */
+/** Describes a conversation; the lines are stored apart. */
 export type Header = {
-  /** The true id; the key may be a hash. */
+  /** The id; the key may hold only a hash of it. */
   id: string;
-  /** The batch that it began with. */
+  /** The batch that the conversation began with. */
   generation: string;
   /** When it began and was last added to, in milliseconds since 1970. */
   at: number;
   lastAt: number;
-  /** How many lines there ever were, and which is the first that is left, from 1. */
+  /** The number of lines ever added, and the number of the first one that was not deleted, from 1. */
   length: number;
   first?: number;
   preview?: string | undefined;
 };
 
-/** Lines that were added in one batch, in UTF-8, with newlines between. */
+/** Lines of one batch, in UTF-8, separated by newlines. */
 export type Entry = { batch: string; lines: Uint8Array };
 
 /**
- * A key: `session` and an id hold a {@linkcode Header}; `start`, a time and an
- * id put them in order; `record`, an id, a generation and the number of the
- * first line, from 1, hold an {@linkcode Entry}.
+ * Makes a key: `session`, id for a {@linkcode Header}; `start`, time, id for the
+ * order of conversations; `record`, id, generation, number of the first line (from
+ * 1) for an {@linkcode Entry}.
  */
 export function keyOf(...path: Deno.KvKeyPart[]): Deno.KvKey {
   return ["parley", ...path];
 }
 
-/** One conversation's lines in Deno KV. */
-export class KvLines implements Lines {
+/** Reads and writes one conversation's lines in Deno KV. */
+export class KvLines implements SessionLines {
   readonly #headerKey: Deno.KvKey;
   #header: Header | undefined;
-  /** The header's; null where there is none. */
+  /** The header's versionstamp; null if there is no header. */
   #versionstamp: string | null = null;
 
   constructor(
     readonly id: string,
     readonly run: RunOnKv,
-    readonly key: string = shorten(id),
+    readonly key: string = toKeyPart(id),
   ) {
     this.#headerKey = keyOf("session", key);
   }
 
-  async read(isAnew: boolean, maxBytes: number): Promise<News> {
+  async read(mustReadAll: boolean, maxBytes: number): Promise<ReadLines> {
     const { value, versionstamp } = await this.#readHeader();
-    const isSame = !isAnew && value?.generation === this.#header?.generation;
+    const isSame = !mustReadAll &&
+      value?.generation === this.#header?.generation;
     const known = isSame ? this.#header?.length ?? 0 : 0;
-    let which: News["which"] = isSame ? "next" : "all";
+    let which: ReadLines["which"] = isSame ? "next" : "all";
     let lines: string[] = [];
     if (value !== null && known < value.length) {
       const newest = await this.#readNewest(value.generation, known, maxBytes);
-      // Added to, or deleted, while it was read? Then that may be a part of it.
+      // If the header has changed meanwhile, the lines may be incomplete.
       const now = await this.#readHeader();
-      if (now.versionstamp !== versionstamp) return this.read(isAnew, maxBytes);
+      if (now.versionstamp !== versionstamp) {
+        return this.read(mustReadAll, maxBytes);
+      }
       lines = newest.lines;
       if (newest.isCut) which = "newest";
     }
@@ -78,7 +81,7 @@ export class KvLines implements Lines {
     return this.run((kv) => kv.get<Header>(this.#headerKey));
   }
 
-  /** The newest lines after those that are known, as many as there is room for. */
+  /** Reads the newest lines after the known ones, up to a number of bytes. */
   #readNewest(generation: string, known: number, maxBytes: number) {
     const prefix = keyOf("record", this.key, generation);
     const selector = { prefix, start: [...prefix, known + 1] };
@@ -100,7 +103,7 @@ export class KvLines implements Lines {
     batch: string = crypto.randomUUID(),
   ): Promise<boolean> {
     const { id, key, run } = this;
-    const isAlone = lines[0]?.record.type === "deleted";
+    const isDeletion = lines[0]?.record.type === "deleted";
     const lastAt = Date.now();
     const before = this.#header ??
       { id, generation: batch, at: lastAt, lastAt, length: 0 };
@@ -109,8 +112,8 @@ export class KvLines implements Lines {
       ...before,
       lastAt,
       length: length + lines.length,
-      ...isAlone ? { first: length + 1 } : {},
-      preview: (isAlone ? undefined : before.preview) ??
+      ...isDeletion ? { first: length + 1 } : {},
+      preview: (isDeletion ? undefined : before.preview) ??
         toPreview(lines.map(({ record }) => record)),
     };
     const prefix = keyOf("record", key, before.generation);
@@ -133,25 +136,25 @@ export class KvLines implements Lines {
     });
     const added = [...prefix, length + 1];
     if (!result.ok) {
-      // It may be there all the same: the answer to it was lost.
+      // Perhaps an earlier try was committed, and its answer was lost.
       const { value } = await run((kv) => kv.get<Entry>(added));
       if (value?.batch !== batch) return false;
     }
     this.#header = header;
     this.#versionstamp = result.ok ? result.versionstamp : UNKNOWN;
-    // Nobody reads any more what comes before.
-    if (isAlone) {
+    // The earlier lines are not read any more.
+    if (isDeletion) {
       await this.#purge({ prefix: keyOf("record", key), end: added });
     }
     return true;
   }
 
   /**
-   * Deletes all of it, if nothing was added since a time, nor is meanwhile: its
-   * entries, and then its header. Where a process dies between the commits that
-   * a long one takes, the next sweep goes on.
+   * Deletes the conversation if nothing was added since a time, or is added
+   * meanwhile: first its entries, then its header. A long conversation takes
+   * several commits; if the process dies between them, the next sweep goes on.
    */
-  async forget(before: Date): Promise<boolean> {
+  async deleteIfOlder(before: Date): Promise<boolean> {
     const { value, versionstamp } = await this.#readHeader();
     if (value === null || value.lastAt >= before.getTime()) return false;
     const check = { key: this.#headerKey, versionstamp };
@@ -164,7 +167,7 @@ export class KvLines implements Lines {
     return ok;
   }
 
-  /** Deletes what a selector finds, as long as a check holds. */
+  /** Deletes the selected entries. Returns false, and stops, if the check fails. */
   async #purge(
     selector: Deno.KvListSelector,
     check?: Deno.AtomicCheck,
@@ -182,13 +185,13 @@ export class KvLines implements Lines {
   }
 }
 
-/** A versionstamp that nothing has, so that a commit which checks it fails. */
+/** A versionstamp that no entry has, so that a commit which checks it fails. */
 const UNKNOWN = "0".repeat(20);
 
-/** A value may have 64 KiB with what KV adds; one line always fits. */
+/** A value may have 64 KiB, including the overhead of KV; one line always fits. */
 const MAX_ENTRY_BYTES = 64_000;
 
-/** Makes as few groups of lines as have room in one entry each. */
+/** Puts lines into as few groups as possible that each fit into one entry. */
 function toGroups(lines: readonly Line[]): string[][] {
   const groups: string[][] = [];
   let room = 0;
@@ -204,10 +207,10 @@ function toGroups(lines: readonly Line[]): string[][] {
   return groups;
 }
 
-/** A commit may have 1,000 changes and, Deno says, 80 KiB of keys of some 170 bytes each. */
+/** A commit may have 1,000 changes and, according to Deno, 80 KiB of keys; a key takes some 170 bytes. */
 const KEYS_AT_ONCE = 400;
 
-/** The first keys that a selector finds, as many as one commit may delete. */
+/** Lists the first selected keys, as many as one commit may delete. */
 function listKeys(
   run: RunOnKv,
   selector: Deno.KvListSelector,
@@ -218,7 +221,7 @@ function listKeys(
   );
 }
 
-/** When conversations began and their keys, the oldest first. */
+/** Lists when conversations began, with their keys, the oldest first. */
 export async function listStarts(
   run: RunOnKv,
 ): Promise<{ at: number; key: string }[]> {
@@ -233,9 +236,9 @@ export async function listStarts(
   return found.map((path) => ({ at: Number(path[2]), key: String(path[3]) }));
 }
 
-/** Stands for an id in keys, which may have 2 KiB. */
-export function shorten(id: string): string {
+/** Returns a part of a key for an id. A whole key may have 2 KiB. */
+export function toKeyPart(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(id)) return id;
-  // UTF-16, because half a surrogate pair has no UTF-8.
+  // UTF-16, because UTF-8 can't encode lone surrogates.
   return `~${hash(id, "hex", "utf16le")}`;
 }

@@ -1,17 +1,17 @@
 /**
- * A pool of connections to Postgres: made on first use, asked again for a moment
- * where the server is away, and with tables in it. All questions are bounded in
- * time on this side, because a pooler in transaction mode takes no
- * `statement_timeout`; nothing here outlives one question, for the same reason.
+ * A pool of connections to Postgres. It connects on first use, retries for a
+ * moment while the server is unreachable, and creates missing tables. Timeouts
+ * are kept on this side, and no state lasts longer than one query, because a
+ * pooler in transaction mode supports neither `statement_timeout` nor sessions.
  *
- * The driver is `pg`: it asks in one roundtrip without a prepared statement,
- * and drops a connection that doesn't answer.
+ * The driver is `pg`: it runs a query in one roundtrip without a prepared
+ * statement, and drops a connection that doesn't answer.
  *
  * @module
  */
 import { retry } from "./_store.ts";
 
-/** What is used of the driver, which brings no types. */
+/** The part of the driver's pool that is used here. The driver brings no types. */
 interface Pool {
   query(
     text: string,
@@ -19,21 +19,21 @@ interface Pool {
   ): Promise<{ rows: unknown[] }>;
   on(event: "error" | "remove", listener: () => void): unknown;
   end(): Promise<void>;
-  /** How many connections it has. */
+  /** The number of open connections. */
   readonly totalCount: number;
 }
 
-/** Asks Postgres. Connects when it is first asked. */
+/** Runs queries on Postgres. Connects at the first one. */
 export class Postgres {
   #pool: Promise<Pool> | undefined;
 
   constructor(readonly url: string) {}
 
   /**
-   * Runs one statement, and gives the rows it found. It may run twice, when
-   * the connection breaks before the answer.
+   * Runs one statement and returns its rows. The statement may run twice if the
+   * connection breaks before the answer.
    *
-   * @throws the driver's error; its message has no password in it
+   * @throws the driver's error; its message does not contain the password
    */
   async query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
     const ask = async () => {
@@ -41,19 +41,20 @@ export class Postgres {
       try {
         return await pool.query(text, values);
       } catch (error) {
-        // Asked for only now: a role that may not make tables is fine where
-        // they are there. Without values, it may be several statements.
+        // Tables are created only if they are missing, so that a role without
+        // the right to create tables can use existing ones. A query without
+        // values may have several statements.
         const isMissing = error instanceof Error && "code" in error &&
-          error.code === NO_TABLE;
+          error.code === UNDEFINED_TABLE;
         if (isMissing) await pool.query(TABLES);
         throw error;
       }
     };
-    const { rows } = await retry(ask, PASSING, RETRY_MS);
+    const { rows } = await retry(ask, TRANSIENT, RETRY_MS);
     return rows as Row[];
   }
 
-  /** Closes the connections, and waits for their last words, which the pool itself doesn't. */
+  /** Closes the connections, and waits until they are closed, which `pool.end` doesn't. */
   async close(): Promise<void> {
     const pool = await this.#pool?.catch(() => undefined);
     if (!pool) return;
@@ -71,10 +72,10 @@ export class Postgres {
 }
 
 async function connect(url: string): Promise<Pool> {
-  // Some 30 ms of code, measured, that only this store needs.
+  // Loading the driver takes some 30 ms, measured, and only this store needs it.
   const { Pool } = await import("pg");
   const pool: Pool = new Pool({
-    connectionString: withUsualTls(url),
+    connectionString: withLibpqSslMode(url),
     application_name: "parley",
     max: 10,
     connectionTimeoutMillis: 3_000,
@@ -83,18 +84,18 @@ async function connect(url: string): Promise<Pool> {
     maxLifetimeSeconds: 1_800,
     keepAlive: true,
   });
-  // A connection that breaks while nobody uses it: the next question makes
-  // another. Without a listener it would end the process.
+  // If an idle connection breaks, the next query opens another. Without a
+  // listener, the event would end the process.
   pool.on("error", () => {});
   return pool;
 }
 
 /**
- * Has `sslmode` mean what it means to every other Postgres program: `require`
- * takes any certificate, `verify-full` looks at it.
+ * Gives `sslmode` the meaning that it has in other Postgres programs: `require`
+ * accepts any certificate, `verify-full` checks it.
  */
-function withUsualTls(url: string): string {
-  // Where it can't be read, the error has the address in it, and the password.
+function withLibpqSslMode(url: string): string {
+  // The error of `new URL` would contain the address, with the password.
   const parsed = URL.parse(url);
   if (!parsed) throw new Error("its address is no URL");
   parsed.searchParams.set("uselibpqcompat", "true");
@@ -104,17 +105,17 @@ function withUsualTls(url: string): string {
 /** How long connections may take to close. */
 const CLOSE_MS = 1_000;
 
-/** A restart of the server takes a second or two. */
+/** Long enough for a restart of the server, which takes a second or two. */
 const RETRY_MS = 3_000;
 
-/** What Postgres says where a table isn't there. */
-const NO_TABLE = "42P01";
+/** Postgres's code for `undefined_table`. */
+const UNDEFINED_TABLE = "42P01";
 
 /**
- * The tables. Ids and records are JSON texts, because texts hold no NUL. Sent
- * as one, these are one transaction. Its lock, any number that is nobody
- * else's, lets one instance at a time in: `if not exists` alone fails when two
- * come at once.
+ * Creates the tables. Ids and records are stored as JSON, because Postgres's
+ * `text` can't hold NUL. Statements sent together are one transaction. The
+ * advisory lock, an arbitrary number, admits one instance at a time: `if not
+ * exists` alone fails when two instances run it at once.
  */
 const TABLES = `
 select pg_advisory_xact_lock(7270891504);
@@ -134,6 +135,6 @@ create table if not exists parley_records (
   primary key (uid, seq)
 );`;
 
-/** Names of the system's errors, numbers of Postgres's, and the driver's words: a restart, a broken connection, too many, a deadlock, and tables that were made just now. */
-const PASSING =
+/** Matches transient faults by the system's error names, Postgres's error codes and the driver's messages: a restart, a broken connection, too many connections, a deadlock, and tables that were just created. */
+const TRANSIENT =
   /^((ECONN(REFUSED|RESET|ABORTED)|EPIPE|EAI_AGAIN|57P0[123]|08...|53300|40001|40P01|42P01) | Connection terminated unexpectedly| Client has encountered a conn)/;

@@ -1,7 +1,7 @@
 /**
- * What an engine needs to be able to do, and what makes a store of it: which
- * conversations are in memory, and which errors its users meet. And what
- * several engines do alike.
+ * The interface of an engine, and the store that is built on one: it caches
+ * conversations and turns the engine's faults into store errors. Also what
+ * several engines share.
  *
  * @module
  */
@@ -15,59 +15,62 @@ import {
   type StoreOptions,
 } from "./store.ts";
 
-/** Keeps conversations, each as a list of lines that only grows. */
+/** Stores each conversation as a list of lines that only grows. */
 export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
-  /** Gives a conversation's lines, of which nothing was read yet. */
-  open(id: string): Lines;
-  /** The newest conversations, as many as there are up to a limit, after the one with a cursor. */
-  list(limit: number, cursor?: string): Promise<Listed[]>;
+  /** Returns access to a conversation's lines. Reads nothing yet. */
+  open(id: string): SessionLines;
+  /** Returns the newest conversations, at most `limit` of them, or those that follow a cursor. */
+  list(limit: number, cursor?: string): Promise<ListEntry[]>;
   /** As {@linkcode SessionStore.sweep}. */
   sweep(before: Date, maxShare: number): Promise<number>;
 }
 
-/** A conversation in a list, and the cursor after it. One that was deleted tells nothing. */
-export type Listed = { cursor: string; info: SessionInfo | undefined };
+/** A conversation in a list, and the cursor of what follows it. A deleted conversation has no info. */
+export type ListEntry = { cursor: string; info: SessionInfo | undefined };
 
-/** One conversation's lines. It remembers how many of them are known. */
-export interface Lines {
+/** Reads and writes one conversation's lines. Remembers how many of them it has read or written. */
+export interface SessionLines {
   /**
-   * Reads the lines after those that are known; all of them when it is told to,
-   * and when the conversation is another one than before, or has become shorter.
+   * Reads the lines after the known ones. Reads all lines if told to, and if the
+   * conversation was replaced by another or has become shorter.
    *
-   * @param maxBytes about how many, at most; then the newest
+   * @param mustReadAll whether to read all lines
+   * @param maxBytes about how much to read at most; of more, the newest lines
    */
-  read(isAnew: boolean, maxBytes: number): News | Promise<News>;
+  read(mustReadAll: boolean, maxBytes: number): ReadLines | Promise<ReadLines>;
   /**
-   * Adds lines if there are none but the known ones: all or none of them, and
-   * once, also where no answer came and it is asked again. Where the first is
-   * of type `deleted`, all before it goes. Gives whether they were added; if
-   * not, others were first.
+   * Adds all the lines or none of them: none if the engine holds lines that are
+   * not known yet. A retry after a lost answer does not add them twice. If the
+   * first line is of type `deleted`, all lines before it are deleted.
+   *
+   * @returns whether the lines were added; if not, another process added some first
    */
   append(lines: readonly Line[]): Promise<boolean>;
   /**
-   * Adds lines at once, whatever others have added, which {@linkcode read} then
-   * finds. Only an engine has it for which that takes microseconds; what it adds
-   * is durable when {@linkcode sync} resolves, in {@linkcode append} as well.
+   * Adds lines at once, even if other processes have added lines, which
+   * {@linkcode read} finds later. Only engines that write within microseconds
+   * have this method. What they add, by {@linkcode append} as well, is durable
+   * when {@linkcode sync} resolves.
    */
   write?(lines: readonly Line[]): void;
-  /** Resolves when what was added would survive a power cut. */
+  /** Resolves when all added lines would survive a power cut. */
   sync?(): Promise<void>;
-  /** Closes what need not be open while nobody uses the conversation. */
+  /** Closes what is open. Called when nobody uses the conversation any more. */
   release?(): void;
 }
 
-/** What was read of a conversation: lines that follow the known ones, all, or the newest of more. Empty ones stand for nothing. */
-export type News = { which: "next" | "all" | "newest"; lines: string[] };
+/** The lines that were read: those after the known ones (`next`), `all`, or the `newest` of more. Empty lines are ignored. */
+export type ReadLines = { which: "next" | "all" | "newest"; lines: string[] };
 
-/** What `CACHE_MB` and `MAX_SESSION_MB` count in. */
+/** The unit of `CACHE_MB` and `MAX_SESSION_MB`, in bytes. */
 export const MB = 1_048_576;
 
-/** Makes a store of an engine. */
+/** Makes a store on an engine. */
 export function createStoreOn(
   engine: Engine,
   options: StoreOptions = {},
 ): SessionStore {
-  const use = createMemory(engine, options);
+  const use = createCache(engine, options);
   return {
     name: engine.name,
     load: (id) =>
@@ -107,58 +110,61 @@ export function createStoreOn(
   };
 }
 
-/** Keeps conversations in memory as long as there is room. Gives what runs a task on one, after those before it. */
-function createMemory(engine: Engine, options: StoreOptions) {
+/** Caches conversations. Returns a function that runs a task on a conversation, after the earlier tasks on it. */
+function createCache(engine: Engine, options: StoreOptions) {
   const { cacheBytes = 64 * MB, maxBytes = 16 * MB } = options;
-  /** The last used last, and what each took then. */
-  const held = new Map<string, { conversation: Conversation; bytes: number }>();
-  let heldBytes = 0;
-  /** Of which conversations the owner was told that they are too large. */
-  const told = new Set<string>();
+  /** Ordered by last use, the latest last; `bytes` is the size at that time. */
+  const cached = new Map<
+    string,
+    { conversation: Conversation; bytes: number }
+  >();
+  let totalBytes = 0;
+  /** The conversations that were reported as too large. */
+  const reported = new Set<string>();
 
-  function drop(id: string): void {
-    heldBytes -= held.get(id)?.bytes ?? 0;
-    held.delete(id);
+  function evict(id: string): void {
+    totalBytes -= cached.get(id)?.bytes ?? 0;
+    cached.delete(id);
   }
 
-  /** Makes room for a conversation as it is now: those at rest that were used the longest ago go. */
-  function hold(conversation: Conversation): void {
+  /** Caches a conversation at its present size. Evicts the least recently used ones that are idle. */
+  function cache(conversation: Conversation): void {
     const { id, users, session: { bytes } } = conversation;
-    drop(id);
-    held.set(id, { conversation, bytes });
-    heldBytes += bytes;
-    // Whoever uses it next reads the newest part of it, and tells.
-    if (users === 0 && bytes > maxBytes) drop(id);
-    for (const [id, { conversation }] of held) {
-      if (heldBytes <= cacheBytes) return;
-      if (conversation.users === 0) drop(id);
+    evict(id);
+    cached.set(id, { conversation, bytes });
+    totalBytes += bytes;
+    // The next use reads only the newest part of it, and reports that.
+    if (users === 0 && bytes > maxBytes) evict(id);
+    for (const [id, { conversation }] of cached) {
+      if (totalBytes <= cacheBytes) return;
+      if (conversation.users === 0) evict(id);
     }
   }
 
   function onCut(id: string): void {
-    if (!told.has(id)) options.onCut?.(id);
-    told.add(id);
+    if (!reported.has(id)) options.onCut?.(id);
+    reported.add(id);
   }
 
   return function use<T>(
     id: string,
     task: (conversation: Conversation) => Promise<T>,
   ): Promise<T> {
-    const conversation = held.get(id)?.conversation ??
+    const conversation = cached.get(id)?.conversation ??
       new Conversation(id, engine.open(id), {
         maxBytes: Math.floor(maxBytes / 2),
         onBadRecord: options.onBadRecord,
         onCut,
-        onIdle: hold,
+        onIdle: cache,
       });
     const result = conversation.run(() => task(conversation));
-    // It is busy now, and so stays.
-    hold(conversation);
+    // It has a user now, so that it is not evicted.
+    cache(conversation);
     return result;
   };
 }
 
-/** The caller's first 120 letters, where they are among these records. */
+/** Returns the first 120 characters of what the caller said, if these records hold it. */
 export function toPreview(
   records: readonly (SessionRecord | undefined)[],
 ): string | undefined {
@@ -169,24 +175,28 @@ export function toPreview(
   return undefined;
 }
 
-/** Does something, and for a while again where its fault passes, told by its code, a space and its message. */
+/**
+ * Runs a task, and retries it after transient faults until the time is over.
+ *
+ * @param transient matches the code, a space and the message of transient faults
+ */
 export async function retry<T>(
   task: () => Promise<T>,
-  passing: RegExp,
+  transient: RegExp,
   timeoutMs: number,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
-  for (let misses = 1;; misses++) {
+  for (let failures = 1;; failures++) {
     try {
       return await task();
     } catch (error) {
       const { code = "", message }: { code?: string; message?: string } =
         error instanceof Error ? error : {};
-      const isPassing = passing.test(`${code} ${message}`);
-      if (!isPassing || performance.now() >= end) throw error;
+      const isTransient = transient.test(`${code} ${message}`);
+      if (!isTransient || performance.now() >= end) throw error;
     }
-    // Of a random length, so that two don't meet again, and longer each time.
-    const pauseMs = Math.random() * Math.min(5 * 2 ** misses, 200);
+    // The pause is random, so that two processes don't collide again, and grows.
+    const pauseMs = Math.random() * Math.min(5 * 2 ** failures, 200);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

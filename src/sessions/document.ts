@@ -1,10 +1,10 @@
 /**
- * A conversation as one JSON document, for people and programs outside: the
- * `/sessions` API and `deno task sessions`. What isn't known is absent.
+ * A conversation as one JSON document, for the `/sessions` API and
+ * `deno task sessions`. Unknown values are absent.
  *
  * @module
  */
-import { spell, type SpeltDetails } from "./record.ts";
+import { type SnakeCaseDetails, toSnakeCase } from "./record.ts";
 import type { Session, Turn } from "./session.ts";
 
 /** A conversation. */
@@ -19,11 +19,11 @@ export type TurnDocument =
     turn_id: string;
     user?: string | undefined;
     heard?: string | undefined;
-    /** `complete`, `interrupted`, `failed`; `unfinished` while under way, and for good when the process died in it. */
+    /** `complete`, `interrupted`, `failed`, or `unfinished`: under way, or the process died meanwhile. */
     status: string;
     tool_calls?: { name: string; arguments: unknown; result?: unknown }[];
   }
-  & SpeltDetails;
+  & SnakeCaseDetails;
 
 /** Makes the document of a conversation. */
 export function toDocument(session: Session): SessionDocument {
@@ -31,7 +31,7 @@ export function toDocument(session: Session): SessionDocument {
   return { id, turns: turns.map(toTurnDocument), memories, notes };
 }
 
-/** The recordings that the platform told of. They are not in the store, and aren't deleted with what is. */
+/** Returns the URLs of the recordings. The platform holds these, so that deleting the conversation does not delete them. */
 export function toRecordings({ notes }: Session): string[] {
   const urls = notes.map(({ content }) =>
     content !== null && typeof content === "object" &&
@@ -51,12 +51,12 @@ function toTurnDocument(turn: Turn): TurnDocument {
   return {
     ...{ turn_id: id, at, user, assistant, heard },
     status: status ?? "unfinished",
-    ...spell(details),
+    ...toSnakeCase(details),
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
   };
 }
 
-/** Results are kept as JSON, unless they were something else. */
+/** Parses a result. It may be other text than JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

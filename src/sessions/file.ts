@@ -1,11 +1,16 @@
 /**
- * Conversations as JSON Lines files, one file a conversation and one record a
- * line, only ever appended to. A process that dies in mid-write leaves a torn
- * last line, and loses that line only.
+ * The file store: conversations as JSON Lines files, with one file per
+ * conversation and one record per line. Lines are only appended. A process that
+ * dies while it writes leaves an incomplete last line, and loses no other.
  *
  * @module
  */
-import { FileLines, ifGone, makeFolder, readRange } from "./_file_lines.ts";
+import {
+  FileLines,
+  ignoreNotFound,
+  makeFolder,
+  readRange,
+} from "./_file_lines.ts";
 import { createStoreOn, toPreview } from "./_store.ts";
 import { hash, parseRecord } from "./record.ts";
 import type {
@@ -23,24 +28,26 @@ export const file: StoreKind<{ type: "file" }> = {
     createFileStore({ folder: `${dataDir}/sessions`, ...options }),
 };
 
-/** Makes a store on a folder. Touches nothing until it is used. */
+/** Makes a store on a folder, which it does not touch until it is used. */
 export function createFileStore(
   options: StoreOptions & { folder: string },
 ): SessionStore {
-  // Deno looks the working folder up at each use of a relative path.
-  const isWhole = /^([a-z]:)?[\\/]/i.test(options.folder);
-  const folder = isWhole ? options.folder : `${Deno.cwd()}/${options.folder}`;
+  // Deno would look up the working directory at each use of a relative path.
+  const isAbsolute = /^([a-z]:)?[\\/]/i.test(options.folder);
+  const folder = isAbsolute
+    ? options.folder
+    : `${Deno.cwd()}/${options.folder}`;
   return createStoreOn({
     name: "file",
     open: (id) => new FileLines(id, pathOf(folder, id)),
     async list(limit, cursor) {
       const files = await listFiles(folder);
-      // One that is gone ends the list.
+      // If the file of the cursor was deleted, the page is empty.
       const start = cursor === undefined
         ? 0
         : files.findIndex(({ name }) => name === cursor) + 1 || files.length;
       const page = files.slice(start, start + limit);
-      // One after another: each is opened.
+      // One after another, so that only one file is open at a time.
       return Array.fromAsync(page, async ({ name, mtime }) => ({
         cursor: name,
         info: await describe(`${folder}/${name}`, mtime),
@@ -55,9 +62,9 @@ export function createFileStore(
         if (mtime >= before || count === most) break;
         try {
           const path = `${folder}/${name}`;
-          if (await removeOld(path, before).catch(ifGone)) count++;
+          if (await removeOld(path, before).catch(ignoreNotFound)) count++;
         } catch (error) {
-          // Those after it go all the same.
+          // The other files are deleted all the same.
           fault ??= error;
         }
       }
@@ -75,28 +82,31 @@ export function createFileStore(
 }
 
 /**
- * The file of a conversation. Ids come from outside, so they are never paths:
- * one that isn't plainly safe on every file system becomes a hash. Capitals
- * aren't safe, because some file systems take `A` and `a` for one name.
+ * Returns the path of a conversation's file. Ids come from outside, so they are
+ * not used as paths unless they are safe on every file system; others become a
+ * hash. Capitals aren't safe, because some file systems take `A` and `a` for one
+ * name.
  */
 export function pathOf(folder: string, id: string): string {
   const isSafe = /^[a-z0-9][a-z0-9_-]{0,99}$/.test(id) && !RESERVED.test(id);
   if (isSafe) return `${folder}/${id}${EXTENSION}`;
-  // It begins readably, and `~` keeps it apart from every safe id.
+  // The name begins with a readable part; no safe id contains `~`.
   const hint = id.toLowerCase().replace(/[^a-z0-9_-]+/g, "-").slice(0, 40);
   return `${folder}/${hint}~${hash(id).slice(0, 32)}${EXTENSION}`;
 }
 
-/** Names that Windows keeps for devices. */
+/** Names that Windows reserves for devices. */
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)$/;
 const EXTENSION = ".jsonl";
 const STATS_AT_ONCE = 200;
 
-/** A folder's files, the last written first. To open what is no file could lead out of it, or wait for ever. */
+/** Lists a folder's regular files, the last written first. A link could lead elsewhere, and a pipe could block for ever. */
 async function listFiles(
   folder: string,
 ): Promise<{ name: string; mtime: Date }[]> {
-  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(ifGone);
+  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(
+    ignoreNotFound,
+  );
   const names = (entries ?? []).filter(({ isFile }) => isFile)
     .map(({ name }) => name)
     .filter((name) => name.endsWith(EXTENSION));
@@ -104,7 +114,7 @@ async function listFiles(
   while (names.length > 0) {
     await Promise.all(
       names.splice(-STATS_AT_ONCE).map(async (name) => {
-        const stat = await Deno.stat(`${folder}/${name}`).catch(ifGone);
+        const stat = await Deno.stat(`${folder}/${name}`).catch(ignoreNotFound);
         if (stat?.mtime) found.push({ name, mtime: stat.mtime });
       }),
     );
@@ -114,12 +124,12 @@ async function listFiles(
   );
 }
 
-/** What a list tells of a file, from the file's own beginning; nothing where no word is in it, or it isn't ours. */
+/** Reads a file's beginning for the list; `undefined` if the conversation is empty or deleted, or the file can't be read. */
 async function describe(
   path: string,
   mtime: Date,
 ): Promise<SessionInfo | undefined> {
-  using file = await Deno.open(path).catch(ifNotOurs);
+  using file = await Deno.open(path).catch(ignoreUnreadable);
   if (!file) return undefined;
   const text = new TextDecoder().decode(readRange(file, 0, HEAD_BYTES));
   const records = text.split("\n").slice(0, -1).slice(0, 16).map(parseRecord);
@@ -129,14 +139,14 @@ async function describe(
   return { id: first.id, at: mtime.toISOString(), preview: toPreview(records) };
 }
 
-function ifNotOurs(error: unknown): undefined {
-  if (!(error instanceof Deno.errors.PermissionDenied)) ifGone(error);
+function ignoreUnreadable(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.PermissionDenied)) ignoreNotFound(error);
 }
 
 /** Enough for two of the longest records. */
 const HEAD_BYTES = 131_072;
 
-/** Deletes a file, unless it was added to since it was listed; the lock keeps others from deciding to. */
+/** Deletes a file, unless something was added since it was listed. The lock keeps other processes from appending meanwhile. */
 async function removeOld(path: string, before: Date): Promise<boolean> {
   using file = await Deno.open(path, { read: true, append: true });
   await file.lock(true);

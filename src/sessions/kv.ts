@@ -1,6 +1,6 @@
 /**
- * Conversations in Deno KV: in a local file, on a `denokv` server, or in the
- * database of an app on Deno Deploy. Several instances may share one.
+ * The Deno KV store: in a local file, on a `denokv` server, or in the database of
+ * an app on Deno Deploy. Several instances may share one database.
  *
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
@@ -21,7 +21,7 @@ import type {
   StoreOptions,
 } from "./store.ts";
 
-/** Deno KV: a file or a server's address; where none is named, a file in `DATA_DIR`, or Deno Deploy's own. */
+/** Deno KV in a file or on a server. Without a path, in a file in `DATA_DIR`, or in Deno Deploy's database. */
 export const kv: StoreKind<{ type: "kv"; path?: string }> = {
   forms: {
     "kv": "Deno KV, a file in `DATA_DIR`; on Deno Deploy its own",
@@ -40,16 +40,16 @@ export const kv: StoreKind<{ type: "kv"; path?: string }> = {
   },
 };
 
-/** Which database, and how to use it. */
+/** The database, and the options of every store. */
 export interface KvStoreOptions extends StoreOptions {
   /**
    * A file, or the URL of a `denokv` server, whose token Deno itself takes from
    * `DENO_KV_ACCESS_TOKEN`. Absent: the database that Deno Deploy gives the app.
    */
   path?: string;
-  /** How long a step may take that the database doesn't answer. Default 5,000. */
+  /** How long an operation may take, in milliseconds. Default: 5,000. */
   timeoutMs?: number;
-  /** Opens the database. Default: as `path` says. */
+  /** Opens the database. Default: the one of `path`. */
   openKv?: () => Promise<Deno.Kv>;
 }
 
@@ -81,7 +81,7 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
           return { cursor, info: value ? describe(value) : undefined };
         }));
       }).catch((error) => {
-        // A cursor that somebody made up: its page is empty, as one after the last is.
+        // An invalid cursor gives an empty page, like the one after the last.
         if (/cursor/i.test(String(error))) return [];
         throw error;
       }),
@@ -91,9 +91,9 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
       const most = Math.ceil(starts.length * maxShare);
       let count = 0;
       for (const { at, key } of starts) {
-        // One that began later can't have ended before.
+        // The other conversations began after `before`, so none is too old.
         if (at >= before.getTime() || count === most) break;
-        if (await new KvLines("", run, key).forget(before)) count++;
+        if (await new KvLines("", run, key).deleteIfOlder(before)) count++;
       }
       return count;
     },
@@ -108,7 +108,7 @@ export function createKvStore(options: KvStoreOptions = {}): SessionStore {
   }, options);
 }
 
-/** What a list tells of a conversation; nothing where all that is left is that it was deleted. */
+/** Makes the list entry of a conversation; `undefined` if it was deleted and nothing was added since. */
 function describe(
   { id, at, length, first = 1, preview }: Header,
 ): SessionInfo | undefined {
@@ -117,10 +117,10 @@ function describe(
 }
 
 /**
- * Opens the database when it is first used, and gives each step a time limit.
- * Deno asks a server for ever and can't be stopped (denoland/deno issue 21263):
- * the same connection works again when the server is back, and what was given
- * up may be written then.
+ * Opens the database on first use, and limits the time of each operation. Deno
+ * retries requests to a server for ever and can't be stopped (denoland/deno issue
+ * 21263): the same connection works again when the server is back, and a write
+ * that timed out may still happen then.
  */
 function connect(
   open: () => Promise<Deno.Kv>,
@@ -128,16 +128,16 @@ function connect(
 ): { run: RunOnKv; close: () => Promise<void> } {
   let opened: Promise<Deno.Kv> | undefined;
 
-  function inTime<T>(answer: Promise<T>): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
+  function withTimeout<T>(answer: Promise<T>): Promise<T> {
+    const { promise: timeout, reject } = Promise.withResolvers<never>();
     const giveUp = () => reject(new Error(`no answer within ${timeoutMs} ms`));
     const timer = setTimeout(giveUp, timeoutMs);
-    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+    return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
   }
 
-  function find(): Promise<Deno.Kv> {
+  function getKv(): Promise<Deno.Kv> {
     return opened ??= open().catch((error) => {
-      // Next time it may open.
+      // The next operation tries again.
       opened = undefined;
       throw error;
     });
@@ -145,18 +145,20 @@ function connect(
 
   return {
     run: (step) =>
-      inTime(retry(async () => await step(await find()), PASSING, timeoutMs)),
+      withTimeout(
+        retry(async () => await step(await getKv()), TRANSIENT, timeoutMs),
+      ),
     async close() {
       const closing = opened?.then((kv) => kv.close());
       opened = undefined;
-      // What can't be reached needs no closing.
-      if (closing) await inTime(closing).catch(() => {});
+      // A database that can't be reached need not be closed.
+      if (closing) await withTimeout(closing).catch(() => {});
     },
   };
 }
 
-/** Another process writes to the file, or the server is away, as Deno 2.5 and 2.9 say it. */
-const PASSING =
+/** Matches the messages of Deno 2.5 and 2.9 when another process writes to the file, or the server is unreachable. */
+const TRANSIENT =
   /database is locked|failed to connect|KV Connect failed to read|status 5\d\d/;
 
 async function openPath(path?: string): Promise<Deno.Kv> {
@@ -164,10 +166,10 @@ async function openPath(path?: string): Promise<Deno.Kv> {
     const parent = path.replace(/[^\\/]*$/, "") || ".";
     const options = { recursive: true, mode: 0o700 };
     await Deno.mkdir(parent, options).catch((error) => {
-      // Leave to write the file alone is enough where its folder is there.
+      // If the folder exists, permission to write the file alone is enough.
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
     });
-    // Made here, because callers' words are nobody else's on this machine.
+    // Created here, so that no other user of this machine may read callers' words.
     const file = { append: true, create: true, mode: 0o600 };
     (await Deno.open(path, file)).close();
   }

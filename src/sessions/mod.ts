@@ -1,6 +1,6 @@
 /**
- * The stores, and the one that the settings name. A new one is a file beside
- * this one and an entry in {@linkcode STORES}.
+ * The kinds of session store, and the store that the settings name. A new kind
+ * is a file beside this one and an entry in {@linkcode STORES}.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { SessionStore, StoreKind, StorePlace } from "./store.ts";
 /** Every kind of store. */
 export const STORES = { file, kv, postgres };
 
-/** What `SESSION_STORE` says. */
+/** The parsed value of `SESSION_STORE`. */
 export type StoreChoice = NonNullable<
   ReturnType<typeof STORES[keyof typeof STORES]["read"]>
 >;
@@ -44,8 +44,8 @@ export function createStore(
 }
 
 /**
- * Reaches the store, and makes what it lacks, before the first caller does.
- * What is wrong with it is the log's; it may be right by then.
+ * Connects to the store and creates its files or tables, before the first caller
+ * needs them. A failure is only logged, since the store may recover by then.
  */
 export async function prepareStore(
   store: SessionStore,
@@ -58,7 +58,7 @@ export async function prepareStore(
   }
 }
 
-/** What `deno task doctor` says of a store: whether it can be written. */
+/** The check of `deno task doctor`: whether the store can be written. */
 export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
   const title = "session store";
   try {
@@ -75,10 +75,10 @@ export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
 }
 
 /**
- * Warns where what callers say travels to the store so that whoever is on the
- * way can read it. No refusal: a network may be the owner's own.
+ * Warns if the connection to the store is not encrypted, so that others on the
+ * network can read it. Only a warning, since the network may be private.
  *
- * @param sslMode what `PGSSLMODE` says
+ * @param sslMode the value of `PGSSLMODE`
  */
 export function findPlainText(
   store: StoreChoice | undefined,
@@ -87,7 +87,7 @@ export function findPlainText(
   if (store?.type !== "postgres") return undefined;
   const { hostname, searchParams } = new URL(store.url);
   const host = searchParams.get("host") ?? hostname;
-  // A path is a socket on this machine.
+  // A path is a Unix socket on this machine.
   if (/^(localhost|127(\.\d+){3}|\[?::1\]?|\/.*)$/.test(host)) return undefined;
   const ssl = searchParams.get("sslmode") ?? searchParams.get("ssl") ??
     sslMode ?? "disable";
@@ -95,43 +95,44 @@ export function findPlainText(
   return {
     status: "warn",
     title: "session store",
-    detail: `conversations go to ${host} without TLS: whoever is on the way ` +
+    detail: `conversations go to ${host} without TLS: others on the network ` +
       "can read them",
     fix: "add ?sslmode=verify-full to the address in SESSION_STORE, or " +
-      "?sslmode=require where the server's certificate is its own",
+      "?sslmode=require if the server's certificate is self-signed",
   };
 }
 
-/** What is deleted by age, and when. */
+/** What {@linkcode startRetention} needs. */
 export type RetentionOptions = {
   store: SessionStore;
-  /** How long a conversation is kept after its last word, in days. 0: for good. */
+  /** How long a conversation is kept after its last record, in days. 0: for ever. */
   days: number;
   log: Log;
   /** The time in milliseconds since 1970. */
   now: () => number;
-  /** Milliseconds since any moment; no one sets this clock. */
+  /** Milliseconds by a clock that nobody can set. */
   uptime: () => number;
 };
 
 const DAY_MS = 24 * 60 * 60_000;
 const SWEEP_EVERY_MS = 60 * 60_000;
 
-/** How far the time of day may move away from how long the process has run: days are counted, so this is little. */
+/** How far the two clocks may drift apart. An hour is little, since ages are counted in days. */
 const MAX_JUMP_MS = 60 * 60_000;
 
-/** How many of all conversations one sweep deletes, so that there is time to notice that a clock was wrong when the process began. */
+/** The share of all conversations that one sweep may delete: if the clock was wrong from the start, the owner has time to notice. */
 export const MAX_SHARE = 0.1;
 
-/** The time before which a last word is too old. */
-export function toOldest(days: number, now: number): Date {
+/** Returns the time before which a last record is too old. */
+export function toCutoff(days: number, now: number): Date {
   return new Date(now - days * DAY_MS);
 }
 
 /**
- * Deletes what is too old, now and every hour, as far as the clock can be believed.
+ * Deletes conversations that are too old, now and every hour, unless the clock
+ * was set meanwhile.
  *
- * @returns ends it; resolves when the sweep under way is done
+ * @returns a function that stops this, and resolves when the current sweep is done
  */
 export function startRetention(options: RetentionOptions): () => Promise<void> {
   const { store, days, log, now, uptime } = options;
@@ -146,10 +147,10 @@ export function startRetention(options: RetentionOptions): () => Promise<void> {
       return log.warn("sessions.not_swept", { jumpMs, message });
     }
     try {
-      const deleted = await store.sweep(toOldest(days, now()), MAX_SHARE);
+      const deleted = await store.sweep(toCutoff(days, now()), MAX_SHARE);
       if (deleted > 0) log.info("sessions.swept", { deleted, olderThan: days });
     } catch (error) {
-      // The next sweep finds what this one left.
+      // The next sweep deletes what this one did not.
       log.warn("sessions.not_swept", { error });
     }
   }

@@ -1,19 +1,25 @@
 /**
- * Conversations in Postgres: a row for each, and a row for each of its records.
- * Every question is one statement, so that it is atomic and works through a
- * pooler in transaction mode; Postgres answers when it is on disk.
+ * The Postgres store: a row for each conversation, and a row for each record.
+ * Every operation is one statement, so that it is atomic and works through a
+ * pooler in transaction mode; Postgres answers when the data is on disk.
  *
- * A conversation's row holds its length. Who adds to it must know that length:
- * Postgres lets one at a time change the row, and the others find another one.
+ * A conversation's row holds its length, and a statement adds records only if the
+ * length is the expected one. Postgres lets one statement at a time change the
+ * row, so that concurrent ones find a different length and add nothing.
  *
  * @module
  */
 import { Postgres } from "./_postgres.ts";
-import { createStoreOn, type Lines, type News, toPreview } from "./_store.ts";
+import {
+  createStoreOn,
+  type ReadLines,
+  type SessionLines,
+  toPreview,
+} from "./_store.ts";
 import { hash, type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 
-/** A database of Postgres. */
+/** A Postgres database. */
 export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
   forms: { "postgres://user:password@host/database": "Postgres" },
   read: (url) =>
@@ -24,11 +30,11 @@ export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
 };
 
 /**
- * Makes a store on Postgres 12 or newer. Connects when it is first used, and
- * makes its tables then, in the first schema of the user's path. A server that
- * is away is waited for some 3 seconds; no answer takes longer than some 11.
+ * Makes a store on Postgres 12 or newer. It connects on first use, and then
+ * creates its tables in the first schema of the user's search path. It waits some
+ * 3 seconds for an unreachable server; no operation takes longer than some 11.
  *
- * @param options among them `postgres://user:password@host:port/database`
+ * @param options with the URL, `postgres://user:password@host:port/database`
  */
 export function createPostgresStore(
   options: StoreOptions & { url: string },
@@ -39,7 +45,7 @@ export function createPostgresStore(
     open: (id) => new PostgresLines(id, postgres),
 
     async list(limit, cursor) {
-      // A cursor that somebody made up: its page is empty, as one after the last is.
+      // An invalid cursor gives an empty page, like the one after the last.
       if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) return [];
       const rows = await postgres.query<
         { uid: string; id: string; started_at: Date; first: string | null }
@@ -61,7 +67,7 @@ export function createPostgresStore(
       );
       let count = 0;
       while (true) {
-        // A few at a time, so that none takes too long.
+        // A few at a time, so that no statement takes too long.
         const few = Math.min(most - count, 100);
         const found = await postgres.query(SWEEP, [before, few]);
         if (found.length === 0) return count;
@@ -77,9 +83,9 @@ export function createPostgresStore(
   }, options);
 }
 
-/** One conversation's rows. */
-class PostgresLines implements Lines {
-  /** The number of its row in `parley_sessions`. */
+/** Reads and writes one conversation's rows. */
+class PostgresLines implements SessionLines {
+  /** The key of its row in `parley_sessions`; absent if there was none yet. */
   #uid: string | undefined;
   #length = 0;
   readonly #key: string;
@@ -88,8 +94,8 @@ class PostgresLines implements Lines {
     this.#key = keyOf(id);
   }
 
-  async read(isAnew: boolean, maxBytes: number): Promise<News> {
-    if (isAnew) {
+  async read(mustReadAll: boolean, maxBytes: number): Promise<ReadLines> {
+    if (mustReadAll) {
       this.#uid = undefined;
       this.#length = 0;
     }
@@ -97,10 +103,10 @@ class PostgresLines implements Lines {
       { uid: string; length: number; record: string | null }
     >(READ, [this.#key, this.#uid, this.#length, maxBytes]);
     const [{ uid, length = 0 } = {}] = rows;
-    // One row without a record where there is nothing new.
+    // If there is nothing new, there is one row without a record.
     const lines = rows.flatMap(({ record }) => record ?? []);
     const start = length - lines.length;
-    const isNext = !isAnew && start === this.#length &&
+    const isNext = !mustReadAll && start === this.#length &&
       (this.#uid === undefined || this.#uid === uid);
     this.#uid = uid;
     this.#length = length;
@@ -118,10 +124,10 @@ class PostgresLines implements Lines {
     };
     const uid =
       await (this.#uid === undefined
-        ? ask(BEGIN, texts, this.#key, JSON.stringify(this.id))
-        : ask(ADD, texts, this.#uid, isDeletion)) ??
-        // Somebody was first: this process itself, perhaps, whose answer was lost.
-        await ask(OURS, this.#key);
+        ? ask(INSERT_SESSION, texts, this.#key, JSON.stringify(this.id))
+        : ask(ADD_RECORDS, texts, this.#uid, isDeletion)) ??
+        // The length differs. Perhaps this batch was added and the answer was lost.
+        await ask(FIND_BATCH, this.#key);
     if (uid === undefined) return false;
     this.#uid = uid;
     this.#length += lines.length;
@@ -129,17 +135,17 @@ class PostgresLines implements Lines {
   }
 }
 
-/** Ids are of any length and may hold what a text can't; a unique index takes neither. */
+/** Returns a key for an id, which may be too long for a unique index, or hold characters that Postgres can't store. */
 function keyOf(id: string): string {
   if (/^[\w-]{1,100}$/.test(id)) return id;
-  // JSON keeps those apart that are no Unicode.
+  // JSON escapes lone surrogates, so that ids which differ in them stay apart.
   return `~${hash(JSON.stringify(id))}`;
 }
 
-/** How the record begins before which all was deleted. */
+/** How a `deleted` record begins. */
 const DELETED = '{"type":"deleted",';
 
-/** The newest lines after those that are known, or one row without a record. */
+/** Selects the newest lines after the known ones, or one row without a record. */
 const READ = `
 select s.uid, s.length, r.record
 from parley_sessions s
@@ -153,41 +159,41 @@ left join lateral (
 where s.key = $1
 order by r.seq`;
 
-const ADDED = `
+const INSERT_RECORDS = `
   insert into parley_records (uid, seq, batch, record)
   select s.uid, $1::int + line.n, $2::uuid, line.record
   from s, unnest($3::text[]) with ordinality line (record, n)`;
 
-/** Begins a conversation if there is none yet. */
-const BEGIN = `
+/** Inserts a conversation if there is none yet. */
+const INSERT_SESSION = `
 with s as (
   insert into parley_sessions (key, id, length)
   values ($4, $5, cardinality($3::text[]))
   on conflict (key) do nothing
   returning uid
-), added as (${ADDED})
+), added as (${INSERT_RECORDS})
 select uid from s`;
 
-/** Adds to a conversation, if it still is as long as was thought, and deletes the rest of it where it is told to. */
-const ADD = `
+/** Adds records to a conversation if its length is the expected one. Deletes the earlier records if told to. */
+const ADD_RECORDS = `
 with s as (
   update parley_sessions
   set length = length + cardinality($3::text[]), at = now()
   where uid = $4 and length = $1::int
   returning uid
-), added as (${ADDED}), gone as (
+), added as (${INSERT_RECORDS}), gone as (
   delete from parley_records r using s
   where $5::boolean and r.uid = s.uid and r.seq <= $1::int
 )
 select uid from s`;
 
-/** Whether a batch was added at a place. */
-const OURS = `
+/** Finds a batch that was added at a position. */
+const FIND_BATCH = `
 select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid
 where s.key = $3 and r.seq = $1 + 1 and r.batch = $2`;
 
-/** The numbers go up as conversations begin. */
+/** A later conversation has a higher `uid`. */
 const LIST = `
 select uid, id, started_at, (
   select record from parley_records r
@@ -201,7 +207,7 @@ where ($1::bigint is null or uid < $1::bigint) and exists (
 )
 order by uid desc limit $2`;
 
-/** The time is asked twice: something may be added while this waits for the row. */
+/** The time is checked twice: a record may be added while this waits for the row. */
 const SWEEP = `
 delete from parley_sessions
 where at < $1::timestamptz and uid in (
@@ -210,5 +216,5 @@ where at < $1::timestamptz and uid in (
 )
 returning uid`;
 
-/** Changes nothing, but only where it could: with the right, and not on a standby. */
+/** Deletes no row, but fails without the right to write, and on a standby. */
 const CHECK = "delete from parley_records where uid = 0";

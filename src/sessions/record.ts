@@ -1,9 +1,9 @@
 /**
- * What is kept of a conversation: one record for each thing that happened, the
- * lines that they are kept as, and reading one back.
+ * The records that a conversation is stored as, one for each thing that
+ * happened, and their lines of JSON.
  *
- * No line is longer than what any engine takes as one value: a longer text
- * becomes several records, and anything else is cut and says so.
+ * Every line fits into one value of every engine: a longer text becomes several
+ * records, and other records are cut, with a mark that says so.
  *
  * @module
  */
@@ -11,111 +11,116 @@ import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import { nodeCrypto } from "../server/builtin.ts";
 import { StoreError } from "./store.ts";
 
-/** How a turn ended: said whole, cut off by the caller, or given up after a fault. */
+/** How a turn ended: completely, interrupted by the caller, or with a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
 
-/** Who answered a turn, and what it took. */
+/** Which model answered a turn, and the time and tokens it took. */
 export type TurnDetails = {
-  /** The vendor, as `LLM_PROVIDER` spells it, and the model, as the vendor does. */
+  /** The vendor, by its name in `LLM_PROVIDER`, and the model, by its name at the vendor. */
   provider?: string | undefined;
   model?: string | undefined;
-  /** From the caller's words to the first of the agent's and to the end, in milliseconds. */
+  /** The time from the caller's words to the agent's first word, and to the end, in milliseconds. */
   firstWordsMs?: number | undefined;
   totalMs?: number | undefined;
-  /** What the model was shown and what it answered, as its vendor counted. */
+  /** The tokens of the prompt and of the answer, by the vendor's count. */
   inputTokens?: number | undefined;
   outputTokens?: number | undefined;
-  /** How long the model took to read its prompt, in milliseconds, as its vendor says. */
+  /** How long the model took to read its prompt, in milliseconds, according to its vendor. */
   promptMs?: number | undefined;
-  /** How many of the input tokens the vendor had read before. */
+  /** How many of the input tokens came from a cache of the vendor. */
   cachedTokens?: number | undefined;
-  /** What ended an answer that the model itself had not ended. */
+  /** Why the server ended the answer; absent if the model ended it. */
   ended?: TurnEnding | undefined;
 };
 
-/** A turn's details as programs outside read them. */
-export type SpeltDetails = {
+/** A turn's details with names in snake case, for other programs. */
+export type SnakeCaseDetails = {
   [Name in keyof TurnDetails as SnakeCase<Name>]: TurnDetails[Name];
 };
 
-/** `firstWordsMs` becomes `first_words_ms`. */
+/** A name in snake case: `firstWordsMs` becomes `first_words_ms`. */
 export type SnakeCase<Name> = Name extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First
     : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
   : Name;
 
-/** Spells a turn's details as programs outside read them. */
-export function spell(details: TurnDetails): SpeltDetails {
-  const spelt = Object.entries(details).map(([name, value]) => [
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+/** Converts the names of a turn's details to snake case. */
+export function toSnakeCase(details: TurnDetails): SnakeCaseDetails {
+  const entries = Object.entries(details).map(([name, value]) => [
+    name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`),
     value,
   ]);
-  return Object.fromEntries(spelt);
+  return Object.fromEntries(entries);
 }
 
-/** Why an answer was ended for the model: it was too long, said the same over and over, or took too long. */
+/** Why the server ended an answer: it was too long, repeated itself, or took too long. */
 export type TurnEnding = "max-tokens" | "repetition" | "max-seconds";
 
-/** What all records of a turn have: the platform's id of it, and when it happened, ISO 8601. */
-export type OfTurn = { turnId: string; at: string };
+/** The fields of every record of a turn: the platform's id of the turn, and the record's time, ISO 8601. */
+export type TurnFields = { turnId: string; at: string };
 
-/** What those of an answer have: which time it is that the turn is answered. Absent: 0, the first. */
-export type OfAttempt = OfTurn & { attempt?: number | undefined };
+/** The fields of every record of an answer: `attempt` is how often the turn was answered before. Absent: 0. */
+export type AttemptFields = TurnFields & { attempt?: number | undefined };
 
 /**
- * One thing that happened in a conversation. A line of its file.
+ * One thing that happened in a conversation.
  *
- * Two processes may answer the same turn for a moment. So that their words
- * don't mix, `again` begins an attempt, and each record of it says which one
- * it belongs to; {@linkcode Session.apply} takes no notice of those of others.
+ * Two processes may answer the same turn for a moment. So that their words don't
+ * mix, `again` begins a new attempt, and each record says which attempt it
+ * belongs to; {@linkcode Session.apply} ignores the records of other attempts.
  */
 export type SessionRecord =
-  /** The file's first line. Written by the store. */
+  /** The first line of a file. Written by the file store. */
   | { type: "session"; version: number; id: string }
-  /** The caller said something; a second one continues the first. `note` is what the model is told beside it. */
-  | OfTurn & { type: "user"; text: string; note?: string | undefined }
-  /** The next piece of what the agent said in that turn. */
-  | OfAttempt & { type: "assistant"; text: string }
-  /** The model called tools. `text` is what it wrote before, where that isn't what was said, `raw` its vendor's own form, where that is needed, and `handedOn` the ids of calls that the platform runs. */
-  | OfAttempt & {
+  /** The caller said something; a second record continues the first. `note` is what the model gets beside it. */
+  | TurnFields & { type: "user"; text: string; note?: string | undefined }
+  /** The agent said the next words of its answer. */
+  | AttemptFields & { type: "assistant"; text: string }
+  /** The model called tools. `text` is what it wrote before, if something else was said; `raw` is the vendor's metadata, if it is needed; `handedOn` has the ids of the calls that the platform runs. */
+  | AttemptFields & {
     type: "calls";
     calls: ToolCall[];
     text?: string | undefined;
     raw?: ProviderMetadata | undefined;
     handedOn?: string[] | undefined;
   }
-  /** What a tool returned, as JSON. */
-  | OfAttempt & { type: "result"; callId: string; name: string; text: string }
-  /** Something to keep in mind for the rest of the conversation. */
-  | OfAttempt & { type: "memory"; text: string }
-  /** The turn is over. `written` is what the model wrote since the last calls, where that isn't what was said. */
-  | OfAttempt & TurnDetails & {
+  /** A tool returned `text`, as JSON. */
+  | AttemptFields & {
+    type: "result";
+    callId: string;
+    name: string;
+    text: string;
+  }
+  /** A tool remembered something for the rest of the conversation. */
+  | AttemptFields & { type: "memory"; text: string }
+  /** The turn ended. `written` is what the model wrote since the last calls, if something else was said. */
+  | AttemptFields & TurnDetails & {
     type: "end";
     status: TurnStatus;
     written?: string | undefined;
   }
-  /** The turn is answered anew: what was said of it so far reached nobody. `isReworded`: the caller's words were others, too; those that follow count. */
-  | OfAttempt & { type: "again"; isReworded?: boolean | undefined }
-  /** What the caller heard of an interrupted turn. */
-  | OfTurn & { type: "heard"; text: string }
-  /** The page sent something, told by a {@linkcode toDataKey}, and was answered. */
-  | OfTurn & { type: "data"; key: string; reply?: unknown }
-  /** The platform told something about the conversation: a recording, its end. */
+  /** The turn is answered again, since nobody heard the answer so far. `isReworded`: the `user` records that follow replace the caller's words. */
+  | AttemptFields & { type: "again"; isReworded?: boolean | undefined }
+  /** The caller heard this much of an interrupted answer. */
+  | TurnFields & { type: "heard"; text: string }
+  /** The page sent something and got a reply. `key` is its {@linkcode toDataKey}. */
+  | TurnFields & { type: "data"; key: string; reply?: unknown }
+  /** The platform reported something about the conversation, such as a recording or its end. */
   | { type: "note"; name: string; content?: unknown; at: string }
-  /** All before it was deleted. What is left of that are its turns, told by {@linkcode toTurnKey}. */
+  /** All earlier records were deleted. `turns` has the {@linkcode toTurnKey} of each deleted turn. */
   | { type: "deleted"; turns: string[]; at: string };
 
-/** Tells what a page sent in a turn from anything else that it may send. */
+/** Returns a hash of what a page sent in a turn. */
 export function toDataKey(turnId: string, data: unknown): string {
   return hash(JSON.stringify([turnId, data]), "base64url");
 }
 
-/** Tells a turn that was deleted, without its id. */
+/** Returns a hash of a deleted turn's id. */
 export function toTurnKey(turnId: string): string {
   return hash(turnId, "base64url").slice(0, 16);
 }
 
-/** What stands for a text, and doesn't tell it. */
+/** Returns the SHA-256 hash of a text. */
 export function hash(
   text: string,
   digest: "hex" | "base64url" = "hex",
@@ -125,8 +130,8 @@ export function hash(
     .digest(digest);
 }
 
-/** The texts that a record of each type must have, so that one can be told from a torn or foreign line. */
-const TEXTS: Record<SessionRecord["type"], readonly string[]> = {
+/** The strings that a record of each type must have. A line without them is incomplete or no record at all. */
+const REQUIRED_STRINGS: Record<SessionRecord["type"], readonly string[]> = {
   session: ["id"],
   user: ["turnId", "at", "text"],
   assistant: ["turnId", "at", "text"],
@@ -141,12 +146,12 @@ const TEXTS: Record<SessionRecord["type"], readonly string[]> = {
   deleted: ["at"],
 };
 
-/** Reads one record back, or nothing when it isn't one. */
+/** Parses a record; `undefined` if the text is none. */
 export function parseRecord(json: string): SessionRecord | undefined {
   try {
     const value = JSON.parse(json);
-    const texts = Object.hasOwn(TEXTS, value.type)
-      ? TEXTS[value.type as SessionRecord["type"]]
+    const texts = Object.hasOwn(REQUIRED_STRINGS, value.type)
+      ? REQUIRED_STRINGS[value.type as SessionRecord["type"]]
       : undefined;
     const isRecord = texts?.every((name) => typeof value[name] === "string") &&
       (value.type !== "calls" ||
@@ -156,25 +161,25 @@ export function parseRecord(json: string): SessionRecord | undefined {
       (value.type !== "deleted" || Array.isArray(value.turns));
     return isRecord ? value : undefined;
   } catch {
-    // Not JSON, or no object: a torn line, which the store reports.
+    // Not JSON, or no object: an incomplete line, which the store reports.
     return undefined;
   }
 }
 
-/** The longest record, as JSON in UTF-8. Deno KV takes 64 KiB with what it adds. */
+/** The longest record, as JSON in UTF-8. A value of Deno KV may have 64 KiB, including its own overhead. */
 export const MAX_RECORD_BYTES = 60_000;
 
-/** How much of a text a record holds: six bytes a letter, at worst, leave room for the rest. */
-const PIECE_LETTERS = 9_000;
+/** How many characters of a long text a record holds. At six bytes each, the most, the other fields still fit. */
+const PIECE_CHARACTERS = 9_000;
 
-/** A record, and the JSON that is kept of it, without a newline. */
+/** A record, and its JSON as it is stored, without a newline. */
 export type Line = { record: SessionRecord; json: string };
 
 /**
- * Makes lines of a record that fit. None where nothing is to be kept: of a
- * page's answer that is too long, or of data without an answer.
+ * Makes one or more lines of a record, each short enough. Returns none for `data`
+ * without a reply, or with one that is too long, since that is not stored.
  *
- * @throws {StoreError} when its ids alone are too long
+ * @throws {StoreError} if the ids alone are too long
  */
 export function toLines(record: SessionRecord): Line[] {
   const { type } = record;
@@ -183,8 +188,8 @@ export function toLines(record: SessionRecord): Line[] {
   const isLong = isText && record.text.length > MAX_RECORD_BYTES;
   const json = isLong ? "" : JSON.stringify(record);
   if (!isLong && fits(json)) return [{ record, json }];
-  if (isText && record.text.length > PIECE_LETTERS) {
-    const text = head(record.text, PIECE_LETTERS);
+  if (isText && record.text.length > PIECE_CHARACTERS) {
+    const text = head(record.text, PIECE_CHARACTERS);
     const rest = record.text.slice(text.length);
     return [
       ...toLines({ ...record, text }),
@@ -194,12 +199,12 @@ export function toLines(record: SessionRecord): Line[] {
   return type === "data" ? [] : [cut(record)];
 }
 
-/** Leaves out a vendor's own form of calls, then the ends of what is longest. */
+/** Shortens a record: drops the vendor's metadata, then cuts the longest fields until the record fits. */
 function cut(record: SessionRecord): Line {
   for (let most = MAX_RECORD_BYTES; most > 1; most = Math.floor(most * 0.8)) {
     const json = JSON.stringify(record, (key, value) => {
       if (key === "raw") return undefined;
-      if (!LONG.has(key)) return value;
+      if (!CUT_FIELDS.has(key)) return value;
       const isText = typeof value === "string";
       const text: string = isText ? value : JSON.stringify(value) ?? "";
       if (text.length <= most) return value;
@@ -209,20 +214,21 @@ function cut(record: SessionRecord): Line {
     if (fits(json)) return { record: JSON.parse(json), json };
   }
   throw new StoreError(
-    `Cannot keep a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
+    `Cannot store a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
   );
 }
 
-/** What is told in a record, and no id. */
-const LONG = new Set(["text", "note", "written", "arguments", "content"]);
+/** The fields that may be cut, unlike ids. */
+const CUT_FIELDS = new Set(["text", "note", "written", "arguments", "content"]);
 
 function fits(json: string): boolean {
-  // No letter takes more than three bytes, so most need not be encoded.
+  // A UTF-16 unit takes at most three bytes, so that most texts need not be
+  // encoded.
   return json.length * 3 <= MAX_RECORD_BYTES ||
     new TextEncoder().encode(json).length <= MAX_RECORD_BYTES;
 }
 
-/** A text's first letters, no pair of surrogates cut in two. */
+/** Returns a text's first characters. Never cuts a surrogate pair in two. */
 export function head(text: string, length: number): string {
   return text.slice(0, length).replace(/[\uD800-\uDBFF]$/, "");
 }

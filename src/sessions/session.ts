@@ -1,92 +1,93 @@
 /**
- * What the records of a conversation add up to. Pure; where they lie is the
- * stores' business.
+ * A conversation, built from its records. Pure: the stores read and write the
+ * records.
  *
  * @module
  */
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import {
-  type OfTurn,
   type SessionRecord,
   toDataKey,
   toTurnKey,
   type TurnDetails,
+  type TurnFields,
   type TurnStatus,
 } from "./record.ts";
 
 /** One turn: what the caller said, if anything, and the agent's answer. */
 export interface Turn {
-  /** The platform's; unlike any other in this conversation. */
+  /** The platform's id of the turn, unique in this conversation. */
   readonly id: string;
   /** When it began, ISO 8601. */
   readonly at: string;
   /** Absent when the agent spoke first. */
   user?: string;
-  /** What the model is told beside it. */
+  /** What the model gets beside what the caller said. */
   note?: string;
-  /** What was streamed so far. */
+  /** What the agent has said so far. */
   assistant: string;
-  /** What the model wrote after the last step; absent: what was said then. */
+  /** What the model wrote after the last step. Absent: the same as was said. */
   written?: string;
-  /** The tools that were called on the way to it, if any. */
+  /** The tool calls that led to the answer. */
   steps: readonly Step[];
-  /** What tools were told to keep in mind, oldest first. */
+  /** What tools remembered for the rest of the conversation, oldest first. */
   memories: readonly string[];
-  /** What the caller heard of it; absent: all, as far as is known. */
+  /** What the caller heard of the answer. Absent: all of it, as far as is known. */
   heard?: string;
-  /** Absent while the answer is under way, and for good when the process died in it. */
+  /** Absent while the answer is under way, and for ever if the process died meanwhile. */
   status?: TurnStatus;
-  /** The attempt whose records count: how often it was answered anew. Absent: 0. */
+  /** The attempt whose records count, that is, how often the turn was answered again. Absent: 0. */
   attempt?: number;
   /** Absent for turns that asked no model, and for those under way. */
   details?: TurnDetails;
 }
 
-/** One time that the model called tools. */
+/** The calls that the model made at once, and their results. */
 export interface Step {
-  /** What was said before, since the step before. */
+  /** What was said between the previous step and these calls. */
   text: string;
-  /** What the model wrote before, since the step before; absent: what was said. */
+  /** What the model wrote in that time. Absent: the same as was said. */
   written?: string;
-  /** What was called. */
+  /** The tool calls. */
   calls: ToolCall[];
-  /** The model's own form of both, where its vendor wants it back. */
+  /** The vendor's metadata of text and calls, if the vendor wants it back. */
   raw?: ProviderMetadata;
   /** The ids of the calls that the platform runs, if any. */
   handedOn?: string[];
-  /** What the tools returned, as JSON; fewer than calls when the turn was cut short. */
+  /** What the tools returned, as JSON; fewer results than calls if the turn was cut short. */
   results: { callId: string; name: string; text: string }[];
 }
 
-/** What the platform told, under its own name for it, and when, ISO 8601. */
+/** An event of the platform's that is only recorded, under the platform's name for it, and its time, ISO 8601. */
 export type Note = { name: string; content?: unknown; at: string };
 
-/** A conversation, read back. Unknown ids are conversations without a turn. */
+/** A conversation. One that the store does not know has no turns. */
 export class Session {
   /** Oldest first. */
   readonly turns: Turn[] = [];
-  /** What the platform told besides, oldest first. */
+  /** The platform's other events, oldest first. */
   readonly notes: Note[] = [];
-  /** Whether nothing is kept of it. */
+  /** Whether the store has no records of it, apart from a deletion. */
   isEmpty = true;
-  /** When one that had this id was deleted, ISO 8601. */
+  /** When an earlier conversation of this id was deleted, ISO 8601. */
   deletedAt: string | undefined;
-  /** About how much memory it takes. */
+  /** About how much memory the conversation takes. */
   bytes: number = EMPTY_BYTES;
   readonly #turnsById = new Map<string, Turn>();
-  /** By {@linkcode toTurnKey}. */
+  /** The turns that were deleted, by {@linkcode toTurnKey}. */
   #deletedTurns = new Set<string>();
+  /** The replies to pages, by {@linkcode toDataKey}. */
   readonly #replies = new Map<string, unknown>();
 
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */
   constructor(readonly id: string) {}
 
-  /** What tools were told to keep in mind, oldest first. */
+  /** What tools remembered in all turns, oldest first. */
   get memories(): string[] {
     return this.turns.flatMap(({ memories }) => memories);
   }
 
-  /** The turn with this id, if it is known. One that was deleted is over and has no words. */
+  /** Returns the turn with this id, if there is one. A deleted turn is complete and empty. */
   turn(id: string): Turn | undefined {
     return this.#turnsById.get(id) ??
       (this.#isDeleted(id)
@@ -94,7 +95,7 @@ export class Session {
         : undefined);
   }
 
-  /** Whether the very same was noted before. */
+  /** Whether a note with the same name and content is recorded. */
   hasNote(name: string, content: unknown): boolean {
     const json = JSON.stringify(content);
     return this.notes.some((note) =>
@@ -102,30 +103,30 @@ export class Session {
     );
   }
 
-  /** What the page was answered when it sent the very same in the same turn. */
+  /** Returns the recorded reply, if the page sent the same data in the same turn before. */
   replyTo(turnId: string, data: unknown): { reply: unknown } | undefined {
     const reply = this.#replies.get(toDataKey(turnId, data));
     return reply === undefined ? undefined : { reply };
   }
 
-  /** Whether a record still belongs here: it doesn't where it comes late, of what was deleted. */
-  takes(record: SessionRecord): boolean {
+  /** Whether a record may be added. A late record of something that was deleted may not. */
+  accepts(record: SessionRecord): boolean {
     if (this.deletedAt === undefined) return true;
     const { type } = record;
     if (type === "note" || type === "data") return !this.isEmpty;
     return !("turnId" in record && this.#isDeleted(record.turnId));
   }
 
-  /** What is to be known of this conversation once it is deleted. */
+  /** Makes the record that replaces all others when the conversation is deleted. */
   toDeleted(at: string): SessionRecord {
     const keys = this.turns.map(({ id }) => toTurnKey(id));
     const turns = [...this.#deletedTurns, ...keys].slice(-MAX_DELETED_TURNS);
     return { type: "deleted", turns, at };
   }
 
-  /** Takes in the next record, and its JSON where that is at hand. One that deletes is the first. */
+  /** Adds the next record; its JSON saves time if the caller has it. A `deleted` record comes first of all. */
   apply(record: SessionRecord, json?: string): void {
-    // Words become one text; all else takes about what its JSON does, on V8.
+    // The agent's words are joined to one text. On V8 other records take about as much as their JSON.
     const isWords = record.type === "assistant";
     const text = isWords ? record.text : json ?? JSON.stringify(record);
     this.bytes += WIDE.test(text) ? 2 * text.length : text.length;
@@ -155,7 +156,7 @@ export class Session {
       this.#deletedTurns.has(toTurnKey(turnId));
   }
 
-  #open({ turnId, at }: OfTurn): Turn {
+  #open({ turnId, at }: TurnFields): Turn {
     const found = this.turn(turnId);
     if (found) return found;
     const turn = toTurn(turnId, at);
@@ -165,24 +166,27 @@ export class Session {
   }
 }
 
-/** A conversation without a turn, with what its store holds of it: measured on V8. */
+/** What a conversation without turns takes, its store's objects included, measured on V8. */
 const EMPTY_BYTES = 1_700;
 
-/** How many turns of a deleted conversation are known by their hashes; what comes late is of the last. */
+/** How many turns of a deleted conversation are remembered, as hashes. Late records belong to the last ones. */
 const MAX_DELETED_TURNS = 500;
 
-/** V8 keeps all letters of a text in two bytes where one of them is not Latin. */
-// deno-lint-ignore no-control-regex -- these are letters like any other
+/** V8 takes two bytes for each character of a string if one of them is not Latin-1. */
+// deno-lint-ignore no-control-regex -- control characters are Latin-1, too
 const WIDE = /[^\x00-\xff]/;
 
 function toTurn(id: string, at: string): Turn {
   return { id, at, assistant: "", steps: NONE, memories: NONE };
 }
 
-/** Most turns have neither steps nor memories. */
+/** Shared by all turns without steps or memories, which most are. */
 const NONE: readonly never[] = Object.freeze([]);
 
-function applyToTurn(turn: Turn, record: Extract<SessionRecord, OfTurn>): void {
+function applyToTurn(
+  turn: Turn,
+  record: Extract<SessionRecord, TurnFields>,
+): void {
   switch (record.type) {
     case "user":
       turn.user = (turn.user ?? "") + record.text;
@@ -197,7 +201,7 @@ function applyToTurn(turn: Turn, record: Extract<SessionRecord, OfTurn>): void {
     case "data":
       return;
   }
-  // What another process says, which answers the same turn.
+  // It belongs to the answer of another process to the same turn.
   if ((record.attempt ?? 0) !== (turn.attempt ?? 0)) return;
   switch (record.type) {
     case "assistant":
@@ -218,7 +222,7 @@ function applyToTurn(turn: Turn, record: Extract<SessionRecord, OfTurn>): void {
       const { type: _, turnId: __, at: ___, attempt: ____, ...rest } = record;
       const { status, written, ...details } = rest;
       turn.status = status;
-      // A text of many pieces holds on to all of them, until it is copied.
+      // V8 keeps the pieces of a concatenated string until the string is copied.
       turn.assistant = JSON.parse(JSON.stringify(turn.assistant));
       if (written !== undefined) turn.written = written;
       if (Object.keys(details).length > 0) turn.details = details;
@@ -241,12 +245,18 @@ function toStep(
   };
 }
 
-/** What was said and called before counts no more; what was remembered does. */
+/** Discards what was said and called in earlier attempts, but not what tools remembered. */
 function beginAttempt(turn: Turn, attempt: number | undefined): void {
   turn.assistant = "";
   turn.steps = NONE;
-  for (const name of OF_ANSWER) delete turn[name];
+  for (const name of ANSWER_FIELDS) delete turn[name];
   if (attempt) turn.attempt = attempt;
 }
 
-const OF_ANSWER = ["written", "status", "details", "heard", "attempt"] as const;
+const ANSWER_FIELDS = [
+  "written",
+  "status",
+  "details",
+  "heard",
+  "attempt",
+] as const;

@@ -1,5 +1,5 @@
 /**
- * What an owner may set of where conversations are kept.
+ * The settings of the session store.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import type { StoreKind } from "./store.ts";
 
 const KINDS: readonly StoreKind[] = Object.values(STORES);
 
-/** Each form of `SESSION_STORE`, and what it means. */
+/** Each form of `SESSION_STORE`, with its description. */
 const FORMS = KINDS.flatMap(({ forms }) => Object.entries(forms));
 
-/** Where conversations are kept, for how long, and how many of them in memory. */
+/** The store, how long it keeps conversations, and how much memory they may take. */
 export const sessionSettings = {
   sessionStore: {
     env: "SESSION_STORE",
@@ -27,7 +27,7 @@ export const sessionSettings = {
     parse(text: string, env: string): StoreChoice {
       const [choice] = KINDS.flatMap((kind) => kind.read(text, env) ?? []);
       if (!choice) throw new TypeError("Not a store");
-      // Each kind of the list gives a choice of its own kind.
+      // `KINDS` holds the kinds of `STORES` alone, so this is one of their choices.
       return choice as StoreChoice;
     },
     expected: `one of ${FORMS.map(([form]) => form).join(", ")}`,
@@ -35,25 +35,29 @@ export const sessionSettings = {
   sessionTtlDays: {
     env: "SESSION_TTL_DAYS",
     default: "0",
-    help: "How many days a conversation is kept after its last word. 0: for " +
+    help:
+      "How many days a conversation is kept after its last record. 0: for " +
       "good.",
     ...wholeNumber(0, 36_500),
   },
   cacheMb: {
     env: "CACHE_MB",
     default: "64",
-    help: "How much memory conversations may take, in MB, so that the next " +
-      "turn of one need not read it again. One of 100 turns takes some 100 " +
-      "KB. What a turn is at work on stays in any case. At least 1.",
+    help:
+      "How much memory the cache of conversations may take, in MB. A cached " +
+      "conversation need not be read again for its next turn; 100 turns take " +
+      "some 100 KB. Conversations with a turn under way are always cached. At " +
+      "least 1.",
     ...wholeNumber(1),
   },
   maxSessionMb: {
     env: "MAX_SESSION_MB",
     default: "16",
-    help: "How much memory one conversation may take, in MB. Past it only " +
-      "the newest records stay in memory, about half of that; the model is " +
-      "shown no others, and the log says so. All of it stays in the store. At " +
-      "least 4, since one turn may take more than 1.",
+    help:
+      "How much memory one conversation may take, in MB. Of a larger one, " +
+      "only the newest records stay in memory, about half of that size; the " +
+      "model is shown no others, and the log says so. The store keeps all of " +
+      "it. At least 4, since one turn may take more than 1.",
     ...wholeNumber(4, 1_024),
   },
 } as const;
@@ -62,9 +66,10 @@ export const sessionSettings = {
 export type SessionSettings = SettingValues<typeof sessionSettings>;
 
 /**
- * What the stores' engines read for themselves, and fail where they may not:
- * Deno for a denokv server, `pg` for what the address in `SESSION_STORE` doesn't
- * say, `pgpass` where Postgres wants a password that nobody gave.
+ * Variables that the stores' drivers read themselves; they fail without the
+ * permission to. Deno reads the token of a denokv server, `pg` whatever the
+ * address in `SESSION_STORE` doesn't say, and `pgpass` looks for the password if
+ * the address has none.
  */
 export const engineSettings: readonly Setting[] = [
   { env: "DENO_KV_ACCESS_TOKEN", secret: true, belongsTo: "Deno" },

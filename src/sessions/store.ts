@@ -1,35 +1,36 @@
 /**
- * What keeping conversations means, whatever they are kept in. Every store
- * passes `tests/sessions/contract.ts`.
+ * The interface of a session store. Every store passes
+ * `tests/sessions/contract.ts`.
  *
  * @module
  */
 import type { SessionRecord } from "./record.ts";
 import type { Session } from "./session.ts";
 
-/** Decides, from a conversation as it stands, what is to be added to it. */
+/** Returns the records to add to a conversation, given its present state. */
 export type Change = (session: Session) => readonly SessionRecord[];
 
-/** A place where conversations are kept. What fails rejects with a {@linkcode StoreError}. */
+/** Stores conversations. Methods that fail reject with a {@linkcode StoreError}. */
 export interface SessionStore {
-  /** As `SESSION_STORE` spells it. */
+  /** The name in `SESSION_STORE`. */
   readonly name: string;
   /**
-   * Reads a conversation; one that was never written has no turns. It is the
-   * store's own copy: read it, don't write to it.
+   * Returns a conversation; one that was never written has no turns. It is the
+   * store's own object, which the caller must not change.
    */
   load(id: string): Promise<Session>;
   /**
-   * Adds to a conversation. `change` sees everything that was added before, and
-   * is asked again where another process was first; its last answer counts. When
-   * the promise resolves, the records would survive a power cut. When it
-   * rejects, none was added, except by an engine that didn't answer in time.
+   * Adds the records that `change` returns. `change` gets everything that was
+   * added before. If another process adds something first, `change` is called
+   * again, and the last result counts. When the promise resolves, the records
+   * would survive a power cut. When it rejects, none was added, unless the engine
+   * didn't answer in time.
    */
   update(id: string, change: Change): Promise<Session>;
   /**
-   * As {@linkcode update}, and leaves the conversation open for the turn that
-   * begins with it. What `change` adds is sure to survive a power cut only when
-   * {@linkcode SessionWriter.flush} resolves. Close what it gives.
+   * Like {@linkcode update}, but leaves the conversation open for the turn that
+   * begins with these records. They are sure to survive a power cut only when
+   * {@linkcode SessionWriter.flush} resolves. The caller must close the writer.
    */
   open(
     id: string,
@@ -37,52 +38,54 @@ export interface SessionStore {
     options?: OpenOptions,
   ): Promise<SessionWriter>;
   /**
-   * Lists conversations, a page at a time, the newest first: by their last
-   * words or their first, whichever the engine can tell at once.
+   * Lists conversations by page, the newest first. The engine orders them by
+   * their last or their first record, whichever it can find quickly.
    */
   list(options?: ListOptions): Promise<SessionPage>;
   /**
-   * Deletes a conversation, and remembers that it did: of what comes late,
-   * nothing is kept. A new turn begins it anew. Gives whether there was one.
+   * Deletes a conversation, and remembers the deletion, so that late records of
+   * it are dropped. A new turn begins a new conversation.
+   *
+   * @returns whether there was a conversation
    */
   delete(id: string): Promise<boolean>;
   /**
-   * Deletes the conversations to which nothing was added since a time, and what
-   * is remembered of deleted ones.
+   * Deletes the conversations to which nothing was added since a time, and the
+   * remembered deletions of that age.
    *
-   * @param maxShare how many of all there are, from 0 to 1. Default 1
-   * @returns how many
+   * @param maxShare the most to delete, as a share of all, from 0 to 1. Default 1
+   * @returns the number of deleted conversations
    */
   sweep(before: Date, maxShare?: number): Promise<number>;
-  /** Resolves when the store can be written. */
+  /** Resolves if the store can be written. */
   check(): Promise<void>;
-  /** Closes connections and files. The store can't be used after. */
+  /** Closes connections and files. The store can't be used afterwards. */
   close(): Promise<void>;
 }
 
-/** How a store is to be used. */
+/** The options of every store. */
 export interface StoreOptions {
-  /** Told of each record that can't be read, by the conversation's id. */
+  /** Called for each record that can't be read, with the conversation's id. */
   onBadRecord?: (id: string) => void;
-  /** Told once of a conversation whose oldest turns are in memory no more. */
+  /** Called once for each conversation that is too large, so that its oldest turns are not in memory. */
   onCut?: (id: string) => void;
-  /** How much memory conversations may take that stay there. Default 64 MB. */
+  /** How much memory cached conversations may take. Default 64 MB. */
   cacheBytes?: number;
-  /** How much of it one conversation may take; then its newest part stays. Default 16 MB. */
+  /** How much memory one conversation may take; of a larger one, the newest part stays. Default 16 MB. */
   maxBytes?: number;
 }
 
 /** A kind of store, as `SESSION_STORE` names it. */
 export interface StoreKind<Choice extends { type: string } = { type: string }> {
-  /** What `SESSION_STORE` may say, each with what it means, in Markdown. */
+  /** The values that `SESSION_STORE` may have, each with its description, in Markdown. */
   readonly forms: Readonly<Record<string, string>>;
-  /** Reads what `SESSION_STORE` says; nothing where that names another kind. Throws where it can't be used. */
+  /** Parses the value of `SESSION_STORE`; `undefined` if it names another kind. Throws if it can't be used. */
   read(text: string, env: string): Choice | undefined;
   /** Makes the store. Nothing is opened until it is used. */
   create(choice: Choice, place: StorePlace): SessionStore;
 }
 
-/** How a store is to be used, and where one lies that has no place of its own. */
+/** The options of every store, and the default place of its data. */
 export interface StorePlace extends StoreOptions {
   /** The only folder that may be written. */
   dataDir: string;
@@ -94,58 +97,59 @@ export interface StorePlace extends StoreOptions {
 export interface OpenOptions {
   /**
    * Called when another process has added to the conversation (never for what
-   * this one added), and when anybody has deleted it. Gives whether the writer's
-   * records are still wanted; those of a deleted conversation never are.
+   * this process added), and when any process has deleted it. Returns whether the writer's records are still to be
+   * stored; those of a deleted conversation never are.
    */
   onOthers?: (session: Session) => boolean;
 }
 
-/** A conversation that is open for one turn. Once a write has failed, each call says so. */
+/** A conversation that is open for one turn. Once a write has failed, `add`, `flush` and `close` fail as well. */
 export interface SessionWriter {
-  /** All that was added, also what is still on its way. Ask for it anew each time. */
+  /** The conversation, including records that are not written yet. Read this property each time: the object may change. */
   readonly session: Session;
   /**
-   * Takes a record, at once and in order. The file store has written it when
-   * this returns; any other begins to write words within 100 ms and all else
-   * now, one write at a time.
+   * Adds a record. The file store has written it when this returns. Other stores
+   * begin to write the agent's words within 100 ms and other records at once, one
+   * write at a time, in order.
    */
   add(record: SessionRecord): void;
   /** Resolves when all that was added would survive a power cut. */
   flush(): Promise<void>;
   /**
-   * Looks whether others have added something, which {@linkcode add} alone may
-   * not notice. A fault of the store is left to the next write to report.
+   * Checks whether other processes have added something, which
+   * {@linkcode add} alone may not notice. If the check fails, the next write
+   * reports the fault.
    */
   look(): Promise<void>;
-  /** Flushes, and leaves the conversation whatever happens. May be called twice. */
+  /** Flushes, and closes the writer even if that fails. May be called twice. */
   close(): Promise<void>;
 }
 
-/** Which page of a list: how long, by default {@linkcode PAGE_SIZE}, and after which other page's cursor. */
+/** The page's length, by default {@linkcode PAGE_SIZE}, and the cursor of the page before it. */
 export type ListOptions = { limit?: number; cursor?: string };
 
-/** One page of a list, and where the next begins; absent on the last. */
+/** One page of a list, and its cursor, which is absent on the last page. */
 export type SessionPage = { sessions: SessionInfo[]; cursor?: string };
 
-/** What a list tells of a conversation. */
+/** A conversation in a list. */
 export type SessionInfo = {
   id: string;
   /** When it began or was last added to, ISO 8601. */
   at: string;
-  /** The caller's first 120 letters; absent where they said nothing yet. */
+  /** The first 120 characters of what the caller said; absent if they have said nothing yet. */
   preview?: string | undefined;
 };
 
-/** How many conversations a page holds where nobody says. */
+/** The default number of conversations on a page. */
 export const PAGE_SIZE = 50;
 
-/** A conversation could not be read or written. */
+/** Thrown when a conversation could not be read or written. */
 export class StoreError extends Error {
-  /** What a stack trace calls it. */
+  /** The name in stack traces. */
   override readonly name = "StoreError";
 }
 
-/** Runs a task; whatever it throws becomes a {@linkcode StoreError} that says what was tried. */
+/** Runs a task, and turns whatever it throws into a {@linkcode StoreError} that says what was tried. */
 export async function attempt<T>(
   what: string,
   task: () => T | Promise<T>,
@@ -157,10 +161,10 @@ export async function attempt<T>(
   }
 }
 
-/** Says what was tried and failed; an error that says so already stays as it is. */
+/** Wraps an error in one that says what was tried. Returns a {@linkcode StoreError} as it is. */
 export function toStoreError(what: string, cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause;
-  // An error of several addresses that all failed has no words of its own.
+  // The error for several addresses that all failed has no message of its own.
   const [first] = cause instanceof AggregateError ? cause.errors : [cause];
   const reason = first instanceof Error ? first.message : String(first);
   return new StoreError(`Cannot ${what}: ${reason}`, { cause });

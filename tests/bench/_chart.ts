@@ -1,7 +1,7 @@
 /**
- * The picture of docs/speed.md: Parley as a multiple of a bare relay,
- * one bar a scenario. It has a ground of its own and follows the reader's light
- * or dark, so that it can be read on any page.
+ * The chart of docs/speed.md: Parley as a multiple of a bare relay, one bar a
+ * scenario. It has its own background and follows the reader's light or dark
+ * mode, so that it can be read on any page.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { Figure } from "./_table.ts";
 const WIDTH = 840;
 const ROW = 27;
 const TOP = 96;
-/** Where the bars begin, and how long the longest may be. */
+/** The position of the bars, and the width of the longest. */
 const BARS = { x: 326, width: 286 };
-/** Where the columns of figures end. */
+/** The right edges of the columns of figures. */
 const COLUMNS = { parley: 734, relay: WIDTH - 20 };
 
 const STYLE = `<style>
@@ -34,10 +34,10 @@ const STYLE = `<style>
   }
 </style>`;
 
-/** A line of the table that can be drawn. */
+/** A row of the table that has a comparison to draw. */
 type Row = Figure & { other: string; ratio: number };
 
-/** Draws the lines that compare Parley with the relay, and says below how they were had. */
+/** Draws the rows that compare Parley with the relay, with a note below on how they were measured. */
 export function toSvg(figures: readonly Figure[], note: string): string {
   const rows = figures.filter((figure): figure is Row =>
     figure.isBesideRelay === true && figure.ratio !== undefined
@@ -45,7 +45,7 @@ export function toSvg(figures: readonly Figure[], note: string): string {
   const scale = BARS.width / Math.max(2, ...rows.map(({ ratio }) => ratio));
   const parts: string[] = [];
   let y = TOP;
-  // What a line is about stands before its first comma.
+  // The first part of the name, up to the comma, is the heading.
   const groups = Map.groupBy(rows, ({ what }) => what.split(", ", 1)[0] ?? "");
   for (const [group, members] of groups) {
     parts.push(text(group, 20, y + 17, "group"));

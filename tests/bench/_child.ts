@@ -1,5 +1,5 @@
 /**
- * The bench's processes: started, given jobs, and asked what they use.
+ * The bench's processes: starts them, gives them jobs, and measures them.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { cleanEnv, stdFlags } from "../fakes/server.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** A process that the bench started, and that listens. */
+/** A running process that listens on a port. */
 export interface Child extends AsyncDisposable {
-  /** Where it listens. */
+  /** Its address. */
   url: string;
-  /** From its start until it said that it listens, in milliseconds. */
+  /** The time from its start until it listened, in milliseconds. */
   startMs: number;
-  /** Has it do something and waits for what came of it. */
+  /** Gives it a job and resolves with the result. */
   ask(job: object): Promise<unknown>;
   /** The CPU time that it has used so far, in milliseconds. */
   cpuMs(): number;
@@ -24,32 +24,32 @@ export interface Child extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** What to start. */
+/** The program to start. */
 export interface ChildOptions {
-  /** The program, from the project's folder. */
+  /** The program's path in the repository. */
   program: string;
   args?: readonly string[];
   env?: Record<string, string>;
-  /** Where it runs and what it may write. Default: it may write nothing. */
+  /** The working directory, which it may write. Default: it may write nothing. */
   folder?: string;
 }
 
-/** All that run, so that none is left behind. */
+/** All running processes, so that none is left behind. */
 const running = new Set<Deno.ChildProcess>();
 
-/** Ends every process that is still running, as when the bench itself is told to end. */
+/** Kills every process that is still running, for when the bench itself is stopped. */
 export function killAll(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Why CPU and memory can't be had here; nothing where they can. */
+/** Why CPU and memory can't be measured here; `undefined` if they can. */
 export const whyNoUsage: string | undefined = Deno.build.os === "linux"
   ? undefined
   : "CPU and memory of a process are read from /proc, which only Linux has";
 
 /**
  * Starts a program with the flags of `deno task start` and waits for the line
- * by which it says where it listens.
+ * that says where it listens.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { program, args = [], env = {}, folder = ROOT } = options;
@@ -75,7 +75,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const lines = readLines(child.stdout);
   const url = await findUrl(lines, program);
   const startMs = performance.now() - startedAt;
-  // Nobody asks a server for a line: what it logs is read and dropped.
+  // A server prints only its log, which is read and dropped.
   const isServer = program === "main.ts";
   if (isServer) drop(lines);
   let hasEnded = false;
@@ -86,7 +86,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     child.kill("SIGKILL");
     await child.status;
     await input.abort().catch(() => {
-      // The pipe has gone with its reader.
+      // The process has ended, and the pipe with it.
     });
     if (!isServer) await drop(lines);
   }
@@ -108,8 +108,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 /**
- * Does each job that comes as a line on the input, and answers with a line.
- * For programs that {@linkcode startChild} starts.
+ * Runs each job that arrives as a line on standard input, and prints its result
+ * as a line. For programs that {@linkcode startChild} starts.
  */
 export async function readJobs(
   work: (job: Record<string, unknown>) => Promise<unknown>,
@@ -117,7 +117,7 @@ export async function readJobs(
   for await (const line of readLines(Deno.stdin.readable)) {
     print(JSON.stringify(await work(JSON.parse(line))));
   }
-  // Whoever gave the jobs is gone.
+  // The input has ended, so the bench has, too.
   Deno.exit(0);
 }
 
@@ -151,7 +151,7 @@ async function drop(lines: AsyncGenerator<string, void>): Promise<void> {
   while (!(await lines.next()).done);
 }
 
-/** All its threads' time. Linux counts it in ticks of 10 ms for every reader. */
+/** Reads the CPU time of all its threads. Linux reports it in ticks of 10 ms. */
 function readCpuMs(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   // The second field is the program's name, which may hold spaces.

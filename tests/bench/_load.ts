@@ -1,43 +1,43 @@
 /**
- * What the bench and its callers (`programs/load.ts`) say to each other.
+ * The messages between the bench and its callers (`programs/load.ts`).
  *
  * @module
  */
 
-/** What turns are signed with. */
+/** The secret that signs webhooks. */
 export const SECRET = "a secret for the bench only";
 
-/** What chat completions are asked with. */
+/** The API key of chat completions. */
 export const KEY = "key-for-the-bench-only";
 
-/** By whom Parley is asked: Layercode's webhook, or a platform by chat completions. */
-export type Face = "layercode" | "openai";
+/** The API that the callers use: Layercode's webhook, or chat completions. */
+export type Api = "layercode" | "openai";
 
 /** Callers to play. */
 export interface Job {
   /** The server's address. */
   url: string;
-  /** What the conversations' ids begin with. */
+  /** The prefix of the conversations' ids. */
   name: string;
   /** How many callers talk at once. */
   callers: number;
-  /** How many turns each has, one after another. */
+  /** How many turns each caller has, one after another. */
   turns: number;
   /** Default: Layercode's. */
-  face?: Face;
-  /** The number of the first turn, where the conversation goes on. */
+  api?: Api;
+  /** The number of the first turn, if the conversation exists already. */
   firstTurn?: number;
-  /** The time in which callers come in one by one. Default: all at once. */
+  /** The time over which the callers start one by one, in milliseconds. Default: all at once. */
   spreadMs?: number;
-  /** How long a caller waits who is refused with 503 before it sends the turn again. Default: that is a fault. */
+  /** How long a caller waits after a 503 before it sends the turn again, in milliseconds. Default: a 503 is a fault. */
   retryMs?: number;
 }
 
-/** How long each turn took, in milliseconds, from its sending. */
+/** How long each turn took since it was sent, in milliseconds. */
 export interface Times {
-  /** Until the first word had come. */
+  /** Until the first word arrived. */
   firstMs: number[];
-  /** Until the answer was whole. */
+  /** Until the answer was complete. */
   totalMs: number[];
   /** Until it was refused. */
   refusedMs: number[];

@@ -1,5 +1,5 @@
 /**
- * Parley as its owner starts it, and the bare relay beside it, both asking the
+ * Starts Parley as its owner does, and the bare relay beside it. Both call the
  * same model.
  *
  * @module
@@ -7,27 +7,27 @@
 import { type Child, startChild } from "./_child.ts";
 import { type Job, KEY, SECRET, type Times } from "./_load.ts";
 
-/** A vendor's wire. */
+/** The vendor whose API the model serves. */
 export type Vendor = "ollama" | "gemini";
 
-/** Parley and the relay, each in a process of its own. */
+/** Parley and the relay, each in its own process. */
 export interface Servers extends AsyncDisposable {
   parley: Child;
   relay: Child;
 }
 
-/** The model and the callers, each in a process of its own. */
-export interface Stage extends AsyncDisposable {
+/** The model and the callers, each in its own process. */
+export interface TestBed extends AsyncDisposable {
   model: Child;
   callers: Child;
-  /** How long the model takes to its first token, and to each one after it. */
+  /** Sets how long the model takes to its first token, and to each later one. */
   setPace(firstMs: number, tokenMs: number): Promise<void>;
-  /** Has callers talk to a server until they are done. */
+  /** Runs callers against a server until they are done. */
   talk(to: Child, job: Omit<Job, "url">): Promise<Times>;
 }
 
 /** Starts the model and the callers. */
-export async function startStage(): Promise<Stage> {
+export async function startTestBed(): Promise<TestBed> {
   const model = await startChild({ program: "tests/bench/programs/model.ts" });
   const callers = await startChild({ program: "tests/bench/programs/load.ts" });
   return {
@@ -45,7 +45,7 @@ export async function startStage(): Promise<Stage> {
   };
 }
 
-/** Starts Parley in a folder: files, verification, history, unless `more` says else. */
+/** Starts Parley in a folder, with the file store and verification; `more` has other settings. */
 export function startParley(
   vendor: Vendor,
   model: Child,
@@ -63,7 +63,7 @@ export function startParley(
       OLLAMA_MODEL: "bench",
       GEMINI_BASE_URL: model.url,
       GOOGLE_GENERATIVE_AI_API_KEY: "bench",
-      // As many callers as a scenario has are let in, and all are waited for.
+      // All callers of a scenario are admitted, and no timeout ends a turn.
       MAX_TURNS: "4000",
       FIRST_TOKEN_TIMEOUT_MS: "60000",
       STALL_TIMEOUT_MS: "60000",
@@ -76,7 +76,7 @@ export function startParley(
 /** Starts both. */
 export async function startServers(
   vendor: Vendor,
-  { model }: Stage,
+  { model }: TestBed,
 ): Promise<Servers> {
   const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
   const parley = await startParley(vendor, model, folder);

@@ -1,49 +1,49 @@
 /**
- * Figures, and the table that shows them.
+ * Measured figures, and the table that shows them.
  *
  * @module
  */
 
-/** One line of the table. */
+/** One row of the table. */
 export interface Figure {
   what: string;
   value: string;
-  /** What the bare relay, or whatever it is compared with, took in the same run. */
+  /** The value of the bare relay, or of another baseline, in the same run. */
   other?: string;
-  /** Whether that was the relay, so that the picture of docs/speed.md shows it. */
+  /** Whether that is the relay, so that the chart of docs/speed.md shows the row. */
   isBesideRelay?: boolean;
-  /** The value over the other's. */
+  /** The value divided by the other. */
   ratio?: number;
-  /** What it has to stay under, where there is a bound. */
+  /** The upper bound, if there is one. */
   bound?: string;
-  /** Whether it does. */
+  /** Whether the value is within the bound. */
   holds?: boolean;
-  /** So far beyond the bound that it can't be this machine's noise. */
+  /** Whether the value is so far beyond the bound that noise can't be the cause. */
   isClearMiss?: boolean;
 }
 
-/** Two things measured in turn, a sample a round. */
+/** Two things measured alternately, one sample a round. */
 export interface Pair {
   value: readonly number[];
   other: readonly number[];
 }
 
-/** What a pair may come to. */
+/** The bound of a pair. */
 export interface Limit {
-  /** The highest value over the other. */
+  /** The highest ratio of the two medians. */
   ratio?: number;
-  /** The highest value above the other. */
+  /** The highest difference of the two medians. */
   added?: number;
 }
 
 /**
- * Ratios stray from run to run on a machine that others use as well, by up to
- * a third. What is further off than this has fallen back. Waits stray by far
- * more: where a time may be added, no miss is a clear one.
+ * On a shared machine, ratios vary from run to run by up to a third. A value that
+ * exceeds its bound by more than this factor is a regression. Times vary far
+ * more: where a bound allows an added time, no miss is a clear one.
  */
 export const CLEAR_MISS = 1.7;
 
-/** A line that compares medians. */
+/** Makes a row that compares medians. */
 export function compare(
   what: string,
   { value, other }: Pair,
@@ -66,20 +66,20 @@ export function compare(
   };
 }
 
-/** The value that this share of the samples stays under. */
+/** Returns the value that this share of the samples is below. */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   const at = Math.ceil(sorted.length * share) - 1;
   return sorted[Math.max(at, 0)] ?? NaN;
 }
 
-/** A time for a reader. */
+/** Formats a time. */
 export function ms(value: number): string {
   if (value >= 1_000) return `${(value / 1_000).toFixed(2)} s`;
   return `${value.toFixed(value < 10 ? 2 : 1)} ms`;
 }
 
-/** The table as text. */
+/** Formats the table as text. */
 export function toTable(figures: readonly Figure[]): string {
   const head = ["", "Parley", "beside it", "ratio", "bound", ""];
   const rows = figures.map((figure) => {

@@ -1,17 +1,17 @@
 /**
- * What the bench's model says: forty tokens, as a small model would cut them.
- * The first and the last are found nowhere else in an answer.
+ * The answer of the bench's model: forty tokens, like those of a small model. The
+ * first and the last occur nowhere else in it.
  *
  * @module
  */
 
-/** The word by which the first token is known. */
+/** The word of the first token. */
 export const FIRST = "Certainly";
 
-/** The word by which the last token is known. */
+/** The word of the last token. */
 export const LAST = "breakfast";
 
-/** All of the answer. */
+/** The whole answer. */
 export const TOKENS: readonly string[] = (
   `${FIRST} , we have a quiet room with a view of the garden for you . It is ` +
   "on the second floor , close to the lift , and it is free from Friday to " +

@@ -1,7 +1,7 @@
 /**
- * What a killed server loses of what it promised: nothing. A thousand kills on
- * files, and a hundred on Postgres where it is installed, with thirty callers in
- * mid-turn.
+ * Checks that a killed server loses nothing that it acknowledged: a thousand
+ * kills with files, and a hundred with Postgres if it is installed, each with
+ * thirty callers in mid-turn.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { Figure } from "./_table.ts";
 
 const CALLERS = 30;
 
-/** Runs it; quickly, with a tenth of the kills. */
+/** Runs the bench; a quick run has a tenth of the kills. */
 export async function benchCrash(
   { quick }: { quick: boolean },
 ): Promise<Figure[]> {

@@ -1,13 +1,13 @@
 /**
- * What must not grow: a turn late in a long conversation costs what an early one
- * does, and one beside a hundred thousand stored conversations what it costs in
- * an empty folder. And how soon a started server listens.
+ * Measures costs that must not grow: a late turn of a long conversation costs as
+ * much as an early one, and a turn beside a hundred thousand stored conversations
+ * as much as in an empty folder. Also measures how soon a server listens.
  *
  * @module
  */
 import { print } from "./_print.ts";
 import { type Child, startChild, whyNoUsage } from "./_child.ts";
-import { type Stage, startParley, startStage } from "./_servers.ts";
+import { startParley, startTestBed, type TestBed } from "./_servers.ts";
 import { CLEAR_MISS, compare, type Figure, ms, percentile } from "./_table.ts";
 
 const CONVERSATIONS = 10;
@@ -17,31 +17,31 @@ const STORED = 100_000;
 const ROUNDS = 3;
 const STARTS = 7;
 
-/** Runs it; quickly, only the start. */
+/** Runs the bench; a quick run measures only the start. */
 export async function benchGrowth(
   { quick }: { quick: boolean },
 ): Promise<Figure[]> {
-  await using stage = await startStage();
-  const figures = [await benchStart(stage)];
+  await using testBed = await startTestBed();
+  const figures = [await benchStart(testBed)];
   if (quick) return figures;
-  if (whyNoUsage === undefined) figures.push(await benchLong(stage));
-  figures.push(...await benchMany(stage));
+  if (whyNoUsage === undefined) figures.push(await benchLong(testBed));
+  figures.push(...await benchMany(testBed));
   return figures;
 }
 
-/** From the start of `deno run`, its flags known and its code cached. */
-async function benchStart(stage: Stage): Promise<Figure> {
+/** Measures from the start of `deno run`, with known flags and cached code, until the server listens. */
+async function benchStart(testBed: TestBed): Promise<Figure> {
   print(`  ${STARTS} starts …`);
   const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
   const parley: number[] = [];
   const relay: number[] = [];
   try {
     for (let n = 0; n < STARTS; n++) {
-      await using server = await startParley("ollama", stage.model, folder);
+      await using server = await startParley("ollama", testBed.model, folder);
       parley.push(server.startMs);
       await using other = await startChild({
         program: "tests/bench/programs/relay.ts",
-        args: ["ollama", stage.model.url],
+        args: ["ollama", testBed.model.url],
       });
       relay.push(other.startMs);
     }
@@ -55,24 +55,24 @@ async function benchStart(stage: Stage): Promise<Figure> {
     other: ms(percentile(relay, 0.5)),
     bound: "at most 100 ms",
     holds: took <= 100,
-    // A busy machine starts everything late, the relay as well.
+    // On a busy machine the relay starts late, too.
     isClearMiss: took > 100 * CLEAR_MISS &&
       took > 5.5 * percentile(relay, 0.5),
   };
 }
 
 /**
- * Turns 991 to 1,000 of ten conversations in turn with turns 6 to 15 of ten new
- * ones, in one process: its code is as warm for the one as for the other.
+ * Measures turns 991 to 1,000 of ten conversations, alternating with turns 6 to 15
+ * of ten new ones, in one process, so that the code is equally warm for both.
  */
-async function benchLong(stage: Stage): Promise<Figure> {
+async function benchLong(testBed: TestBed): Promise<Figure> {
   print(`  ${CONVERSATIONS} conversations of 1,000 turns …`);
   const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
   try {
-    await using server = await startParley("ollama", stage.model, folder);
-    await stage.setPace(0, 0);
+    await using server = await startParley("ollama", testBed.model, folder);
+    await testBed.setPace(0, 0);
     const talk = (name: string, firstTurn: number, turns: number) =>
-      stage.talk(server, { name, callers: CONVERSATIONS, firstTurn, turns });
+      testBed.talk(server, { name, callers: CONVERSATIONS, firstTurn, turns });
     const late: number[] = [];
     const early: number[] = [];
     await talk("long", 1, LATE);
@@ -100,15 +100,15 @@ async function costOf(
   return (server.cpuMs() - before) / firstMs.length;
 }
 
-/** A server on a full folder in turn with one on an empty folder. */
-async function benchMany(stage: Stage): Promise<Figure[]> {
+/** Measures a server on a full folder, alternating with one on an empty folder. */
+async function benchMany(testBed: TestBed): Promise<Figure[]> {
   print(`  beside ${STORED} stored conversations …`);
   const full = await Deno.makeTempDir({ prefix: "parley-bench-" });
   const empty = await Deno.makeTempDir({ prefix: "parley-bench-" });
   try {
     fill(`${full}/data/sessions`);
-    await using beside = await startParley("ollama", stage.model, full);
-    await using alone = await startParley("ollama", stage.model, empty);
+    await using beside = await startParley("ollama", testBed.model, full);
+    await using alone = await startParley("ollama", testBed.model, empty);
     const cpu = { value: [] as number[], other: [] as number[] };
     const first = { value: [] as number[], other: [] as number[] };
     for (let round = -1; round < ROUNDS; round++) {
@@ -116,9 +116,9 @@ async function benchMany(stage: Stage): Promise<Figure[]> {
         const [key, server] of [["value", beside], ["other", alone]] as const
       ) {
         const before = whyNoUsage ? NaN : server.cpuMs();
-        const { firstMs } = await talkAsCallers(server, stage, round);
+        const { firstMs } = await talkAsCallers(server, testBed, round);
         const after = whyNoUsage ? NaN : server.cpuMs();
-        // The first round is for warming up.
+        // The first round warms up the server.
         if (round < 0) continue;
         cpu[key].push((after - before) / firstMs.length);
         first[key].push(percentile(firstMs, 0.5));
@@ -137,19 +137,19 @@ async function benchMany(stage: Stage): Promise<Figure[]> {
   }
 }
 
-/** Callers whose conversations are stored already, where any are. */
-async function talkAsCallers(server: Child, stage: Stage, round: number) {
-  await stage.setPace(50, 5);
+/** Runs callers that continue stored conversations, if there are any. */
+async function talkAsCallers(server: Child, testBed: TestBed, round: number) {
+  await testBed.setPace(50, 5);
   const job = { callers: 20, turns: 10, spreadMs: 250 };
-  return await stage.talk(server, { name: `stored-${round + 1}`, ...job });
+  return await testBed.talk(server, { name: `stored-${round + 1}`, ...job });
 }
 
-/** Writes conversations as the file store keeps them. */
+/** Writes conversations in the format of the file store. */
 function fill(folder: string): void {
   Deno.mkdirSync(folder, { recursive: true });
   const at = "2026-11-21T10:00:00.000Z";
   for (let n = 0; n < STORED; n++) {
-    // Named as the callers' conversations are: they go on with some of these.
+    // The ids are those of the callers' conversations, which continue some of these.
     const id = `stored-${Math.floor(n / 100)}-${n % 100}`;
     const records = [
       { type: "session", version: 1, id },

@@ -1,6 +1,7 @@
 /**
- * How long the model goes on for a caller who has hung up: from the client's
- * leaving to the vendor's seeing it, through the real server.
+ * Measures how long the model goes on after the caller has hung up: from the
+ * moment that the client disconnects until the vendor's server notices it,
+ * through the real server.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import { type Figure, ms, percentile } from "./_table.ts";
 const TIMES = 40;
 const CHUNKS = Array.from({ length: 1_000 }, (_, n) => `word${n} `);
 
-/** Runs it for both vendors. */
+/** Runs the bench for both vendors. */
 export async function benchHangUp(): Promise<Figure[]> {
   const answer = { kind: "text", chunks: CHUNKS, delayMs: 5 } as const;
   const gemini = startFakeGemini(() => answer);

@@ -1,8 +1,9 @@
 /**
- * `deno task bench`: measures, and shows a table. Exits with 1 when a bound is
- * broken. Names choose: `deno task bench turns stores`; without, all (minutes).
- * `--svg` draws the picture of docs/speed.md. `--quick` takes a minute, leaves out what needs longer, and fails on nothing
- * but a clear miss, so that a busy machine doesn't.
+ * `deno task bench`: measures, and prints a table. Exits with 1 if a bound is
+ * broken. Names choose benches: `deno task bench turns stores`; without names, all
+ * run, which takes minutes. `--svg` draws the chart of docs/speed.md. `--quick`
+ * takes a minute, leaves out long benches, and fails only on a clear miss, so
+ * that it passes on a busy machine.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { benchStores } from "./stores.ts";
 import { benchStreams } from "./streams.ts";
 import { benchTurns } from "./turns.ts";
 
-/** Each bench, and whether it has a quick form. */
+/** Each bench, and whether it has a quick run. */
 const BENCHES: Record<
   string,
   {

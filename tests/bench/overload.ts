@@ -1,33 +1,33 @@
 /**
- * What becomes of the turns that are let in when more come than `MAX_TURNS`:
- * as many callers as that, twice and five times as many, each of whom sends a
- * turn that was refused again and again, twice as often as it is told.
+ * Measures the admitted turns when more arrive than `MAX_TURNS`: with as many
+ * callers as that, twice and five times as many. Each caller repeats a refused
+ * turn, at half the interval that `retry-after` asks for.
  *
  * @module
  */
 import { print } from "./_print.ts";
 import type { Times } from "./_load.ts";
-import { type Stage, startParley, startStage } from "./_servers.ts";
+import { startParley, startTestBed, type TestBed } from "./_servers.ts";
 import { compare, type Figure, ms, percentile } from "./_table.ts";
 
 const MAX_TURNS = 40;
 const FACTORS = [1, 2, 5] as const;
 const ROUNDS = 3;
-/** Turns of each caller where none is one too many; all factors have as many in all. */
+/** The turns of each caller at factor 1; every factor has the same total. */
 const TURNS = 10;
 const RETRY_MS = 1_000;
 
-/** Runs it. */
+/** Runs the bench. */
 export async function benchOverload(): Promise<Figure[]> {
-  await using stage = await startStage();
-  await stage.setPace(150, 15);
+  await using testBed = await startTestBed();
+  await testBed.setPace(150, 15);
   const rounds = new Map<number, Times[]>(
     FACTORS.map((factor) => [factor, []]),
   );
   for (let round = 0; round < ROUNDS; round++) {
     print(`  round ${round + 1} …`);
     for (const factor of FACTORS) {
-      rounds.get(factor)?.push(await measure(stage, factor, round));
+      rounds.get(factor)?.push(await measure(testBed, factor, round));
     }
   }
   const of = (factor: number, share: number) =>
@@ -52,21 +52,21 @@ export async function benchOverload(): Promise<Figure[]> {
 }
 
 async function measure(
-  stage: Stage,
+  testBed: TestBed,
   factor: number,
   round: number,
 ): Promise<Times> {
   const folder = await Deno.makeTempDir({ prefix: "parley-bench-" });
   const env = { MAX_TURNS: `${MAX_TURNS}` };
-  const parley = await startParley("ollama", stage.model, folder, env);
+  const parley = await startParley("ollama", testBed.model, folder, env);
   try {
     const job = {
       name: `warm-${factor}-${round}`,
       callers: MAX_TURNS,
       turns: 2,
     };
-    await stage.talk(parley, job);
-    return await stage.talk(parley, {
+    await testBed.talk(parley, job);
+    return await testBed.talk(parley, {
       name: `overload-${factor}-${round}`,
       callers: MAX_TURNS * factor,
       turns: TURNS / factor,

@@ -1,7 +1,7 @@
 /**
- * What it costs to make a model's text fit for speaking, and whether a caller
- * waits for it: how many chunks go in, from the first that has a word in it,
- * before the first word comes out.
+ * Measures what it costs to make a model's text speakable, and whether a caller
+ * waits for it: how many chunks go in, from the first one with a word, before the
+ * first word comes out.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const MARKED = "# Your day\n\n**Great** choice! Here is the *plan* 🎉:\n\n" +
   "2. **Lunch** at `Rosa's`\n\n| Item | Price |\n|---|---|\n| Tea | 2.50 |\n\n" +
   "```js\nbook(2);\n```\n\nShall I *book* it?";
 
-/** Runs it. */
+/** Runs the bench. */
 export function benchSpeech(): Figure[] {
   const delays = [PLAIN, `\n${PLAIN}`, `**${PLAIN}**`, `- ${PLAIN}`].map(
     (text) => countWaiting(toTokens(text)),
@@ -40,12 +40,12 @@ export function benchSpeech(): Figure[] {
   ];
 }
 
-/** Pieces like a model's tokens: short words, or parts of long ones. */
+/** Splits a text like a model's tokens: short words, or parts of long ones. */
 function toTokens(text: string): string[] {
   return text.match(/\s*(?:\w{1,5}|[^\w\s]{1,2})|\s+/gu) ?? [];
 }
 
-/** The time a chunk takes, as the median of the rounds. */
+/** Measures the time for a chunk, as the median of the rounds. */
 function time(chunks: readonly string[]): string {
   const samples: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -58,7 +58,7 @@ function time(chunks: readonly string[]): string {
   return `${(percentile(samples, 0.5) * 1000).toFixed(2)} µs`;
 }
 
-/** How many chunks come after the first with a letter until one is spoken. */
+/** Counts the chunks after the first one with a letter until one is spoken. */
 function countWaiting(chunks: readonly string[]): number {
   const buffer = createSpeechBuffer(OPTIONS);
   let waiting = -1;

@@ -1,9 +1,9 @@
 /**
- * What keeping a turn costs in each store: with one caller and with fifty at
- * once, in a long conversation, and beside many others.
+ * Measures what storing a turn costs in each store: with one caller and with fifty
+ * at once, in a long conversation, and beside many others.
  *
- * A turn here is what a turn keeps: the caller's words, twenty pieces of the
- * answer one after another, and the end. No model is asked.
+ * A turn here is only its records: the caller's words, twenty pieces of the answer
+ * one after another, and the end. No model is called.
  *
  * @module
  */
@@ -21,15 +21,15 @@ const PIECES = 20;
 const CALLERS = 50;
 const LONG = 500;
 const SAMPLE = 50;
-/** How many conversations there are, step by step. */
+/** The numbers of stored conversations to measure with. */
 const STORED = [1_000, 10_000, 100_000];
 
-/** A place that holds one store's data, and how to open it. */
+/** The data of one store, and how to open it. */
 interface Place extends AsyncDisposable {
   open(): SessionStore;
 }
 
-/** Runs it on every store that can be had here. */
+/** Runs the bench on every store that is available here. */
 export async function benchStores(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const [name, make] of findPlaces()) {
@@ -108,7 +108,7 @@ async function measure(place: Place): Promise<[string, string][]> {
   }
 }
 
-/** As another process sees it, with nothing in memory. */
+/** Measures with nothing in memory, like another process. */
 async function measureBeside(place: Place, count: number): Promise<string> {
   const store = place.open();
   try {
@@ -141,7 +141,7 @@ async function fill(
   }));
 }
 
-/** Keeps turns of one conversation; how long each took, in milliseconds. */
+/** Stores turns of one conversation. Returns how long each took, in milliseconds. */
 async function talk(
   store: SessionStore,
   id: string,

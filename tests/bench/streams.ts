@@ -1,31 +1,32 @@
 /**
- * A thousand answers at once, all begun in the same moment, on one model of
- * 150 ms and then 50 ms a token: the wait for the first word, and the memory
- * that a stream takes, beside the bare relay's. Both are started anew for each
- * of the three rounds, since memory that was once taken stays taken.
+ * Measures a thousand concurrent answers that begin in the same moment, from a
+ * model that takes 150 ms to the first token and 50 ms to each later one: the wait
+ * for the first word, and the memory for each stream, beside the bare relay's.
+ * Both servers are restarted for each of the three rounds, since a process does
+ * not give memory back.
  *
  * @module
  */
 import { print } from "./_print.ts";
 import { type Child, whyNoUsage } from "./_child.ts";
-import { type Stage, startServers, startStage } from "./_servers.ts";
+import { startServers, startTestBed, type TestBed } from "./_servers.ts";
 import { compare, type Figure, percentile } from "./_table.ts";
 
 const STREAMS = 1_000;
 const COUNT = STREAMS.toLocaleString("en");
 const ROUNDS = 3;
-/** A server holds two connections a stream. */
+/** A server has two connections for each stream. */
 const DESCRIPTORS = 2 * STREAMS + 200;
 
-/** What one server took in one round. */
+/** The measurements of one server in one round. */
 interface Round {
   p50: number;
   p99: number;
-  /** The most that was held at once, by stream. */
+  /** The peak memory, divided by the number of streams. */
   memoryKb: number;
 }
 
-/** Runs it. */
+/** Runs the bench. */
 export async function benchStreams(): Promise<Figure[]> {
   const allowed = await maxDescriptors();
   if (allowed < DESCRIPTORS) {
@@ -35,14 +36,14 @@ export async function benchStreams(): Promise<Figure[]> {
     );
     return [];
   }
-  await using stage = await startStage();
+  await using testBed = await startTestBed();
   const parley: Round[] = [];
   const relay: Round[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     print(`  round ${round + 1} …`);
-    await using servers = await startServers("ollama", stage);
-    parley.push(await measure(servers.parley, stage));
-    relay.push(await measure(servers.relay, stage));
+    await using servers = await startServers("ollama", testBed);
+    parley.push(await measure(servers.parley, testBed));
+    relay.push(await measure(servers.relay, testBed));
   }
   const pair = (key: keyof Round) => ({
     value: parley.map((round) => round[key]),
@@ -60,16 +61,16 @@ export async function benchStreams(): Promise<Figure[]> {
   return figures.map((figure) => ({ ...figure, isBesideRelay: true }));
 }
 
-async function measure(server: Child, stage: Stage): Promise<Round> {
-  await stage.setPace(0, 0);
-  await stage.talk(server, { name: "warm-up", callers: 16, turns: 10 });
-  await stage.setPace(150, 50);
+async function measure(server: Child, testBed: TestBed): Promise<Round> {
+  await testBed.setPace(0, 0);
+  await testBed.talk(server, { name: "warm-up", callers: 16, turns: 10 });
+  await testBed.setPace(150, 50);
   const look = () => whyNoUsage ? NaN : server.memoryKb();
   let most = look();
   const looking = setInterval(() => most = Math.max(most, look()), 50);
   try {
     const job = { name: "crowd", callers: STREAMS, turns: 1 };
-    const { firstMs } = await stage.talk(server, job);
+    const { firstMs } = await testBed.talk(server, job);
     return {
       p50: percentile(firstMs, 0.5),
       p99: percentile(firstMs, 0.99),
@@ -80,7 +81,7 @@ async function measure(server: Child, stage: Stage): Promise<Round> {
   }
 }
 
-/** How many files and connections a process may have here. */
+/** Returns how many files and connections a process may have open. */
 async function maxDescriptors(): Promise<number> {
   if (Deno.build.os === "windows") return Infinity;
   const { stdout } = await new Deno.Command("sh", {

@@ -1,34 +1,33 @@
 /**
- * What a turn of forty tokens costs, and how much later its first word comes,
- * beside the bare relay; and what it costs where a platform asks by chat
- * completions, beside Layercode's webhook. They take turns, three times each,
- * in the same run.
+ * Measures what a turn of forty tokens costs, and how much later its first word
+ * comes, beside the bare relay; and what it costs by chat completions, beside
+ * Layercode's webhook. They alternate, three rounds each, in the same run.
  *
  * @module
  */
 import { print } from "./_print.ts";
 import type { Child } from "./_child.ts";
 import { whyNoUsage } from "./_child.ts";
-import type { Face } from "./_load.ts";
+import type { Api } from "./_load.ts";
 import {
   type Servers,
-  type Stage,
   startServers,
-  startStage,
+  startTestBed,
+  type TestBed,
   type Vendor,
 } from "./_servers.ts";
 import { compare, type Figure, percentile } from "./_table.ts";
 
-/** Callers, a model's pace, and what is asked of Parley. */
+/** The callers, the model's pace, and the bounds for Parley. */
 interface Scenario {
   what: string;
   callers: number;
   turns: number;
   firstMs: number;
   tokenMs: number;
-  /** The highest CPU a turn, over the relay's. */
+  /** The bound of the CPU time of a turn, divided by the relay's. */
   cpu?: Partial<Record<Vendor, number>>;
-  /** Bounds of the first word's time. */
+  /** The bounds of the time to the first word. */
   first?: { p50?: number; p99?: number; p99Ratio?: number };
 }
 
@@ -62,36 +61,36 @@ const SCENARIOS: readonly Scenario[] = [
 
 const NAMES = { ollama: "Ollama", gemini: "Gemini" };
 
-/** What one server took in one round. */
+/** The measurements of one server in one round. */
 interface Round {
   cpuMs: number;
   p50: number;
   p99: number;
 }
 
-/** Parley's rounds by Layercode's webhook and by chat completions, and the relay's. */
+/** The rounds of Parley by each API, and those of the relay. */
 interface Rounds {
   parley: Round[];
   chat: Round[];
   relay: Round[];
 }
 
-/** Runs it; quickly, with two short rounds, of which the better counts, and no crowd. */
+/** Runs the bench; a quick run has two short rounds, of which the better counts, and no scenario with many callers. */
 export async function benchTurns(
   { quick }: { quick: boolean },
 ): Promise<Figure[]> {
   const figures: Figure[] = [];
-  await using stage = await startStage();
+  await using testBed = await startTestBed();
   for (const vendor of ["ollama", "gemini"] as const) {
-    await using servers = await startServers(vendor, stage);
-    await warmUp(servers, stage);
+    await using servers = await startServers(vendor, testBed);
+    await warmUp(servers, testBed);
     for (const scenario of SCENARIOS) {
       if (quick && scenario.callers > 50) continue;
       if (vendor !== "ollama" && scenario.cpu === undefined) continue;
       print(`  ${vendor}, ${scenario.what} …`);
       const rounds = await measure(
         servers,
-        stage,
+        testBed,
         quick ? { ...scenario, turns: scenario.turns / 2 } : scenario,
         quick ? 2 : 3,
       );
@@ -101,48 +100,49 @@ export async function benchTurns(
   return figures;
 }
 
-/** Until the engine has compiled what a turn needs. */
-async function warmUp({ parley, relay }: Servers, stage: Stage) {
-  await stage.setPace(0, 0);
+/** Runs turns until V8 has compiled the code of a turn. */
+async function warmUp({ parley, relay }: Servers, testBed: TestBed) {
+  await testBed.setPace(0, 0);
   const job = { callers: 16, turns: 20 };
-  await stage.talk(parley, { name: "warm-up", ...job });
-  await stage.talk(parley, { name: "warm-up-chat", face: "openai", ...job });
-  await stage.talk(relay, { name: "warm-up", ...job });
+  await testBed.talk(parley, { name: "warm-up", ...job });
+  await testBed.talk(parley, { name: "warm-up-chat", api: "openai", ...job });
+  await testBed.talk(relay, { name: "warm-up", ...job });
 }
 
 async function measure(
   { parley, relay }: Servers,
-  stage: Stage,
+  testBed: TestBed,
   scenario: Scenario,
   rounds: number,
 ): Promise<Rounds> {
-  await stage.setPace(scenario.firstMs, scenario.tokenMs);
+  await testBed.setPace(scenario.firstMs, scenario.tokenMs);
   const found: Rounds = { parley: [], chat: [], relay: [] };
   for (let round = 0; round < rounds; round++) {
     const name = `${scenario.callers}-${scenario.tokenMs}-${round}`;
-    found.parley.push(await once(parley, stage, scenario, name));
+    found.parley.push(await once(parley, testBed, scenario, name));
     if (scenario.cpu !== undefined) {
-      found.chat.push(await once(parley, stage, scenario, name, "openai"));
+      found.chat.push(await once(parley, testBed, scenario, name, "openai"));
     }
-    found.relay.push(await once(relay, stage, scenario, name));
+    found.relay.push(await once(relay, testBed, scenario, name));
   }
   return found;
 }
 
 async function once(
   server: Child,
-  stage: Stage,
+  testBed: TestBed,
   { callers, turns, firstMs, tokenMs }: Scenario,
   name: string,
-  face: Face = "layercode",
+  api: Api = "layercode",
 ): Promise<Round> {
   const before = whyNoUsage ? NaN : server.cpuMs();
-  const { firstMs: times } = await stage.talk(server, {
-    name: `${name}-${face}`,
-    face,
+  const { firstMs: times } = await testBed.talk(server, {
+    name: `${name}-${api}`,
+    api,
     callers,
     turns,
-    // Callers come in over the length of an answer: nobody's all begin at once.
+    // The callers start over the length of an answer, so that their turns don't all
+    // begin at once.
     spreadMs: firstMs + 40 * tokenMs,
   });
   const after = whyNoUsage ? NaN : server.cpuMs();

@@ -1,13 +1,13 @@
 /**
  * What the vendors' stand-ins share: a loopback server that answers with exactly
- * the bytes, pauses and faults it is told to, and keeps what it saw of each
- * request and of the client. It knows no vendor.
+ * the scripted bytes, pauses and faults, and records each request and what the
+ * client did. It knows no vendor.
  *
  * It speaks HTTP/1.1 on a bare socket, one request a connection, because
  * `Deno.serve` cannot be held to the byte: pieces enqueued one after another
  * reach the client as one, and a body that errors in mid-stream prints a stack
  * on Deno 2.9 and loses what was not yet flushed on 2.5. Here every piece is a
- * chunk of its own (RFC 9112, section 7.1), which `fetch` hands out singly.
+ * chunk of its own (RFC 9112, section 7.1), which `fetch` delivers separately.
  *
  * @module
  */
@@ -31,17 +31,17 @@ export interface RecordedRequest<Body = unknown> {
   readonly headers: Headers;
   /** The body parsed as JSON; its text when it is not JSON; `undefined` without one. */
   readonly body: Body | undefined;
-  /** When the request had been read whole, in `performance.now()` milliseconds. */
+  /** When the request had been read completely, in `performance.now()` milliseconds. */
   readonly receivedAt: number;
-  /** How the answer ended, `open` until it has. */
+  /** How the answer ended; `open` until then. */
   readonly outcome: Outcome;
   /** When the answer ended, in `performance.now()` milliseconds. */
   readonly endedAt: number | undefined;
-  /** Resolves with the outcome when the answer has ended, however it did. */
+  /** Resolves with the outcome when the answer has ended in any way. */
   readonly ended: Promise<Outcome>;
-  /** Resolves with `endedAt` if the client left before the answer was complete, and never otherwise. */
+  /** Resolves with `endedAt` if the client disconnected before the answer was complete; otherwise never. */
   readonly cancelled: Promise<number>;
-  /** Resolves with `endedAt` once the answer was sent whole, and never otherwise. */
+  /** Resolves with `endedAt` once the answer was sent completely; otherwise never. */
   readonly finished: Promise<number>;
 }
 
@@ -52,23 +52,23 @@ export interface Fake<Body = unknown> extends AsyncDisposable {
   /** Every request so far, in the order of arrival. */
   readonly requests: readonly RecordedRequest<Body>[];
   /**
-   * The next request that no earlier call has handed out: at once if it is
-   * here already, else when it comes.
+   * Returns the next request that no earlier call has returned. Waits for it if
+   * it has not arrived yet.
    *
-   * @throws {Error} If the stand-in is closed before one comes.
+   * @throws {Error} If the stand-in is closed before one arrives.
    */
   nextRequest(): Promise<RecordedRequest<Body>>;
   /**
-   * Drops what is still open and resolves when nothing is left running.
+   * Drops open connections and resolves when nothing is left running.
    *
-   * @throws What the script threw, if it is a function that did.
+   * @throws The error that the script threw, if it is a function.
    */
   close(): Promise<void>;
 }
 
 /** How fast an answer comes. */
 export interface Pace {
-  /** Milliseconds before the status line, as a cold model or a long queue takes. */
+  /** Milliseconds before the status line, as with a cold model or a long queue. */
   headersAfterMs?: number;
   /** Milliseconds between the status line and the first chunk. */
   firstChunkAfterMs?: number;
@@ -76,7 +76,7 @@ export interface Pace {
   delayMs?: number;
 }
 
-/** An answer's pace, with nothing left out. */
+/** An answer's pace, with the defaults filled in. */
 export function paceOf(
   { headersAfterMs = 0, firstChunkAfterMs = 0, delayMs = 0 }: Pace,
 ): Required<Pace> {
@@ -88,15 +88,15 @@ export interface RawAnswer extends Pace {
   kind: "raw";
   /** The body; see {@linkcode splitAt}. */
   bytes: readonly Uint8Array[];
-  /** 200 unless told. */
+  /** Default: 200. */
   status?: number;
-  /** The vendor's streaming type unless told. */
+  /** Default: the vendor's streaming type. */
   contentType?: string;
-  /** Whether the body is whole (unless told), is cut off, or goes silent after the last piece. */
+  /** Whether the body is complete (the default), is cut off, or goes silent after the last piece. */
   end?: "whole" | "cut" | "stall";
 }
 
-/** What goes wrong the same way with every vendor. */
+/** The faults that are the same with every vendor. */
 export type Fault =
   | RawAnswer
   | Pace
@@ -105,7 +105,7 @@ export type Fault =
       | { kind: "cut"; chunks: string[]; midLine?: boolean }
       /** The body ends properly but too early: nothing says that it is the end; `midLine`: inside a message. */
       | { kind: "unfinished"; chunks: string[]; midLine?: boolean }
-      /** Silence until the client leaves: after these chunks, or before the headers if there are none. */
+      /** Silence until the client disconnects: after these chunks, or before the headers if there are none. */
       | { kind: "stall"; chunks?: string[] }
     );
 
@@ -122,9 +122,9 @@ export type CommonAnswer =
     );
 
 /**
- * A fault in terms of the wire.
+ * Converts a fault to bytes on the wire.
  *
- * @param say makes the messages that say these words
+ * @param say makes the messages with these words
  */
 export function faultWire(
   answer: Fault,
@@ -147,7 +147,7 @@ export function faultWire(
   };
 }
 
-/** An answer in terms of the wire; the vendors' answers are turned into these. */
+/** An answer as it is sent; the vendors' answers are converted to these. */
 export interface WireAnswer extends Pace {
   /** The HTTP status. */
   status: number;
@@ -155,13 +155,13 @@ export interface WireAnswer extends Pace {
   contentType: string;
   /** The body, a chunk of the transfer encoding each. */
   pieces: readonly Uint8Array[];
-  /** What follows the pieces: `whole` unless told. */
+  /** What follows the pieces. Default: `whole`. */
   end?: "whole" | "cut" | "stall";
-  /** The `retry-after` header: none unless told. */
+  /** The `retry-after` header. Default: none. */
   retryAfter?: string | undefined;
 }
 
-/** A raw answer in terms of the wire. */
+/** Converts a raw answer. */
 function rawWire(answer: RawAnswer, streamType: string): WireAnswer {
   const { bytes, status = 200, contentType = streamType, end = "whole" } =
     answer;
@@ -174,7 +174,7 @@ export type Script<Answer, Body = unknown> =
   | ((request: RecordedRequest<Body>, index: number) => Answer);
 
 /**
- * Hands out a script's answers.
+ * Returns a script's answers one by one.
  *
  * @returns A function that gives the answer to a request, or `undefined` when
  * the list has no more.
@@ -203,7 +203,7 @@ export function splitAt(body: Uint8Array, ...offsets: number[]): Uint8Array[] {
  * Starts a server on a loopback port.
  *
  * @param answer Says what to send for a request.
- * @param port Any that is free unless told.
+ * @param port Default: any free port.
  */
 export function startFake<Body>(
   answer: (request: RecordedRequest<Body>) => WireAnswer,
@@ -240,12 +240,12 @@ export function startFake<Body>(
       const gone = new AbortController();
       const watch = untilGone(connection).then(() => gone.abort());
       const sent = await send(connection, wire, gone.signal);
-      // Our own closing looks like the client's leaving from in there.
+      // In `send`, our own closing looks as if the client had disconnected.
       settle(closing.signal.aborted ? "closed" : sent);
       close();
       await watch;
     } catch (error) {
-      // A bug in the script, or a request we cannot read: close() tells.
+      // A bug in the script, or a request we cannot read: close() throws it.
       failures.push(error);
       settle("cut");
     } finally {
@@ -297,7 +297,7 @@ function closed(): Error {
   return new Error("Cannot wait for a request: the stand-in is closed");
 }
 
-/** Sends an answer and tells how that ended. */
+/** Sends an answer and returns how that ended. */
 async function send(
   connection: Deno.Conn,
   { status, contentType, pieces, end = "whole", ...more }: WireAnswer,
@@ -327,7 +327,7 @@ async function send(
     if (end === "whole") await write(connection, gone, encode("0\r\n\r\n"));
     return end === "cut" ? "cut" : "finished";
   } catch {
-    // Either `gone`, or the write failed because the client is: no other way to fail.
+    // Either `gone`, or the write failed because the client has disconnected.
     return "cancelled";
   }
 }
@@ -357,7 +357,7 @@ function pause(ms = 0, gone: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves when the client has hung up; with one request a connection, nothing else is left to read. */
+/** Resolves when the client has disconnected; with one request a connection, nothing else is left to read. */
 async function untilGone(connection: Deno.Conn): Promise<void> {
   const scrap = new Uint8Array(256);
   try {
@@ -365,7 +365,7 @@ async function untilGone(connection: Deno.Conn): Promise<void> {
   } catch { /* a reset, or our own close: over either way */ }
 }
 
-/** Reads one request; `undefined` if the client leaves before it is whole. */
+/** Reads one request; `undefined` if the client disconnects before it is complete. */
 async function readRequest<Body>(
   connection: Deno.Conn,
 ): Promise<
@@ -384,7 +384,7 @@ async function readRequest<Body>(
   };
 
   let headLength = -1;
-  // One byte, one character: an offset in the text is one in the bytes.
+  // Latin-1 has one byte a character, so that offsets in text and bytes are equal.
   const latin1 = new TextDecoder("latin1");
   while ((headLength = latin1.decode(bytes).indexOf("\r\n\r\n")) < 0) {
     if (!await grow()) return undefined;
@@ -479,7 +479,7 @@ const STATUS_TEXT: Record<number, string> = {
   504: "Gateway Timeout",
 };
 
-/** The next request for an answer, whatever else is asked before it. */
+/** Returns the next request for an answer, and skips other requests. */
 export async function nextQuestion(fake: Fake): Promise<RecordedRequest> {
   while (true) {
     const request = await fake.nextRequest();
@@ -487,8 +487,8 @@ export async function nextQuestion(fake: Fake): Promise<RecordedRequest> {
       messages?: unknown[];
       options?: { num_predict?: number };
     };
-    // Ollama loads a model when it is asked without messages, and reads ahead
-    // when it is asked for a single word.
+    // A request without messages makes Ollama load a model, and one for a single
+    // word makes it read the prompt ahead.
     if (messages?.length === 0 || options?.num_predict === 1) continue;
     if (
       /\/api\/chat$|\/chat\/completions$|:streamGenerateContent$/.test(

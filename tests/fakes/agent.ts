@@ -1,11 +1,11 @@
 /**
- * An agent for tests: short words, and nothing said unasked.
+ * An agent for tests: its messages are short, and it says nothing unasked.
  *
  * @module
  */
 import type { Agent } from "../../src/conversation/turn.ts";
 
-/** The agent. */
+/** The agent for tests. */
 export const agent: Agent = {
   systemPrompt: "Be brief.",
   welcomeMessage: "Welcome!",

@@ -1,11 +1,11 @@
 /**
- * Ways to a Postgres that break: one where nobody answers, and one that loses
- * the answer to what was done.
+ * Broken connections to Postgres: an address that never answers, and a proxy that
+ * loses the answer to a write.
  *
  * @module
  */
 
-/** An address of Postgres where nobody answers, and nobody refuses. */
+/** Runs a test with an address of Postgres that accepts connections and never answers. */
 export async function withMute(
   body: (url: string) => Promise<void>,
 ): Promise<void> {
@@ -20,17 +20,17 @@ export async function withMute(
   await accepting;
 }
 
-/** Between a store and a server. */
+/** A proxy between a store and a server. */
 export interface Proxy extends AsyncDisposable {
-  /** Where it listens. */
+  /** Its port. */
   port: number;
-  /** How many answers were lost. */
+  /** The number of lost answers. */
   lost: number;
-  /** Breaks the connection that adds something next, after the server did it. */
+  /** Breaks the next connection that inserts something, after the server has done it. */
   loseNextAnswer(): void;
 }
 
-/** Starts one before a port of this machine. */
+/** Starts a proxy in front of a port of this machine. */
 export function startProxy(to: number): Proxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let losing = false;
@@ -64,13 +64,13 @@ export function startProxy(to: number): Proxy {
           await to.write(part);
         }
       } catch {
-        // The other direction closed it.
+        // The other direction has closed it.
       }
       for (const each of [client, upstream]) {
         try {
           each.close();
         } catch {
-          // The other direction did.
+          // The other direction has closed it.
         }
       }
     }

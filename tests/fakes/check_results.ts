@@ -5,7 +5,7 @@
  */
 import type { CheckResult } from "../../src/settings/check_result.ts";
 
-/** The results, one a line: `fail port: 3000 is taken → set PORT`. */
+/** Formats each result as a line: `fail port: 3000 is taken → set PORT`. */
 export function toLines(results: CheckResult[]): string[] {
   return results.map(({ status, title, detail, fix }) =>
     `${status} ${title}: ${detail}${fix === undefined ? "" : ` → ${fix}`}`

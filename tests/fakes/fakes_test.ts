@@ -1,7 +1,6 @@
 /**
- * Shows that the stand-ins are what the vendors' own SDKs take for the vendors.
- * The faults that they play are seen by the providers' tests, which expect what
- * becomes of each.
+ * Checks that the vendors' own SDKs work with the stand-ins as with the vendors.
+ * The providers' tests cover the outcome of each fault that the stand-ins play.
  *
  * The fixtures were written by hand in the vendors' wire format, not recorded.
  *
@@ -39,7 +38,7 @@ import { type OllamaAnswer, startFakeOllama } from "./ollama.ts";
 
 const HELLO = { contents: [{ role: "user", parts: [{ text: "Hello" }] }] };
 
-/** Off by default since Deno 2.8; on here, so that a stand-in that leaks is found. */
+/** Runs a test with the sanitizers, which are off by default since Deno 2.8, so that a stand-in that leaks is found. */
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, fn, sanitizeOps: true, sanitizeResources: true });
 }
@@ -72,7 +71,7 @@ async function readGemini(
   const chunks: EnhancedGenerateContentResponse[] = [];
   try {
     const { stream, response } = await askGemini(url, options);
-    response.catch(() => {}); // fails as the stream does, and ends the process if nobody listens
+    response.catch(() => {}); // fails with the stream; unhandled, it would end the process
     for await (const chunk of stream) chunks.push(chunk);
   } catch (error) {
     return { chunks, error };
@@ -87,7 +86,7 @@ async function geminiSays(answer: GeminiAnswer): ReturnType<typeof readGemini> {
 }
 
 function parts(chunks: EnhancedGenerateContentResponse[]): GeminiPart[] {
-  // The SDK's types know no thoughts and no signatures.
+  // The SDK's types have no thoughts and no signatures.
   return chunks.flatMap((chunk) =>
     chunk.candidates?.[0]?.content?.parts ?? []
   ) as GeminiPart[];
@@ -123,15 +122,15 @@ async function readOllama(
 ): Promise<{ lines: ChatResponse[]; error: unknown }> {
   const lines: ChatResponse[] = [];
   let drained: Promise<void> | undefined;
-  // The SDK stops reading at the last line and leaves the end of the body in
-  // the connection, a leak to the sanitizers. Aborting it then would be no
-  // help: where the end has come in the meantime, the body stays open anyway.
+  // The SDK stops reading at the last line and leaves the end of the body in the
+  // connection, which is a leak to the sanitizers. Aborting then would not help: if
+  // the end has arrived meanwhile, the body stays open anyway.
   const draining: typeof fetch = async (input, init) => {
     const response = await fetch(input, init);
     const all = new CountQueuingStrategy({ highWaterMark: Infinity });
     const { readable, writable } = new TransformStream({}, undefined, all);
     drained = response.body?.pipeTo(writable);
-    drained?.catch(() => {}); // the SDK is told as well, through `readable`
+    drained?.catch(() => {}); // the SDK gets the error as well, through `readable`
     return new Response(readable, response);
   };
   try {
@@ -257,7 +256,7 @@ test("startFakeGemini() answers error statuses in Google's format", async () => 
   ]);
 });
 
-test("startFakeGemini() tells with a 429 when to try again", async () => {
+test("startFakeGemini() says when to try again with a 429", async () => {
   const { error } = await geminiSays({
     kind: "status",
     status: 429,
@@ -273,7 +272,7 @@ test("startFakeGemini() tells with a 429 when to try again", async () => {
   );
 });
 
-// --- Gemini: what it refuses by itself ---------------------------------------
+// --- Gemini: requests it refuses without the script --------------------------
 
 test("startFakeGemini() refuses a wrong key, a missing one and an unknown model", async () => {
   await using gemini = startFakeGemini([{ kind: "text", chunks: ["ok"] }]);
@@ -296,7 +295,7 @@ test("startFakeGemini() refuses a wrong key, a missing one and an unknown model"
     "models/gemini-1.5-flash is not found for API version v1beta, or is not supported for generateContent",
   );
 
-  // None of the three has used up the script.
+  // None of the three requests has used an answer of the script.
   assertEquals(texts((await readGemini(gemini.url)).chunks), ["ok"]);
 });
 
@@ -478,7 +477,7 @@ test("startFakeOllama() answers error statuses in Ollama's format", async () => 
   }
 });
 
-// --- Ollama: what it answers by itself ---------------------------------------
+// --- Ollama: requests it answers without the script --------------------------
 
 test("startFakeOllama() knows its models", async () => {
   await using ollama = startFakeOllama([]);
@@ -550,7 +549,7 @@ test("startFakeOllama() refuses an unknown model and what a model cannot do", as
   }
 });
 
-test("startFakeGemini() sends each piece of a raw body so that it is read singly", async () => {
+test("startFakeGemini() sends each piece of a raw body as its own chunk", async () => {
   const body = await fixture("gemini/text.sse");
   const pieces = splitAt(body, 1, 7, 700, body.length - 1);
   await using gemini = startFakeGemini([{
@@ -588,7 +587,7 @@ test("startFakeGemini() takes its script as a function, and answers 500 when a l
   assertStringIncludes(error.message, "script has run out");
 });
 
-test("startFakeGemini() waits as long as it is told", async () => {
+test("startFakeGemini() waits as long as the script says", async () => {
   await using gemini = startFakeGemini([
     {
       kind: "text",
@@ -604,7 +603,7 @@ test("startFakeGemini() waits as long as it is told", async () => {
   const timesMs: number[] = [];
   for await (const _ of stream) timesMs.push(performance.now() - start);
   await response;
-  // Timers may fire a little early, by the clock that is read here.
+  // Timers may fire a little early by `performance.now()`.
   const earliestMs = [40, 70, 90, 110].map((ms) => ms - 5);
   assert(
     [headersMs, ...timesMs].every((ms, index) => ms >= earliestMs[index]!),
@@ -612,7 +611,7 @@ test("startFakeGemini() waits as long as it is told", async () => {
   );
 });
 
-test("startFakeGemini() hands out each request once, before or after it has come", async () => {
+test("startFakeGemini() returns each request once, before or after it has arrived", async () => {
   await using gemini = startFakeGemini(() => ({
     kind: "text",
     chunks: ["ok"],
@@ -624,7 +623,7 @@ test("startFakeGemini() hands out each request once, before or after it has come
   assert(await gemini.nextRequest() === gemini.requests[1]);
 });
 
-test("startFakeGemini() closes with answers open and nobody having called", async () => {
+test("startFakeGemini() closes with open answers, and without any request", async () => {
   const gemini = startFakeGemini([{ kind: "stall" }, {
     kind: "stall",
     chunks: ["One"],
@@ -653,7 +652,7 @@ test("startFakeGemini() closes with answers open and nobody having called", asyn
   ]);
 });
 
-test("startFakeGemini() gives a script's own failure back when it is closed", async () => {
+test("startFakeGemini() throws the script's own error when it is closed", async () => {
   const gemini = startFakeGemini(() => {
     throw new RangeError("an assertion in the script");
   });

@@ -1,7 +1,7 @@
 /**
  * A stand-in for the Gemini API on loopback: the streamed answer, the model's
  * description and the errors, in Google's own words and spacing. What it says
- * is scripted by the test; what Google would refuse before asking the model
+ * is scripted by the test; what Google would refuse before calling the model
  * (a wrong key, an unknown model, a call without its signature) it refuses too,
  * and takes no answer from the script for it.
  *
@@ -45,7 +45,7 @@ export interface GeminiPart {
   functionResponse?: { name: string; response?: unknown; id?: string };
 }
 
-/** What a request for an answer carries, as far as tests look at it. */
+/** The fields of a request for an answer that tests look at. */
 export interface GeminiRequestBody {
   contents?: { role?: string; parts?: GeminiPart[] }[];
   systemInstruction?: { role?: string; parts?: GeminiPart[] };
@@ -61,8 +61,8 @@ export interface GeminiRequestBody {
 }
 
 /**
- * What the model does. Where `chunks` may be left out, nothing is said; an
- * answer that ends well carries `finishReason` in its last chunk, as Google's do.
+ * What the model does. Without `chunks`, it says nothing. An answer without a
+ * fault has a `finishReason` in its last chunk, like Google's.
  */
 export type GeminiAnswer =
   | Fault
@@ -85,14 +85,14 @@ export type GeminiAnswer =
       }
       /** The prompt is refused: one chunk without candidates. */
       | { kind: "blocked"; reason?: string }
-      /** Stopped in mid-answer, with or without text in the chunk that says so. */
+      /** Stopped in mid-answer, with or without text in the last chunk. */
       | {
         kind: "safety";
         chunks?: string[];
         lastText?: string;
         finishReason?: string;
       }
-      /** Ends well but says nothing; `no-chunks` has no body at all. */
+      /** Ends without a fault but says nothing; `no-chunks` has no body at all. */
       | { kind: "empty"; shape?: "no-parts" | "no-candidates" | "no-chunks" }
       | { kind: "max-tokens"; chunks?: string[] }
       /** An error status, in Google's format unless `body` is given (a proxy's page, say). */
@@ -122,9 +122,9 @@ export interface GeminiCall {
 
 /** What a stand-in accepts. */
 export interface FakeGeminiOptions {
-  /** The only valid key: `test-key` unless told. */
+  /** The only valid key. Default: `test-key`. */
   apiKey?: string;
-  /** The models there are. */
+  /** The available models. */
   models?: readonly string[];
 }
 
@@ -136,7 +136,7 @@ const MODELS = [
   "gemini-3.8-flash",
 ];
 
-/** Any non-empty string: the service checks that it is there, we do not check whose it is. */
+/** A signature: any non-empty string, since the stand-in checks only that there is one. */
 const SIGNATURE =
   "CiwBVKhc7tZ0bW9jay1zaWduYXR1cmUtb2YtYS1zdGFuZC1pbi1tb2RlbA==";
 
@@ -144,7 +144,7 @@ const SIGNATURE =
  * Starts a stand-in for `https://generativelanguage.googleapis.com`.
  *
  * @param script The answers to `streamGenerateContent`, one a request, or a
- * function that makes them. A request more than the list has is answered 500.
+ * function that makes them. Once the list is used up, requests get a 500.
  *
  * @example
  * ```ts ignore
@@ -260,7 +260,7 @@ function toWire(answer: GeminiAnswer, model: string): WireAnswer {
   }
 }
 
-/** Makes the events of one answer, which share an id and a running count of tokens. */
+/** Makes the events of one answer, which share an id and a count of tokens. */
 function createEvents(model: string) {
   const responseId = btoa(crypto.randomUUID().slice(0, 15));
   const tokens = { prompt: 12, answer: 0, thought: 0 };
@@ -336,7 +336,7 @@ function refuseKey(
   });
 }
 
-/** The mistakes a client makes most, in Google's words. */
+/** Refuses the most common mistakes of clients, in Google's words. */
 function refuseBody(
   model: string,
   body: GeminiRequestBody,
@@ -421,7 +421,7 @@ const RATINGS = [
   },
 ];
 
-/** The canonical code and the service's usual message for each status. */
+/** Google's canonical code and usual message for each status. */
 const ERRORS: Record<number, [status: string, message: string]> = {
   400: ["INVALID_ARGUMENT", "Request contains an invalid argument."],
   401: [

@@ -1,23 +1,23 @@
 /**
- * Looks into a process that was started with `--inspect`: its heap after the
- * garbage was collected, and the timers that it has set.
+ * Inspects a process that was started with `--inspect`: its heap after a garbage
+ * collection, and the timers that it has set.
  *
  * https://chromedevtools.github.io/devtools-protocol/v8/
  *
  * @module
  */
 
-/** A process that is being looked into. */
+/** A connection to a process. */
 export interface Inspector extends AsyncDisposable {
-  /** What lives in the heap, in megabytes. */
+  /** Returns the size of the live heap, in megabytes. */
   heapMb(): Promise<number>;
-  /** How many timers are set that were set since the look began. */
+  /** Returns the number of pending timers that were set since the inspection began. */
   timers(): Promise<number>;
-  /** Runs an expression there, and gives what comes of it. */
+  /** Evaluates an expression in the process. */
   evaluate(expression: string): Promise<unknown>;
 }
 
-/** Counts timers from now on, by standing before the functions that set them. */
+/** Counts timers from now on, by wrapping the functions that set and clear them. */
 const COUNT_TIMERS = `(() => {
   const live = globalThis.liveTimers = new Set();
   const { setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;
@@ -35,7 +35,7 @@ const COUNT_TIMERS = `(() => {
   globalThis.clearInterval = (id) => { live.delete(id); clearInterval(id); };
 })()`;
 
-/** Begins to look. */
+/** Connects to the inspector. */
 export async function inspect(port: number): Promise<Inspector> {
   const response = await fetch(`http://127.0.0.1:${port}/json/list`);
   const [{ webSocketDebuggerUrl }] = await response.json();
@@ -69,7 +69,7 @@ export async function inspect(port: number): Promise<Inspector> {
   return {
     evaluate,
     async heapMb() {
-      // What the first finds is let go of by the second.
+      // The second collection frees what the first one finalized.
       await ask("HeapProfiler.collectGarbage");
       await ask("HeapProfiler.collectGarbage");
       const { usedSize } = await ask("Runtime.getHeapUsage");

@@ -1,5 +1,5 @@
 /**
- * Layercode's part in a test: signed requests, and an answer read to its end.
+ * Plays Layercode in a test: makes signed requests, and reads an answer.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { sign } from "../../src/platforms/layercode/verify.ts";
 /** The secret that tests share. */
 export const SECRET = "a secret for tests only";
 
-/** A signed webhook request. */
+/** Makes a signed webhook request. */
 export function signedRequest(
   event: Record<string, unknown>,
   secret: string = SECRET,
@@ -28,7 +28,7 @@ export function signedRequest(
   });
 }
 
-/** A `message` event as it comes today. */
+/** Makes a `message` event in the current format. */
 export function message(
   text: string,
   fields: Record<string, unknown> = {},
@@ -43,12 +43,12 @@ export function message(
   };
 }
 
-/** All events of an answer. */
+/** Reads all events of an answer. */
 export async function readEvents(response: Response): Promise<AnswerEvent[]> {
   return await Array.fromAsync(readAnswer(response));
 }
 
-/** What an answer says. */
+/** Returns the spoken text of an answer. */
 export function spoken(events: readonly AnswerEvent[]): string {
   return events.filter(({ type }) => type === "response.tts")
     .map(({ content }) => content).join("");

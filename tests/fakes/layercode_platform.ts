@@ -1,8 +1,8 @@
 /**
- * Layercode as a browser and a backend see it together: the REST call that
- * hands out session keys, and the WebSocket that its browser SDK opens. What is
- * typed in the browser becomes a signed webhook, and the backend's answer
- * becomes the SDK's messages. It hears nothing, and it speaks silence.
+ * Layercode as both a browser and a backend see it: the REST call that issues
+ * session keys, and the WebSocket that its browser SDK opens. What is typed in the
+ * browser becomes a signed webhook, and the backend's answer becomes the SDK's
+ * messages. It ignores sound, and plays silence.
  *
  * https://docs.layercode.com/api-reference/frontend-ws-api
  *
@@ -14,49 +14,49 @@ import {
   sendEvent,
 } from "../../src/platforms/layercode/client.ts";
 
-/** What a stand-in is told. */
+/** The options of a stand-in. */
 export interface PlatformOptions {
-  /** The API key that it takes. */
+  /** The valid API key. */
   key: string;
-  /** The agent that it knows. */
+  /** The id of the only agent. */
   agentId: string;
-  /** The webhook secret that it signs with. */
+  /** The secret that signs webhooks. */
   secret: string;
-  /** Whether the browser is to tell speech from noise by itself. Default: no. */
+  /** Whether the browser detects speech by itself. Default: no. */
   vad?: boolean;
   /** How a caller's turn begins and ends. Default: `automatic`. */
   trigger?: "automatic" | "push_to_talk";
 }
 
-/** A stand-in under way. */
+/** A running stand-in. */
 export interface Platform extends AsyncDisposable {
-  /** For `LAYERCODE_API_URL`. */
+  /** The value for `LAYERCODE_API_URL`. */
   url: string;
-  /** The backend's webhook; set once the backend is there. */
+  /** The backend's webhook; set it once the backend runs. */
   webhook: string;
   /** Refuses the next session keys, as Layercode would. */
   refusal: { status: number; error: string } | undefined;
-  /** The bodies of the calls for a session key. */
+  /** The bodies of the requests for a session key. */
   authorized: Record<string, unknown>[];
-  /** All that browsers sent, but for sound. */
+  /** All messages of browsers, except sound. */
   messages: Record<string, unknown>[];
-  /** How much sound browsers sent, in messages. */
+  /** The number of sound messages of browsers. */
   sounds: number;
-  /** Takes these pieces of a sentence for what the caller says. */
+  /** Acts as if the caller had said these pieces of a sentence. */
   hear(...pieces: string[]): void;
-  /** Hands data to the browser, as if the backend had sent it. */
+  /** Sends data to the browser, as if the backend had sent it. */
   tell(content: unknown): void;
-  /** Closes all connections, as a network would. */
+  /** Closes all connections, like a network failure. */
   drop(): void;
 }
 
-/** 20 ms of silence at 16 kHz: what the SDK is to play. */
+/** 20 ms of silence at 16 kHz, for the SDK to play. */
 const SILENCE = btoa("\0".repeat(640));
 
 /** Starts a stand-in on a free port. */
 export function startPlatform(options: PlatformOptions): Platform {
   const { key, agentId, secret, vad = false, trigger = "automatic" } = options;
-  /** Conversations by the session keys that were handed out for them. */
+  /** Conversations by their session keys. */
   const conversations = new Map<string, string>();
   const sockets = new Map<WebSocket, Record<string, unknown>>();
   const turns = new Set<Promise<void>>();
@@ -95,7 +95,7 @@ export function startPlatform(options: PlatformOptions): Platform {
     const { searchParams } = new URL(request.url);
     const sessionKey = searchParams.get("client_session_key") ?? "";
     const conversation_id = conversations.get(sessionKey);
-    // A key is good for one connection.
+    // A key is valid for one connection.
     if (conversation_id === undefined || !conversations.delete(sessionKey)) {
       return Response.json({ error: "Invalid session key" }, { status: 401 });
     }
@@ -135,11 +135,11 @@ export function startPlatform(options: PlatformOptions): Platform {
     }, socket);
     turns.add(turn);
     turn.catch(() => {
-      // The backend has gone in mid-answer; a test that minds sees no answer.
+      // The backend has disconnected in mid-answer; a test notices the missing answer.
     }).finally(() => turns.delete(turn));
   }
 
-  /** Asks the backend, and hands its answer on as it comes. */
+  /** Calls the webhook, and passes on the answer as it arrives. */
   async function relay(
     event: Record<string, unknown>,
     socket: WebSocket,
@@ -187,7 +187,7 @@ export function startPlatform(options: PlatformOptions): Platform {
         send(socket, { type: "turn.start", role: "user" });
         for (const [delta_counter, piece] of pieces.entries()) {
           const type = "user.transcript.interim_delta";
-          // The first guess is seldom the last.
+          // Two interim transcripts, since the first guess mostly changes.
           for (const content of [piece.toUpperCase(), piece]) {
             send(socket, { type, content, turn_id, delta_counter });
           }

@@ -1,5 +1,5 @@
 /**
- * Servers on loopback that play whoever is asked.
+ * Servers on loopback that play other services.
  *
  * @module
  */
@@ -13,11 +13,11 @@ export interface LoopbackServer extends AsyncDisposable {
   port: string;
 }
 
-/** Serves on a free port. */
+/** Starts a server on a free port. */
 export function serveOn(
   handler: (request: Request) => Response | Promise<Response>,
 ): LoopbackServer {
-  // Aborted, not shut down: what a client keeps open must not hold up a test.
+  // Aborted, not shut down: connections that a client keeps open must not delay a test.
   const over = new AbortController();
   const { signal } = over;
   const server = Deno.serve(
@@ -35,12 +35,12 @@ export function serveOn(
   };
 }
 
-/** An address where nothing listens. */
+/** Returns an address where nothing listens. */
 export function deadUrl(): string {
   return `http://127.0.0.1:${freePort()}`;
 }
 
-/** Runs a test in a folder of its own. */
+/** Runs a test with a new folder. */
 export async function inFolder(
   body: (folder: string) => Promise<void>,
 ): Promise<void> {

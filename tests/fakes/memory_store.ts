@@ -1,5 +1,5 @@
 /**
- * Conversations in memory, gone with the process. For tests.
+ * A session store in memory, for tests.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   type SessionWriter,
 } from "../../src/sessions/store.ts";
 
-/** Makes a store that forgets. */
+/** Makes a store that loses everything when the process ends. */
 export function createMemoryStore(): SessionStore {
   const sessions = new Map<string, Session>();
   const times = new Map<string, { at: string; order: number }>();
@@ -33,7 +33,7 @@ export function createMemoryStore(): SessionStore {
   }
 
   function add(session: Session, change: Change): Session {
-    const records = change(session).filter((record) => session.takes(record))
+    const records = change(session).filter((record) => session.accepts(record))
       .flatMap(toLines).map(({ record }) => record);
     for (const record of records) session.apply(record);
     if (records.length > 0) {

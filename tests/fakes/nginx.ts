@@ -1,7 +1,7 @@
 /**
- * A real nginx in front of several instances, with the very file that the
- * cluster is given: only its addresses and paths are others, so that it runs in
- * a temporary folder, on a free port of 127.0.0.1 and without rights.
+ * A real nginx in front of several instances, with the configuration file of the
+ * cluster. Only addresses and paths differ, so that it runs in a temporary folder,
+ * on a free port of 127.0.0.1 and without privileges.
  *
  * @module
  */
@@ -13,20 +13,20 @@ export const NGINX_CONF: URL = new URL(
   import.meta.url,
 );
 
-/** An nginx under way. */
+/** A running nginx. */
 export interface RealNginx extends AsyncDisposable {
-  /** Where it listens. */
+  /** Its address. */
   url: string;
-  /** What it complained of so far. */
+  /** Its errors so far. */
   errors(): Promise<string>;
 }
 
-/** Why there can be none here; nothing where there can. */
+/** Why nginx can't run here; `undefined` if it can. */
 export function whyNoNginx(): string | undefined {
   return program() ? undefined : "nginx is not installed (.ci/packages)";
 }
 
-/** Debian puts it where a user's PATH doesn't look. */
+/** Finds the program. Debian installs it outside a user's PATH. */
 function program(): string | undefined {
   const path = `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/usr/local/sbin`;
   for (const folder of path.split(":")) {
@@ -34,13 +34,13 @@ function program(): string | undefined {
       const file = `${folder || "."}/nginx`;
       if (Deno.statSync(file).isFile) return file;
     } catch {
-      // not there
+      // not installed
     }
   }
   return undefined;
 }
 
-/** The addresses of the instances in the shipped file, in its order. */
+/** Returns the addresses of the instances in the shipped file, in order. */
 export function upstreamsOf(conf: string): string[] {
   return [...conf.matchAll(/^\s*server\s+([\w.-]+:\d+)[^;{]*;/gm)].map(
     ([, address]) => address ?? "",
@@ -48,16 +48,16 @@ export function upstreamsOf(conf: string): string[] {
 }
 
 /**
- * Starts it, after `nginx -t` has found nothing wrong with the file.
+ * Starts nginx, after `nginx -t` has accepted the file.
  *
- * @param instances their base addresses, as many as the file names
- * @throws {Error} with nginx's own words when it can't be started
+ * @param instances the base addresses of the instances, as many as the file has
+ * @throws {Error} with nginx's own message if it can't be started
  */
 export async function startNginx(
   instances: readonly string[],
 ): Promise<RealNginx> {
   const folder = await Deno.makeTempDir({ prefix: "parley-nginx-" });
-  // As root its workers are somebody else, who has to get in.
+  // If this runs as root, the workers are another user, who must have access.
   await Deno.chmod(folder, 0o755);
   const port = freePort();
   const conf = `${folder}/nginx.conf`;
@@ -86,7 +86,7 @@ export async function startNginx(
       try {
         child.kill("SIGTERM");
       } catch {
-        // It has ended already.
+        // The process has ended already.
       }
       await child.status;
       await Deno.remove(folder, { recursive: true });
@@ -102,7 +102,7 @@ export async function startNginx(
   return nginx;
 }
 
-/** The shipped file with other addresses and paths, and everything else as it is. */
+/** Replaces addresses and paths in the shipped file, and nothing else. */
 function adapt(
   conf: string,
   { instances, port, folder }: {

@@ -1,7 +1,7 @@
 /**
  * A stand-in for an Ollama server on loopback: the streamed answer, the lists
  * of models and the errors, in the server's own words. What it says is scripted
- * by the test; what Ollama would answer without asking the model (an unknown
+ * by the test; what Ollama would answer without calling the model (an unknown
  * model, a missing capability, loading and unloading) it answers by itself, and
  * takes nothing from the script for it.
  *
@@ -44,7 +44,7 @@ export interface OllamaMessage {
   tool_call_id?: string;
 }
 
-/** What a request carries, as far as tests look at it. */
+/** The fields of a request that tests look at. */
 export interface OllamaRequestBody {
   model?: string;
   messages?: OllamaMessage[];
@@ -64,7 +64,7 @@ export interface OllamaCall {
   arguments?: Record<string, unknown>;
 }
 
-/** The figures of the last line; durations in nanoseconds. */
+/** The metrics of the last line; durations in nanoseconds. */
 export interface OllamaMetrics {
   total_duration: number;
   load_duration: number;
@@ -87,7 +87,7 @@ export type OllamaAnswer =
       | { kind: "thought"; thoughts: string[]; chunks: string[] }
       /** Text if there is any, then all calls in one line. */
       | { kind: "tool-calls"; calls: OllamaCall[]; chunks?: string[] }
-      /** Ends well but says nothing. */
+      /** Ends without a fault but says nothing. */
       | { kind: "empty" }
       /** Stopped by `num_predict` or a full context. */
       | {
@@ -113,21 +113,21 @@ export interface FakeOllamaModel {
   name: string;
   /** Among `completion`, `tools`, `thinking`, `vision`. */
   capabilities: readonly string[];
-  /** The longest context it was trained for: 131072 unless told. */
+  /** The longest context it was trained for. Default: 131072. */
   contextLength?: number;
-  /** Bytes on disk: 2019393189 unless told; an entry of the cloud has a few hundred. */
+  /** Bytes on disk. Default: 2019393189; a cloud model has a few hundred. */
   size?: number;
 }
 
-/** What a stand-in has. */
+/** The options of a stand-in. */
 export interface FakeOllamaOptions {
-  /** The installed models; unless told three, of which one thinks and two know tools. */
+  /** The installed models. Default: three, of which one has thinking and two have tools. */
   models?: readonly FakeOllamaModel[];
-  /** Where it listens: any free port unless told. */
+  /** Its port. Default: any free port. */
   port?: number;
   /**
-   * How long a model takes to load: no time unless told. Meanwhile it is listed
-   * as running, as the real server does, and whoever asks for it waits.
+   * How long a model takes to load. Default: no time. Meanwhile it is listed as
+   * running, as on the real server, and requests for it wait.
    */
   loadMs?: number;
 }
@@ -142,9 +142,9 @@ const MODELS: readonly FakeOllamaModel[] = [
  * Starts a stand-in for `http://127.0.0.1:11434`.
  *
  * @param script The answers to `/api/chat`, one a request, or a function that
- * makes them. A request more than the list has is answered 500. A request
- * without messages loads the model and takes no answer, nor does one for a
- * single word.
+ * makes them. Once the list is used up, requests get a 500. A request without
+ * messages loads the model; it uses no answer, nor does a request for a single
+ * word.
  *
  * @example
  * ```ts ignore
@@ -159,7 +159,7 @@ export function startFakeOllama(
   const next = readScript(script);
   const loaded = new Map<string, Date>();
   const readyAt = new Map<string, number>();
-  /** Loads a model where that is to be done, and tells how long it takes still. */
+  /** Loads a model if it isn't loaded, and returns how long that still takes. */
   function load(name: string, expires: Date): number {
     const since = readyAt.get(name) ?? Date.now() + loadMs;
     readyAt.set(name, since);
@@ -207,7 +207,7 @@ export function startFakeOllama(
         const missing = refuseRequest(model, body);
         if (missing) return json(400, { error: missing });
         const loadingMs = load(model.name, expires);
-        // A word is asked for only to have the rest read.
+        // A request for a single word only makes Ollama read the prompt.
         const isReadingAhead = body.options?.num_predict === 1;
         const answer: OllamaAnswer | undefined = isReadingAhead
           ? { kind: "max-tokens", chunks: ["Hm"] }
@@ -296,7 +296,7 @@ function toWire(answer: OllamaAnswer, model: string): WireAnswer {
         chunks,
         error = "an error was encountered while running the model",
       } = answer;
-      // Before the first line the server can still answer with a status, and does.
+      // Before the first line, the server still answers with an error status.
       return chunks.length === 0
         ? { ...json(500, { error }), ...paceOf(answer) }
         : wire([...chunks.map(say), line({ error })]);
@@ -310,7 +310,7 @@ function toWire(answer: OllamaAnswer, model: string): WireAnswer {
   }
 }
 
-/** What the server says for each status that it can answer a chat with. */
+/** The server's message for each error status of a chat. */
 const ERRORS: Record<number, string> = {
   400:
     "the prompt is longer than the context length currently available to the model; shorten the prompt, adjust the context length in settings, or use a model with a longer context length",
@@ -344,7 +344,7 @@ function refuseRequest(
   return undefined;
 }
 
-/** A name without a tag means `latest`. */
+/** Finds a model. A name without a tag means `latest`. */
 function find(
   models: readonly FakeOllamaModel[],
   name: string,
@@ -353,7 +353,7 @@ function find(
   return models.find((model) => model.name === tagged || model.name === name);
 }
 
-/** When a model is to leave memory: a number is seconds, a negative one never, nothing five minutes. */
+/** Returns when a model is unloaded. A number is in seconds; a negative one means never. Default: five minutes. */
 function expiry(keepAlive: number | string = "5m"): Date {
   const [, count = "0", unit = "s"] =
     /^(-?[\d.]+)(ms|s|m|h)?$/.exec(String(keepAlive)) ?? [];
@@ -451,7 +451,7 @@ function shown(
   };
 }
 
-/** The time as Go prints it, finer than JavaScript can tell it. */
+/** Formats the time as Go does, with more digits than JavaScript has. */
 function now(): string {
   return new Date().toISOString().replace("Z", "204871Z");
 }
@@ -465,7 +465,7 @@ function line(value: unknown): Uint8Array {
   return encode(`${goJson(value)}\n`);
 }
 
-/** JSON as Go's encoder writes it: safe to put into HTML. */
+/** Encodes JSON like Go, which escapes characters that are special in HTML. */
 function goJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,

@@ -1,7 +1,7 @@
 /**
  * A stand-in for a server of OpenAI's chat completions on loopback: the streamed
  * answer, the list of models and the errors, in OpenAI's own words. What it says
- * is scripted by the test; what OpenAI would refuse before asking the model (a
+ * is scripted by the test; what OpenAI would refuse before calling the model (a
  * wrong key, an unknown model, a field that the model doesn't take, a result
  * without its call) it refuses too, and takes no answer from the script for it.
  *
@@ -39,7 +39,7 @@ export interface OpenAiMessage {
   tool_call_id?: string;
 }
 
-/** What a request carries, as far as tests look at it. */
+/** The fields of a request that tests look at. */
 export interface OpenAiRequestBody {
   model?: string;
   messages?: OpenAiMessage[];
@@ -59,17 +59,17 @@ export interface OpenAiRequestBody {
 export interface OpenAiCall {
   id?: string;
   name: string;
-  /** JSON, or what the model takes for it. */
+  /** JSON, or invalid text that the model wrote. */
   arguments: string;
 }
 
-/** What the model does. Where `chunks` may be left out, nothing is said. */
+/** What the model does. Without `chunks`, it says nothing. */
 export type OpenAiAnswer =
   | Fault
   | Pace
     & (
       | { kind: "text"; chunks: string[]; usage?: Record<string, unknown> }
-      /** Thoughts in this field of the delta, as servers of reasoning models send them, then the text. */
+      /** Thoughts in this field of the delta, like those of reasoning models, then the text. */
       | {
         kind: "thought";
         thoughts: string[];
@@ -97,11 +97,11 @@ export type OpenAiAnswer =
 
 /** What a stand-in accepts. */
 export interface FakeOpenAiOptions {
-  /** The only valid key: `test-key` unless told; `undefined`: nobody needs one. */
+  /** The only valid key. Default: `test-key`; `undefined`: no key is needed. */
   apiKey?: string | undefined;
-  /** The models there are. */
+  /** The available models. */
   models?: readonly { id: string; shutdown_date?: string }[];
-  /** Fields of the body that are refused, and with which words. */
+  /** Fields of the body that are refused, with the message. */
   refuses?: (body: OpenAiRequestBody) => string | undefined;
 }
 
@@ -110,8 +110,8 @@ const MODELS = [{ id: "gpt-6-luna" }, { id: "text-embedding-3-small" }];
 /**
  * Starts a stand-in for `https://api.openai.com/v1`; its `url` has no `/v1`.
  *
- * @param script The answers, one a request, or a function that makes them. A
- * request more than the list has is answered 500.
+ * @param script The answers, one a request, or a function that makes them. Once
+ * the list is used up, requests get a 500.
  */
 export function startFakeOpenAi(
   script: Script<OpenAiAnswer, OpenAiRequestBody>,
@@ -265,7 +265,7 @@ function refuseKey(
   });
 }
 
-/** The mistakes a client makes most, in OpenAI's words. */
+/** Refuses the most common mistakes of clients, in OpenAI's words. */
 function refuseMessages(
   messages: readonly OpenAiMessage[],
 ): string | undefined {

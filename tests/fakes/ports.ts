@@ -1,14 +1,14 @@
 /**
- * Ports for programs that can't choose one themselves, and the one where Ollama
- * is looked for when nobody says where.
+ * Ports for programs that can't choose one themselves, and the default port of
+ * Ollama.
  *
  * @module
  */
 
-/** Ollama's own port. */
+/** Ollama's default port. */
 export const OLLAMA_PORT = 11434;
 
-/** Why a test can't have Ollama's own port; nothing where it can. */
+/** Why a test can't use Ollama's default port; `undefined` if it can. */
 export function whyNoOllamaPort(): string | undefined {
   try {
     Deno.listen({ hostname: "127.0.0.1", port: OLLAMA_PORT }).close();
@@ -18,7 +18,7 @@ export function whyNoOllamaPort(): string | undefined {
   }
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** Returns a port of 127.0.0.1 that was free a moment ago. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

@@ -1,26 +1,26 @@
 /**
- * A real Postgres of its own, from Debian's packages (`.ci/packages` installs
- * them), and a real PgBouncer in front of it where that is installed. They live
- * in a temporary folder, on free ports of 127.0.0.1, and trust everybody.
+ * Starts a real Postgres, from Debian's packages (`.ci/packages` installs them),
+ * and a real PgBouncer in front of it if that is installed. They use a temporary
+ * folder and free ports of 127.0.0.1, and require no password.
  *
  * @module
  */
 
-/** A server under way. */
+/** A running server. */
 export interface RealPostgres extends AsyncDisposable {
-  /** The database `postgres`, as a superuser. */
+  /** The URL of the database `postgres`, as a superuser. */
   url: string;
-  /** The same through PgBouncer in transaction mode, where it is installed. */
+  /** The same through PgBouncer in transaction mode, if it is installed. */
   bouncerUrl?: string;
-  /** Runs SQL as the superuser; gives what it prints, fields between `|`. */
+  /** Runs SQL as the superuser; returns the output of `psql`, with `|` between fields. */
   sql(text: string): Promise<string>;
-  /** Kills it as a crash would, and starts it again after a while. */
+  /** Kills it, like a crash, and starts it again after a while. */
   restart(downMs?: number): Promise<void>;
-  /** Stops its processes where they are, as a dead network does, or lets them go on. */
+  /** Pauses its processes, so that nothing answers, or resumes them. */
   freeze(isFrozen: boolean): Promise<void>;
 }
 
-/** Where Debian puts the programs; they are not on PATH. Newest first. */
+/** Finds the folder of the newest programs, which Debian installs outside the PATH. */
 function programs(): string | undefined {
   try {
     const [newest] = [...Deno.readDirSync("/usr/lib/postgresql")]
@@ -34,12 +34,12 @@ function programs(): string | undefined {
   }
 }
 
-/** Why there can be no server here; nothing where there can. */
+/** Why Postgres can't run here; `undefined` if it can. */
 export function whyNoPostgres(): string | undefined {
   return programs() ? undefined : "Postgres is not installed (.ci/packages)";
 }
 
-/** Why there can be no pooler here; nothing where there can. */
+/** Why PgBouncer can't run here; `undefined` if it can. */
 export function whyNoBouncer(): string | undefined {
   return whyNoPostgres() ??
     (bouncer() ? undefined : "PgBouncer is not installed (.ci/packages)");
@@ -54,7 +54,7 @@ function bouncer(): string | undefined {
   }
 }
 
-/** Starts a server, and PgBouncer where it is installed. */
+/** Starts a server, and PgBouncer if it is installed. */
 export async function startPostgres(): Promise<RealPostgres> {
   const folder = await Deno.makeTempDir({ prefix: "parley-postgres-" });
   const bin = programs();
@@ -74,7 +74,7 @@ export async function startPostgres(): Promise<RealPostgres> {
       ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text],
     ], { cwd: folder });
 
-  /** Its log is a file, so that no test waits for its words. */
+  /** Starts the server. Its log is a file, so that its output never blocks a test. */
   function spawn(program: string, args: string[]): Deno.ChildProcess {
     return new Deno.Command("sh", {
       args: [
@@ -147,7 +147,7 @@ server_login_retry = 1
     }
   }
 
-  /** As when the power goes: it recovers from its log. */
+  /** Like a power cut: it recovers from its log. */
   async function crash(): Promise<void> {
     child.kill("SIGQUIT");
     await child.status;
@@ -176,7 +176,7 @@ server_login_retry = 1
   };
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

@@ -1,22 +1,22 @@
 /**
- * What a process holds, as Linux tells in `/proc`, which Deno reads only with
- * all rights; tests have fewer.
+ * The resources of a process, from Linux's `/proc`. Deno reads it only with all
+ * permissions, which tests don't have.
  *
  * @module
  */
 
-/** What each open descriptor leads to, such as `socket:[123]`. */
+/** Returns the target of each open descriptor, such as `socket:[123]`. */
 export function descriptorsOf(pid: number): string[] {
   return run("ls", "-l", `/proc/${pid}/fd`).split("\n")
     .flatMap((line) => line.split(" -> ")[1] ?? []);
 }
 
-/** The memory that it holds now, in megabytes. */
+/** Returns the memory that it uses now, in megabytes. */
 export function memoryMbOf(pid: number): number {
   return readMb(pid, /^VmRSS:\s+(\d+)/m);
 }
 
-/** The most that it ever held. */
+/** Returns its peak memory, in megabytes. */
 export function peakMbOf(pid: number): number {
   return readMb(pid, /^VmHWM:\s+(\d+)/m);
 }

@@ -1,5 +1,5 @@
 /**
- * A provider whose answers a test writes, and which remembers what it was asked.
+ * A provider whose answers a test scripts, and which records its requests.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import type {
   ToolCall,
 } from "../../src/providers/provider.ts";
 
-/** What the model does with one question. */
+/** What the model does with one request. */
 export type Script = (request: ProviderRequest) => AsyncIterable<ProviderPart>;
 
-/** A provider under a test's control. */
+/** A scripted provider. */
 export interface ScriptedProvider extends Provider {
-  /** Every question so far. */
+  /** Every request so far. */
   readonly requests: ProviderRequest[];
 }
 
-/** Makes a provider that plays one script a question, the last one for ever. */
+/** Makes a provider that plays one script for each request, and repeats the last one. */
 export function createScriptedProvider(
   ...scripts: Script[]
 ): ScriptedProvider {
@@ -47,7 +47,7 @@ export function says(...texts: string[]): Script {
   };
 }
 
-/** Calls these tools, after these words if there are any. */
+/** Says these words, if any, then calls these tools. */
 export function calls(
   list: readonly ToolCall[],
   { text = "", providerMetadata }: {
@@ -74,7 +74,7 @@ export function fails(error: Error, ...texts: string[]): Script {
   };
 }
 
-/** Says these pieces, then nothing more until it is aborted. */
+/** Says these pieces, then hangs until it is aborted. */
 export function stalls(...texts: string[]): Script {
   return async function* ({ signal }) {
     for (const text of texts) yield { type: "text-delta", text };

@@ -1,7 +1,7 @@
 /**
- * The real server in a process of its own: `main.ts` with the permissions of
- * `deno task start`, in an empty folder and an environment that holds nothing
- * but what a test gives it.
+ * Starts the real server in its own process: `main.ts` with the permissions of
+ * `deno task start`, in an empty folder, and with only the environment that a test
+ * gives it.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { toFlags } from "../../src/cli/permissions.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** What a test decides. */
+/** The options of a server. */
 export interface ServerOptions {
-  /** Unless it says otherwise, the echo answers; with an empty `LLM_PROVIDER`, whoever the server finds. */
+  /** The environment. By default the echo answers; with an empty `LLM_PROVIDER`, the provider that the server finds. */
   env?: Record<string, string>;
-  /** Where it runs, and where `data` is made. Default: a new folder. */
+  /** The working directory, where it makes `data`. Default: a new folder. */
   folder?: string;
   /** Permissions instead of those of `deno task start`. */
   flags?: string[];
@@ -27,15 +27,15 @@ export interface ServerOptions {
   openFiles?: number;
 }
 
-/** A server under way. */
+/** A running server. */
 export interface RealServer extends AsyncDisposable {
   url: string;
-  /** The address of a page with its token, as it was logged. */
+  /** The address of the page with its token, from the log. */
   page: string;
   folder: string;
-  /** The process. */
+  /** The id of the process. */
   pid: number;
-  /** What it logged so far. */
+  /** The lines of its log so far. */
   lines: Record<string, unknown>[];
   /** Sends a signal and waits for the end. */
   stop(signal: Deno.Signal): Promise<Deno.CommandStatus>;
@@ -48,7 +48,7 @@ export function stdFlags(): string[] {
     : [];
 }
 
-/** An environment of its own: nothing of the tester's settings gets in. */
+/** Makes an environment without any settings of the tester. */
 export function cleanEnv(
   more: Record<string, string> = {},
 ): Record<string, string> {
@@ -56,13 +56,13 @@ export function cleanEnv(
   return { NO_COLOR: "1", ...pickEnv(kept), ...more };
 }
 
-/** What this machine needs to reach the npm registry, and nothing else. */
+/** The variables that this machine needs to reach the npm registry. */
 export function networkEnv(): Record<string, string> {
   const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
   const trust = ["SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT"];
   return {
     NO_COLOR: "1",
-    // Deno 2.5 trusts Mozilla's certificates alone unless it is told otherwise.
+    // By default, Deno 2.5 trusts only Mozilla's certificates.
     DENO_TLS_CA_STORE: "mozilla,system",
     // Its .npmrc may name another registry.
     ...pickEnv(["HOME", "NPM_CONFIG_REGISTRY", ...trust, ...proxies]),
@@ -77,7 +77,7 @@ function pickEnv(names: readonly string[]): Record<string, string> {
 }
 
 /**
- * The flags that the project's task gives a program, which a user has as well.
+ * Returns the flags of a task, so that the program has the permissions of a user.
  * A user's working folder holds the sources, too; a test's doesn't.
  */
 async function flagsOf(
@@ -98,7 +98,7 @@ async function flagsOf(
     : await flagsOfCopy(sources, env, hasNet ? ["--net"] : []);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
     .filter((word) => /^-q$|^--(frozen|no-prompt|allow-|deny-)/.test(word))
-    // A test runs elsewhere than where the sources are.
+    // A test's working folder is not that of the sources.
     .map((word) =>
       word.replace(
         "=.env,layercode.config.json",
@@ -107,7 +107,7 @@ async function flagsOf(
     );
 }
 
-/** What `deno task flags` prints in a copy of the sources, which may declare other settings. */
+/** Returns the output of `deno task flags` in a copy of the sources, which may declare other settings. */
 async function flagsOfCopy(
   sources: string,
   env: Record<string, string>,
@@ -130,8 +130,8 @@ async function flagsOfCopy(
 /**
  * Runs one of the project's programs to its end, as its task does.
  *
- * @param options `onTerminal`: on a pseudo-terminal, where `stdout` has all that
- * was printed. Linux alone has one that is known to do it.
+ * @param options `onTerminal`: on a pseudo-terminal, whose whole output is in
+ * `stdout`. Works on Linux only.
  */
 export async function runProgram(
   program: string,
@@ -178,7 +178,7 @@ export async function startServer(
 ): Promise<RealServer> {
   const { sources = ROOT.pathname } = options;
   const folder = options.folder ?? await Deno.makeTempDir();
-  // Named, so that a tester's own Ollama stays out of it.
+  // The provider is named, so that the tester's own Ollama is not used.
   const env = cleanEnv({ PORT: "0", LLM_PROVIDER: "echo", ...options.env });
   if (env.LLM_PROVIDER === "") delete env.LLM_PROVIDER;
   const { openFiles } = options;
@@ -229,7 +229,7 @@ export async function startServer(
     try {
       child.kill(signal);
     } catch {
-      // It has ended already.
+      // The process has ended already.
     }
     return await ended;
   }

@@ -1,7 +1,7 @@
 /**
- * What several instances share: stores on the same conversations, each with its
- * own view of them. What others add is seen at a look, and a moment after one's
- * own words, as with an engine that is far away.
+ * Stores of several instances on the same conversations, each with its own view
+ * of them. A store sees what others add at a `look`, and a moment after it adds
+ * words, like a store on a remote engine.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { Session } from "../../src/sessions/session.ts";
 import { createMemoryStore } from "./memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
-/** Records as they lie in the engine, each with the writer that added it. */
+/** Stored records, each with the writer that added it. */
 interface Conversation {
   records: { record: SessionRecord; by: unknown }[];
 }
 
-/** Makes as many stores as are asked for on the same conversations. */
+/** Makes a number of stores on the same conversations. */
 export function createSharedStores(count: number): SessionStore[] {
   const conversations = new Map<string, Conversation>();
   return Array.from({ length: count }, () => createStore(conversations));

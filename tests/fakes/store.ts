@@ -1,6 +1,5 @@
 /**
- * A store in memory that keeps each record it was given, in order, whichever
- * way it came.
+ * A store in memory that also lists every record that was added, in order.
  *
  * @module
  */
@@ -8,7 +7,7 @@ import { createMemoryStore } from "./memory_store.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import type { Change, SessionStore } from "../../src/sessions/store.ts";
 
-/** Makes the store, and the list that it fills. */
+/** Makes the store, and the list of its records. */
 export function createRecordingStore(): {
   store: SessionStore;
   records: SessionRecord[];

@@ -9,17 +9,17 @@ import type {
   TurnPart,
 } from "../../src/conversation/turn.ts";
 
-/** How a turn is listened to. */
+/** The options of {@linkcode play}. */
 export interface PlayOptions {
-  /** Ends the turn. */
+  /** Stops the turn. */
   signal?: AbortSignal;
-  /** Called when the caller's words are kept. */
+  /** Called when the caller's words are stored. */
   onStored?: () => void;
 }
 
 /**
- * The parts of a turn, each as it comes. A turn waits until its last part was
- * taken, and is ended when the listener leaves.
+ * Runs a turn and yields its parts as they come. The turn waits until the last
+ * part was read, and is stopped when the reader returns.
  */
 export async function* play(
   run: RunTurn,
@@ -72,7 +72,7 @@ export async function* play(
   }
 }
 
-/** What is said in a turn, piece by piece. */
+/** Returns what is said in a turn, piece by piece. */
 export async function listen(
   run: RunTurn,
   options: PlayOptions = {},

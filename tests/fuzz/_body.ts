@@ -1,12 +1,12 @@
 /**
- * Bodies that are right, nearly right or nonsense, for every route that takes
- * one.
+ * Request bodies that are valid, nearly valid or nonsense, for every route that
+ * takes one.
  *
  * @module
  */
 import fc from "npm:fast-check@4.11.0";
 
-/** What JSON can hold and programs stumble over. */
+/** JSON values that programs often handle wrongly. */
 const oddText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.string({ unit: "grapheme", maxLength: 40 }),
@@ -31,7 +31,7 @@ const oddValue = fc.oneof(
   fc.constantFrom(null, true, -0, 1e308, Number.MAX_SAFE_INTEGER + 2, [], {}),
 );
 
-/** Right more often than not: what is wrong everywhere gets nowhere. */
+/** Mostly valid values: input that is wrong everywhere is refused early. */
 function mostly<T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 9, arbitrary: right }, {
     weight: 1,
@@ -68,7 +68,7 @@ const event = fc.record({
   recording_url: oddValue,
 }, { requiredKeys: ["type", "conversation_id", "turn_id", "text"] });
 
-/** What `/authorize` takes. */
+/** The body of `/authorize`. */
 const authorize = fc.record({
   agent_id: mostly(fc.constant("fuzz-agent")),
   pipeline_id: oddValue,
@@ -77,7 +77,7 @@ const authorize = fc.record({
   metadata: oddValue,
 }, { requiredKeys: [] });
 
-/** What servers of OpenAI's wire take. */
+/** The body of chat completions. */
 const completion = fc.record({
   model: mostly(fc.constant("parley")),
   stream: mostly(fc.boolean()),
@@ -98,7 +98,7 @@ const completion = fc.record({
   max_tokens: oddValue,
 }, { requiredKeys: ["model", "messages"] });
 
-/** Bodies that are hard to read, or none. */
+/** Bodies that are hard to parse, or empty. */
 const nonsense = fc.constantFrom(
   "[".repeat(100_000),
   '{"a":'.repeat(50_000),

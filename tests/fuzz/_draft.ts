@@ -1,6 +1,6 @@
 /**
- * What a stranger may write to the server, as plain data that a seed makes
- * again: any route, with heads and bodies that are right, nearly right or
+ * What a stranger may send to the server, as plain data that is reproducible from
+ * a seed: any route, with heads and bodies that are valid, nearly valid or
  * nonsense.
  *
  * @module
@@ -8,24 +8,24 @@
 import fc from "npm:fast-check@4.11.0";
 import { body } from "./_body.ts";
 
-/** How a body's length is told. */
+/** How a request declares its body's length. */
 export type Framing = "length" | "chunked" | "short" | "none" | "both";
 
-/** One connection's worth of bytes, before it is written out. */
+/** Describes the bytes of one connection. */
 export interface Draft {
   method: string;
   path: string;
   version: string;
   headers: [name: string, value: string][];
   body: string;
-  /** `latin1`: each character of the body is a byte, so that it may be no UTF-8. */
+  /** `latin1`: each character of the body is a byte, so that it may be invalid UTF-8. */
   encoding: "utf-8" | "latin1";
   framing: Framing;
-  /** Whose key it shows, if any. `signed`: Layercode's signature over the body. */
+  /** The kind of key that it sends, if any. `signed`: Layercode's signature over the body. */
   key: "none" | "signed" | "admin" | "page" | "bearer" | "wrong";
-  /** The size of the pieces in which it is written; 0: at once. */
+  /** The size of the pieces that it is written in; 0: all at once. */
   pieceBytes: number;
-  /** Reads the answer, ends its own side first, or hangs up at once. */
+  /** Whether the client reads the answer, closes its own side first, or disconnects at once. */
   ending: "read" | "shut" | "leave";
 }
 
@@ -33,8 +33,8 @@ export interface Draft {
 type Route = readonly [method: string, path: string];
 
 /**
- * Every route with its methods. Those of a face that a server doesn't have are
- * answered with 404, which has to hold, too.
+ * Every route with its methods. A route of an API that the server doesn't have
+ * must be answered with 404.
  */
 export const ROUTES: readonly Route[] = [
   ["GET", "/"],
@@ -167,7 +167,7 @@ const route: fc.Arbitrary<Route> = fc.oneof(
   },
 );
 
-/** Weights of a choice's values. */
+/** Makes a choice of weighted values. */
 function choose<T>(weights: readonly (readonly [T, number])[]) {
   return fc.oneof(
     ...weights.map(([value, weight]) => ({
@@ -214,7 +214,7 @@ const draft: fc.Arbitrary<Draft> = fc.record({
   ...rest,
 }));
 
-/** Makes the drafts of a seed, always the same; a few at a time. */
+/** Makes the drafts of a seed, a few at a time. The same seed makes the same drafts. */
 export function* makeDrafts(
   seed: number,
   count: number,

@@ -1,6 +1,6 @@
 /**
- * Starts the real server with every face switched on, sends it drafts, and
- * looks at it before and after.
+ * Starts the real server with every API switched on, sends it drafts, and
+ * inspects it before and after.
  *
  * @module
  */
@@ -11,26 +11,26 @@ import { descriptorsOf, memoryMbOf } from "../fakes/process.ts";
 import { type Draft, makeDrafts } from "./_draft.ts";
 import { send, type Target } from "./_wire.ts";
 
-/** How much of it. */
+/** The size and seed of a run. */
 export interface FuzzOptions {
   inputs: number;
   /** The same seed sends the same drafts. */
   seed: number;
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface FuzzReport {
-  /** What is wrong, in words; none is what is wanted. */
+  /** Descriptions of what is wrong; empty if all is well. */
   faults: string[];
-  /** For people. */
+  /** The figures to print. */
   figures: string[];
 }
 
 const AT_ONCE = 48;
 const MAX_FAULTS = 20;
-/** A process that lets go of everything still strays by some megabytes. */
+/** Even without a leak, memory varies by some megabytes. */
 const MAX_GROWTH_MB = 64;
-/** An open log file and the like. */
+/** How many more descriptors may be open at the end, such as a log file. */
 const MAX_DESCRIPTORS = 8;
 const KEY = "0123456789abcdef0123456789abcdef";
 const ADMIN_TOKEN = "admin-token-for-the-fuzz-only";
@@ -38,7 +38,7 @@ const PAGE_TOKEN = "page-token-for-the-fuzz-only";
 const API_KEY = "api-key-for-the-fuzz-only";
 const LAYERCODE_KEY = "layercode-key-for-the-fuzz-only";
 
-/** Runs it. */
+/** Runs the fuzz. */
 export async function fuzz({ inputs, seed }: FuzzOptions): Promise<FuzzReport> {
   const agent = { key: LAYERCODE_KEY, agentId: "fuzz-agent", secret: SECRET };
   await using platform = startPlatform(agent);
@@ -54,7 +54,7 @@ export async function fuzz({ inputs, seed }: FuzzOptions): Promise<FuzzReport> {
   const faults: string[] = [];
   const before = descriptorsOf(server.pid).length;
   const startedAt = performance.now();
-  // What a long run needs once is there after the first half.
+  // After the first half, the server has allocated what it needs once.
   const half = Math.ceil(inputs / 2);
   await sendAll(makeDrafts(seed, half), target, faults);
   const middleMb = memoryMbOf(server.pid);
@@ -83,7 +83,7 @@ export async function fuzz({ inputs, seed }: FuzzOptions): Promise<FuzzReport> {
   };
 }
 
-/** Every face is switched on; a version that lacks one takes no notice. */
+/** The settings that switch on every API; a version that lacks one ignores its setting. */
 function toEnv(layercodeUrl: string): Record<string, string> {
   return {
     HOST: "127.0.0.1",
@@ -94,7 +94,7 @@ function toEnv(layercodeUrl: string): Record<string, string> {
     ADMIN_TOKEN,
     PLAYGROUND: "on",
     PLAYGROUND_TOKEN: PAGE_TOKEN,
-    // Behind the limit is what is looked for.
+    // The limit must not refuse the drafts before they reach the code under test.
     AUTHORIZE_PER_ADDRESS: "100000",
     AUTHORIZE_IN_ALL: "100000",
     API_KEYS: API_KEY,
@@ -108,7 +108,7 @@ function toEnv(layercodeUrl: string): Record<string, string> {
   };
 }
 
-/** The cookie that a browser gets for the token. */
+/** Returns the cookie that a browser gets for the token. */
 async function openPages({ url }: RealServer): Promise<string> {
   const response = await fetch(`${url}/?token=${PAGE_TOKEN}`, {
     redirect: "manual",
@@ -119,7 +119,7 @@ async function openPages({ url }: RealServer): Promise<string> {
   return cookie;
 }
 
-/** A few at once, until all are sent or too much has gone wrong. */
+/** Sends a few drafts at once, until all are sent or too many have failed. */
 async function sendAll(
   drafts: Generator<{ seed: number; draft: Draft }>,
   target: Target,
@@ -136,7 +136,7 @@ async function sendAll(
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-/** A draft, shortened to what a terminal can hold. */
+/** Formats a draft, shortened for a terminal. */
 function show(draft: Draft): string {
   return JSON.stringify(
     draft,
@@ -147,7 +147,7 @@ function show(draft: Draft): string {
   );
 }
 
-/** Waits until what was open is closed, for as long as a slow body may take. */
+/** Waits until the connections are closed, at most as long as a slow body may take. */
 async function settle(server: RealServer, most: number): Promise<number> {
   const deadline = performance.now() + 15_000;
   while (true) {
@@ -157,7 +157,7 @@ async function settle(server: RealServer, most: number): Promise<number> {
   }
 }
 
-/** Errors in the log, and whether the server still answers. */
+/** Finds errors in the log, and whether the server still answers. */
 async function findLogged({ url, lines }: RealServer): Promise<string[]> {
   const errors = lines.filter(({ level }) => level === "error");
   const health = await fetch(`${url}/ready`).then(
@@ -170,7 +170,7 @@ async function findLogged({ url, lines }: RealServer): Promise<string[]> {
   ];
 }
 
-/** What lies where the server has no business. */
+/** Finds files that the server must not write. */
 function findWritten(folder: string): string[] {
   const strange = (path: string, isOurs: (name: string) => boolean) =>
     [...Deno.readDirSync(path)].filter(({ name }) => !isOurs(name))

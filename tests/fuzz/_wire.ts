@@ -1,39 +1,38 @@
 /**
- * A draft goes over a socket of its own, byte for byte as it is, and what comes
- * back is judged.
+ * Sends a draft over its own socket, byte for byte, and judges the response.
  *
  * @module
  */
 import { sign } from "../../src/platforms/layercode/verify.ts";
 import type { Draft } from "./_draft.ts";
 
-/** Where drafts go, and the keys that open it. */
+/** The server under test, and its keys. */
 export interface Target {
   port: number;
   /** Signs webhooks. */
   secret: string;
   adminToken: string;
-  /** The key of the OpenAI-compatible face. */
+  /** The key of the OpenAI-compatible API. */
   apiKey: string;
-  /** What a browser holds that has opened the pages. */
+  /** The cookie of a browser that has opened the pages. */
   cookie: string;
-  /** What no answer may hold. */
+  /** Texts that no answer may contain. */
   secrets: readonly string[];
 }
 
 /** How long an answer may take: a body that never ends is refused after ten seconds. */
 const DEADLINE_MS = 20_000;
 
-/** How much of an answer is looked at. */
+/** How much of an answer is read. */
 const MAX_CHARACTERS = 200_000;
 
 const utf8 = new TextEncoder();
 
 function latin1(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** The headers that show a key. */
+/** Makes the headers with a key. */
 function toKeyHeaders(
   draft: Draft,
   body: Uint8Array,
@@ -57,7 +56,7 @@ function toKeyHeaders(
   }
 }
 
-/** Writes a draft out. */
+/** Makes a draft's bytes. */
 function toBytes(draft: Draft, target: Target): Uint8Array<ArrayBuffer> {
   const body = draft.encoding === "utf-8"
     ? utf8.encode(draft.body)
@@ -90,7 +89,7 @@ function toBytes(draft: Draft, target: Target): Uint8Array<ArrayBuffer> {
 }
 
 async function write(connection: Deno.Conn, bytes: Uint8Array, size: number) {
-  // Small pieces all the way would make a megabyte last for minutes.
+  // A megabyte in small pieces alone would take minutes.
   const small = size === 0 ? 0 : Math.min(bytes.length, size * 300);
   for (let at = 0; at < small; at += size) {
     await writeAll(connection, bytes.subarray(at, Math.min(at + size, small)));
@@ -104,7 +103,7 @@ async function writeAll(connection: Deno.Conn, bytes: Uint8Array) {
   }
 }
 
-/** Reads to the end, or for as long as there is something to look at. */
+/** Reads to the end, or as much of the answer as is judged. */
 async function read(connection: Deno.Conn): Promise<string> {
   const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(16_384);
@@ -114,11 +113,11 @@ async function read(connection: Deno.Conn): Promise<string> {
       const size = await connection.read(buffer);
       if (size === null) break;
       text += decoder.decode(buffer.subarray(0, size));
-      // A WebSocket would stay: this side has nothing more to say.
+      // A WebSocket would stay open; this side sends nothing more.
       if (text.startsWith("HTTP/1.1 101")) await connection.closeWrite();
     }
   } catch {
-    // It was reset, which whoever sends nonsense has to expect.
+    // A reset is a valid response to nonsense.
   }
   return text;
 }
@@ -126,7 +125,7 @@ async function read(connection: Deno.Conn): Promise<string> {
 /**
  * Sends a draft.
  *
- * @returns what is wrong with what came of it, if anything
+ * @returns what is wrong with the response, if anything
  */
 export async function send(
   draft: Draft,
@@ -146,7 +145,7 @@ export async function send(
       draft.pieceBytes,
     ).then(() => true, () => false);
     if (draft.ending === "leave") return undefined;
-    // Who declares more than comes must say that it is all.
+    // A client that declared more bytes must close its side.
     const isCut = draft.ending === "shut" || isMalformed(draft);
     if (isCut && isWritten) await connection.closeWrite().catch(() => {});
     const text = await answer;
@@ -163,7 +162,7 @@ async function connect(port: number): Promise<Deno.TcpConn> {
   return connection;
 }
 
-/** Whether a server may wait for more of it, or drop it without a word. */
+/** Whether a server may wait for more of the request, or close the connection without a response. */
 function isMalformed({ version, framing, headers, method }: Draft): boolean {
   return version !== "HTTP/1.1" || framing === "short" || method === "" ||
     headers.some(([name, value]) =>
@@ -173,7 +172,7 @@ function isMalformed({ version, framing, headers, method }: Draft): boolean {
     );
 }
 
-/** What is wrong with an answer, if anything. */
+/** Returns what is wrong with an answer, if anything. */
 export function judge(
   text: string,
   { method }: Pick<Draft, "method">,
@@ -188,15 +187,15 @@ export function judge(
   const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1]);
   if (Number.isNaN(status)) return `No status: ${head.slice(0, 100)}`;
   const body = rest.join("\r\n\r\n");
-  // Nothing new is taken on for a while: a refusal, and no fault.
+  // The server is busy and refuses new requests, which is no fault.
   const isRefusal = status === 503 && /^retry-after:/mi.test(head);
   if (status >= 500 && !isRefusal) return `Status ${status}: ${body}`;
-  // Deno's own refusals have no body, nor has what answers a HEAD.
+  // Deno's own refusals and answers to HEAD have no body.
   if (status < 400 || body === "" || method === "HEAD" || isCut) {
     return undefined;
   }
   if (/file:\/\/|\/src\/|\.ts:\d/.test(body)) {
-    return `It tells of insides: ${body}`;
+    return `It reveals internals: ${body}`;
   }
   if (/^content-type: text\/html/mi.test(head)) return undefined;
   const isOurs = /"error":\{"code":"[a-z_]+","message":".+"\}/s.test(body);

@@ -1,7 +1,7 @@
 /**
- * `deno task fuzz`: strange input over every route of the real server, by raw
- * sockets. Exits with 1 when an answer is wrong, or the server has logged an
- * error, grown, kept a descriptor, or written where it may not.
+ * `deno task fuzz`: sends strange input to every route of the real server, over
+ * raw sockets. Exits with 1 if an answer is wrong, or the server has logged an
+ * error, grown, leaked a descriptor, or written where it may not.
  * `--inputs=100000`, `--seed=1`; `--quick` sends 10,000.
  *
  * @module
@@ -11,7 +11,7 @@ import { fuzz } from "./_fuzz.ts";
 const { args } = Deno;
 const quick = args.includes("--quick");
 
-/** The number of an option such as `--seed=1`. */
+/** Reads the number of an option such as `--seed=1`. */
 function numberOf(name: string, otherwise: number): number {
   const found = args.find((arg) => arg.startsWith(`--${name}=`));
   return found === undefined ? otherwise : Number(found.split("=")[1]);

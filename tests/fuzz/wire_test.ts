@@ -1,5 +1,5 @@
 /**
- * The fuzz is only as good as its eye: what it must find, it is shown here.
+ * Shows that the fuzz finds the faults that it must find.
  *
  * @module
  */
@@ -30,7 +30,7 @@ for (const [what, text] of Object.entries(WRONG)) {
   });
 }
 
-Deno.test("judge() lets pass what is right", () => {
+Deno.test("judge() accepts correct answers", () => {
   const error = '{"error":{"code":"not_found","message":"Nothing"}}';
   const head =
     "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n";
@@ -44,14 +44,14 @@ Deno.test("judge() lets pass what is right", () => {
   assertEquals(judgeAnswer("", { isCut: true }), undefined);
 });
 
-Deno.test("makeDrafts() makes the same of the same seed, and something else of another", () => {
+Deno.test("makeDrafts() makes the same drafts of the same seed, and others of another", () => {
   const of = (seed: number) =>
     JSON.stringify([...makeDrafts(seed, 100)].map(({ draft }) => draft));
   assertEquals(of(7), of(7));
   assert(of(7) !== of(1_007));
 });
 
-Deno.test("ROUTES names every route of docs/http.md", async () => {
+Deno.test("ROUTES has every route of docs/http.md", async () => {
   const page = await Deno.readTextFile(
     new URL("../../docs/http.md", import.meta.url),
   );
@@ -59,7 +59,7 @@ Deno.test("ROUTES names every route of docs/http.md", async () => {
   assert(told.length > 5);
   const known = ROUTES.map(([method, path]) => `${method} ${path}`);
   const missing = told.map(([, method, path = ""]) => {
-    // A name in capitals stands for one segment of any kind.
+    // A name in capitals stands for any one segment.
     const pattern = path.replaceAll(/(?<=\/)[A-Z_]+(?=\/|$)/g, "[^/]+");
     return new RegExp(`^${method} ${pattern}$`);
   }).filter((pattern) => !known.some((route) => pattern.test(route)));

@@ -1,21 +1,21 @@
 /**
- * Starts the real server of Deno KV, where there is one: named by `DENOKV`, got
- * by `.ci/denokv get`, or on the `PATH`.
+ * Starts the real server of Deno KV, if it is installed: named by `DENOKV`,
+ * downloaded by `.ci/denokv get`, or on the `PATH`.
  *
  * @module
  */
 
-/** A server of a test's own. */
+/** A running server. */
 export interface Denokv extends AsyncDisposable {
-  /** What `Deno.openKv` takes. */
+  /** The address for `Deno.openKv`. */
   url: string;
   /** Starts it again on the same data and port. */
   start(): Promise<void>;
-  /** Ends it as a power cut would. */
+  /** Kills it, like a power cut. */
   kill(): Promise<void>;
 }
 
-/** Where the program lies; nothing when there is none. */
+/** Returns the path of the program; `undefined` if it is not installed. */
 export function findDenokv(): string | undefined {
   const { DENOKV, PARLEY_CI_CACHE, XDG_CACHE_HOME, HOME, PATH } = Deno.env
     .toObject();
@@ -41,18 +41,18 @@ function namesIn(folder: string): string[] {
   try {
     return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
   } catch {
-    // Not there, or not for us to read: then it isn't there.
+    // The folder is missing or not readable.
     return [];
   }
 }
 
-/** Starts a server on a folder of its own. */
+/** Starts a server on a new folder. */
 export async function startDenokv(program: string): Promise<Denokv> {
   const folder = await Deno.makeTempDir();
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const outside = Deno.env.get(TOKEN);
-  // Deno takes it from nowhere else.
+  // The only place where Deno looks for the token.
   Deno.env.set(TOKEN, "a token for tests");
   let child: Deno.ChildProcess | undefined;
 

@@ -3,20 +3,24 @@
  *
  * @module
  */
-import type { Engine, Lines, News } from "../../src/sessions/_store.ts";
+import type {
+  Engine,
+  ReadLines,
+  SessionLines,
+} from "../../src/sessions/_store.ts";
 import type { Line } from "../../src/sessions/record.ts";
 
-/** An engine in memory that tells what it was asked, and does as it is told. */
+/** An engine in memory that counts its calls, and whose writes a test can delay or fail. */
 export class FakeEngine implements Engine {
   readonly name = "fake";
-  /** How many records each write held. */
+  /** The number of records in each write. */
   readonly writes: number[] = [];
-  /** The most writes that were under way at once. */
+  /** The highest number of concurrent writes. */
   atOnce = 0;
   underWay = 0;
   reads = 0;
   opened = 0;
-  /** What a write waits for. */
+  /** Awaited before each write. */
   before: () => Promise<void> = () => Promise.resolve();
   readonly kept = new Map<string, { born: string; lines: string[] }>();
 
@@ -30,16 +34,16 @@ export class FakeEngine implements Engine {
   close: Engine["close"] = () => Promise.resolve();
 }
 
-class FakeLines implements Lines {
+class FakeLines implements SessionLines {
   #born: string | undefined;
   #length = 0;
 
   constructor(readonly id: string, readonly engine: FakeEngine) {}
 
-  read(isAnew: boolean): News {
+  read(mustReadAll: boolean): ReadLines {
     this.engine.reads++;
     const found = this.engine.kept.get(this.id);
-    const isSame = found?.born === this.#born && !isAnew;
+    const isSame = found?.born === this.#born && !mustReadAll;
     const start = isSame ? this.#length : 0;
     this.#born = found?.born;
     this.#length = found?.lines.length ?? 0;

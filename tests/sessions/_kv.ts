@@ -1,6 +1,6 @@
 /**
- * What the tests of the Deno KV store stand on: a database of their own, and
- * one whose commits fail when they are told to.
+ * Helpers for tests of the Deno KV store: a new database for each test, and a
+ * database whose commits fail on demand.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { KvLines, type RunOnKv } from "../../src/sessions/_kv_lines.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
-/** What a test is given: a file, and ways to open it that are closed after it. */
-export interface Place {
+/** A database file, and ways to open it. What they open is closed after the test. */
+export interface TestDatabase {
   path: string;
   /** The database itself. */
   kv: Deno.Kv;
   open: typeof createKvStore;
-  /** A store on what is made of the database. */
+  /** Opens a store on a changed database. */
   openOn(wrap: (kv: Deno.Kv) => Deno.Kv): SessionStore;
-  /** A conversation's lines, of which nothing was read yet. */
+  /** Opens a conversation's lines, without reading any. */
   lines(id: string): KvLines;
 }
 
-/** Registers a test on a file of its own. */
+/** Registers a test on a new file. */
 export function test(
   what: string,
-  body: (place: Place) => Promise<void>,
+  body: (place: TestDatabase) => Promise<void>,
 ): void {
   Deno.test({
     name: `createKvStore() ${what}`,
@@ -40,7 +40,7 @@ export function test(
       try {
         const kv = keep(await Deno.openKv(path));
         const run: RunOnKv = (step) => step(kv);
-        const open: Place["open"] = (options) =>
+        const open: TestDatabase["open"] = (options) =>
           keep(createKvStore({ path, ...options }));
         await body({
           path,
@@ -58,7 +58,7 @@ export function test(
   });
 }
 
-/** Makes commits fail: `fail` is asked before and after each, counted from 1. */
+/** Makes commits fail: calls `fail` before and after each commit, with its number from 1. */
 export function failing(
   fail: (
     commit: number,
@@ -74,7 +74,7 @@ export function failing(
         const number = ++commits;
         if (await fail(number, "before")) throw new Error("Died");
         const result = await commit();
-        // As Deno says it when a server's answer breaks off.
+        // Deno's message when a server's answer breaks off.
         if (await fail(number, "after")) {
           throw new Error("KV Connect failed to read response body");
         }
@@ -84,8 +84,8 @@ export function failing(
     });
 }
 
-/** Lets something happen after a header was read, once. */
-export function meanwhile(
+/** Does something once, after a header was read. */
+export function afterHeaderRead(
   happen: () => Promise<unknown>,
 ): (kv: Deno.Kv) => Deno.Kv {
   let isOver = false;
@@ -110,8 +110,8 @@ function withMethod(kv: Deno.Kv, name: keyof Deno.Kv, method: unknown) {
   });
 }
 
-/** What the keys of a database begin with, and how many do. */
-export async function census(kv: Deno.Kv): Promise<Record<string, number>> {
+/** Counts the keys of a database by their first part. */
+export async function countKeys(kv: Deno.Kv): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for await (const { key } of kv.list({ prefix: [] })) {
     const kind = String(key[1]);

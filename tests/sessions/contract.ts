@@ -1,6 +1,6 @@
 /**
- * What every session store must do, whatever it is made of. A store's own test
- * file calls {@linkcode testStore} and adds what is special about it.
+ * What every session store must do, on any engine. A store's own test file calls
+ * {@linkcode testStore} and adds tests of what is special about it.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import { testWriter } from "./writer_contract.ts";
 export interface StoreUnderTest extends AsyncDisposable {
   store: SessionStore;
   /**
-   * A store on the same data that has nothing in memory: after a restart, or in
-   * another process at the same time. Absent where nothing outlives the
-   * process. Closed with the rest when the test ends.
+   * Opens another store on the same data with nothing in memory, as after a
+   * restart or in another process. Absent if the data doesn't outlive the process.
+   * Closed when the test ends.
    */
   reopen?: (options?: StoreOptions) => SessionStore;
 }
 
-/** When everything happens. */
+/** The time of every record. */
 export const AT = "2026-11-21T10:00:00.000Z";
 
 const DATA = { type: "data", key: "k", at: AT } as const;
@@ -31,7 +31,7 @@ export function user(turnId: string, text: string): SessionRecord {
   return { type: "user", turnId, text, at: AT };
 }
 
-/** A piece of the agent's. */
+/** Some of the agent's words. */
 export function assistant(turnId: string, text: string): SessionRecord {
   return { type: "assistant", turnId, text, at: AT };
 }
@@ -61,7 +61,7 @@ export function testStore(
     });
   }
 
-  test("load() gives a conversation without turns for an unknown id", async ({ store }) => {
+  test("load() returns a conversation without turns for an unknown id", async ({ store }) => {
     const session = await store.load("nobody");
     assertEquals(session.id, "nobody");
     assertEquals(session.turns, []);
@@ -91,7 +91,7 @@ export function testStore(
     if (reopen) assertEquals((await reopen().load("a")).turns, expected);
   });
 
-  test("update() shows the change everything that came before", async ({ store }) => {
+  test("update() passes the change everything that came before", async ({ store }) => {
     await store.update("a", () => [user("t1", "one")]);
     let seen: number | undefined;
     const session = await store.update("a", (before) => {
@@ -106,7 +106,8 @@ export function testStore(
     await Promise.all(
       Array.from({ length: 50 }, () =>
         store.update("a", (before) => [
-          // Each names itself after what it saw: no number may come twice.
+          // Each turn is named by the number of turns before it: no number may come
+          // twice.
           user(`t${before.turns.length}`, `saw ${before.turns.length}`),
         ])),
     );
@@ -134,7 +135,7 @@ export function testStore(
     }
   });
 
-  test("update() adds once what several processes are asked to add", async ({ store, reopen }) => {
+  test("update() adds a record once when several processes try to add it", async ({ store, reopen }) => {
     const writers = reopen ? [store, reopen(), reopen()] : [store];
     await Promise.all(
       Array.from({ length: 12 }, (_, n) =>
@@ -151,7 +152,7 @@ export function testStore(
     }
   });
 
-  test("load() sees what another process added, deleted and began anew", async ({ store, reopen }) => {
+  test("load() returns what another process added, deleted and began again", async ({ store, reopen }) => {
     if (!reopen) return;
     const other = reopen();
     const words = async () =>
@@ -165,13 +166,13 @@ export function testStore(
     await other.update("a", () => [user("t3", "Three")]);
     assertEquals(await words(), ["Three"]);
     await other.delete("a");
-    // Not looked at in between: what is in memory is of a deleted one.
+    // Not loaded in between, so that memory holds a conversation that was deleted.
     await store.update("a", ({ turns }) => [user("t4", `${turns.length}`)]);
     assertEquals(await words(), ["0"]);
     assertEquals((await other.load("a")).turns.length, 1);
   });
 
-  test("update() adds nothing when the change throws, and goes on", async ({ store }) => {
+  test("update() adds nothing when the change throws, and works afterwards", async ({ store }) => {
     await assertRejects(
       () =>
         store.update("a", () => {
@@ -201,7 +202,7 @@ export function testStore(
     assertEquals(session.notes.map((note) => note.content), [content]);
   });
 
-  test("update() keeps tools' calls and results, and what is to be remembered", async ({ store, reopen }) => {
+  test("update() keeps tools' calls and results, and what they remembered", async ({ store, reopen }) => {
     const calls = [
       { id: "c1", name: "find", arguments: { city: "München", deep: [null] } },
       { id: "c2", name: "now", arguments: {} },
@@ -240,7 +241,7 @@ export function testStore(
     assertEquals(session.memories, ["Likes tea.\nAnd cake."]);
   });
 
-  test("update() keeps a turn that is answered anew without what was said before", async ({ store, reopen }) => {
+  test("update() keeps a turn that is answered again without its first answer", async ({ store, reopen }) => {
     const call = { id: "c1", name: "find", arguments: {} };
     await store.update("a", () => [user("t1", "?"), assistant("t1", "Old.")]);
     await store.update("a", () => [
@@ -274,10 +275,10 @@ export function testStore(
     assertEquals(session.turns.map((turn) => turn.user), texts);
   });
 
-  test("load() gives the newest part of a conversation that is larger than may be in memory, and tells of it once", async ({ reopen }) => {
+  test("load() returns the newest part of a conversation that is too large for memory, and reports that once", async ({ reopen }) => {
     if (!reopen) return;
-    const told: string[] = [];
-    const onCut = (id: string) => told.push(id);
+    const reported: string[] = [];
+    const onCut = (id: string) => reported.push(id);
     const store = reopen({ maxBytes: 400_000, onCut });
     const text = "x".repeat(20_000);
     const writer = await store.open("a", () => []);
@@ -289,7 +290,7 @@ export function testStore(
     for (let n = 20; n < 60; n++) {
       await store.update("a", () => [user(`t${n}`, text), end(`t${n}`)]);
     }
-    assertEquals(told, ["a"]);
+    assertEquals(reported, ["a"]);
     const other = reopen({ maxBytes: 400_000, onCut });
     for (const under of [store, other]) {
       const { turns, bytes } = await under.load("a");
@@ -297,17 +298,17 @@ export function testStore(
       assertEquals(turns.at(-1)?.id, "t59");
       assertEquals(turns[0]?.id, `t${60 - turns.length}`);
     }
-    // Both go on, and see what the other adds.
+    // Both stores still see each other's records.
     await other.update("a", () => [user("t60", "Still here")]);
     await store.update("a", ({ turns }) => [
       user("t61", `after ${turns.at(-1)?.id}`),
     ]);
     const { turns } = await other.load("a");
     assertEquals(turns.at(-1)?.user, "after t60");
-    assertEquals(told, ["a", "a"]);
-    // Nothing has left the store.
+    assertEquals(reported, ["a", "a"]);
+    // The store still holds everything.
     assertEquals((await reopen().load("a")).turns.length, 62);
-    // It can be deleted, and begun anew.
+    // The conversation can be deleted, and begun again.
     assertEquals(await store.delete("a"), true);
     await store.update("a", () => [user("t59", "Late"), user("new", "Anew")]);
     const anew = await other.load("a");
@@ -351,12 +352,12 @@ export function testStore(
     }
   });
 
-  test("list() gives every conversation once, page by page, the newest first", async ({ store, reopen }) => {
+  test("list() returns every conversation once, page by page, the newest first", async ({ store, reopen }) => {
     assertEquals(await store.list(), { sessions: [] });
     const ids = ["first", "Second", "../third", "4", "é", "six", "7", "eight"];
     for (const id of ids) {
       await store.update(id, () => [user("t", "Hello")]);
-      // Engines tell time in milliseconds at best.
+      // Engines store times in milliseconds at best.
       await new Promise((resolve) => setTimeout(resolve, 12));
     }
     await store.update("empty", () => []);
@@ -380,14 +381,14 @@ export function testStore(
       const all = await under.list({ limit: 100 });
       assertEquals(all.sessions.map(({ id }) => id), found);
       assertEquals(all.cursor, undefined);
-      // What a sender makes up is no fault of the store's.
+      // An invalid cursor is no fault of the store.
       for (const wrong of ["nonsense", "-1", "é", "\u0000", "9".repeat(40)]) {
         assert(Array.isArray((await under.list({ cursor: wrong })).sessions));
       }
     }
   });
 
-  test("delete() forgets one conversation, and the next word begins it anew", async ({ store, reopen }) => {
+  test("delete() deletes one conversation, and the next record begins a new one", async ({ store, reopen }) => {
     for (const id of ["a", "B", "../c"]) {
       await store.update(id, () => [user("t1", "Hello"), end("t1")]);
     }
@@ -404,7 +405,7 @@ export function testStore(
     assertEquals(session.turns.map(({ user }) => user), ["Again"]);
   });
 
-  test("delete() has nothing come back that comes late, until a new turn begins", async ({ store, reopen }) => {
+  test("delete() drops late records until a new turn begins", async ({ store, reopen }) => {
     const note: SessionRecord = { type: "note", name: "end", at: AT };
     const data: SessionRecord = { ...DATA, turnId: "t2", reply: 1 };
     const late = [note, data, user("t1", "?"), assistant("t1", "!"), end("t1")];
@@ -418,7 +419,7 @@ export function testStore(
         await writer.close();
         const session = await under.load(id);
         assertEquals([session.isEmpty, session.notes], [true, []]);
-        // A turn that comes again is over, and is not answered anew.
+        // A deleted turn counts as complete, so that it is not answered again.
         const { status, assistant, user } = session.turn("t1") ?? {};
         assertEquals([status, assistant, user], ["complete", "", undefined]);
         assertEquals((await under.list()).sessions, []);
@@ -462,7 +463,7 @@ export function testStore(
     assertEquals(session.isEmpty, true);
   });
 
-  test("sweep() forgets what was last added to before a time, however old it is", async ({ store, reopen }) => {
+  test("sweep() deletes conversations by the time of the last record, not of the first", async ({ store, reopen }) => {
     const pause = () => new Promise((resolve) => setTimeout(resolve, 25));
     for (const id of ["old", "Old too", "kept"]) {
       await store.update(id, () => [user("t1", "Hello")]);
@@ -482,7 +483,7 @@ export function testStore(
     }
   });
 
-  test("list() shows the caller's first words, and 120 letters at most", async ({ store, reopen }) => {
+  test("list() shows the caller's first words, and 120 characters at most", async ({ store, reopen }) => {
     const long = "👩".repeat(100_000);
     await store.update("welcome", () => [assistant("t0", "Hi."), end("t0")]);
     await store.update("welcome", () => [user("t1", "Hello"), end("t1")]);

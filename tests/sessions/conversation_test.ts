@@ -21,7 +21,7 @@ function test(
 }
 
 test(
-  "writes the words of a tenth of a second in one, and never two at once",
+  "writes the words of a tenth of a second together, and never writes twice at once",
   async (store, engine) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     engine.before = () => new Promise((resolve) => setTimeout(resolve, 20));
@@ -39,18 +39,18 @@ test(
   },
 );
 
-test("writes all but words at once", async (store, engine) => {
+test("writes other records than words at once", async (store, engine) => {
   const writer = await store.open("a", () => [user("t1", "?")]);
   writer.add(assistant("t1", "One moment. "));
   const call = { id: "c", name: "find", arguments: {} };
   writer.add({ type: "calls", turnId: "t1", calls: [call], at: AT });
-  // No timer has rung.
+  // No timer has fired.
   for (let n = 0; n < 20; n++) await Promise.resolve();
   assertEquals(engine.writes, [1, 2]);
   await writer.close();
 });
 
-test("keeps no word waiting while a write hangs", async (store, engine) => {
+test("takes words without delay while a write hangs", async (store, engine) => {
   const writer = await store.open("a", () => [user("t1", "?")]);
   const hang = Promise.withResolvers<void>();
   engine.before = () => hang.promise;
@@ -64,7 +64,7 @@ test("keeps no word waiting while a write hangs", async (store, engine) => {
 });
 
 test(
-  "looks by the answer of a write where one is due",
+  "learns from a pending write what others added, without another read",
   async (store, engine) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     const { reads } = engine;
@@ -79,7 +79,7 @@ test(
 );
 
 test(
-  "throws at the words after a write that failed, and reads afresh next time",
+  "throws at the words after a failed write, and reads everything the next time",
   async (store, engine) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     engine.before = () => Promise.reject(new Error("No disk"));
@@ -102,7 +102,7 @@ test(
 );
 
 test(
-  "fails no writer whose words a failed update didn't hold",
+  "fails no writer when an update fails that held none of its words",
   async (store, engine) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     engine.before = () => Promise.reject(new Error("No disk"));
@@ -116,7 +116,7 @@ test(
 );
 
 test(
-  "asks a change again where another instance was first, and adds all of it at once",
+  "calls a change again if another instance was first, and adds its records together",
   async (store, engine) => {
     const other = createStoreOn(engine);
     await store.update("a", () => [user("t0", "?")]);

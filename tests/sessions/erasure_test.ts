@@ -1,6 +1,6 @@
 /**
- * A conversation is deleted in the real server, and what comes late is sent to
- * it after that: nothing of it may come back, not even after a restart.
+ * Deletes a conversation in the real server, and then sends late events of it:
+ * nothing of it may come back, not even after a restart.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const ENV = {
 const CALL = { conversation_id: "conv_late", session_id: "s", agent_id: "a" };
 const RECORDING = "https://recordings.example/1";
 
-/** What Layercode may deliver late, and again. */
+/** The events that Layercode may deliver late, or twice. */
 const UPDATE = { type: "session.update", ...CALL, recording_url: RECORDING };
 const END = {
   ...{ type: "session.end", ...CALL, duration: 3 },
@@ -43,7 +43,7 @@ function ask(server: RealServer, method: string): Promise<Response> {
 }
 
 for (const store of ["file", "kv"]) {
-  Deno.test(`DELETE /sessions has nothing come back that comes late (${store})`, async () => {
+  Deno.test(`DELETE /sessions drops late events (${store})`, async () => {
     const folder = await Deno.makeTempDir();
     const env = { ...ENV, SESSION_STORE: store };
     async function sendLate(server: RealServer): Promise<void> {

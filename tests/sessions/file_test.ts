@@ -20,7 +20,7 @@ testStore("createFileStore()", async () => {
   };
 });
 
-/** A file as it is at this very moment. */
+/** Reads a file synchronously. */
 function contentOf(path: string): string {
   return Deno.readTextFileSync(path);
 }
@@ -46,7 +46,7 @@ function test(
   });
 }
 
-test("writes one JSON record a line, after one that names the conversation", async (folder) => {
+test("writes one JSON record a line, after a line that names the conversation", async (folder) => {
   const store = createFileStore({ folder });
   await store.update("Call 7", () => [user("t1", "Hello")]);
   const text = await Deno.readTextFile(pathOf(folder, "Call 7"));
@@ -80,10 +80,10 @@ test("loses a torn last line only, wherever it was torn", async (folder) => {
     const onBadRecord = (id: string) => bad.push(id);
     const again = createFileStore({ folder, onBadRecord });
     assertEquals((await again.load("a")).turns.map((t) => t.id), ["t1"]);
-    // What comes next must not be lost with it …
+    // The next record must not be lost with the incomplete line …
     await again.update("a", () => [user("t3", "Three")]);
     assertEquals((await again.load("a")).turns.map((t) => t.id), ["t1", "t3"]);
-    // … nor after another restart. A line torn just before its newline is whole.
+    // … nor after another restart. A line that lacks only its newline is complete.
     const third = createFileStore({ folder, onBadRecord });
     const ids = (await third.load("a")).turns.map((t) => t.id);
     const isWhole = cut === whole.length - 1;
@@ -93,7 +93,7 @@ test("loses a torn last line only, wherever it was torn", async (folder) => {
   }
 });
 
-test("skips lines that are no records and says in which conversation", async (folder) => {
+test("skips lines that are no records, and reports the conversation", async (folder) => {
   const good = JSON.stringify(user("t1", "Hello"));
   const lines = [good, "garbage", '{"type":"user"}', "null", "[]", "", good];
   await Deno.writeTextFile(pathOf(folder, "a"), lines.join("\n") + "\n");
@@ -121,7 +121,7 @@ test("reads what another process added", async (folder) => {
   assertEquals(ids, ["t1", "t2", "t3"]);
 });
 
-test("begins anew when the file was deleted", async (folder) => {
+test("begins a new conversation when the file was deleted", async (folder) => {
   const store = createFileStore({ folder });
   await store.update("a", () => [user("t1", "one")]);
   await Deno.remove(pathOf(folder, "a"));
@@ -131,7 +131,7 @@ test("begins anew when the file was deleted", async (folder) => {
   assertEquals(again.turns.map((t) => t.id), ["t2"]);
 });
 
-test("begins anew when the file was emptied", async (folder) => {
+test("begins a new conversation when the file was emptied", async (folder) => {
   const store = createFileStore({ folder });
   await store.update("a", () => [user("t1", "one")]);
   await Deno.writeTextFile(pathOf(folder, "a"), "");
@@ -141,7 +141,7 @@ test("begins anew when the file was emptied", async (folder) => {
   assertEquals(again.turns.map((t) => t.id), ["t2"]);
 });
 
-test("forgets conversations beyond its cache, and reads them again", async (folder) => {
+test("evicts conversations beyond its cache, and reads them again", async (folder) => {
   const store = createFileStore({ folder, cacheBytes: 4_000 });
   for (const id of ["a", "b", "c", "a"]) {
     await store.update(id, (session) => [
@@ -152,7 +152,7 @@ test("forgets conversations beyond its cache, and reads them again", async (fold
 });
 
 test(
-  "lists and sweeps the rest where a file isn't ours, and tells of it",
+  "lists and sweeps the other files if one is not accessible, and reports that",
   async (folder) => {
     const store = createFileStore({ folder });
     for (const id of ["a", "b", "c"]) {
@@ -173,7 +173,7 @@ test(
   almighty,
 );
 
-test("sweeps beside another process, and keeps what is added to meanwhile", async (folder) => {
+test("sweeps beside another process, and keeps a file that is added to meanwhile", async (folder) => {
   const stores = [createFileStore({ folder }), createFileStore({ folder })];
   for (let n = 0; n < 50; n++) {
     await stores[n % 2]?.update(`c${n}`, () => [user("t1", "Hello")]);
@@ -186,7 +186,7 @@ test("sweeps beside another process, and keeps what is added to meanwhile", asyn
   await stores[0]?.update("a", () => [user("t1", "Hello")]);
   const old = new Date(Date.now() - 60_000);
   await Deno.utime(pathOf(folder, "a"), old, old);
-  // Somebody is about to add to it.
+  // Another process is about to add to the file.
   const file = await Deno.open(pathOf(folder, "a"), { append: true });
   await file.lock(true);
   const sweeping = stores[1]?.sweep(new Date(Date.now() - 30_000));
@@ -197,7 +197,7 @@ test("sweeps beside another process, and keeps what is added to meanwhile", asyn
   assertEquals((await stores[1]?.load("a"))?.turns.length, 1);
 });
 
-test("makes files and folders that others can't look into", async (place) => {
+test("makes files and folders that other users can't read", async (place) => {
   const folder = `${place}/data/sessions`;
   const store = createFileStore({ folder });
   await store.update("a", () => [assistant("t1", "secret")]);
@@ -205,7 +205,7 @@ test("makes files and folders that others can't look into", async (place) => {
     const { mode } = await Deno.stat(path);
     if (mode !== null) assertEquals(mode & 0o077, 0, path);
   }
-  // One that is there is the owner's business.
+  // An existing folder keeps its permissions.
   const { mode: before } = await Deno.stat(place);
   await Deno.chmod(place, 0o755);
   await createFileStore({ folder: place }).check();
@@ -245,7 +245,7 @@ function count<T extends object>(
   };
 }
 
-test("add() asks for nothing but one write a word, and a turn for two syncs and no other thread's lock", async (folder) => {
+test("add() makes one write and no stat a word, and a turn makes two syncs and waits for no lock on another thread", async (folder) => {
   const counts: Record<string, number> = {};
   const { prototype } = Deno.FsFile;
   const names = ["writeSync", "statSync", "syncData", "lock"] as const;
@@ -263,9 +263,9 @@ test("add() asks for nothing but one write a word, and a turn for two syncs and 
   await writer.close();
   assertEquals(counts.syncData, 2);
   assertEquals(counts.openSync, 1);
-  // It would throw, which takes as long as all the rest of opening it.
+  // A failing call takes as long as the rest of opening a conversation.
   assertEquals(counts.lstatSync, 0);
-  // Deno 2.5 can't but wait for a lock on another thread.
+  // Deno 2.5 always waits for a lock on another thread.
   assertEquals(counts.lock, "tryLockSync" in prototype ? 0 : 1);
 });
 
@@ -280,7 +280,7 @@ test("add() waits for no lock that another process holds", async (folder) => {
   await writer.close();
 });
 
-test("add() loses nothing after a line that another process left torn", async (folder) => {
+test("add() loses nothing after an incomplete line of another process", async (folder) => {
   const bad: string[] = [];
   const store = createFileStore({
     folder,
@@ -292,7 +292,7 @@ test("add() loses nothing after a line that another process left torn", async (f
       append: true,
     });
     writer.add(assistant("t1", `${n}`));
-    // As the turn does now and then.
+    // A turn does this from time to time.
     await writer.look();
     writer.add(assistant("t1", "."));
   }
@@ -304,7 +304,7 @@ test("add() loses nothing after a line that another process left torn", async (f
   }
 });
 
-test("load() reads of a file that is too large no more than may be in memory", async (folder) => {
+test("load() reads no more of a large file than may be in memory", async (folder) => {
   const line = `${JSON.stringify(user("t0", "x".repeat(50_000)))}\n`;
   await Deno.writeTextFile(pathOf(folder, "a"), line.repeat(400));
   await Deno.writeTextFile(
@@ -332,7 +332,7 @@ test("load() reads of a file that is too large no more than may be in memory", a
   }
 });
 
-test("delete() leaves nothing that was said on the disk, and adds through no link", async (folder) => {
+test("delete() leaves nothing that was said on the disk, and writes through no link", async (folder) => {
   const store = createFileStore({ folder });
   await store.update("a", () => [user("t1", "Secret")]);
   await store.delete("a");
@@ -341,7 +341,7 @@ test("delete() leaves nothing that was said on the disk, and adds through no lin
   assertEquals(names, ["a.jsonl"]);
   const text = await Deno.readTextFile(pathOf(folder, "a"));
   assert(!text.includes("Secret") && !text.includes("t1"), text);
-  // Nothing is there yet where it leads to.
+  // The target of the link does not exist yet.
   await Deno.symlink(`${folder}/outside`, pathOf(folder, "b"));
   await assertRejects(
     () => store.update("b", () => [user("t1", "x")]),
@@ -364,11 +364,11 @@ test("delete() deletes what it can't read, too", async (folder) => {
   assertEquals(await store.delete("a"), false);
 });
 
-test("list() reads the beginnings of files, not the whole of them", async (folder) => {
+test("list() reads only the beginnings of files", async (folder) => {
   const store = createFileStore({ folder });
   for (const id of ["a", "B"]) {
     await store.update(id, () => [user("t1", "Hello"), end("t1")]);
-    // What comes later is never looked at, or it would be reported.
+    // A bad record would be reported, if it were read.
     await Deno.writeTextFile(pathOf(folder, id), `${"x".repeat(9_000)}\n`, {
       append: true,
     });
@@ -394,7 +394,7 @@ test("rejects with a StoreError that says what it tried", async (folder) => {
   await assertRejects(() => store.check(), StoreError);
 });
 
-Deno.test("pathOf() keeps plain ids readable and lets none out of its folder", () => {
+Deno.test("pathOf() keeps plain ids readable, and every path inside its folder", () => {
   assertEquals(pathOf("/f", "conv_1-a"), "/f/conv_1-a.jsonl");
   for (
     const id of ["../x", "..", "A", "con", "a/b", "", "\0", "x".repeat(101)]

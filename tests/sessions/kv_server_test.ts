@@ -36,7 +36,7 @@ function testOn(program: string): void {
   });
 
   Deno.test({
-    name: `${NAME} loses nothing that was kept when it dies, and goes on`,
+    name: `${NAME} loses nothing when the server is killed, and recovers`,
     sanitizeOps: true,
     sanitizeResources: true,
     fn: async () => {
@@ -71,7 +71,7 @@ function testOn(program: string): void {
       for (const id of ["a", "b", "c"]) {
         const { turns } = await again.load(id);
         found.push(...turns.map((turn) => `${id} ${turn.id}`));
-        // In order, and none twice.
+        // In order, and no record twice.
         assertEquals(
           turns.map((turn) => turn.id),
           turns.map((_, n) => `t${n}`),
@@ -84,7 +84,7 @@ function testOn(program: string): void {
 
   Deno.test({
     name: `${NAME} rejects while there is none, and works when it is back`,
-    // Deno goes on asking for what was given up.
+    // Deno still retries operations that have timed out.
     sanitizeOps: false,
     fn: async () => {
       await using server = await startDenokv(program);

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Entry, keyOf, shorten } from "../../src/sessions/_kv_lines.ts";
+import { type Entry, keyOf, toKeyPart } from "../../src/sessions/_kv_lines.ts";
 import { createKvStore } from "../../src/sessions/kv.ts";
 import type { SessionStore, StoreOptions } from "../../src/sessions/store.ts";
-import { census, test } from "./_kv.ts";
+import { countKeys, test } from "./_kv.ts";
 import { testStore, user } from "./contract.ts";
 
 testStore("createKvStore()", async () => {
@@ -27,11 +27,11 @@ testStore("createKvStore()", async () => {
 test("keeps texts of every size around what a value can hold", async ({ open }) => {
   const texts: string[] = [];
   for (const limit of [54_000, 64_000, 65_536, 640_000]) {
-    for (const letter of ["a", "é", "😀"]) {
-      const bytes = new TextEncoder().encode(letter).length;
+    for (const character of ["a", "é", "😀"]) {
+      const bytes = new TextEncoder().encode(character).length;
       // The rest of a record takes some 80 bytes.
       for (const around of [-200, -100, -90, -80, -70, 0, 1, 200]) {
-        texts.push("a".repeat(4) + letter.repeat((limit + around) / bytes));
+        texts.push("a".repeat(4) + character.repeat((limit + around) / bytes));
       }
     }
   }
@@ -44,13 +44,13 @@ test("keeps texts of every size around what a value can hold", async ({ open }) 
   for (const [n, turn] of turns.entries()) assert(turn.user === texts[n]);
 });
 
-test("keeps what was added together in one entry, or as few as hold it", async ({ open, kv }) => {
+test("stores an update in one entry, or in as few as possible", async ({ open, kv }) => {
   const store = open();
   await store.update("a", () => [user("t1", "One"), user("t2", "Two")]);
-  assertEquals(await census(kv), { session: 1, start: 1, record: 1 });
+  assertEquals(await countKeys(kv), { session: 1, start: 1, record: 1 });
   await store.update("a", () => [user("t3", "x".repeat(512 * 1024))]);
-  // Seven pieces of 9,000 letters go into one.
-  assertEquals((await census(kv)).record, 1 + 9);
+  // Seven pieces of 9,000 characters fit into one entry.
+  assertEquals((await countKeys(kv)).record, 1 + 9);
   const { turns } = await open().load("a");
   assertEquals(turns.map((turn) => turn.user?.length), [3, 3, 512 * 1024]);
 });
@@ -65,7 +65,7 @@ test("adds 2,000 records of one update", async ({ open, kv }) => {
     ...many.map((_, n) => `t${n}`),
     "last",
   ]);
-  assert(((await census(kv)).record ?? 0) < 10);
+  assert(((await countKeys(kv)).record ?? 0) < 10);
 });
 
 test("reads conversations of many entries", async ({ open }) => {
@@ -81,7 +81,7 @@ test("reads conversations of many entries", async ({ open }) => {
   assertEquals(turns.length, 1_300);
 });
 
-test("delete() leaves that it was, and sweep() not a single key", async ({ open, kv }) => {
+test("delete() leaves only the deletion, and sweep() no key at all", async ({ open, kv }) => {
   const store = open();
   for (const id of ["a", "../é", "b"]) {
     for (let n = 0; n < 250; n += 50) {
@@ -93,19 +93,19 @@ test("delete() leaves that it was, and sweep() not a single key", async ({ open,
     await store.update(id, () => [user("big", "x".repeat(600_000))]);
   }
   await store.check();
-  assertEquals((await census(kv)).session, 3);
+  assertEquals((await countKeys(kv)).session, 3);
   await store.delete("a");
   await store.delete("../é");
-  assertEquals((await census(kv)).record, 2 + 5 + 10);
+  assertEquals((await countKeys(kv)).record, 2 + 5 + 10);
   for await (const { value } of kv.list({ prefix: keyOf("record", "a") })) {
     const { lines } = value as Entry;
     assert(!new TextDecoder().decode(lines).includes("Hello"));
   }
   assertEquals(await store.sweep(new Date(Date.now() + 1_000)), 3);
-  assertEquals(await census(kv), {});
+  assertEquals(await countKeys(kv), {});
 });
 
-test("skips records that are none and says in which conversation", async ({ open, kv }) => {
+test("skips invalid records, and reports the conversation", async ({ open, kv }) => {
   const store = open();
   for (const n of ["1", "2", "3"]) {
     await store.update("a", () => [user(n, n)]);
@@ -123,7 +123,7 @@ test("skips records that are none and says in which conversation", async ({ open
   assertEquals((await open().load("a")).turns.length, 3);
 });
 
-test("looks in one roundtrip whether something was added", async ({ open, openOn }) => {
+test("checks in one roundtrip whether something was added", async ({ open, openOn }) => {
   const asked: string[] = [];
   const store = openOn((kv) =>
     new Proxy(kv, {
@@ -148,9 +148,9 @@ test("looks in one roundtrip whether something was added", async ({ open, openOn
   assertEquals((await store.load("a")).turns.length, 0);
 });
 
-Deno.test("shorten() keeps plain ids readable and others short", () => {
-  assertEquals(shorten("Conv_1-a.b"), "Conv_1-a.b");
+Deno.test("toKeyPart() keeps plain ids readable and others short", () => {
+  assertEquals(toKeyPart("Conv_1-a.b"), "Conv_1-a.b");
   const odd = ["", "~", " a", "a b", "é", "x".repeat(101), "\ud800", "\ud801"];
-  for (const id of odd) assert(/^~[0-9a-f]{64}$/.test(shorten(id)), id);
-  assertEquals(new Set(odd.map(shorten)).size, odd.length);
+  for (const id of odd) assert(/^~[0-9a-f]{64}$/.test(toKeyPart(id)), id);
+  assertEquals(new Set(odd.map(toKeyPart)).size, odd.length);
 });

@@ -11,7 +11,7 @@ async function look(store: SessionStore): Promise<string> {
   return toLines([await diagnoseStore(store)]).join();
 }
 
-Deno.test("diagnoseStore() has the store look whether it can be written", () =>
+Deno.test("diagnoseStore() checks that the store can be written", () =>
   inFolder(async (folder) => {
     assertEquals(
       await look(createFileStore({ folder: `${folder}/a/b` })),
@@ -24,7 +24,7 @@ Deno.test("diagnoseStore() has the store look whether it can be written", () =>
     );
   }));
 
-/** A store that fails, and counts how often it was closed. */
+/** Makes a store that fails, and counts how often it is closed. */
 function failing(name: string, error: Error) {
   const counts = { closed: 0 };
   const store: SessionStore = {
@@ -36,7 +36,7 @@ function failing(name: string, error: Error) {
   return { store, counts };
 }
 
-Deno.test("diagnoseStore() says how to fix a full disk, and a database that is away", async () => {
+Deno.test("diagnoseStore() says how to fix a full disk, and an unreachable database", async () => {
   const full = new Error("No space left on device (os error 28)");
   assertMatch(
     await look(failing("file", full).store),
@@ -56,7 +56,7 @@ function warns(url: string, sslMode?: string): boolean {
   return found?.status === "warn";
 }
 
-Deno.test("findPlainText() warns of a Postgres elsewhere that is reached without TLS", () => {
+Deno.test("findPlainText() warns of a remote Postgres without TLS", () => {
   const table: [url: string, sslMode: string | undefined, warns: boolean][] = [
     ["postgres://me:pw@db.example.com/p", undefined, true],
     ["postgres://me:pw@10.0.0.7:6432/p", "disable", true],
@@ -78,7 +78,7 @@ Deno.test("findPlainText() warns of a Postgres elsewhere that is reached without
   assertEquals(findPlainText({ type: "file" }, undefined), undefined);
 });
 
-Deno.test("findPlainText() speaks at the start and in doctor, and tells no password", async () => {
+Deno.test("findPlainText() warns at the start and in doctor, without the password", async () => {
   const env = { SESSION_STORE: "postgres://me:hush@192.0.2.1:9/p" };
   await using server = await startServer({ env });
   const told = server.lines.find(({ event }) => event === "store.plain_text");

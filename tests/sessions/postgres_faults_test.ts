@@ -17,7 +17,7 @@ function test(what: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: whyNot !== undefined, fn });
 }
 
-/** Rejects with a StoreError that tells no password, in bounded time. */
+/** Checks that a task rejects in bounded time with a StoreError that contains no password. */
 async function assertFails(
   task: () => Promise<unknown>,
   pattern = /^Cannot /,
@@ -29,7 +29,7 @@ async function assertFails(
   assert(!Deno.inspect(error).includes("hunter2"), Deno.inspect(error));
 }
 
-Deno.test(`${NAME} rejects soon, and tells no password, where nobody answers`, async () => {
+Deno.test(`${NAME} rejects soon, without the password, if nothing answers`, async () => {
   await withMute(async (url) => {
     const store = createPostgresStore({ url });
     await Promise.all([
@@ -40,7 +40,7 @@ Deno.test(`${NAME} rejects soon, and tells no password, where nobody answers`, a
   });
 });
 
-Deno.test(`${NAME} rejects soon, and tells no password, where there is no server`, async () => {
+Deno.test(`${NAME} rejects soon, without the password, if there is no server`, async () => {
   let port: number;
   {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -56,7 +56,7 @@ Deno.test(`${NAME} rejects soon, and tells no password, where there is no server
   }
 });
 
-Deno.test(`${NAME} gives up where connections are closed at once`, async () => {
+Deno.test(`${NAME} gives up if connections are closed at once`, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepting = (async () => {
     for await (const connection of listener) connection.close();
@@ -69,7 +69,7 @@ Deno.test(`${NAME} gives up where connections are closed at once`, async () => {
   await accepting;
 });
 
-test("goes on after the server crashed in mid-use: nothing acknowledged is lost, and nothing comes twice", async () => {
+test("recovers after the server crashed in mid-use: no acknowledged record is lost, and none is doubled", async () => {
   await using own = await startPostgres();
   const urls = [own.url, own.bouncerUrl ?? own.url];
   const stores = urls.map((url) => createPostgresStore({ url }));
@@ -112,7 +112,7 @@ test("goes on after the server crashed in mid-use: nothing acknowledged is lost,
   assert(acknowledged.length >= 50, `${acknowledged.length}`);
 });
 
-test("goes on after its connections were cut in mid-use", async () => {
+test("recovers after its connections were cut in mid-use", async () => {
   await using server = await startPostgres();
   const store = createPostgresStore({ url: server.url });
   await store.check();
@@ -150,7 +150,7 @@ test("goes on after its connections were cut in mid-use", async () => {
   await Promise.all([store.close(), again.close()]);
 });
 
-test("adds once what the server kept but could not say so", async () => {
+test("adds a record once if the server stored it but its answer was lost", async () => {
   await using server = await startPostgres();
   await using proxy = startProxy(Number(new URL(server.url).port));
   const url = server.url.replace(/:\d+\//, `:${proxy.port}/`);
@@ -173,7 +173,7 @@ test("adds once what the server kept but could not say so", async () => {
   assertEquals(await server.sql("select count(*) from parley_records"), "3\n");
 });
 
-test("rejects soon when the server hangs in mid-use, and goes on after", async () => {
+test("rejects soon when the server hangs in mid-use, and recovers afterwards", async () => {
   await using own = await startPostgres();
   const store = createPostgresStore({ url: own.url });
   await store.update("a", () => [user("t1", "x")]);

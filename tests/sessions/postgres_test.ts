@@ -15,10 +15,10 @@ import { type StoreUnderTest, testStore, user } from "./contract.ts";
 
 const NAME = "createPostgresStore()";
 const whyNot = whyNoPostgres();
-/** One for all tests; they begin with empty tables. */
+/** One server for all tests; each begins with empty tables. */
 let server: RealPostgres;
 
-/** A store on empty tables, and more on the same. */
+/** Opens a store on empty tables, and more stores on the same tables. */
 async function open(
   urlOf: (server: RealPostgres) => string = ({ url }) => url,
 ): Promise<Required<StoreUnderTest>> {
@@ -50,7 +50,7 @@ if (whyNot === undefined) {
   Deno.test.afterAll(async () => await server[Symbol.asyncDispose]());
 }
 
-/** Runs the contract, or tells why not. */
+/** Runs the contract, or logs why it is skipped. */
 function testWay(
   name: string,
   whyNot: string | undefined,
@@ -73,7 +73,7 @@ testWay(
   ({ url, bouncerUrl = url }) => bouncerUrl,
 );
 
-test("makes its tables once when several begin together", async () => {
+test("creates its tables once when several stores start together", async () => {
   for (let round = 0; round < 20; round++) {
     await using under = await open();
     const stores = [under.store, under.reopen(), under.reopen()];
@@ -84,7 +84,7 @@ test("makes its tables once when several begin together", async () => {
   }
 });
 
-test("makes its tables again when they are gone", async () => {
+test("creates its tables again when they are gone", async () => {
   await using under = await open();
   await under.store.update("a", () => [user("t1", "x")]);
   await server.sql("drop table parley_records, parley_sessions");
@@ -92,7 +92,7 @@ test("makes its tables again when they are gone", async () => {
   await under.store.update("a", () => [user("t2", "y")]);
 });
 
-test("says what is missing to a role that may not make tables, or use them", async () => {
+test("says what is wrong if a role may not create tables, or use them", async () => {
   await using under = await open(({ url }) =>
     url.replace("postgres:hunter2@", "guest:hunter2@")
   );
@@ -120,13 +120,13 @@ test("says what is missing to a role that may not make tables, or use them", asy
   await under.store.update("b", () => [user("t1", "x")]);
   assertEquals(await under.store.delete("b"), true);
 
-  // A standby is like that.
+  // Like a standby.
   await server.sql("alter role guest set default_transaction_read_only = on");
   const readOnly = under.reopen();
   await assertRejects(() => readOnly.check(), StoreError, "read-only");
 });
 
-test("takes no id for SQL, and keeps what texts in Postgres can't hold", async () => {
+test("never runs an id as SQL, and stores characters that text in Postgres can't hold", async () => {
   await using under = await open();
   const ids = [
     "'; drop table parley_sessions; --",
@@ -166,7 +166,7 @@ test("keeps 2,000 records of one update, and one of a megabyte", async () => {
   assertEquals(turns[2_000]?.user, text);
 });
 
-test("reports records that it can't read, and skips them", async () => {
+test("reports and skips records that it can't read", async () => {
   await using under = await open();
   await under.store.update("a", () => [user("t1", "x"), user("t2", "y")]);
   await server.sql("update parley_records set record = '{' where seq = 1");
@@ -180,7 +180,7 @@ test("reports records that it can't read, and skips them", async () => {
   await store.close();
 });
 
-test("gives an empty page for a cursor that is none", async () => {
+test("returns an empty page for an invalid cursor", async () => {
   await using under = await open();
   await under.store.update("a", () => [user("t1", "x")]);
   for (const cursor of ["", "x", "1; select", "-1", "9".repeat(30)]) {

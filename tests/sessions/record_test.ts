@@ -12,7 +12,7 @@ function bytesOf(record: SessionRecord): number {
   return new TextEncoder().encode(JSON.stringify(record)).length;
 }
 
-/** The records that are kept of one; each line says the same. */
+/** Returns the records that one is split into, after a check that each line holds its record. */
 function fit(record: SessionRecord): SessionRecord[] {
   return toLines(record).map(({ record, json }) => {
     assertEquals(JSON.stringify(record), json);
@@ -20,7 +20,7 @@ function fit(record: SessionRecord): SessionRecord[] {
   });
 }
 
-/** Nothing is cut in two that makes no letter without its other half. */
+/** Checks that no surrogate pair was cut in two. */
 function assertWhole(records: readonly SessionRecord[]): void {
   for (const record of records) {
     assert(bytesOf(record) <= MAX_RECORD_BYTES, `${bytesOf(record)}`);
@@ -28,15 +28,15 @@ function assertWhole(records: readonly SessionRecord[]): void {
   }
 }
 
-Deno.test("toLines() leaves alone what fits", () => {
+Deno.test("toLines() leaves a record that fits as it is", () => {
   const record: SessionRecord = { type: "user", turnId: "t", text: "Hi", at };
   assertEquals(fit(record), [record]);
 });
 
-for (const letter of ["a", "é", "日", "👩", '"', "\u0000"]) {
-  Deno.test(`toLines() splits a text of ${JSON.stringify(letter)} into records that hold it`, () => {
+for (const character of ["a", "é", "日", "👩", '"', "\u0000"]) {
+  Deno.test(`toLines() splits a text of ${JSON.stringify(character)} into records that hold it`, () => {
     for (const type of ["user", "assistant"] as const) {
-      const text = "x" + letter.repeat(100_000);
+      const text = "x" + character.repeat(100_000);
       const records = fit({ type, turnId: "t", text, at });
       assertWhole(records);
       assertEquals(
@@ -48,7 +48,7 @@ for (const letter of ["a", "é", "日", "👩", '"', "\u0000"]) {
   });
 }
 
-Deno.test("toLines() keeps the half of a letter that a text ends with", () => {
+Deno.test("toLines() keeps a lone surrogate at the end of a text", () => {
   const text = "x".repeat(90_000) + "\ud83d";
   const records = fit({ type: "user", turnId: "t", text, at });
   assertEquals(
@@ -71,7 +71,7 @@ Deno.test("toLines() keeps the attempt of each part", () => {
   }
 });
 
-Deno.test("toLines() cuts what can't be several records, and says so in it", () => {
+Deno.test("toLines() cuts a record that can't be split, and marks the cut", () => {
   const text = "👩".repeat(50_000);
   const records: SessionRecord[] = [
     { type: "heard", turnId: "t", text, at },
@@ -90,7 +90,7 @@ Deno.test("toLines() cuts what can't be several records, and says so in it", () 
   }
 });
 
-Deno.test("toLines() drops the vendor's form of calls first, then the end of their arguments", () => {
+Deno.test("toLines() drops the vendor's metadata of calls first, then the end of their arguments", () => {
   const raw = { provider: "gemini", content: "x".repeat(70_000) };
   const small = { id: "a", name: "find", arguments: { city: "Rome" } };
   const [one] = fit({
@@ -127,7 +127,7 @@ Deno.test("toLines() drops the vendor's form of calls first, then the end of the
   assert(bytesOf(two) > MAX_RECORD_BYTES / 2);
 });
 
-Deno.test("toLines() keeps no answer to a page that is too long", () => {
+Deno.test("toLines() stores no reply to a page that is too long", () => {
   const reply = "x".repeat(70_000);
   assertEquals(
     fit({ type: "data", turnId: "t", key: "k", reply, at }),
@@ -135,7 +135,7 @@ Deno.test("toLines() keeps no answer to a page that is too long", () => {
   );
 });
 
-Deno.test("toLines() throws where the ids alone are too long", () => {
+Deno.test("toLines() throws if the ids alone are too long", () => {
   const turnId = "t".repeat(70_000);
   for (
     const record of [

@@ -14,7 +14,7 @@ function recordingLog() {
   return { events, log: { debug: at, info: at, warn: at, error: at } };
 }
 
-Deno.test("startRetention() forgets what is older than the days say", async () => {
+Deno.test("startRetention() deletes conversations older than the setting", async () => {
   const store = createMemoryStore();
   const { events, log } = recordingLog();
   await store.update("a", () => [user("t1", "Hello")]);
@@ -31,7 +31,7 @@ Deno.test("startRetention() forgets what is older than the days say", async () =
   assertEquals(events, ["sessions.swept"]);
 });
 
-Deno.test("startRetention() outlives a store that fails", async () => {
+Deno.test("startRetention() goes on after the store has failed", async () => {
   const { events, log } = recordingLog();
   const store = {
     ...createMemoryStore(),
@@ -41,7 +41,7 @@ Deno.test("startRetention() outlives a store that fails", async () => {
   assertEquals(events, ["sessions.not_swept"]);
 });
 
-/** Retention whose two clocks a test sets; an hour goes by when it is told to. */
+/** Starts retention with two clocks that the test sets, and a timer that it fires. */
 function startOn(store: SessionStore, clocks: { wall: number; up: number }) {
   const hourly: (() => void)[] = [];
   const { setInterval } = globalThis;
@@ -72,13 +72,13 @@ Deno.test("startRetention() deletes nothing after the clock was set, and says so
     await afterAnHour();
     assertEquals((await store.load("a")).isEmpty, false);
     assertEquals(events, ["sessions.not_swept", "sessions.not_swept"]);
-    // Back again, the two agree.
+    // The clock is set back, so that the two agree again.
     await afterAnHour(-jumpMs);
     assertEquals(events.length, 2);
   }
 });
 
-Deno.test("startRetention() deletes a tenth of all at once, where the clock was wrong from the beginning", async () => {
+Deno.test("startRetention() deletes at most a tenth at once, in case the clock was wrong from the start", async () => {
   const store = createMemoryStore();
   for (let n = 0; n < 40; n++) {
     await store.update(`${n}`, () => [user("t1", "Hello")]);

@@ -32,7 +32,7 @@ function result(turnId: string, callId: string): SessionRecord {
   return { type: "result", turnId, callId, name: "find", text: "1", at };
 }
 
-Deno.test("Session.apply() adds up what is said in a turn", () => {
+Deno.test("Session.apply() joins what is said in a turn", () => {
   const { turns } = session(
     user("t1", "Hello"),
     says("t1", "Hi "),
@@ -73,7 +73,7 @@ Deno.test("Session.apply() splits what is said at the calls", () => {
   assertEquals(turn?.assistant, "One. Two. Three. Four.");
 });
 
-Deno.test("Session.apply() puts results to the step that they belong to", () => {
+Deno.test("Session.apply() adds results to the step of their calls", () => {
   const turn = session(
     user("t1", "?"),
     calls("t1", "a", "b"),
@@ -88,7 +88,7 @@ Deno.test("Session.apply() puts results to the step that they belong to", () => 
   );
 });
 
-Deno.test("Session.apply() keeps a vendor's own form, and no more where there is none", () => {
+Deno.test("Session.apply() keeps a vendor's metadata, and no field if there is none", () => {
   const raw = { provider: "gemini", content: [{ thoughtSignature: "s" }] };
   const turn = session(
     { type: "calls", turnId: "t1", calls: [], raw, at },
@@ -98,7 +98,7 @@ Deno.test("Session.apply() keeps a vendor's own form, and no more where there is
   assertEquals("raw" in (turn?.steps[1] ?? {}), false);
 });
 
-Deno.test("Session.apply() takes a result that no call waits for", () => {
+Deno.test("Session.apply() ignores a result without a call", () => {
   assertEquals(session(result("t1", "a")).turn("t1")?.steps, []);
 });
 
@@ -113,7 +113,7 @@ Deno.test("Session.apply() remembers across turns", () => {
   assertEquals(turns.length, 2);
 });
 
-Deno.test("Session.apply() forgets what was said, called and heard when a turn is answered anew, but not what was remembered", () => {
+Deno.test("Session.apply() forgets what was said, called and heard when a turn is answered again, but not what was remembered", () => {
   const again = session(
     user("t1", "?"),
     says("t1", "Old. "),
@@ -137,7 +137,7 @@ Deno.test("Session.apply() forgets what was said, called and heard when a turn i
   assertEquals(again.memories, ["Likes tea."]);
 });
 
-Deno.test("Session.apply() takes no notice of another attempt's records", () => {
+Deno.test("Session.apply() ignores the records of another attempt", () => {
   const { memories, turns: [turn] } = session(
     user("t1", "?"),
     says("t1", "Old. "),
@@ -166,7 +166,7 @@ Deno.test("Session.apply() takes no notice of another attempt's records", () => 
   });
 });
 
-Deno.test("Session.apply() keeps what the model wrote where that isn't what was said", () => {
+Deno.test("Session.apply() keeps what the model wrote if something else was said", () => {
   const { turns: [turn] } = session(
     user("t1", "?"),
     says("t1", "One."),
@@ -195,7 +195,7 @@ Deno.test("Session.apply() keeps what the model wrote where that isn't what was 
   });
 });
 
-Deno.test("Session.memories gives those of all turns, and each turn its own", () => {
+Deno.test("Session.memories has those of all turns, and each turn has its own", () => {
   const memory = (turnId: string, text: string): SessionRecord => ({
     type: "memory",
     turnId,
@@ -212,7 +212,7 @@ Deno.test("Session.memories gives those of all turns, and each turn its own", ()
   ]]);
 });
 
-Deno.test("Session.hasNote() knows a note by its name and all that it told", () => {
+Deno.test("Session.hasNote() compares the name and the whole content of a note", () => {
   const content = { log: "é", at: [1] };
   const made = session(
     { type: "note", name: "end", content, at },
@@ -224,7 +224,7 @@ Deno.test("Session.hasNote() knows a note by its name and all that it told", () 
   assert(made.hasNote("begin", undefined));
 });
 
-Deno.test("Session.replyTo() knows what was sent by its hash, and another turn's apart", () => {
+Deno.test("Session.replyTo() finds a reply by the hash of the data and the turn", () => {
   const data = { click: 1 };
   const made = session({
     type: "data",
@@ -238,7 +238,7 @@ Deno.test("Session.replyTo() knows what was sent by its hash, and another turn's
   assertEquals(made.replyTo("t2", data), undefined);
 });
 
-Deno.test("Session.toDeleted() names no turn, and at most 500", () => {
+Deno.test("Session.toDeleted() has hashes instead of ids, and at most 500", () => {
   const made = session(
     ...Array.from({ length: 600 }, (_, n) => user(`turn_${n}`, "Secret")),
   );
@@ -252,11 +252,11 @@ Deno.test("Session.toDeleted() names no turn, and at most 500", () => {
     undefined,
     undefined,
   ]);
-  // Deleted once more, it still knows them.
+  // A second deletion still has them.
   assertEquals(left.toDeleted(at), deleted);
 });
 
-Deno.test("Session.bytes tells about what it takes, and costs nothing a word", () => {
+Deno.test("Session.bytes is about the memory in use, and counts nothing extra for each word", () => {
   const made = session(user("t1", "Hello"));
   const before = made.bytes;
   for (let n = 0; n < 1_000; n++) made.apply(says("t1", "0123456789"));
@@ -265,7 +265,7 @@ Deno.test("Session.bytes tells about what it takes, and costs nothing a word", (
   assertEquals(made.bytes - before, 10_004);
 });
 
-Deno.test("Session.bytes is near what V8 takes, which is far less than a kilobyte a turn", () => {
+Deno.test("Session.bytes is close to what V8 takes, which is far less than a kilobyte a turn", () => {
   const { gc } = globalThis as { gc?: () => void };
   // deno-lint-ignore no-console -- for whoever runs the tests
   if (!gc) return console.log("skipped: V8 runs without --expose-gc");
@@ -363,7 +363,7 @@ for (
   });
 }
 
-Deno.test("Session.apply() begins a turn anew with other words of the caller's", () => {
+Deno.test("Session.apply() replaces the caller's words when a turn is answered again with others", () => {
   const { turns } = session(
     user("t1", "I want "),
     says("t1", "What?"),
@@ -375,7 +375,7 @@ Deno.test("Session.apply() begins a turn anew with other words of the caller's",
   assertEquals([turn?.user, turn?.assistant], ["I want a room.", ""]);
 });
 
-Deno.test("Session.apply() knows which calls the platform runs, and takes their results after the end", () => {
+Deno.test("Session.apply() keeps which calls the platform runs, and accepts their results after the end", () => {
   const { turns } = session(
     { ...calls("t1", "a", "b"), handedOn: ["b"] } as SessionRecord,
     result("t1", "a"),

@@ -5,7 +5,7 @@ import { readConfig } from "../../src/settings/config.ts";
 
 const log = createLog({ level: "error", format: "json", write() {} });
 
-Deno.test("createStore() keeps conversations in files, and on Deno Deploy, where none lasts, in Deno KV", async () => {
+Deno.test("createStore() keeps conversations in files, but on Deno Deploy, where files don't last, in Deno KV", async () => {
   for (
     const [env, name] of [
       [{}, "file"],

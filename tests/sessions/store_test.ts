@@ -5,16 +5,16 @@ import { FakeEngine } from "./_fake_engine.ts";
 import { user } from "./contract.ts";
 
 const { bytes: EMPTY } = new Session("any");
-/** With a few words in it. */
+/** About the size of a conversation with a few words. */
 const SMALL = EMPTY + 100;
 
-/** A store, and a look at which of some conversations it had to read again. */
+/** Makes a store, and a function that returns which of some conversations it had to read again. */
 function make(cacheBytes: number) {
   const engine = new FakeEngine();
   const store = createStoreOn(engine, { cacheBytes });
   return {
     store,
-    async forgotten(...ids: string[]): Promise<string[]> {
+    async evicted(...ids: string[]): Promise<string[]> {
       const gone: string[] = [];
       for (const id of ids) {
         const { opened } = engine;
@@ -26,34 +26,34 @@ function make(cacheBytes: number) {
   };
 }
 
-Deno.test("createStoreOn() forgets what was used the longest ago, by bytes", async () => {
-  const { store, forgotten } = make(3 * SMALL);
+Deno.test("createStoreOn() evicts the least recently used conversation, by bytes", async () => {
+  const { store, evicted } = make(3 * SMALL);
   for (const id of ["a", "b", "c"]) {
     await store.update(id, () => [user("t1", "")]);
   }
   await store.load("a");
   await store.update("d", () => [user("t1", "")]);
-  assertEquals(await forgotten("a", "c", "d"), []);
-  assertEquals(await forgotten("b"), ["b"]);
+  assertEquals(await evicted("a", "c", "d"), []);
+  assertEquals(await evicted("b"), ["b"]);
 });
 
-Deno.test("createStoreOn() counts what a conversation has grown by", async () => {
-  const { store, forgotten } = make(4 * SMALL);
+Deno.test("createStoreOn() counts the growth of a conversation", async () => {
+  const { store, evicted } = make(4 * SMALL);
   for (const id of ["a", "b", "c"]) {
     await store.update(id, () => [user("t1", "")]);
   }
   await store.update("c", () => [user("t2", "x".repeat(2 * SMALL))]);
-  assertEquals(await forgotten("c"), []);
-  assertEquals(await forgotten("a"), ["a"]);
+  assertEquals(await evicted("c"), []);
+  assertEquals(await evicted("a"), ["a"]);
 });
 
-Deno.test("createStoreOn() keeps what a turn is at work on, however much it is", async () => {
-  const { store, forgotten } = make(SMALL);
+Deno.test("createStoreOn() keeps a conversation with a turn under way, whatever its size", async () => {
+  const { store, evicted } = make(SMALL);
   const long = "x".repeat(10 * SMALL);
   const writer = await store.open("open", () => [user("t1", long)]);
   await store.load("a");
-  assertEquals(await forgotten("open"), []);
-  assertEquals(await forgotten("a"), ["a"]);
+  assertEquals(await evicted("open"), []);
+  assertEquals(await evicted("a"), ["a"]);
   await writer.close();
-  assertEquals(await forgotten("open"), ["open"]);
+  assertEquals(await evicted("open"), ["open"]);
 });

@@ -1,6 +1,5 @@
 /**
- * What a store's writer must do, whatever the store is made of; part of
- * `contract.ts`.
+ * What a store's writer must do, on any engine; part of `contract.ts`.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import type { Session } from "../../src/sessions/session.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 import { assistant, AT, end, type StoreUnderTest, user } from "./contract.ts";
 
-/** The words of a later attempt. */
+/** The agent's words of a later attempt. */
 function says(turnId: string, text: string, attempt: number): SessionRecord {
   return { ...assistant(turnId, text), attempt } as SessionRecord;
 }
@@ -24,7 +23,7 @@ function said({ turns }: Session): string[] {
   return turns.map(({ assistant }) => assistant);
 }
 
-/** Waits for another process to see something; how long that took, in milliseconds. */
+/** Waits until another process sees something; returns how long that took, in milliseconds. */
 async function until(
   store: SessionStore,
   isSeen: (session: Session) => boolean,
@@ -37,14 +36,14 @@ async function until(
   return performance.now() - startedAt;
 }
 
-/** Runs the part on writers. */
+/** Runs the tests of writers. */
 export function testWriter(
   test: (
     what: string,
     body: (under: StoreUnderTest) => Promise<void>,
   ) => void,
 ): void {
-  test("open() keeps what begins a turn, and its writer all the rest, in order", async ({ store, reopen }) => {
+  test("open() stores the records that begin a turn, and its writer all others, in order", async ({ store, reopen }) => {
     const writer = await store.open("a", () => [user("t1", "Hello")]);
     const { turns } = await (reopen?.() ?? store).load("a");
     assertEquals(turns.map(({ user }) => user), ["Hello"]);
@@ -65,7 +64,7 @@ export function testWriter(
     assertEquals(said(await store.load("a")), [all]);
   });
 
-  test("open() opens also where there is nothing to add, and shows no conversation for it", async ({ store, reopen }) => {
+  test("open() works without records to add, and then makes no conversation", async ({ store, reopen }) => {
     const writer = await store.open("A new one", () => [], {
       onOthers() {
         throw new Error("There are no others");
@@ -80,7 +79,7 @@ export function testWriter(
     assertEquals(session.turns.length, 1);
   });
 
-  test("open() rejects with what the change throws, and leaves nothing open", async ({ store }) => {
+  test("open() rejects with the error of the change, and leaves nothing open", async ({ store }) => {
     await assertRejects(
       () =>
         store.open("a", () => {
@@ -98,12 +97,12 @@ export function testWriter(
     await other.load("a");
     writer.add(assistant("t1", "Well."));
     const ms = await until(other, (session) => said(session)[0] === "Well.");
-    // Twice that, since the machine may be busy.
+    // Twice that time, since the machine may be busy.
     assert(ms < 500, `${ms} ms`);
     await writer.close();
   });
 
-  test("add() goes on while what came before is being flushed", async ({ store, reopen }) => {
+  test("add() works while earlier records are being flushed", async ({ store, reopen }) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     const flushes: Promise<void>[] = [];
     for (let n = 0; n < 50; n++) {
@@ -120,7 +119,7 @@ export function testWriter(
     await writer.close();
   });
 
-  test("add() keeps a text of any length, and says where it cuts", async ({ store, reopen }) => {
+  test("add() stores a text of any length, and marks where it cuts", async ({ store, reopen }) => {
     const long = "日本語 👩‍👩‍👧 ".repeat(20_000);
     const writer = await store.open("a", () => [user("t1", long)]);
     writer.add(assistant("t1", long));
@@ -134,10 +133,10 @@ export function testWriter(
     assertEquals(turn?.status, "complete");
   });
 
-  test("update() goes on beside a writer of the same store, which isn't told of it", async ({ store, reopen }) => {
-    let told = 0;
+  test("update() works beside a writer of the same store, whose `onOthers` is not called", async ({ store, reopen }) => {
+    let calls = 0;
     const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: () => ++told > 0,
+      onOthers: () => ++calls > 0,
     });
     for (let n = 0; n < 10; n++) {
       writer.add(assistant("t1", `${n}`));
@@ -147,7 +146,7 @@ export function testWriter(
     }
     await writer.look();
     await writer.close();
-    assertEquals(told, 0);
+    assertEquals(calls, 0);
     for (const under of [store, reopen?.() ?? store]) {
       const session = await under.load("a");
       assertEquals(said(session), ["0123456789"]);
@@ -176,31 +175,31 @@ export function testWriter(
     }
   });
 
-  test("look() tells what another process added, once, and that alone", async ({ store, reopen }) => {
+  test("look() calls `onOthers` once, and only for what another process added", async ({ store, reopen }) => {
     if (!reopen) return;
-    const told: number[] = [];
+    const calls: number[] = [];
     const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: ({ turns }) => told.push(turns.length) > 0,
+      onOthers: ({ turns }) => calls.push(turns.length) > 0,
     });
     const other = reopen();
     writer.add(assistant("t1", "One. "));
     await writer.look();
     await writer.flush();
     await writer.look();
-    assertEquals(told, []);
+    assertEquals(calls, []);
     await other.update("a", () => [user("t2", "!")]);
     await writer.look();
     await writer.look();
-    assertEquals(told, [2]);
+    assertEquals(calls, [2]);
     writer.add(assistant("t1", "Two."));
     await writer.close();
-    assertEquals(told, [2]);
+    assertEquals(calls, [2]);
     for (const under of [store, other, reopen()]) {
       assertEquals(said(await under.load("a")), ["One. Two.", ""]);
     }
   });
 
-  test("add() notices by itself what another process added", async ({ store, reopen }) => {
+  test("add() notices what another process added without a look()", async ({ store, reopen }) => {
     if (!reopen) return;
     let seen: string[] = [];
     const writer = await store.open("a", () => [user("t1", "?")], {
@@ -222,13 +221,13 @@ export function testWriter(
     }
   });
 
-  test("add() drops what comes after the conversation was deleted, elsewhere or here", async ({ store, reopen }) => {
+  test("add() drops records after the conversation was deleted, in this or another process", async ({ store, reopen }) => {
     for (const [n, other] of [store, reopen?.() ?? store].entries()) {
-      let told = 0;
+      let calls = 0;
       const turnId = `t${n}`;
       const writer = await store.open("a", () => [user(turnId, "?")], {
         onOthers: ({ turns }) => {
-          told++;
+          calls++;
           assertEquals(turns, []);
           return true;
         },
@@ -241,7 +240,7 @@ export function testWriter(
       writer.add(end(turnId));
       await writer.look();
       await writer.close();
-      assertEquals(told, 1);
+      assertEquals(calls, 1);
       for (const under of [store, reopen?.() ?? store]) {
         assertEquals((await under.load("a")).isEmpty, true);
         assertEquals((await under.list()).sessions, []);
@@ -252,7 +251,7 @@ export function testWriter(
     }
   });
 
-  test("open() lets no words of two processes mix that answer the same turn", async ({ store, reopen }) => {
+  test("open() keeps the words of two processes apart that answer the same turn", async ({ store, reopen }) => {
     if (!reopen) return;
     const other = reopen();
     const first = await store.open("a", () => [user("t1", "?")]);
@@ -284,7 +283,7 @@ export function testWriter(
     }
   });
 
-  test("add() of several processes at once loses and doubles nothing", async ({ store, reopen }) => {
+  test("add() loses and doubles nothing when several processes call it at once", async ({ store, reopen }) => {
     if (!reopen) return;
     const stores = [store, reopen(), reopen()];
     const writers = await Promise.all(

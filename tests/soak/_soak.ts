@@ -1,6 +1,6 @@
 /**
- * Many turns, many at once, some of which go wrong; and a look into the process
- * once it is warm and at the end, whether anything has stayed behind.
+ * Runs many turns, many at once, some with a fault. Measures the process once it
+ * is warm and at the end, to find leaks.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { descriptorsOf, memoryMbOf } from "../fakes/process.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
 import { findLost, talk, type Turn } from "./_turns.ts";
 
-/** How much of it. */
+/** The size of a run. */
 export interface SoakOptions {
   turns: number;
   /** After how many of them the process counts as warm. */
@@ -22,16 +22,16 @@ export interface SoakOptions {
   callers: number;
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface SoakReport {
-  /** What is wrong, in words; none is what is wanted. */
+  /** Descriptions of what is wrong; empty if all is well. */
   faults: string[];
-  /** For people. */
+  /** The figures to print. */
   figures: string[];
 }
 
-/** What a process holds. */
-interface Holdings {
+/** The resources that a process uses. */
+interface ResourceUsage {
   heapMb: number;
   memoryMb: number;
   descriptors: number;
@@ -39,8 +39,8 @@ interface Holdings {
   timers: number;
 }
 
-/** By how much each may differ: a file may be open, and memory is never quite the same. */
-const MAX_GROWTH: Holdings = {
+/** How much each may grow: a file may be open, and memory always varies a little. */
+const MAX_GROWTH: ResourceUsage = {
   heapMb: 4,
   memoryMb: 40,
   descriptors: 5,
@@ -48,7 +48,7 @@ const MAX_GROWTH: Holdings = {
   timers: 3,
 };
 
-/** Runs it. */
+/** Runs the soak. */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { turns, warm, callers } = options;
   await using model = await startChild({
@@ -57,8 +57,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const inspectPort = freePort();
   await using server = await start(model.url, inspectPort);
   const done: Turn[] = [];
-  let before: Holdings;
-  let after: Holdings;
+  let before: ResourceUsage;
+  let after: ResourceUsage;
   let mostTimers: number;
   const startedAt = performance.now();
   {
@@ -86,7 +86,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       ...lost.slice(0, 10).map((turn) => `Lost: ${turn}`),
       ...unhandled.slice(0, 10).map((line) => JSON.stringify(line)),
       ...findGrown(before, after),
-      // Turns set timers: where none was seen, none was counted.
+      // Turns set timers: if none was seen, counting them failed.
       ...mostTimers > 0 ? [] : ["No timer was seen, ever"],
     ],
     figures: [
@@ -116,32 +116,33 @@ function start(modelUrl: string, inspectPort: number): Promise<RealServer> {
       FIRST_TOKEN_TIMEOUT_MS: "5000",
       STALL_TIMEOUT_MS: "2000",
       FILLER_AFTER_MS: "0",
-      // Full before the first look: what is cached is meant to be held.
+      // Small, so that the cache is full before the first measurement.
       CACHE_MB: "1",
     },
   });
 }
 
-/** Has all callers talk until the turns are used up. */
+/** Runs all callers until the turns are used up. */
 async function run(
   { url }: RealServer,
   { from, to, callers }: { from: number; to: number; callers: number },
   done: Turn[],
 ): Promise<void> {
   using client = Deno.createHttpClient({});
-  const line = { url: `${url}/agent`, secret: SECRET, client };
+  const target = { url: `${url}/agent`, secret: SECRET, client };
   let next = from;
   async function call(_: unknown, caller: number): Promise<void> {
-    // Nobody can have spoken more often: the second run begins new conversations.
+    // No caller can have had more turns than `from`, so that the second run begins
+    // new conversations.
     let before = from;
     while (next < to) {
-      done.push(await talk(line, { n: next++, caller, before: before++ }));
+      done.push(await talk(target, { n: next++, caller, before: before++ }));
     }
   }
   await Promise.all(Array.from({ length: callers }, call));
 }
 
-/** The most timers that were set at once, looking twice a second until it is done. */
+/** Counts timers twice a second until the run is done. Returns the highest count. */
 async function watchTimers(
   inspector: Inspector,
   work: Promise<void>,
@@ -157,14 +158,14 @@ async function watchTimers(
   return most;
 }
 
-/** Looks once nothing is under way any more, and nobody is connected. */
+/** Measures the process when no turn is under way and no client is connected. */
 async function look(
   { pid, lines }: RealServer,
   model: Child,
   inspector: Inspector,
-): Promise<Holdings> {
+): Promise<ResourceUsage> {
   await model.ask({});
-  // The last record of a turn follows its last word, and a connection is closed
+  // A turn's last record is written after its last word, and a connection closes
   // some time after the other side has closed it.
   const count = () =>
     `${descriptorsOf(pid).length} ${
@@ -185,14 +186,14 @@ async function look(
   };
 }
 
-function findGrown(before: Holdings, after: Holdings): string[] {
-  const names = Object.keys(MAX_GROWTH) as (keyof Holdings)[];
+function findGrown(before: ResourceUsage, after: ResourceUsage): string[] {
+  const names = Object.keys(MAX_GROWTH) as (keyof ResourceUsage)[];
   return names.filter((name) => after[name] - before[name] > MAX_GROWTH[name])
     .map((name) => `${name} grew from ${before[name]} to ${after[name]}`);
 }
 
-function show(holdings: Holdings): string {
-  const { heapMb, memoryMb, descriptors, sockets, timers } = holdings;
+function show(usage: ResourceUsage): string {
+  const { heapMb, memoryMb, descriptors, sockets, timers } = usage;
   return `heap ${heapMb.toFixed(1)} MB, memory ${memoryMb} MB, ` +
     `${descriptors} descriptors (${sockets} sockets), ${timers} timers`;
 }

@@ -1,5 +1,5 @@
 /**
- * A soak's turns: what is said, what is heard, and what of it has to be kept.
+ * The turns of a soak: sends them, reads the answers, and checks what was stored.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { readAnswer } from "../../src/platforms/layercode/client.ts";
 import { sign } from "../../src/platforms/layercode/verify.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
 
-/** What goes wrong in a turn: the model's doing, or a caller who hangs up. */
+/** What can go wrong in a turn: the model fails, or the caller hangs up. */
 export const FAULTS = [
   "refused",
   "reset",
@@ -21,10 +21,10 @@ export const FAULTS = [
 /** One of {@linkcode FAULTS}. */
 export type Fault = typeof FAULTS[number];
 
-/** One turn in this many has a fault: five in a hundred. */
+/** One turn in this many has a fault. */
 const FAULT_EVERY = 20;
 
-/** A conversation has as many turns as this. */
+/** The number of turns in a conversation. */
 const TURNS_A_CONVERSATION = 10;
 
 /** A turn that is over. */
@@ -34,20 +34,20 @@ export interface Turn {
   said: string;
   heard: string;
   fault: Fault | undefined;
-  /** How much of the wait for the first word was the server's, in milliseconds. */
+  /** The server's part of the wait for the first word, in milliseconds. */
   overheadMs: number | undefined;
   /** What is wrong with it, if anything. */
   wrong?: string;
 }
 
-/** The fault of a turn, by its number. */
+/** Returns a turn's fault, by the turn's number. */
 function faultOf(n: number): Fault | undefined {
   if (n % FAULT_EVERY !== FAULT_EVERY - 1) return undefined;
   return FAULTS[Math.floor(n / FAULT_EVERY) % FAULTS.length];
 }
 
-/** A caller's next words. */
-export interface Words {
+/** A caller's next turn. */
+export interface CallerTurn {
   /** The number of the turn among all. */
   n: number;
   /** The number of the caller. */
@@ -56,20 +56,20 @@ export interface Words {
   before: number;
 }
 
-/** Where turns go. */
-export interface Line {
-  /** The webhook's address. */
+/** The server that turns are sent to. */
+export interface Target {
+  /** The webhook's URL. */
   url: string;
-  /** What turns are signed with. */
+  /** The secret that signs turns. */
   secret: string;
   /** Holds the connections, so that they can be closed. */
   client: Deno.HttpClient;
 }
 
-/** Has a caller say something, and hears what comes. */
+/** Sends a turn and reads the answer. */
 export async function talk(
-  line: Line,
-  { n, caller, before }: Words,
+  target: Target,
+  { n, caller, before }: CallerTurn,
 ): Promise<Turn> {
   const fault = faultOf(n);
   const conversation = `soak-${caller}-${
@@ -83,18 +83,18 @@ export async function talk(
     fault,
     overheadMs: undefined,
   };
-  const wrong = await ask(line, turn).catch(String);
+  const wrong = await ask(target, turn).catch(String);
   return wrong === undefined ? turn : { ...turn, wrong };
 }
 
-/** Fills in what is heard; says what is wrong with it. */
+/** Fills in what is heard. Returns what is wrong with it, if anything. */
 async function ask(
-  line: Line,
+  target: Target,
   turn: Turn,
 ): Promise<string | undefined> {
   const leaving = new AbortController();
   const startedAt = performance.now();
-  const response = await send(line, turn, leaving.signal);
+  const response = await send(target, turn, leaving.signal);
   if (response.status !== 200) {
     await response.body?.cancel();
     return `Status ${response.status}`;
@@ -116,7 +116,7 @@ async function ask(
 }
 
 function send(
-  { url, secret, client }: Line,
+  { url, secret, client }: Target,
   { id, conversation, said }: Turn,
   signal: AbortSignal,
 ): Promise<Response> {
@@ -142,7 +142,7 @@ function judge({ fault, heard }: Turn): string | undefined {
   return isSorry ? undefined : `No word of the fault ${fault}: "${heard}"`;
 }
 
-/** Which of these turns are not kept as they were promised. */
+/** Finds the turns that are not stored as they were heard. */
 export async function findLost(
   turns: readonly Turn[],
   store: SessionStore,

@@ -1,8 +1,8 @@
 /**
- * `deno task soak`: 10,000 turns, 100 at once, of which one in twenty goes
- * wrong. Exits with 1 when a turn is lost or answered wrongly, or heap,
- * descriptors, sockets or timers have grown since the 2,000th turn. `--quick`
- * has 2,000 turns and looks first after 1,000.
+ * `deno task soak`: 10,000 turns, 100 at once, of which one in twenty has a fault.
+ * Exits with 1 if a turn is lost or answered wrongly, or heap, descriptors,
+ * sockets or timers have grown since the 2,000th turn. `--quick` has 2,000 turns
+ * and measures first after 1,000.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The soak is only as good as its eye: a turn that isn't kept as it was heard,
- * or that nobody ended, is found.
+ * Shows that the soak finds a turn that isn't stored as it was heard, or that has
+ * no end.
  *
  * @module
  */
@@ -20,7 +20,7 @@ function turn(id: string, heard: string): Turn {
   };
 }
 
-Deno.test("findLost() finds what isn't kept as it was heard", async () => {
+Deno.test("findLost() finds turns that aren't stored as they were heard", async () => {
   const store = createMemoryStore();
   await store.update("a", () => [
     user("whole", "said in whole"),

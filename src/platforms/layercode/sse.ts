@@ -11,7 +11,7 @@ import {
   createTextStream,
   EVENT_STREAM_HEADERS,
 } from "../../server/text_stream.ts";
-import { spell, type SpeltDetails } from "../../sessions/record.ts";
+import { type SnakeCaseDetails, toSnakeCase } from "../../sessions/record.ts";
 import type { Answer } from "../platform.ts";
 
 /**
@@ -23,7 +23,7 @@ export const DETAILS_HEADER = "parley-details";
 /** How a turn ended, for Parley's own tools. */
 export type TurnEvent =
   & { type: "parley.turn"; turn_id: string; status: string }
-  & SpeltDetails;
+  & SnakeCaseDetails;
 
 /**
  * Creates the stream of an answer.
@@ -44,7 +44,7 @@ export function createAnswerStream(
         type: "parley.turn",
         turn_id: turnId,
         status: part.status,
-        ...spell(part.details),
+        ...toSnakeCase(part.details),
       };
       return write(`data: ${JSON.stringify(event)}\n\n`);
     },

@@ -1,11 +1,10 @@
 /**
- * Callers for the bench: each has a conversation and a connection of its own,
- * signs its turns as Layercode does or sends all that was said as platforms do
- * by chat completions, one after another, and notes when the first word came
- * and when the answer was whole. Bare sockets, so that as
- * little as possible of the machine goes into it.
+ * Callers for the bench. Each has its own conversation and connection, sends its
+ * turns one after another, by Layercode's signed webhook or by chat completions,
+ * and records when the first word came and when the answer was complete. Uses bare
+ * sockets, so that it takes little of the machine.
  *
- * Takes jobs as lines of JSON on its input, see {@linkcode Job}.
+ * Reads jobs as lines of JSON on standard input, see {@linkcode Job}.
  *
  * @module
  */
@@ -17,7 +16,7 @@ import { FIRST, LAST, TOKENS } from "../_words.ts";
 
 const encoder = new TextEncoder();
 
-/** One caller's turns, one after another. */
+/** Runs one caller's turns, one after another. */
 async function call(
   connection: Deno.Conn,
   job: Job,
@@ -47,12 +46,12 @@ async function call(
 }
 
 function toRequest(job: Job, caller: number, turn: number): Uint8Array {
-  return job.face === "openai"
+  return job.api === "openai"
     ? toChatRequest(job, caller, turn)
     : toEventRequest(job, caller, turn);
 }
 
-/** The whole conversation, as platforms send it anew with each turn. */
+/** Makes a request with the whole conversation, as platforms send it with each turn. */
 function toChatRequest(job: Job, caller: number, turn: number): Uint8Array {
   const answer = { role: "assistant", content: TOKENS.join("") };
   const messages = [];
@@ -97,13 +96,13 @@ function toEventRequest(job: Job, caller: number, turn: number): Uint8Array {
 /**
  * Reads to the end of an answer.
  *
- * @returns when its first word was there; nothing where the turn was refused,
- * and the job says what to do then
- * @throws {Error} when it isn't a whole answer
+ * @returns when its first word arrived; `undefined` if the turn was refused and
+ * the job allows that
+ * @throws {Error} if the answer isn't complete
  */
 async function readAnswer(
   connection: Deno.Conn,
-  { retryMs, face }: Job,
+  { retryMs, api }: Job,
 ): Promise<number | undefined> {
   const decoder = new TextDecoder("latin1");
   const buffer = new Uint8Array(16_384);
@@ -123,7 +122,7 @@ async function readAnswer(
     }
     throw new Error(`Refused: ${text.slice(0, 400)}`);
   }
-  const end = face === "openai" ? "data: [DONE]" : "response.end";
+  const end = api === "openai" ? "data: [DONE]" : "response.end";
   const isWhole = text.includes(LAST) && text.includes(end);
   if (!isWhole) throw new Error(`Not a whole answer: ${text}`);
   return firstAt;
@@ -138,8 +137,8 @@ async function run(job: Job): Promise<Times> {
   const connections: Deno.TcpConn[] = [];
   const times: Times = { firstMs: [], totalMs: [], refusedMs: [] };
   try {
-    // A few at a time: a server's queue of new connections is short, and one
-    // that doesn't fit waits a second.
+    // A few at a time: a server's queue of new connections is short, and a
+    // connection that doesn't fit waits a second.
     while (connections.length < job.callers) {
       const some = Math.min(50, job.callers - connections.length);
       connections.push(

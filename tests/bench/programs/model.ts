@@ -1,11 +1,11 @@
 /**
- * A model server for the bench: Ollama's and Gemini's wire, byte for byte made
- * beforehand, written to bare sockets, so that as little as possible of the
- * machine goes into it. Every answer is the same forty tokens.
+ * A model server for the bench, with the APIs of Ollama and Gemini. Every answer
+ * is the same forty tokens. Its bytes are made beforehand and written to bare
+ * sockets, so that it takes little of the machine.
  *
- * A line of JSON on its input sets the pace: `{"firstMs":150,"tokenMs":15}`.
- * With both 0 an answer leaves in one write, each token in an HTTP chunk of its
- * own, as from a model that needs no time.
+ * A line of JSON on standard input sets the pace: `{"firstMs":150,"tokenMs":15}`.
+ * If both are 0, the answer is sent in one write, each token in its own HTTP
+ * chunk, like that of a model that needs no time.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { print } from "../_print.ts";
 import { readJobs } from "../_child.ts";
 import { TOKENS } from "../_words.ts";
 
-/** An answer in the pieces that leave one by one; the first holds the head. */
+/** The pieces of an answer, sent one by one; the first includes the head. */
 type Pieces = readonly Uint8Array[];
 
 const encoder = new TextEncoder();
@@ -52,7 +52,7 @@ const GEMINI = toPieces(
 );
 const pace = { firstMs: 0, tokenMs: 0 };
 
-/** What is due after a first token's wait, and after any other's, in order. */
+/** What is due after the wait for a first token, and for a later one, in order. */
 const queues: { at: number; go: () => void }[][] = [[], []];
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -109,7 +109,7 @@ function tick(): void {
   timer = next === Infinity ? undefined : wait(next);
 }
 
-/** What a request is answered with; several pieces are paced. */
+/** Chooses the answer to a request; several pieces are paced. */
 function answer(target: string, body: string): Pieces {
   const [path = ""] = target.split("?");
   if (path.endsWith(":streamGenerateContent")) return GEMINI;
@@ -134,7 +134,7 @@ function answer(target: string, body: string): Pieces {
   }
 }
 
-/** Writes the pieces at the pace; done when the last has left. */
+/** Writes the pieces at the pace. Resolves when the last is written. */
 function play(connection: Deno.Conn, pieces: Pieces): Promise<void> {
   const { firstMs, tokenMs } = pace;
   if (pieces.length === 1 || firstMs + tokenMs === 0) {
@@ -166,7 +166,7 @@ async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Answers one request after another, as far as HTTP is needed for that. */
+/** Answers one request after another, with only as much HTTP as that needs. */
 async function serve(connection: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(16_384);
   const decoder = new TextDecoder("latin1");
@@ -187,7 +187,7 @@ async function serve(connection: Deno.Conn): Promise<void> {
   }
 }
 
-// As many wait as with a server in Go, such as Ollama, on a usual machine.
+// The backlog is that of a server in Go, such as Ollama, on a usual machine.
 const listener = Deno.listen({
   hostname: "127.0.0.1",
   port: 0,
@@ -198,6 +198,6 @@ readJobs((job) => Promise.resolve(Object.assign(pace, job)));
 for await (const connection of listener) {
   connection.setNoDelay();
   serve(connection).catch(() => {
-    // The reader left before the end.
+    // The client disconnected before the end.
   }).finally(() => connection.close());
 }

@@ -1,7 +1,7 @@
 /**
- * What Parley is measured against: the least that brings a model's words to a
- * caller. It asks the model with `fetch` and writes each piece of text as an
- * event. No verification, no history, no deadline, nothing kept.
+ * The baseline that Parley is measured against: the least code that brings a
+ * model's words to a caller. It calls the model with `fetch` and writes each piece
+ * of text as an event, without verification, history, deadline or store.
  *
  * Arguments: `ollama` or `gemini`, and the model's address.
  *

@@ -1,8 +1,7 @@
 /**
- * A model server for the soak: Ollama's wire over HTTP, with a steady pace. An
- * answer begins with how long it was held back, so that a caller knows what of
- * the wait was the server's. What a caller says may name a {@linkcode Fault},
- * which the model then has.
+ * A model server for the soak: Ollama's API, with a steady pace. An answer begins
+ * with how long the model delayed it, so that a caller knows the server's part of
+ * the wait. A caller may name a {@linkcode Fault}, which the model then plays.
  *
  * @module
  */
@@ -18,13 +17,13 @@ import { print } from "../../bench/_print.ts";
 import type { Fault } from "../_turns.ts";
 
 const FIRST_MS = 20;
-/** So slow that a hundred callers are no more than a small machine can take. */
+/** So slow that a small machine can serve a hundred callers. */
 const TOKEN_MS = 120;
 const WORDS = "There is a room for two people from Friday to Sunday .".split(
   " ",
 );
 
-/** Streams an answer at the model's pace, with its fault. */
+/** Streams an answer at the model's pace, with its fault if it has one. */
 async function answer(
   response: ServerResponse,
   fault: Fault | undefined,
@@ -43,7 +42,7 @@ async function answer(
       if (fault === "half") {
         return void response.end(toLine("Half").slice(0, 30));
       }
-      // It waits until the other side gives up.
+      // The model hangs until the client gives up.
       if (fault === "endless") return;
     }
     response.write(toLine(`${word} `));
@@ -99,7 +98,7 @@ server.listen(0, "127.0.0.1", () => {
   const { port } = server.address() as AddressInfo;
   print(`{"url":"http://127.0.0.1:${port}"}`);
 });
-// A line on its input: all connections are dropped, which are to be in use no more.
+// A line on standard input drops all connections, which must be idle by then.
 readJobs(() => {
   for (const connection of connections) connection.destroy();
   return Promise.resolve({});
