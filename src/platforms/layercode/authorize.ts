@@ -87,14 +87,7 @@ async function authorize(
     const message = "LAYERCODE_API_KEY is not set on this server";
     throw new HttpError(503, "not_configured", message);
   }
-  const waitSeconds = context.addressLimit(toNetwork(address));
-  if (waitSeconds !== undefined) {
-    // Callers behind a proxy that isn't configured share one limit.
-    const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
-    const setting = "AUTHORIZE_PER_ADDRESS";
-    log.warn("authorize.limited", { setting, address, fix });
-    throw tooManyRequests(TOO_MANY_KEYS, waitSeconds);
-  }
+  countAddress(address, context);
   const keyRequest = await readKeyRequest(request, context.agentId);
   const { agentId, conversationId, metadata: untrustedMetadata } = keyRequest;
   const approval = await askOwner({
@@ -137,6 +130,20 @@ async function authorize(
   const issued = { conversationId: given, user };
   const { token, headers } = issueToken(issued, request, secrets);
   return json({ ...reply, resume_token: token }, { headers });
+}
+
+/** Counts a request of an address. @throws {HttpError} 429 if there were too many */
+function countAddress(
+  address: string,
+  { addressLimit, log }: AuthorizeContext,
+): void {
+  const waitSeconds = addressLimit(toNetwork(address));
+  if (waitSeconds === undefined) return;
+  // Callers behind a proxy that isn't configured share one limit.
+  const fix = "if this is your proxy's address, name it in TRUSTED_PROXIES";
+  const setting = "AUTHORIZE_PER_ADDRESS";
+  log.warn("authorize.limited", { setting, address, fix });
+  throw tooManyRequests(TOO_MANY_KEYS, waitSeconds);
 }
 
 /** The message to a page that is over a limit. */

@@ -78,11 +78,7 @@ export function createMicrophone(parts) {
         onerror: (/** @type {{ error: string }} */ { error }) => {
           if (current !== recognition || RECOVERABLE.includes(error)) return;
           microphone.stop();
-          const isRefused = error === "not-allowed";
-          const fix = isRefused
-            ? " Allow it in the browser for this page."
-            : "";
-          onTrouble(`The microphone stopped: ${error}.${fix}`);
+          onTrouble(toTrouble(error));
         },
         // Browsers stop after a silence, in spite of `continuous`.
         onend: () => current === recognition && recognition.start(),
@@ -98,6 +94,13 @@ export function createMicrophone(parts) {
     },
   };
   return microphone;
+}
+
+/** @param {string} error the browser's name for it */
+function toTrouble(error) {
+  const isRefused = error === "not-allowed";
+  const fix = isRefused ? " Allow it in the browser for this page." : "";
+  return `The microphone stopped: ${error}.${fix}`;
 }
 
 const WORDS = /[\p{L}\p{N}'’]+/gu;
