@@ -9,6 +9,9 @@
 /** The shortest interval of the timer, in milliseconds. A deadline may be met that much late. */
 const TICK_MS = 10;
 
+/** The longest delay of `setTimeout`; with a longer one it fires at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const waiting = new Set<Deadline>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let wakesAt = Infinity;
@@ -49,7 +52,7 @@ export class Deadline {
 function wake(now: number, afterMs: number): void {
   clearTimeout(timer);
   wakesAt = now + afterMs;
-  timer = setTimeout(onTimer, afterMs);
+  timer = setTimeout(onTimer, Math.min(afterMs, LONGEST_TIMER_MS));
 }
 
 function onTimer(): void {

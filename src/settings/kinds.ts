@@ -4,13 +4,11 @@
  *
  * @module
  */
+import { LONGEST_TIMER_MS } from "../server/deadline.ts";
 import { type Setting, SettingError } from "./setting.ts";
 
 /** The part of a declaration that parses its value. */
 export type Kind<T> = Required<Pick<Setting<T>, "parse">>;
-
-/** The longest delay of `setTimeout`; with a longer one it fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A whole number.

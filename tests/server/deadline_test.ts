@@ -90,3 +90,21 @@ Deno.test({
     for (const deadline of deadlines) deadline.clear();
   },
 });
+
+Deno.test("Deadline may be further away than any timer can be", async () => {
+  const { setTimeout } = globalThis;
+  let timers = 0;
+  globalThis.setTimeout = ((...given: Parameters<typeof setTimeout>) => {
+    timers++;
+    return setTimeout(...given);
+  }) as typeof setTimeout;
+  const deadline = new Deadline(() => {});
+  try {
+    deadline.set(2 ** 32);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  } finally {
+    deadline.clear();
+    globalThis.setTimeout = setTimeout;
+  }
+  assertEquals(timers, 1);
+});
