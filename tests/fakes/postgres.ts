@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { freePort } from "./ports.ts";
 
 /** A running server. */
 export interface RealPostgres extends AsyncDisposable {
@@ -66,11 +67,11 @@ export async function startPostgres(): Promise<RealPostgres> {
   if (isRoot) await Deno.chown(folder, uid, gid);
 
   const data = `${folder}/data`;
-  const port = freePort();
-  const address = ["-h", "127.0.0.1", "-p", `${port}`];
+  let port = freePort();
+  const address = () => ["-h", "127.0.0.1", "-p", `${port}`];
   const sql = (text: string) =>
     output(`${bin}/psql`, [
-      ...[...address, "-U", "postgres", "-d", "postgres"],
+      ...[...address(), "-U", "postgres", "-d", "postgres"],
       ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text],
     ], { cwd: folder });
 
@@ -95,8 +96,11 @@ export async function startPostgres(): Promise<RealPostgres> {
       ...["-D", data, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1"],
       ...["-c", `unix_socket_directories=${folder}`],
     ]);
+    let hasEnded = false;
+    child.status.then(() => hasEnded = true);
     const deadline = Date.now() + 30_000;
-    while (!(await succeeds(`${bin}/pg_isready`, ["-q", ...address]))) {
+    while (!(await succeeds(`${bin}/pg_isready`, ["-q", ...address()]))) {
+      if (hasEnded) throw new Error(await Deno.readTextFile(`${folder}/log`));
       if (Date.now() > deadline) {
         child.kill("SIGKILL");
         await child.status;
@@ -110,7 +114,11 @@ export async function startPostgres(): Promise<RealPostgres> {
     ...["-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"],
     "--locale=C",
   ], as);
-  let child = await start();
+  let child = await start().catch(() => {
+    // Another program may have taken the port meanwhile.
+    port = freePort();
+    return start();
+  });
 
   const url = `postgres://postgres:hunter2@127.0.0.1:${port}/postgres`;
   const pooler = bouncer();
@@ -174,12 +182,6 @@ server_login_retry = 1
       await Deno.remove(folder, { recursive: true });
     },
   };
-}
-
-/** Returns a port that was free a moment ago. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function succeeds(program: string, args: string[]): Promise<boolean> {
