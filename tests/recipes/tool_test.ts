@@ -6,6 +6,12 @@ import { startFakeOllama } from "../fakes/ollama.ts";
 import { startServer } from "../fakes/server.ts";
 import { copySources } from "./_copy.ts";
 
+const ENV = {
+  LLM_PROVIDER: "ollama",
+  LAYERCODE_WEBHOOK_SECRET: SECRET,
+  HOST: "127.0.0.1",
+};
+
 Deno.test('docs/extend.md "Add a tool" makes one that passes its test and is called', async () => {
   await using copy = await copySources(["tests/deno.lock"]);
   const [tool = "", list = "", test = ""] = blocksBelow("Add a tool");
@@ -25,12 +31,7 @@ Deno.test('docs/extend.md "Add a tool" makes one that passes its test and is cal
   ]);
   await using server = await startServer({
     sources: copy.root,
-    env: {
-      LLM_PROVIDER: "ollama",
-      OLLAMA_HOST: ollama.url,
-      LAYERCODE_WEBHOOK_SECRET: SECRET,
-      HOST: "127.0.0.1",
-    },
+    env: { ...ENV, OLLAMA_HOST: ollama.url },
   });
   const line = { url: `${server.url}/agent`, secret: SECRET };
   const response = await sendEvent(message("Open on Sunday?"), line);
@@ -62,12 +63,7 @@ Deno.test('docs/agent.md "Tools" has a tool read its key, which stands in .env',
   await using server = await startServer({
     sources: copy.root,
     folder: copy.root,
-    env: {
-      LLM_PROVIDER: "ollama",
-      OLLAMA_HOST: ollama.url,
-      LAYERCODE_WEBHOOK_SECRET: SECRET,
-      HOST: "127.0.0.1",
-    },
+    env: { ...ENV, OLLAMA_HOST: ollama.url },
   });
   const line = { url: `${server.url}/agent`, secret: SECRET };
   await readEvents(await sendEvent(message("How is the weather?"), line));

@@ -127,17 +127,16 @@ Deno.test("main.ts answers requests with a key, over several turns, and stores w
   assertEquals(JSON.stringify(server.lines).includes(KEY), false);
 });
 
+const ENV = {
+  API_KEYS: KEY,
+  LLM_PROVIDER: "ollama",
+  OLLAMA_MODEL: "llama3.2:3b",
+};
+
 Deno.test("main.ts sends the first chunk before the model's first word, and cancels the model when the client leaves", async () => {
   await using model = startFakeOllama(() => ({ kind: "stall" }));
-  await using server = await startServer({
-    env: {
-      API_KEYS: KEY,
-      LLM_PROVIDER: "ollama",
-      OLLAMA_HOST: model.url,
-      OLLAMA_MODEL: "llama3.2:3b",
-      FILLER_AFTER_MS: "0",
-    },
-  });
+  const env = { ...ENV, OLLAMA_HOST: model.url, FILLER_AFTER_MS: "0" };
+  await using server = await startServer({ env });
   const port = Number(new URL(server.url).port);
   const body = JSON.stringify({ stream: true, messages: messages(">Hello") });
   const delays: number[] = [];
@@ -156,14 +155,8 @@ Deno.test("main.ts sends the first chunk before the model's first word, and canc
 
 Deno.test("main.ts cancels the model when a client that waits for a whole answer leaves", async () => {
   await using model = startFakeOllama(() => ({ kind: "stall" }));
-  await using server = await startServer({
-    env: {
-      API_KEYS: KEY,
-      LLM_PROVIDER: "ollama",
-      OLLAMA_HOST: model.url,
-      OLLAMA_MODEL: "llama3.2:3b",
-    },
-  });
+  const env = { ...ENV, OLLAMA_HOST: model.url };
+  await using server = await startServer({ env });
   const port = Number(new URL(server.url).port);
   const body = JSON.stringify({ stream: false, messages: messages(">Hello") });
   const socket = await open(port, body);
