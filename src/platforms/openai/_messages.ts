@@ -97,7 +97,7 @@ function readMessage(message: unknown, index: number) {
   return {
     role,
     text,
-    callId: typeof tool_call_id === "string" ? tool_call_id : "",
+    callId: readString(tool_call_id),
     tool_calls,
   };
 }
@@ -110,9 +110,15 @@ function readCalls(calls: unknown): ReadonlyMap<string, string> {
   return new Map(
     (Array.isArray(calls) ? calls : []).map((call) => {
       const { name, arguments: given } = call?.function ?? {};
-      return [String(call?.id), `${name}(${given ?? ""})`.slice(0, MAX_CALL)];
+      const text = `${readString(name)}(${readString(given)})`;
+      return [readString(call?.id), text.slice(0, MAX_CALL)];
     }),
   );
+}
+
+/** Returns a string, or an empty one: other values can be impossible to convert. */
+function readString(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** Returns the text of a message's content; `undefined` if the content is invalid. */

@@ -342,6 +342,26 @@ Deno.test("POST /v1/chat/completions distinguishes results that name no call", a
   }
 });
 
+Deno.test("POST /v1/chat/completions answers where a platform's tool calls hold what no text can be made of", async () => {
+  const odd = { toString: 1 };
+  for (
+    const call of [odd, { id: odd }, {
+      id: "a",
+      function: { name: odd, arguments: odd },
+    }, null]
+  ) {
+    const { handle } = makeApi(createScriptedProvider(says("Hi.")));
+    const asked = [
+      ...hello.messages,
+      { role: "assistant", content: null, tool_calls: [call] },
+      { role: "tool", tool_call_id: "a", content: "18" },
+    ];
+    const response = await handle(post({ ...hello, messages: asked }));
+    assertEquals(response.status, 200);
+    assertEquals(await readWords(response), "Hi.");
+  }
+});
+
 Deno.test("POST /v1/chat/completions offers a tool once if the platform names it twice", async () => {
   const provider = createScriptedProvider(says("Hi."));
   const { handle } = makeApi(provider);
