@@ -219,3 +219,34 @@ export async function ask(
   }
   return { ...result, first_words_ms: firstMs, total_ms: elapsed() };
 }
+
+/** Says why a turn was not answered with a stream, and how to fix that. */
+export function explainRefusal(
+  { status, headers }: Response,
+  body: string,
+  url: string,
+): [detail: string, fix: string] {
+  const location = headers.get("location");
+  if (location !== null) {
+    return [
+      `${url} redirects (${status}) to ${location}: the body of a POST gets lost`,
+      "give --url that address, and Layercode too",
+    ];
+  }
+  const message = /"message":\s*"([^"]*)"/.exec(body)?.[1];
+  const because = message ? `(${status}): ${message}` : `(${status})`;
+  if (status === 401) {
+    return [
+      `the server refuses our signature or key ${because}`,
+      "both need the same LAYERCODE_WEBHOOK_SECRET or API_KEYS (start the server " +
+      "again after changing it), and clocks that are set by the network",
+    ];
+  }
+  return [
+    `${url} did not answer as Parley does ${because}`,
+    "check the address: its path is /agent, or /v1/chat/completions, and a " +
+    "tunnel's may change with each start; start the server, and the tunnel or " +
+    "proxy to its HOST and PORT, which must let a POST through; see the " +
+    "server's log",
+  ];
+}

@@ -15,6 +15,7 @@ import {
   type Connection,
   type ConnectOptions,
   type EventFields,
+  explainRefusal,
   type TurnResult,
 } from "./_connection.ts";
 import { oneLine, print, printError, printJson, run } from "./_terminal.ts";
@@ -156,18 +157,13 @@ async function printResponse(
   response: Response,
   url: string,
 ): Promise<boolean> {
-  const { status, headers, ok } = response;
   const text = await response.text();
-  if (/^application\/json\b/.test(headers.get("content-type") ?? "")) {
-    print(`${text.trim()}\n`);
-    return ok;
+  const type = response.headers.get("content-type") ?? "";
+  if (!/^application\/json\b/.test(type)) {
+    throw new Error(explainRefusal(response, text, url).join("\n    → "));
   }
-  const location = headers.get("location");
-  throw new Error(
-    location !== null
-      ? `${url} redirects (${status}) to ${location}: give --url that address`
-      : `${url} is not Parley's webhook: it answered with status ${status}`,
-  );
+  print(`${text.trim()}\n`);
+  return response.ok;
 }
 
 if (import.meta.main) await run(USAGE, OPTIONS, main);

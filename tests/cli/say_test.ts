@@ -229,7 +229,12 @@ Deno.test("say.ts doesn't take another server's answer for Parley's", async () =
   try {
     const base = `http://127.0.0.1:${server.addr.port}`;
     const cases: [string, string[], number, string][] = [
-      ["/page", [], 1, "is not Parley's webhook: it answered with status 200"],
+      [
+        "/page",
+        [],
+        1,
+        "/page did not answer as Parley does (200)\n    → check",
+      ],
       ["/moved", [], 1, "redirects (307) to"],
       ["/refused", [], 1, "error"],
       ["/agent", [], 0, "owned"],

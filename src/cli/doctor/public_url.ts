@@ -1,7 +1,5 @@
 /**
- * Sends the server a turn through its public URL, signed as Layercode signs, and
- * says what is wrong: a tunnel that has ended, a proxy that redirects, another
- * secret.
+ * Sends the server a turn through its public URL, signed as Layercode signs.
  *
  * @module
  */
@@ -10,7 +8,12 @@ import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
 import type { CheckResult } from "../../settings/check_result.ts";
 import { readStoredSecret } from "../../settings/secret.ts";
-import { ask, connectLayercode, type TurnResult } from "../_connection.ts";
+import {
+  ask,
+  connectLayercode,
+  explainRefusal,
+  type TurnResult,
+} from "../_connection.ts";
 
 const title = "public URL";
 
@@ -46,7 +49,7 @@ export async function checkPublicUrl(
     const result = await ask(connection, event, { signal });
     if (!(result instanceof Response)) return [explainResult(result)];
     const body = await result.text().catch(explain);
-    return [explainRefusal(result, body, url)];
+    return [fail(...explainRefusal(result, body, connection.url))];
   } catch (error) {
     return [fail(
       `cannot reach ${url.href}: ${explain(error)}`,
@@ -75,50 +78,4 @@ function explainResult(result: TurnResult): CheckResult {
   const detail = `a signed turn was answered${who}: first word after ` +
     `${result.first_words_ms ?? endMs} ms, all of it after ${endMs} ms`;
   return { status: "ok", title, detail };
-}
-
-/** Says why a signed turn was not answered with a stream, and how to fix that. */
-function explainRefusal(
-  { status, headers }: Response,
-  text: string,
-  url: URL,
-): CheckResult {
-  const location = headers.get("location");
-  const said = /"message":\s*"([^"]*)"/.exec(text)?.[1];
-  const because = said ? `(${status}): ${said}` : `(${status})`;
-  if (location !== null) {
-    return fail(
-      `${url.href} redirects (${status}) to ${location}: the body of a POST gets lost`,
-      "give Layercode the address that it redirects to",
-    );
-  }
-  // Cloudflare has its own status codes; ngrok answers 404 when there is no
-  // tunnel.
-  if (
-    /^5(0[24]|[23]\d)$/.test(`${status}`) || headers.has("ngrok-error-code")
-  ) {
-    return fail(
-      `a tunnel or proxy can't reach the server behind it ${because}`,
-      "start the server, and the tunnel or proxy to its HOST and PORT; a " +
-        "tunnel's address may change with each start",
-    );
-  }
-  if (status === 401) {
-    return fail(
-      `the server refuses our signature ${because}`,
-      "both need the same LAYERCODE_WEBHOOK_SECRET (start the server again " +
-        "after changing it), and clocks that are set by the network",
-    );
-  }
-  if (status === 404 || status === 405) {
-    return fail(
-      `${url.pathname} is not the webhook's path (${status})`,
-      `try ${new URL("/agent", url)}`,
-    );
-  }
-  return fail(
-    `the turn was not answered with Parley's stream ${because}`,
-    "the URL must be Parley's, with /agent at its end; a proxy must let " +
-      "Layercode's POST through; see the server's log",
-  );
 }
