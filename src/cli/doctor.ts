@@ -10,12 +10,7 @@ import { explain } from "../server/log.ts";
 import { SETTINGS } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
 import type { CheckResult } from "../settings/check_result.ts";
-import {
-  checkDeno,
-  listChecks,
-  readSettings,
-  runChecks,
-} from "./doctor/mod.ts";
+import { listChecks, readSettings, runChecks } from "./doctor/mod.ts";
 import {
   createRedact,
   findSecretValues,
@@ -69,8 +64,8 @@ async function main(
     if (!json) printResult(shown);
   }
 
-  if (!json) print(`Parley ${deno.version}\n\n`);
-  [checkDeno(Deno.version.deno), ...findings].forEach(report);
+  if (!json) print(`Parley ${deno.version}, Deno ${Deno.version.deno}\n\n`);
+  findings.forEach(report);
   const checks = config ? listChecks(config, url) : {};
   for await (const found of runChecks(checks)) found.forEach(report);
   const missing = results.find((it) => it.missingModel)?.missingModel;

@@ -61,8 +61,11 @@ Deno.test("doctor.ts exits with 0 where there is nothing to fix", async () => {
     LAYERCODE_WEBHOOK_SECRET: SECRET,
   });
   assertEquals(code, 0, stdout);
-  assertEquals(stdout.match(/^✓/gm)?.length, 9, stdout);
-  assertMatch(stdout, /^Parley \d+\.\d+\.\d+\n\n✓ Deno: \d/);
+  assertEquals(stdout.match(/^✓/gm)?.length, 8, stdout);
+  assertMatch(
+    stdout,
+    /^Parley \d+\.\d+\.\d+, Deno \d+\.\d+\.\d+\n\n✓ settings: /,
+  );
   assertMatch(
     stdout,
     /\n– public URL: .*\n\nNothing to fix, 1 not checked\n$/,

@@ -50,18 +50,6 @@ function toCheckResult(problem: string): CheckResult {
   return { status: "fail", title: "settings", detail, fix };
 }
 
-/** Checks that Deno is 2.5 or newer. The version is e.g. `2.9.6`. */
-export function checkDeno(version: string): CheckResult {
-  const title = "Deno";
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major > 2 || (major === 2 && minor >= 5)) {
-    return { status: "ok", title, detail: version };
-  }
-  const detail = `${version} is too old: Parley needs 2.5 or newer`;
-  const fix = "deno upgrade, or npx -y deno instead of deno";
-  return { status: "fail", title, detail, fix };
-}
-
 /** The address that the server listens on. */
 export type Address = Pick<Config, "port" | "hostname">;
 

@@ -1,7 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   type Check,
-  checkDeno,
   checkPort,
   listChecks,
   readSettings,
@@ -92,18 +91,6 @@ Deno.test("readSettings() accepts an environment without settings", () => {
   });
   assertEquals(toLines(findings), ["ok settings: can be used"]);
   assertEquals(config?.port, 3000);
-});
-
-Deno.test("checkDeno() requires Deno 2.5 or newer", () => {
-  for (const good of ["2.5.0", "2.9.6", "2.10.0", "3.0.0"]) {
-    assertEquals(toLines([checkDeno(good)]), [`ok Deno: ${good}`]);
-  }
-  for (const old of ["1.46.3", "2.4.5"]) {
-    assertEquals(toLines([checkDeno(old)]), [
-      `fail Deno: ${old} is too old: Parley needs 2.5 or newer → ` +
-      "deno upgrade, or npx -y deno instead of deno",
-    ]);
-  }
 });
 
 /** What is said of a port. */
