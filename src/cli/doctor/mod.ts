@@ -50,17 +50,25 @@ function toCheckResult(problem: string): CheckResult {
   return { status: "fail", title: "settings", detail, fix };
 }
 
-/** The address that the server listens on. */
-export type Address = Pick<Config, "port" | "hostname">;
+/** How long a server on this machine may take to answer. */
+const HEALTH_TIMEOUT_MS = 1_500;
 
 /** Checks that the server's address is free, or that Parley listens there. */
-export async function checkPort(address: Address): Promise<CheckResult> {
+export async function checkPort(
+  address: Pick<Config, "port" | "hostname">,
+): Promise<CheckResult> {
   const { port, hostname } = address;
   const title = "port";
   // A running server is asked first, since some systems let two processes listen
   // on one port.
-  const running = await findRunning(address);
-  if (running) return { status: "ok", title, detail: running };
+  const health = await fetch(`${toServerUrl(address)}/health`, {
+    signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+  }).then((response) => response.json()).catch(() => {});
+  if (health?.provider) {
+    const { version, provider, model } = health;
+    const detail = `Parley ${version} is running here (${provider}, ${model})`;
+    return { status: "ok", title, detail };
+  }
   try {
     Deno.listen({ port, hostname }).close();
     return { status: "ok", title, detail: `${port} is free` };
@@ -76,25 +84,6 @@ export async function checkPort(address: Address): Promise<CheckResult> {
         "0.0.0.0: all its addresses), and PORT one that this user may use",
       ];
     return { status: "fail", title, detail, fix };
-  }
-}
-
-/** How long a server on this machine may take to answer; it must not delay the other checks. */
-const HEALTH_TIMEOUT_MS = 1_500;
-
-/** Describes the server at the settings' address, if it runs and is Parley. */
-async function findRunning(address: Address): Promise<string | undefined> {
-  try {
-    const response = await fetch(`${toServerUrl(address)}/health`, {
-      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
-    });
-    const { version, provider, model } = await response.json();
-    return version && provider && model
-      ? `Parley ${version} is running here (${provider}, ${model})`
-      : undefined;
-  } catch {
-    // No server answers, or it is not Parley.
-    return undefined;
   }
 }
 
