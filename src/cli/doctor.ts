@@ -10,7 +10,7 @@ import { explain } from "../server/log.ts";
 import { SETTINGS } from "../settings/config.ts";
 import { readEnvironment } from "../settings/environment.ts";
 import type { CheckResult } from "../settings/check_result.ts";
-import { listChecks, readSettings, runChecks } from "./doctor/mod.ts";
+import { readSettings, startChecks } from "./doctor/mod.ts";
 import {
   createRedact,
   findSecretValues,
@@ -66,8 +66,8 @@ async function main(
 
   if (!json) print(`Parley ${deno.version}, Deno ${Deno.version.deno}\n\n`);
   findings.forEach(report);
-  const checks = config ? listChecks(config, url) : {};
-  for await (const found of runChecks(checks)) found.forEach(report);
+  const checks = config ? startChecks(config, url) : [];
+  for (const found of checks) (await found).forEach(report);
   const missing = results.find((it) => it.missingModel)?.missingModel;
   if (config && missing && (pull || !json && offerPull(missing))) {
     const isPulled = await pullModel(config.vendors.ollama.host, missing);

@@ -5,7 +5,7 @@
  * @module
  */
 import { createLog, explain, type Log } from "../server/log.ts";
-import type { CheckResult } from "../settings/check_result.ts";
+import { type CheckResult, createResults } from "../settings/check_result.ts";
 import { createStandIn } from "./echo.ts";
 import { createFailover } from "./failover.ts";
 import {
@@ -134,13 +134,10 @@ export async function diagnoseProviders(
   { toolCount, signal }: { toolCount: number; signal: AbortSignal },
 ): Promise<CheckResult[]> {
   const { names, why, fix } = await choose(config);
-  const choice: Diagnosis = fix === undefined
-    ? { status: "ok", detail: `${names.join(", then ")}, since ${why}` }
-    : {
-      status: "warn",
-      detail: `only echo, a stand-in that repeats what it hears: ${why}`,
-      fix,
-    };
+  const { ok, warn } = createResults("language model");
+  const choice = fix === undefined
+    ? ok(`${names.join(", then ")}, since ${why}`)
+    : warn(`only echo, a stand-in that repeats what it hears: ${why}`, fix);
   const log = createLog({ level: "error", format: "json", write() {} });
   const all = await Promise.all(
     names.filter((name) => name !== "echo").map(async (title) => {
@@ -150,7 +147,7 @@ export async function diagnoseProviders(
         .map((remark) => ({ title, ...remark }));
     }),
   );
-  return [{ title: "language model", ...choice }, ...all.flat()];
+  return [choice, ...all.flat()];
 }
 
 async function diagnoseProvider(

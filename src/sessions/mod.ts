@@ -5,7 +5,7 @@
  * @module
  */
 import { explain, type Log } from "../server/log.ts";
-import type { CheckResult } from "../settings/check_result.ts";
+import { type CheckResult, createResults } from "../settings/check_result.ts";
 import { MB } from "./_store.ts";
 import { file } from "./file.ts";
 import { kv } from "./kv.ts";
@@ -58,17 +58,20 @@ export async function prepareStore(
   }
 }
 
+const { ok, warn, fail } = createResults("session store");
+
 /** The check of `deno task doctor`: whether the store can be written. */
 export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
-  const title = "session store";
   try {
     await store.check();
-    return { status: "ok", title, detail: `${store.name} can be written` };
+    return ok(`${store.name} can be written`);
   } catch (error) {
-    const fix = store.name === "file"
-      ? "set DATA_DIR to a folder that the user who runs Parley may write, on a disk with room; in Docker, a volume of theirs, without :ro"
-      : "check SESSION_STORE: is the database running, and may it be written with this address?";
-    return { status: "fail", title, detail: explain(error), fix };
+    return fail(
+      explain(error),
+      store.name === "file"
+        ? "set DATA_DIR to a folder that the user who runs Parley may write, on a disk with room; in Docker, a volume of theirs, without :ro"
+        : "check SESSION_STORE: is the database running, and may it be written with this address?",
+    );
   } finally {
     await store.close();
   }
@@ -92,14 +95,11 @@ export function findPlainText(
   const ssl = searchParams.get("sslmode") ?? searchParams.get("ssl") ??
     sslMode ?? "disable";
   if (!/^(disable|false|0)$/.test(ssl)) return undefined;
-  return {
-    status: "warn",
-    title: "session store",
-    detail: `conversations go to ${host} without TLS: others on the network ` +
-      "can read them",
-    fix: "add ?sslmode=verify-full to the address in SESSION_STORE, or " +
+  return warn(
+    `conversations go to ${host} without TLS: others on the network can read them`,
+    "add ?sslmode=verify-full to the address in SESSION_STORE, or " +
       "?sslmode=require if the server's certificate is self-signed",
-  };
+  );
 }
 
 /** What {@linkcode startRetention} needs. */

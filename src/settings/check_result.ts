@@ -20,3 +20,21 @@ export interface CheckResult {
   /** The Ollama model that has to be pulled to fix it. */
   missingModel?: string;
 }
+
+/** Makes a result of one status. */
+export type MakeResult = (detail: string, fix?: string) => CheckResult;
+
+/** Returns what makes the results with this title, by their status. */
+export function createResults(
+  title: string,
+): Record<CheckResult["status"], MakeResult> {
+  function make(status: CheckResult["status"]): MakeResult {
+    return (detail, fix) => ({ status, title, detail, fix });
+  }
+  return {
+    ok: make("ok"),
+    warn: make("warn"),
+    fail: make("fail"),
+    skipped: make("skipped"),
+  };
+}

@@ -1,6 +1,5 @@
 /**
- * The checks of `deno task doctor`. They run concurrently, each with a time
- * limit.
+ * The checks of `deno task doctor`.
  *
  * @module
  */
@@ -16,9 +15,14 @@ import {
 } from "../../sessions/mod.ts";
 import { type Config, readConfig } from "../../settings/config.ts";
 import { type Environment, findUnknown } from "../../settings/environment.ts";
-import type { CheckResult } from "../../settings/check_result.ts";
+import {
+  type CheckResult,
+  createResults,
+} from "../../settings/check_result.ts";
 import { SettingError } from "../../settings/setting.ts";
 import { checkPublicUrl } from "./public_url.ts";
+
+const settings = createResults("settings");
 
 /** Reads the settings of an environment. If some are invalid, there is no config. */
 export function readSettings(
@@ -27,17 +31,15 @@ export function readSettings(
   const warnings = [findUnknown({ unknown }) ?? []].flat();
   try {
     const config = readConfig(env, { problems });
-    const detail = "can be used";
-    const ok: CheckResult = { status: "ok", title: "settings", detail };
-    return { config, findings: [ok, ...warnings] };
+    return { config, findings: [settings.ok("can be used"), ...warnings] };
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
-    const rest = "not checked, since settings can't be used";
+    const { skipped } = createResults("all else");
     return {
       findings: [
         ...error.problems.map(toCheckResult),
         ...warnings,
-        { status: "skipped", title: "all else", detail: rest },
+        skipped("not checked, since settings can't be used"),
       ],
     };
   }
@@ -47,7 +49,7 @@ export function readSettings(
 function toCheckResult(problem: string): CheckResult {
   const [detail = problem, fix = "change it in .env or in the environment"] =
     problem.split(/; (?=\w+ )/);
-  return { status: "fail", title: "settings", detail, fix };
+  return settings.fail(detail, fix);
 }
 
 /** How long a server on this machine may take to answer. */
@@ -58,7 +60,7 @@ export async function checkPort(
   address: Pick<Config, "port" | "hostname">,
 ): Promise<CheckResult> {
   const { port, hostname } = address;
-  const title = "port";
+  const { ok, fail } = createResults("port");
   // A running server is asked first, since some systems let two processes listen
   // on one port.
   const health = await fetch(`${toServerUrl(address)}/health`, {
@@ -66,83 +68,74 @@ export async function checkPort(
   }).then((response) => response.json()).catch(() => {});
   if (health?.provider) {
     const { version, provider, model } = health;
-    const detail = `Parley ${version} is running here (${provider}, ${model})`;
-    return { status: "ok", title, detail };
+    return ok(`Parley ${version} is running here (${provider}, ${model})`);
   }
   try {
     Deno.listen({ port, hostname }).close();
-    return { status: "ok", title, detail: `${port} is free` };
+    return ok(`${port} is free`);
   } catch (error) {
-    const [detail, fix] = error instanceof Deno.errors.AddrInUse
-      ? [
+    return error instanceof Deno.errors.AddrInUse
+      ? fail(
         `${port} is taken by something that is not Parley`,
         "set PORT to another, or stop what uses it",
-      ]
-      : [
+      )
+      : fail(
         `cannot listen on ${hostname}:${port}: ${explain(error)}`,
         "HOST must be an address of this machine (127.0.0.1: only from here, " +
-        "0.0.0.0: all its addresses), and PORT one that this user may use",
-      ];
-    return { status: "fail", title, detail, fix };
+          "0.0.0.0: all its addresses), and PORT one that this user may use",
+      );
   }
 }
-
-/** Checks one part. The signal is aborted when its time is up. */
-export type Check = (signal: AbortSignal) => Promise<CheckResult[]>;
 
 /** How long the turn of `--url` may take: a model may be slow. */
 const TURN_TIMEOUT_MS = 30_000;
 
+/** How long each other check may take. */
+const TIMEOUT_MS = 6_000;
+
 /**
- * Lists the checks that depend on the settings, in the order of the report. The
- * keys are the titles of checks that throw.
+ * Starts all the checks that depend on the settings, and returns their results in
+ * the order of the report.
  *
  * @param publicUrl the webhook's public URL, through which to send a turn
  */
-export function listChecks(
+export function startChecks(
   config: Config,
   publicUrl?: URL,
-): Record<string, Check> {
+  timeoutMs = TIMEOUT_MS,
+): Promise<CheckResult[]>[] {
   const quiet = toLog(() => {});
+  const signal = AbortSignal.timeout(timeoutMs);
   const { layercode, openai, webhookSecrets, sessionStore } = config;
-  const isPublic = publicUrl !== undefined;
-  return {
+  const checks: Record<string, () => Promise<CheckResult | CheckResult[]>> = {
     "session store": async () =>
       [
         await diagnoseStore(createStore(config, quiet)),
         findPlainText(sessionStore, Deno.env.get("PGSSLMODE")) ?? [],
       ].flat(),
-    "port": async () => [await checkPort(config)],
-    "language model": async (signal) => {
+    "port": () => checkPort(config),
+    "language model": async () => {
       const { tools } = await import("../../agent/mod.ts");
       const context = { toolCount: tools.length, signal };
       return await diagnoseProviders(config, context);
     },
-    "layercode": (signal) =>
+    "layercode": () =>
       diagnoseLayercode({ ...layercode, webhookSecrets }, signal),
-    "chat completions": (signal) => {
+    "chat completions": () => {
       const url = publicUrl ?? new URL(toServerUrl(config));
+      const isPublic = publicUrl !== undefined;
       return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
     },
     "public URL": () =>
       checkPublicUrl(publicUrl, config, AbortSignal.timeout(TURN_TIMEOUT_MS)),
   };
-}
-
-const TIMEOUT_MS = 6_000;
-
-/** Runs the checks concurrently, and yields their results in order. */
-export async function* runChecks(
-  checks: Readonly<Record<string, Check>>,
-  timeoutMs = TIMEOUT_MS,
-): AsyncGenerator<CheckResult[], void> {
-  yield* Object.entries(checks).map(async ([title, check]) => {
+  return Object.entries(checks).map(async ([title, check]) => {
     try {
-      return await check(AbortSignal.timeout(timeoutMs));
+      return [await check()].flat();
     } catch (error) {
       // A check that throws must not stop the others.
-      const detail = `can't be checked: ${explain(error)}`;
-      return [{ status: "fail", title, detail } as const];
+      const { fail } = createResults(title);
+      return [fail(`can't be checked: ${explain(error)}`)];
     }
   });
 }

@@ -6,7 +6,10 @@
 import { newId } from "../../platforms/layercode/client.ts";
 import { explain } from "../../server/log.ts";
 import type { Config } from "../../settings/config.ts";
-import type { CheckResult } from "../../settings/check_result.ts";
+import {
+  type CheckResult,
+  createResults,
+} from "../../settings/check_result.ts";
 import { readStoredSecret } from "../../settings/secret.ts";
 import {
   ask,
@@ -15,11 +18,7 @@ import {
   type TurnResult,
 } from "../_connection.ts";
 
-const title = "public URL";
-
-function fail(detail: string, fix: string): CheckResult {
-  return { status: "fail", title, detail, fix };
-}
+const { ok, fail, skipped } = createResults("public URL");
 
 /**
  * Checks the public URL, if there is one.
@@ -30,32 +29,31 @@ export async function checkPublicUrl(
   url: URL | undefined,
   { webhookSecrets, dataDir }: Pick<Config, "webhookSecrets" | "dataDir">,
   signal: AbortSignal,
-): Promise<CheckResult[]> {
+): Promise<CheckResult> {
   if (url === undefined) {
-    const detail = "--url https://… sends a turn through your tunnel";
-    return [{ status: "skipped", title, detail }];
+    return skipped("--url https://… sends a turn through your tunnel");
   }
   const secret = webhookSecrets[0] ?? await readStoredSecret(dataDir);
   if (secret === undefined) {
-    return [fail(
+    return fail(
       "no turn was sent: there is no webhook secret to sign it with",
       "start the server once (deno task start), or set LAYERCODE_WEBHOOK_SECRET",
-    )];
+    );
   }
   const connection = connectLayercode(url.href, secret, newId("conv_doctor"));
   const text = "Hello, can you hear me?";
   const event = { type: "message", turn_id: newId("turn"), text };
   try {
     const result = await ask(connection, event, { signal });
-    if (!(result instanceof Response)) return [explainResult(result)];
+    if (!(result instanceof Response)) return explainResult(result);
     const body = await result.text().catch(explain);
-    return [fail(...explainRefusal(result, body, connection.url))];
+    return fail(...explainRefusal(result, body, connection.url));
   } catch (error) {
-    return [fail(
+    return fail(
       `cannot reach ${url.href}: ${explain(error)}`,
       "start the server and the tunnel, and check the address; a tunnel's name " +
         "ends with the tunnel, and a new one takes some seconds to work",
-    )];
+    );
   }
 }
 
@@ -75,7 +73,8 @@ function explainResult(result: TurnResult): CheckResult {
     );
   }
   const who = provider ? ` by ${provider}, ${model}` : "";
-  const detail = `a signed turn was answered${who}: first word after ` +
-    `${result.first_words_ms ?? endMs} ms, all of it after ${endMs} ms`;
-  return { status: "ok", title, detail };
+  return ok(
+    `a signed turn was answered${who}: first word after ` +
+      `${result.first_words_ms ?? endMs} ms, all of it after ${endMs} ms`,
+  );
 }

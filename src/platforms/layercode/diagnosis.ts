@@ -8,25 +8,14 @@
  * @module
  */
 import { explain } from "../../server/log.ts";
-import type { CheckResult } from "../../settings/check_result.ts";
+import {
+  type CheckResult,
+  createResults,
+} from "../../settings/check_result.ts";
 import type { LayercodeSettings } from "./settings.ts";
 import { TOLERANCE_SECONDS } from "./verify.ts";
 
-/** Returns a function that makes the results of one check. */
-function createResultMaker(title: string) {
-  return (
-    status: CheckResult["status"],
-    detail: string,
-    fix?: string,
-  ): CheckResult => {
-    const found = { status, title, detail };
-    return fix === undefined ? found : { ...found, fix };
-  };
-}
-
-const secretResult = createResultMaker("webhook secret");
-const clockResult = createResultMaker("clock");
-const layercodeResult = createResultMaker("layercode");
+const { ok, warn, fail, skipped } = createResults("layercode");
 
 /**
  * Checks everything that Layercode needs. Without an API key, the request to
@@ -54,15 +43,15 @@ export async function diagnose(
     date = response.headers.get("date");
     found = diagnoseResponse(response.status, message, agentId);
   } catch (error) {
-    const detail = `cannot reach ${apiUrl}: ${explain(error)}`;
-    const fix =
-      "check the network and LAYERCODE_API_URL; Layercode itself may be down";
-    found = layercodeResult("fail", detail, fix);
+    found = fail(
+      `cannot reach ${apiUrl}: ${explain(error)}`,
+      "check the network and LAYERCODE_API_URL; Layercode itself may be down",
+    );
   }
   if (!apiKey) {
-    const detail =
-      "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)";
-    found = layercodeResult("skipped", detail);
+    found = skipped(
+      "LAYERCODE_API_KEY is not set; only web pages need it (/authorize)",
+    );
   }
   return [...diagnoseSecrets(webhookSecrets), diagnoseClock(date), found];
 }
@@ -71,10 +60,11 @@ export async function diagnose(
 const MIN_SECRET_LENGTH = 16;
 
 function diagnoseSecrets(secrets: readonly string[]): CheckResult[] {
+  const { ok, warn } = createResults("webhook secret");
   if (secrets.length === 0) {
-    const detail = "one that Parley makes itself; Layercode's belongs in " +
-      "LAYERCODE_WEBHOOK_SECRET";
-    return [secretResult("ok", detail)];
+    return [ok(
+      "one that Parley makes itself; Layercode's belongs in LAYERCODE_WEBHOOK_SECRET",
+    )];
   }
   return secrets.map((secret, index) => {
     const which = secrets.length > 1 ? `no. ${index + 1} ` : "";
@@ -84,10 +74,12 @@ function diagnoseSecrets(secrets: readonly string[]): CheckResult[] {
       : secret.length < MIN_SECRET_LENGTH
       ? `has only ${secret.length} characters`
       : undefined;
-    if (fault === undefined) return secretResult("ok", `${which}is set`);
-    const fix = "copy it again from Layercode's dashboard (your agent, " +
-      "“Connect your backend”) into LAYERCODE_WEBHOOK_SECRET";
-    return secretResult("warn", `${which}${fault}`, fix);
+    if (fault === undefined) return ok(`${which}is set`);
+    return warn(
+      `${which}${fault}`,
+      "copy it again from Layercode's dashboard (your agent, “Connect your " +
+        "backend”) into LAYERCODE_WEBHOOK_SECRET",
+    );
   });
 }
 
@@ -99,19 +91,18 @@ export function diagnoseClock(
   date: string | null,
   nowMs = Date.now(),
 ): CheckResult {
+  const { ok, fail, skipped } = createResults("clock");
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
-    return clockResult(
-      "skipped",
+    return skipped(
       "not compared with Layercode's: no answer from it",
     );
   }
   const off = Math.abs(seconds);
   if (off <= ALLOWED_SECONDS) {
-    return clockResult("ok", `within ${off + 1} s of Layercode's`);
+    return ok(`within ${off + 1} s of Layercode's`);
   }
-  return clockResult(
-    "fail",
+  return fail(
     `${off} s ${seconds > 0 ? "ahead of" : "behind"} Layercode's; ` +
       `webhooks are refused when it is off by ${TOLERANCE_SECONDS} s`,
     "have it set by the network, e.g. sudo timedatectl set-ntp true",
@@ -127,25 +118,18 @@ function diagnoseResponse(
     `copy ${what} again from Layercode's dashboard into ${env}`;
   if (status === 200) {
     const knows = agentId ? `, and knows agent ${agentId}` : "";
-    return layercodeResult("ok", `takes the API key${knows}`);
+    return ok(`takes the API key${knows}`);
   }
   if (status === 404 && agentId) {
     const detail = `there is no agent ${agentId}${message}`;
-    return layercodeResult(
-      "fail",
-      detail,
-      copy("its id", "LAYERCODE_AGENT_ID"),
-    );
+    return fail(detail, copy("its id", "LAYERCODE_AGENT_ID"));
   }
   if ([400, 401, 403].includes(status)) {
     const detail = `the API key is refused (${status})${message}`;
-    return layercodeResult("fail", detail, copy("it", "LAYERCODE_API_KEY"));
+    return fail(detail, copy("it", "LAYERCODE_API_KEY"));
   }
-  const detail =
-    `could not tell whether the key is good: status ${status}${message}`;
-  return layercodeResult(
-    "warn",
-    detail,
+  return warn(
+    `could not tell whether the key is good: status ${status}${message}`,
     "try again later; Layercode may be down",
   );
 }

@@ -1,67 +1,93 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
-  type Check,
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import {
   checkPort,
-  listChecks,
   readSettings,
-  runChecks,
+  startChecks,
 } from "../../../src/cli/doctor/mod.ts";
 import { readConfig } from "../../../src/settings/config.ts";
-import type { CheckResult } from "../../../src/settings/check_result.ts";
 import { toLines } from "../../fakes/check_results.ts";
-import { serveOn } from "../../fakes/loopback.ts";
+import { deadUrl, serveOn } from "../../fakes/loopback.ts";
 import { freePort } from "../../fakes/ports.ts";
 
-function ok(detail: string): CheckResult {
-  return { status: "ok", title: "a", detail };
+/** The results of all checks that depend on these settings. */
+async function run(
+  env: Record<string, string>,
+  { url, timeoutMs }: { url?: string; timeoutMs?: number } = {},
+): Promise<string[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const config = readConfig({
+      ...{ PORT: "0", DATA_DIR: folder, LAYERCODE_API_URL: deadUrl() },
+      ...env,
+    });
+    // As a folder, the file of the secret can't be read.
+    await Deno.mkdir(`${folder}/webhook-secret`);
+    const publicUrl = url === undefined ? undefined : new URL(url);
+    const found = await Promise.all(startChecks(config, publicUrl, timeoutMs));
+    return toLines(found.flat());
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
-async function run(checks: Record<string, Check>): Promise<string[]> {
-  const found = await Array.fromAsync(runChecks(checks, 50));
-  return toLines(found.flat());
-}
+/** Where nothing is wrong but what a test adds. */
+const GOOD = { LLM_PROVIDER: "echo" };
 
-Deno.test("runChecks() runs all concurrently, and yields results in order", async () => {
-  const second = Promise.withResolvers<CheckResult[]>();
-  const lines = await run({
-    async first() {
-      await second.promise;
-      return [ok("1")];
-    },
-    second() {
-      second.resolve([ok("2")]);
-      return second.promise;
-    },
-  });
-  assertEquals(lines, ["ok a: 1", "ok a: 2"]);
-});
-
-Deno.test("runChecks() ends a check whose time is up, and survives one that throws", async () => {
-  const lines = await run({
-    slow: (signal) =>
-      new Promise((_, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason));
-      }),
-    faulty: () => Promise.reject(new Error("Out of order")),
-    good: () => Promise.resolve([ok("3")]),
-  });
-  // Deno's versions word it differently.
-  assertMatch(lines[0] ?? "", /^fail slow: can't be checked: .*time/);
-  assertEquals(lines.slice(1), [
-    "fail faulty: can't be checked: Out of order",
-    "ok a: 3",
-  ]);
-});
-
-Deno.test("listChecks() lists every part, always in the same order", () => {
-  assertEquals(Object.keys(listChecks(readConfig({}))), [
+Deno.test("startChecks() reports every part, always in the same order", async () => {
+  const API_KEYS = "key-for-tests-only-0123456789";
+  const lines = await run({ ...GOOD, API_KEYS });
+  assertEquals(lines.map((line) => /^\w+ (.*?):/.exec(line)?.[1]), [
     "session store",
     "port",
     "language model",
+    "webhook secret",
+    "clock",
     "layercode",
     "chat completions",
     "public URL",
   ]);
+});
+
+Deno.test("startChecks() runs all checks concurrently", async () => {
+  const asked = Promise.withResolvers<void>();
+  await using layercode = serveOn(() => {
+    asked.resolve();
+    return Response.json({ agents: [] });
+  });
+  // The earlier check ends only after the later one has begun.
+  await using openai = serveOn(async () => {
+    await asked.promise;
+    return Response.json({ data: [{ id: "m" }] });
+  });
+  const lines = await run({
+    LLM_PROVIDER: "openai",
+    OPENAI_BASE_URL: openai.url,
+    OPENAI_MODEL: "m",
+    LAYERCODE_API_URL: layercode.url,
+    LAYERCODE_API_KEY: "key",
+  });
+  assert(lines.includes("ok openai: m is there"), lines.join("\n"));
+  assert(lines.includes("ok layercode: takes the API key"));
+});
+
+Deno.test("startChecks() ends a check whose time is up", async () => {
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const LAYERCODE_API_URL = `http://127.0.0.1:${mute.addr.port}`;
+  const env = { ...GOOD, LAYERCODE_API_URL, LAYERCODE_API_KEY: "key" };
+  const lines = await run(env, { timeoutMs: 50 });
+  // Deno's versions word it differently.
+  assertMatch(lines.at(-2) ?? "", /^fail layercode: cannot reach .*time/);
+});
+
+Deno.test("startChecks() survives a check that throws", async () => {
+  const lines = await run(GOOD, { url: `${deadUrl()}/agent` });
+  assertMatch(lines.at(-1) ?? "", /^fail public URL: can't be checked: .*dir/i);
+  assertMatch(lines[0] ?? "", /^ok session store: /);
 });
 
 Deno.test("readSettings() reports each problem, with how to fix it", () => {
