@@ -121,10 +121,11 @@ export function startChecks(
     },
     "layercode": () =>
       diagnoseLayercode({ ...layercode, webhookSecrets }, signal),
-    "chat completions": () => {
-      const url = publicUrl ?? new URL(toServerUrl(config));
-      const isPublic = publicUrl !== undefined;
-      return diagnoseOpenAi({ ...openai, url, isPublic }, signal);
+    "chat completions": async () => {
+      // Without keys, the routes are closed.
+      const [key] = openai.keys ?? [];
+      const server = publicUrl ?? new URL(toServerUrl(config));
+      return key === undefined ? [] : await diagnoseOpenAi(key, server, signal);
     },
     "public URL": () =>
       checkPublicUrl(publicUrl, config, AbortSignal.timeout(TURN_TIMEOUT_MS)),

@@ -94,14 +94,10 @@ export function diagnoseClock(
   const { ok, fail, skipped } = createResults("clock");
   const seconds = Math.round((nowMs - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(seconds)) {
-    return skipped(
-      "not compared with Layercode's: no answer from it",
-    );
+    return skipped("not compared with Layercode's: no answer from it");
   }
   const off = Math.abs(seconds);
-  if (off <= ALLOWED_SECONDS) {
-    return ok(`within ${off + 1} s of Layercode's`);
-  }
+  if (off <= ALLOWED_SECONDS) return ok(`within ${off + 1} s of Layercode's`);
   return fail(
     `${off} s ${seconds > 0 ? "ahead of" : "behind"} Layercode's; ` +
       `webhooks are refused when it is off by ${TOLERANCE_SECONDS} s`,
