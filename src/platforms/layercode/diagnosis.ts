@@ -39,9 +39,9 @@ export async function diagnose(
       redirect: "manual",
       signal,
     });
-    const message = readError(await response.text());
+    const why = /"error":\s*"([^"]*)"/.exec(await response.text())?.[1];
     date = response.headers.get("date");
-    found = diagnoseResponse(response.status, message, agentId);
+    found = diagnoseResponse(response.status, why ? `: ${why}` : "", agentId);
   } catch (error) {
     found = fail(
       `cannot reach ${apiUrl}: ${explain(error)}`,
@@ -128,15 +128,4 @@ function diagnoseResponse(
     `could not tell whether the key is good: status ${status}${message}`,
     "try again later; Layercode may be down",
   );
-}
-
-/** Returns the message of an error's body, after a colon; empty if there is none. */
-function readError(text: string): string {
-  try {
-    const { error } = JSON.parse(text);
-    return typeof error === "string" ? `: ${error}` : "";
-  } catch {
-    // The body is not JSON; the status says enough.
-    return "";
-  }
 }
