@@ -1,9 +1,7 @@
 /**
- * Prints Deno's permission flags for a command. They allow what the settings
- * name and nothing else: to read its sources and settings, to write `DATA_DIR`
- * and the KV file of `SESSION_STORE`, to read the variables that are declared as
- * settings and, for the server, to reach the hosts of its models and its store.
- * `deno task flags` runs it, once it is known where `@std` comes from.
+ * Prints Deno's permission flags for a command, which allow what the settings name
+ * and nothing else. `deno task flags` runs it, once it is known where `@std` comes
+ * from.
  *
  * @module
  */
@@ -14,7 +12,7 @@ import {
   readIfThere,
 } from "../settings/environment.ts";
 
-/** The names for `--allow-env`. */
+/** The variables that are declared as settings. */
 export const VARIABLES: readonly string[] = [
   ...new Set(SETTINGS.map(({ env }) => env)),
 ].sort();
@@ -22,41 +20,37 @@ export const VARIABLES: readonly string[] = [
 /** What may be read besides the data. Once `main.ts` has read the settings' files, it revokes its permission for them. */
 const READ_PATHS = [".env", "layercode.config.json", "src"];
 
-/** What the flags depend on. */
-export interface FlagSources {
-  /** The variables of the settings. */
-  env: Readonly<Record<string, string | undefined>>;
-  /** The text of `.env`, which may refer to variables that are not settings. */
-  dotenv?: string;
-  /** Whether to include the hosts of the network, as for the server. Default: no. */
-  hasNet?: boolean;
-}
-
 /**
  * Returns the flags, with blanks between them. If the settings are invalid, they
  * are the flags for the defaults, without the network: the command itself will
  * then list the problems.
+ *
+ * @param dotenv the text of `.env`, which may refer to variables that are not settings
+ * @param hasNet whether to include the hosts of the network, as for the server
  */
-export function toFlags({ env, dotenv = "", hasNet }: FlagSources): string {
-  const given = tryReadConfig(env);
-  const { dataDir, sessionStore } = given ?? readConfig({});
+export function toFlags({ env, dotenv = "", hasNet = false }: {
+  env: Readonly<Record<string, string | undefined>>;
+  dotenv?: string;
+  hasNet?: boolean;
+}): string {
+  let config = readConfig({});
+  let net = "--deny-net";
+  try {
+    config = readConfig(env);
+    net = toNetFlag(config, env.PGPORT);
+  } catch {
+    // Some settings can't be used.
+  }
+  const { dataDir, sessionStore } = config;
   const path = sessionStore?.type === "kv" ? sessionStore.path ?? "" : "";
   const paths = path === "" || isHttpUrl(path) ? [dataDir] : [dataDir, path];
-  const references = findReferences(dotenv);
+  const variables = new Set([...VARIABLES, ...findReferences(dotenv)]);
   return [
-    `--allow-env=${[...new Set([...VARIABLES, ...references])]}`,
+    `--allow-env=${[...variables]}`,
     `--allow-read=${[...READ_PATHS, ...paths]}`,
     `--allow-write=${paths}`,
-    ...hasNet ? [given ? toNetFlag(given, env) : "--deny-net"] : [],
+    ...hasNet ? [net] : [],
   ].join(" ");
-}
-
-function tryReadConfig(env: FlagSources["env"]): Config | undefined {
-  try {
-    return readConfig(env);
-  } catch {
-    return undefined;
-  }
 }
 
 function isHttpUrl(path: string): boolean {
@@ -64,7 +58,7 @@ function isHttpUrl(path: string): boolean {
 }
 
 /** Returns the flag for the hosts that the server listens on or connects to. */
-function toNetFlag(config: Config, { PGPORT }: FlagSources["env"]): string {
+function toNetFlag(config: Config, postgresPort?: string): string {
   const { hostname, port, layercode, sessionStore, toolHosts = [] } = config;
   // Only the KV server itself knows the hosts of its data.
   const isRemoteKv = sessionStore?.type === "kv" &&
@@ -82,7 +76,7 @@ function toNetFlag(config: Config, { PGPORT }: FlagSources["env"]): string {
   const own = hostname.includes(":") ? `[${hostname}]` : hostname;
   const hosts = [
     port === 0 ? own : `${own}:${port}`,
-    ...addresses.flatMap((address) => toHost(address, PGPORT) ?? []),
+    ...addresses.flatMap((address) => toHost(address, postgresPort) ?? []),
     ...toolHosts,
   ];
   return `--allow-net=${[...new Set(hosts)]}`;
