@@ -133,7 +133,7 @@ Deno.test("say.ts exits with 1 and says what to fix", async () => {
       [["--secret", "s", "--url", "localhost:3000", "Hello"], "not a URL"],
       [["--secret", "s", ""], "The text is empty"],
       [["--secret", "s", "--loud", "Hello"], "--loud"],
-      [["--secret", "s", "--event", "data", "{"], "must be JSON"],
+      [["--secret", "s", "--event", "data", "{"], "in JSON at position 1"],
     ];
     for (const [args, says] of cases) {
       const { code, stderr } = await say(...args);
