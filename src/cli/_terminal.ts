@@ -18,7 +18,7 @@ type Values<T extends Options> = ReturnType<
  * Runs a command and exits: with code 0 if it succeeded, else with 1 and, after
  * an error, its message.
  *
- * @param usage what `--help` prints
+ * @param usage what `--help` prints, and what follows the message of a `TypeError`
  * @param main resolves with whether the command succeeded
  */
 export async function run<const T extends Options>(
@@ -39,20 +39,12 @@ export async function run<const T extends Options>(
     });
     Deno.exit(await main(values, positionals) ? 0 : 1);
   } catch (error) {
-    printError(isOfArgs(error) ? toMisuse(error, usage) : explain(error));
+    const message = explain(error);
+    // `parseArgs` goes on with advice on words that begin with a dash.
+    const misuse = `${message.split(". ")[0]}\n\n${usage}`;
+    printError(error instanceof TypeError ? misuse : message);
     Deno.exit(1);
   }
-}
-
-/** Whether it is what `parseArgs` throws. */
-function isOfArgs(error: unknown): error is Error {
-  return error instanceof Error && "code" in error &&
-    `${error.code}`.startsWith("ERR_PARSE_ARGS_");
-}
-
-/** What is wrong, without advice on words that begin with a dash, and what there is. */
-function toMisuse({ message }: Error, usage: string): string {
-  return `${message.split(". ")[0]}\n\n${usage}`;
 }
 
 /**
@@ -63,7 +55,7 @@ function toMisuse({ message }: Error, usage: string): string {
  */
 export function readServerUrl(text: string, path: string): URL {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
+  if (!url?.protocol.startsWith("http")) {
     throw new TypeError(
       `--url "${text}": not a URL that begins with https:// or http://`,
     );

@@ -47,7 +47,7 @@ async function main(
   values: { url?: string; pull?: boolean; json?: boolean },
   words: readonly string[] = [],
 ): Promise<boolean> {
-  if (words.length > 0) throw new Error(`Too many words\n\n${USAGE}`);
+  if (words.length > 0) throw new TypeError("Too many words");
   const { url: given, pull = false, json = false } = values;
   const url = given === undefined ? undefined : readServerUrl(given, "/agent");
   const environment = await readEnvironment(Deno.env, SETTINGS);

@@ -42,7 +42,7 @@ async function main(
 ): Promise<boolean> {
   const takesNoId = command === "list" || command === "sweep";
   if (rest.length > 0 || (takesNoId && id !== undefined)) {
-    throw new Error(`Too many words\n\n${USAGE}`);
+    throw new TypeError("Too many words");
   }
   const config = await loadConfig(Deno.env);
   const log = createLog({ level: "warn", format: "pretty" });
@@ -73,10 +73,10 @@ async function main(
       print(`Deleted ${count}\n`);
       break;
     }
-    case "":
-      throw new Error(USAGE);
     default:
-      throw new Error(`Unknown command "${command}"\n\n${USAGE}`);
+      throw new TypeError(
+        command ? `Unknown command "${command}"` : "Which command?",
+      );
   }
   return true;
 }
