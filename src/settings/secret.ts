@@ -24,16 +24,7 @@ export async function findSecrets(
   log: Log,
 ): Promise<readonly string[]> {
   if (webhookSecrets.length > 0) return webhookSecrets;
-  if (!isDeploy) {
-    return [
-      await loadOrCreateSecret(dataDir).catch((cause) => {
-        const message = `Cannot keep the webhook secret in ${dataDir}: set ` +
-          "DATA_DIR to a folder that this user may write, or set " +
-          "LAYERCODE_WEBHOOK_SECRET";
-        throw new Error(message, { cause });
-      }),
-    ];
-  }
+  if (!isDeploy) return [await loadOrCreateSecret(dataDir)];
   // The server starts nevertheless: otherwise the deployment would fail.
   log.error("secret.missing", {
     message: "Every webhook will be refused: set LAYERCODE_WEBHOOK_SECRET " +
@@ -54,8 +45,9 @@ export async function loadOrCreateSecret(dataDir: string): Promise<string> {
     await restrictToOwner(toSecretPath(dataDir));
     return secret;
   } catch (cause) {
-    const message = `Cannot keep a webhook secret in ${dataDir}; set ` +
-      "DATA_DIR to a folder that the user who runs Parley may write";
+    const message = `Cannot keep the webhook secret in ${dataDir}: set ` +
+      "DATA_DIR to a folder that the user who runs Parley may write, or set " +
+      "LAYERCODE_WEBHOOK_SECRET";
     throw new Error(message, { cause });
   }
 }
