@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { unescape } from "node:querystring";
 import { PROVIDERS } from "../../providers/mod.ts";
 import { SETTINGS } from "../../settings/config.ts";
 import { isSecret } from "../../settings/setting.ts";
@@ -20,7 +21,7 @@ export function findSecretValues(
   return SETTINGS.flatMap((setting) => {
     const value = env[setting.env] ?? "";
     return isSecret(setting)
-      ? [value.trim(), ...value.split(",").map((part) => part.trim())]
+      ? [value, ...value.split(",")].map((part) => part.trim())
       : passwordsIn(value);
   });
 }
@@ -28,21 +29,15 @@ export function findSecretValues(
 /** Returns the password in a URL, both as it is written and decoded. */
 export function passwordsIn(text: string): string[] {
   // Some settings allow an address without `http://`.
-  const address = text.includes("://") ? text : `http://${text}`;
-  if (!URL.canParse(address)) return [];
-  const { password } = new URL(address);
-  try {
-    return [password, decodeURIComponent(password)];
-  } catch {
-    return [password];
-  }
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  return url === null ? [] : [url.password, unescape(url.password)];
 }
 
 /** Creates the function that removes secrets from a result. */
 export function createRedact(
   secrets: readonly string[],
 ): (result: CheckResult) => CheckResult {
-  const known = [...new Set(secrets)]
+  const known = secrets
     // `OPENAI_API_KEY=ollama` is not a secret, and the name must stay readable.
     .filter((it) => it.length >= SHORTEST_SECRET && !(it in PROVIDERS))
     // The longest come first, since a secret may contain a shorter one.

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   createRedact,
   findSecretValues,
+  passwordsIn,
 } from "../../../src/cli/doctor/redact.ts";
 import { SETTINGS } from "../../../src/settings/config.ts";
 import { isSecret } from "../../../src/settings/setting.ts";
@@ -83,4 +84,8 @@ Deno.test("findSecretValues() finds passwords in URLs, and each of several secre
     ),
     "[secret] [secret]",
   );
+});
+
+Deno.test("passwordsIn() finds a password that can't be decoded", () => {
+  assertEquals(passwordsIn("http://me:100%25%@a"), ["100%25%", "100%%"]);
 });
