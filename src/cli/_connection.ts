@@ -40,12 +40,7 @@ export interface ConnectOptions {
   secret?: string;
 }
 
-/**
- * Prepares a connection. Options that are not given come from the settings.
- * Nothing is sent yet.
- *
- * @throws {Error} when an option is missing or invalid
- */
+/** Prepares a connection. Options that are not given come from the settings. */
 export async function connect(given: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(Deno.env);
   const { platform = "layercode", conversation = newId("conv") } = given;
@@ -70,7 +65,7 @@ export async function connect(given: ConnectOptions): Promise<Connection> {
   throw new Error(`--platform ${platform}: must be layercode or openai`);
 }
 
-/** Connects as Layercode does. */
+/** Prepares a connection with Layercode's signed webhook. */
 export function connectLayercode(
   server: string,
   secret: string,
@@ -89,8 +84,8 @@ export function connectLayercode(
 }
 
 /**
- * Connects as a platform that sends chat completions does: it keeps the messages
- * and sends all of them each time.
+ * Prepares a connection with chat completions, for which the client keeps the
+ * messages and sends all of them each time.
  *
  * https://platform.openai.com/docs/api-reference/chat/create-stream
  */
@@ -119,51 +114,42 @@ function connectOpenAi(
     });
   }
 
-  async function* read(response: Response): AsyncGenerator<AnswerEvent> {
-    const message = { role: "assistant", content: "" };
-    messages.push(message);
-    for await (const event of readChunks(response)) {
-      if (event.type === "response.tts") message.content += event.content;
-      yield event;
+  async function* read({ body }: Response): AsyncGenerator<AnswerEvent, void> {
+    const answer = { role: "assistant", content: "" };
+    messages.push(answer);
+    const events = body
+      ?.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new EventSourceParserStream());
+    for await (const { data } of events ?? []) {
+      if (data === "[DONE]") return yield { type: "response.end" };
+      const { model, choices = [], usage }: Chunk = JSON.parse(data);
+      const content = choices[0]?.delta?.content;
+      if (content) {
+        answer.content += content;
+        yield { type: "response.tts", content };
+      }
+      if (usage) {
+        yield {
+          type: "parley.turn",
+          ...(model === undefined ? {} : { model }),
+          input_tokens: usage.prompt_tokens ?? 0,
+          output_tokens: usage.completion_tokens ?? 0,
+        };
+      }
     }
   }
 
   return { url, conversationId, hasEvents: false, send, read };
 }
 
-/** The fields of a chunk that are read. */
 interface Chunk {
   model?: string;
   choices?: { delta?: { content?: string | null } }[];
   usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
 }
 
-/** Converts the chunks of a chat completion to Layercode's events. */
-async function* readChunks(
-  response: Response,
-): AsyncGenerator<AnswerEvent, void> {
-  const events = response.body
-    ?.pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream());
-  for await (const { data } of events ?? []) {
-    if (data === "[DONE]") return yield { type: "response.end" };
-    const { model, choices = [], usage }: Chunk = JSON.parse(data);
-    const content = choices[0]?.delta?.content;
-    if (content) yield { type: "response.tts", content };
-    if (usage) {
-      yield {
-        type: "parley.turn",
-        ...(model === undefined ? {} : { model }),
-        input_tokens: usage.prompt_tokens ?? 0,
-        output_tokens: usage.completion_tokens ?? 0,
-      };
-    }
-  }
-}
-
 /** The result of a turn. Times are measured on this side, and include the network. */
 export interface TurnResult extends Figures {
-  /** The text of the whole answer. */
   text: string;
   /** The content of every `response.data`. */
   data: unknown[];
@@ -174,8 +160,7 @@ export interface TurnResult extends Figures {
 }
 
 /**
- * Sends an event and reads the answer up to its `response.end`. What the
- * connection does after that is ignored.
+ * Sends an event and reads the answer up to its `response.end`.
  *
  * @param show prints the answer as it comes
  * @returns the result; or the response, if that is not a stream
@@ -233,7 +218,7 @@ export function explainRefusal(
       "give --url that address, and Layercode too",
     ];
   }
-  const message = /"message":\s*"([^"]*)"/.exec(body)?.[1];
+  const message = /"message":\s*"([^"\n]{1,300})/.exec(body)?.[1];
   const because = message ? `(${status}): ${message}` : `(${status})`;
   if (status === 401) {
     return [

@@ -6,10 +6,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { explain, toSafeJson } from "../server/log.ts";
 
-/** The options of a command, as `parseArgs` declares them. */
 type Options = NonNullable<ParseArgsConfig["options"]>;
-
-/** The parsed options. */
 type Values<T extends Options> = ReturnType<
   typeof parseArgs<{ options: T }>
 >["values"];
@@ -47,12 +44,7 @@ export async function run<const T extends Options>(
   }
 }
 
-/**
- * Parses the URL of a server.
- *
- * @param path the path if the URL has none
- * @throws {TypeError} when it isn't an http(s) URL
- */
+/** Parses the URL of a server, and gives it this path if it has none. */
 export function readServerUrl(text: string, path: string): URL {
   const url = URL.parse(text);
   if (!url?.protocol.startsWith("http")) {
@@ -74,7 +66,7 @@ export function print(text: string, to = Deno.stdout): void {
   to.writeSync(new TextEncoder().encode(safe));
 }
 
-/** Prints a line to stderr, since it is not a result. */
+/** Prints a line to stderr, for what is not a result. */
 export function printError(line: string): void {
   print(`${line}\n`, Deno.stderr);
 }

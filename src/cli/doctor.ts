@@ -101,7 +101,7 @@ function offerPull(model: string): boolean {
   return confirm("");
 }
 
-/** Pulls a model, or prints why that failed. Returns whether it succeeded. */
+/** Pulls a model. Returns whether it succeeded. */
 async function pullModel(host: string, model: string): Promise<boolean> {
   printError(`\nPulling ${oneLine(model)}; Ctrl+C stops it`);
   const isWatched = Deno.stderr.isTerminal();
@@ -121,7 +121,7 @@ async function pullModel(host: string, model: string): Promise<boolean> {
 
 const BAR_WIDTH = 30;
 
-/** Draws a progress bar over the previous one, on stderr, since it is not a result. */
+/** Draws a progress bar over the previous one. */
 function drawBar(completed: number, total: number): void {
   if (total === 0) return;
   const done = completed / total;

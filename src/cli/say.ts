@@ -98,12 +98,7 @@ async function converse(
   return isComplete;
 }
 
-/**
- * Sends one event and prints the answer as it comes.
- *
- * @param json whether to print JSON, for a program
- * @returns whether the answer is complete
- */
+/** Sends one event and prints the answer as it comes. Returns whether it is complete. */
 async function send(
   connection: Connection,
   fields: EventFields,
@@ -132,7 +127,6 @@ async function send(
   return result.status === "complete";
 }
 
-/** Returns a result in one line. */
 function toLine(result: TurnResult, conversationId: string): string {
   const { status, first_words_ms } = result;
   return oneLine([

@@ -119,7 +119,6 @@ async function remove(store: SessionStore, session: Session): Promise<void> {
   for (const url of recordings) print(`  ${oneLine(url)}\n`);
 }
 
-/** Returns a conversation as text. */
 function toText({ id, turns, memories }: SessionDocument): string {
   const kept = memories.map((text) => `\n  ${oneLine(text)}`).join("");
   return [
