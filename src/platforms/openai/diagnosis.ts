@@ -40,7 +40,7 @@ export async function diagnose(
     );
   } catch (error) {
     return skipped(
-      `API_KEYS is set; whether the routes answer was not tried: ${
+      `not tried, since no server answers at ${server.origin}: ${
         explain(error)
       }`,
     );

@@ -32,7 +32,10 @@ Deno.test("diagnose() finds that the routes of a real server without keys are cl
 });
 
 Deno.test("diagnose() skips a server that isn't started yet", async () => {
-  assertMatch(await look(deadUrl()), /^skipped .* not tried: .*refused/);
+  assertMatch(
+    await look(deadUrl()),
+    /^skipped .* not tried, since no server answers at http.*refused/,
+  );
 });
 
 Deno.test("diagnose() detects other servers, and follows no redirect with the key", async () => {
