@@ -11,7 +11,12 @@ import type {
   ToolDeclaration,
 } from "../providers/provider.ts";
 import { Session, type Step, type Turn } from "../sessions/session.ts";
-import { NOTES_NOTE, toPastNote, toSystemPrompt } from "./prompt.ts";
+import {
+  NOTES_NOTE,
+  toNameRemarks,
+  toPastNote,
+  toSystemPrompt,
+} from "./prompt.ts";
 import type { Tool } from "./tools.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
@@ -44,17 +49,18 @@ export type Question = {
 export async function toQuestion(
   session: Session,
   parts: TurnParts,
-  { instructions, replacesPrompt }: PlatformAdditions = {},
+  event: PlatformAdditions & Partial<CallContext> = {},
 ): Promise<Question> {
+  const { instructions, replacesPrompt } = event;
   const { agent: { systemPrompt, contextTokens }, now } = parts;
-  const { text: own } = toSystemPrompt(session, systemPrompt, new Date(now()));
+  const own = toSystemPrompt(session, systemPrompt, new Date(now()));
   const system = !instructions
     ? own
     : replacesPrompt
     ? `${instructions}\n${NOTES_NOTE}`
     : `${own}\n\n${instructions}`;
   const room = contextTokens * INPUT_SHARE - estimateTokens(system);
-  const messages = toHistory(session, room);
+  const messages = toHistory(session, room, toNameRemarks(systemPrompt, event));
   return {
     system: system.toWellFormed(),
     messages,
@@ -121,8 +127,14 @@ const windows = new WeakMap<Session, HistoryWindow>();
  * of the conversation.
  *
  * @param budgetTokens how many tokens the messages may take, as estimated
+ * @param names what the names in the prompt stand for, told again once turns are
+ * left out
  */
-export function toHistory(session: Session, budgetTokens: number): Message[] {
+export function toHistory(
+  session: Session,
+  budgetTokens: number,
+  names: readonly string[] = [],
+): Message[] {
   const { turns } = session;
   const newest = turns.length - 1;
   const before = windows.get(session) ?? { start: 0, memories: [] };
@@ -137,7 +149,7 @@ export function toHistory(session: Session, budgetTokens: number): Message[] {
     if (used <= room / 2) half = start;
   }
   const isWhole = start < before.start;
-  const window = isWhole ? before : move(session, before, half);
+  const window = isWhole ? before : move(session, before, half, names);
   const shown = turns.slice(window.start).flatMap((turn) =>
     render(turn, turn === turns[newest]).messages
   );
@@ -148,6 +160,7 @@ function move(
   session: Session,
   before: HistoryWindow,
   start: number,
+  names: readonly string[],
 ): HistoryWindow {
   const left = session.turns.slice(before.start, start);
   if (left.length === 0) return before;
@@ -155,7 +168,7 @@ function move(
     ...before.memories,
     ...left.flatMap(({ memories }) => memories),
   ];
-  const window = { start, memories, note: toPastNote(session, memories) };
+  const window = { start, memories, note: toPastNote(names, memories) };
   windows.set(session, window);
   return window;
 }
