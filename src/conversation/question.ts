@@ -195,9 +195,7 @@ export function estimateTokens(text: string): number {
 const encoder = new TextEncoder();
 
 function costOf(message: Message): number {
-  const calls = message.role === "assistant" && message.calls
-    ? JSON.stringify(message.calls)
-    : "";
+  const calls = "calls" in message ? JSON.stringify(message.calls) : "";
   return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
 }
 
