@@ -84,7 +84,6 @@ function toMinute(date: Date): number {
  * contains it, what was remembered, and what the prompt's names stand for.
  *
  * @param session the conversation before the new turn
- * @returns in square brackets; nothing where nothing has changed
  */
 export function toNote(
   { turns }: Session,
@@ -103,7 +102,7 @@ export function toNote(
   ]);
 }
 
-/** The note in place of turns that the model no longer sees: what names stand for, and what was remembered. */
+/** The note in place of turns that the model no longer sees. */
 export function toPastNote(
   names: readonly string[],
   memories: readonly string[],
@@ -148,7 +147,6 @@ export function toNameRemarks(
   });
 }
 
-/** Finds `caller`, or a path such as `metadata.user.name`. */
 function lookUp(
   name: string,
   { metadata, fromPhoneNumber }: Partial<CallContext>,
@@ -163,10 +161,7 @@ function lookUp(
   return quote(text, 200);
 }
 
-/**
- * Puts a text from outside in quotes, on one line, and cuts it, so that it can't
- * look like an instruction.
- */
+/** Quotes a text from outside, on one line and cut, so that it can't look like an instruction. */
 function quote(text: string, length: number): string {
   const line = text.replace(/\s+/g, " ").trim();
   return JSON.stringify(line.slice(0, length).toWellFormed());

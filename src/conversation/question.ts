@@ -28,7 +28,6 @@ const READ_AHEAD_MS = 30_000;
 
 /** What a platform adds to the question. */
 export type PlatformAdditions = {
-  /** Its own instructions to the model. */
   instructions?: string;
   /** Whether they replace the owner's prompt. Default: they follow it. */
   replacesPrompt?: boolean;
@@ -36,16 +35,14 @@ export type PlatformAdditions = {
   platformTools?: readonly ToolDeclaration[];
 };
 
-/** A question for a model. */
+/** What a model is asked. */
 export type Question = {
   system: string;
-  /** The conversation, oldest first, as much of it as fits. */
   messages: readonly Message[];
-  /** What the model may call. */
   tools: readonly Tool[];
 };
 
-/** Makes the question of a conversation's next turn. */
+/** Puts together the question of a conversation's newest turn. */
 export async function toQuestion(
   session: Session,
   parts: TurnParts,
@@ -68,11 +65,7 @@ export async function toQuestion(
   };
 }
 
-/**
- * The part of a question that a model can read before the caller speaks.
- *
- * @param session Default: an empty one, for the beginning that all share
- */
+/** The part of a question that a model can read before the caller speaks. */
 export async function toBeginning(
   parts: TurnParts,
   session: Session = new Session(""),
@@ -83,9 +76,8 @@ export async function toBeginning(
 }
 
 /**
- * Lets the model read the beginning of a conversation's first question while the
- * caller listens to the welcome. A failure is only logged: the question itself
- * will meet it, too.
+ * Lets the model read the beginning while the caller listens to the welcome. A
+ * failure is only logged: the question itself will meet it, too.
  */
 export async function readAhead(
   session: Session,
@@ -110,7 +102,7 @@ const UNHEARD = "[interrupted before anything was heard]";
 const NO_RESULT = { error: "The caller interrupted before the result" };
 const HANDED_ON = { status: "begun" };
 
-/** The turn that the shown part begins with, what was remembered before it, and the note about that. */
+/** The turn that the shown part begins with, what was remembered before it, and the note about all that. */
 interface HistoryWindow {
   start: number;
   memories: readonly string[];
@@ -173,7 +165,7 @@ function move(
   return window;
 }
 
-/** Puts the note about turns that aren't shown before the caller's first words. */
+/** Puts the note before the caller's first words. */
 function withNote(messages: Message[], note: string): Message[] {
   const first = messages.findIndex(({ role }) => role === "user");
   return messages.map((message, n) =>
@@ -199,10 +191,11 @@ function costOf(message: Message): number {
   return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
 }
 
-/** The messages of a turn, what they cost in tokens, and what they depend on that may still change. */
 interface RenderedTurn {
   messages: Message[];
+  /** In tokens. */
   cost: number;
+  // What the messages depend on that may still change:
   heard: string | undefined;
   attempt: number | undefined;
   results: number;
@@ -252,7 +245,7 @@ function markCut(turn: Turn): string {
   return heard === "" ? UNHEARD : `${heard} ${INTERRUPTED}`;
 }
 
-/** What was said after the last step, without the blank that was put before it. */
+/** What was said after the last step. */
 function restOf({ assistant, steps }: Turn): string {
   return assistant.slice(
     steps.reduce((sum, { text }) => sum + text.length, 0),
