@@ -29,7 +29,7 @@ const SENTENCE_TAIL = 40;
 /**
  * Creates the limit of one answer.
  *
- * @param maxTokens about how long the answer may be, in tokens
+ * @param maxTokens about how long it may be
  * @returns a function that takes the next words, and returns the index at which
  * the answer should end, and why; `undefined` while it may go on
  */
