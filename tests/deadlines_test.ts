@@ -6,7 +6,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { ERROR_MESSAGE } from "../src/agent/prompt.ts";
+import { agentSettings } from "../src/agent/prompt.ts";
 import {
   type AnswerEvent,
   readAnswer,
@@ -17,6 +17,8 @@ import { message, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";
 import { startFakeOpenAi } from "./fakes/openai.ts";
 import { type RealServer, startServer } from "./fakes/server.ts";
+
+const ERROR_MESSAGE = agentSettings.errorMessage.default;
 
 /** What a vendor does, in words that all wires have. */
 type Step =

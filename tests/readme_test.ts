@@ -107,14 +107,19 @@ Deno.test('docs/agent.md "Tools" shows the tool that ships', async () => {
 });
 
 Deno.test('docs/agent.md "Tools" names everything that a tool is told', async () => {
-  const file = await Deno.readTextFile(
-    new URL("src/conversation/tools.ts", ROOT),
+  const files = await Promise.all(
+    ["tools", "turn"].map((name) =>
+      Deno.readTextFile(new URL(`src/conversation/${name}.ts`, ROOT))
+    ),
   );
-  const [, context = ""] =
-    /interface ToolContext \{([\s\S]*?)\n\}/.exec(file) ??
-      [];
-  const names = [...context.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name);
-  assert(names.length > 5);
+  // A tool's context is also that of the call and of its turn.
+  const contexts = files.join("\n").matchAll(
+    /interface (?:ToolContext|CallContext|TurnId)\b.*\{([\s\S]*?)\n\}/g,
+  );
+  const names = [...contexts].flatMap(([, fields = ""]) =>
+    [...fields.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name)
+  );
+  assertEquals(names.length, 10);
   const page = pages.get("docs/agent.md") ?? "";
   for (const name of names) {
     assert(

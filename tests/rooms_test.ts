@@ -22,7 +22,8 @@ const MAY_IMPORT: Record<string, RegExp> = {
   sessions: /^providers\/provider\.ts$/,
   platforms: /^(conversation|server)\/|^sessions\/record\.ts$/,
   server: /^$/,
-  settings: /\/settings\.ts$|^providers\/mod\.ts$|^conversation\/turn\.ts$/,
+  settings:
+    /\/settings\.ts$|^agent\/prompt\.ts$|^providers\/mod\.ts$|^conversation\/turn\.ts$/,
   web:
     /^(conversation|server)\/|^platforms\/layercode\/|^(providers\/provider|sessions\/(store|document))\.ts$/,
   cli: /./,

@@ -5,13 +5,15 @@
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ERROR_MESSAGE } from "../src/agent/prompt.ts";
+import { agentSettings } from "../src/agent/prompt.ts";
 import { sendEvent } from "../src/platforms/layercode/client.ts";
 import { type GeminiAnswer, startFakeGemini } from "./fakes/gemini.ts";
 import { message, readEvents, SECRET, spoken } from "./fakes/layercode.ts";
 import { startFakeOllama } from "./fakes/ollama.ts";
 import { type OpenAiAnswer, startFakeOpenAi } from "./fakes/openai.ts";
 import { type RealServer, startServer } from "./fakes/server.ts";
+
+const ERROR_MESSAGE = agentSettings.errorMessage.default;
 
 /** What Gemini does, and what it has said by then. */
 const FAULTS: { what: string; answer: GeminiAnswer; said?: string }[] = [

@@ -1,16 +1,15 @@
 /**
- * The default system prompt, and the default texts of what the agent says by
- * itself. Settings override them. Yours to edit.
+ * The system prompt and what the agent says by itself, each as a setting that
+ * overrides it. Yours to edit.
  *
  * @module
  */
+import { wholeNumber } from "../settings/kinds.ts";
 
-/**
- * The default system prompt. `{{date}}`, `{{time}}`, `{{caller}}` (a phone
- * number) and `{{metadata.x}}` are replaced when a conversation begins; if their
- * values change later, the new ones are sent along with the caller's words.
- */
-export const SYSTEM_PROMPT =
+// `{{date}}`, `{{time}}`, `{{caller}}` (a phone number) and `{{metadata.x}}` stand
+// for what is known when a conversation begins; if a value changes later, the
+// new one is sent along with the caller's words.
+const SYSTEM_PROMPT =
   `You are a friendly voice assistant on a live call. Everything you write is \
 read aloud, so write the way people speak.
 Keep it short: one to three short sentences, unless you are asked for more.
@@ -21,22 +20,82 @@ Name several things in one sentence, not as a list.
 If you did not understand, ask one short question.
 The call began on {{date}} at {{time}}.`;
 
-/** The first words of a new conversation. */
-export const WELCOME_MESSAGE = "Welcome! How can I help you today?";
+/** The system prompt, and what the agent says by itself. */
+export const agentSettings = {
+  systemPrompt: {
+    env: "SYSTEM_PROMPT",
+    default: SYSTEM_PROMPT,
+    example: "You are the front desk of a small hotel. Answer in one or two " +
+      "short sentences.",
+    help:
+      "The system prompt: who the agent is and how it speaks. Can also be " +
+      "set as `prompt` in `layercode.config.json`.",
+    defaultNote: "the one in `src/agent/prompt.ts`",
+  },
+  welcomeMessage: {
+    env: "WELCOME_MESSAGE",
+    default: "Welcome! How can I help you today?",
+    mayBeEmpty: true,
+    help:
+      "Its first words. If empty, it waits for the caller to speak. Can also " +
+      "be set as `welcome_message` in `layercode.config.json`.",
+  },
+  welcomeBackMessage: {
+    env: "WELCOME_BACK_MESSAGE",
+    default: "Welcome back! How can I help?",
+    mayBeEmpty: true,
+    help: "Its first words to a caller whose conversation goes on, after a " +
+      "break or on a new connection. If empty, it waits for the caller.",
+  },
+  fillerMessages: {
+    env: "FILLER_MESSAGE",
+    default: "One moment, please.; Just a second.; I'm still on it.",
+    help:
+      "What it says when the caller would otherwise hear nothing for long, so " +
+      "that they don't think the call has ended. Several messages, " +
+      "with `;` between them, take turns.",
+    parse: toMessages,
+  },
+  fillerAfterMs: {
+    env: "FILLER_AFTER_MS",
+    default: "2500",
+    help:
+      "After how much silence it says `FILLER_MESSAGE`, in milliseconds. 0: " +
+      "never.",
+    ...wholeNumber(0),
+  },
+  toolFillerMessage: {
+    env: "TOOL_FILLER_MESSAGE",
+    default: "Let me check.",
+    help:
+      "What it says while a tool is at work: it looks something up or does " +
+      "something for the caller. It is not said if the model or the tool has " +
+      "said something itself.",
+  },
+  toolFillerAfterMs: {
+    env: "TOOL_FILLER_AFTER_MS",
+    default: "800",
+    help: "After how much silence it says `TOOL_FILLER_MESSAGE`, in " +
+      "milliseconds. 0: never.",
+    ...wholeNumber(0),
+  },
+  codeMessage: {
+    env: "CODE_MESSAGE",
+    default: "I have some code for that, which I'll leave out.",
+    mayBeEmpty: true,
+    help:
+      "What it says instead of a block of code. If empty, the block is left " +
+      "out silently.",
+  },
+  errorMessage: {
+    env: "ERROR_MESSAGE",
+    default: "Sorry, I can't answer right now. Please try again in a moment.",
+    help: "What the caller hears when there is no answer, such as when the " +
+      "model fails.",
+  },
+} as const;
 
-/** The first words to a caller who returns to a conversation. */
-export const WELCOME_BACK_MESSAGE = "Welcome back! How can I help?";
-
-/** Said when the caller would otherwise hear silence for long. Several messages, with `;` between them, take turns. */
-export const FILLER_MESSAGE =
-  "One moment, please.; Just a second.; I'm still on it.";
-
-/** Said while a tool is at work, unless `TOOL_FILLER_AFTER_MS` is 0. */
-export const TOOL_FILLER_MESSAGE = "Let me check.";
-
-/** Said instead of a block of code, which nobody could follow by ear. */
-export const CODE_MESSAGE = "I have some code for that, which I'll leave out.";
-
-/** Said when there is no answer, such as when the model fails. */
-export const ERROR_MESSAGE =
-  "Sorry, I can't answer right now. Please try again in a moment.";
+function toMessages(text: string): string[] {
+  return text.split(";").map((message) => message.trim())
+    .filter((message) => message !== "");
+}

@@ -129,7 +129,7 @@ class Answer {
     this.#record.watch();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
-      ...await toQuestion(session, this.parts, this.input),
+      ...await toQuestion(session, this.parts, { ...this.call, ...this.input }),
       platformTools: this.input.platformTools,
       provider,
       maxTokens: agent.maxAnswerTokens,

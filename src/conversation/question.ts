@@ -11,7 +11,12 @@ import type {
   ToolDeclaration,
 } from "../providers/provider.ts";
 import { Session, type Step, type Turn } from "../sessions/session.ts";
-import { NOTES_NOTE, toPastNote, toSystemPrompt } from "./prompt.ts";
+import {
+  NOTES_NOTE,
+  toNameRemarks,
+  toPastNote,
+  toSystemPrompt,
+} from "./prompt.ts";
 import type { Tool } from "./tools.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
 
@@ -23,7 +28,6 @@ const READ_AHEAD_MS = 30_000;
 
 /** What a platform adds to the question. */
 export type PlatformAdditions = {
-  /** Its own instructions to the model. */
   instructions?: string;
   /** Whether they replace the owner's prompt. Default: they follow it. */
   replacesPrompt?: boolean;
@@ -31,30 +35,29 @@ export type PlatformAdditions = {
   platformTools?: readonly ToolDeclaration[];
 };
 
-/** A question for a model. */
+/** What a model is asked. */
 export type Question = {
   system: string;
-  /** The conversation, oldest first, as much of it as fits. */
   messages: readonly Message[];
-  /** What the model may call. */
   tools: readonly Tool[];
 };
 
-/** Makes the question of a conversation's next turn. */
+/** Puts together the question of a conversation's newest turn. */
 export async function toQuestion(
   session: Session,
   parts: TurnParts,
-  { instructions, replacesPrompt }: PlatformAdditions = {},
+  event: PlatformAdditions & Partial<CallContext> = {},
 ): Promise<Question> {
+  const { instructions, replacesPrompt } = event;
   const { agent: { systemPrompt, contextTokens }, now } = parts;
-  const { text: own } = toSystemPrompt(session, systemPrompt, new Date(now()));
+  const own = toSystemPrompt(session, systemPrompt, new Date(now()));
   const system = !instructions
     ? own
     : replacesPrompt
     ? `${instructions}\n${NOTES_NOTE}`
     : `${own}\n\n${instructions}`;
   const room = contextTokens * INPUT_SHARE - estimateTokens(system);
-  const messages = toHistory(session, room);
+  const messages = toHistory(session, room, toNameRemarks(systemPrompt, event));
   return {
     system: system.toWellFormed(),
     messages,
@@ -62,11 +65,7 @@ export async function toQuestion(
   };
 }
 
-/**
- * The part of a question that a model can read before the caller speaks.
- *
- * @param session Default: an empty one, for the beginning that all share
- */
+/** The part of a question that a model can read before the caller speaks. */
 export async function toBeginning(
   parts: TurnParts,
   session: Session = new Session(""),
@@ -77,9 +76,8 @@ export async function toBeginning(
 }
 
 /**
- * Lets the model read the beginning of a conversation's first question while the
- * caller listens to the welcome. A failure is only logged: the question itself
- * will meet it, too.
+ * Lets the model read the beginning while the caller listens to the welcome. A
+ * failure is only logged: the question itself will meet it, too.
  */
 export async function readAhead(
   session: Session,
@@ -104,7 +102,7 @@ const UNHEARD = "[interrupted before anything was heard]";
 const NO_RESULT = { error: "The caller interrupted before the result" };
 const HANDED_ON = { status: "begun" };
 
-/** The turn that the shown part begins with, what was remembered before it, and the note about that. */
+/** The turn that the shown part begins with, what was remembered before it, and the note about all that. */
 interface HistoryWindow {
   start: number;
   memories: readonly string[];
@@ -121,8 +119,14 @@ const windows = new WeakMap<Session, HistoryWindow>();
  * of the conversation.
  *
  * @param budgetTokens how many tokens the messages may take, as estimated
+ * @param names what the names in the prompt stand for, told again once turns are
+ * left out
  */
-export function toHistory(session: Session, budgetTokens: number): Message[] {
+export function toHistory(
+  session: Session,
+  budgetTokens: number,
+  names: readonly string[] = [],
+): Message[] {
   const { turns } = session;
   const newest = turns.length - 1;
   const before = windows.get(session) ?? { start: 0, memories: [] };
@@ -137,7 +141,7 @@ export function toHistory(session: Session, budgetTokens: number): Message[] {
     if (used <= room / 2) half = start;
   }
   const isWhole = start < before.start;
-  const window = isWhole ? before : move(session, before, half);
+  const window = isWhole ? before : move(session, before, half, names);
   const shown = turns.slice(window.start).flatMap((turn) =>
     render(turn, turn === turns[newest]).messages
   );
@@ -148,6 +152,7 @@ function move(
   session: Session,
   before: HistoryWindow,
   start: number,
+  names: readonly string[],
 ): HistoryWindow {
   const left = session.turns.slice(before.start, start);
   if (left.length === 0) return before;
@@ -155,12 +160,12 @@ function move(
     ...before.memories,
     ...left.flatMap(({ memories }) => memories),
   ];
-  const window = { start, memories, note: toPastNote(session, memories) };
+  const window = { start, memories, note: toPastNote(names, memories) };
   windows.set(session, window);
   return window;
 }
 
-/** Puts the note about turns that aren't shown before the caller's first words. */
+/** Puts the note before the caller's first words. */
 function withNote(messages: Message[], note: string): Message[] {
   const first = messages.findIndex(({ role }) => role === "user");
   return messages.map((message, n) =>
@@ -182,16 +187,15 @@ export function estimateTokens(text: string): number {
 const encoder = new TextEncoder();
 
 function costOf(message: Message): number {
-  const calls = message.role === "assistant" && message.calls
-    ? JSON.stringify(message.calls)
-    : "";
+  const calls = "calls" in message ? JSON.stringify(message.calls) : "";
   return estimateTokens(message.text + calls) + MESSAGE_TOKENS;
 }
 
-/** The messages of a turn, what they cost in tokens, and what they depend on that may still change. */
 interface RenderedTurn {
   messages: Message[];
+  /** In tokens. */
   cost: number;
+  // What the messages depend on that may still change:
   heard: string | undefined;
   attempt: number | undefined;
   results: number;
@@ -241,7 +245,7 @@ function markCut(turn: Turn): string {
   return heard === "" ? UNHEARD : `${heard} ${INTERRUPTED}`;
 }
 
-/** What was said after the last step, without the blank that was put before it. */
+/** What was said after the last step. */
 function restOf({ assistant, steps }: Turn): string {
   return assistant.slice(
     steps.reduce((sum, { text }) => sum + text.length, 0),

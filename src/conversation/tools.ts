@@ -4,19 +4,10 @@
  * @module
  */
 import type { ToolDeclaration } from "../providers/provider.ts";
+import type { CallContext } from "./turn.ts";
 
 /** What a tool knows of the conversation it runs in, and what it can do there. */
-export interface ToolContext {
-  /** The conversation's id. */
-  conversationId: string;
-  /** The turn's id. */
-  turnId: string;
-  /** What the owner attached when the session was authorised. */
-  metadata: Record<string, unknown>;
-  /** The caller's number, on phone calls. */
-  fromPhoneNumber?: string;
-  /** The number that was called. */
-  toPhoneNumber?: string;
+export interface ToolContext extends CallContext {
   /**
    * Identifies this call: it is the same each time that the call is made, also
    * when its turn is delivered again after a crash that left no result. It is a
@@ -56,15 +47,13 @@ export interface Tool {
 }
 
 /** Checks a tool's arguments; `z.object({…})` makes one. */
-export interface ToolParameters<A> {
-  /** Checks arguments, and fills in what may be left out. */
+export type ToolParameters<A> = {
   safeParse(args: unknown): { success: true; data: A } | {
     success: false;
     error: { issues: { path: PropertyKey[]; message: string }[] };
   };
-  /** Describes them as JSON Schema. */
   toJSONSchema(options: object): object;
-}
+};
 
 /** What an owner writes. */
 export interface ToolOptions<A> {

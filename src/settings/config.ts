@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { agentSettings } from "../agent/settings.ts";
+import { agentSettings } from "../agent/prompt.ts";
 import { conversationSettings } from "../conversation/settings.ts";
 import type { Agent } from "../conversation/turn.ts";
 import {

@@ -14,10 +14,7 @@ import { type Outcome, type Rule, type Scan, toRules } from "./_scan.ts";
 const INDENT = /[^\S\n]+/y;
 const DIGITS = /\d+/y;
 
-/**
- * Reads one element at the start of a line. Returns `undefined` when the words of
- * the line begin.
- */
+/** Reads one element at the start of a line; none once the words of the line begin. */
 export function readLineStart(scan: Scan): Outcome {
   const char = scan.char();
   if (char === "\n") {
@@ -46,7 +43,6 @@ const HEADING: Rule = {
     return scan.leaveOut(mark.length);
   },
 };
-/** The checkbox of a task. */
 const BOX: Rule = {
   complete: /^\[[ xX]\](?=[ \t])/,
   partial: /^\[(?:[ xX]\]?)?$/,
@@ -95,7 +91,6 @@ const ROW: Rule = {
   },
 };
 
-/** Opens a code block. */
 const OPENING = "(`{3,}|~{3,})(?![`~])";
 
 /** A code block that contains a tool call, by its language or its beginning. */
@@ -112,7 +107,6 @@ const CALL_FENCE: Rule = {
   },
 };
 
-/** The line that opens any other code block. */
 const FENCE: Rule = {
   complete: new RegExp(`^${OPENING}([^\`\\n]*)\\n`),
   read(scan, [line, marks = "", info = ""]) {
@@ -130,7 +124,6 @@ const FENCE: Rule = {
   },
 };
 
-/** Leaves out a code block up to the line that closes it. */
 function leaveOutCode(scan: Scan, marks: string): true {
   const end = `\\n[ \\t>]*${marks}[\`~]*[ \\t]*(?=\\r?\\n)`;
   return scan.leaveOutTo(marks.length, new RegExp(end, "g"));

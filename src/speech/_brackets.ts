@@ -181,20 +181,17 @@ const TEMPLATE_MARK: Rule = {
   },
 };
 
-/** The rules for "<". */
 export const ANGLES: readonly Rule[] = [TEMPLATE_MARK, AUTOLINK, COMMENT, TAG];
 
 const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
 
-/** Matches the beginning of a tool call in JSON. */
+/** The beginning of a tool call in JSON. */
 export const CALL = String
   .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
 
-/** Matches what may become the beginning of a tool call. */
 export const PARTIAL_CALL = String
   .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
 
-/** A tool call in JSON, at the start of a line. */
 export const JSON_CALL: Rule = {
   complete: new RegExp(`^${CALL}`),
   partial: new RegExp(`^${PARTIAL_CALL}$`),
@@ -205,7 +202,6 @@ export const JSON_CALL: Rule = {
   },
 };
 
-/** Leaves out JSON up to its end. */
 function createJsonReader(scan: Scan): () => Outcome {
   let depth = 0;
   let quote = "";

@@ -18,7 +18,6 @@ const SPACE = /[^\S\n]+/y;
 /** Letters of one kind only, since a URL may follow Chinese or Japanese without a space. */
 const WORD = new RegExp(`[${SPACED}]+|[${UNSPACED}]+`, "uy");
 
-/** Reads one element within a line. */
 export function readInline(scan: Scan): Outcome {
   const char = scan.char();
   if (char === "\n") return scan.endLine();
@@ -173,7 +172,6 @@ const ENTITY: Rule = {
   },
 };
 
-/** A bar that separates the cells of a row. */
 const BAR: Rule = {
   complete: /^\|/,
   when: ({ row }) => row,

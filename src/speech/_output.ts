@@ -76,14 +76,12 @@ export class Output {
     this.#tail += stop;
   }
 
-  /** Begins another cell of the row. */
   beginCell(): void {
     if (!this.#isBegun) return this.leaveOut("mark");
     this.#leftOut = "cell";
     this.#gap = this.#space = "";
   }
 
-  /** Returns what can be spoken now. */
   take(): string {
     const taken = this.#out;
     this.#out = "";

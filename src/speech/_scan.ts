@@ -29,7 +29,7 @@ export interface Rule {
 /** The rules, by the character that an element begins with. */
 type Rules = ReadonlyMap<string, readonly Rule[]>;
 
-/** Creates the map. A key with several characters stands for each of them. */
+/** A key with several characters stands for each of them. */
 export function toRules(rules: Record<string, readonly Rule[]>): Rules {
   return new Map(
     Object.entries(rules).flatMap(([characters, list]) =>
@@ -44,7 +44,6 @@ const MOST_HELD = 1000;
 /** The longest match of an `end` of {@linkcode Scan.leaveOutTo}, in characters. */
 const LONGEST_END = 64;
 
-/** The state of the scanner. */
 export class Scan {
   /** The text. What is before `at` was read. */
   text = "";
@@ -63,7 +62,6 @@ export class Scan {
   /** Whether only a list marker was read in this line. */
   marker = false;
   heading = false;
-  /** Whether a list item is open. */
   item = false;
   row = false;
   /** The highest number of a list item so far. */
@@ -82,7 +80,6 @@ export class Scan {
   /** @param codeMessage spoken in place of a code block */
   constructor(readonly codeMessage: string) {}
 
-  /** Applies the first rule that matches. */
   apply(rules: Rules, character: string): Outcome {
     const candidates = rules.get(character);
     if (candidates === undefined) return undefined;

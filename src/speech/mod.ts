@@ -57,7 +57,7 @@ export function createSpeechBuffer(
   let last = "";
   let pause = false;
 
-  /** Puts a space between this text and the text before a pause, where one is needed. */
+  /** Puts a space where one is needed after a pause. */
   function join(text: string): string {
     if (text === "") return "";
     const apart = pause && last !== "" && !/\s$/.test(last) &&

@@ -1,13 +1,12 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
-  fillPrompt,
   fitNote,
   NOTES_NOTE,
-  type PromptContext,
   toMemoryRemarks,
   toNote,
   toSystemPrompt,
 } from "../../src/conversation/prompt.ts";
+import type { CallContext } from "../../src/conversation/turn.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 
@@ -15,16 +14,17 @@ import { Session } from "../../src/sessions/session.ts";
 const DATE = new Date(2026, 10, 21, 16, 5);
 
 function fill(prompt: string): string {
-  return fillPrompt(prompt, DATE);
+  const text = toSystemPrompt(session(), prompt, DATE);
+  return text.slice(0, text.indexOf(`\n${NOTES_NOTE}`));
 }
 
 /** What a conversation's first note tells of the names in a prompt. */
-function told(prompt: string, context: Partial<PromptContext> = {}) {
+function told(prompt: string, context: Partial<CallContext> = {}) {
   const full = { metadata: {}, turnId: "t1", ...context };
   return toNote(session(), prompt, full, DATE);
 }
 
-Deno.test("fillPrompt() fills in the date and the time", () => {
+Deno.test("toSystemPrompt() fills in the date and the time", () => {
   assertMatch(
     fill("Today is {{date}}."),
     /^Today is Saturday,? 21 November 2026\.$/,
@@ -33,7 +33,7 @@ Deno.test("fillPrompt() fills in the date and the time", () => {
   assertEquals(fill("{{ time }}/{{time}}"), "16:05/16:05");
 });
 
-Deno.test("fillPrompt() leaves to a note what comes from outside", () => {
+Deno.test("toSystemPrompt() leaves to a note what comes from outside", () => {
   assertEquals(
     fill("{{caller}} is {{ metadata.user.name }}."),
     "[caller] is [metadata.user.name].",
@@ -85,7 +85,7 @@ Deno.test("toNote() tells what the session was authorised with", () => {
   }
 });
 
-Deno.test("fillPrompt() leaves other braces as they are", () => {
+Deno.test("toSystemPrompt() leaves other braces as they are", () => {
   for (
     const prompt of [
       "{date}",
@@ -146,31 +146,27 @@ function memory(turnId: string, text: string): SessionRecord {
 
 const call = { turnId: "new", metadata: {} };
 
-function systemPrompt(...args: Parameters<typeof toSystemPrompt>): string {
-  return toSystemPrompt(...args).text;
-}
-
 Deno.test("toSystemPrompt() is filled in once a conversation, with the time when it began", () => {
   const template = "{{time}}";
   const expected = `16:05\n${NOTES_NOTE}`;
   const one = session();
-  assertEquals(systemPrompt(one, template, DATE), expected);
+  assertEquals(toSystemPrompt(one, template, DATE), expected);
   one.apply(user("t1", DATE));
   const later = time(17, 0);
-  assertEquals(systemPrompt(one, template, later), expected);
+  assertEquals(toSystemPrompt(one, template, later), expected);
   // Read again from where it is kept, it still tells when it began.
   const again = session(user("t1", DATE));
-  assertEquals(systemPrompt(again, template, later), expected);
+  assertEquals(toSystemPrompt(again, template, later), expected);
 });
 
 Deno.test("toSystemPrompt() is another one where the owner's prompt is", () => {
   const one = session();
-  assertEquals(systemPrompt(one, "A", DATE), `A\n${NOTES_NOTE}`);
-  assertEquals(systemPrompt(one, "B", DATE), `B\n${NOTES_NOTE}`);
+  assertEquals(toSystemPrompt(one, "A", DATE), `A\n${NOTES_NOTE}`);
+  assertEquals(toSystemPrompt(one, "B", DATE), `B\n${NOTES_NOTE}`);
 });
 
 Deno.test("toSystemPrompt() says what names in brackets are, where the prompt has some", () => {
-  const said = systemPrompt(session(), "Hi {{caller}}.", DATE);
+  const said = toSystemPrompt(session(), "Hi {{caller}}.", DATE);
   assertEquals(said.startsWith(`Hi [caller].\n${NOTES_NOTE} A name in`), true);
 });
 
@@ -230,12 +226,12 @@ Deno.test("toMemoryRemarks() quotes and flattens what was remembered", () => {
 });
 
 /** What a turn is told, which is then kept. */
-function tell(of: Session, turnId: string, context: Partial<PromptContext>) {
+function tell(of: Session, turnId: string, context: Partial<CallContext>) {
   const template = "{{metadata.name}} {{caller}} {{metadata.plan}}";
   const full = { metadata: {}, ...context, turnId };
-  toSystemPrompt(of, template, DATE);
   const note = toNote(of, template, full, DATE);
-  return { note, keep: () => of.apply(user(turnId, DATE)) };
+  const record = { ...user(turnId, DATE), ...note ? { note } : {} };
+  return { note, keep: () => of.apply(record) };
 }
 
 Deno.test("toNote() tells metadata of the prompt that has changed, once", () => {
@@ -255,6 +251,11 @@ Deno.test("toNote() tells metadata of the prompt that has changed, once", () => 
   assertEquals(
     tell(of, "t4", { ...grace, fromPhoneNumber: "+49" }).note,
     undefined,
+  );
+  // And back to what was told first.
+  assertEquals(
+    tell(of, "t4", { ...ada, fromPhoneNumber: "+49" }).note,
+    '[metadata.name is now "Ada".]',
   );
 });
 

@@ -5,10 +5,12 @@
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
+import { agentSettings } from "../../src/agent/prompt.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
 import { almighty } from "../_almighty.ts";
 import { ask, assertUnharmed, ENV } from "./_ask.ts";
+
+const ERROR_MESSAGE = agentSettings.errorMessage.default;
 
 const ADMIN_TOKEN = "0123456789abcdef";
 

@@ -5,13 +5,15 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
+import { agentSettings } from "../../src/agent/prompt.ts";
 import { startFakeGemini } from "../fakes/gemini.ts";
 import { type OllamaAnswer, startFakeOllama } from "../fakes/ollama.ts";
 import { startFakeOpenAi } from "../fakes/openai.ts";
 import { peakMbOf } from "../fakes/process.ts";
 import { startServer } from "../fakes/server.ts";
 import { ask, assertUnharmed, ENV } from "./_ask.ts";
+
+const ERROR_MESSAGE = agentSettings.errorMessage.default;
 
 const TIMEOUTS = { FIRST_TOKEN_TIMEOUT_MS: "1000", STALL_TIMEOUT_MS: "500" };
 

@@ -5,12 +5,14 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
+import { agentSettings } from "../../src/agent/prompt.ts";
 import { sendEvent } from "../../src/platforms/layercode/client.ts";
 import { message, readEvents, SECRET, spoken } from "../fakes/layercode.ts";
 import { freePort, OLLAMA_PORT, whyNoOllamaPort } from "../fakes/ports.ts";
 import { type RealServer, startServer } from "../fakes/server.ts";
 import { findEngine, tap } from "./_engine.ts";
+
+const ERROR_MESSAGE = agentSettings.errorMessage.default;
 
 const SETTINGS = {
   LLM_PROVIDER: "",

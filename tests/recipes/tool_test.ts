@@ -43,7 +43,7 @@ Deno.test('docs/extend.md "Add a tool" makes one that passes its test and is cal
 Deno.test('docs/agent.md "Tools" has a tool read its key, which stands in .env', async () => {
   await using copy = await copySources();
   await copy.replace(
-    "src/agent/settings.ts",
+    "src/agent/prompt.ts",
     "export const agentSettings = {",
     '$&\n  weatherKey: { env: "WEATHER_KEY", help: "For the weather." },',
   );

@@ -1,14 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parse } from "@std/dotenv";
-import {
-  CODE_MESSAGE,
-  ERROR_MESSAGE,
-  FILLER_MESSAGE,
-  SYSTEM_PROMPT,
-  TOOL_FILLER_MESSAGE,
-  WELCOME_BACK_MESSAGE,
-  WELCOME_MESSAGE,
-} from "../../src/agent/prompt.ts";
+import { agentSettings } from "../../src/agent/prompt.ts";
 import {
   type Config,
   readConfig,
@@ -56,14 +48,14 @@ Deno.test("readConfig() needs no settings at all", () => {
       echo: {},
     },
     agent: {
-      systemPrompt: SYSTEM_PROMPT,
-      welcomeMessage: WELCOME_MESSAGE,
-      welcomeBackMessage: WELCOME_BACK_MESSAGE,
-      codeMessage: CODE_MESSAGE,
-      errorMessage: ERROR_MESSAGE,
-      fillerMessages: FILLER_MESSAGE.split("; "),
+      systemPrompt: agentSettings.systemPrompt.default,
+      welcomeMessage: agentSettings.welcomeMessage.default,
+      welcomeBackMessage: agentSettings.welcomeBackMessage.default,
+      codeMessage: agentSettings.codeMessage.default,
+      errorMessage: agentSettings.errorMessage.default,
+      fillerMessages: agentSettings.fillerMessages.default.split("; "),
       fillerAfterMs: 2_500,
-      toolFillerMessage: TOOL_FILLER_MESSAGE,
+      toolFillerMessage: agentSettings.toolFillerMessage.default,
       toolFillerAfterMs: 800,
       speechCleanup: true,
       contextTokens: 8192,

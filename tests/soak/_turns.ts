@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { ERROR_MESSAGE } from "../../src/agent/prompt.ts";
+import { agentSettings } from "../../src/agent/prompt.ts";
 import { readAnswer } from "../../src/platforms/layercode/client.ts";
 import { sign } from "../../src/platforms/layercode/verify.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
+
+const ERROR_MESSAGE = agentSettings.errorMessage.default;
 
 /** What can go wrong in a turn: the model fails, or the caller hangs up. */
 export const FAULTS = [

@@ -5,8 +5,10 @@ import {
   assertLess,
   assertLessOrEqual,
 } from "@std/assert";
-import { CODE_MESSAGE } from "../../src/agent/prompt.ts";
+import { agentSettings } from "../../src/agent/prompt.ts";
 import { createSpeechBuffer, type SpeechBuffer } from "../../src/speech/mod.ts";
+
+const CODE_MESSAGE = agentSettings.codeMessage.default;
 
 /** An answer of a model, and what is spoken of it. */
 interface Answer {
