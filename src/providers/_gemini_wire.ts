@@ -7,7 +7,6 @@
  * @module
  */
 import type { GenerateContentRequest } from "@google/generative-ai";
-import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
 import { type Answer, OWN_ID_PREFIX, toObject } from "./_stream.ts";
 import {
@@ -155,16 +154,23 @@ function toIdField(id: string): { id?: string } {
   return id.startsWith(OWN_ID_PREFIX) ? {} : { id };
 }
 
-/** Converts tools, without empty parameters and keywords that Gemini refuses. */
+/**
+ * Converts tools. All models that Google serves take JSON Schema in this field; in
+ * the older `parameters`, one keyword too many makes it refuse the whole request.
+ *
+ * Sources: https://ai.google.dev/api/caching#FunctionDeclaration,
+ * https://blog.google/technology/developers/gemini-api-structured-outputs/, and
+ * https://github.com/vercel/ai/pull/20757, tried on Gemini 2.5 and 3.5
+ */
 export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
   return [{
-    functionDeclarations: tools.map(({ name, description, parameters }) => ({
-      name,
-      description,
-      ...(Object.keys(parameters.properties ?? {}).length === 0
-        ? {}
-        : { parameters: toSchema(parameters) }),
-    })),
+    functionDeclarations: tools.map(({ name, description, parameters }) => {
+      const { $schema: _, ...schema } = parameters;
+      // Gemini refuses an object without properties.
+      return Object.keys(schema.properties ?? {}).length === 0
+        ? { name, description }
+        : { name, description, parametersJsonSchema: schema };
+    }),
   }];
 }
 

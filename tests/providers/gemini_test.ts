@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import * as z from "zod";
+import { tool } from "../../src/conversation/tools.ts";
 import { gemini as vendor } from "../../src/providers/gemini.ts";
 import {
   type Message,
@@ -128,11 +130,7 @@ test("sends the tools, and passes on the model's calls with their raw parts", as
     functionDeclarations: [{
       name: "get_weather",
       description: "Tells the weather",
-      parameters: {
-        type: "object",
-        properties: { city: { type: "string" } },
-        required: ["city"],
-      },
+      parametersJsonSchema: weather.parameters,
     }],
   }]);
   assertEquals("toolConfig" in (fake.requests[0]?.body ?? {}), false);
@@ -160,6 +158,35 @@ test("sends the tools, and passes on the model's calls with their raw parts", as
       { text: "" },
     ],
   });
+});
+
+test("sends the schema of a tool whole, with what only JSON Schema can say", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  const { declaration } = tool({
+    name: "book",
+    description: "Books a table",
+    parameters: z.object({
+      guests: z.number().int().positive().describe("How many"),
+      day: z.iso.date(),
+      floor: z.union([z.literal(1), z.literal(2)]).nullable(),
+      place: z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("in") }),
+        z.object({ kind: z.literal("out"), heated: z.boolean().default(true) }),
+      ]),
+      tags: z.array(z.string()).min(1),
+    }),
+    run: () => {},
+  });
+  await ask(gemini, { tools: [declaration] });
+  const { $schema: _schema, ...schema } = declaration.parameters;
+  const [{ functionDeclarations } = {}] = fake.requests[0]?.body?.tools ?? [];
+  assertEquals(functionDeclarations, [{
+    name: "book",
+    description: "Books a table",
+    parametersJsonSchema: schema,
+  }]);
+  assertStringIncludes(JSON.stringify(schema), "exclusiveMinimum");
 });
 
 test("passes on no raw parts without calls", async () => {
