@@ -46,9 +46,8 @@ export const settings = {
   },
   model: {
     env: "OPENAI_MODEL",
-    help: `That server's model. Unset: ${DEFAULT_MODEL} at OpenAI, elsewhere ` +
-      "the server's only one.",
-    secret: false,
+    help: "That server's model.",
+    default: DEFAULT_MODEL,
   },
 } satisfies Settings;
 
@@ -65,9 +64,7 @@ export const openai: Vendor<typeof settings> = {
       ? "OPENAI_API_KEY: is missing; get a key at " +
         "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
       : undefined,
-  create({ apiKey, baseUrl, model: named }, { thinking, log }) {
-    const isOpenAi = baseUrl === OPENAI;
-    let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  create({ apiKey, baseUrl, model }, { thinking, log }) {
     const server: Server = {
       provider: "openai",
       url: baseUrl,
@@ -77,29 +74,23 @@ export const openai: Vendor<typeof settings> = {
       unreachable: "check the network and OPENAI_BASE_URL; start that server",
     };
     let hasThought = false;
-    const requestChat = createRequester(server, log, {
-      limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
+    const requestChat = createRequester(server, model, log, {
+      limit: baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens",
       effort: thinking === "off" ? "none" : thinking,
       refused: [],
     });
     return {
       name: server.provider,
-      get model() {
-        return model ?? "unknown";
-      },
+      model,
       stream(request) {
         const reader = new AnswerReader(request.toolChoice);
         return streamAnswer(server, request, {
           format: "sse",
-          async send(request) {
-            const { signal } = request;
-            model ??= findOnlyModel(server, await listModels(server, signal));
-            const asked = model;
-            return await requestChat(
-              (dialect) => toBody(request, asked, dialect, hasThought),
-              signal,
-            );
-          },
+          send: (request) =>
+            requestChat(
+              (dialect) => toBody(request, model, dialect, hasThought),
+              request.signal,
+            ),
           read(event, answer) {
             reader.read(event, answer);
             hasThought ||= reader.hasThought;
@@ -111,11 +102,7 @@ export const openai: Vendor<typeof settings> = {
       },
       async diagnose(_, signal) {
         const models = await listModels(server, signal);
-        return diagnoseModel(
-          server,
-          models,
-          model ?? findOnlyModel(server, models),
-        );
+        return diagnoseModel(server, models, model);
       },
     };
   },
@@ -133,8 +120,7 @@ function diagnoseModel(
     // Other servers may accept models that they don't list; llama.cpp accepts any name.
     status: server.url === OPENAI ? "fail" : "warn",
     detail: `${toDisplayUrl(server)} doesn't list model "${asked}"`,
-    fix: "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
-      "which mostly ends in /v1",
+    fix: toModelFix(models),
   }];
 }
 
@@ -142,7 +128,12 @@ function diagnoseModel(
 const MAX_CHANGES = 5;
 
 /** Creates a function that sends requests, and adapts the dialect when the server refuses one. */
-function createRequester(server: Server, log: Log, dialect: Dialect) {
+function createRequester(
+  server: Server,
+  model: string,
+  log: Log,
+  dialect: Dialect,
+) {
   return async (
     toBody: (dialect: Dialect) => object,
     signal: AbortSignal,
@@ -158,7 +149,9 @@ function createRequester(server: Server, log: Log, dialect: Dialect) {
         // A concurrent request may have adapted it meanwhile.
         if (sent !== dialect) continue;
         const next = adaptDialect(sent, reason);
-        if (next === undefined) throw error;
+        if (next === undefined) {
+          throw await addModels(error, server, model, signal);
+        }
         dialect = next;
         const sendsTools = ({ refused }: Dialect) => !refused.includes("tools");
         if (sendsTools(sent) && !sendsTools(next)) {
@@ -192,25 +185,31 @@ async function listModels(
   }
 }
 
-/**
- * Returns the only model of a server.
- *
- * @throws {ProviderError} when there are several or none
- */
-function findOnlyModel(server: Server, models: readonly string[]): string {
-  const [only] = models;
-  if (only !== undefined && models.length === 1) return only;
-  const such = models.length > 0
-    ? `, such as ${models.slice(0, 3).join(", ")}`
-    : "";
-  const message =
-    `OPENAI_MODEL is not set, and ${toDisplayUrl(server)} lists ` +
-    `${models.length} models${such}`;
-  throw new ProviderError(message, {
-    provider: server.provider,
-    retryable: false,
-    fix: models.length > 0
-      ? "set OPENAI_MODEL"
-      : "check OPENAI_BASE_URL, which mostly ends in /v1, or set OPENAI_MODEL",
+/** Adds the server's models to an error about one that it doesn't list. */
+async function addModels(
+  error: unknown,
+  server: Server,
+  model: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (!(error instanceof ProviderError)) return error;
+  const { provider, status, retryable, cause } = error;
+  if (!/model/i.test(String(cause))) return error;
+  const models = await listModels(server, signal).catch((): string[] => []);
+  if (models.length === 0 || models.includes(model)) return error;
+  const message = `${provider} answered with status ${status}`;
+  const fix = toModelFix(models);
+  return new ProviderError(message, {
+    provider,
+    status,
+    retryable,
+    fix,
+    cause,
   });
+}
+
+function toModelFix(models: readonly string[]): string {
+  const such = models.slice(0, 5).join(", ");
+  return `set OPENAI_MODEL to one of its models${such && ` (${such})`}, and ` +
+    "check OPENAI_BASE_URL, which mostly ends in /v1";
 }

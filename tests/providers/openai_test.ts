@@ -1,7 +1,6 @@
 import {
   assertEquals,
   assertLess,
-  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
@@ -112,31 +111,18 @@ test("sends no key if none is set, as to a local server", async () => {
   assertEquals(fake.requests[0]?.headers.has("authorization"), false);
 });
 
-test("uses the only model of a server if none is set", async () => {
+test("names the server's models if it doesn't know the one that is set", async () => {
   const models = [{ id: "qwen3-4b" }, { id: "text-embedding-nomic" }];
-  const { fake } = start([{ kind: "text", chunks: ["Hi"] }], {
-    apiKey: undefined,
-    models,
-  });
+  const { fake, openai } = start([], { models });
   await using _ = fake;
-  const openai = vendor.create({ baseUrl: `${fake.url}/v1` }, CONTEXT);
-  assertEquals((await ask(openai)).text, "Hi");
-  assertEquals(openai.model, "qwen3-4b");
-});
-
-test("requires a model if a server has several", async () => {
-  const { fake } = start([], {
-    apiKey: undefined,
-    models: [{ id: "one" }, { id: "two" }],
-  });
-  await using _ = fake;
-  const openai = vendor.create({ baseUrl: `${fake.url}/v1` }, CONTEXT);
   const { error } = await askInVain(openai);
-  assertMatch(
+  assertEquals(
     error.message,
-    /lists 2 models, such as one, two; set OPENAI_MODEL/,
+    "openai answered with status 404; set OPENAI_MODEL to one of its models " +
+      "(qwen3-4b), and check OPENAI_BASE_URL, which mostly ends in /v1",
   );
-  assertEquals(error.retryable, false);
+  assertEquals([error.status, error.retryable], [404, false]);
+  assertStringIncludes(String(error.cause), "`gpt-6-luna` does not exist");
 });
 
 test("never speaks a thought, and adds tokens for thoughts once there were some", async () => {
