@@ -62,8 +62,11 @@ export function toThinkingConfig(
 export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   thinkingConfig: ThinkingConfig | undefined,
+  thinking: Thinking,
 ): GenerateContentRequest {
   const hasTools = tools.length > 0;
+  // Without the field, a model may think a lot.
+  const room = THINKING_TOKENS[thinkingConfig ? thinking : "medium"];
   const body = {
     contents: toContents(messages),
     tools: hasTools ? toTools(tools) : undefined,
@@ -72,20 +75,11 @@ export function toBody(
       : undefined,
     generationConfig: {
       thinkingConfig,
-      maxOutputTokens: maxTokens &&
-        maxTokens + toThinkingTokens(thinkingConfig),
+      maxOutputTokens: maxTokens && maxTokens + room,
     },
   };
   // The SDK's types lack thinking and signatures, but it sends both.
   return body as unknown as GenerateContentRequest;
-}
-
-/** The number of tokens to allow for thinking. Without a setting, a model may think a lot. */
-function toThinkingTokens(
-  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
-): number {
-  return thinkingBudget ??
-    (thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel]);
 }
 
 /**

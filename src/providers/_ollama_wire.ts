@@ -59,9 +59,7 @@ export function toBody(
 ) {
   const request = toRequest(model, defaults);
   if (maxTokens !== undefined) {
-    // Ollama counts thoughts as part of the answer.
-    const isLow = request.think === "low";
-    const room = THINKING_TOKENS[isLow ? "low" : defaults.thinking];
+    const room = THINKING_TOKENS[defaults.thinking];
     request.options.num_predict = maxTokens + room;
   }
   // Ollama refuses tools for a model that can't call any.

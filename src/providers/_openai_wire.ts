@@ -11,6 +11,7 @@ import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
+  type Thinking,
   THINKING_TOKENS,
   type ToolDeclaration,
 } from "./provider.ts";
@@ -64,25 +65,20 @@ export function adaptDialect(
   return { ...dialect, refused: [...refused, field] };
 }
 
-/** Makes the body of a request. `hasThought`: an earlier answer of the model contained reasoning. */
+/** Makes the body of a request. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: string,
   { limit, effort, refused }: Dialect,
-  hasThought: boolean,
+  thinking: Thinking,
 ): Record<string, unknown> {
-  // Servers count thoughts as part of the answer. They know more levels than
-  // Parley does.
-  const tokens: Record<string, number> = THINKING_TOKENS;
-  const isThinking = hasThought || (effort ?? "none") !== "none";
-  const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
   const hasTools = tools.length > 0 && !refused.includes("tools");
   const body: Record<string, unknown> = {
     model,
     messages: toMessages(system, messages),
     stream: true,
     stream_options: { include_usage: true },
-    [limit]: maxTokens === undefined ? undefined : maxTokens + room,
+    [limit]: maxTokens && maxTokens + THINKING_TOKENS[thinking],
     reasoning_effort: effort,
     tools: hasTools ? toFunctions(tools) : undefined,
     tool_choice: hasTools ? toolChoice : undefined,
@@ -156,8 +152,6 @@ interface Chunk {
   choices?: {
     delta?: {
       content?: unknown;
-      reasoning?: unknown;
-      reasoning_content?: unknown;
       tool_calls?: CallPiece[] | null;
     };
     finish_reason?: string | null;
@@ -166,15 +160,12 @@ interface Chunk {
     prompt_tokens?: number;
     completion_tokens?: number;
     prompt_tokens_details?: { cached_tokens?: number } | null;
-    completion_tokens_details?: { reasoning_tokens?: number } | null;
   } | null;
   error?: { message?: string; code?: string | number | null };
 }
 
 /** Reads a streamed answer, event by event. */
 export class AnswerReader {
-  /** Whether the answer contained reasoning. */
-  hasThought = false;
   readonly #calls: Call[] = [];
 
   /** @param toolChoice `none`: tool calls are dropped, since some servers send them anyway */
@@ -193,7 +184,6 @@ export class AnswerReader {
     }
     const { delta, finish_reason } = choices?.[0] ?? {};
     if (typeof delta?.content === "string") answer.addText(delta.content);
-    if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
     for (const piece of delta?.tool_calls ?? []) this.#addCall(piece);
     if (usage) {
       answer.usage = {
@@ -201,7 +191,6 @@ export class AnswerReader {
         cachedTokens: usage.prompt_tokens_details?.cached_tokens,
         outputTokens: usage.completion_tokens,
       };
-      this.hasThought ||= !!usage.completion_tokens_details?.reasoning_tokens;
     }
     if (finish_reason) this.#finish(answer, finish_reason);
   }

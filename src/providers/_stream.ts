@@ -92,7 +92,10 @@ export class Answer {
     if (end instanceof ProviderError) throw end;
     const hasCalls = this.#callIds.size > 0;
     if (!this.#hasText && !hasCalls) {
-      const why = end === "cut" ? " before its limit of tokens" : "";
+      const why = end === "cut"
+        ? " before its limit of tokens; set MAX_ANSWER_TOKENS higher or, if the " +
+          "model thinks although it is asked not to, LLM_THINKING"
+        : "";
       throw this.toError(`Got an empty answer from ${provider}${why}`);
     }
     if (end === undefined) {

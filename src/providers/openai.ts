@@ -73,7 +73,6 @@ export const openai: Vendor<typeof settings> = {
       settings,
       unreachable: "check the network and OPENAI_BASE_URL; start that server",
     };
-    let hasThought = false;
     const requestChat = createRequester(server, model, log, {
       limit: baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens",
       effort: thinking === "off" ? "none" : thinking,
@@ -88,13 +87,10 @@ export const openai: Vendor<typeof settings> = {
           format: "sse",
           send: (request) =>
             requestChat(
-              (dialect) => toBody(request, model, dialect, hasThought),
+              (dialect) => toBody(request, model, dialect, thinking),
               request.signal,
             ),
-          read(event, answer) {
-            reader.read(event, answer);
-            hasThought ||= reader.hasThought;
-          },
+          read: (event, answer) => reader.read(event, answer),
         });
       },
       async check(signal) {

@@ -203,11 +203,11 @@ export class ProviderError extends Error {
 }
 
 /**
- * How many tokens a model may use for thinking. If the vendor counts them as part
- * of the answer, they are added to its limit, so that no answer is cut short.
+ * How many tokens a model may use for thinking. Vendors count them as part of the
+ * answer, so they are added to its limit. Some models always think a little.
  */
 export const THINKING_TOKENS: Readonly<Record<Thinking, number>> = {
-  off: 0,
+  off: 1_024,
   low: 1_024,
   medium: 8_192,
   high: 24_576,

@@ -356,6 +356,7 @@ test("retries without the thinking field if the model refuses it, and remembers 
     REFUSAL,
     { kind: "text", chunks: ["One."] },
     { kind: "text", chunks: ["Two."] },
+    { kind: "text", chunks: ["Three."] },
   );
   await using _ = fake;
   assertEquals((await ask(gemini)).text, "One.");
@@ -364,6 +365,10 @@ test("retries without the thinking field if the model refuses it, and remembers 
     fake.requests.map(({ body }) => body?.generationConfig?.thinkingConfig),
     [{ thinkingLevel: "minimal" }, undefined, undefined],
   );
+  // Such a model may think a lot.
+  await ask(gemini, { maxTokens: 1_024 });
+  const { generationConfig } = fake.requests[3]?.body ?? {};
+  assertEquals(generationConfig, { maxOutputTokens: 9_216 });
   // The rest of the question is the same.
   assertEquals(fake.requests[1]?.body, {
     ...fake.requests[0]?.body,
@@ -525,9 +530,9 @@ test("sends the most tokens of an answer, thoughts added", async () => {
   const { fake, options } = start(...answers);
   await using _ = fake;
   const cases = [
-    ["gemini-2.5-flash-lite", "off", 1_024],
+    ["gemini-2.5-flash-lite", "off", 2_048],
     ["gemini-2.5-flash-lite", "low", 2_048],
-    ["gemini-3.5-flash-lite", "off", 1_536],
+    ["gemini-3.5-flash-lite", "off", 2_048],
     ["gemini-3.5-flash-lite", "medium", 9_216],
   ] as const;
   for (const [model, thinking, expected] of cases) {
