@@ -16,14 +16,29 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** The variant of the format that a server takes. */
-export interface Dialect {
-  /** The name of the field with the most tokens of an answer. */
-  limit: "max_completion_tokens" | "max_tokens";
-  /** How much the model should think. `undefined`: the field is left out. */
-  effort: string | undefined;
-  /** The fields that the server refused, which are left out. */
-  refused: readonly string[];
+/** The fields of a request. */
+export type Body = Record<string, unknown>;
+
+/** Makes the body of a request. `limit` is the name of the field with the most tokens of an answer. */
+export function toBody(
+  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+  { model, limit, thinking }: {
+    model: string;
+    limit: "max_completion_tokens" | "max_tokens";
+    thinking: Thinking;
+  },
+): Body {
+  const hasTools = tools.length > 0;
+  return {
+    model,
+    messages: toMessages(system, messages),
+    stream: true,
+    stream_options: { include_usage: true },
+    [limit]: maxTokens && maxTokens + THINKING_TOKENS[thinking],
+    reasoning_effort: thinking === "off" ? "none" : thinking,
+    tools: hasTools ? toFunctions(tools) : undefined,
+    tool_choice: hasTools ? toolChoice : undefined,
+  };
 }
 
 /** Matches errors about an unknown field, or a model that can't call tools. */
@@ -31,60 +46,32 @@ const UNSUPPORTED =
   /not support|unsupported|unknown|unrecogni[sz]ed|not permitted|no endpoints|requires|not enabled/i;
 
 /**
- * Adapts the dialect to the reason for which the server refused a request.
- *
- * @returns the dialect for further requests, or `undefined` where no change helps
+ * Finds what to change in a request that a server refused for this reason: the
+ * value that it names instead, or the fields to leave out, as `undefined`.
  */
-export function adaptDialect(
-  dialect: Dialect,
-  reason: string,
-): Dialect | undefined {
-  const { limit, effort, refused } = dialect;
+export function findChange(sent: Body, reason: string): Body | undefined {
+  const { reasoning_effort: effort, max_tokens, max_completion_tokens } = sent;
   if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
     // For example: Supported values are: 'minimal', 'low', 'medium', and 'high'.
-    const other = ["none", "minimal", "low"].find((other) =>
+    const named = ["none", "minimal", "low"].find((other) =>
       other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
     );
-    return { ...dialect, effort: other };
+    return { reasoning_effort: named };
+  }
+  // Unknown by this name, or more than the model's window has left.
+  const isLimit = /max_(completion_)?tokens|in the completion/.test(reason);
+  if (isLimit && (max_tokens ?? max_completion_tokens) !== undefined) {
+    return { max_tokens: undefined, max_completion_tokens: undefined };
   }
   if (!UNSUPPORTED.test(reason)) return undefined;
-  if (reason.includes(limit)) {
-    const isOld = limit === "max_tokens";
-    return {
-      ...dialect,
-      limit: isOld ? "max_completion_tokens" : "max_tokens",
-    };
+  if (sent.stream_options && /stream_options/.test(reason)) {
+    return { stream_options: undefined };
   }
-  const field = /stream_options/.test(reason)
-    ? "stream_options"
-    // An error about one tool's schema doesn't mean that tools are unsupported.
-    : /\btools?\b/i.test(reason) && !/schema/i.test(reason)
-    ? "tools"
-    : undefined;
-  if (field === undefined || refused.includes(field)) return undefined;
-  return { ...dialect, refused: [...refused, field] };
-}
-
-/** Makes the body of a request. */
-export function toBody(
-  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
-  model: string,
-  { limit, effort, refused }: Dialect,
-  thinking: Thinking,
-): Record<string, unknown> {
-  const hasTools = tools.length > 0 && !refused.includes("tools");
-  const body: Record<string, unknown> = {
-    model,
-    messages: toMessages(system, messages),
-    stream: true,
-    stream_options: { include_usage: true },
-    [limit]: maxTokens && maxTokens + THINKING_TOKENS[thinking],
-    reasoning_effort: effort,
-    tools: hasTools ? toFunctions(tools) : undefined,
-    tool_choice: hasTools ? toolChoice : undefined,
-  };
-  for (const field of refused) delete body[field];
-  return body;
+  // An error about one tool's schema doesn't mean that tools are unsupported.
+  if (sent.tools && /\btools?\b/i.test(reason) && !/schema/i.test(reason)) {
+    return { tools: undefined, tool_choice: undefined };
+  }
+  return undefined;
 }
 
 /** Converts tools to the format that OpenAI and Ollama share. */

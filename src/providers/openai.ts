@@ -4,15 +4,9 @@
  *
  * @module
  */
-import type { Log } from "../server/log.ts";
 import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
 import type { Settings } from "../settings/setting.ts";
-import {
-  adaptDialect,
-  AnswerReader,
-  type Dialect,
-  toBody,
-} from "./_openai_wire.ts";
+import { AnswerReader, type Body, findChange, toBody } from "./_openai_wire.ts";
 import {
   requestJson,
   requestPath,
@@ -20,7 +14,7 @@ import {
   toDisplayUrl,
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import { ProviderError } from "./provider.ts";
+import { ProviderError, type ProviderRequest } from "./provider.ts";
 import { apiKey, type Diagnosis, type Vendor } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
@@ -56,6 +50,9 @@ function toBaseUrl(text: string): string {
   return toHttpUrl(text).replace(/\/chat\/completions$/, "");
 }
 
+/** The most changes to one request after refusals. */
+const MAX_CHANGES = 5;
+
 /** Any server with OpenAI's chat completions API. */
 export const openai: Vendor<typeof settings> = {
   settings,
@@ -73,11 +70,34 @@ export const openai: Vendor<typeof settings> = {
       settings,
       unreachable: "check the network and OPENAI_BASE_URL; start that server",
     };
-    const requestChat = createRequester(server, model, log, {
-      limit: baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens",
-      effort: thinking === "off" ? "none" : thinking,
-      refused: [],
-    });
+    const limit = baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens";
+    /** What the server refused, with the value that replaces it, if there is one. */
+    const changes: Body = {};
+
+    async function send(request: ProviderRequest): Promise<Response> {
+      const { signal } = request;
+      for (let tries = 1;; tries++) {
+        const body = {
+          ...toBody(request, { model, limit, thinking }),
+          ...changes,
+        };
+        try {
+          return await requestPath(server, "/chat/completions", signal, body);
+        } catch (error) {
+          const reason = findReason(error);
+          const change = findChange(body, reason);
+          if (change === undefined || tries > MAX_CHANGES) {
+            throw await addModels(error, server, model, signal);
+          }
+          if ("tools" in change && !("tools" in changes)) {
+            const place = toDisplayUrl(server);
+            log.warn("openai.no_tools", { place, reason });
+          }
+          Object.assign(changes, change);
+        }
+      }
+    }
+
     return {
       name: server.provider,
       model,
@@ -85,11 +105,7 @@ export const openai: Vendor<typeof settings> = {
         const reader = new AnswerReader(request.toolChoice);
         return streamAnswer(server, request, {
           format: "sse",
-          send: (request) =>
-            requestChat(
-              (dialect) => toBody(request, model, dialect, thinking),
-              request.signal,
-            ),
+          send,
           read: (event, answer) => reader.read(event, answer),
         });
       },
@@ -120,50 +136,12 @@ function diagnoseModel(
   }];
 }
 
-/** The most changes to one request after refusals. */
-const MAX_CHANGES = 5;
-
-/** Creates a function that sends requests, and adapts the dialect when the server refuses one. */
-function createRequester(
-  server: Server,
-  model: string,
-  log: Log,
-  dialect: Dialect,
-) {
-  return async (
-    toBody: (dialect: Dialect) => object,
-    signal: AbortSignal,
-  ): Promise<Response> => {
-    for (let changes = 0;; changes++) {
-      const sent = dialect;
-      const body = toBody(sent);
-      try {
-        return await requestPath(server, "/chat/completions", signal, body);
-      } catch (error) {
-        const reason = findRefusalReason(error);
-        if (reason === undefined || changes >= MAX_CHANGES) throw error;
-        // A concurrent request may have adapted it meanwhile.
-        if (sent !== dialect) continue;
-        const next = adaptDialect(sent, reason);
-        if (next === undefined) {
-          throw await addModels(error, server, model, signal);
-        }
-        dialect = next;
-        const sendsTools = ({ refused }: Dialect) => !refused.includes("tools");
-        if (sendsTools(sent) && !sendsTools(next)) {
-          log.warn("openai.no_tools", { place: toDisplayUrl(server), reason });
-        }
-      }
-    }
-  };
-}
-
-/** Returns the server's message, if it may have refused a field of the request. */
-function findRefusalReason(error: unknown): string | undefined {
+/** Returns the server's message, if it may have refused a field of the request or the model. */
+function findReason(error: unknown): string {
   return error instanceof ProviderError &&
       [400, 404, 422, 500].includes(error.status ?? 0)
     ? String(error.cause)
-    : undefined;
+    : "";
 }
 
 /** Lists the models that can chat; empty if the server has no list. */
@@ -188,19 +166,15 @@ async function addModels(
   model: string,
   signal: AbortSignal,
 ): Promise<unknown> {
-  if (!(error instanceof ProviderError)) return error;
-  const { provider, status, retryable, cause } = error;
-  if (!/model/i.test(String(cause))) return error;
+  const cause = findReason(error);
+  if (!(error instanceof ProviderError) || !/model/i.test(cause)) return error;
   const models = await listModels(server, signal).catch((): string[] => []);
   if (models.length === 0 || models.includes(model)) return error;
-  const message = `${provider} answered with status ${status}`;
-  const fix = toModelFix(models);
+  const message = `openai answered with status ${error.status}`;
   return new ProviderError(message, {
-    provider,
-    status,
-    retryable,
-    fix,
+    ...error,
     cause,
+    fix: toModelFix(models),
   });
 }
 

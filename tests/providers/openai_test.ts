@@ -306,12 +306,20 @@ const REFUSALS: {
     then: { reasoning_effort: "none" },
   },
   {
-    what: "a server that calls the limit by its new name",
+    what: "a server that calls the limit by another name",
     refuses: ({ max_tokens }) =>
       max_tokens === undefined
         ? undefined
         : "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-    then: { max_completion_tokens: 1_124, reasoning_effort: "none" },
+    then: { reasoning_effort: "none" },
+  },
+  {
+    what: "a window that is too small for the limit",
+    refuses: ({ max_tokens }) =>
+      max_tokens === undefined
+        ? undefined
+        : "This model's maximum context length is 4096 tokens. However, you requested 5120 tokens (3072 in the messages, 2048 in the completion).",
+    then: { reasoning_effort: "none" },
   },
   {
     what: "a server that counts no tokens",
