@@ -18,6 +18,7 @@ import {
   startFakeOpenAi,
 } from "../fakes/openai.ts";
 import { ask, askInVain, CONTEXT, CONVERSATION, weather } from "./_ask.ts";
+import { serveOn } from "./_diagnose.ts";
 import { callsOf, talkOfWeather, testVendor } from "./contract.ts";
 
 const model = "gpt-6-luna";
@@ -135,6 +136,25 @@ test("never speaks a thought, whatever its field is called", async () => {
     assertEquals(text, "Good day.");
     assertEquals(parts.length, 3);
   }
+});
+
+test("lets go of a server that doesn't end its answer", async () => {
+  const left = Promise.withResolvers<void>();
+  await using server = serveOn(() =>
+    new Response(
+      new ReadableStream({
+        start(body) {
+          const event = { choices: [{ delta: { content: "Hi" } }] };
+          body.enqueue(encode(`data: ${JSON.stringify(event)}\n\n`));
+          body.enqueue(encode("data: [DONE]\n\n"));
+        },
+        cancel: () => left.resolve(),
+      }),
+    )
+  );
+  const settings = { baseUrl: server.url, apiKey: "test-key", model };
+  assertEquals((await ask(vendor.create(settings, CONTEXT))).text, "Hi");
+  await left.promise;
 });
 
 test("merges text that arrives at once into one part", async () => {
