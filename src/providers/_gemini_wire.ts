@@ -58,7 +58,6 @@ export function toThinkingConfig(
   return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
 }
 
-/** Makes the body of a request. */
 export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   thinkingConfig: ThinkingConfig | undefined,
@@ -183,7 +182,6 @@ export interface GeminiChunk {
   error?: { code?: number; message?: string };
 }
 
-/** Adds one event of the stream to the answer. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (chunk.error !== undefined) {
     const { code, message } = chunk.error;

@@ -16,7 +16,6 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** The fields of a request. */
 export type Body = Record<string, unknown>;
 
 /** Makes the body of a request. `limit` is the name of the field with the most tokens of an answer. */
@@ -123,17 +122,15 @@ function toCallId(id: string): string {
   return id.slice(-40);
 }
 
-/** A piece of a tool call, whose arguments are streamed. */
+/** The arguments of a call are streamed. */
 interface CallPiece {
   index?: number;
   id?: string | null | undefined;
   function?: { name?: string | null; arguments?: string | null };
 }
 
-/** The part of a tool call that has arrived. */
 type Call = Pick<CallPiece, "index" | "id"> & { name: string; text: string };
 
-/** One event of a streamed answer. */
 interface Chunk {
   /** Empty in the event with the token counts. */
   choices?: {
@@ -151,7 +148,6 @@ interface Chunk {
   error?: { message?: string; code?: string | number | null };
 }
 
-/** Reads a streamed answer, event by event. */
 export class AnswerReader {
   readonly #calls: Call[] = [];
 
