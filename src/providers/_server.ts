@@ -26,10 +26,7 @@ export interface Server {
 
 /** Returns the server's address without credentials, for messages. */
 export function toDisplayUrl({ url }: Pick<Server, "url">): string {
-  const shown = new URL(url);
-  shown.username = "";
-  shown.password = "";
-  return shown.href.replace(/\/$/, "");
+  return url.replace(/\/\/[^/]*@/, "//");
 }
 
 /** Sends a request. Redirects are not followed: they could carry a key to another host. */
