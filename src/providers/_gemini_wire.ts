@@ -64,8 +64,9 @@ export function toBody(
   thinking: Thinking,
 ): GenerateContentRequest {
   const hasTools = tools.length > 0;
-  // Without the field, a model may think a lot.
-  const room = THINKING_TOKENS[thinkingConfig ? thinking : "medium"];
+  // Most models always think a little and, without the field, a lot.
+  const least = thinkingConfig ? "low" : "medium";
+  const room = THINKING_TOKENS[thinking === "off" ? least : thinking];
   const body = {
     contents: toContents(messages),
     tools: hasTools ? toTools(tools) : undefined,

@@ -54,7 +54,8 @@ export function toBody(
 ) {
   const request = toRequest(model, defaults);
   if (maxTokens !== undefined) {
-    const room = THINKING_TOKENS[defaults.thinking];
+    const isLow = request.think === "low";
+    const room = THINKING_TOKENS[isLow ? "low" : defaults.thinking];
     request.options.num_predict = maxTokens + room;
   }
   // Ollama refuses tools for a model that can't call any.

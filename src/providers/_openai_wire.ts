@@ -18,22 +18,29 @@ import {
 
 export type Body = Record<string, unknown>;
 
-/** Makes the body of a request. `limit` is the name of the field with the most tokens of an answer. */
+/**
+ * Makes the body of a request. `limit` is the name of the field with the most
+ * tokens of an answer; `hasThought` says that an earlier answer contained
+ * reasoning, although none may have been asked for.
+ */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
-  { model, limit, thinking }: {
+  { model, limit, thinking, hasThought }: {
     model: string;
     limit: "max_completion_tokens" | "max_tokens";
     thinking: Thinking;
+    hasThought: boolean;
   },
 ): Body {
   const hasTools = tools.length > 0;
+  const least = hasThought ? "medium" : "off";
+  const room = THINKING_TOKENS[thinking === "off" ? least : thinking];
   return {
     model,
     messages: toMessages(system, messages),
     stream: true,
     stream_options: { include_usage: true },
-    [limit]: maxTokens && maxTokens + THINKING_TOKENS[thinking],
+    [limit]: maxTokens && maxTokens + room,
     reasoning_effort: thinking === "off" ? "none" : thinking,
     tools: hasTools ? toFunctions(tools) : undefined,
     tool_choice: hasTools ? toolChoice : undefined,
@@ -136,6 +143,8 @@ interface Chunk {
   choices?: {
     delta?: {
       content?: unknown;
+      reasoning?: unknown;
+      reasoning_content?: unknown;
       tool_calls?: CallPiece[] | null;
     };
     finish_reason?: string | null;
@@ -144,11 +153,14 @@ interface Chunk {
     prompt_tokens?: number;
     completion_tokens?: number;
     prompt_tokens_details?: { cached_tokens?: number } | null;
+    completion_tokens_details?: { reasoning_tokens?: number } | null;
   } | null;
   error?: { message?: string; code?: string | number | null };
 }
 
 export class AnswerReader {
+  /** Whether the answer contained reasoning. */
+  hasThought = false;
   readonly #calls: Call[] = [];
 
   /** @param toolChoice `none`: tool calls are dropped, since some servers send them anyway */
@@ -167,6 +179,7 @@ export class AnswerReader {
     }
     const { delta, finish_reason } = choices?.[0] ?? {};
     if (typeof delta?.content === "string") answer.addText(delta.content);
+    if (delta?.reasoning_content || delta?.reasoning) this.hasThought = true;
     for (const piece of delta?.tool_calls ?? []) this.#addCall(piece);
     if (usage) {
       answer.usage = {
@@ -174,6 +187,7 @@ export class AnswerReader {
         cachedTokens: usage.prompt_tokens_details?.cached_tokens,
         outputTokens: usage.completion_tokens,
       };
+      this.hasThought ||= !!usage.completion_tokens_details?.reasoning_tokens;
     }
     if (finish_reason) this.#finish(answer, finish_reason);
   }

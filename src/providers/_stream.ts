@@ -90,8 +90,8 @@ export class Answer {
     const hasCalls = this.#callIds.size > 0;
     if (!this.#hasText && !hasCalls) {
       const why = end === "cut"
-        ? " before its limit of tokens; set MAX_ANSWER_TOKENS higher or, if the " +
-          "model thinks although it is asked not to, LLM_THINKING"
+        ? " before its limit of tokens; set MAX_ANSWER_TOKENS or, if the model " +
+          "always thinks, LLM_THINKING higher"
         : "";
       throw this.toError(`Got an empty answer from ${provider}${why}`);
     }

@@ -73,12 +73,13 @@ export const openai: Vendor<typeof settings> = {
     const limit = baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens";
     /** What the server refused, with the value that replaces it, if there is one. */
     const changes: Body = {};
+    let hasThought = false;
 
     async function send(request: ProviderRequest): Promise<Response> {
       const { signal } = request;
       for (let tries = 1;; tries++) {
         const body = {
-          ...toBody(request, { model, limit, thinking }),
+          ...toBody(request, { model, limit, thinking, hasThought }),
           ...changes,
         };
         try {
@@ -94,6 +95,9 @@ export const openai: Vendor<typeof settings> = {
             log.warn("openai.no_tools", { place, reason });
           }
           Object.assign(changes, change);
+          // A model that refuses not to think at all does think.
+          const { reasoning_effort: effort = "none" } = change;
+          hasThought ||= effort !== "none";
         }
       }
     }
@@ -106,7 +110,10 @@ export const openai: Vendor<typeof settings> = {
         return streamAnswer(server, request, {
           format: "sse",
           send,
-          read: (event, answer) => reader.read(event, answer),
+          read(event, answer) {
+            reader.read(event, answer);
+            hasThought ||= reader.hasThought;
+          },
         });
       },
       async check(signal) {

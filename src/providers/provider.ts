@@ -204,10 +204,10 @@ export class ProviderError extends Error {
 
 /**
  * How many tokens a model may use for thinking. Vendors count them as part of the
- * answer, so they are added to its limit. Some models always think a little.
+ * answer, so they are added to its limit, and no answer is cut short.
  */
 export const THINKING_TOKENS: Readonly<Record<Thinking, number>> = {
-  off: 1_024,
+  off: 0,
   low: 1_024,
   medium: 8_192,
   high: 24_576,

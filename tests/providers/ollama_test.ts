@@ -500,7 +500,7 @@ test("sends the most tokens of an answer, thoughts added", async () => {
   const { fake, options } = start(...answers);
   await using _ = fake;
   const cases = [
-    ["off", "qwen3.5:4b", 2_048],
+    ["off", "qwen3.5:4b", 1_024],
     ["low", "qwen3.5:4b", 2_048],
     ["high", "qwen3.5:4b", 25_600],
   ] as const;

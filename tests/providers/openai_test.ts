@@ -96,7 +96,7 @@ test("sends the key, the system prompt, the welcome, the whole history, and turn
     ],
     stream: true,
     stream_options: { include_usage: true },
-    max_tokens: 2_048,
+    max_tokens: 1_024,
     reasoning_effort: "none",
   });
 });
@@ -126,15 +126,19 @@ test("names the server's models if it doesn't know the one that is set", async (
   assertStringIncludes(String(error.cause), "`gpt-6-luna` does not exist");
 });
 
-test("never speaks a thought, whatever its field is called", async () => {
+test("never speaks a thought, and adds tokens for thoughts once there were some", async () => {
   for (const field of ["reasoning_content", "reasoning"] as const) {
     const { fake, openai } = start([
       { kind: "thought", thoughts: ["Hm."], chunks: ["Good ", "day."], field },
+      { kind: "text", chunks: ["Hi"] },
     ]);
     await using _ = fake;
-    const { text, parts } = await ask(openai);
+    const { text, parts } = await ask(openai, { maxTokens: 100 });
     assertEquals(text, "Good day.");
     assertEquals(parts.length, 3);
+    await ask(openai, { maxTokens: 100 });
+    const limits = fake.requests.map(({ body }) => body?.max_tokens);
+    assertEquals(limits, [100, 8_292]);
   }
 });
 
@@ -306,7 +310,7 @@ const REFUSALS: {
     refuses: ({ reasoning_effort }) =>
       reasoning_effort &&
       "Unrecognized request argument supplied: reasoning_effort",
-    then: { max_tokens: 1_124 },
+    then: { max_tokens: 100 },
   },
   {
     what: "a model that can't do without thinking",
@@ -314,7 +318,7 @@ const REFUSALS: {
       reasoning_effort === "none"
         ? "Unsupported value: 'reasoning_effort' does not support 'none' with this model. Supported values are: 'minimal', 'low', 'medium', and 'high'."
         : undefined,
-    then: { reasoning_effort: "minimal", max_tokens: 1_124 },
+    then: { reasoning_effort: "minimal", max_tokens: 8_292 },
   },
   {
     what: "a model that takes tools only when it doesn't think",
@@ -345,13 +349,13 @@ const REFUSALS: {
     what: "a server that counts no tokens",
     refuses: ({ stream_options }) =>
       stream_options && "Extra inputs are not permitted: stream_options",
-    then: { max_tokens: 1_124, reasoning_effort: "none" },
+    then: { max_tokens: 100, reasoning_effort: "none" },
   },
   {
     what: "a model that can't call tools",
     refuses: ({ tools }) =>
       tools && "registry.ollama.ai/library/gemma3:1b does not support tools",
-    then: { max_tokens: 1_124, reasoning_effort: "none" },
+    then: { max_tokens: 100, reasoning_effort: "none" },
     warns: true,
   },
 ];
