@@ -18,11 +18,7 @@ import {
 
 export type Body = Record<string, unknown>;
 
-/**
- * Makes the body of a request. `limit` is the name of the field with the most
- * tokens of an answer; `hasThought` says that an earlier answer contained
- * reasoning, although none may have been asked for.
- */
+/** Makes the body of a request. `limit` names the field with its most tokens; `hasThought`: an earlier answer contained reasoning. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   { model, limit, thinking, hasThought }: {
