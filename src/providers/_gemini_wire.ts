@@ -7,7 +7,6 @@
  * @module
  */
 import type { GenerateContentRequest } from "@google/generative-ai";
-import { toSchema } from "./_gemini_schema.ts";
 import { toStreamError } from "./_server.ts";
 import { type Answer, OWN_ID_PREFIX, toObject } from "./_stream.ts";
 import {
@@ -59,12 +58,15 @@ export function toThinkingConfig(
   return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
 }
 
-/** Makes the body of a request. */
 export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   thinkingConfig: ThinkingConfig | undefined,
+  thinking: Thinking,
 ): GenerateContentRequest {
   const hasTools = tools.length > 0;
+  // Most models always think a little and, without the field, a lot.
+  const least = thinkingConfig ? "low" : "medium";
+  const room = THINKING_TOKENS[thinking === "off" ? least : thinking];
   const body = {
     contents: toContents(messages),
     tools: hasTools ? toTools(tools) : undefined,
@@ -73,20 +75,11 @@ export function toBody(
       : undefined,
     generationConfig: {
       thinkingConfig,
-      maxOutputTokens: maxTokens &&
-        maxTokens + toThinkingTokens(thinkingConfig),
+      maxOutputTokens: maxTokens && maxTokens + room,
     },
   };
   // The SDK's types lack thinking and signatures, but it sends both.
   return body as unknown as GenerateContentRequest;
-}
-
-/** The number of tokens to allow for thinking. Without a setting, a model may think a lot. */
-function toThinkingTokens(
-  { thinkingBudget, thinkingLevel = "medium" }: ThinkingConfig = {},
-): number {
-  return thinkingBudget ??
-    (thinkingLevel === "minimal" ? 512 : THINKING_TOKENS[thinkingLevel]);
 }
 
 /**
@@ -155,16 +148,23 @@ function toIdField(id: string): { id?: string } {
   return id.startsWith(OWN_ID_PREFIX) ? {} : { id };
 }
 
-/** Converts tools, without empty parameters and keywords that Gemini refuses. */
+/**
+ * Converts tools. All models that Google serves take JSON Schema in this field; in
+ * the older `parameters`, one keyword too many makes it refuse the whole request.
+ *
+ * Sources: https://ai.google.dev/api/caching#FunctionDeclaration,
+ * https://blog.google/technology/developers/gemini-api-structured-outputs/, and
+ * https://github.com/vercel/ai/pull/20757, tried on Gemini 2.5 and 3.5
+ */
 export function toTools(tools: readonly ToolDeclaration[]): unknown[] {
   return [{
-    functionDeclarations: tools.map(({ name, description, parameters }) => ({
-      name,
-      description,
-      ...(Object.keys(parameters.properties ?? {}).length === 0
-        ? {}
-        : { parameters: toSchema(parameters) }),
-    })),
+    functionDeclarations: tools.map(({ name, description, parameters }) => {
+      const { $schema: _, ...schema } = parameters;
+      // Gemini refuses an object without properties.
+      return Object.keys(schema.properties ?? {}).length === 0
+        ? { name, description }
+        : { name, description, parametersJsonSchema: schema };
+    }),
   }];
 }
 
@@ -183,7 +183,6 @@ export interface GeminiChunk {
   error?: { code?: number; message?: string };
 }
 
-/** Adds one event of the stream to the answer. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (chunk.error !== undefined) {
     const { code, message } = chunk.error;

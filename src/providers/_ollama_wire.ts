@@ -18,9 +18,7 @@ import {
 } from "./provider.ts";
 import type { VendorContext } from "./vendor.ts";
 
-/** What Ollama says about a model. */
 export interface Model {
-  /** The name with its tag. */
   name: string;
   /** Absent with old versions of Ollama. */
   capabilities?: readonly string[];
@@ -28,12 +26,10 @@ export interface Model {
   model_info?: Readonly<Record<string, unknown>>;
 }
 
-/** The settings that go into every request. */
 export type RequestDefaults =
   & Pick<VendorContext, "contextTokens" | "thinking">
   & { keepAlive: string };
 
-/** Makes the fields that all requests for a model share. */
 export function toRequest(
   { name, capabilities }: Model,
   { keepAlive, contextTokens, thinking }: RequestDefaults,
@@ -51,7 +47,6 @@ export function toRequest(
   };
 }
 
-/** Makes the body of a request. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: Model,
@@ -59,7 +54,6 @@ export function toBody(
 ) {
   const request = toRequest(model, defaults);
   if (maxTokens !== undefined) {
-    // Ollama counts thoughts as part of the answer.
     const isLow = request.think === "low";
     const room = THINKING_TOKENS[isLow ? "low" : defaults.thinking];
     request.options.num_predict = maxTokens + room;
@@ -127,11 +121,7 @@ export function readLine(
 
 let sdk: Promise<typeof import("ollama")> | undefined;
 
-/**
- * Creates a client that uses this `fetch`: one for each request, since an abort
- * ends all streams of a client. The SDK takes 140 million instructions to load,
- * so it is loaded on first use.
- */
+/** Creates a client for one request, since an abort ends all streams of a client. The SDK takes long to load: it is loaded on first use. */
 export async function connect(
   { url: host }: Server,
   fetch: Fetch,

@@ -11,18 +11,36 @@ import { type Answer, toObject } from "./_stream.ts";
 import {
   type Message,
   type ProviderRequest,
+  type Thinking,
   THINKING_TOKENS,
   type ToolDeclaration,
 } from "./provider.ts";
 
-/** The variant of the format that a server takes. */
-export interface Dialect {
-  /** The name of the field with the most tokens of an answer. */
-  limit: "max_completion_tokens" | "max_tokens";
-  /** How much the model should think. `undefined`: the field is left out. */
-  effort: string | undefined;
-  /** The fields that the server refused, which are left out. */
-  refused: readonly string[];
+export type Body = Record<string, unknown>;
+
+/** Makes the body of a request. `limit` names the field with its most tokens; `hasThought`: an earlier answer contained reasoning. */
+export function toBody(
+  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
+  { model, limit, thinking, hasThought }: {
+    model: string;
+    limit: "max_completion_tokens" | "max_tokens";
+    thinking: Thinking;
+    hasThought: boolean;
+  },
+): Body {
+  const hasTools = tools.length > 0;
+  const least = hasThought ? "medium" : "off";
+  const room = THINKING_TOKENS[thinking === "off" ? least : thinking];
+  return {
+    model,
+    messages: toMessages(system, messages),
+    stream: true,
+    stream_options: { include_usage: true },
+    [limit]: maxTokens && maxTokens + room,
+    reasoning_effort: thinking === "off" ? "none" : thinking,
+    tools: hasTools ? toFunctions(tools) : undefined,
+    tool_choice: hasTools ? toolChoice : undefined,
+  };
 }
 
 /** Matches errors about an unknown field, or a model that can't call tools. */
@@ -30,65 +48,32 @@ const UNSUPPORTED =
   /not support|unsupported|unknown|unrecogni[sz]ed|not permitted|no endpoints|requires|not enabled/i;
 
 /**
- * Adapts the dialect to the reason for which the server refused a request.
- *
- * @returns the dialect for further requests, or `undefined` where no change helps
+ * Finds what to change in a request that a server refused for this reason: the
+ * value that it names instead, or the fields to leave out, as `undefined`.
  */
-export function adaptDialect(
-  dialect: Dialect,
-  reason: string,
-): Dialect | undefined {
-  const { limit, effort, refused } = dialect;
+export function findChange(sent: Body, reason: string): Body | undefined {
+  const { reasoning_effort: effort, max_tokens, max_completion_tokens } = sent;
   if (effort !== undefined && /reasoning|thinking/i.test(reason)) {
     // For example: Supported values are: 'minimal', 'low', 'medium', and 'high'.
-    const other = ["none", "minimal", "low"].find((other) =>
+    const named = ["none", "minimal", "low"].find((other) =>
       other !== effort && new RegExp(`['"\`]${other}['"\`]`).test(reason)
     );
-    return { ...dialect, effort: other };
+    return { reasoning_effort: named };
+  }
+  // Unknown by this name, or more than the model's window has left.
+  const isLimit = /max_(completion_)?tokens|in the completion/.test(reason);
+  if (isLimit && (max_tokens ?? max_completion_tokens) !== undefined) {
+    return { max_tokens: undefined, max_completion_tokens: undefined };
   }
   if (!UNSUPPORTED.test(reason)) return undefined;
-  if (reason.includes(limit)) {
-    const isOld = limit === "max_tokens";
-    return {
-      ...dialect,
-      limit: isOld ? "max_completion_tokens" : "max_tokens",
-    };
+  if (sent.stream_options && /stream_options/.test(reason)) {
+    return { stream_options: undefined };
   }
-  const field = /stream_options/.test(reason)
-    ? "stream_options"
-    // An error about one tool's schema doesn't mean that tools are unsupported.
-    : /\btools?\b/i.test(reason) && !/schema/i.test(reason)
-    ? "tools"
-    : undefined;
-  if (field === undefined || refused.includes(field)) return undefined;
-  return { ...dialect, refused: [...refused, field] };
-}
-
-/** Makes the body of a request. `hasThought`: an earlier answer of the model contained reasoning. */
-export function toBody(
-  { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
-  model: string,
-  { limit, effort, refused }: Dialect,
-  hasThought: boolean,
-): Record<string, unknown> {
-  // Servers count thoughts as part of the answer. They know more levels than
-  // Parley does.
-  const tokens: Record<string, number> = THINKING_TOKENS;
-  const isThinking = hasThought || (effort ?? "none") !== "none";
-  const room = isThinking ? tokens[effort ?? ""] || THINKING_TOKENS.medium : 0;
-  const hasTools = tools.length > 0 && !refused.includes("tools");
-  const body: Record<string, unknown> = {
-    model,
-    messages: toMessages(system, messages),
-    stream: true,
-    stream_options: { include_usage: true },
-    [limit]: maxTokens === undefined ? undefined : maxTokens + room,
-    reasoning_effort: effort,
-    tools: hasTools ? toFunctions(tools) : undefined,
-    tool_choice: hasTools ? toolChoice : undefined,
-  };
-  for (const field of refused) delete body[field];
-  return body;
+  // An error about one tool's schema doesn't mean that tools are unsupported.
+  if (sent.tools && /\btools?\b/i.test(reason) && !/schema/i.test(reason)) {
+    return { tools: undefined, tool_choice: undefined };
+  }
+  return undefined;
 }
 
 /** Converts tools to the format that OpenAI and Ollama share. */
@@ -140,17 +125,15 @@ function toCallId(id: string): string {
   return id.slice(-40);
 }
 
-/** A piece of a tool call, whose arguments are streamed. */
+/** The arguments of a call are streamed. */
 interface CallPiece {
   index?: number;
   id?: string | null | undefined;
   function?: { name?: string | null; arguments?: string | null };
 }
 
-/** The part of a tool call that has arrived. */
 type Call = Pick<CallPiece, "index" | "id"> & { name: string; text: string };
 
-/** One event of a streamed answer. */
 interface Chunk {
   /** Empty in the event with the token counts. */
   choices?: {
@@ -171,7 +154,6 @@ interface Chunk {
   error?: { message?: string; code?: string | number | null };
 }
 
-/** Reads a streamed answer, event by event. */
 export class AnswerReader {
   /** Whether the answer contained reasoning. */
   hasThought = false;

@@ -7,7 +7,6 @@
 import type { Settings } from "../settings/setting.ts";
 import { ProviderError } from "./provider.ts";
 
-/** A vendor's server. */
 export interface Server {
   readonly provider: string;
   readonly url: string;
@@ -27,18 +26,10 @@ export interface Server {
 
 /** Returns the server's address without credentials, for messages. */
 export function toDisplayUrl({ url }: Pick<Server, "url">): string {
-  const shown = new URL(url);
-  shown.username = "";
-  shown.password = "";
-  return shown.href.replace(/\/$/, "");
+  return url.replace(/\/\/[^/]*@/, "//");
 }
 
-/**
- * Sends a request. Redirects are not followed: they could carry a key to another
- * host.
- *
- * @throws {ProviderError} when the server can't be reached, or its status is not 2xx
- */
+/** Sends a request. Redirects are not followed: they could carry a key to another host. */
 export async function request(
   server: Server,
   url: string | URL | Request,
@@ -115,7 +106,6 @@ function withoutKeys(text: string, { headers = {} }: Server): string {
   return keys.reduce((rest, key) => rest.replaceAll(key, "[key]"), text);
 }
 
-/** A `fetch` as an SDK calls it. */
 export type Fetch = typeof globalThis.fetch;
 
 /**
@@ -136,7 +126,6 @@ export function requestBySdk(
   return promise;
 }
 
-/** Converts what was thrown while an answer was read. */
 export function toReadError(server: Server, cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
   const { provider } = server;
@@ -198,12 +187,10 @@ function readError(body: string): string | undefined {
   return shorten(text) || undefined;
 }
 
-/** Shortens a vendor's message for the log. */
 export function shorten(text: unknown): string {
   return String(text).slice(0, 500);
 }
 
-/** Whether a request that failed with this HTTP status may succeed later. */
 function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }

@@ -17,7 +17,6 @@ import {
   type Usage,
 } from "./provider.ts";
 
-/** The prefix of the call ids that Parley makes. */
 export const OWN_ID_PREFIX = "call_";
 
 /** The most characters of one part, so that a long text does not block the event loop and can be stopped within. */
@@ -73,14 +72,12 @@ export class Answer {
     this.#parts.push({ type: "tool-call", call });
   }
 
-  /** Returns the parts that were added since the last time. */
   take(): ProviderPart[] {
     const parts = this.#parts;
     if (parts.length > 0) this.#parts = [];
     return parts;
   }
 
-  /** Makes an error of this provider, not retryable by default. */
   toError(message: string, retryable = false): ProviderError {
     const { provider } = this;
     return new ProviderError(shorten(message), { provider, retryable });
@@ -92,7 +89,10 @@ export class Answer {
     if (end instanceof ProviderError) throw end;
     const hasCalls = this.#callIds.size > 0;
     if (!this.#hasText && !hasCalls) {
-      const why = end === "cut" ? " before its limit of tokens" : "";
+      const why = end === "cut"
+        ? " before its limit of tokens; set MAX_ANSWER_TOKENS or, if the model " +
+          "always thinks, LLM_THINKING higher"
+        : "";
       throw this.toError(`Got an empty answer from ${provider}${why}`);
     }
     if (end === undefined) {
@@ -111,13 +111,7 @@ export class Answer {
   }
 }
 
-/**
- * Sends a request, and yields the answer as it arrives.
- *
- * @param format how the body is split into messages: lines, or Server-Sent Events
- * @param send sends the request; throws unless the status is 2xx
- * @param read adds one message to the answer
- */
+/** Sends a request, and yields the answer as it arrives. `read` adds one message, a line or a Server-Sent Event, to the answer. */
 export async function* streamAnswer(
   server: Server,
   request: ProviderRequest,

@@ -40,13 +40,9 @@ async function* stream(
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Creates a provider that searches for a model before each turn. Once one is
- * found, that one answers for good: a caller who has heard a model is never
- * answered by an echo again.
- *
- * @param standIn answers until then
- * @param find searches once, for a bounded time; resolves to `undefined` where there is no model
- * @param now a monotonic clock in milliseconds, such as `performance.now`
+ * Creates a provider that searches for a model before each turn, by a monotonic
+ * clock. Once one is found, that one answers for good: a caller who has heard a
+ * model is never answered by an echo again.
  */
 export function createStandIn(
   standIn: Provider,

@@ -39,11 +39,7 @@ interface Candidate {
   lastUntil: number;
 }
 
-/**
- * Creates one provider of several, in order of preference.
- *
- * @param providers at least one
- */
+/** Creates one provider of several, at least one, in order of preference. */
 export function createFailover(
   providers: readonly Provider[],
   options: FailoverOptions,

@@ -67,7 +67,7 @@ export const gemini: Vendor<typeof settings> = {
         { model, systemInstruction: request.system },
         { baseUrl },
       );
-      const body = toBody(request, thinkingConfig);
+      const body = toBody(request, thinkingConfig, thinking);
       try {
         return await requestBySdk(
           server,

@@ -63,12 +63,7 @@ export interface ProviderParts extends ProviderConfig, ProviderSettings {
   agent: { contextTokens: number };
 }
 
-/**
- * Reads which providers are chosen, and each vendor's settings.
- *
- * @param text returns a variable's text; `undefined` where it is unset or empty
- * @param problems gets a message for each mistake: which variable, and how to fix it
- */
+/** Reads which providers are chosen, and each vendor's settings. Adds mistakes to the problems, each with its fix. */
 export function readProviders(
   text: (env: string) => string | undefined,
   problems: string[],

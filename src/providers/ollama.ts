@@ -205,7 +205,6 @@ function diagnoseModel(
   return all;
 }
 
-/** Asks Ollama about a model. */
 function describe(
   server: Server,
   model: string,

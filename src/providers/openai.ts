@@ -4,15 +4,9 @@
  *
  * @module
  */
-import type { Log } from "../server/log.ts";
 import { httpUrl, toHttpUrl } from "../settings/kinds.ts";
 import type { Settings } from "../settings/setting.ts";
-import {
-  adaptDialect,
-  AnswerReader,
-  type Dialect,
-  toBody,
-} from "./_openai_wire.ts";
+import { AnswerReader, type Body, findChange, toBody } from "./_openai_wire.ts";
 import {
   requestJson,
   requestPath,
@@ -20,7 +14,7 @@ import {
   toDisplayUrl,
 } from "./_server.ts";
 import { streamAnswer } from "./_stream.ts";
-import { ProviderError } from "./provider.ts";
+import { ProviderError, type ProviderRequest } from "./provider.ts";
 import { apiKey, type Diagnosis, type Vendor } from "./vendor.ts";
 
 const OPENAI = "https://api.openai.com/v1";
@@ -46,9 +40,8 @@ export const settings = {
   },
   model: {
     env: "OPENAI_MODEL",
-    help: `That server's model. Unset: ${DEFAULT_MODEL} at OpenAI, elsewhere ` +
-      "the server's only one.",
-    secret: false,
+    help: "That server's model.",
+    default: DEFAULT_MODEL,
   },
 } satisfies Settings;
 
@@ -56,6 +49,9 @@ export const settings = {
 function toBaseUrl(text: string): string {
   return toHttpUrl(text).replace(/\/chat\/completions$/, "");
 }
+
+/** The most changes to one request after refusals. */
+const MAX_CHANGES = 5;
 
 /** Any server with OpenAI's chat completions API. */
 export const openai: Vendor<typeof settings> = {
@@ -65,9 +61,7 @@ export const openai: Vendor<typeof settings> = {
       ? "OPENAI_API_KEY: is missing; get a key at " +
         "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
       : undefined,
-  create({ apiKey, baseUrl, model: named }, { thinking, log }) {
-    const isOpenAi = baseUrl === OPENAI;
-    let model = named ?? (isOpenAi ? DEFAULT_MODEL : undefined);
+  create({ apiKey, baseUrl, model }, { thinking, log }) {
     const server: Server = {
       provider: "openai",
       url: baseUrl,
@@ -76,30 +70,46 @@ export const openai: Vendor<typeof settings> = {
       settings,
       unreachable: "check the network and OPENAI_BASE_URL; start that server",
     };
+    const limit = baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens";
+    /** What the server refused, with the value that replaces it, if there is one. */
+    const changes: Body = {};
     let hasThought = false;
-    const requestChat = createRequester(server, log, {
-      limit: isOpenAi ? "max_completion_tokens" : "max_tokens",
-      effort: thinking === "off" ? "none" : thinking,
-      refused: [],
-    });
+
+    async function send(request: ProviderRequest): Promise<Response> {
+      const { signal } = request;
+      for (let tries = 1;; tries++) {
+        const body = {
+          ...toBody(request, { model, limit, thinking, hasThought }),
+          ...changes,
+        };
+        try {
+          return await requestPath(server, "/chat/completions", signal, body);
+        } catch (error) {
+          const reason = findReason(error);
+          const change = findChange(body, reason);
+          if (change === undefined || tries > MAX_CHANGES) {
+            throw await addModels(error, server, model, signal);
+          }
+          if ("tools" in change && !("tools" in changes)) {
+            const place = toDisplayUrl(server);
+            log.warn("openai.no_tools", { place, reason });
+          }
+          Object.assign(changes, change);
+          // A model that refuses not to think at all does think.
+          const { reasoning_effort: effort = "none" } = change;
+          hasThought ||= effort !== "none";
+        }
+      }
+    }
+
     return {
       name: server.provider,
-      get model() {
-        return model ?? "unknown";
-      },
+      model,
       stream(request) {
         const reader = new AnswerReader(request.toolChoice);
         return streamAnswer(server, request, {
           format: "sse",
-          async send(request) {
-            const { signal } = request;
-            model ??= findOnlyModel(server, await listModels(server, signal));
-            const asked = model;
-            return await requestChat(
-              (dialect) => toBody(request, asked, dialect, hasThought),
-              signal,
-            );
-          },
+          send,
           read(event, answer) {
             reader.read(event, answer);
             hasThought ||= reader.hasThought;
@@ -111,11 +121,7 @@ export const openai: Vendor<typeof settings> = {
       },
       async diagnose(_, signal) {
         const models = await listModels(server, signal);
-        return diagnoseModel(
-          server,
-          models,
-          model ?? findOnlyModel(server, models),
-        );
+        return diagnoseModel(server, models, model);
       },
     };
   },
@@ -133,48 +139,16 @@ function diagnoseModel(
     // Other servers may accept models that they don't list; llama.cpp accepts any name.
     status: server.url === OPENAI ? "fail" : "warn",
     detail: `${toDisplayUrl(server)} doesn't list model "${asked}"`,
-    fix: "set OPENAI_MODEL to one of its models, and check OPENAI_BASE_URL, " +
-      "which mostly ends in /v1",
+    fix: toModelFix(models),
   }];
 }
 
-/** The most changes to one request after refusals. */
-const MAX_CHANGES = 5;
-
-/** Creates a function that sends requests, and adapts the dialect when the server refuses one. */
-function createRequester(server: Server, log: Log, dialect: Dialect) {
-  return async (
-    toBody: (dialect: Dialect) => object,
-    signal: AbortSignal,
-  ): Promise<Response> => {
-    for (let changes = 0;; changes++) {
-      const sent = dialect;
-      const body = toBody(sent);
-      try {
-        return await requestPath(server, "/chat/completions", signal, body);
-      } catch (error) {
-        const reason = findRefusalReason(error);
-        if (reason === undefined || changes >= MAX_CHANGES) throw error;
-        // A concurrent request may have adapted it meanwhile.
-        if (sent !== dialect) continue;
-        const next = adaptDialect(sent, reason);
-        if (next === undefined) throw error;
-        dialect = next;
-        const sendsTools = ({ refused }: Dialect) => !refused.includes("tools");
-        if (sendsTools(sent) && !sendsTools(next)) {
-          log.warn("openai.no_tools", { place: toDisplayUrl(server), reason });
-        }
-      }
-    }
-  };
-}
-
-/** Returns the server's message, if it may have refused a field of the request. */
-function findRefusalReason(error: unknown): string | undefined {
+/** Returns the server's message, if it may have refused a field of the request or the model. */
+function findReason(error: unknown): string {
   return error instanceof ProviderError &&
       [400, 404, 422, 500].includes(error.status ?? 0)
     ? String(error.cause)
-    : undefined;
+    : "";
 }
 
 /** Lists the models that can chat; empty if the server has no list. */
@@ -192,25 +166,27 @@ async function listModels(
   }
 }
 
-/**
- * Returns the only model of a server.
- *
- * @throws {ProviderError} when there are several or none
- */
-function findOnlyModel(server: Server, models: readonly string[]): string {
-  const [only] = models;
-  if (only !== undefined && models.length === 1) return only;
-  const such = models.length > 0
-    ? `, such as ${models.slice(0, 3).join(", ")}`
-    : "";
-  const message =
-    `OPENAI_MODEL is not set, and ${toDisplayUrl(server)} lists ` +
-    `${models.length} models${such}`;
-  throw new ProviderError(message, {
-    provider: server.provider,
-    retryable: false,
-    fix: models.length > 0
-      ? "set OPENAI_MODEL"
-      : "check OPENAI_BASE_URL, which mostly ends in /v1, or set OPENAI_MODEL",
+/** Adds the server's models to an error about one that it doesn't list. */
+async function addModels(
+  error: unknown,
+  server: Server,
+  model: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const cause = findReason(error);
+  if (!(error instanceof ProviderError) || !/model/i.test(cause)) return error;
+  const models = await listModels(server, signal).catch((): string[] => []);
+  if (models.length === 0 || models.includes(model)) return error;
+  const message = `openai answered with status ${error.status}`;
+  return new ProviderError(message, {
+    ...error,
+    cause,
+    fix: toModelFix(models),
   });
+}
+
+function toModelFix(models: readonly string[]): string {
+  const such = models.slice(0, 5).join(", ");
+  return `set OPENAI_MODEL to one of its models${such && ` (${such})`}, and ` +
+    "check OPENAI_BASE_URL, which mostly ends in /v1";
 }

@@ -167,55 +167,44 @@ export const THINKING = ["off", "low", "medium", "high"] as const;
 /** How much a model thinks before it speaks. */
 export type Thinking = typeof THINKING[number];
 
+/** What is known about a vendor's failure. */
+export interface ProviderFault {
+  /** The vendor, as `LLM_PROVIDER` spells it. */
+  readonly provider: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** The HTTP status, if there was one. */
+  readonly status?: number | undefined;
+  /** How long to wait before a retry, in milliseconds, if the vendor says so. */
+  readonly retryAfterMs?: number | undefined;
+  /** What an owner can do about it; appended to the message. */
+  readonly fix?: string | undefined;
+  /** The Ollama model that has to be pulled first. */
+  readonly missingModel?: string | undefined;
+}
+
+/** The constructor assigns these fields. */
+export interface ProviderError extends ProviderFault {}
+
 /** A vendor's failure. Its message is for the log, never for a caller. */
 export class ProviderError extends Error {
   /** The name in stack traces. */
   override readonly name = "ProviderError";
-  /** The vendor, as `LLM_PROVIDER` spells it. */
-  readonly provider: string;
-  /** The HTTP status, if there was one. */
-  readonly status: number | undefined;
-  /** Whether the same request may succeed later. */
-  readonly retryable: boolean;
-  /** How long to wait before a retry, in milliseconds, if the vendor says so. */
-  readonly retryAfterMs: number | undefined;
-  /** What an owner can do about it. */
-  readonly fix: string | undefined;
-  /** The Ollama model that has to be pulled first. */
-  readonly missingModel: string | undefined;
 
-  /**
-   * Creates the error.
-   *
-   * @param message for the log: what was attempted, then what happened. The fix
-   * is appended
-   */
+  /** Creates the error. The message says what was attempted, then what happened. */
   constructor(
     message: string,
-    options:
-      & ErrorOptions
-      & Pick<ProviderError, "provider" | "retryable">
-      & Partial<
-        Pick<
-          ProviderError,
-          "status" | "retryAfterMs" | "fix" | "missingModel"
-        >
-      >,
+    { cause, ...fault }: ProviderFault & ErrorOptions,
   ) {
-    const { fix, cause } = options;
+    const { fix } = fault;
     super(fix === undefined ? message : `${message}; ${fix}`, { cause });
-    this.provider = options.provider;
-    this.status = options.status;
-    this.retryable = options.retryable;
-    this.retryAfterMs = options.retryAfterMs;
-    this.fix = fix;
-    this.missingModel = options.missingModel;
+    Object.assign(this, fault);
   }
 }
 
 /**
- * How many tokens a model may use for thinking. If the vendor counts them as part
- * of the answer, they are added to its limit, so that no answer is cut short.
+ * How many tokens a model may use for thinking. Vendors count them as part of the
+ * answer, so they are added to its limit, and no answer is cut short.
  */
 export const THINKING_TOKENS: Readonly<Record<Thinking, number>> = {
   off: 0,

@@ -53,7 +53,7 @@ export interface GeminiRequestBody {
     functionDeclarations?: {
       name: string;
       description?: string;
-      parameters?: unknown;
+      parametersJsonSchema?: unknown;
     }[];
   }[];
   toolConfig?: unknown;

@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import * as z from "zod";
+import { tool } from "../../src/conversation/tools.ts";
 import { gemini as vendor } from "../../src/providers/gemini.ts";
 import {
   type Message,
@@ -128,11 +130,7 @@ test("sends the tools, and passes on the model's calls with their raw parts", as
     functionDeclarations: [{
       name: "get_weather",
       description: "Tells the weather",
-      parameters: {
-        type: "object",
-        properties: { city: { type: "string" } },
-        required: ["city"],
-      },
+      parametersJsonSchema: weather.parameters,
     }],
   }]);
   assertEquals("toolConfig" in (fake.requests[0]?.body ?? {}), false);
@@ -160,6 +158,35 @@ test("sends the tools, and passes on the model's calls with their raw parts", as
       { text: "" },
     ],
   });
+});
+
+test("sends the schema of a tool whole, with what only JSON Schema can say", async () => {
+  const { fake, gemini } = start({ kind: "text", chunks: ["Hi"] });
+  await using _ = fake;
+  const { declaration } = tool({
+    name: "book",
+    description: "Books a table",
+    parameters: z.object({
+      guests: z.number().int().positive().describe("How many"),
+      day: z.iso.date(),
+      floor: z.union([z.literal(1), z.literal(2)]).nullable(),
+      place: z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("in") }),
+        z.object({ kind: z.literal("out"), heated: z.boolean().default(true) }),
+      ]),
+      tags: z.array(z.string()).min(1),
+    }),
+    run: () => {},
+  });
+  await ask(gemini, { tools: [declaration] });
+  const { $schema: _schema, ...schema } = declaration.parameters;
+  const [{ functionDeclarations } = {}] = fake.requests[0]?.body?.tools ?? [];
+  assertEquals(functionDeclarations, [{
+    name: "book",
+    description: "Books a table",
+    parametersJsonSchema: schema,
+  }]);
+  assertStringIncludes(JSON.stringify(schema), "exclusiveMinimum");
 });
 
 test("passes on no raw parts without calls", async () => {
@@ -329,6 +356,7 @@ test("retries without the thinking field if the model refuses it, and remembers 
     REFUSAL,
     { kind: "text", chunks: ["One."] },
     { kind: "text", chunks: ["Two."] },
+    { kind: "text", chunks: ["Three."] },
   );
   await using _ = fake;
   assertEquals((await ask(gemini)).text, "One.");
@@ -337,6 +365,10 @@ test("retries without the thinking field if the model refuses it, and remembers 
     fake.requests.map(({ body }) => body?.generationConfig?.thinkingConfig),
     [{ thinkingLevel: "minimal" }, undefined, undefined],
   );
+  // Such a model may think a lot.
+  await ask(gemini, { maxTokens: 1_024 });
+  const { generationConfig } = fake.requests[3]?.body ?? {};
+  assertEquals(generationConfig, { maxOutputTokens: 9_216 });
   // The rest of the question is the same.
   assertEquals(fake.requests[1]?.body, {
     ...fake.requests[0]?.body,
@@ -498,9 +530,9 @@ test("sends the most tokens of an answer, thoughts added", async () => {
   const { fake, options } = start(...answers);
   await using _ = fake;
   const cases = [
-    ["gemini-2.5-flash-lite", "off", 1_024],
+    ["gemini-2.5-flash-lite", "off", 2_048],
     ["gemini-2.5-flash-lite", "low", 2_048],
-    ["gemini-3.5-flash-lite", "off", 1_536],
+    ["gemini-3.5-flash-lite", "off", 2_048],
     ["gemini-3.5-flash-lite", "medium", 9_216],
   ] as const;
   for (const [model, thinking, expected] of cases) {

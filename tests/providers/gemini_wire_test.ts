@@ -1,7 +1,4 @@
-import { assert, assertEquals, assertLess, assertNotEquals } from "@std/assert";
-import * as z from "zod";
-import { tool } from "../../src/conversation/tools.ts";
-
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import {
   type GeminiPart,
   readChunk,
@@ -14,7 +11,6 @@ import {
   type Message,
   THINKING,
   type ToolCall,
-  type ToolDeclaration,
 } from "../../src/providers/provider.ts";
 
 const STAND_IN = "skip_thought_signature_validator";
@@ -198,19 +194,6 @@ Deno.test("readChunk() keeps an id of Gemini's, and toContents() sends it back",
   assertEquals(contents[2]?.parts[0]?.functionResponse?.id, "q3v8zk1d");
 });
 
-/** The schema that is sent to Gemini. */
-function parametersOf(parameters: Record<string, unknown>): unknown {
-  const declaration: ToolDeclaration = {
-    name: "find",
-    description: "Finds",
-    parameters,
-  };
-  const [made] = toTools([declaration]) as {
-    functionDeclarations: { parameters?: unknown }[];
-  }[];
-  return made?.functionDeclarations[0]?.parameters;
-}
-
 Deno.test("toTools() declares all tools in one entry", () => {
   const parameters = {
     type: "object",
@@ -225,195 +208,46 @@ Deno.test("toTools() declares all tools in one entry", () => {
         description: "Second",
         parameters: { type: "object", properties: {} },
       },
+      { name: "three", description: "Third", parameters: {} },
     ]),
     [{
       functionDeclarations: [
-        { name: "one", description: "First", parameters },
+        { name: "one", description: "First", parametersJsonSchema: parameters },
         // Gemini refuses an object without properties.
         { name: "two", description: "Second" },
+        { name: "three", description: "Third" },
       ],
     }],
   );
 });
 
-Deno.test("toTools() drops what Gemini refuses, at any depth", () => {
-  assertEquals(
-    parametersOf({
-      $schema: "x",
-      type: "object",
-      additionalProperties: false,
-      required: ["a", "default"],
-      properties: {
-        a: {
-          type: "array",
-          uniqueItems: true,
-          items: {
-            type: "object",
-            additionalProperties: false,
-            properties: { n: { type: "number", default: 1, multipleOf: 5 } },
-          },
-        },
-        b: { anyOf: [{ type: "string", default: "x" }, { type: "null" }] },
-      },
-    }),
-    {
-      type: "object",
-      required: ["a", "default"],
-      properties: {
-        a: {
-          type: "array",
-          items: { type: "object", properties: { n: { type: "number" } } },
-        },
-        b: { anyOf: [{ type: "string" }, { type: "null" }] },
-      },
-    },
-  );
-});
-
-Deno.test("toTools() sends one type if a platform's tool has several", () => {
-  assertEquals(
-    parametersOf({
-      type: "object",
-      properties: {
-        a: { type: ["string", "null"], description: "An a" },
-        b: { type: ["string", "integer"] },
-      },
-    }),
-    {
-      type: "object",
-      properties: {
-        a: { type: "string", nullable: true, description: "An a" },
-        b: { anyOf: [{ type: "string" }, { type: "integer" }] },
-      },
-    },
-  );
-});
-
-Deno.test("toTools() resolves references of a platform's tool, and stops if they are circular", () => {
-  const room = {
+Deno.test("toTools() sends a schema as it is, but doesn't name its dialect", () => {
+  const parameters = {
     type: "object",
     properties: {
-      zone: { $ref: "#/$defs/Zone", description: "Where" },
-      next: { anyOf: [{ $ref: "#/$defs/Room" }, { type: "null" }] },
-      $ref: { type: "string" },
+      $schema: { type: "string" },
+      room: { $ref: "#/$defs/Room", description: "Which" },
+      floor: { type: ["integer", "null"], multipleOf: 1 },
     },
+    required: ["room"],
+    additionalProperties: false,
+    $defs: { Room: { oneOf: [{ const: 1 }, { const: "attic" }] } },
   };
-  const Zone = { type: "string", enum: ["north", "south"] };
-  const sent = parametersOf({
-    type: "object",
-    properties: { room: { $ref: "#/$defs/Room" }, odd: { $ref: "#/no/where" } },
-    $defs: { Room: room, Zone },
-  });
-  const { properties } = sent as { properties: Record<string, unknown> };
-  assertEquals(properties.odd, {});
-  const text = JSON.stringify(properties.room);
-  const zone =
-    '{"type":"string","enum":["north","south"],"description":"Where"}';
-  assert(text.startsWith(`{"type":"object","properties":{"zone":${zone},`));
-  assert(text.includes('"$ref":{"type":"string"}'));
-  assertEquals(text.match(/"next"/g)?.length, 4);
-});
-
-Deno.test("toTools() resolves a bounded number of references", () => {
-  const all = Array.from({ length: 1_000 }, () => ({ $ref: "#" }));
-  const sent = parametersOf({
-    type: "object",
-    properties: { a: { anyOf: all } },
-  });
-  assertLess(JSON.stringify(sent).length, 1_000_000);
-});
-
-Deno.test("toTools() keeps properties, whatever their names", () => {
-  const properties = Object.fromEntries(
-    [
-      "default",
-      "additionalProperties",
-      "$schema",
-      "properties",
-      "format",
-      "enum",
-      "oneOf",
-      "not",
-    ].map((name) => [name, { type: "string" }]),
-  );
-  const inner = { type: "object", properties };
+  const $schema = "https://json-schema.org/draft/2020-12/schema";
   assertEquals(
-    parametersOf({
-      type: "object",
-      properties: { ...properties, properties: inner },
-    }),
-    {
-      type: "object",
-      properties: { ...properties, properties: inner },
-    },
+    toTools([{
+      name: "find",
+      description: "Finds",
+      parameters: { $schema, ...parameters },
+    }]),
+    [{
+      functionDeclarations: [{
+        name: "find",
+        description: "Finds",
+        parametersJsonSchema: parameters,
+      }],
+    }],
   );
-});
-
-Deno.test("toTools() converts zod's schemas to keywords that Gemini knows", () => {
-  const { declaration } = tool({
-    name: "book",
-    description: "Books a table",
-    parameters: z.object({
-      guests: z.number().int().positive().max(20).describe("How many"),
-      step: z.number().multipleOf(5).default(5),
-      email: z.email(),
-      day: z.iso.date(),
-      at: z.iso.datetime(),
-      size: z.enum(["small", "large"]),
-      floor: z.union([z.literal(1), z.literal(2)]),
-      note: z.string().max(100).nullable(),
-      extra: z.record(z.string(), z.number()),
-      place: z.discriminatedUnion("kind", [
-        z.object({ kind: z.literal("in") }),
-        z.object({ kind: z.literal("out"), heated: z.boolean() }),
-      ]),
-      tags: z.array(z.string()).min(1),
-    }),
-    run: () => {},
-  });
-  const sent = parametersOf(declaration.parameters) as {
-    properties: Record<string, Record<string, unknown>>;
-    required: string[];
-  };
-  const { email, day, at, ...rest } = sent.properties;
-  assertEquals(rest, {
-    guests: {
-      description: "How many",
-      type: "integer",
-      minimum: 0,
-      maximum: 20,
-    },
-    step: { type: "number" },
-    size: { type: "string", enum: ["small", "large"] },
-    floor: { anyOf: [{ type: "number" }, { type: "number" }] },
-    note: { type: "string", maxLength: 100, nullable: true },
-    extra: { type: "object" },
-    place: {
-      anyOf: [
-        {
-          type: "object",
-          properties: { kind: { type: "string", enum: ["in"] } },
-          required: ["kind"],
-        },
-        {
-          type: "object",
-          properties: {
-            kind: { type: "string", enum: ["out"] },
-            heated: { type: "boolean" },
-          },
-          required: ["kind", "heated"],
-        },
-      ],
-    },
-    tags: { type: "array", items: { type: "string" }, minItems: 1 },
-  });
-  // Gemini supports only this format.
-  assertEquals([email?.format, day?.format, at?.format], [
-    undefined,
-    undefined,
-    "date-time",
-  ]);
-  assertEquals(sent.required.includes("step"), false);
 });
 
 Deno.test("toThinkingConfig() uses the field of each generation", () => {

@@ -1,7 +1,6 @@
 import {
   assertEquals,
   assertLess,
-  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
@@ -19,6 +18,7 @@ import {
   startFakeOpenAi,
 } from "../fakes/openai.ts";
 import { ask, askInVain, CONTEXT, CONVERSATION, weather } from "./_ask.ts";
+import { serveOn } from "./_diagnose.ts";
 import { callsOf, talkOfWeather, testVendor } from "./contract.ts";
 
 const model = "gpt-6-luna";
@@ -112,31 +112,18 @@ test("sends no key if none is set, as to a local server", async () => {
   assertEquals(fake.requests[0]?.headers.has("authorization"), false);
 });
 
-test("uses the only model of a server if none is set", async () => {
+test("names the server's models if it doesn't know the one that is set", async () => {
   const models = [{ id: "qwen3-4b" }, { id: "text-embedding-nomic" }];
-  const { fake } = start([{ kind: "text", chunks: ["Hi"] }], {
-    apiKey: undefined,
-    models,
-  });
+  const { fake, openai } = start([], { models });
   await using _ = fake;
-  const openai = vendor.create({ baseUrl: `${fake.url}/v1` }, CONTEXT);
-  assertEquals((await ask(openai)).text, "Hi");
-  assertEquals(openai.model, "qwen3-4b");
-});
-
-test("requires a model if a server has several", async () => {
-  const { fake } = start([], {
-    apiKey: undefined,
-    models: [{ id: "one" }, { id: "two" }],
-  });
-  await using _ = fake;
-  const openai = vendor.create({ baseUrl: `${fake.url}/v1` }, CONTEXT);
   const { error } = await askInVain(openai);
-  assertMatch(
+  assertEquals(
     error.message,
-    /lists 2 models, such as one, two; set OPENAI_MODEL/,
+    "openai answered with status 404; set OPENAI_MODEL to one of its models " +
+      "(qwen3-4b), and check OPENAI_BASE_URL, which mostly ends in /v1",
   );
-  assertEquals(error.retryable, false);
+  assertEquals([error.status, error.retryable], [404, false]);
+  assertStringIncludes(String(error.cause), "`gpt-6-luna` does not exist");
 });
 
 test("never speaks a thought, and adds tokens for thoughts once there were some", async () => {
@@ -153,6 +140,25 @@ test("never speaks a thought, and adds tokens for thoughts once there were some"
     const limits = fake.requests.map(({ body }) => body?.max_tokens);
     assertEquals(limits, [100, 8_292]);
   }
+});
+
+test("lets go of a server that doesn't end its answer", async () => {
+  const left = Promise.withResolvers<void>();
+  await using server = serveOn(() =>
+    new Response(
+      new ReadableStream({
+        start(body) {
+          const event = { choices: [{ delta: { content: "Hi" } }] };
+          body.enqueue(encode(`data: ${JSON.stringify(event)}\n\n`));
+          body.enqueue(encode("data: [DONE]\n\n"));
+        },
+        cancel: () => left.resolve(),
+      }),
+    )
+  );
+  const settings = { baseUrl: server.url, apiKey: "test-key", model };
+  assertEquals((await ask(vendor.create(settings, CONTEXT))).text, "Hi");
+  await left.promise;
 });
 
 test("merges text that arrives at once into one part", async () => {
@@ -324,12 +330,20 @@ const REFUSALS: {
     then: { reasoning_effort: "none" },
   },
   {
-    what: "a server that calls the limit by its new name",
+    what: "a server that calls the limit by another name",
     refuses: ({ max_tokens }) =>
       max_tokens === undefined
         ? undefined
         : "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-    then: { max_completion_tokens: 100, reasoning_effort: "none" },
+    then: { reasoning_effort: "none" },
+  },
+  {
+    what: "a window that is too small for the limit",
+    refuses: ({ max_tokens }) =>
+      max_tokens === undefined
+        ? undefined
+        : "This model's maximum context length is 4096 tokens. However, you requested 5120 tokens (3072 in the messages, 2048 in the completion).",
+    then: { reasoning_effort: "none" },
   },
   {
     what: "a server that counts no tokens",

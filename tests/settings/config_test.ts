@@ -44,7 +44,7 @@ Deno.test("readConfig() needs no settings at all", () => {
         baseUrl: "https://generativelanguage.googleapis.com",
       },
       ollama: { host: "http://127.0.0.1:11434", keepAlive: "30m" },
-      openai: { baseUrl: "https://api.openai.com/v1" },
+      openai: { baseUrl: "https://api.openai.com/v1", model: "gpt-6-luna" },
       echo: {},
     },
     agent: {
