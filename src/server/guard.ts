@@ -25,8 +25,6 @@ export interface Guard {
   route(handler: Handler): Handler;
 }
 
-const COOKIE = "parley";
-
 /**
  * Creates the guard that all pages share.
  *
@@ -48,12 +46,8 @@ export function createGuard(
 
   function hasAccess(request: Request, sender: Sender): boolean {
     if (!hasSecret && isLocal(request, sender)) return true;
-    return checkSecret(
-      cookiesOf(COOKIE, request),
-      [toCookieValue()],
-      sender,
-    ) !==
-      undefined;
+    const given = readCookies(request);
+    return checkSecret(given, [toCookieValue()], sender) !== undefined;
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
@@ -126,7 +120,7 @@ function withoutToken(request: Request, cookie?: string): Response {
   if (cookie !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
     setCookie(headers, {
-      name: cookieName(COOKIE, request),
+      name: toCookieName(request),
       value: cookie,
       secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
@@ -139,26 +133,21 @@ function withoutToken(request: Request, cookie?: string): Response {
   return new Response(null, { status: 303, headers });
 }
 
-/**
- * Returns the name of a cookie. It holds the port, since all ports of a host
- * share cookies and two Parleys may run on one host.
- *
- * @param prefix distinguishes Parley's own cookies
- */
-export function cookieName(prefix: string, { url }: Request): string {
-  return `${prefix}_${new URL(url).port || "web"}`;
+/** Returns the cookie's name. It holds the port: all ports of a host share cookies, and two Parleys may run on one host. */
+function toCookieName({ url }: Request): string {
+  return `parley_${new URL(url).port || "web"}`;
 }
 
-/** The most cookies of one name that are checked in a request. */
+/** The most cookies of our name that are checked in a request. */
 const MAX_COOKIES = 8;
 
 /**
- * Returns the values of all cookies of a name. A cookie for another path may have
- * the same name and would hide ours: `getCookies` of `@std/http/cookie` returns
- * only the last one.
+ * Returns the values of all cookies of our name. A cookie for another path may
+ * have it too and would hide ours: `getCookies` of `@std/http/cookie` returns only
+ * the last one.
  */
-export function cookiesOf(prefix: string, request: Request): string[] {
-  const name = `${cookieName(prefix, request)}=`;
+function readCookies(request: Request): string[] {
+  const name = `${toCookieName(request)}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
     .filter((pair) => pair.startsWith(name))
     .slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length));
