@@ -19,7 +19,8 @@ import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
-import { createPlatformRoutes, refuse } from "./src/platforms/mod.ts";
+import { layercode } from "./src/platforms/layercode/mod.ts";
+import { openai, refuse } from "./src/platforms/openai/mod.ts";
 import {
   createLog,
   explain,
@@ -111,21 +112,9 @@ async function makeParts(config: Config, log: Log) {
 /** Creates the app that answers every request. Returns it with the path of the page to open first. */
 function createRoutes(parts: Parts) {
   const { config, log, now, secrets, uptime } = parts;
-  const { publicUrl, openai } = config;
+  const { publicUrl, openai: { keys, platformPrompt } } = config;
   const conversations = new Conversations(parts);
-  const platforms = createPlatformRoutes({ conversations, log, now }, {
-    layercode: {
-      ...config.layercode,
-      secrets,
-      publicUrl,
-      authorize: (request) => runNamed("authorize", () => authorize(request)),
-    },
-    openai: openai.keys && {
-      ...openai,
-      keys: openai.keys,
-      stateless: createStateless(parts),
-    },
-  });
+  const platformParts = { conversations, log, now };
   const pages = createPages({
     ...parts,
     webhook: (request, sender) => app(request, sender),
@@ -135,7 +124,17 @@ function createRoutes(parts: Parts) {
     ...parts,
     refuse,
     routes: {
-      ...platforms,
+      ...layercode(platformParts, {
+        ...config.layercode,
+        secrets,
+        publicUrl,
+        authorize: (request) => runNamed("authorize", () => authorize(request)),
+      }),
+      ...keys && openai(platformParts, {
+        keys,
+        platformPrompt,
+        stateless: createStateless(parts),
+      }),
       ...pages.routes,
       "/health": { GET: createHealth(health) },
       "/ready": { GET: createReady(health) },

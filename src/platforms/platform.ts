@@ -26,7 +26,7 @@ export interface PlatformParts {
 }
 
 /**
- * A platform that calls come from.
+ * A platform that calls come from: creates the routes that it requests.
  *
  * @example A platform that posts plain text, and reads plain text
  * ```ts
@@ -34,48 +34,41 @@ export interface PlatformParts {
  * import { createTextStream } from "../server/text_stream.ts";
  * import { type Platform, respond } from "./platform.ts";
  *
- * const plain: Platform<{ key: string }> = {
- *   createRoutes({ conversations }, { key }) {
- *     async function turn(request: Request): Promise<Response> {
- *       if (request.headers.get("authorization") !== `Bearer ${key}`) {
- *         return new Response(null, { status: 401 });
- *       }
- *       const call = { conversationId: "1", turnId: "1", metadata: {} };
- *       const text = await request.text();
- *       const { write, end, signal, body } = createTextStream();
- *       return await respond(conversations, { ...call, type: "message", text }, {
- *         write: (part) => part.type === "speech" ? write(part.text) : undefined,
- *         end,
- *         signal,
- *         response: new Response(body),
- *       });
+ * const plain: Platform<{ key: string }> = ({ conversations }, { key }) => {
+ *   async function turn(request: Request): Promise<Response> {
+ *     if (request.headers.get("authorization") !== `Bearer ${key}`) {
+ *       return new Response(null, { status: 401 });
  *     }
- *     return { "/plain": { POST: turn } };
- *   },
+ *     const call = { conversationId: "1", turnId: "1", metadata: {} };
+ *     const text = await request.text();
+ *     const { write, end, signal, body } = createTextStream();
+ *     return await respond(conversations, { ...call, type: "message", text }, {
+ *       write: (part) => part.type === "speech" ? write(part.text) : undefined,
+ *       end,
+ *       signal,
+ *       response: new Response(body),
+ *     });
+ *   }
+ *   return { "/plain": { POST: turn } };
  * };
- * assertEquals(typeof plain.createRoutes, "function");
+ * assertEquals(typeof plain, "function");
  * ```
  */
-export interface Platform<Options> {
-  /** Creates the routes that it requests. */
-  createRoutes(parts: PlatformParts, options: Options): Routes;
-  /**
-   * Writes an error in the platform's own format, if the path is one of its own.
-   * Default: Parley's format.
-   */
-  refuse?(error: HttpError, path: string): Response | undefined;
-}
+export type Platform<Options> = (
+  parts: PlatformParts,
+  options: Options,
+) => Routes;
 
 /** An answer that is being written. */
 export interface Answer extends AnswerOutput {
   /** Aborted when the client disconnects before the end. */
   readonly signal: AbortSignal;
-  /** The response, which may be sent before the first word. */
-  readonly response: Response;
+  /** The response, which may be sent before the first word, or once the answer is complete. */
+  readonly response: Response | Promise<Response>;
 }
 
 /**
- * Answers a turn. Resolves to the response once the caller's words are stored.
+ * Answers a turn. Resolves to the response, not before the caller's words are stored.
  *
  * @throws {HttpError} 503 if there are too many turns, with `retry-after`, or if
  * the process is shutting down

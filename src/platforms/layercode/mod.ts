@@ -16,18 +16,16 @@ import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { type Refusal, verify } from "./verify.ts";
 
 /** Layercode. */
-export const layercode: Platform<AuthorizeOptions> = {
-  createRoutes(parts, options) {
-    const webhook = { POST: createWebhook(parts, options) };
-    const handle = createAuthorize(parts, options);
-    const authorize = { POST: handle, OPTIONS: handle };
-    return {
-      "/agent": webhook,
-      "/api/agent": webhook,
-      "/authorize": authorize,
-      "/api/authorize": authorize,
-    };
-  },
+export const layercode: Platform<AuthorizeOptions> = (parts, options) => {
+  const webhook = { POST: createWebhook(parts, options) };
+  const handle = createAuthorize(parts, options);
+  const authorize = { POST: handle, OPTIONS: handle };
+  return {
+    "/agent": webhook,
+    "/api/agent": webhook,
+    "/authorize": authorize,
+    "/api/authorize": authorize,
+  };
 };
 
 /** Creates the handler of `POST /agent`. A signature with any of the secrets is valid. */

@@ -33,7 +33,7 @@ export type TurnEvent =
  */
 export function createAnswerStream(
   { turnId, withDetails = false }: { turnId: string; withDetails?: boolean },
-): Answer {
+): Answer & { response: Response } {
   const tail = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
   const { write, end, signal, body } = createTextStream();
   return {
