@@ -28,24 +28,16 @@ export function createSenderReader(
   const trusted = trustedProxies.length > 0
     ? toBlockList(trustedProxies)
     : undefined;
-  return (peer, request) => new Client(peer, request, trusted);
-}
-
-/** Finds the address when it is first read: most requests, turns among them, never need it. */
-class Client implements Sender {
-  constructor(
-    private readonly peer: string,
-    private readonly request: Request,
-    private readonly trusted: BlockList | undefined,
-  ) {}
-
-  get address(): string {
-    const address = this.peer.replace(/^::ffff:(?=[\d.]+$)/, "");
-    if (address === "") return UNKNOWN_SENDER.address;
-    if (this.trusted === undefined) return address;
-    const forwarded = this.request.headers.get("x-forwarded-for") ?? "";
-    return findClient(address, forwarded, this.trusted);
-  }
+  return (peer, request) => ({
+    // Only found when it is read: most requests, turns among them, never need it.
+    get address() {
+      const address = peer.replace(/^::ffff:(?=[\d.]+$)/, "");
+      if (address === "") return UNKNOWN_SENDER.address;
+      if (trusted === undefined) return address;
+      const forwarded = request.headers.get("x-forwarded-for") ?? "";
+      return findClient(address, forwarded, trusted);
+    },
+  });
 }
 
 /** The most proxies that are followed; no real chain is longer. */
