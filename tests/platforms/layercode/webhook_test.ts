@@ -105,7 +105,7 @@ Deno.test("POST /agent accepts any of the secrets and no other", async () => {
   const bad = await handle(signedRequest(message("Hello"), "a third"));
   assertEquals(bad.status, 401);
   assertEquals((await bad.json()).error.code, "invalid_signature");
-  assertStringIncludes(lines.join("\n"), "mismatch");
+  assertStringIncludes(lines.join("\n"), "does not match");
 });
 
 Deno.test("POST /agent stores nothing of a request that isn't signed", async () => {
