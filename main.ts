@@ -41,7 +41,6 @@ import {
 } from "./src/sessions/mod.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
-/** What is created once and passed to every part that needs it. */
 type Parts = Awaited<ReturnType<typeof makeParts>>;
 
 async function main(): Promise<void> {
@@ -109,7 +108,7 @@ async function makeParts(config: Config, log: Log) {
   };
 }
 
-/** Creates the app that answers every request. Returns it with the path of the page to open first. */
+/** Returns the app that answers every request, and the path of the page to open first. */
 function createRoutes(parts: Parts) {
   const { config, log, now, secrets, uptime } = parts;
   const { publicUrl, openai: { keys, platformPrompt } } = config;
@@ -143,12 +142,7 @@ function createRoutes(parts: Parts) {
   return { app, entrance: pages.entrance };
 }
 
-/**
- * Prepares what the first caller would otherwise wait for, and starts deleting
- * old conversations.
- *
- * @returns a function that stops the deleting
- */
+/** Prepares what the first caller would wait for. Returns what stops the deleting of old conversations. */
 function prepareAll(parts: Parts): () => Promise<void> {
   const { config, toolLoading, provider, store, log } = parts;
   toolLoading.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
@@ -157,7 +151,6 @@ function prepareAll(parts: Parts): () => Promise<void> {
   return startRetention({ ...parts, days: config.sessionTtlDays });
 }
 
-/** Prints or logs the address of the server and what to do next. */
 function greet(parts: Parts, url: string, path: string | undefined): void {
   const { config, log, provider, store, token, version } = parts;
   const banner = {

@@ -1,6 +1,6 @@
 /**
- * The types of the handler by which the owner decides whether a page may start a
- * call. The handler itself is in `agent/authorize.ts`.
+ * The types of the owner's handler in `agent/authorize.ts`, which decides whether
+ * a page may start a call.
  *
  * @module
  */

@@ -1,8 +1,7 @@
 /**
  * What a platform is: a service that carries calls and asks Parley what to say.
- * Its folder authenticates requests, converts them to events of
- * `conversation/conversation.ts`, and writes the answer's parts in its own format;
- * the rest of Parley does not depend on it.
+ * Its folder authenticates requests, converts them to events of a conversation,
+ * and writes the answer's parts in its own format.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import { HttpError, shuttingDown } from "../server/http.ts";
 import type { Log } from "../server/log.ts";
 import type { Routes } from "../server/router.ts";
 
-/** What every platform gets besides its own options. */
+/** What every platform gets. */
 export interface PlatformParts {
   /** Answers its events. */
   conversations: Conversations;
@@ -70,8 +69,7 @@ export interface Answer extends AnswerOutput {
 /**
  * Answers a turn. Resolves to the response, not before the caller's words are stored.
  *
- * @throws {HttpError} 503 if there are too many turns, with `retry-after`, or if
- * the process is shutting down
+ * @throws {HttpError} 503 if there are too many turns, or if the process is shutting down
  */
 export async function respond(
   conversations: Conversations,

@@ -1,9 +1,8 @@
 /**
  * Access control for the pages that cost the owner money: the playground, which
- * signs whatever it is sent, and the voice page. While no webhook secret is set,
- * a loopback connection to a loopback host without a forwarding header is
- * allowed. Anybody else, and everybody once a secret is set, needs the token of
- * the address that is printed at the start. A cookie then stores that access.
+ * signs whatever it is sent, and the voice page. This machine itself is let in
+ * while no webhook secret is set. Anybody else needs the token of the address that
+ * is printed at the start. A cookie then stores that access.
  *
  * @module
  */
@@ -15,11 +14,7 @@ import type { Handler, Sender } from "./router.ts";
 
 /** Checks access to the pages. */
 export interface Guard {
-  /**
-   * Protects a page, and removes the token from its address.
-   *
-   * @param otherwise answers a program that sends no token. Default: a 403
-   */
+  /** Protects a page. `otherwise` answers a program that sends no token; default: a 403. */
   page(handler: Handler, otherwise?: Handler): Handler;
   /** Protects a route that a page calls. */
   route(handler: Handler): Handler;
@@ -28,9 +23,7 @@ export interface Guard {
 /**
  * Creates the guard that all pages share.
  *
- * @param hasSecret whether the owner set a webhook secret
  * @param locked answers a browser without access by a page that says how to get it
- * @param checkSecret compares tokens, and limits how often an address may guess
  */
 export function createGuard(
   { token, hasSecret, locked, checkSecret }: {
@@ -102,12 +95,7 @@ const LOOPBACK_HOST =
   /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
 
-/**
- * Redirects a browser to the address without the token, which should be neither
- * in its history nor on a screenshot.
- *
- * @param cookie the value of the cookie that is set
- */
+/** Redirects a browser to the address without the token, which should be neither in its history nor on a screenshot. */
 function withoutToken(request: Request, cookie?: string): Response {
   const url = new URL(request.url);
   url.searchParams.delete("token");

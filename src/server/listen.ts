@@ -19,7 +19,7 @@ export interface ListenParts {
   };
   /** Answers every request. */
   app: App;
-  /** Logs when accepting fails, and when it works again. */
+  /** Tells when accepting fails, and when it works again. */
   log: Log;
 }
 

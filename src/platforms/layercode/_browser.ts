@@ -51,12 +51,7 @@ export function allowOrigin(
   };
 }
 
-/**
- * Returns the tokens of a conversation, one for each webhook secret. A page is
- * given the first, and may continue with any.
- *
- * @param user the user who may continue it, if the owner's handler named one
- */
+/** Returns a token for each secret. A page is given the first, and may continue with any. */
 export function toResumeTokens(
   conversationId: string,
   user: string | undefined,

@@ -1,7 +1,6 @@
 /**
  * Reads a page's request for a session key, and requests the key from Layercode.
- * Only a few of the page's fields are read: a browser must not configure the
- * agent. The API key is sent to Layercode only, and is redacted from its answer.
+ * Only a few of the page's fields are read: a browser must not configure the agent.
  *
  * https://docs.layercode.com/api-reference/rest-api
  *
@@ -22,13 +21,7 @@ const fieldsSchema = v.object({
   metadata: v.record(v.unknown()).nullable().optional(),
 });
 
-/**
- * Reads a page's request.
- *
- * @param ownAgentId the only agent that may be requested, if one is set
- * @throws {HttpError} 400 when a field is invalid, 403 when another agent is
- * requested; what {@linkcode readBody} throws
- */
+/** Reads a page's request. Throws a 400 when a field is invalid, a 403 when it names another agent than ours. */
 export async function readKeyRequest(
   request: Request,
   ownAgentId: string | undefined,
@@ -60,10 +53,8 @@ export async function readKeyRequest(
 }
 
 /**
- * Requests a session key from Layercode, by the current API or the older one of
- * pipelines. Returns Layercode's answer.
+ * Returns Layercode's answer, of the current API or the older one of pipelines.
  *
- * @param log gets refusals and failures, never the key
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function requestSessionKey(

@@ -1,9 +1,7 @@
 /**
  * Issues session keys, with which pages start calls at Layercode. Every key spends
- * the owner's balance, so a request has to pass several checks: the origin of the
- * page, the rate limit of its address, the owner's handler, whether the page may
- * continue the conversation, and a rate limit of all requests, since an attacker
- * can have many addresses.
+ * the owner's balance, so a request has to pass several checks. The last is a limit
+ * of all requests, since an attacker can have many addresses.
  *
  * @module
  */
@@ -29,11 +27,11 @@ import type { LayercodeSettings } from "./settings.ts";
 
 /** The options of `/authorize`. */
 export interface AuthorizeOptions extends LayercodeSettings {
-  /** The public address of this server's own pages. Absent: only this machine opens them. */
+  /** The public address of this server's own pages. */
   publicUrl?: string | undefined;
   /** The webhook secrets, which sign the pages' tokens. */
   secrets: readonly string[];
-  /** The owner's handler, which approves or denies. */
+  /** The owner's handler. */
   authorize: AuthorizeHandler;
   /** How long the handler, and then Layercode, may each take, in milliseconds. Default: 10,000. */
   timeoutMs?: number;
@@ -120,7 +118,6 @@ export function createAuthorize(
     return json({ ...reply, resume_token });
   }
 
-  /** Throws a 429 if a limit says how long to wait. */
   function checkLimit(
     waitSeconds: number | undefined,
     event: string,

@@ -1,8 +1,7 @@
 /**
  * Converts a webhook's JSON to an event of a conversation. Only this file knows
- * Layercode's older spellings and field names. Fields that Parley can do without
- * may be missing or of any type; those it needs are checked, and an error names
- * the invalid one.
+ * Layercode's older spellings. Fields that Parley can do without may be missing or
+ * of any type.
  *
  * https://docs.layercode.com/api-reference/webhook-sse-api
  *
@@ -22,7 +21,6 @@ export type WebhookEvent =
   | MessageEvent & { ignored?: string }
   | { type: "unknown"; name: string; conversationId?: string };
 
-/** The code of errors. */
 const CODE = "invalid_event";
 
 const id = filled
@@ -68,11 +66,7 @@ const startSchema = v.object({ turn_id: id });
 const dataSchema = v.object({ turn_id: id, data: v.unknown() });
 const noteSchema = v.record(v.unknown());
 
-/**
- * Reads a webhook's parsed body.
- *
- * @throws {HttpError} 400 that names the invalid field
- */
+/** Reads a webhook's body. Throws a 400 that names the invalid field. */
 export function parseEvent(body: unknown): WebhookEvent {
   const fields = readFields(contextSchema, body, CODE);
   const { type: name } = fields;

@@ -28,7 +28,6 @@ export const layercode: Platform<AuthorizeOptions> = (parts, options) => {
   };
 };
 
-/** Creates the handler of `POST /agent`. A signature with any of the secrets is valid. */
 function createWebhook(
   { conversations, log, now }: PlatformParts,
   { secrets }: { secrets: readonly string[] },

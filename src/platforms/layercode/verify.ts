@@ -13,12 +13,10 @@ import { nodeCrypto, timingSafeEquals } from "../../server/builtin.ts";
 export const TOLERANCE_SECONDS = 300;
 
 /**
- * Checks a signature. Returns `undefined` if it is valid, or why it is refused, so
- * that an owner can fix the cause.
+ * Checks a signature. Returns `undefined` if it is valid with any of the secrets, or
+ * why it is refused. Empty secrets never match.
  *
  * @param signature the `layercode-signature` header
- * @param secrets a signature with any of them is valid; empty ones never match
- * @param nowSeconds the time in seconds since 1970
  */
 export function verify(
   { signature, body, secrets, nowSeconds }: {
@@ -50,7 +48,7 @@ export function verify(
     : "The signature does not match: check LAYERCODE_WEBHOOK_SECRET against the dashboard";
 }
 
-/** Signs a body as Layercode does, for tools that act as Layercode. */
+/** Signs a body as Layercode does. */
 export function sign(
   body: Uint8Array,
   secret: string,

@@ -26,12 +26,11 @@ interface AnswerOptions {
   signal: AbortSignal;
 }
 
-/** Creates an answer, which is streamed or sent as a whole. */
 export function createAnswer(options: AnswerOptions): Answer {
   return options.isStreamed ? createStream(options) : createWhole(options);
 }
 
-/** Its signal is that of the response's body: the response is sent before the first word. */
+// Its signal is that of the response's body, which is sent before the first word.
 function createStream({ model, created, hasUsage }: AnswerOptions): Answer {
   const { write, end, signal, body } = createTextStream();
   const object = "chat.completion.chunk";
@@ -104,7 +103,6 @@ const MODEL_FAILED = new HttpError(
   "The language model failed: this server's log has the cause",
 );
 
-/** Writes an error as OpenAI does. */
 export function toErrorResponse(
   { status, code, message, headers }: HttpError,
 ): Response {

@@ -1,7 +1,6 @@
 /**
- * The OpenAI-compatible API, for platforms that take a custom language model: Vapi,
- * ElevenLabs Agents, Deepgram, LiveKit, Pipecat, Unmute, Agora, Tencent's TRTC
- * and Open WebUI.
+ * The OpenAI-compatible API, for platforms that take a custom language model, such
+ * as Vapi, ElevenLabs Agents, LiveKit and Open WebUI.
  *
  * https://platform.openai.com/docs/api-reference/chat
  *
