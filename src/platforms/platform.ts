@@ -31,9 +31,13 @@ export interface PlatformParts {
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { createTextStream } from "../server/text_stream.ts";
+ * import type { Routes } from "../server/router.ts";
  * import { type Platform, respond } from "./platform.ts";
  *
- * const plain: Platform<{ key: string }> = ({ conversations }, { key }) => {
+ * const plain: Platform<{ key: string }> = (
+ *   { conversations },
+ *   { key },
+ * ): Routes => {
  *   async function turn(request: Request): Promise<Response> {
  *     if (request.headers.get("authorization") !== `Bearer ${key}`) {
  *       return new Response(null, { status: 401 });

@@ -8,7 +8,7 @@
  */
 import { createBoundedLog } from "../../server/limits.ts";
 import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
-import type { Handler } from "../../server/router.ts";
+import type { Handler, Routes } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
 import { type AuthorizeOptions, createAuthorize } from "./authorize.ts";
 import { parseEvent, type WebhookEvent } from "./events.ts";
@@ -16,7 +16,10 @@ import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
 import { verify } from "./verify.ts";
 
 /** Layercode. */
-export const layercode: Platform<AuthorizeOptions> = (parts, options) => {
+export const layercode: Platform<AuthorizeOptions> = (
+  parts,
+  options,
+): Routes => {
   const webhook = { POST: createWebhook(parts, options) };
   const handle = createAuthorize(parts, options);
   const authorize = { POST: handle, OPTIONS: handle };

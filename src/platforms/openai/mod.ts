@@ -34,7 +34,7 @@ const KEY_NAME_LENGTH = 8;
 export const openai: Platform<OpenAiOptions> = (
   { conversations, log, now },
   { keys, stateless, platformPrompt },
-) => {
+): Routes => {
   const checkSecret = createSecretCheck({ log, now });
   const refusals = createBoundedLog(log, now);
   const responders = {
