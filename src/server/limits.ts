@@ -15,15 +15,15 @@ const MAX_KEYS = 10_000;
 
 const MINUTE_MS = 60_000;
 
-/** Creates the function that counts a key. It returns `undefined` if the limit allows that, else the seconds until it does. */
+ * @throws {HttpError} 429 when the sender has guessed too often
 export function createRateLimit(
   { perMinute, now }: { perMinute: number; now: () => number },
-): (key?: string) => number | undefined {
+): (key?: string, times?: number) => number | undefined {
   /** The counts of the current minute, which begins at the same time for all keys. */
   const counts = new Map<string, number>();
   let beganAt = -Infinity;
 
-  return function take(key = "") {
+  return function take(key = "", times = 1) {
     const at = now();
     // A new minute also begins when the clock was set back.
     if (at >= beganAt + MINUTE_MS || at < beganAt) {
@@ -34,9 +34,10 @@ export function createRateLimit(
     if (count >= perMinute) {
       return Math.ceil((beganAt + MINUTE_MS - at) / 1000);
     }
+    if (times === 0) return undefined;
     // A sender with so many addresses evades a limit by address anyway.
     if (count === 0 && counts.size >= MAX_KEYS) counts.clear();
-    counts.set(key, count + 1);
+    counts.set(key, count + times);
     return undefined;
   };
 }
@@ -71,7 +72,7 @@ export interface SecretCheckParts {
 /**
  * Returns the right secret among those that a sender has sent, if there is one.
  *
- * @throws {HttpError} 429 when there is none and the sender has guessed too often
+ * @throws {HttpError} 429 when the sender has guessed too often
  */
 export type SecretCheck = (
   given: readonly string[],
@@ -82,24 +83,35 @@ export type SecretCheck = (
 const GUESSES_PER_MINUTE = 30;
 
 /**
- * Creates the check for one kind of secret. A right one always passes: the clients
- * of one proxy or voice platform share an address with strangers who guess.
+ * Creates the check for one kind of secret. Once an address has sent too many
+ * wrong ones, all its requests are refused, unless it sent a right one before:
+ * the clients of one proxy or voice platform share an address with strangers.
  */
 export function createSecretCheck(parts: SecretCheckParts): SecretCheck {
   const { now } = parts;
   const log = createBoundedLog(parts.log, now);
   const guesses = createRateLimit({ perMinute: GUESSES_PER_MINUTE, now });
+  const known = new Set<string>();
 
   return function checkSecret(given, right, { address }) {
+    if (given.length === 0) return undefined;
     // All are compared, so that the time taken doesn't reveal which one matched.
     const [found] = right.filter((secret) =>
       given.some((text) => timingSafeEquals(text, secret))
     );
-    if (found !== undefined || given.length === 0) return found;
-    const seconds = guesses(toNetwork(address));
-    if (seconds === undefined) return undefined;
-    log.warn("token.guessed", { address });
-    const message = "Too many wrong tokens came from this address";
-    throw tooManyRequests(message, seconds);
+    if (found !== undefined && known.has(address)) return found;
+    const seconds = guesses(toNetwork(address), found === undefined ? 1 : 0);
+    if (seconds !== undefined) {
+      log.warn("token.guessed", { address });
+      throw tooManyRequests(
+        "Too many wrong tokens came from this address",
+        seconds,
+      );
+    }
+    if (found !== undefined) {
+      if (known.size >= MAX_KEYS) known.clear();
+      known.add(address);
+    }
+    return found;
   };
 }

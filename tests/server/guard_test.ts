@@ -557,7 +557,7 @@ Deno.test("main.ts refuses to start with a token that can be guessed", async () 
   assertEquals(stderr.includes("hunter2"), false);
 });
 
-Deno.test("createGuard() refuses an address after 30 wrong tokens in a minute, unless it sends the right one", async () => {
+Deno.test("createGuard() compares no more than 30 wrong tokens of an address in a minute", async () => {
   await using server = await startServer();
   const { ask, token } = addressOf(server);
   const head = ["host: parley.test"];
@@ -567,11 +567,9 @@ Deno.test("createGuard() refuses an address after 30 wrong tokens in a minute, u
     const byCookie = await ask({ head: [...head, cookie] });
     assertEquals([byToken.status, byCookie.status], [403, 200]);
   }
-  const limited = await ask({ line: "GET /?token=15", head });
+  const limited = await ask({ line: `GET /?token=${token}`, head });
   assertEquals(limited.status, 429);
   assertEquals(codeOf(limited), "rate_limited");
-  const right = await ask({ line: `GET /?token=${token}`, head });
-  assertEquals(right.status, 303);
   // Whoever shows nothing guesses nothing.
   assertEquals((await ask({ head })).status, 200);
 });

@@ -66,20 +66,20 @@ Deno.test("createAdmin() answers only requests with the token", async () => {
   assertEquals((await ask("/sessions")).status, 200);
 });
 
-Deno.test("createAdmin() refuses an address after 30 wrong tokens in a minute, unless it sends the right one", async () => {
+Deno.test("createAdmin() compares at most 30 wrong tokens of an address in a minute", async () => {
   const { ask, wait } = make();
   const guess = async (given: string) => {
     const headers = { authorization: `Bearer ${given}` };
     return (await ask("/sessions", { headers })).status;
   };
   for (let n = 0; n < 30; n++) assertEquals(await guess(`guess ${n}`), 401);
-  const headers = { authorization: "Bearer guess 31" };
-  const limited = await ask("/sessions", { headers });
+  assertEquals(await guess("guess 31"), 429);
+  // Otherwise an attacker would learn that this token is the right one.
+  const limited = await ask("/sessions");
   assertEquals(limited.status, 429);
   assertEquals(limited.headers.get("retry-after"), "60");
-  assertEquals((await ask("/sessions")).status, 200);
   wait(60_000);
-  assertEquals(await guess("guess 32"), 401);
+  assertEquals((await ask("/sessions")).status, 200);
 });
 
 Deno.test("createAdmin() accepts a token of any characters, sent as UTF-8", async () => {
