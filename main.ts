@@ -19,7 +19,8 @@ import { createStateless } from "./src/conversation/stateless.ts";
 import type { Tool } from "./src/conversation/tools.ts";
 import { builtin } from "./src/server/builtin.ts";
 import { createHealth, createReady } from "./src/server/health.ts";
-import { createPlatformRoutes, refuse } from "./src/platforms/mod.ts";
+import { layercode } from "./src/platforms/layercode/mod.ts";
+import { openai, refuse } from "./src/platforms/openai/mod.ts";
 import {
   createLog,
   explain,
@@ -40,7 +41,6 @@ import {
 } from "./src/sessions/mod.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
 
-/** What is created once and passed to every part that needs it. */
 type Parts = Awaited<ReturnType<typeof makeParts>>;
 
 async function main(): Promise<void> {
@@ -108,24 +108,12 @@ async function makeParts(config: Config, log: Log) {
   };
 }
 
-/** Creates the app that answers every request. Returns it with the path of the page to open first. */
+/** Returns the app that answers every request, and the path of the page to open first. */
 function createRoutes(parts: Parts) {
   const { config, log, now, secrets, uptime } = parts;
-  const { publicUrl, openai } = config;
+  const { publicUrl, openai: { keys, platformPrompt } } = config;
   const conversations = new Conversations(parts);
-  const platforms = createPlatformRoutes({ conversations, log, now }, {
-    layercode: {
-      ...config.layercode,
-      secrets,
-      publicUrl,
-      authorize: (request) => runNamed("authorize", () => authorize(request)),
-    },
-    openai: openai.keys && {
-      ...openai,
-      keys: openai.keys,
-      stateless: createStateless(parts),
-    },
-  });
+  const platformParts = { conversations, log, now };
   const pages = createPages({
     ...parts,
     webhook: (request, sender) => app(request, sender),
@@ -135,7 +123,17 @@ function createRoutes(parts: Parts) {
     ...parts,
     refuse,
     routes: {
-      ...platforms,
+      ...layercode(platformParts, {
+        ...config.layercode,
+        secrets,
+        publicUrl,
+        authorize: (request) => runNamed("authorize", () => authorize(request)),
+      }),
+      ...keys && openai(platformParts, {
+        keys,
+        platformPrompt,
+        stateless: createStateless(parts),
+      }),
       ...pages.routes,
       "/health": { GET: createHealth(health) },
       "/ready": { GET: createReady(health) },
@@ -144,12 +142,7 @@ function createRoutes(parts: Parts) {
   return { app, entrance: pages.entrance };
 }
 
-/**
- * Prepares what the first caller would otherwise wait for, and starts deleting
- * old conversations.
- *
- * @returns a function that stops the deleting
- */
+/** Prepares what the first caller would wait for. Returns what stops the deleting of old conversations. */
 function prepareAll(parts: Parts): () => Promise<void> {
   const { config, toolLoading, provider, store, log } = parts;
   toolLoading.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
@@ -158,7 +151,6 @@ function prepareAll(parts: Parts): () => Promise<void> {
   return startRetention({ ...parts, days: config.sessionTtlDays });
 }
 
-/** Prints or logs the address of the server and what to do next. */
 function greet(parts: Parts, url: string, path: string | undefined): void {
   const { config, log, provider, store, token, version } = parts;
   const banner = {

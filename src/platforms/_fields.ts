@@ -11,19 +11,13 @@ export function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
   return v.union(type, v.unknown().map(() => undefined)).optional();
 }
 
-/** A string that is not empty. */
 export const filled = v.string().assert((value) => value !== "");
 
-/** Makes a 400 error. */
 export function invalid(message: string, code = "invalid_request"): HttpError {
   return new HttpError(400, code, message);
 }
 
-/**
- * Reads the fields of a body.
- *
- * @throws {HttpError} 400 that names the invalid field as the sender spells it
- */
+/** Reads the fields of a body. Throws a 400 that names the invalid one as the sender spells it. */
 export function readFields<T>(schema: v.Type<T>, body: unknown, code?: string) {
   const result = schema.try(body, { mode: "strip" });
   if (result.ok) return result.value;

@@ -1,6 +1,6 @@
 /**
- * The types of the handler by which the owner decides whether a page may start a
- * call. The handler itself is in `agent/authorize.ts`.
+ * The types of the owner's handler in `agent/authorize.ts`, which decides whether
+ * a page may start a call.
  *
  * @module
  */
@@ -29,10 +29,10 @@ export interface Approval {
   metadata?: Record<string, unknown>;
   /**
    * The conversation to continue; `null` for a new one. Absent: the one that the
-   * page wants, if this browser has a token for it, for this user.
+   * page wants, if it has a token for it, for this user.
    */
   conversationId?: string | null;
-  /** The user who is logged in. Other users of the same browser can't continue the conversation. */
+  /** The user who is logged in. No other user can continue the conversation. */
   user?: string;
 }
 

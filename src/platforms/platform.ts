@@ -1,8 +1,7 @@
 /**
  * What a platform is: a service that carries calls and asks Parley what to say.
- * Its folder authenticates requests, converts them to events of
- * `conversation/conversation.ts`, and writes the answer's parts in its own format;
- * the rest of Parley does not depend on it.
+ * Its folder authenticates requests, converts them to events of a conversation,
+ * and writes the answer's parts in its own format.
  *
  * @module
  */
@@ -15,7 +14,7 @@ import { HttpError, shuttingDown } from "../server/http.ts";
 import type { Log } from "../server/log.ts";
 import type { Routes } from "../server/router.ts";
 
-/** What every platform gets besides its own options. */
+/** What every platform gets. */
 export interface PlatformParts {
   /** Answers its events. */
   conversations: Conversations;
@@ -26,59 +25,55 @@ export interface PlatformParts {
 }
 
 /**
- * A platform that calls come from.
+ * A platform that calls come from: creates the routes that it requests.
  *
  * @example A platform that posts plain text, and reads plain text
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { createTextStream } from "../server/text_stream.ts";
+ * import type { Routes } from "../server/router.ts";
  * import { type Platform, respond } from "./platform.ts";
  *
- * const plain: Platform<{ key: string }> = {
- *   createRoutes({ conversations }, { key }) {
- *     async function turn(request: Request): Promise<Response> {
- *       if (request.headers.get("authorization") !== `Bearer ${key}`) {
- *         return new Response(null, { status: 401 });
- *       }
- *       const call = { conversationId: "1", turnId: "1", metadata: {} };
- *       const text = await request.text();
- *       const { write, end, signal, body } = createTextStream();
- *       return await respond(conversations, { ...call, type: "message", text }, {
- *         write: (part) => part.type === "speech" ? write(part.text) : undefined,
- *         end,
- *         signal,
- *         response: new Response(body),
- *       });
+ * const plain: Platform<{ key: string }> = (
+ *   { conversations },
+ *   { key },
+ * ): Routes => {
+ *   async function turn(request: Request): Promise<Response> {
+ *     if (request.headers.get("authorization") !== `Bearer ${key}`) {
+ *       return new Response(null, { status: 401 });
  *     }
- *     return { "/plain": { POST: turn } };
- *   },
+ *     const call = { conversationId: "1", turnId: "1", metadata: {} };
+ *     const text = await request.text();
+ *     const { write, end, signal, body } = createTextStream();
+ *     return await respond(conversations, { ...call, type: "message", text }, {
+ *       write: (part) => part.type === "speech" ? write(part.text) : undefined,
+ *       end,
+ *       signal,
+ *       response: new Response(body),
+ *     });
+ *   }
+ *   return { "/plain": { POST: turn } };
  * };
- * assertEquals(typeof plain.createRoutes, "function");
+ * assertEquals(typeof plain, "function");
  * ```
  */
-export interface Platform<Options> {
-  /** Creates the routes that it requests. */
-  createRoutes(parts: PlatformParts, options: Options): Routes;
-  /**
-   * Writes an error in the platform's own format, if the path is one of its own.
-   * Default: Parley's format.
-   */
-  refuse?(error: HttpError, path: string): Response | undefined;
-}
+export type Platform<Options> = (
+  parts: PlatformParts,
+  options: Options,
+) => Routes;
 
 /** An answer that is being written. */
 export interface Answer extends AnswerOutput {
   /** Aborted when the client disconnects before the end. */
   readonly signal: AbortSignal;
-  /** The response, which may be sent before the first word. */
-  readonly response: Response;
+  /** The response, which may be sent before the first word, or once the answer is complete. */
+  readonly response: Response | Promise<Response>;
 }
 
 /**
- * Answers a turn. Resolves to the response once the caller's words are stored.
+ * Answers a turn. Resolves to the response, not before the caller's words are stored.
  *
- * @throws {HttpError} 503 if there are too many turns, with `retry-after`, or if
- * the process is shutting down
+ * @throws {HttpError} 503 if there are too many turns, or if the process is shutting down
  */
 export async function respond(
   conversations: Conversations,

@@ -1,7 +1,7 @@
 /**
- * Finds the address of a request's sender: the peer of its connection or, if
- * that is a trusted proxy, the address in `X-Forwarded-For`. Only what trusted
- * proxies wrote into that header is believed; a client can forge the rest.
+ * Finds the address of a request's sender: the peer of its connection or, if that
+ * is a trusted proxy, what it wrote into `X-Forwarded-For`. A client can forge the
+ * rest of that header.
  *
  * https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
  *
@@ -15,46 +15,29 @@ import { type Sender, UNKNOWN_SENDER } from "./router.ts";
 const isIP = (text: string) => builtin("node:net").isIP(text);
 const familyOf = (address: string) => isIP(address) === 4 ? "ipv4" : "ipv6";
 
-/**
- * Creates the function that finds the sender of a request.
- *
- * @param trustedProxies addresses and ranges, as {@linkcode ranges} parses them
- * @returns a function that takes the address of the connection's peer and the
- * request
- */
+/** Creates the function that finds the sender of a request, whose connection's peer it is given. */
 export function createSenderReader(
   trustedProxies: readonly string[] = [],
 ): (peer: string, request: Request) => Sender {
   const trusted = trustedProxies.length > 0
     ? toBlockList(trustedProxies)
     : undefined;
-  return (peer, request) => new Client(peer, request, trusted);
-}
-
-/** Finds the address when it is first read: most requests, turns among them, never need it. */
-class Client implements Sender {
-  constructor(
-    private readonly peer: string,
-    private readonly request: Request,
-    private readonly trusted: BlockList | undefined,
-  ) {}
-
-  get address(): string {
-    const address = this.peer.replace(/^::ffff:(?=[\d.]+$)/, "");
-    if (address === "") return UNKNOWN_SENDER.address;
-    if (this.trusted === undefined) return address;
-    const forwarded = this.request.headers.get("x-forwarded-for") ?? "";
-    return findClient(address, forwarded, this.trusted);
-  }
+  return (peer, request) => ({
+    // Only found when it is read: most requests, turns among them, never need it.
+    get address() {
+      const address = peer.replace(/^::ffff:(?=[\d.]+$)/, "");
+      if (address === "") return UNKNOWN_SENDER.address;
+      if (trusted === undefined) return address;
+      const forwarded = request.headers.get("x-forwarded-for") ?? "";
+      return findClient(address, forwarded, trusted);
+    },
+  });
 }
 
 /** The most proxies that are followed; no real chain is longer. */
 const MAX_PROXIES = 100;
 
-/**
- * Reads the header from its end, where the nearest proxy has written. The first
- * address that is not a trusted proxy's is the client's.
- */
+/** Reads the header from its end, where the nearest proxy has written. */
 function findClient(
   peer: string,
   forwarded: string,
@@ -84,11 +67,7 @@ function toBlockList(ranges: readonly string[]) {
   return list;
 }
 
-/**
- * Returns the part of an address that identifies one customer of a network: all
- * of an IPv4 address, the first half of an IPv6 address, whose second half the
- * customer can choose.
- */
+/** Returns the part of an address that identifies one customer: of IPv6, the second half is the customer's choice. */
 export function toNetwork(address: string): string {
   if (isIP(address) !== 6) return address;
   const given = address.split(":").filter((group) => group !== "");

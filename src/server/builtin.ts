@@ -7,11 +7,11 @@
 
 /** The modules that are used. */
 export interface Builtins {
-  /** For values that follow asynchronous calls. */
+  /** Follows asynchronous calls. */
   "node:async_hooks": typeof import("node:async_hooks");
   /** For hashes. */
   "node:crypto": typeof import("node:crypto");
-  /** For checking whether a file exists: with Deno a missing one costs an exception. */
+  /** Checks whether a file exists: with Deno a missing one costs an exception. */
   "node:fs": typeof import("node:fs");
   /** For IP addresses. */
   "node:net": typeof import("node:net");
@@ -33,12 +33,9 @@ export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
 /** Loads `node:crypto`. Unlike Web Crypto, it computes hashes synchronously. */
 export const nodeCrypto = (): Builtins["node:crypto"] => builtin("node:crypto");
 
-/**
- * Compares texts in a time that depends only on the length of the given one and
- * reveals nothing about the right one. Node's `timingSafeEqual` takes only bytes
- * of equal length.
- */
+/** Compares texts in a time that depends only on the length of the given one, and reveals nothing about the right one. */
 export function timingSafeEquals(given: string, right: string): boolean {
+  // Node's `timingSafeEqual` takes only bytes of equal length.
   let difference = given.length ^ right.length;
   for (let at = 0; at < given.length; at++) {
     difference |= given.charCodeAt(at) ^ right.charCodeAt(at);

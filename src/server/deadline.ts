@@ -20,11 +20,7 @@ let wakesAt = Infinity;
 export class Deadline {
   #at = 0;
 
-  /**
-   * Creates a deadline that isn't set yet.
-   *
-   * @param onOver called when the deadline passes, once each time that it is set; must not throw
-   */
+  /** Creates a deadline that isn't set yet; `onOver` is called once each time that it passes, and must not throw. */
   constructor(readonly onOver: () => void) {}
 
   /** When the deadline passes, by `performance.now()`. */

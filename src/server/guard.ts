@@ -1,9 +1,8 @@
 /**
  * Access control for the pages that cost the owner money: the playground, which
- * signs whatever it is sent, and the voice page. While no webhook secret is set,
- * a loopback connection to a loopback host without a forwarding header is
- * allowed. Anybody else, and everybody once a secret is set, needs the token of
- * the address that is printed at the start. A cookie then stores that access.
+ * signs whatever it is sent, and the voice page. This machine itself is let in
+ * while no webhook secret is set. Anybody else needs the token of the address that
+ * is printed at the start. A cookie then stores that access.
  *
  * @module
  */
@@ -15,24 +14,16 @@ import type { Handler, Sender } from "./router.ts";
 
 /** Checks access to the pages. */
 export interface Guard {
-  /**
-   * Protects a page, and removes the token from its address.
-   *
-   * @param otherwise answers a program that sends no token. Default: a 403
-   */
+  /** Protects a page. `otherwise` answers a program that sends no token; default: a 403. */
   page(handler: Handler, otherwise?: Handler): Handler;
   /** Protects a route that a page calls. */
   route(handler: Handler): Handler;
 }
 
-const COOKIE = "parley";
-
 /**
  * Creates the guard that all pages share.
  *
- * @param hasSecret whether the owner set a webhook secret
  * @param locked answers a browser without access by a page that says how to get it
- * @param checkSecret compares tokens, and limits how often an address may guess
  */
 export function createGuard(
   { token, hasSecret, locked, checkSecret }: {
@@ -48,12 +39,8 @@ export function createGuard(
 
   function hasAccess(request: Request, sender: Sender): boolean {
     if (!hasSecret && isLocal(request, sender)) return true;
-    return checkSecret(
-      cookiesOf(COOKIE, request),
-      [toCookieValue()],
-      sender,
-    ) !==
-      undefined;
+    const given = readCookies(request);
+    return checkSecret(given, [toCookieValue()], sender) !== undefined;
   }
 
   function page(handler: Handler, otherwise: Handler = refuse): Handler {
@@ -108,12 +95,7 @@ const LOOPBACK_HOST =
   /^(localhost|[\w.-]+\.localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 const FORWARDING = /^(forwarded|x-forwarded-.*|via)$/;
 
-/**
- * Redirects a browser to the address without the token, which should be neither
- * in its history nor on a screenshot.
- *
- * @param cookie the value of the cookie that is set
- */
+/** Redirects a browser to the address without the token, which should be neither in its history nor on a screenshot. */
 function withoutToken(request: Request, cookie?: string): Response {
   const url = new URL(request.url);
   url.searchParams.delete("token");
@@ -126,7 +108,7 @@ function withoutToken(request: Request, cookie?: string): Response {
   if (cookie !== undefined) {
     const forwarded = request.headers.get("x-forwarded-proto") ?? "";
     setCookie(headers, {
-      name: cookieName(COOKIE, request),
+      name: toCookieName(request),
       value: cookie,
       secure: url.protocol === "https:" || /^https\b/i.test(forwarded),
       httpOnly: true,
@@ -139,26 +121,21 @@ function withoutToken(request: Request, cookie?: string): Response {
   return new Response(null, { status: 303, headers });
 }
 
-/**
- * Returns the name of a cookie. It holds the port, since all ports of a host
- * share cookies and two Parleys may run on one host.
- *
- * @param prefix distinguishes Parley's own cookies
- */
-export function cookieName(prefix: string, { url }: Request): string {
-  return `${prefix}_${new URL(url).port || "web"}`;
+/** Returns the cookie's name. It holds the port: all ports of a host share cookies, and two Parleys may run on one host. */
+function toCookieName({ url }: Request): string {
+  return `parley_${new URL(url).port || "web"}`;
 }
 
-/** The most cookies of one name that are checked in a request. */
+/** The most cookies of our name that are checked in a request. */
 const MAX_COOKIES = 8;
 
 /**
- * Returns the values of all cookies of a name. A cookie for another path may have
- * the same name and would hide ours: `getCookies` of `@std/http/cookie` returns
- * only the last one.
+ * Returns the values of all cookies of our name. A cookie for another path may
+ * have it too and would hide ours: `getCookies` of `@std/http/cookie` returns only
+ * the last one.
  */
-export function cookiesOf(prefix: string, request: Request): string[] {
-  const name = `${cookieName(prefix, request)}=`;
+function readCookies(request: Request): string[] {
+  const name = `${toCookieName(request)}=`;
   return (request.headers.get("cookie") ?? "").split(/[;,] */)
     .filter((pair) => pair.startsWith(name))
     .slice(0, MAX_COOKIES).map((pair) => pair.slice(name.length));

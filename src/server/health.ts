@@ -1,7 +1,6 @@
 /**
- * The server's own status: `/` names the server, `/health` says that it serves
- * requests, `/ready` checks the provider and the store, and so whether it can
- * answer a caller.
+ * The server's own status: `/health` says that it serves requests, `/ready` that it
+ * can answer a caller.
  *
  * @module
  */
@@ -9,20 +8,12 @@ import { json } from "./http.ts";
 import type { Log } from "./log.ts";
 import type { Handler } from "./router.ts";
 
-/**
- * Creates the handler of `GET /` for those who don't get the playground.
- *
- * @param playground how to get it, if it is enabled
- */
+/** Creates the handler of `GET /` for those who don't get the playground; `playground` says how. */
 export function createHome(version: string, playground?: string): Handler {
   return () => json({ name: "parley", version, webhook: "/agent", playground });
 }
 
-/**
- * Creates the handler of `GET /health`.
- *
- * @param now a monotonic clock in milliseconds, such as `performance.now`
- */
+/** Creates the handler of `GET /health`. Its clock is monotonic. */
 export function createHealth(
   { version, provider, store, now }: {
     version: string;
@@ -43,7 +34,6 @@ export function createHealth(
     });
 }
 
-/** How long a check of the provider or the store may take. */
 const CHECK_TIMEOUT_MS = 3_000;
 
 /** How long a result of `/ready` is reused, so that many requests don't burden the provider. */

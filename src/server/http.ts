@@ -1,6 +1,5 @@
 /**
- * Code that all routes share: it reads a body of limited size, and sends answers
- * and errors as JSON in the one documented shape.
+ * Reads bodies of limited size, and sends answers and errors as JSON.
  *
  * @module
  */
@@ -9,12 +8,7 @@ import type { Log } from "./log.ts";
 
 /** An error that is sent to the client as it is. */
 export class HttpError extends Error {
-  /**
-   * Creates an error, to be thrown or sent with {@linkcode toResponse}.
-   *
-   * @param code for programs, e.g. `invalid_signature`
-   * @param message for people; says how to fix it and reveals nothing internal
-   */
+  /** Creates an error: `code` is for programs, `message` says how to fix it and reveals nothing internal. */
   constructor(
     readonly status: number,
     readonly code: string,
@@ -78,13 +72,11 @@ let pendingBytes = 0;
 const BODY_SECONDS = 10;
 
 /**
- * Reads the body of a JSON request as bytes, since signatures are computed over
- * bytes.
+ * Reads the body of a JSON request as bytes, over which signatures are computed.
  *
- * @throws {HttpError} 415 when it isn't declared as JSON, 413 when it is
- * larger than {@linkcode MAX_BODY_BYTES}, 408 when it takes longer than ten
- * seconds, 503 when too much of other bodies is in memory, 400 when it doesn't
- * arrive whole
+ * @throws {HttpError} 415 when it isn't declared as JSON, 413 when it is too large,
+ * 408 when it is late, 503 when too much of other bodies is in memory, 400 when it
+ * doesn't arrive whole
  */
 export async function readBody(request: Request): Promise<Uint8Array> {
   const { headers } = request;
@@ -176,11 +168,7 @@ async function* toChunks(
   }
 }
 
-/**
- * Parses a body as JSON.
- *
- * @throws {HttpError} 400 when it isn't JSON
- */
+/** Parses a body. Throws a 400 when it isn't JSON. */
 export function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
@@ -190,10 +178,7 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-/**
- * Whether an origin is this server's. Only the host is compared: behind a proxy
- * that terminates TLS, the server doesn't know its own scheme.
- */
+/** Whether an origin has this server's host. Behind a proxy that terminates TLS, the server doesn't know its own scheme. */
 export function isSameOrigin(origin: string, request: Request): boolean {
   return URL.canParse(origin) &&
     new URL(origin).host === new URL(request.url).host;

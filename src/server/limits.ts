@@ -1,6 +1,6 @@
 /**
- * Rate limits: how often an address may send a request or guess a token, and how
- * often an event may be logged, in a minute.
+ * How often an address may send a request or guess a token in a minute, and how
+ * often an event may be logged.
  *
  * @module
  */
@@ -15,15 +15,7 @@ const MAX_KEYS = 10_000;
 
 const MINUTE_MS = 60_000;
 
-/**
- * Creates a rate limit for each key, or one for everything. It counts at most
- * 10,000 keys.
- *
- * @param now the time in milliseconds since 1970
- * @returns a function that adds 1, or `times`, to the count of a key; with 0 it
- * only checks it. It returns `undefined` if the limit allows that, else the
- * number of seconds until it does
- */
+ * @throws {HttpError} 429 when the sender has guessed too often
 export function createRateLimit(
   { perMinute, now }: { perMinute: number; now: () => number },
 ): (key?: string, times?: number) => number | undefined {
@@ -57,12 +49,7 @@ export function tooManyRequests(what: string, seconds: number): HttpError {
   return new HttpError(429, "rate_limited", message, headers);
 }
 
-/**
- * Creates a log that writes only the first lines of each event in a minute, so
- * that strangers can't fill the disk.
- *
- * @param now the time in milliseconds since 1970
- */
+/** Creates a log that writes only the first lines of each event in a minute, so that strangers can't fill the disk. */
 export function createBoundedLog(
   log: Log,
   now: () => number,
@@ -83,10 +70,8 @@ export interface SecretCheckParts {
 }
 
 /**
- * Checks the secrets, such as tokens, that a sender has sent.
+ * Returns the right secret among those that a sender has sent, if there is one.
  *
- * @param right the valid secrets
- * @returns the valid secret among those sent, if there is one
  * @throws {HttpError} 429 when the sender has guessed too often
  */
 export type SecretCheck = (
@@ -95,7 +80,6 @@ export type SecretCheck = (
   sender: Sender,
 ) => string | undefined;
 
-/** How many wrong secrets an address may send in a minute. */
 const GUESSES_PER_MINUTE = 30;
 
 /**

@@ -1,7 +1,6 @@
 /**
- * The log: one line per event, as JSON for machines or as text for a person at a
- * terminal. This is the only file that uses the console. What callers say must
- * not be logged, nor any key.
+ * The log, one line per event. This is the only file that uses the console. What
+ * callers say must not be logged, nor any key.
  *
  * @module
  */
@@ -108,11 +107,7 @@ function toSerializable(fields: LogFields): LogFields {
   return Object.fromEntries(entries);
 }
 
-/**
- * Returns the messages of an error and its causes, in one line, without the
- * passwords of URLs. A cause that the message before it already ends with is
- * left out.
- */
+/** Returns the messages of an error and its causes, without repetitions and the passwords of URLs. */
 export function explain(error: unknown): string {
   const parts: string[] = [];
   let at: unknown = error;
@@ -125,5 +120,4 @@ export function explain(error: unknown): string {
   return parts.join(" <- ").replaceAll(CREDENTIALS, "//");
 }
 
-/** The name and the password before an address's host. */
 const CREDENTIALS = /\/\/[^\s/@]+@/g;

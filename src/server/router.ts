@@ -34,9 +34,8 @@ export type Routes = Record<string, Partial<Record<string, Handler>>>;
 /**
  * Creates the handler that `Deno.serve` calls.
  *
- * @param log logs the errors whose details the sender does not get
  * @param isDraining whether the server is shutting down, and refuses requests
- * @param refuse writes an error response for a path. Default: the documented form
+ * @param refuse writes an error for a path. Default: the documented form
  */
 export function createApp(
   { routes, log, isDraining, refuse = (error) => error.toResponse() }: {
@@ -105,11 +104,7 @@ function withWildcard(path: string): string {
   return begin === path ? path : `${begin}*`;
 }
 
-/**
- * Returns the last segment of a request's path, decoded.
- *
- * @throws {HttpError} 400 when it isn't percent-encoded correctly
- */
+/** Decodes the last segment of a request's path. Throws a 400 when that can't be done. */
 export function lastSegment(request: Request): string {
   const path = withoutLastSlash(new URL(request.url).pathname);
   try {

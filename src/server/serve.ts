@@ -16,23 +16,12 @@ export interface ServeParts extends ListenParts {
   onStop: () => Promise<void>;
 }
 
-/** When each step of the shutdown must be done, in milliseconds after the signal. Deno Deploy allows 5 s in total. */
-const STEP_DEADLINES_MS = {
-  /** Turns under way end by themselves. */
-  drain: 2_500,
-  /** Turns that are left are stopped, and write their last record if the store answers. */
-  clear: 3_000,
-  /** The last bytes are sent. */
-  close: 3_400,
-  /** The store is closed. */
-  stop: 3_800,
-};
-
 /** How long the last bytes may take after Deno 2.5 says that they were sent. */
 const FLUSH_MS = 50;
 
 /**
- * Serves until SIGINT or SIGTERM.
+ * Serves until SIGINT or SIGTERM. The shutdown takes less than four seconds: Deno
+ * Deploy allows five.
  *
  * @param onListen called with the server's URL
  * @throws {Error} when the address can't be listened on
@@ -49,13 +38,15 @@ export async function serve(
   log.info("server.stopping", { signal: await stopping });
   parts.onDrain();
   const startedAt = performance.now();
-  const left = (step: keyof typeof STEP_DEADLINES_MS) =>
-    startedAt + STEP_DEADLINES_MS[step] - performance.now();
-  while (activeTurns.size > 0 && left("drain") > 0) await delay(20);
-  await Promise.race([activeTurns.endAll(), delay(left("clear"))]);
-  await Promise.race([listener.shutdown(), delay(left("close"))]);
+  const elapsed = () => performance.now() - startedAt;
+  const until = (ms: number) => delay(ms - elapsed());
+  // Turns under way may end by themselves.
+  while (activeTurns.size > 0 && elapsed() < 2_500) await delay(20);
+  // Turns that are left write their last record if the store answers.
+  await Promise.race([activeTurns.endAll(), until(3_000)]);
+  await Promise.race([listener.shutdown(), until(3_400)]);
   await delay(FLUSH_MS);
-  await Promise.race([parts.onStop(), delay(left("stop"))]);
+  await Promise.race([parts.onStop(), until(3_800)]);
   log.info("server.stopped");
 }
 
@@ -74,18 +65,22 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/**
- * Returns what to do next, one step a line.
- *
- * @param page the URL of the page for trying the agent, with its token
- */
-export function nextSteps(
-  { url, ownSecret, page }: {
-    url: string;
-    ownSecret: boolean;
-    page?: string | undefined;
-  },
-): string[] {
+/** What the owner is told of a start. Names are spelled as in the settings. */
+export type Start = {
+  version: string;
+  url: string;
+  provider: string;
+  model: string;
+  store: string;
+  dataDir: string;
+  /** Whether the owner set the webhook secret. */
+  ownSecret: boolean;
+  /** The URL of the page for trying the agent, with its token. */
+  page?: string | undefined;
+};
+
+/** Returns what to do next, one step a line. */
+export function nextSteps({ url, ownSecret, page }: Start): string[] {
   // A URL leaves out port 80.
   const port = new URL(url).port || "80";
   const terminal = page ? "In a terminal:     " : "Talk to it:        ";
@@ -99,17 +94,9 @@ export function nextSteps(
   ];
 }
 
-/** Returns the text that a start prints on a terminal. Names are spelled as in the settings. */
-export function toBanner(
-  parts: Parameters<typeof nextSteps>[0] & {
-    version: string;
-    provider: string;
-    model: string;
-    store: string;
-    dataDir: string;
-  },
-): string {
-  const { version, url, provider, model, store, dataDir, ownSecret } = parts;
+/** Returns the text that a start prints on a terminal. */
+export function toBanner(start: Start): string {
+  const { version, url, provider, model, store, dataDir, ownSecret } = start;
   const vendor = provider === "echo"
     ? "none: echo, a stand-in that repeats what it hears"
     : `${provider}, ${model}`;
@@ -125,7 +112,7 @@ export function toBanner(
     `  webhook   ${url}/agent`,
     `  secret    ${secret}`,
     "",
-    ...nextSteps(parts).map((line) => `  ${line}`),
+    ...nextSteps(start).map((line) => `  ${line}`),
     "",
   ].join("\n");
 }

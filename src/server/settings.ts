@@ -107,24 +107,21 @@ export const logSettings = {
 /** The values of {@linkcode serverSettings}. */
 export type ServerSettings = SettingValues<typeof serverSettings>;
 
-// Deno is told of both in its flags, and would refuse in its own words what it
-// can't read.
-
 /** @throws {TypeError} when it is no name and no address */
 function toHostname(text: string): string {
-  const isRight = text.includes(":")
-    ? URL.canParse(`http://[${text}]`)
-    : /^\w[\w-]*(\.[\w-]+)*$/.test(text);
-  if (!isRight) throw new TypeError("Not a host");
-  return text;
+  if (isHost(text.includes(":") ? `[${text}]` : text)) return text;
+  throw new TypeError("Not a host");
 }
 
 function findHostProblem(host: string): string | undefined {
-  const isHost = host === "*" ||
-    /^((\*\.)?\w[\w-]*(\.[\w-]+)*|\[[\da-f:.]+\])(:\d+)?$/i.test(host) &&
-      URL.canParse(`http://${host.replace("*.", "")}`);
-  return isHost
+  return host === "*" || isHost(host.replace(/^\*\./, ""))
     ? undefined
     : `"${host}" is not a host such as api.example.com or 10.0.0.7:8080; ` +
       "leave out https:// and the path";
+}
+
+/** Whether Deno takes a host, with or without a port, in its flags. It would refuse others in its own words. */
+function isHost(text: string): boolean {
+  return /^(\w[\w-]*(\.[\w-]+)*|\[[\da-f:.]+\])(:\d+)?$/i.test(text) &&
+    URL.canParse(`http://${text}`);
 }

@@ -1,8 +1,6 @@
 /**
- * Handles errors that an owner's code leaves uncaught: a rejected promise that
- * nobody awaits, as when an `await` was forgotten, or an error thrown in a timer.
- * Deno would end the process, and every call with it. Here the error is logged
- * with its origin, and the server goes on.
+ * Logs errors that an owner's code leaves uncaught, as when an `await` was
+ * forgotten. Deno would end the process, and every call with it.
  *
  * @module
  */
@@ -14,12 +12,8 @@ import type { Log } from "./log.ts";
 let names: AsyncLocalStorage<string> | undefined;
 
 /**
- * Runs an owner's code under a name, which is logged if that code leaves a
- * rejected promise unhandled. Deno 2.5 loses the name; an error thrown in a timer
- * has none in any version.
- *
- * @param name the name of the tool or handler
- * @returns what `run` returns
+ * Runs an owner's code under the name of its tool or handler, which is logged with
+ * a rejected promise. Deno 2.5 loses it; an error thrown in a timer has none.
  */
 export function runNamed<T>(name: string, run: () => T): T {
   names ??= new (builtin("node:async_hooks").AsyncLocalStorage<string>)();

@@ -432,38 +432,17 @@ for (const [env, ...mentions] of INVALID) {
 }
 
 for (
-  const [wrong, right] of [
-    ["https://a.example/", "https://a.example"],
-    ["https://a.example/app?x#y", "https://a.example"],
-    ["https://A.Example", "https://a.example"],
-    ["HTTPS://a.example", "https://a.example"],
-    ["https://a.example:443", "https://a.example"],
-    ["http://localhost:5173/", "http://localhost:5173"],
-    ["https://grüße.example", "https://xn--gre-6ka8l.example"],
-    ["Capacitor://Localhost/app", "capacitor://localhost"],
-  ] as const
-) {
-  Deno.test(`readConfig() suggests the right spelling of ALLOWED_ORIGINS=${wrong}`, () => {
-    const problems = problemsOf({
-      ALLOWED_ORIGINS: `https://b.example,${wrong}`,
-    });
-    assertEquals(problems.length, 1);
-    assert(
-      problems[0]?.startsWith(`ALLOWED_ORIGINS: "${wrong}" `),
-      problems[0],
-    );
-    assert(problems[0]?.endsWith(`did you mean ${right}`), problems[0]);
-    assertEquals(
-      readConfig({ ALLOWED_ORIGINS: right }).layercode.allowedOrigins,
-      [
-        right,
-      ],
-    );
-  });
-}
-
-for (
   const wrong of [
+    "https://a.example/",
+    "https://a.example/app?x#y",
+    "https://A.Example",
+    "HTTPS://a.example",
+    "https://a.example:443",
+    "http://localhost:5173/",
+    "https://grüße.example",
+    "Capacitor://Localhost/app",
+    "capacitor://Localhost",
+    "https://me@a.example",
     "a.example",
     "localhost:5173",
     "null",
@@ -474,9 +453,12 @@ for (
     "foo://*",
   ]
 ) {
-  Deno.test(`readConfig() refuses ALLOWED_ORIGINS=${wrong} without a suggestion`, () => {
-    assertEquals(problemsOf({ ALLOWED_ORIGINS: wrong }), [
-      `ALLOWED_ORIGINS: "${wrong}" is not an origin such as https://example.com`,
+  Deno.test(`readConfig() refuses ALLOWED_ORIGINS=${wrong}`, () => {
+    const ALLOWED_ORIGINS = `https://b.example,${wrong}`;
+    assertEquals(problemsOf({ ALLOWED_ORIGINS }), [
+      `ALLOWED_ORIGINS: "${wrong}" is not an origin such as ` +
+      "https://example.com: small letters, no path, no slash at the end, " +
+      "no * within",
     ]);
   });
 }

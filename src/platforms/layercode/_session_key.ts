@@ -1,7 +1,6 @@
 /**
  * Reads a page's request for a session key, and requests the key from Layercode.
- * Only a few of the page's fields are read: a browser must not configure the
- * agent. The API key is sent to Layercode only, and is redacted from its answer.
+ * Only a few of the page's fields are read: a browser must not configure the agent.
  *
  * https://docs.layercode.com/api-reference/rest-api
  *
@@ -22,13 +21,7 @@ const fieldsSchema = v.object({
   metadata: v.record(v.unknown()).nullable().optional(),
 });
 
-/**
- * Reads a page's request.
- *
- * @param ownAgentId the only agent that may be requested, if one is set
- * @throws {HttpError} 400 when a field is invalid, 403 when another agent is
- * requested; what {@linkcode readBody} throws
- */
+/** Reads a page's request. Throws a 400 when a field is invalid, a 403 when it names another agent than ours. */
 export async function readKeyRequest(
   request: Request,
   ownAgentId: string | undefined,
@@ -53,35 +46,25 @@ export async function readKeyRequest(
     agentId,
     /** Whether the fields are those of older pages, `pipeline_id` and `session_id`. */
     isPipeline,
-    /** The conversation to continue. */
     conversationId: sessionId ?? fields.conversation_id ?? undefined,
-    /** Proves that this page may continue the conversation. Empty: none was sent. */
     resumeToken: fields.resume_token ?? "",
-    /** What the page says about its caller. */
     metadata: fields.metadata ?? {},
   };
 }
 
-/** The request to Layercode. */
-interface SessionKeyRequest {
-  agentId: string;
-  isPipeline: boolean;
-  /** `null` or `undefined`: a new one. */
-  conversationId: string | null | undefined;
-  /** What tools and the prompt get to know about the caller. */
-  metadata: Record<string, unknown> | undefined;
-}
-
 /**
- * Requests a session key from Layercode, by the current API or the older one of
- * pipelines.
+ * Returns Layercode's answer, of the current API or the older one of pipelines.
  *
- * @param log gets refusals and failures, never the key
- * @returns Layercode's answer
  * @throws {HttpError} Layercode's refusal with its own status, 502 or 504
  */
 export async function requestSessionKey(
-  { agentId, isPipeline, conversationId, metadata }: SessionKeyRequest,
+  { agentId, isPipeline, conversationId, metadata }: {
+    agentId: string;
+    isPipeline: boolean;
+    /** `null` or `undefined`: a new one. */
+    conversationId: string | null | undefined;
+    metadata: Record<string, unknown> | undefined;
+  },
   { apiKey, apiUrl, log, timeoutMs }: {
     apiKey: string;
     apiUrl: string;
@@ -92,10 +75,8 @@ export async function requestSessionKey(
   const [path, agent, conversation] = isPipeline
     ? ["pipelines", "pipeline_id", "session_id"] as const
     : ["agents/web", "agent_id", "conversation_id"] as const;
-  let response: Response;
-  let reply: string;
   try {
-    response = await fetch(`${apiUrl}/v1/${path}/authorize_session`, {
+    const response = await fetch(`${apiUrl}/v1/${path}/authorize_session`, {
       method: "POST",
       headers: {
         "authorization": `Bearer ${apiKey}`,
@@ -112,45 +93,42 @@ export async function requestSessionKey(
       signal: AbortSignal.timeout(timeoutMs),
     });
     // Redacted at once, so that nothing passed on can contain the key.
-    reply = (await response.text()).replaceAll(apiKey, "[key]");
+    const reply = (await response.text()).replaceAll(apiKey, "[key]");
+    if (!response.ok) throw toRefusal(response, reply);
+    return v.record(v.unknown()).parse(JSON.parse(reply));
   } catch (error) {
+    if (error instanceof HttpError) {
+      const { status, message: reason } = error;
+      log.warn("authorize.refused", { status, reason });
+      throw error;
+    }
     log.error("authorize.unreachable", { error });
     if (error instanceof DOMException && error.name === "TimeoutError") {
       const message = `Layercode did not answer within ${timeoutMs} ms`;
       throw new HttpError(504, "upstream_timeout", message);
     }
-    const message = "Layercode could not be reached";
+    const message = "Layercode could not be reached, or sent no JSON object";
     throw new HttpError(502, "upstream_unreachable", message);
-  }
-  const parsed = parse(reply);
-  if (!response.ok) {
-    const refusal = toRefusal(response, parsed?.error);
-    const { status } = response;
-    log.warn("authorize.refused", { status, reason: refusal.message });
-    throw refusal;
-  }
-  if (parsed) return parsed;
-  const message = "Layercode's answer was no JSON object";
-  throw new HttpError(502, "upstream_invalid", message);
-}
-
-function parse(reply: string): Record<string, unknown> | undefined {
-  try {
-    return v.record(v.unknown()).parse(JSON.parse(reply));
-  } catch {
-    // The caller of this function reports it.
-    return undefined;
   }
 }
 
 /** Makes an error with Layercode's own status, or 502 if that is not an error status. */
-function toRefusal({ status, headers }: Response, error: unknown): HttpError {
-  const reason = typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
+function toRefusal({ status, headers }: Response, reply: string): HttpError {
   const retryAfter = headers.get("retry-after");
   return new HttpError(
     status >= 400 && status <= 599 ? status : 502,
     "upstream_refused",
-    `Layercode answered with status ${status}${reason}`,
+    `Layercode answered with status ${status}${readReason(reply)}`,
     retryAfter ? { "retry-after": retryAfter } : {},
   );
+}
+
+function readReason(reply: string): string {
+  try {
+    const { error } = JSON.parse(reply);
+    return typeof error === "string" ? `: ${error.slice(0, 300)}` : "";
+  } catch {
+    // Layercode, or a proxy, sent something else than a JSON object.
+    return "";
+  }
 }

@@ -1,6 +1,5 @@
 /**
- * A client that acts as Layercode, for Parley's own tools: it signs an event, sends
- * it and reads the answer.
+ * A client that acts as Layercode, for Parley's own tools.
  *
  * @module
  */
@@ -49,11 +48,7 @@ export function sendEvent(
   return fetch(url, { method: "POST", headers, body, redirect, signal });
 }
 
-/**
- * Reads a streamed answer, event by event.
- *
- * @throws {SyntaxError} when an event isn't JSON
- */
+/** Reads a streamed answer. Throws a `SyntaxError` when an event isn't JSON. */
 export async function* readAnswer(
   response: Response,
 ): AsyncGenerator<AnswerEvent, void> {
@@ -63,7 +58,7 @@ export async function* readAnswer(
   for await (const { data } of events ?? []) yield JSON.parse(data);
 }
 
-/** Makes a new id in Layercode's format. */
+/** Makes an id in Layercode's format. */
 export function newId(prefix: string): string {
   return `${prefix}_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
 }

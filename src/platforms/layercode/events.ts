@@ -1,8 +1,7 @@
 /**
  * Converts a webhook's JSON to an event of a conversation. Only this file knows
- * Layercode's older spellings and field names. Fields that Parley can do without
- * may be missing or of any type; those it needs are checked, and an error names
- * the invalid one.
+ * Layercode's older spellings. Fields that Parley can do without may be missing or
+ * of any type.
  *
  * https://docs.layercode.com/api-reference/webhook-sse-api
  *
@@ -22,7 +21,6 @@ export type WebhookEvent =
   | MessageEvent & { ignored?: string }
   | { type: "unknown"; name: string; conversationId?: string };
 
-/** The code of errors. */
 const CODE = "invalid_event";
 
 const id = filled
@@ -44,47 +42,41 @@ const contextSchema = v.object({
   from_phone_number: lenient(v.string()),
   to_phone_number: lenient(v.string()),
 });
-const messageSchema = v.object({
-  turn_id: id,
-  text: v.string(),
-  interruption_context: v.unknown().optional(),
-});
 const interruptionSchema = v.union(
-  v.object({ previous_turn_interrupted: v.literal(false) }),
+  v.null().map(() => ({})),
+  v.object({ previous_turn_interrupted: v.literal(false) }).map(() => ({})),
   v.object({
     previous_turn_interrupted: v.literal(true),
     text_heard: v.string(),
     assistant_turn_id: maybeId,
-  }),
+  }).map(({ text_heard: textHeard, assistant_turn_id: turnId }) => ({
+    interruption: { textHeard, ...(turnId ? { turnId } : {}) },
+  })),
+  // An invalid one is ignored, so that the caller still gets an answer.
+  v.unknown().map(() => ({
+    ignored: 'Field "interruption_context" is not as documented',
+  })),
 );
+const messageSchema = v.object({
+  turn_id: id,
+  text: v.string(),
+  interruption_context: interruptionSchema.optional(),
+});
 const startSchema = v.object({ turn_id: id });
 const dataSchema = v.object({ turn_id: id, data: v.unknown() });
 const noteSchema = v.record(v.unknown());
 
-/**
- * Reads a webhook's parsed body.
- *
- * @throws {HttpError} 400 that names the invalid field
- */
+/** Reads a webhook's body. Throws a 400 that names the invalid field. */
 export function parseEvent(body: unknown): WebhookEvent {
   const fields = readFields(contextSchema, body, CODE);
   const { type: name } = fields;
   switch (name) {
     case "message":
     case "MESSAGE": {
-      const { turn_id: turnId, text, interruption_context } = readFields(
-        messageSchema,
-        body,
-        CODE,
-      );
-      const interruption = readInterruption(interruption_context);
-      return {
-        ...toContext(fields),
-        type: "message",
-        turnId,
-        text,
-        ...interruption,
-      };
+      const { turn_id: turnId, text, interruption_context: interruption } =
+        readFields(messageSchema, body, CODE);
+      const context = toContext(fields);
+      return { ...context, type: "message", turnId, text, ...interruption };
     }
     case "session.start":
     case "SESSION_START": {
@@ -124,19 +116,4 @@ function toContext(fields: v.Infer<typeof contextSchema>) {
     ...(from ? { fromPhoneNumber: from } : {}),
     ...(to ? { toPhoneNumber: to } : {}),
   };
-}
-
-/** Reads the interruption. An invalid one is ignored, so that the caller still gets an answer. */
-function readInterruption(
-  value: unknown,
-): Pick<MessageEvent & { ignored?: string }, "interruption" | "ignored"> {
-  if (value === undefined || value === null) return {};
-  const result = interruptionSchema.try(value, { mode: "strip" });
-  if (!result.ok) {
-    return { ignored: 'Field "interruption_context" is not as documented' };
-  }
-  if (!result.value.previous_turn_interrupted) return {};
-  const { text_heard: textHeard, assistant_turn_id } = result.value;
-  const turnId = assistant_turn_id ? { turnId: assistant_turn_id } : {};
-  return { interruption: { textHeard, ...turnId } };
 }

@@ -8,29 +8,29 @@
  */
 import { createBoundedLog } from "../../server/limits.ts";
 import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
-import type { Handler } from "../../server/router.ts";
+import type { Handler, Routes } from "../../server/router.ts";
 import { type Platform, type PlatformParts, respond } from "../platform.ts";
 import { type AuthorizeOptions, createAuthorize } from "./authorize.ts";
 import { parseEvent, type WebhookEvent } from "./events.ts";
 import { createAnswerStream, dataReply, DETAILS_HEADER } from "./sse.ts";
-import { type Refusal, verify } from "./verify.ts";
+import { verify } from "./verify.ts";
 
 /** Layercode. */
-export const layercode: Platform<AuthorizeOptions> = {
-  createRoutes(parts, options) {
-    const webhook = { POST: createWebhook(parts, options) };
-    const handle = createAuthorize(parts, options);
-    const authorize = { POST: handle, OPTIONS: handle };
-    return {
-      "/agent": webhook,
-      "/api/agent": webhook,
-      "/authorize": authorize,
-      "/api/authorize": authorize,
-    };
-  },
+export const layercode: Platform<AuthorizeOptions> = (
+  parts,
+  options,
+): Routes => {
+  const webhook = { POST: createWebhook(parts, options) };
+  const handle = createAuthorize(parts, options);
+  const authorize = { POST: handle, OPTIONS: handle };
+  return {
+    "/agent": webhook,
+    "/api/agent": webhook,
+    "/authorize": authorize,
+    "/api/authorize": authorize,
+  };
 };
 
-/** Creates the handler of `POST /agent`. A signature with any of the secrets is valid. */
 function createWebhook(
   { conversations, log, now }: PlatformParts,
   { secrets }: { secrets: readonly string[] },
@@ -44,7 +44,7 @@ function createWebhook(
     const refusal = verify({ signature, body, secrets, nowSeconds });
     if (refusal !== undefined) {
       refusals.warn("webhook.refused", { reason: refusal });
-      throw new HttpError(401, "invalid_signature", REFUSALS[refusal]);
+      throw new HttpError(401, "invalid_signature", refusal);
     }
     const event = parseEvent(parseJson(body));
     return await answer(event, request.headers.has(DETAILS_HEADER));
@@ -78,14 +78,3 @@ function createWebhook(
     }
   }
 }
-
-/** The messages to the sender, with which an owner can fix the cause. */
-const REFUSALS: Record<Refusal, string> = {
-  missing: "The layercode-signature header is missing",
-  malformed:
-    "The layercode-signature header is not of the form t=<unix seconds>,v1=<hex>",
-  expired:
-    "The signature is older than five minutes or from the future: check the clocks",
-  mismatch:
-    "The signature does not match: check LAYERCODE_WEBHOOK_SECRET against the dashboard",
-};

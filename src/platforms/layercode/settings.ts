@@ -73,23 +73,12 @@ export const layercodeSettings = {
 /** The values of {@linkcode layercodeSettings}. */
 export type LayercodeSettings = SettingValues<typeof layercodeSettings>;
 
+/** Origins are compared literally, so one has to be spelled as browsers do, without a wildcard. */
 function findOriginProblem(origin: string): string | undefined {
-  const right = origin === "*" ? origin : toOrigin(origin);
-  if (origin === right) return undefined;
-  const problem = `"${origin}" is not an origin`;
-  return right === undefined
-    ? `${problem} such as https://example.com`
-    : `${problem} (small letters, no path, no slash at the end); ` +
-      `did you mean ${right}`;
-}
-
-/** Returns the origin of a URL as a browser spells it, if it has one. */
-function toOrigin(text: string): string | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { origin, protocol, host } = new URL(text);
-  // Origins are compared literally, so a wildcard would match nothing.
-  if (host.includes("*")) return undefined;
-  if (origin !== "null") return origin;
-  // Apps and extensions have their own schemes, for which `URL` has no origin.
-  return host === "" ? undefined : `${protocol}//${host}`.toLowerCase();
+  const [, host] = /^[a-z][a-z\d+.-]*:\/\/([^A-Z*]+)$/.exec(origin) ?? [];
+  const isOrigin = host !== undefined && URL.parse(origin)?.host === host;
+  return isOrigin || origin === "*"
+    ? undefined
+    : `"${origin}" is not an origin such as https://example.com: small ` +
+      "letters, no path, no slash at the end, no * within";
 }

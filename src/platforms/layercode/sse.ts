@@ -1,6 +1,6 @@
 /**
- * Writes the answer to a turn in Layercode's format: Server-Sent Events, each with
- * one `data:` line of one JSON object, and `response.end` exactly once, as the last.
+ * Writes the answer to a turn in Layercode's format: Server-Sent Events of one JSON
+ * object each, and `response.end` exactly once, as the last.
  *
  * https://docs.layercode.com/api-reference/webhook-sse-api
  *
@@ -14,26 +14,18 @@ import {
 import { type SnakeCaseDetails, toSnakeCase } from "../../sessions/record.ts";
 import type { Answer } from "../platform.ts";
 
-/**
- * The request header by which Parley's own tools request one more event before the
- * end: `parley.turn`, a {@linkcode TurnEvent}. Layercode never sends it.
- */
+/** The header by which Parley's own tools request a {@linkcode TurnEvent}. Layercode never sends it. */
 export const DETAILS_HEADER = "parley-details";
 
-/** How a turn ended, for Parley's own tools. */
+/** How a turn ended, sent before the end. */
 export type TurnEvent =
   & { type: "parley.turn"; turn_id: string; status: string }
   & SnakeCaseDetails;
 
-/**
- * Creates the stream of an answer.
- *
- * @param turnId the id that every event repeats
- * @param withDetails whether to send a {@linkcode TurnEvent} before the end
- */
+/** Creates the stream of an answer; `withDetails` adds a {@linkcode TurnEvent}. */
 export function createAnswerStream(
   { turnId, withDetails = false }: { turnId: string; withDetails?: boolean },
-): Answer {
+): Answer & { response: Response } {
   const tail = `,"turn_id":${JSON.stringify(turnId)}}\n\n`;
   const { write, end, signal, body } = createTextStream();
   return {
@@ -57,7 +49,7 @@ export function createAnswerStream(
   };
 }
 
-/** Makes the JSON answer to a page's data. `undefined`: there is no content. */
+/** Makes the JSON answer to a page's data. */
 export function dataReply(content: unknown): Record<string, unknown> {
   return content === undefined
     ? { status: "ok" }

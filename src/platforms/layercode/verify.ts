@@ -12,15 +12,11 @@ import { nodeCrypto, timingSafeEquals } from "../../server/builtin.ts";
 /** How far a signature's time may differ from now, in seconds. */
 export const TOLERANCE_SECONDS = 300;
 
-/** Why a signature was refused. */
-export type Refusal = "missing" | "malformed" | "expired" | "mismatch";
-
 /**
- * Checks a signature. Returns `undefined` if it is valid, or why it is refused.
+ * Checks a signature. Returns `undefined` if it is valid with any of the secrets, or
+ * why it is refused. Empty secrets never match.
  *
  * @param signature the `layercode-signature` header
- * @param secrets a signature with any of them is valid; empty ones never match
- * @param nowSeconds the time in seconds since 1970
  */
 export function verify(
   { signature, body, secrets, nowSeconds }: {
@@ -29,13 +25,17 @@ export function verify(
     secrets: readonly string[];
     nowSeconds: number;
   },
-): Refusal | undefined {
-  if (!signature) return "missing";
+): string | undefined {
+  if (!signature) return "The layercode-signature header is missing";
   // The whole header has to match, so that nothing else can be hidden in it.
   const [, time, hex] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/i.exec(signature) ??
     [];
-  if (time === undefined || hex === undefined) return "malformed";
-  if (Math.abs(nowSeconds - Number(time)) > TOLERANCE_SECONDS) return "expired";
+  if (time === undefined || hex === undefined) {
+    return "The layercode-signature header is not of the form t=<unix seconds>,v1=<hex>";
+  }
+  if (Math.abs(nowSeconds - Number(time)) > TOLERANCE_SECONDS) {
+    return "The signature is older than five minutes or from the future: check the clocks";
+  }
   const given = hex.toLowerCase();
   let matched = false;
   for (const secret of secrets) {
@@ -43,10 +43,12 @@ export function verify(
     // No early exit: the time taken must not reveal which secret matched.
     if (timingSafeEquals(given, toHex(secret, time, body))) matched = true;
   }
-  return matched ? undefined : "mismatch";
+  return matched
+    ? undefined
+    : "The signature does not match: check LAYERCODE_WEBHOOK_SECRET against the dashboard";
 }
 
-/** Signs a body as Layercode does, for tools that act as Layercode. */
+/** Signs a body as Layercode does. */
 export function sign(
   body: Uint8Array,
   secret: string,

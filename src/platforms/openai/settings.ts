@@ -6,9 +6,6 @@
 import { listOf, oneOf } from "../../settings/kinds.ts";
 import type { SettingValues } from "../../settings/setting.ts";
 
-/** The fewest characters of a key, so that it can't be guessed. */
-const LEAST_KEY_LENGTH = 16;
-
 /** The keys, and what to do with a platform's own prompt. */
 export const openaiSettings = {
   keys: {
@@ -35,19 +32,9 @@ export const openaiSettings = {
 /** The values of {@linkcode openaiSettings}. */
 export type OpenAiSettings = SettingValues<typeof openaiSettings>;
 
-function findKeyProblem(
-  key: string,
-  index: number,
-  { length }: string[],
-): string | undefined {
-  const which = length > 1 ? `key ${index + 1}` : "the key";
-  const fix = "make one with openssl rand -hex 24";
-  if (key === "") return "has an empty entry; remove the comma";
-  if (!/^[\x21-\x7e]+$/.test(key)) {
-    return `${which} has characters that no header can hold; ${fix}`;
-  }
-  return key.length >= LEAST_KEY_LENGTH
+function findKeyProblem(key: string, index: number): string | undefined {
+  return /^[\x21-\x7e]{16,}$/.test(key)
     ? undefined
-    : `${which} is shorter than ${LEAST_KEY_LENGTH} characters and could be ` +
-      `guessed; ${fix}`;
+    : `key ${index + 1} is not 16 or more characters that a header can hold, ` +
+      "without blanks; make one with openssl rand -hex 24";
 }

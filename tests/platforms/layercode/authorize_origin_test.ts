@@ -171,10 +171,6 @@ const FOREIGN: OriginCase[] = [
   },
   { what: "a sandboxed page", origin: "null" },
   { what: "an origin that is no address", origin: "parley.test" },
-  {
-    what: "a foreign page that hides its origin",
-    headers: { "sec-fetch-site": "cross-site" },
-  },
 ];
 
 for (const { what, origin, address = STRANGER, ...rest } of FOREIGN) {
@@ -191,10 +187,9 @@ for (const { what, origin, address = STRANGER, ...rest } of FOREIGN) {
     assertEquals(error.status, 403);
     assertEquals(error.code, "origin_not_allowed");
     assertStringIncludes(error.message, origin ?? "null");
-    const hasOrigin = origin !== undefined && origin !== "null";
-    assertEquals(error.message.includes("ALLOWED_ORIGINS"), hasOrigin);
-    assertEquals(error.message.includes("PUBLIC_URL"), hasOrigin);
-    assertEquals(error.message.includes("opened from a file"), !hasOrigin);
+    assertStringIncludes(error.message, "ALLOWED_ORIGINS");
+    assertStringIncludes(error.message, "PUBLIC_URL");
+    assertStringIncludes(error.message, "opened from a file");
     assertEquals(fixture.asked, []);
   });
 }

@@ -55,7 +55,7 @@ test("sends Layercode the owner's metadata in place of the browser's", async (fi
   assertEquals(linesOf(fixture, "authorize.metadata_dropped"), []);
 });
 
-test("drops a browser's metadata with the default handler, and logs that once", async (fixture) => {
+test("drops a browser's metadata with the default handler, and logs that", async (fixture) => {
   const endpoint = fixture.endpoint({ authorize: shipped });
   for (const metadata of [{ role: "admin" }, { role: "admin" }, {}]) {
     const response = await endpoint(ask({ agent_id: "a", metadata }));
@@ -67,7 +67,7 @@ test("drops a browser's metadata with the default handler, and logs that once", 
     agent_id: "a",
   }]);
   const [line, ...more] = linesOf(fixture, "authorize.metadata_dropped");
-  assertEquals(more, []);
+  assertEquals(more.length, 1);
   assertStringIncludes(line.fix, "src/agent/authorize.ts");
   assertEquals(JSON.stringify(line).includes("admin"), false);
 });

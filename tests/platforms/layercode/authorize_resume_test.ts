@@ -1,14 +1,13 @@
-import { assertEquals, assertLess, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Approval } from "../../../src/platforms/authorize.ts";
 import { ask, errorOf, type Fixture, SECRET, test } from "./_authorize.ts";
 
 type Endpoint = ReturnType<Fixture["endpoint"]>;
 
-/** What a browser has after it started a conversation. */
+/** What a page has after it started a conversation. */
 interface Had {
   id: string;
   token: string;
-  cookie: string;
 }
 
 /** Creates a new conversation for each request that continues none. */
@@ -22,46 +21,39 @@ function reply(): (request: Request) => Promise<Response> {
   };
 }
 
-/** Begins a conversation, with the tokens that the browser had before. */
+/** Begins a conversation. */
 async function begin(
   endpoint: Endpoint,
-  { cookie }: { cookie?: string } = {},
   fields: Record<string, unknown> = { agent_id: "a" },
 ): Promise<Had> {
-  const response = await endpoint(ask(fields, cookie ? { cookie } : {}));
+  const response = await endpoint(ask(fields));
   assertEquals(response.status, 200);
   const { conversation_id, session_id, resume_token } = await response.json();
-  const [set = ""] = response.headers.getSetCookie();
-  return {
-    id: conversation_id ?? session_id,
-    token: resume_token,
-    cookie: set.split(";", 1)[0]!,
-  };
+  return { id: conversation_id ?? session_id, token: resume_token };
 }
 
 /** Continues a conversation. */
 async function resume(
   endpoint: Endpoint,
   id: string,
-  { cookie, token }: { cookie?: string; token?: string | null },
+  { token }: { token?: string | null },
 ): Promise<number> {
   const fields = { agent_id: "a", conversation_id: id, resume_token: token };
-  const response = await endpoint(ask(fields, cookie ? { cookie } : {}));
+  const response = await endpoint(ask(fields));
   await response.body?.cancel();
   return response.status;
 }
 
 test(
-  "lets a browser go on with what it was given, by cookie or by token",
+  "lets a page go on with what it was given, by its token",
   async (fixture) => {
     const endpoint = fixture.endpoint();
-    const { id, cookie, token } = await begin(endpoint);
-    assertEquals(await resume(endpoint, id, { cookie }), 200);
+    const { id, token } = await begin(endpoint);
+    assertMatch(token, /^[\w-]{43}$/);
     assertEquals(await resume(endpoint, id, { token }), 200);
     const bodies = fixture.asked.map(({ body }) => body);
     assertEquals(bodies, [
       { agent_id: "a" },
-      { agent_id: "a", conversation_id: id },
       { agent_id: "a", conversation_id: id },
     ]);
   },
@@ -119,60 +111,11 @@ test(
 );
 
 test(
-  "lets a browser go on with the last sixteen conversations of many, and keeps its cookie short",
-  async (fixture) => {
-    const endpoint = fixture.endpoint();
-    const had: Had[] = [];
-    for (let i = 0; i < 20; i++) had.push(await begin(endpoint, had.at(-1)));
-    const { cookie = "" } = had.at(-1) ?? {};
-    assertLess(cookie.length, 1000);
-    const statuses = [];
-    for (const { id } of had) {
-      statuses.push(await resume(endpoint, id, { cookie }));
-    }
-    assertEquals(statuses, [...Array(4).fill(403), ...Array(16).fill(200)]);
-  },
-  reply(),
-);
-
-test(
-  "keeps its cookie from scripts and from other sites, and to HTTPS where the page is",
-  async (fixture) => {
-    const allowedOrigins = ["https://app.example"];
-    const endpoint = fixture.endpoint({ allowedOrigins });
-    const cookieOf = async (headers: Record<string, string>) => {
-      const response = await endpoint(ask({ agent_id: "a" }, headers));
-      await response.body?.cancel();
-      return response.headers.get("set-cookie") ?? "";
-    };
-    const plain = await cookieOf({});
-    assertMatch(
-      plain,
-      /^parley_calls_web=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/$/,
-    );
-    assertMatch(await cookieOf({ origin: "https://app.example" }), /; Secure;/);
-    assertMatch(
-      await cookieOf({ host: "parley.test:81" }),
-      /^parley_calls_81=/,
-    );
-  },
-  reply(),
-);
-
-test("ignores forged cookies", async (fixture) => {
-  const endpoint = fixture.endpoint();
-  const junk = `parley_calls_web=${'é\\"'.repeat(20)}.${"a".repeat(5000)}..`;
-  const had = await begin(endpoint, { cookie: `a=b; ${encodeURI(junk)}` });
-  const cookie = `parley_calls_web=${"a".repeat(43)}; ${had.cookie}`;
-  assertEquals(await resume(endpoint, had.id, { cookie }), 200);
-}, reply());
-
-test(
   "lets a page go on with a pipeline's session by either name",
   async (fixture) => {
     const endpoint = fixture.endpoint();
     const pipeline = { pipeline_id: "p" };
-    const { id, token: resume_token } = await begin(endpoint, {}, pipeline);
+    const { id, token: resume_token } = await begin(endpoint, pipeline);
     for (const name of ["session_id", "conversation_id"]) {
       const fields = { ...pipeline, [name]: id, resume_token };
       const response = await endpoint(ask(fields));
@@ -199,7 +142,6 @@ test(
       );
       assertEquals(response.status, 200);
       assertEquals("resume_token" in await response.json(), false);
-      assertEquals(response.headers.get("set-cookie"), null);
     }
     assertEquals(fixture.asked.map(({ body }) => body), [
       { agent_id: "a", conversation_id: "conv_of_user_1" },
@@ -210,7 +152,7 @@ test(
 );
 
 test(
-  "gives a conversation to one user of a browser, not to the next",
+  "gives a conversation to one user of a page, not to the next",
   async (fixture) => {
     let user: string | undefined = "ada";
     const endpoint = fixture.endpoint({

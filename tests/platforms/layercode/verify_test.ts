@@ -17,6 +17,14 @@ const TIME = 1_700_000_000;
  */
 const HEX = "5c7786a719afe2c4c9ea3adbb8111dc327b138b799ea431c1c0618ff5fb67a76";
 
+const MISSING = "The layercode-signature header is missing";
+const MALFORMED =
+  "The layercode-signature header is not of the form t=<unix seconds>,v1=<hex>";
+const EXPIRED =
+  "The signature is older than five minutes or from the future: check the clocks";
+const MISMATCH =
+  "The signature does not match: check LAYERCODE_WEBHOOK_SECRET against the dashboard";
+
 /** Verifies `{}`, correctly signed just now, except for what a test changes. */
 function check(changes: Partial<Parameters<typeof verify>[0]> = {}) {
   return verify({
@@ -96,11 +104,11 @@ for (
   const [age, expected] of [
     [299, undefined],
     [300, undefined],
-    [301, "expired"],
+    [301, EXPIRED],
     [-299, undefined],
     [-300, undefined],
-    [-301, "expired"],
-    [86_400, "expired"],
+    [-301, EXPIRED],
+    [86_400, EXPIRED],
   ] as const
 ) {
   const outcome = expected === undefined ? "accepts" : "refuses";
@@ -133,7 +141,7 @@ for (
   ] as const
 ) {
   Deno.test(`verify() refuses when ${what}`, () => {
-    assertEquals(check({ secrets }), "mismatch");
+    assertEquals(check({ secrets }), MISMATCH);
   });
 }
 
@@ -142,8 +150,8 @@ Deno.test("verify() never matches an empty secret", () => {
     "a9dc44c8eda3de70e9cbf3e488895f1abc26acb1461d3124a3cb886af35251cf";
   const signature = `t=${TIME},v1=${hex}`;
   assertEquals(sign(bytes("{}"), "", TIME), signature);
-  assertEquals(check({ signature, secrets: [""] }), "mismatch");
-  assertEquals(check({ signature, secrets: ["", SECRET] }), "mismatch");
+  assertEquals(check({ signature, secrets: [""] }), MISMATCH);
+  assertEquals(check({ signature, secrets: ["", SECRET] }), MISMATCH);
 });
 
 for (
@@ -157,7 +165,7 @@ for (
   ] as const
 ) {
   Deno.test(`verify() refuses a body that ${what} after it was signed`, () => {
-    assertEquals(check({ body: bytes(body) }), "mismatch");
+    assertEquals(check({ body: bytes(body) }), MISMATCH);
   });
 }
 
@@ -166,29 +174,29 @@ Deno.test("verify() refuses a body that was parsed and serialized again", () => 
   const signature = sign(bytes(raw), SECRET, TIME);
   const again = bytes(JSON.stringify(JSON.parse(raw)));
   assertEquals(check({ signature, body: bytes(raw) }), undefined);
-  assertEquals(check({ signature, body: again }), "mismatch");
+  assertEquals(check({ signature, body: again }), MISMATCH);
 });
 
 Deno.test("verify() refuses a signature whose time was changed", () => {
   const signature = `t=${TIME + 1},v1=${HEX}`;
-  assertEquals(check({ signature }), "mismatch");
+  assertEquals(check({ signature }), MISMATCH);
 });
 
 Deno.test("verify() refuses a signature with any digit changed", () => {
   for (let at = 0; at < HEX.length; at++) {
     const other = HEX[at] === "0" ? "1" : "0";
     const hex = HEX.slice(0, at) + other + HEX.slice(at + 1);
-    assertEquals(check({ signature: `t=${TIME},v1=${hex}` }), "mismatch");
+    assertEquals(check({ signature: `t=${TIME},v1=${hex}` }), MISMATCH);
   }
 });
 
 for (const signature of [null, ""]) {
   Deno.test(`verify() says that the header is missing when it is ${JSON.stringify(signature)}`, () => {
-    assertEquals(check({ signature }), "missing");
+    assertEquals(check({ signature }), MISSING);
   });
 }
 
-const MALFORMED: [what: string, signature: string][] = [
+const WRONG_FORMS: [what: string, signature: string][] = [
   ["of blanks", "   "],
   ["without a time", `v1=${HEX}`],
   ["with an empty time", `t=,v1=${HEX}`],
@@ -219,9 +227,9 @@ const MALFORMED: [what: string, signature: string][] = [
   ["of a million digits of time", `t=${"1".repeat(1_000_000)},v1=${HEX}`],
 ];
 
-for (const [what, signature] of MALFORMED) {
+for (const [what, signature] of WRONG_FORMS) {
   Deno.test(`verify() calls a header ${what} malformed`, () => {
-    assertEquals(check({ signature }), "malformed");
+    assertEquals(check({ signature }), MALFORMED);
   });
 }
 

@@ -10,7 +10,7 @@ import { createLog } from "../../../src/server/log.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
 import { type SessionStore, StoreError } from "../../../src/sessions/store.ts";
-import { createPlatformRoutes } from "../../../src/platforms/mod.ts";
+import { layercode } from "../../../src/platforms/layercode/mod.ts";
 import { agent } from "../../fakes/agent.ts";
 import {
   message,
@@ -53,14 +53,12 @@ function makeServer(
     log,
     now: Date.now,
   });
-  const routes = createPlatformRoutes({ conversations, log, now: Date.now }, {
-    layercode: {
-      secrets: [SECRET, "another"],
-      apiUrl: "http://127.0.0.1:9",
-      authorize: () => ({ allow: true }),
-      perAddress: 1,
-      inAll: 1,
-    },
+  const routes = layercode({ conversations, log, now: Date.now }, {
+    secrets: [SECRET, "another"],
+    apiUrl: "http://127.0.0.1:9",
+    authorize: () => ({ allow: true }),
+    perAddress: 1,
+    inAll: 1,
   });
   const handle = createApp({ routes, log, isDraining: () => false });
   return { handle, store, activeTurns, lines };
@@ -107,7 +105,7 @@ Deno.test("POST /agent accepts any of the secrets and no other", async () => {
   const bad = await handle(signedRequest(message("Hello"), "a third"));
   assertEquals(bad.status, 401);
   assertEquals((await bad.json()).error.code, "invalid_signature");
-  assertStringIncludes(lines.join("\n"), "mismatch");
+  assertStringIncludes(lines.join("\n"), "does not match");
 });
 
 Deno.test("POST /agent stores nothing of a request that isn't signed", async () => {

@@ -15,8 +15,8 @@ import { createStateless } from "../../../src/conversation/stateless.ts";
 import {
   openai,
   type OpenAiOptions,
+  refuse,
 } from "../../../src/platforms/openai/mod.ts";
-import { refuse } from "../../../src/platforms/mod.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import { createLog } from "../../../src/server/log.ts";
 import { createApp } from "../../../src/server/router.ts";
@@ -57,7 +57,7 @@ export function makeApi(provider: Provider, options: ApiOptions = {}) {
     ...options,
   };
   const conversations = new Conversations(parts);
-  const routes = openai.createRoutes({ conversations, log, now: parts.now }, {
+  const routes = openai({ conversations, log, now: parts.now }, {
     keys: [KEY, "another-key-of-mine"],
     platformPrompt: "append",
     ...options,

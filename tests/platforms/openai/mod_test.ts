@@ -8,7 +8,7 @@ function models(headers: Record<string, string>): Request {
   return new Request("http://parley.test/v1/models", { headers });
 }
 
-Deno.test("createKeyCheck() accepts a key with Bearer, without it, or in x-api-key", async () => {
+Deno.test("openai() accepts a key with Bearer, without it, or in x-api-key", async () => {
   const { handle } = makeApi(createScriptedProvider(says("Hi.")));
   for (
     const headers of [
@@ -29,7 +29,7 @@ Deno.test("createKeyCheck() accepts a key with Bearer, without it, or in x-api-k
   }
 });
 
-Deno.test("createKeyCheck() refuses requests without a key in OpenAI's format, and logs no key", async () => {
+Deno.test("openai() refuses requests without a key in OpenAI's format, and logs no key", async () => {
   const { handle, lines, store } = makeApi(
     createScriptedProvider(says("Hi.")),
   );
@@ -48,7 +48,7 @@ Deno.test("createKeyCheck() refuses requests without a key in OpenAI's format, a
   assertEquals((await store.list()).sessions, []);
 });
 
-Deno.test("createKeyCheck() limits wrong keys, but still accepts the right key of an address that has sent it before", async () => {
+Deno.test("openai() limits wrong keys, but still accepts the right key of an address that has sent it before", async () => {
   let at = 1_000_000;
   const { handle } = makeApi(createScriptedProvider(says("Hi.")), {
     now: () => at,

@@ -15,11 +15,11 @@ Deno.test("openaiSettings has no keys, so no routes, unless the owner sets some"
 
 for (
   const [API_KEYS, fault] of [
-    ["short", "API_KEYS: the key is shorter than 16 characters"],
-    ["a-key-of-sixteen,short", "API_KEYS: key 2 is shorter than 16"],
-    ["a-key-of-sixteen,", "API_KEYS: has an empty entry"],
-    ["a key with some blanks", "API_KEYS: the key has characters"],
-    ["ein-schlüssel-mit-umlaut", "API_KEYS: the key has characters"],
+    ["short", "API_KEYS: key 1 is not 16 or more characters"],
+    ["a-key-of-sixteen,short", "API_KEYS: key 2 is not 16 or more characters"],
+    ["a-key-of-sixteen,", "API_KEYS: key 2 is not 16 or more characters"],
+    ["a key with some blanks", "API_KEYS: key 1 is not 16 or more characters"],
+    ["ein-schlüssel-mit-umlaut", "API_KEYS: key 1 is not 16 or more"],
   ] as const
 ) {
   Deno.test(`openaiSettings says what is wrong with API_KEYS=${API_KEYS}`, () => {
