@@ -15,7 +15,15 @@ const MAX_KEYS = 10_000;
 
 const MINUTE_MS = 60_000;
 
- * @throws {HttpError} 429 when the sender has guessed too often
+/**
+ * Creates a rate limit for each key, or one for everything. It counts at most
+ * 10,000 keys.
+ *
+ * @param now the time in milliseconds since 1970
+ * @returns a function that adds 1, or `times`, to the count of a key; with 0 it
+ * only checks it. It returns `undefined` if the limit allows that, else the
+ * number of seconds until it does
+ */
 export function createRateLimit(
   { perMinute, now }: { perMinute: number; now: () => number },
 ): (key?: string, times?: number) => number | undefined {
