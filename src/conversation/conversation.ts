@@ -23,8 +23,8 @@ import {
 import {
   answeredIn,
   type CallContext,
-  type Interruption,
   type RunTurn,
+  type Said,
   toParts,
   type TurnParts,
   welcome,
@@ -32,13 +32,7 @@ import {
 } from "./turn.ts";
 
 /** The caller said something and waits for an answer. */
-export type MessageEvent = CallContext & {
-  type: "message";
-  /** The caller's words, as transcribed. */
-  text: string;
-  /** What was heard of the turn before, where the caller cut it off. */
-  interruption?: Interruption;
-};
+export type MessageEvent = Said & { type: "message" };
 
 /** Somebody connected; the agent may speak first. */
 export type StartEvent = CallContext & { type: "start" };
@@ -83,14 +77,14 @@ type TurnEvent = MessageEvent | StartEvent | PlacedEvent;
 
 /** Chooses what a turn does. */
 function toRun(event: TurnEvent, parts: TurnParts): RunTurn {
-  if (event.type === "message") return answer(event, event, parts);
+  if (event.type === "message") return answer(event, parts);
   if (event.type === "start") return welcome(event, parts);
   const isOpening = event.text === "" && event.transcript.length === 0 &&
     event.resumes === undefined;
   // The platform waits for words. Without a welcome, the model says something.
   return isOpening && parts.agent.welcomeMessage !== ""
     ? welcome(event, parts)
-    : answer(event, event, parts);
+    : answer(event, parts);
 }
 
 /** How often the log mentions refused turns, at most. */

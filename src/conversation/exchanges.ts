@@ -6,6 +6,7 @@
  * @module
  */
 import type { Turn } from "../sessions/session.ts";
+import type { Utterance } from "./turn.ts";
 import {
   alignWords,
   compare,
@@ -13,14 +14,6 @@ import {
   LEAST_LIKENESS,
   toWords,
 } from "./words.ts";
-
-/** Something that was said and heard. */
-export interface Utterance {
-  /** Who said it. */
-  by: "caller" | "agent";
-  /** What was heard of it. */
-  text: string;
-}
 
 /** What matching needs of a stored turn. */
 export type KnownTurn = Pick<
@@ -39,7 +32,7 @@ export interface Exchange {
 }
 
 /** The exchanges of a transcript. */
-export function toExchanges(transcript: readonly Utterance[]): Exchange[] {
+export function toExchanges(transcript: readonly Utterance[] = []): Exchange[] {
   const all: Exchange[] = [];
   for (const { by, text } of transcript) {
     if (by === "caller") all.push(begin(text));

@@ -7,42 +7,13 @@
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session, Step, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
-import type { PlatformAdditions } from "./question.ts";
 import {
   isReworded,
-  type PlatformTranscript,
-  SILENCE,
   toCorrections,
   toNoteOfSilence,
   toWithdrawal,
 } from "./transcript.ts";
-import {
-  answeredIn,
-  type CallContext,
-  findInterrupted,
-  type Interruption,
-} from "./turn.ts";
-
-/** What the caller said, and what the platform adds to it. */
-export interface CallerInput
-  extends PlatformAdditions, Partial<Omit<PlatformTranscript, "text">> {
-  /** Their words, as transcribed. Empty: they said nothing. */
-  text: string;
-  /** What the caller heard of the turn before, where it was cut off. */
-  interruption?: Interruption | undefined;
-}
-
-/** What a turn begins with. */
-export interface OpeningParts {
-  /** Which turn it is. */
-  call: CallContext;
-  /** What the caller said. */
-  input: CallerInput;
-  /** The owner's prompt, which may contain the time. */
-  systemPrompt: string;
-  /** The time, ISO 8601. */
-  at: string;
-}
+import { answeredIn, findInterrupted, type Said } from "./turn.ts";
 
 /** How a turn begins. */
 export interface Opening {
@@ -60,17 +31,22 @@ export interface Opening {
  * Begins a turn.
  *
  * @param session the conversation before it
+ * @param systemPrompt the owner's, which may contain the time
+ * @param at the time, ISO 8601
  */
-export function toOpening(session: Session, parts: OpeningParts): Opening {
-  const { call: { turnId }, input, at } = parts;
-  const { text, transcript, interruption } = input;
+export function toOpening(
+  session: Session,
+  said: Said,
+  systemPrompt: string,
+  at: string,
+): Opening {
+  const { turnId, text, transcript, interruption } = said;
   const before = session.turn(turnId);
-  const told = transcript && { ...input, transcript };
-  const isOther = before !== undefined && told !== undefined &&
+  const isOther = before !== undefined && transcript !== undefined &&
     isReworded(text, before, session.turns);
   const answered = isOther ? undefined : answeredIn(session, turnId);
   if (answered) return { records: [], attempt: 0, answered };
-  const records = told ? toCorrections(session, told, turnId, at) : [];
+  const records = transcript ? toCorrections(session, said, turnId, at) : [];
   if (before) {
     const attempt = (before.attempt ?? 0) + 1;
     const later = session.turns.slice(session.turns.indexOf(before) + 1);
@@ -86,7 +62,7 @@ export function toOpening(session: Session, parts: OpeningParts): Opening {
     const { textHeard } = interruption;
     records.push({ type: "heard", turnId: cut.id, text: textHeard, at });
   }
-  const note = toRemarks(session, parts, told);
+  const note = toRemarks(session, said, systemPrompt, at);
   records.push({ type: "user", turnId, text, ...note ? { note } : {}, at });
   const ignored = "it fits no turn of the agent's";
   return { records, attempt: 0, ...interruption && !cut ? { ignored } : {} };
@@ -95,12 +71,13 @@ export function toOpening(session: Session, parts: OpeningParts): Opening {
 /** The note that the model gets beside the caller's words, or in place of them. */
 function toRemarks(
   session: Session,
-  { call, input, systemPrompt, at }: OpeningParts,
-  told: PlatformTranscript | undefined,
+  said: Said,
+  systemPrompt: string,
+  at: string,
 ): string | undefined {
-  const note = toNote(session, systemPrompt, call, new Date(at));
-  if (input.text.trim() !== "") return note;
-  const instead = told ? toNoteOfSilence(session, told) : SILENCE;
+  const note = toNote(session, systemPrompt, said, new Date(at));
+  if (said.text.trim() !== "") return note;
+  const instead = toNoteOfSilence(session, said);
   return [note, instead].filter(Boolean).join("\n") || undefined;
 }
 

@@ -6,34 +6,22 @@
  */
 import type { Session } from "../sessions/session.ts";
 import type { KnownTurn } from "./exchanges.ts";
-import type { PlatformAdditions } from "./question.ts";
-import {
-  isReworded,
-  locate,
-  type PlatformTranscript,
-  toResumed,
-} from "./transcript.ts";
-import type { CallContext } from "./turn.ts";
+import { isReworded, locate, toResumed } from "./transcript.ts";
+import type { Said, Utterance } from "./turn.ts";
 
 /**
  * The caller said something, or the agent is to speak all the same, as told by
  * a platform that keeps the conversation itself and sends all of it.
  */
-export interface TranscriptEvent
-  extends Omit<CallContext, "turnId">, PlatformTranscript, PlatformAdditions {
-  /** Tells it from other events. */
+export type TranscriptEvent = Omit<Said, "turnId"> & {
   type: "transcript";
+  transcript: readonly Utterance[];
   /** The platform's id, if it has one. Absent: the words and their place tell which turn it is. */
   turnId?: string;
-}
+};
 
-/** A transcript whose turn was found. */
-export interface PlacedEvent extends TranscriptEvent {
-  /** The turn. */
-  turnId: string;
-  /** Whether its words are new: they begin a turn, or replace those it has. */
-  isNew: boolean;
-}
+/** A transcript whose turn was found. `isNew`: its words begin the turn, or replace those it has. */
+export type PlacedEvent = TranscriptEvent & { turnId: string; isNew: boolean };
 
 /** Finds the turns that transcripts are about. */
 export interface Placement {

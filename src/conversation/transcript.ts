@@ -20,25 +20,9 @@ import {
   toExchanges,
   toGroups,
   toHeard,
-  type Utterance,
 } from "./exchanges.ts";
+import type { Said } from "./turn.ts";
 import { compare, isBeginning, isSameWords } from "./words.ts";
-
-/** A conversation as a platform sends it. */
-export interface PlatformTranscript {
-  /** What the caller said now. Empty: nothing, and the agent should speak all the same. */
-  text: string;
-  /** What was said before, oldest first; its beginning may be missing. */
-  transcript: readonly Utterance[];
-  /** What the platform's tools returned so far. */
-  results?: readonly { callId: string; text: string }[];
-  /** The tool calls whose results came now: the agent goes on with them. */
-  resumes?: readonly string[];
-  /** The calls in words, such as `weather({"city":"Rome"})`, by their ids. */
-  called?: ReadonlyMap<string, string>;
-  /** What the platform wants of the agent now, where the caller said nothing. */
-  prompt?: string;
-}
 
 /**
  * Finds the turn that the caller's words belong to.
@@ -48,10 +32,10 @@ export interface PlatformTranscript {
  */
 export function locate(
   turns: readonly KnownTurn[],
-  told: PlatformTranscript,
+  { text, transcript }: Pick<Said, "text" | "transcript">,
 ): KnownTurn | undefined {
   const groups = toGroups(turns);
-  const exchanges = toExchanges(told.transcript);
+  const exchanges = toExchanges(transcript);
   const last = groups.at(-1);
   const offset = align(exchanges, groups);
   if (offset === undefined) {
@@ -61,10 +45,10 @@ export function locate(
     const [turn] = last?.turns ?? [];
     const isFirst = groups.length === 1 && exchanges.length === 0;
     const mayRepeat = last && (isFirst || turn?.status !== "complete");
-    return mayRepeat && isRelated(told.text, last.text) ? turn : undefined;
+    return mayRepeat && isRelated(text, last.text) ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
-  if (next !== undefined || told.text !== "") return next?.turns[0];
+  if (next !== undefined || text !== "") return next?.turns[0];
   // The caller says nothing. If the agent has answered that already, its words
   // are in the transcript.
   const heard = toHeard(last?.turns ?? [], exchanges.at(-1)?.answer);
@@ -112,7 +96,7 @@ const MOST_TAKEN_OVER = 100;
  */
 export function toCorrections(
   session: Session,
-  told: PlatformTranscript,
+  said: Pick<Said, "transcript" | "results">,
   turnId: string,
   at: string,
 ): SessionRecord[] {
@@ -120,7 +104,7 @@ export function toCorrections(
   const groups = toGroups(
     session.turns.slice(0, index < 0 ? undefined : index),
   );
-  const exchanges = toExchanges(told.transcript);
+  const exchanges = toExchanges(said.transcript);
   const offset = align(exchanges, groups) ?? groups.length;
   const heard = exchanges.slice(-MOST_CORRECTED).flatMap((exchange) => {
     const group = groups[exchanges.indexOf(exchange) + offset];
@@ -140,7 +124,7 @@ export function toCorrections(
       .slice(-MOST_TAKEN_OVER);
   return [
     ...heard,
-    ...toResults(session, told, at),
+    ...toResults(session, said, at),
     ...unknown.flatMap((exchange, n) =>
       takeOver(exchange, `${turnId}-before-${n + 1}`, at)
     ),
@@ -162,16 +146,16 @@ export function toWithdrawal(
 }
 
 /** The note where the caller said nothing: not every model answers if its own words come last. */
-export const SILENCE = "[The caller says nothing.]";
+const SILENCE = "[The caller says nothing.]";
 
 /** The note for the model where the caller said nothing, if it needs one. */
 export function toNoteOfSilence(
   session: Session,
-  { transcript, results = [], resumes, called, prompt }: PlatformTranscript,
+  { transcript, results = [], resumes, called, prompt }: Said,
 ): string | undefined {
   if (resumes === undefined) {
     if (prompt) return `[${prompt}]`;
-    return transcript.length === 0
+    return transcript?.length === 0
       ? "[The caller has joined the call and waits for you to speak.]"
       : SILENCE;
   }
@@ -188,7 +172,7 @@ export function toNoteOfSilence(
 /** What the platform's tools returned to calls that have no result yet. */
 function toResults(
   session: Session,
-  { results = [] }: PlatformTranscript,
+  { results = [] }: Pick<Said, "results">,
   at: string,
 ): SessionRecord[] {
   // Of one id, the last is of the newest call.

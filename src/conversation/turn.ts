@@ -10,7 +10,7 @@ import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { SettingValues } from "../settings/setting.ts";
-import { readAhead } from "./question.ts";
+import { type PlatformAdditions, readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
 
@@ -84,6 +84,32 @@ export interface TurnId {
   conversationId: string;
   /** The turn; the same when it is delivered again. */
   turnId: string;
+}
+
+/** Something that was said and heard. */
+export interface Utterance {
+  /** Who said it. */
+  by: "caller" | "agent";
+  /** What was heard of it. */
+  text: string;
+}
+
+/** What the caller said, and what the platform tells with it. */
+export interface Said extends CallContext, PlatformAdditions {
+  /** Their words, as transcribed. Empty: they said nothing, and the agent should speak all the same. */
+  text: string;
+  /** What was heard of the turn before, where the caller cut it off. */
+  interruption?: Interruption | undefined;
+  /** What was said before, oldest first, where the platform tells it; the beginning may be missing. */
+  transcript?: readonly Utterance[];
+  /** What the platform's tools returned so far. */
+  results?: readonly { callId: string; text: string }[];
+  /** The tool calls whose results came now: the agent goes on with them. */
+  resumes?: readonly string[];
+  /** The calls in words, such as `weather({"city":"Rome"})`, by their ids. */
+  called?: ReadonlyMap<string, string>;
+  /** What the platform wants of the agent now, where the caller said nothing. */
+  prompt?: string;
 }
 
 /**

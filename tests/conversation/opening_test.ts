@@ -5,7 +5,6 @@
  */
 import { assertEquals } from "@std/assert";
 import * as z from "zod";
-import { answer } from "../../src/conversation/answer.ts";
 import { toFinishedCalls } from "../../src/conversation/opening.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
@@ -13,7 +12,7 @@ import { Session } from "../../src/sessions/session.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
-import { id, makeParts } from "./_parts.ts";
+import { answer, id, makeParts } from "./_parts.ts";
 
 const at = "2026-01-01T00:00:00.000Z";
 const ofTurn = { turnId: "t1", at };

@@ -4,7 +4,7 @@ import {
   locate,
   toCorrections,
 } from "../../src/conversation/transcript.ts";
-import type { Utterance } from "../../src/conversation/exchanges.ts";
+import type { Utterance } from "../../src/conversation/turn.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 

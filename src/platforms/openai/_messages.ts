@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Utterance } from "../../conversation/exchanges.ts";
+import type { Utterance } from "../../conversation/turn.ts";
 import { invalid } from "../_fields.ts";
 
 const ROLES = [
