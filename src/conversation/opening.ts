@@ -5,7 +5,7 @@
  * @module
  */
 import type { SessionRecord } from "../sessions/record.ts";
-import type { Session, Step, Turn } from "../sessions/session.ts";
+import type { Session, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
 import {
   isReworded,
@@ -51,10 +51,10 @@ export function toOpening(
     const attempt = (before.attempt ?? 0) + 1;
     const later = session.turns.slice(session.turns.indexOf(before) + 1);
     if (isOther) records.push(...toWithdrawal(later, at));
+    const ofAttempt = { turnId, attempt, keepsCalls: true, at };
     const other = isOther ? { isReworded: true } : {};
-    records.push({ type: "again", turnId, attempt, ...other, at });
+    records.push({ type: "again", ...other, ...ofAttempt });
     if (isOther) records.push({ type: "user", turnId, text, at });
-    records.push(...toFinishedCalls(before, attempt, at));
     return { records, attempt };
   }
   const cut = interruption && findInterrupted(session, interruption);
@@ -79,43 +79,4 @@ function toRemarks(
   if (said.text.trim() !== "") return note;
   const instead = toNoteOfSilence(session, said);
   return [note, instead].filter(Boolean).join("\n") || undefined;
-}
-
-/**
- * The records that take a turn's finished tool calls over into its next attempt.
- * The model sees them and goes on from there, so that no tool does its work
- * twice.
- *
- * @param turn as the attempt before left it
- * @param at the time, ISO 8601
- */
-export function toFinishedCalls(
-  turn: Turn,
-  attempt: number,
-  at: string,
-): SessionRecord[] {
-  const ofAttempt = { turnId: turn.id, attempt, at };
-  return turn.steps.flatMap((step): SessionRecord[] => {
-    const { results } = step;
-    const calls = step.calls.filter(({ id }) =>
-      results.some(({ callId }) => callId === id)
-    );
-    if (calls.length === 0) return [];
-    return [
-      { type: "calls", calls, ...toWords(step), ...ofAttempt },
-      ...results.map((result): SessionRecord => ({
-        type: "result",
-        ...result,
-        ...ofAttempt,
-      })),
-    ];
-  });
-}
-
-/** What the model wrote with its calls. The vendor's own form fits only if all of them are taken over. */
-function toWords({ text, written = text.trim(), calls, results, raw }: Step) {
-  return {
-    ...(written === "" ? {} : { text: written }),
-    ...(raw && calls.length === results.length ? { raw } : {}),
-  };
 }
