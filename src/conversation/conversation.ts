@@ -12,6 +12,7 @@ import {
   type ActiveTurns,
   TooManyTurnsError,
 } from "./active_turns.ts";
+import { createBoundedLog } from "../server/limits.ts";
 import { Session } from "../sessions/session.ts";
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
@@ -87,9 +88,6 @@ function toRun(event: TurnEvent, parts: TurnParts): RunTurn {
     : answer(event, parts);
 }
 
-/** How often the log mentions refused turns, at most. */
-const TOLD_EVERY_MS = 10_000;
-
 const REFUSED_FIX =
   "more turns came than MAX_TURNS allows: raise it, or run more instances";
 
@@ -97,13 +95,13 @@ const REFUSED_FIX =
 export class Conversations {
   readonly #answerData: DataHandler;
   readonly #placement = createPlacement();
-  /** How many turns were refused since the log last said so, and when that was. */
-  #refused = 0;
-  #toldAt = -Infinity;
+  /** Mentions refused turns once a minute: a line for each would add to the load. */
+  readonly #refusals;
 
   /** Makes them; there is one such object in a process. */
   constructor(readonly parts: ConversationParts) {
     this.#answerData = createDataAnswer(parts);
+    this.#refusals = createBoundedLog(parts.log, parts.now, 1);
   }
 
   /**
@@ -194,19 +192,12 @@ export class Conversations {
     }
   }
 
-  /** Checks that a turn may begin. Refusals are logged together: a line for each would add to the load. */
+  /** Checks that a turn may begin. */
   #admit(conversationId: string): void {
-    const { activeTurns, log, now } = this.parts;
     try {
-      activeTurns.admit(conversationId);
+      this.parts.activeTurns.admit(conversationId);
     } catch (error) {
-      this.#refused++;
-      if (now() - this.#toldAt >= TOLD_EVERY_MS) {
-        const refused = this.#refused;
-        log.warn("turns.refused", { refused, fix: REFUSED_FIX });
-        this.#refused = 0;
-        this.#toldAt = now();
-      }
+      this.#refusals.warn("turns.refused", { fix: REFUSED_FIX });
       throw error;
     }
   }
