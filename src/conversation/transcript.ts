@@ -151,7 +151,7 @@ const SILENCE = "[The caller says nothing.]";
 /** The note for the model where the caller said nothing, if it needs one. */
 export function toNoteOfSilence(
   session: Session,
-  { transcript, results = [], resumes, called, prompt }: Said,
+  { transcript, results = [], resumes, prompt }: Said,
 ): string | undefined {
   if (resumes === undefined) {
     if (prompt) return `[${prompt}]`;
@@ -162,9 +162,7 @@ export function toNoteOfSilence(
   const notes = results.flatMap(({ callId, text }) => {
     // The result of a call that we know is shown with it.
     if (!resumes.includes(callId) || findCall(session, callId)) return [];
-    const call = called?.get(callId);
-    const what = call ? `The call ${JSON.stringify(call)}` : "A tool";
-    return [`[${what} returned: ${JSON.stringify(text)}]`];
+    return [`[A tool returned: ${JSON.stringify(text)}]`];
   });
   return notes.join("\n") || undefined;
 }

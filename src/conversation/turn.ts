@@ -106,8 +106,6 @@ export interface Said extends CallContext, PlatformAdditions {
   results?: readonly { callId: string; text: string }[];
   /** The tool calls whose results came now: the agent goes on with them. */
   resumes?: readonly string[];
-  /** The calls in words, such as `weather({"city":"Rome"})`, by their ids. */
-  called?: ReadonlyMap<string, string>;
   /** What the platform wants of the agent now, where the caller said nothing. */
   prompt?: string;
 }
