@@ -16,11 +16,7 @@ import { createBoundedLog } from "../server/limits.ts";
 import { Session } from "../sessions/session.ts";
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
-import {
-  createPlacement,
-  type PlacedEvent,
-  type TranscriptEvent,
-} from "./placement.ts";
+import { place, type PlacedEvent, type TranscriptEvent } from "./placement.ts";
 import {
   answeredIn,
   type CallContext,
@@ -94,7 +90,8 @@ const REFUSED_FIX =
 /** All conversations, as the platforms see them. */
 export class Conversations {
   readonly #answerData: DataHandler;
-  readonly #placement = createPlacement();
+  /** Those under way whose turn had to be found. */
+  readonly #placed = new Set<PlacedEvent>();
   /** Mentions refused turns once a minute: a line for each would add to the load. */
   readonly #refusals;
 
@@ -128,7 +125,7 @@ export class Conversations {
         new Session(told.conversationId);
       // From here until the turn has begun nothing is awaited, so that of two
       // deliveries of one turn the second finds the first.
-      event = this.#placement.place(told, session);
+      event = place(told, session, this.#placed);
     } else event = told;
     const isNew = event.type === "transcript" && event.isNew;
     const find = () => isNew ? undefined : activeTurns.find(event);
@@ -206,10 +203,11 @@ export class Conversations {
     const { activeTurns, log } = this.parts;
     const { conversationId, turnId } = event;
     const turn = activeTurns.start(event, toRun(event, this.parts));
-    const over = turn.done.catch((error) =>
+    const placed = event.type === "transcript" ? event : undefined;
+    if (placed) this.#placed.add(placed);
+    turn.done.catch((error) =>
       log.error("turn.failed", { conversationId, turnId, error })
-    );
-    if (event.type === "transcript") this.#placement.add(event, over);
+    ).then(() => placed && this.#placed.delete(placed));
     return turn;
   }
 
