@@ -5,7 +5,7 @@
  * @module
  */
 import type { Session } from "../sessions/session.ts";
-import type { KnownTurn } from "./exchanges.ts";
+import type { KnownTurn } from "./transcript.ts";
 import { isReworded, locate, toResumed } from "./transcript.ts";
 import type { Said, Utterance } from "./turn.ts";
 
