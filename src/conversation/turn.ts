@@ -13,6 +13,7 @@ import type { SettingValues } from "../settings/setting.ts";
 import { type PlatformAdditions, readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
+import { isBeginning } from "./words.ts";
 
 /** A part of what a turn produces. */
 export type TurnPart =
@@ -174,14 +175,9 @@ export function findInterrupted(
     ? session.turns.at(-1)
     : session.turns.findLast(({ assistant }) => assistant !== "");
   if (before === undefined || turnId === undefined) return before;
-  return startsWith(before.assistant, textHeard) ? before : undefined;
-}
-
-/** Compares the words alone: speech recognition and synthesis change punctuation. */
-function startsWith(text: string, beginning: string): boolean {
-  const words = (of: string) =>
-    of.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
-  return words(text).startsWith(words(beginning));
+  const fits = textHeard.trim() === "" ||
+    isBeginning(textHeard, before.assistant);
+  return fits ? before : undefined;
 }
 
 /** The parts that a stored turn produced. */
