@@ -95,21 +95,18 @@ export class Conversations {
   /** Mentions refused turns once a minute: a line for each would add to the load. */
   readonly #refusals;
 
-  /** Makes them; there is one such object in a process. */
+  /** Makes an object that is shared by the platforms. */
   constructor(readonly parts: ConversationParts) {
     this.#answerData = createDataAnswer(parts);
     this.#refusals = createBoundedLog(parts.log, parts.now, 1);
   }
 
   /**
-   * Answers what the caller said, or speaks first. Resolves as soon as the
-   * caller's words are stored; the answer goes on after that.
+   * Answers what the caller said, or speaks first, until the signal is aborted.
+   * Resolves as soon as the caller's words are stored.
    *
-   * @param signal aborted when the caller is gone or interrupts
-   * @returns whether there will be an answer. If the process is shutting down,
-   * there is none, and `out.end` is not called
-   * @throws {TooManyTurnsError} when as many turns are under way as may be:
-   * tell the platform to try again
+   * @returns whether there will be an answer: none is begun during a shutdown
+   * @throws {TooManyTurnsError} the platform should try again later
    */
   async respond(
     told: MessageEvent | StartEvent | TranscriptEvent,

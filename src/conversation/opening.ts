@@ -7,16 +7,11 @@
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
-import {
-  isReworded,
-  toCorrections,
-  toNoteOfSilence,
-  toWithdrawal,
-} from "./transcript.ts";
+import { findCaller, isReworded, toCorrections } from "./transcript.ts";
 import { answeredIn, findInterrupted, type Said } from "./turn.ts";
 
 /** How a turn begins. */
-export interface Opening {
+export type Opening = {
   /** What is stored before the model is asked. */
   records: SessionRecord[];
   /** How many attempts at this turn there were before. */
@@ -25,15 +20,9 @@ export interface Opening {
   answered?: Turn;
   /** Why the platform's word about an interruption was ignored, if it was. */
   ignored?: string;
-}
+};
 
-/**
- * Begins a turn.
- *
- * @param session the conversation before it
- * @param systemPrompt the owner's, which may contain the time
- * @param at the time, ISO 8601
- */
+/** Begins a turn in the conversation before it. */
 export function toOpening(
   session: Session,
   said: Said,
@@ -79,4 +68,37 @@ function toRemarks(
   if (said.text.trim() !== "") return note;
   const instead = toNoteOfSilence(session, said);
   return [note, instead].filter(Boolean).join("\n") || undefined;
+}
+
+/** The note where the caller said nothing: not every model answers if its own words come last. */
+function toNoteOfSilence(
+  session: Session,
+  { transcript, results = [], resumes, prompt }: Said,
+): string | undefined {
+  if (resumes === undefined) {
+    if (prompt) return `[${prompt}]`;
+    return transcript?.length === 0
+      ? "[The caller has joined the call and waits for you to speak.]"
+      : "[The caller says nothing.]";
+  }
+  const notes = results.flatMap(({ callId, text }) => {
+    // The result of a call that we know is shown with it.
+    if (!resumes.includes(callId) || findCaller(session, callId)) return [];
+    return [`[A tool returned: ${JSON.stringify(text)}]`];
+  });
+  return notes.join("\n") || undefined;
+}
+
+/** The records that withdraw turns, because the caller's words turned out to be others. */
+function toWithdrawal(
+  turns: readonly Turn[],
+  at: string,
+): SessionRecord[] {
+  return turns.flatMap(({ id: turnId, attempt: before = 0 }) => {
+    const attempt = before + 1;
+    return [
+      { type: "again", turnId, attempt, isReworded: true, at },
+      { type: "end", turnId, attempt, status: "complete", at },
+    ];
+  });
 }

@@ -5,8 +5,7 @@
  * @module
  */
 import type { Session } from "../sessions/session.ts";
-import type { KnownTurn } from "./transcript.ts";
-import { isReworded, locate, toResumed } from "./transcript.ts";
+import { isReworded, type KnownTurn, locate, toResumed } from "./transcript.ts";
 import type { Said, Utterance } from "./turn.ts";
 
 /**
@@ -23,12 +22,7 @@ export type TranscriptEvent = Omit<Said, "turnId"> & {
 /** A transcript whose turn was found. `isNew`: its words begin the turn, or replace those it has. */
 export type PlacedEvent = TranscriptEvent & { turnId: string; isNew: boolean };
 
-/**
- * Finds the turn of a transcript.
- *
- * @param session what is stored
- * @param underWay turns under way, which may not be stored yet
- */
+/** Finds the turn of a transcript among those that are stored, and those under way. */
 export function place(
   event: TranscriptEvent,
   session: Session,

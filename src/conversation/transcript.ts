@@ -149,17 +149,10 @@ export function isReworded(
   return turns.findLast(isSaid) === turn || toLikeness(user, text) < 0.5;
 }
 
-/** How many exchanges are stored that our record doesn't know. */
+/** How many unknown exchanges are stored. */
 const MOST_TAKEN_OVER = 100;
 
-/**
- * The records for what a transcript says about the turns before: what was heard
- * of them, what was said elsewhere, what tools returned.
- *
- * @param session the conversation without the turn's own words
- * @param turnId the turn that the words belong to
- * @param at the time, ISO 8601
- */
+/** The records for what a transcript says about the turns before the given one: what was heard of them, what was said elsewhere, what tools returned. */
 export function toCorrections(
   session: Session,
   said: Pick<Said, "transcript" | "results">,
@@ -215,42 +208,6 @@ function toHeard(turns: readonly KnownTurn[], text: string) {
   });
 }
 
-/** The records that withdraw turns, because the caller's words turned out to be others. */
-export function toWithdrawal(
-  turns: readonly Turn[],
-  at: string,
-): SessionRecord[] {
-  return turns.flatMap(({ id: turnId, attempt: before = 0 }) => {
-    const attempt = before + 1;
-    return [
-      { type: "again", turnId, attempt, isReworded: true, at },
-      { type: "end", turnId, attempt, status: "complete", at },
-    ];
-  });
-}
-
-/** The note where the caller said nothing: not every model answers if its own words come last. */
-const SILENCE = "[The caller says nothing.]";
-
-/** The note for the model where the caller said nothing, if it needs one. */
-export function toNoteOfSilence(
-  session: Session,
-  { transcript, results = [], resumes, prompt }: Said,
-): string | undefined {
-  if (resumes === undefined) {
-    if (prompt) return `[${prompt}]`;
-    return transcript?.length === 0
-      ? "[The caller has joined the call and waits for you to speak.]"
-      : SILENCE;
-  }
-  const notes = results.flatMap(({ callId, text }) => {
-    // The result of a call that we know is shown with it.
-    if (!resumes.includes(callId) || findCaller(session, callId)) return [];
-    return [`[A tool returned: ${JSON.stringify(text)}]`];
-  });
-  return notes.join("\n") || undefined;
-}
-
 /** What the platform's tools returned to calls that have no result yet. */
 function toResults(
   session: Session,
@@ -277,7 +234,10 @@ export function toResumed(session: Session, callId: string): string {
 }
 
 /** Finds the newest turn that made a call which the platform runs; only its last step can have one. */
-function findCaller({ turns }: Session, callId: string): Turn | undefined {
+export function findCaller(
+  { turns }: Session,
+  callId: string,
+): Turn | undefined {
   return turns.findLast(({ steps }) =>
     steps.at(-1)?.handedOn?.includes(callId)
   );

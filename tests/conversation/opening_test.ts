@@ -7,7 +7,6 @@ import { assertEquals } from "@std/assert";
 import * as z from "zod";
 import { tool } from "../../src/conversation/tools.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
-import { Session } from "../../src/sessions/session.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
