@@ -328,6 +328,12 @@ const CASES: Case[] = [
     text: "I take it.",
   },
   {
+    name: "a history that begins with a known answer brings nothing new",
+    said: HOTEL,
+    transcript: ["it is from seven to ten"],
+    text: "I take it.",
+  },
+  {
     name: "no history is a new sentence, though it was said before",
     said: HOTEL,
     transcript: [],
