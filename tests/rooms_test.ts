@@ -16,7 +16,7 @@ const COMMON =
 const MAY_IMPORT: Record<string, RegExp> = {
   agent: /^(conversation\/(tools|data)|platforms\/authorize)\.ts$/,
   conversation:
-    /^(providers\/provider|sessions\/(store|session|record)|speech\/\w+|server\/unhandled)\.ts$/,
+    /^(providers\/provider|sessions\/(store|session|record)|speech\/\w+|server\/(unhandled|limits))\.ts$/,
   speech: /^$/,
   providers: /^$/,
   sessions: /^providers\/provider\.ts$/,

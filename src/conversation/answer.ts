@@ -10,12 +10,12 @@
 import type { ToolCall, Usage } from "../providers/provider.ts";
 import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
-import type { CallerInput, Opening } from "./opening.ts";
+import type { Opening } from "./opening.ts";
 import { toQuestion } from "./question.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
-  type CallContext,
   type RunTurn,
+  type Said,
   toParts,
   type TurnOutput,
   type TurnParts,
@@ -23,12 +23,8 @@ import {
 import { TurnRecord } from "./turn_record.ts";
 
 /** Makes the turn that answers what the caller said. */
-export function answer(
-  call: CallContext,
-  input: CallerInput,
-  parts: TurnParts,
-): RunTurn {
-  return (signal, out) => new Answer(call, input, parts, signal, out).run();
+export function answer(said: Said, parts: TurnParts): RunTurn {
+  return (signal, out) => new Answer(said, parts, signal, out).run();
 }
 
 /** The share of the context window from which on a model may drop the beginning of its prompt. */
@@ -51,8 +47,7 @@ class Answer {
   #handedOn: ToolCall[] = [];
 
   constructor(
-    readonly call: CallContext,
-    readonly input: CallerInput,
+    readonly call: Said,
     readonly parts: TurnParts,
     readonly signal: AbortSignal,
     readonly out: TurnOutput,
@@ -93,7 +88,7 @@ class Answer {
     const record = this.#record;
     let opening: Opening;
     try {
-      opening = await record.open(this.input);
+      opening = await record.open();
     } catch (error) {
       log.error("turn.failed", { ...this.#id, error });
       // Nothing more is stored: the caller has already waited for the store
@@ -129,8 +124,8 @@ class Answer {
     this.#record.watch();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
-      ...await toQuestion(session, this.parts, { ...this.call, ...this.input }),
-      platformTools: this.input.platformTools,
+      ...await toQuestion(session, this.parts, this.call),
+      platformTools: this.call.platformTools,
       provider,
       maxTokens: agent.maxAnswerTokens,
       earlierCalls: steps.flatMap(({ calls }) => calls),

@@ -12,19 +12,16 @@ import {
   type ActiveTurns,
   TooManyTurnsError,
 } from "./active_turns.ts";
+import { createBoundedLog } from "../server/limits.ts";
 import { Session } from "../sessions/session.ts";
 import { answer } from "./answer.ts";
 import { createDataAnswer, type DataHandler } from "./data.ts";
-import {
-  createPlacement,
-  type PlacedEvent,
-  type TranscriptEvent,
-} from "./placement.ts";
+import { place, type PlacedEvent, type TranscriptEvent } from "./placement.ts";
 import {
   answeredIn,
   type CallContext,
-  type Interruption,
   type RunTurn,
+  type Said,
   toParts,
   type TurnParts,
   welcome,
@@ -32,13 +29,7 @@ import {
 } from "./turn.ts";
 
 /** The caller said something and waits for an answer. */
-export type MessageEvent = CallContext & {
-  type: "message";
-  /** The caller's words, as transcribed. */
-  text: string;
-  /** What was heard of the turn before, where the caller cut it off. */
-  interruption?: Interruption;
-};
+export type MessageEvent = Said & { type: "message" };
 
 /** Somebody connected; the agent may speak first. */
 export type StartEvent = CallContext & { type: "start" };
@@ -83,18 +74,15 @@ type TurnEvent = MessageEvent | StartEvent | PlacedEvent;
 
 /** Chooses what a turn does. */
 function toRun(event: TurnEvent, parts: TurnParts): RunTurn {
-  if (event.type === "message") return answer(event, event, parts);
+  if (event.type === "message") return answer(event, parts);
   if (event.type === "start") return welcome(event, parts);
   const isOpening = event.text === "" && event.transcript.length === 0 &&
     event.resumes === undefined;
   // The platform waits for words. Without a welcome, the model says something.
   return isOpening && parts.agent.welcomeMessage !== ""
     ? welcome(event, parts)
-    : answer(event, event, parts);
+    : answer(event, parts);
 }
-
-/** How often the log mentions refused turns, at most. */
-const TOLD_EVERY_MS = 10_000;
 
 const REFUSED_FIX =
   "more turns came than MAX_TURNS allows: raise it, or run more instances";
@@ -102,25 +90,23 @@ const REFUSED_FIX =
 /** All conversations, as the platforms see them. */
 export class Conversations {
   readonly #answerData: DataHandler;
-  readonly #placement = createPlacement();
-  /** How many turns were refused since the log last said so, and when that was. */
-  #refused = 0;
-  #toldAt = -Infinity;
+  /** Those under way whose turn had to be found. */
+  readonly #placed = new Set<PlacedEvent>();
+  /** Mentions refused turns once a minute: a line for each would add to the load. */
+  readonly #refusals;
 
-  /** Makes them; there is one such object in a process. */
+  /** Makes an object that is shared by the platforms. */
   constructor(readonly parts: ConversationParts) {
     this.#answerData = createDataAnswer(parts);
+    this.#refusals = createBoundedLog(parts.log, parts.now, 1);
   }
 
   /**
-   * Answers what the caller said, or speaks first. Resolves as soon as the
-   * caller's words are stored; the answer goes on after that.
+   * Answers what the caller said, or speaks first, until the signal is aborted.
+   * Resolves as soon as the caller's words are stored.
    *
-   * @param signal aborted when the caller is gone or interrupts
-   * @returns whether there will be an answer. If the process is shutting down,
-   * there is none, and `out.end` is not called
-   * @throws {TooManyTurnsError} when as many turns are under way as may be:
-   * tell the platform to try again
+   * @returns whether there will be an answer: none is begun during a shutdown
+   * @throws {TooManyTurnsError} the platform should try again later
    */
   async respond(
     told: MessageEvent | StartEvent | TranscriptEvent,
@@ -136,7 +122,7 @@ export class Conversations {
         new Session(told.conversationId);
       // From here until the turn has begun nothing is awaited, so that of two
       // deliveries of one turn the second finds the first.
-      event = this.#placement.place(told, session);
+      event = place(told, session, this.#placed);
     } else event = told;
     const isNew = event.type === "transcript" && event.isNew;
     const find = () => isNew ? undefined : activeTurns.find(event);
@@ -200,19 +186,12 @@ export class Conversations {
     }
   }
 
-  /** Checks that a turn may begin. Refusals are logged together: a line for each would add to the load. */
+  /** Checks that a turn may begin. */
   #admit(conversationId: string): void {
-    const { activeTurns, log, now } = this.parts;
     try {
-      activeTurns.admit(conversationId);
+      this.parts.activeTurns.admit(conversationId);
     } catch (error) {
-      this.#refused++;
-      if (now() - this.#toldAt >= TOLD_EVERY_MS) {
-        const refused = this.#refused;
-        log.warn("turns.refused", { refused, fix: REFUSED_FIX });
-        this.#refused = 0;
-        this.#toldAt = now();
-      }
+      this.#refusals.warn("turns.refused", { fix: REFUSED_FIX });
       throw error;
     }
   }
@@ -221,10 +200,11 @@ export class Conversations {
     const { activeTurns, log } = this.parts;
     const { conversationId, turnId } = event;
     const turn = activeTurns.start(event, toRun(event, this.parts));
-    const over = turn.done.catch((error) =>
+    const placed = event.type === "transcript" ? event : undefined;
+    if (placed) this.#placed.add(placed);
+    turn.done.catch((error) =>
       log.error("turn.failed", { conversationId, turnId, error })
-    );
-    if (event.type === "transcript") this.#placement.add(event, over);
+    ).then(() => placed && this.#placed.delete(placed));
     return turn;
   }
 

@@ -8,10 +8,7 @@ import { toDataKey } from "../sessions/record.ts";
 import type { ConversationParts } from "./conversation.ts";
 import type { CallContext } from "./turn.ts";
 
-/**
- * The owner's handler. What it returns is sent to the page; `undefined` means
- * that there is no answer.
- */
+/** The owner's handler. What it returns is sent to the page, unless it is `undefined`. */
 export type DataHandler = (
   data: unknown,
   context: CallContext,

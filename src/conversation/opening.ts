@@ -5,47 +5,13 @@
  * @module
  */
 import type { SessionRecord } from "../sessions/record.ts";
-import type { Session, Step, Turn } from "../sessions/session.ts";
+import type { Session, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
-import type { PlatformAdditions } from "./question.ts";
-import {
-  isReworded,
-  type PlatformTranscript,
-  SILENCE,
-  toCorrections,
-  toNoteOfSilence,
-  toWithdrawal,
-} from "./transcript.ts";
-import {
-  answeredIn,
-  type CallContext,
-  findInterrupted,
-  type Interruption,
-} from "./turn.ts";
-
-/** What the caller said, and what the platform adds to it. */
-export interface CallerInput
-  extends PlatformAdditions, Partial<Omit<PlatformTranscript, "text">> {
-  /** Their words, as transcribed. Empty: they said nothing. */
-  text: string;
-  /** What the caller heard of the turn before, where it was cut off. */
-  interruption?: Interruption | undefined;
-}
-
-/** What a turn begins with. */
-export interface OpeningParts {
-  /** Which turn it is. */
-  call: CallContext;
-  /** What the caller said. */
-  input: CallerInput;
-  /** The owner's prompt, which may contain the time. */
-  systemPrompt: string;
-  /** The time, ISO 8601. */
-  at: string;
-}
+import { findCaller, isReworded, toCorrections } from "./transcript.ts";
+import { answeredIn, findInterrupted, type Said } from "./turn.ts";
 
 /** How a turn begins. */
-export interface Opening {
+export type Opening = {
   /** What is stored before the model is asked. */
   records: SessionRecord[];
   /** How many attempts at this turn there were before. */
@@ -54,31 +20,30 @@ export interface Opening {
   answered?: Turn;
   /** Why the platform's word about an interruption was ignored, if it was. */
   ignored?: string;
-}
+};
 
-/**
- * Begins a turn.
- *
- * @param session the conversation before it
- */
-export function toOpening(session: Session, parts: OpeningParts): Opening {
-  const { call: { turnId }, input, at } = parts;
-  const { text, transcript, interruption } = input;
+/** Begins a turn in the conversation before it. */
+export function toOpening(
+  session: Session,
+  said: Said,
+  systemPrompt: string,
+  at: string,
+): Opening {
+  const { turnId, text, transcript, interruption } = said;
   const before = session.turn(turnId);
-  const told = transcript && { ...input, transcript };
-  const isOther = before !== undefined && told !== undefined &&
+  const isOther = before !== undefined && transcript !== undefined &&
     isReworded(text, before, session.turns);
   const answered = isOther ? undefined : answeredIn(session, turnId);
   if (answered) return { records: [], attempt: 0, answered };
-  const records = told ? toCorrections(session, told, turnId, at) : [];
+  const records = transcript ? toCorrections(session, said, turnId, at) : [];
   if (before) {
     const attempt = (before.attempt ?? 0) + 1;
     const later = session.turns.slice(session.turns.indexOf(before) + 1);
     if (isOther) records.push(...toWithdrawal(later, at));
+    const ofAttempt = { turnId, attempt, keepsCalls: true, at };
     const other = isOther ? { isReworded: true } : {};
-    records.push({ type: "again", turnId, attempt, ...other, at });
+    records.push({ type: "again", ...other, ...ofAttempt });
     if (isOther) records.push({ type: "user", turnId, text, at });
-    records.push(...toFinishedCalls(before, attempt, at));
     return { records, attempt };
   }
   const cut = interruption && findInterrupted(session, interruption);
@@ -86,7 +51,7 @@ export function toOpening(session: Session, parts: OpeningParts): Opening {
     const { textHeard } = interruption;
     records.push({ type: "heard", turnId: cut.id, text: textHeard, at });
   }
-  const note = toRemarks(session, parts, told);
+  const note = toRemarks(session, said, systemPrompt, at);
   records.push({ type: "user", turnId, text, ...note ? { note } : {}, at });
   const ignored = "it fits no turn of the agent's";
   return { records, attempt: 0, ...interruption && !cut ? { ignored } : {} };
@@ -95,50 +60,45 @@ export function toOpening(session: Session, parts: OpeningParts): Opening {
 /** The note that the model gets beside the caller's words, or in place of them. */
 function toRemarks(
   session: Session,
-  { call, input, systemPrompt, at }: OpeningParts,
-  told: PlatformTranscript | undefined,
+  said: Said,
+  systemPrompt: string,
+  at: string,
 ): string | undefined {
-  const note = toNote(session, systemPrompt, call, new Date(at));
-  if (input.text.trim() !== "") return note;
-  const instead = told ? toNoteOfSilence(session, told) : SILENCE;
+  const note = toNote(session, systemPrompt, said, new Date(at));
+  if (said.text.trim() !== "") return note;
+  const instead = toNoteOfSilence(session, said);
   return [note, instead].filter(Boolean).join("\n") || undefined;
 }
 
-/**
- * The records that take a turn's finished tool calls over into its next attempt.
- * The model sees them and goes on from there, so that no tool does its work
- * twice.
- *
- * @param turn as the attempt before left it
- * @param at the time, ISO 8601
- */
-export function toFinishedCalls(
-  turn: Turn,
-  attempt: number,
-  at: string,
-): SessionRecord[] {
-  const ofAttempt = { turnId: turn.id, attempt, at };
-  return turn.steps.flatMap((step): SessionRecord[] => {
-    const { results } = step;
-    const calls = step.calls.filter(({ id }) =>
-      results.some(({ callId }) => callId === id)
-    );
-    if (calls.length === 0) return [];
-    return [
-      { type: "calls", calls, ...toWords(step), ...ofAttempt },
-      ...results.map((result): SessionRecord => ({
-        type: "result",
-        ...result,
-        ...ofAttempt,
-      })),
-    ];
+/** The note where the caller said nothing: not every model answers if its own words come last. */
+function toNoteOfSilence(
+  session: Session,
+  { transcript, results = [], resumes, prompt }: Said,
+): string | undefined {
+  if (resumes === undefined) {
+    if (prompt) return `[${prompt}]`;
+    return transcript?.length === 0
+      ? "[The caller has joined the call and waits for you to speak.]"
+      : "[The caller says nothing.]";
+  }
+  const notes = results.flatMap(({ callId, text }) => {
+    // The result of a call that we know is shown with it.
+    if (!resumes.includes(callId) || findCaller(session, callId)) return [];
+    return [`[A tool returned: ${JSON.stringify(text)}]`];
   });
+  return notes.join("\n") || undefined;
 }
 
-/** What the model wrote with its calls. The vendor's own form fits only if all of them are taken over. */
-function toWords({ text, written = text.trim(), calls, results, raw }: Step) {
-  return {
-    ...(written === "" ? {} : { text: written }),
-    ...(raw && calls.length === results.length ? { raw } : {}),
-  };
+/** The records that withdraw turns, because the caller's words turned out to be others. */
+function toWithdrawal(
+  turns: readonly Turn[],
+  at: string,
+): SessionRecord[] {
+  return turns.flatMap(({ id: turnId, attempt: before = 0 }) => {
+    const attempt = before + 1;
+    return [
+      { type: "again", turnId, attempt, isReworded: true, at },
+      { type: "end", turnId, attempt, status: "complete", at },
+    ];
+  });
 }

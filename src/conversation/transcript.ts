@@ -2,56 +2,119 @@
  * Some platforms keep the conversation themselves, and send all of it with each
  * of the caller's sentences: as it was heard, as speech recognition wrote it
  * down, cut to some length, and perhaps twice or in the wrong order. These
- * functions find the turn of ours that such a sentence belongs to, and what the
- * transcript says about the turns before it. Pure.
- *
- * The platform knows best what was heard. What tools returned and what was
- * remembered stays as it is in our record.
+ * functions find the turn that a sentence belongs to, and what is to be corrected
+ * in those before it. What tools returned or remembered stays as it is. Pure.
  *
  * @module
  */
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
+import type { Said, Utterance } from "./turn.ts";
 import {
-  align,
-  type Exchange,
-  isSaid,
-  type KnownTurn,
-  toExchanges,
-  toGroups,
-  toHeard,
-  type Utterance,
-} from "./exchanges.ts";
-import { compare, isBeginning, isSameWords } from "./words.ts";
+  follow,
+  isBeginning,
+  isSameWords,
+  MOST_SPOKEN,
+  toBeginning,
+  toLikeness,
+  toWords,
+} from "./words.ts";
 
-/** A conversation as a platform sends it. */
-export interface PlatformTranscript {
-  /** What the caller said now. Empty: nothing, and the agent should speak all the same. */
+/** What matching needs of a stored turn. */
+export type KnownTurn = Pick<
+  Turn,
+  "id" | "user" | "assistant" | "status" | "heard"
+>;
+
+/** What the caller said, if anything, and what the agent said until they spoke again. */
+interface Exchange {
   text: string;
-  /** What was said before, oldest first; its beginning may be missing. */
-  transcript: readonly Utterance[];
-  /** What the platform's tools returned so far. */
-  results?: readonly { callId: string; text: string }[];
-  /** The tool calls whose results came now: the agent goes on with them. */
-  resumes?: readonly string[];
-  /** The calls in words, such as `weather({"city":"Rome"})`, by their ids. */
-  called?: ReadonlyMap<string, string>;
-  /** What the platform wants of the agent now, where the caller said nothing. */
-  prompt?: string;
+  answer: string;
+  /** The turns of our record, if it is from there. */
+  turns: KnownTurn[];
 }
 
-/**
- * Finds the turn that the caller's words belong to.
- *
- * @param turns the turns so far, oldest first, also those under way
- * @returns `undefined` where they begin a new turn
- */
+/** Parts what was said into exchanges. */
+function toExchanges(
+  said: readonly (Utterance & { turn?: KnownTurn })[] = [],
+): Exchange[] {
+  const all: Exchange[] = [];
+  for (const { by, text, turn } of said) {
+    const isCaller = by === "caller";
+    if (isCaller || all.length === 0) {
+      all.push({ text: isCaller ? text : "", answer: "", turns: [] });
+    }
+    const last = all.at(-1);
+    if (isCaller || !last) continue;
+    // All of a long text is copied where all of it is trimmed.
+    const more = text.trim();
+    last.answer += (last.answer !== "" && more !== "" ? " " : "") + more;
+    if (turn) last.turns.push(turn);
+  }
+  return all;
+}
+
+/** The exchanges of our record. A turn in which the caller said nothing belongs to the exchange before it. */
+function toOurs(turns: readonly KnownTurn[]): Exchange[] {
+  return toExchanges(
+    turns.filter(isSaid).flatMap((turn) => [
+      ...turn.user ? [{ by: "caller", text: turn.user } as const] : [],
+      { by: "agent", text: turn.heard ?? turn.assistant, turn },
+    ]),
+  );
+}
+
+/** Whether anything of a turn is left: a withdrawn turn has no words. */
+function isSaid({ user, assistant, status }: KnownTurn): boolean {
+  return user !== undefined || assistant !== "" || status === undefined;
+}
+
+/** How many exchanges back a sentence may come again. */
+const DEPTH = 20;
+
+/** How many exchanges of a transcript tell its place, and may correct what was heard. */
+const RECENT = 3;
+
+/** How likely a place has to be, so that no other is tried. */
+const SURE = 0.6;
+
+/** Matches the platform's exchanges with ours. Returns what to add to an index of theirs to get the index of ours. */
+function align(
+  theirs: readonly Exchange[],
+  ours: readonly Exchange[],
+): number | undefined {
+  let best: number | undefined;
+  let most = 0;
+  const recent = theirs.slice(-RECENT);
+  const first = theirs.length - recent.length;
+  // Tried last: the newest of theirs are unknown here.
+  for (const n of [...Array(DEPTH).keys(), -1, -2]) {
+    const offset = ours.length - theirs.length - n;
+    const sum = recent.reduce((sum, one, i) => {
+      const own = ours[first + i + offset];
+      return sum + (own ? compare(one, own) : 0);
+    }, 0);
+    if (sum > most) [best, most] = [offset, sum];
+    if (sum > recent.length * SURE) break;
+  }
+  return best;
+}
+
+/** How likely two exchanges are the same; below 0: they aren't. */
+function compare(one: Exchange, own: Exchange): number {
+  const isAnswered = one.answer !== "" && own.answer !== "";
+  const text = one.text === "" ? 0 : toLikeness(one.text, own.text) - 0.5;
+  const answer = isAnswered ? toLikeness(one.answer, own.answer) - 0.3 : 0;
+  return text + answer / 2;
+}
+
+/** Finds the turn that the caller's words belong to, among those so far and under way; `undefined` if they begin a new one. */
 export function locate(
   turns: readonly KnownTurn[],
-  told: PlatformTranscript,
+  { text, transcript }: Pick<Said, "text" | "transcript">,
 ): KnownTurn | undefined {
-  const groups = toGroups(turns);
-  const exchanges = toExchanges(told.transcript);
+  const groups = toOurs(turns);
+  const exchanges = toExchanges(transcript);
   const last = groups.at(-1);
   const offset = align(exchanges, groups);
   if (offset === undefined) {
@@ -61,31 +124,21 @@ export function locate(
     const [turn] = last?.turns ?? [];
     const isFirst = groups.length === 1 && exchanges.length === 0;
     const mayRepeat = last && (isFirst || turn?.status !== "complete");
-    return mayRepeat && isRelated(told.text, last.text) ? turn : undefined;
+    const isRelated = mayRepeat &&
+      (isBeginning(text, last.text) || isBeginning(last.text, text));
+    return isRelated ? turn : undefined;
   }
   const next = groups[exchanges.length + offset];
-  if (next !== undefined || told.text !== "") return next?.turns[0];
+  if (next !== undefined || text !== "") return next?.turns[0];
   // The caller says nothing. If the agent has answered that already, its words
   // are in the transcript.
-  const heard = toHeard(last?.turns ?? [], exchanges.at(-1)?.answer);
-  const newest = heard.length > 1 ? heard.at(-1) : undefined;
-  return newest?.turn.user === "" && newest.text === ""
-    ? newest.turn
-    : undefined;
+  const answer = exchanges.at(-1)?.answer ?? "";
+  const newest = toHeard(last?.turns ?? [], answer).at(-1);
+  const isUnheard = newest?.turn.user === "" && newest.text === "";
+  return isUnheard ? newest.turn : undefined;
 }
 
-function isRelated(one: string, other: string): boolean {
-  return isBeginning(one, other) || isBeginning(other, one) ||
-    isSameWords(one, other);
-}
-
-/**
- * Whether words replace those that their turn has, and aren't just an earlier
- * part of them. For a turn that others have followed, nearly the same words
- * count as the same.
- *
- * @param turns the turn's conversation
- */
+/** Whether words replace those that their turn has: they aren't an earlier part of them, nor, where other turns have followed, nearly the same. */
 export function isReworded(
   text: string,
   turn: KnownTurn,
@@ -93,46 +146,33 @@ export function isReworded(
 ): boolean {
   const { user = "" } = turn;
   if (isSameWords(text, "") || isBeginning(text, user)) return false;
-  return turns.findLast(isSaid) === turn || compare(user, text) === 0;
+  return turns.findLast(isSaid) === turn || toLikeness(user, text) < 0.5;
 }
 
-/** How many exchanges back a transcript may correct what was heard. */
-const MOST_CORRECTED = 3;
-
-/** How many exchanges are stored that our record doesn't know. */
+/** How many unknown exchanges are stored. */
 const MOST_TAKEN_OVER = 100;
 
-/**
- * The records for what a transcript says about the turns before: what was heard
- * of them, what was said elsewhere, what tools returned.
- *
- * @param session the conversation without the turn's own words
- * @param turnId the turn that the words belong to
- * @param at the time, ISO 8601
- */
+/** The records for what a transcript says about the turns before the given one: what was heard of them, what was said elsewhere, what tools returned. */
 export function toCorrections(
   session: Session,
-  told: PlatformTranscript,
+  said: Pick<Said, "transcript" | "results">,
   turnId: string,
   at: string,
 ): SessionRecord[] {
   const index = session.turns.findIndex(({ id }) => id === turnId);
-  const groups = toGroups(
+  const groups = toOurs(
     session.turns.slice(0, index < 0 ? undefined : index),
   );
-  const exchanges = toExchanges(told.transcript);
+  const exchanges = toExchanges(said.transcript);
   const offset = align(exchanges, groups) ?? groups.length;
-  const heard = exchanges.slice(-MOST_CORRECTED).flatMap((exchange) => {
-    const group = groups[exchanges.indexOf(exchange) + offset];
-    return toHeard(group?.turns ?? [], exchange.answer);
-  }).filter(({ turn, text }) =>
-    !isSameWords(text, turn.heard ?? turn.assistant)
-  ).map(({ turn, text }): SessionRecord => ({
-    type: "heard",
-    turnId: turn.id,
-    text,
-    at,
-  }));
+  const heard = exchanges.slice(-RECENT).flatMap((exchange) => {
+    const own = groups[exchanges.indexOf(exchange) + offset];
+    const isKnown = own === undefined || own.answer === exchange.answer;
+    return isKnown ? [] : toHeard(own.turns, exchange.answer);
+  }).flatMap(({ turn, text }): SessionRecord[] => {
+    const isKnown = isSameWords(text, turn.heard ?? turn.assistant);
+    return isKnown ? [] : [{ type: "heard", turnId: turn.id, text, at }];
+  });
   // Records are only appended, so an exchange in the middle can't be added.
   const unknown = index >= 0
     ? []
@@ -140,62 +180,48 @@ export function toCorrections(
       .slice(-MOST_TAKEN_OVER);
   return [
     ...heard,
-    ...toResults(session, told, at),
-    ...unknown.flatMap((exchange, n) =>
-      takeOver(exchange, `${turnId}-before-${n + 1}`, at)
-    ),
+    ...toResults(session, said, at),
+    ...unknown.flatMap(({ text, answer }, n): SessionRecord[] => {
+      const ofTurn = { turnId: `${turnId}-before-${n + 1}`, at };
+      return [
+        ...text ? [{ type: "user", text, ...ofTurn } as const] : [],
+        { type: "assistant", text: answer, ...ofTurn },
+        { type: "end", status: "complete", ...ofTurn },
+      ];
+    }),
   ];
 }
 
-/** The records that withdraw turns, because the caller's words turned out to be others. */
-export function toWithdrawal(
-  turns: readonly Turn[],
-  at: string,
-): SessionRecord[] {
-  return turns.flatMap(({ id: turnId, attempt: before = 0 }) => {
-    const attempt = before + 1;
-    return [
-      { type: "again", turnId, attempt, isReworded: true, at },
-      { type: "end", turnId, attempt, status: "complete", at },
-    ];
+/** Divides what was heard among the turns in which it was spoken: in our spelling, or what the platform said instead. */
+function toHeard(turns: readonly KnownTurn[], text: string) {
+  const words = toWords(text);
+  let used = 0;
+  return turns.map((turn) => {
+    const { assistant } = turn;
+    if (assistant.length > MOST_SPOKEN) return { turn, text: assistant };
+    const { ours, theirs } = follow(toWords(assistant), words.slice(used));
+    used += theirs;
+    const isOther = ours === 0 && turn === turns.at(-1);
+    return isOther
+      ? { turn, text: text.slice(toBeginning(text, used).length).trim() }
+      : { turn, text: toBeginning(assistant, ours) };
   });
-}
-
-/** The note where the caller said nothing: not every model answers if its own words come last. */
-export const SILENCE = "[The caller says nothing.]";
-
-/** The note for the model where the caller said nothing, if it needs one. */
-export function toNoteOfSilence(
-  session: Session,
-  { transcript, results = [], resumes, called, prompt }: PlatformTranscript,
-): string | undefined {
-  if (resumes === undefined) {
-    if (prompt) return `[${prompt}]`;
-    return transcript.length === 0
-      ? "[The caller has joined the call and waits for you to speak.]"
-      : SILENCE;
-  }
-  const notes = results.flatMap(({ callId, text }) => {
-    // The result of a call that we know is shown with it.
-    if (!resumes.includes(callId) || findCall(session, callId)) return [];
-    const call = called?.get(callId);
-    const what = call ? `The call ${JSON.stringify(call)}` : "A tool";
-    return [`[${what} returned: ${JSON.stringify(text)}]`];
-  });
-  return notes.join("\n") || undefined;
 }
 
 /** What the platform's tools returned to calls that have no result yet. */
 function toResults(
   session: Session,
-  { results = [] }: PlatformTranscript,
+  { results = [] }: Pick<Said, "results">,
   at: string,
 ): SessionRecord[] {
   // Of one id, the last is of the newest call.
   const newest = new Map(results.map((result) => [result.callId, result]));
   return [...newest.values()].flatMap(({ callId, text }): SessionRecord[] => {
-    const { turn, name, isAnswered } = findCall(session, callId) ?? {};
-    if (turn === undefined || name === undefined || isAnswered) return [];
+    const turn = findCaller(session, callId);
+    const step = turn?.steps.at(-1);
+    const name = step?.calls.find(({ id }) => id === callId)?.name;
+    const isKnown = step?.results.some((result) => result.callId === callId);
+    if (turn === undefined || name === undefined || isKnown) return [];
     const { id: turnId, attempt } = turn;
     return [{ type: "result", callId, name, text, turnId, attempt, at }];
   });
@@ -203,31 +229,16 @@ function toResults(
 
 /** The id of the turn that goes on from a call's result. Some vendors give all calls one id, so it names the turn that made the call. */
 export function toResumed(session: Session, callId: string): string {
-  const { turn } = findCall(session, callId) ?? {};
+  const turn = findCaller(session, callId);
   return `${turn ? `${turn.id}-` : ""}after-${callId}`;
 }
 
-/** Finds the newest call with an id that the platform runs; only a turn's last step can have one. */
-function findCall(session: Session, callId: string) {
-  const turn = session.turns.findLast(({ steps }) =>
+/** Finds the newest turn that made a call which the platform runs; only its last step can have one. */
+export function findCaller(
+  { turns }: Session,
+  callId: string,
+): Turn | undefined {
+  return turns.findLast(({ steps }) =>
     steps.at(-1)?.handedOn?.includes(callId)
   );
-  const step = turn?.steps.at(-1);
-  const name = step?.calls.find(({ id }) => id === callId)?.name;
-  const isAnswered = step?.results.some((result) => result.callId === callId);
-  return turn && { turn, name, isAnswered };
-}
-
-/** The records of an exchange that took place elsewhere. */
-function takeOver(
-  { text: user, answer: assistant }: Exchange,
-  turnId: string,
-  at: string,
-): SessionRecord[] {
-  const said: SessionRecord[] = [];
-  if (user !== "") said.push({ type: "user", turnId, text: user, at });
-  if (assistant !== "") {
-    said.push({ type: "assistant", turnId, text: assistant, at });
-  }
-  return [...said, { type: "end", turnId, status: "complete", at }];
 }

@@ -10,9 +10,10 @@ import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { SettingValues } from "../settings/setting.ts";
-import { readAhead } from "./question.ts";
+import { type PlatformAdditions, readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
+import { isBeginning } from "./words.ts";
 
 /** A part of what a turn produces. */
 export type TurnPart =
@@ -28,27 +29,21 @@ export type TurnPart =
     calls?: readonly ToolCall[];
   };
 
-/** How the owner has set up the agent. */
-export interface Agent extends SettingValues<typeof conversationSettings> {
-  /** Who the agent is and how it speaks; the model sees it before every history. */
+/** How the owner has set up the agent, as the settings of the same names say. Of what is empty or 0, nothing is said. */
+export type Agent = SettingValues<typeof conversationSettings> & {
   systemPrompt: string;
-  /** Empty: the agent waits for the caller to speak. */
   welcomeMessage: string;
-  /** Said to a caller who comes back. Empty: nothing is. */
+  /** Said to a caller who comes back. */
   welcomeBackMessage: string;
-  /** Said when no answer can be had. */
   errorMessage: string;
   /** Said one after another when the caller would hear nothing for long. */
   fillerMessages: readonly string[];
-  /** How long that is, in milliseconds. 0: nothing is said. */
   fillerAfterMs: number;
-  /** Said when a tool takes long. */
   toolFillerMessage: string;
-  /** How long that is, in milliseconds. 0: nothing is said. */
   toolFillerAfterMs: number;
-  /** Said in place of a block of code. Empty: nothing is. */
+  /** Said in place of a block of code. */
   codeMessage: string;
-}
+};
 
 /** What all turns share. */
 export interface TurnParts {
@@ -69,21 +64,35 @@ export interface TurnParts {
 }
 
 /** What is known about the call that a turn belongs to. */
-export interface CallContext extends TurnId {
+export type CallContext = TurnId & {
   /** What the owner attached when the session was authorised. */
   metadata: Record<string, unknown>;
   /** The caller's number, on phone calls. */
   fromPhoneNumber?: string;
   /** The number that was called. */
   toPhoneNumber?: string;
-}
+};
 
-/** The ids of a turn. */
-export interface TurnId {
-  /** The conversation, under which everything is stored. */
-  conversationId: string;
-  /** The turn; the same when it is delivered again. */
-  turnId: string;
+/** The ids of a turn: its conversation, and the turn, the same when it is delivered again. */
+export type TurnId = { conversationId: string; turnId: string };
+
+/** Something that was said and heard. */
+export type Utterance = { by: "caller" | "agent"; text: string };
+
+/** What the caller said, and what the platform tells with it. */
+export interface Said extends CallContext, PlatformAdditions {
+  /** Empty: they said nothing, and the agent should speak all the same. */
+  text: string;
+  /** What was heard of the turn before, where the caller cut it off. */
+  interruption?: Interruption | undefined;
+  /** What was said before, oldest first, where the platform tells it; the beginning may be missing. */
+  transcript?: readonly Utterance[];
+  /** What the platform's tools returned so far. */
+  results?: readonly { callId: string; text: string }[];
+  /** The tool calls whose results came now: the agent goes on with them. */
+  resumes?: readonly string[];
+  /** What the platform wants of the agent now, where the caller said nothing. */
+  prompt?: string;
 }
 
 /**
@@ -102,19 +111,10 @@ export interface TurnOutput {
   stored(): void;
 }
 
-/**
- * Runs a turn. Resolves when it is over and its record is written.
- *
- * @param signal ends it early
- * @param out takes what it produces
- */
+/** Runs a turn. Resolves when it is over and its record is written; the signal ends it early. */
 export type RunTurn = (signal: AbortSignal, out: TurnOutput) => Promise<void>;
 
-/**
- * Finds a turn that needs no other answer when it is delivered again: it was
- * finished, or the conversation has gone on since. A turn that was cut short, and
- * is still the newest, is answered anew.
- */
+/** Finds a turn that needs no other answer when it is delivered again: it was finished, or the conversation has gone on since. */
 export function answeredIn(
   session: Session,
   turnId: string,
@@ -133,11 +133,9 @@ export type Interruption = {
 };
 
 /**
- * Finds the turn that an interruption is about; `undefined` where there is none.
- * Platforms mean the turn just before. An unknown id (a platform may have its own
- * for the agent's turns) means that one as well, if the words fit.
- *
- * @param session the conversation before the new turn
+ * Finds the turn that an interruption is about, in the conversation before. An
+ * unknown id, which may be the platform's own, means the turn just before if the
+ * words fit.
  */
 export function findInterrupted(
   session: Session,
@@ -150,14 +148,9 @@ export function findInterrupted(
     ? session.turns.at(-1)
     : session.turns.findLast(({ assistant }) => assistant !== "");
   if (before === undefined || turnId === undefined) return before;
-  return startsWith(before.assistant, textHeard) ? before : undefined;
-}
-
-/** Compares the words alone: speech recognition and synthesis change punctuation. */
-function startsWith(text: string, beginning: string): boolean {
-  const words = (of: string) =>
-    of.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
-  return words(text).startsWith(words(beginning));
+  const fits = textHeard.trim() === "" ||
+    isBeginning(textHeard, before.assistant);
+  return fits ? before : undefined;
 }
 
 /** The parts that a stored turn produced. */

@@ -8,9 +8,9 @@ import { Deadline } from "../server/deadline.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
-import { type CallerInput, type Opening, toOpening } from "./opening.ts";
+import { type Opening, toOpening } from "./opening.ts";
 import { fitNote } from "./prompt.ts";
-import type { CallContext, TurnParts } from "./turn.ts";
+import type { Said, TurnParts } from "./turn.ts";
 
 /** How often a turn checks whether another instance has begun a newer one. */
 const LOOK_EVERY_MS = 400;
@@ -34,7 +34,7 @@ export class TurnRecord {
    * @param stop is aborted when the turn no longer counts or can't be stored
    */
   constructor(
-    readonly call: CallContext,
+    readonly call: Said,
     readonly parts: TurnParts,
     readonly stop: AbortController,
   ) {}
@@ -45,11 +45,11 @@ export class TurnRecord {
   }
 
   /** Stores what the caller said. */
-  async open(input: CallerInput): Promise<Opening> {
+  async open(): Promise<Opening> {
     const { call, parts: { store, agent: { systemPrompt } } } = this;
     this.#writer = await store.open(call.conversationId, (session) => {
       const at = this.#now();
-      this.#opening = toOpening(session, { call, input, systemPrompt, at });
+      this.#opening = toOpening(session, call, systemPrompt, at);
       return this.#opening.records;
     }, { onOthers: (session) => this.#onOthers(session) });
     return this.#opening;

@@ -6,133 +6,83 @@
  * @module
  */
 
-/** The words of a text in a normal spelling, and where each of them ends in it. */
-export interface Words {
-  /** Each digit of a number is a word, since the number may come back as several words. */
-  readonly texts: readonly string[];
-  /** For each word, the index just behind its last letter, or its number's last digit. */
-  readonly ends: readonly number[];
-}
-
-/** A word. In scripts without blanks, each character counts as one. */
+/** A word, or a number such as 9:30. In scripts without blanks, each character counts as one. */
 const WORD =
-  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[[\p{L}\p{N}\p{M}'’]--[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]]+/gv;
+  /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]|[\p{L}\p{N}](?:[[\p{L}\p{N}\p{M}'’]--[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]]|[.,:](?=\p{N}))*/gv;
 
-/** Finds the words of a text. */
-export function toWords(text: string): Words {
-  const texts: string[] = [];
-  const ends: number[] = [];
-  for (const { 0: found, index } of text.matchAll(WORD)) {
-    const word = found.replace(/['’]/g, "").normalize("NFKC").toLowerCase();
-    if (word === "") continue;
-    for (const part of word.match(/\p{N}/gu) ?? [word]) {
-      texts.push(part);
-      ends.push(index + found.length);
-    }
-  }
-  return { texts, ends };
+/** What is longer was typed: it comes again letter by letter, and to part it into words would hold others up. */
+export const MOST_SPOKEN = 20_000;
+
+/** The words of a text in a normal spelling. A text that was typed is one word. */
+export function toWords(text: string): string[] {
+  if (text.length > MOST_SPOKEN) return [text];
+  return (text.match(WORD) ?? []).map((word) =>
+    word.normalize("NFKC").toLowerCase().replace(/['’]/g, "")
+  );
 }
 
-/** How many words of two texts were matched, and how much of them is the same. */
-export interface WordAlignment {
-  /** All words of ours, or so many that theirs end. */
-  ours: number;
-  /** All words of theirs, or so many that ours end. */
-  theirs: number;
-  /** At most 1; from {@linkcode LEAST_LIKENESS} on, one text is the other. */
-  likeness: number;
-}
-
-/** From this likeness on, what was heard is what we said, spelt differently. */
-export const LEAST_LIKENESS = 0.2;
-
-/** The cost of an additional word, as recognition may split one in two. Any other difference costs 1. */
-const ADDED = 0.5;
-
-/**
- * Matches two texts word by word until one of them ends, by the least edit
- * distance.
- *
- * @param ours as it was written: a digit in it may be any word of theirs
- */
-export function alignWords(
-  ours: readonly string[],
-  theirs: readonly string[],
-): WordAlignment {
-  let best = { ours: 0, theirs: 0, likeness: 0 };
-  let least = Infinity;
-  function end(i: number, j: number, cost: number): void {
-    if (cost > least) return;
-    least = cost;
-    best = { ours: i, theirs: j, likeness: 1 - cost / Math.min(i, j) };
-  }
-  if (ours.length === 0 || theirs.length === 0) return best;
-  /** The least cost of matching our words so far with theirs up to each word. */
-  const costs = [0, ...theirs.map((_, j) => (j + 1) * ADDED)];
-  for (const [i, own] of ours.entries()) {
-    const isDigit = /\p{N}/u.test(own);
-    const omitted = isDigit ? 0.1 : 1;
-    const other = isDigit ? ADDED : 1;
-    let before = costs[0] ?? 0;
-    let cost = costs[0] = before + omitted;
-    for (let j = 0; j < theirs.length; j++) {
-      const replaced = before + (theirs[j] === own ? 0 : other);
-      before = costs[j + 1] ?? 0;
-      cost = Math.min(replaced, before + omitted, cost + ADDED);
-      costs[j + 1] = cost;
-    }
-    end(i + 1, theirs.length, cost);
-  }
-  costs.slice(1).forEach((cost, j) => end(ours.length, j + 1, cost));
-  return best;
+/** The beginning of a text, up to a number of words and the marks behind them. */
+export function toBeginning(text: string, count: number): string {
+  const next = count > 0 ? [...text.matchAll(WORD)][count]?.index : 0;
+  return text.slice(0, next).trimEnd();
 }
 
 /** How many characters of a text are enough to tell it from others. */
 const MOST_COMPARED = 200;
 
-function toStart(text: string): readonly string[] {
-  return toWords(text.slice(0, MOST_COMPARED)).texts;
-}
-
-/** Whether what was heard is an answer of ours, however it is spelt. */
-export function isHeard(ours: string, theirs: string): boolean {
-  return ours === theirs ||
-    alignWords(toStart(ours), toStart(theirs)).likeness >= LEAST_LIKENESS;
-}
-
-/** How likely two texts are the same, heard twice or in part. 2: the very same; 1: alike; 0: different. */
-export function compare(ours: string, theirs: string): 0 | 1 | 2 {
-  if (ours === theirs) return 2;
-  const [a, b] = [toStart(ours), toStart(theirs)];
-  if (a.join() === b.join()) return 2;
-  const least = Math.min(a.length, b.length);
-  if (least === 0) return 0;
-  const isEnd = a.slice(-least).join() === b.slice(-least).join();
-  const isPart = least * 2 < Math.max(a.length, b.length);
-  return isEnd || alignWords(a, b).likeness >= (isPart ? 1 : 0.5) ? 1 : 0;
-}
-
-/** What is longer was typed: it comes again letter by letter, and to part it into words would hold others up. */
-const MOST_SPOKEN = 20_000;
-
-function isSpoken(...texts: string[]): boolean {
-  return texts.every(({ length }) => length <= MOST_SPOKEN);
+/** The share of words that two texts have in common, from 0 to 1. */
+export function toLikeness(one: string, other: string): number {
+  if (one === other) return 1;
+  const a = toWords(one.slice(0, MOST_COMPARED));
+  const b = toWords(other.slice(0, MOST_COMPARED));
+  const common = a.filter((word) => b.includes(word)).length;
+  return common / Math.max(a.length, b.length, 1);
 }
 
 /** Whether two texts are the same but for marks and capitals. */
 export function isSameWords(one: string, other: string): boolean {
-  if (one.trim() === other.trim()) return true;
-  return isSpoken(one, other) &&
-    toWords(one).texts.join() === toWords(other).texts.join();
+  return toWords(one).join() === toWords(other).join();
 }
 
 /** Whether a text is the beginning of another, or the same; its last word may have been misheard. */
 export function isBeginning(short: string, long: string): boolean {
-  if (!isSpoken(short, long)) return short !== "" && long.startsWith(short);
-  const [a, b] = [toWords(short).texts, toWords(long).texts];
-  const last = a.length - 1;
-  if (last < 0 || last >= b.length) return false;
-  if (!a.slice(0, last).every((word, n) => word === b[n])) return false;
-  const isSame = b[last]?.startsWith(a[last] ?? "") ?? false;
-  return isSame || (last >= 2 && a.length < b.length);
+  const [a, b] = [toWords(short), toWords(long)];
+  const last = a.pop();
+  const next = b[a.length];
+  if (last === undefined || next === undefined) return last === next;
+  const isMisheard = a.length >= 2 && a.length + 1 < b.length;
+  return (isMisheard || next.startsWith(last)) &&
+    a.every((word, n) => word === b[n]);
+}
+
+/** How many words further on in ours the next word of theirs may be. */
+const MOST_MISSING = 5;
+
+/**
+ * Follows what was heard through the words of an answer of ours.
+ *
+ * @returns how many words of ours were heard, and of theirs belong to them; 0 if
+ * they are other words
+ */
+export function follow(
+  ours: readonly string[],
+  theirs: readonly string[],
+): { ours: number; theirs: number } {
+  let known = 0;
+  let end = 0;
+  let used = 0;
+  for (const [n, word] of theirs.entries()) {
+    const found = ours.slice(end, end + MOST_MISSING).indexOf(word) + 1;
+    if (found === 0) continue;
+    known++;
+    end += found;
+    used = n + 1;
+  }
+  // A number may have been heard as any words, and the last word as another.
+  const isOpen = () =>
+    /\p{N}/u.test(ours[end] ?? "") || end === ours.length - 1;
+  for (; used < theirs.length && isOpen(); used++) end++;
+  return known * 3 < Math.min(ours.length, theirs.length)
+    ? { ours: 0, theirs: 0 }
+    : { ours: end, theirs: used };
 }

@@ -99,8 +99,12 @@ export type SessionRecord =
     status: TurnStatus;
     written?: string | undefined;
   }
-  /** The turn is answered again, since nobody heard the answer so far. `isReworded`: the `user` records that follow replace the caller's words. */
-  | AttemptFields & { type: "again"; isReworded?: boolean | undefined }
+  /** The turn is answered again, since nobody heard the answer so far. `isReworded`: the `user` records that follow replace the caller's words. `keepsCalls`: tool calls that have results stay; older records repeat them instead. */
+  | AttemptFields & {
+    type: "again";
+    isReworded?: boolean | undefined;
+    keepsCalls?: boolean | undefined;
+  }
   /** The caller heard this much of an interrupted answer. */
   | TurnFields & { type: "heard"; text: string }
   /** The page sent something and got a reply. `key` is its {@linkcode toDataKey}. */

@@ -197,7 +197,7 @@ function applyToTurn(
       return;
     case "again":
       if (record.isReworded) delete turn.user;
-      return beginAttempt(turn, record.attempt);
+      return beginAttempt(turn, record);
     case "data":
       return;
   }
@@ -246,11 +246,28 @@ function toStep(
 }
 
 /** Discards what was said and called in earlier attempts, but not what tools remembered. */
-function beginAttempt(turn: Turn, attempt: number | undefined): void {
+function beginAttempt(
+  turn: Turn,
+  { attempt, keepsCalls }: SessionRecord & { type: "again" },
+): void {
   turn.assistant = "";
-  turn.steps = NONE;
+  turn.steps = keepsCalls ? turn.steps.flatMap(toFinished) : NONE;
   for (const name of ANSWER_FIELDS) delete turn[name];
   if (attempt) turn.attempt = attempt;
+}
+
+/** A step without the calls that have no result. */
+function toFinished(step: Step): Step[] {
+  const { text, written = text.trim(), results, raw } = step;
+  const calls = step.calls.filter(({ id }) =>
+    results.some(({ callId }) => callId === id)
+  );
+  // The vendor's metadata fits only all of the calls.
+  const whole = raw && calls.length === step.calls.length ? { raw } : {};
+  const wrote = written === "" ? {} : { written };
+  return calls.length === 0
+    ? []
+    : [{ text: "", ...wrote, calls, ...whole, results }];
 }
 
 const ANSWER_FIELDS = [

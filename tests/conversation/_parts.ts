@@ -4,8 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { answer } from "../../src/conversation/answer.ts";
-import type { CallerInput } from "../../src/conversation/opening.ts";
+import { answer as createAnswer } from "../../src/conversation/answer.ts";
 import {
   type Tool,
   tool,
@@ -13,6 +12,8 @@ import {
 } from "../../src/conversation/tools.ts";
 import type {
   CallContext,
+  RunTurn,
+  Said,
   TurnPart,
   TurnParts,
 } from "../../src/conversation/turn.ts";
@@ -44,10 +45,22 @@ export function makeParts(
   return { store, provider, tools: [], agent, log, now: Date.now, lines };
 }
 
+/** What a caller says, apart from the call that it is said in. */
+export type Input = Omit<Said, keyof CallContext>;
+
+/** The turn that answers what is said in a call. */
+export function answer(
+  call: CallContext,
+  input: Input,
+  parts: TurnParts,
+): RunTurn {
+  return createAnswer({ ...call, ...input }, parts);
+}
+
 /** A turn that is cut off after its first piece. */
 export async function interrupted(
   turnId: string,
-  question: CallerInput,
+  question: Input,
   parts: TurnParts,
 ): Promise<void> {
   const controller = new AbortController();

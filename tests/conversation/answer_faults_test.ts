@@ -12,7 +12,6 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { ActiveTurns } from "../../src/conversation/active_turns.ts";
-import { answer } from "../../src/conversation/answer.ts";
 import type { ToolContext } from "../../src/conversation/tools.ts";
 import {
   type RunTurn,
@@ -35,7 +34,7 @@ import {
   stalls,
 } from "../fakes/provider.ts";
 import { listen, play } from "../fakes/turn.ts";
-import { id, make, makeParts, sleep } from "./_parts.ts";
+import { answer, id, make, makeParts, sleep } from "./_parts.ts";
 
 /** As leaked timers and lost promises are what most likely goes wrong here. */
 function test(name: string, fn: () => Promise<void>): void {

@@ -4,7 +4,6 @@
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { answer } from "../../src/conversation/answer.ts";
 import { agent } from "../fakes/agent.ts";
 import {
   calls,
@@ -14,7 +13,7 @@ import {
   stalls,
 } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
-import { id, make, makeParts, sleep } from "./_parts.ts";
+import { answer, id, make, makeParts, sleep } from "./_parts.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, sanitizeOps: true, sanitizeResources: true, fn });

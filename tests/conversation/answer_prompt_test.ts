@@ -5,8 +5,6 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { answer } from "../../src/conversation/answer.ts";
-import type { CallerInput } from "../../src/conversation/opening.ts";
 import { type CallContext, welcome } from "../../src/conversation/turn.ts";
 import { estimateTokens } from "../../src/conversation/question.ts";
 import type { Message, ProviderRequest } from "../../src/providers/provider.ts";
@@ -18,7 +16,7 @@ import {
   type Script,
 } from "../fakes/provider.ts";
 import { listen, play } from "../fakes/turn.ts";
-import { id, make, makeParts, sleep } from "./_parts.ts";
+import { answer, id, type Input, make, makeParts, sleep } from "./_parts.ts";
 
 const next: CallContext = { ...id, turnId: "t2" };
 
@@ -161,7 +159,7 @@ async function converse(turns: number, seed: number, contextTokens: number) {
     },
   };
   const kinds: string[] = [];
-  let interruption: CallerInput["interruption"];
+  let interruption: Input["interruption"];
   const call = (n: number): CallContext => ({
     ...id,
     turnId: `t${n}`,
@@ -195,7 +193,7 @@ async function converse(turns: number, seed: number, contextTokens: number) {
         last,
       ],
     }[kind];
-    const said: CallerInput = { text: `Question ${n}?`, interruption };
+    const said: Input = { text: `Question ${n}?`, interruption };
     interruption = undefined;
     if (kind === "cut") {
       const controller = new AbortController();

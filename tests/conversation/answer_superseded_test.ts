@@ -5,7 +5,6 @@
  * @module
  */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { answer } from "../../src/conversation/answer.ts";
 import type { TurnPart } from "../../src/conversation/turn.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import type { ProviderRequest } from "../../src/providers/provider.ts";
@@ -16,7 +15,7 @@ import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
 import { createSharedStores } from "../fakes/shared_store.ts";
 import { play } from "../fakes/turn.ts";
 import { assistant, end, user } from "../sessions/contract.ts";
-import { id, make, makeParts, sleep } from "./_parts.ts";
+import { answer, id, make, makeParts, sleep } from "./_parts.ts";
 
 /** Stores that two instances share. */
 interface Shared extends AsyncDisposable {

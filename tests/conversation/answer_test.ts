@@ -4,7 +4,6 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { answer } from "../../src/conversation/answer.ts";
 import { NOTES_NOTE } from "../../src/conversation/prompt.ts";
 import { answeredIn, welcome } from "../../src/conversation/turn.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
@@ -20,7 +19,7 @@ import {
 } from "../fakes/provider.ts";
 import { createRecordingStore } from "../fakes/store.ts";
 import { listen as collect, play } from "../fakes/turn.ts";
-import { id, interrupted, makeParts } from "./_parts.ts";
+import { answer, id, interrupted, makeParts } from "./_parts.ts";
 
 Deno.test("answer() stores, asks and speaks", async () => {
   const provider = createScriptedProvider(says("Hi ", "there."));

@@ -1,11 +1,17 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { answer } from "../../src/conversation/answer.ts";
 import type { ToolContext } from "../../src/conversation/tools.ts";
 import { agent } from "../fakes/agent.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 import { createRecordingStore } from "../fakes/store.ts";
 import { listen as collect, play } from "../fakes/turn.ts";
-import { collectAll, id, interrupted, make, makeParts } from "./_parts.ts";
+import {
+  answer,
+  collectAll,
+  id,
+  interrupted,
+  make,
+  makeParts,
+} from "./_parts.ts";
 
 Deno.test("answer() runs what the model calls, and speaks, sends and stores all of it in order", async () => {
   const weather = make("weather", ({ say, data }) => {

@@ -12,8 +12,7 @@ import {
 } from "../../src/conversation/conversation.ts";
 import type { TranscriptEvent } from "../../src/conversation/placement.ts";
 import { createStateless } from "../../src/conversation/stateless.ts";
-import type { TurnPart } from "../../src/conversation/turn.ts";
-import type { Utterance } from "../../src/conversation/exchanges.ts";
+import type { TurnPart, Utterance } from "../../src/conversation/turn.ts";
 import { agent } from "../fakes/agent.ts";
 import {
   calls,

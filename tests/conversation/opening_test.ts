@@ -5,15 +5,12 @@
  */
 import { assertEquals } from "@std/assert";
 import * as z from "zod";
-import { answer } from "../../src/conversation/answer.ts";
-import { toFinishedCalls } from "../../src/conversation/opening.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
-import { Session } from "../../src/sessions/session.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
-import { id, makeParts } from "./_parts.ts";
+import { answer, id, makeParts } from "./_parts.ts";
 
 const at = "2026-01-01T00:00:00.000Z";
 const ofTurn = { turnId: "t1", at };
@@ -81,46 +78,62 @@ Deno.test("answer() gives a tool that left no result before a crash the same key
   assertEquals(booked, first);
 });
 
-Deno.test("answer() keeps the results through a second crash", async () => {
-  const session = new Session("conv");
-  for (const record of CRASHED) session.apply(record);
-  const crashedAgain: SessionRecord[] = [
-    ...CRASHED,
-    { type: "again", ...ofTurn, attempt: 1 },
-    ...toFinishedCalls(session.turns[0] ?? fail(), 1, at),
-  ];
-  const { booked, provider } = await retry(crashedAgain);
-  assertEquals(booked.map(({ room }) => room), [8]);
-  const shown = provider.requests[0]?.messages ?? [];
-  assertEquals(shown.slice(0, 4).map(({ role }) => role), [
-    "user",
-    "assistant",
-    "tool",
-    "assistant",
-  ]);
-});
+/** The turn that crashed, as it is begun again. */
+const AGAIN: SessionRecord[] = [
+  ...CRASHED,
+  { type: "again", ...ofTurn, attempt: 1, keepsCalls: true },
+];
 
-function fail(): never {
-  throw new Error("There is no turn");
+/** The same in a record of an older version, which repeats the calls that have results. */
+const OLD_AGAIN: SessionRecord[] = [
+  ...CRASHED,
+  { type: "again", ...ofTurn, attempt: 1 },
+  {
+    type: "calls",
+    calls: [book("a", 7)],
+    text: "One moment.",
+    ...ofTurn,
+    attempt: 1,
+  },
+  {
+    type: "result",
+    ...ofTurn,
+    callId: "a",
+    name: "book",
+    text: '"key 7"',
+    attempt: 1,
+  },
+];
+
+for (const [name, records] of Object.entries({ AGAIN, OLD_AGAIN })) {
+  Deno.test(`answer() keeps the results through a second crash (${name})`, async () => {
+    const { booked, provider } = await retry(records);
+    assertEquals(booked.map(({ room }) => room), [8]);
+    assertEquals(provider.requests[0]?.messages.slice(0, 3), [
+      { role: "user", text: "Book rooms 7 and 8." },
+      { role: "assistant", text: "One moment.", calls: [book("a", 7)] },
+      { role: "tool", callId: "a", name: "book", text: '"key 7"' },
+    ]);
+  });
 }
 
-Deno.test("toFinishedCalls() keeps the vendor's own form of calls that all have results, and leaves out steps without any", () => {
-  const session = new Session("conv");
-  const whole: SessionRecord[] = [
+Deno.test("answer() keeps the vendor's own form of calls that all have results, and leaves out steps without any", async () => {
+  const { booked, provider } = await retry([
+    ...CRASHED,
     { type: "result", ...ofTurn, callId: "b", name: "book", text: '"key 8"' },
     { type: "calls", ...ofTurn, calls: [book("c", 9)], raw, text: "Now 9." },
-  ];
-  for (const record of [...CRASHED, ...whole]) session.apply(record);
-  const [turn = fail()] = session.turns;
-  const records = toFinishedCalls(turn, 1, at);
-  assertEquals(records.map(({ type }) => type), ["calls", "result", "result"]);
-  assertEquals(records[0], {
-    type: "calls",
-    calls: [book("a", 7), book("b", 8)],
-    text: "One moment.",
-    raw,
-    turnId: "t1",
-    attempt: 1,
-    at,
-  });
+  ]);
+  assertEquals(provider.requests[0]?.messages.slice(0, 5), [
+    { role: "user", text: "Book rooms 7 and 8." },
+    {
+      role: "assistant",
+      text: "One moment.",
+      calls: [book("a", 7), book("b", 8)],
+      providerMetadata: raw,
+    },
+    { role: "tool", callId: "a", name: "book", text: '"key 7"' },
+    { role: "tool", callId: "b", name: "book", text: '"key 8"' },
+    { role: "assistant", text: "", calls: [book("c", 8)] },
+  ]);
+  assertEquals(booked.map(({ room }) => room), [8]);
 });

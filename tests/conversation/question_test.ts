@@ -24,8 +24,7 @@ import { Session } from "../../src/sessions/session.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
-import { answer } from "../../src/conversation/answer.ts";
-import { id, make, makeParts } from "./_parts.ts";
+import { answer, id, make, makeParts } from "./_parts.ts";
 import { at, session, turn } from "./_records.ts";
 
 /** A provider that can be prepared, and what it was given to read. */

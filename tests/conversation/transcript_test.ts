@@ -4,7 +4,7 @@ import {
   locate,
   toCorrections,
 } from "../../src/conversation/transcript.ts";
-import type { Utterance } from "../../src/conversation/exchanges.ts";
+import type { Utterance } from "../../src/conversation/turn.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 
@@ -325,6 +325,12 @@ const CASES: Case[] = [
     name: "a history of one round goes on at the end",
     said: HOTEL,
     transcript: [">Is breakfast included?", "It is, from 7 to 10."],
+    text: "I take it.",
+  },
+  {
+    name: "a history that begins with a known answer brings nothing new",
+    said: HOTEL,
+    transcript: ["it is from seven to ten"],
     text: "I take it.",
   },
   {

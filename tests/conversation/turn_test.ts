@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { answer } from "../../src/conversation/answer.ts";
 import {
   answeredIn,
   findInterrupted,
@@ -10,7 +9,7 @@ import type { Session, Turn } from "../../src/sessions/session.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen as collect } from "../fakes/turn.ts";
-import { id, interrupted, makeParts } from "./_parts.ts";
+import { answer, id, interrupted, makeParts } from "./_parts.ts";
 import { at, session, turn } from "./_records.ts";
 
 Deno.test("welcome() is stored once when it comes twice at once", async () => {

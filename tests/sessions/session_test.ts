@@ -315,7 +315,7 @@ const RECORDS: SessionRecord[] = [
   result("t1", "a"),
   { type: "memory", turnId: "t1", text: "Likes tea.", at },
   { type: "again", turnId: "t1", at },
-  { type: "again", turnId: "t1", attempt: 3, at },
+  { type: "again", turnId: "t1", attempt: 3, keepsCalls: true, at },
   { type: "heard", turnId: "t1", text: "", at },
   { type: "end", turnId: "t1", status: "failed", at },
   {

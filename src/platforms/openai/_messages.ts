@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Utterance } from "../../conversation/exchanges.ts";
+import type { Utterance } from "../../conversation/turn.ts";
 import { invalid } from "../_fields.ts";
 
 const ROLES = [
@@ -36,22 +36,18 @@ export function readMessages(messages?: readonly unknown[]) {
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
   const results: { callId: string; text: string }[] = [];
-  /** The agent's latest tool calls, and the number of results before them. */
-  let calls: unknown;
+  /** The number of results before the agent's latest words or tool calls. */
   let resultsBefore = 0;
   /** The role of the last message that isn't a prompt, and whether a prompt follows it. */
   let last: typeof ROLES[number] | undefined;
   let isPrompted = false;
   for (const [index, message] of messages.entries()) {
-    const { role, text, callId, tool_calls } = readMessage(message, index);
+    const { role, text, callId } = readMessage(message, index);
     isPrompted = role === "system" || role === "developer";
     if (!isPrompted) last = role;
     if (isPrompted && text !== "") instructions.push(text);
     if (role === "user") transcript.push({ by: "caller", text });
-    if (role === "assistant") {
-      calls = tool_calls;
-      resultsBefore = results.length;
-    }
+    if (role === "assistant") resultsBefore = results.length;
     // A message with only tool calls has no text.
     if (role === "assistant" && text !== "") {
       transcript.push({ by: "agent", text });
@@ -72,15 +68,15 @@ export function readMessages(messages?: readonly unknown[]) {
     text,
     transcript,
     results,
-    ...(last === "tool" ? { resumes, called: readCalls(calls) } : {}),
+    ...(last === "tool" ? { resumes } : {}),
     ...(prompt === undefined ? {} : { prompt }),
   };
 }
 
 /** Reads one message. A schema would take longer for a long history than all the rest of a turn. */
 function readMessage(message: unknown, index: number) {
-  const { role: given, content, tool_call_id, tool_calls } =
-    (message ?? {}) as Record<string, unknown>;
+  const fields = (message ?? {}) as Record<string, unknown>;
+  const { role: given, content, tool_call_id: id } = fields;
   const role = ROLES.find((role) => role === given);
   if (role === undefined) {
     throw invalid(
@@ -94,31 +90,8 @@ function readMessage(message: unknown, index: number) {
         'array of parts such as {"type":"text","text":"Hello"}',
     );
   }
-  return {
-    role,
-    text,
-    callId: readString(tool_call_id),
-    tool_calls,
-  };
-}
-
-/** The most characters of the description of a tool call. */
-const MAX_CALL = 1_000;
-
-/** Describes tool calls, such as `weather({"city":"Rome"})`, by their ids. */
-function readCalls(calls: unknown): ReadonlyMap<string, string> {
-  return new Map(
-    (Array.isArray(calls) ? calls : []).map((call) => {
-      const { name, arguments: given } = call?.function ?? {};
-      const text = `${readString(name)}(${readString(given)})`;
-      return [readString(call?.id), text.slice(0, MAX_CALL)];
-    }),
-  );
-}
-
-/** Returns a string, or an empty one: other values can be impossible to convert. */
-function readString(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  // Other values than a string can be impossible to convert.
+  return { role, text, callId: typeof id === "string" ? id : "" };
 }
 
 /** Returns the text of a message's content; `undefined` if the content is invalid. */
