@@ -11,18 +11,6 @@ import type { Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
 import { escape, type Shell } from "../shell.ts";
 
-/** The dependencies of the voice page. */
-export interface VoiceParts {
-  /** The id of the Layercode agent. It is no secret: the page shows it. */
-  agentId: string;
-  /** The address of Layercode's API, or of a stand-in for it. */
-  apiUrl: string;
-  /** Protects the page, because a conversation costs the owner money. */
-  guard: Guard;
-  /** Creates the page. */
-  shell: Shell;
-}
-
 /**
  * The SDK, which the browser loads and checks by its hash. It is not a
  * dependency of Parley, because its package depends on all of onnxruntime-web
@@ -40,9 +28,19 @@ export const SDK = {
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-/** Creates the route of the voice page. */
-export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, guard, shell } = parts;
+/**
+ * Creates the route of the voice page.
+ *
+ * @param agentId is no secret: the page shows it
+ */
+export function createVoice(
+  { agentId, apiUrl, guard, shell }: {
+    agentId: string;
+    apiUrl: string;
+    guard: Guard;
+    shell: Shell;
+  },
+): Routes {
   const socket = toSocketUrl(apiUrl);
   const page = shell({
     title: "Voice",
