@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Formats the times and tokens of a turn as text, for the terminal and the
  * pages.

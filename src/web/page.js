@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * What the scripts of all pages share, above all the view of a conversation:

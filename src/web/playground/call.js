@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A conversation in the role of Layercode: its ids, its turns, and the report of
  * an interruption to the agent. Independent of the page.

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * Listens with the browser's speech recognition until it is stopped, and leaves

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * The script of the playground: its state, its actions, and when it is redrawn.

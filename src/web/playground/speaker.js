@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * Reads an answer aloud while it is still arriving, sentence by sentence, and

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The state of a turn: the request that was sent, and the events of the answer
  * so far. Independent of the server, the voice and the page.

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * The views of the playground: the conversation, the field below it, and the

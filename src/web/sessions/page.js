@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * The script of the page of stored conversations: asks the user for the token,

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * The views of the page of stored conversations: the form for the token, the

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * A connection to Layercode through its browser SDK, and its state.

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * The script of the voice page: controls for Layercode's SDK, and the
