@@ -86,17 +86,6 @@ export class Call {
   }
 
   /**
-   * Sends JSON outside of any turn, as an owner's page would.
-   *
-   * @param {unknown} data
-   * @returns {Promise<unknown>} the answer
-   */
-  async sendData(data) {
-    const response = await this.#parts.post(this.#toRequest("data", { data }));
-    return await response.json();
-  }
-
-  /**
    * @param {string} type
    * @param {Record<string, unknown>} [content]
    */

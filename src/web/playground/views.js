@@ -146,7 +146,6 @@ function Panel({ app }) {
       <p class="quiet" hidden=${hasVoices}>
         This browser has no voices, so answers can only be read.
       </p>
-      <${DataForm} call=${call} />
     </section>
   `;
 }
@@ -173,38 +172,5 @@ function Command({ id, name, turn, toText }) {
   return view`
     <button type="button" id=${id} onClick=${copy}>${verb} ${name}</button>
     <pre tabindex="0" hidden=${shown === ""}>${shown}</pre>
-  `;
-}
-
-/**
- * A form that sends JSON to the agent, as an owner's page would.
- *
- * @param {{ call: import("./call.js").Call }} props
- */
-function DataForm({ call }) {
-  const [answer, setAnswer] = useState("");
-  /** @param {SubmitEvent} event */
-  async function onSubmit(event) {
-    event.preventDefault();
-    // The element is a text area, hence the cast.
-    const { value } = /** @type {HTMLTextAreaElement} */ (find("#data"));
-    try {
-      const reply = await call.sendData(JSON.parse(value));
-      setAnswer(`Answer: ${JSON.stringify(reply)}`);
-    } catch (error) {
-      setAnswer(`${error}`);
-    }
-  }
-  return view`
-    <details>
-      <summary>Send data</summary>
-      <form class="data-form" onSubmit=${onSubmit}>
-        <label for="data" class="quiet">JSON for the agent, as a page sends it</label>
-        <textarea id="data" rows="2" spellcheck="false">
-{"page": "rooms"}</textarea>
-        <button>Send data</button>
-        <p id="data-answer" class="quiet" role="status">${answer}</p>
-      </form>
-    </details>
   `;
 }
