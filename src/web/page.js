@@ -62,6 +62,10 @@ function Agent({ turn, longestMs }) {
   const { parts, state, remark, figures = [], times, events } = turn;
   // A turn may have no answer, only the caller's words or a remark.
   const isAnswer = parts.length > 0 || state === "answering";
+  const log = events && view`
+    <${Details} summary="Events: ${events.length}" toText=${() =>
+    toLines(events)} />
+  `;
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
   const chart = times?.total_ms
     ? view`<${Times} ...${times} longestMs=${longestMs} />`
@@ -73,7 +77,7 @@ function Agent({ turn, longestMs }) {
         ${isAnswer && parts.length === 0 && view`<p class="quiet">…</p>`}
         ${toViews(turn)}
         ${remark && view`<p class="remark">${remark}</p>`}
-        ${events && view`<${Events} events=${events} />`}
+        ${log}
       </div>
       <p class="notes">
         ${notes}
@@ -142,22 +146,25 @@ function toWords(text, split, isCut) {
 }
 
 /**
- * Draws the events of a turn. There may be hundreds, so they are drawn only
- * while the list is open.
+ * Draws a text that is long, so it is made only while it is open.
  *
- * @param {{ events: WireEvent[] }} props
+ * @param {{ id?: string, summary: string, toText: () => string }} props
  */
-function Events({ events }) {
+export function Details({ id, summary, toText }) {
   const [isOpen, setOpen] = useState(false);
-  const lines = (isOpen ? events : []).map(({ atMs, content }) =>
-    `+${Math.round(atMs)} ms ${JSON.stringify(content)}`
-  );
   return view`
     <details onToggle=${() => setOpen(!isOpen)}>
-      <summary>Events: ${events.length}</summary>
-      <pre class="events">${lines.join("\n")}</pre>
+      <summary id=${id}>${summary}</summary>
+      <pre>${isOpen && toText()}</pre>
     </details>
   `;
+}
+
+/** @param {WireEvent[]} events */
+function toLines(events) {
+  return events.map(({ atMs, content }) =>
+    `+${Math.round(atMs)} ms ${JSON.stringify(content)}`
+  ).join("\n");
 }
 
 /** Returns the data that the server passes to the page's script, which knows their type. */

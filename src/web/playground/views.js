@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { find, takeField, Turns } from "../page.js";
-import { html as view, useState } from "../preact.js";
+import { Details, find, takeField, Turns } from "../page.js";
+import { html as view } from "../preact.js";
 import { toCompletion, toCurl } from "./turn.js";
 
 /** @typedef {{ app: import("./page.js").App }} Props */
@@ -137,9 +137,8 @@ function Panel({ app }) {
       <h2>Last turn</h2>
       <button type="button" id="repeat" popovertarget="panel" popovertargetaction="hide"
         onClick=${() => call.repeat()}>Repeat</button>
-      <${Command} id="curl" name="as curl" turn=${call.last} toText=${toTurn} />
-      <${Command} id="completion" name="as chat completions" turn=${call.last}
-        toText=${toTurns} />
+      <${Details} id="curl" summary="As curl" toText=${toTurn} />
+      <${Details} id="completion" summary="As chat completions" toText=${toTurns} />
       <h2>Voice</h2>
       <select id="voices" aria-label="The voice that speaks"
         hidden=${!hasVoices} onChange=${onChange}>${options}</select>
@@ -147,30 +146,5 @@ function Panel({ app }) {
         This browser has no voices, so answers can only be read.
       </p>
     </section>
-  `;
-}
-
-/**
- * A button that copies a shell command, or shows it if the browser doesn't let
- * the page copy. No browser does except at https and on localhost.
- *
- * @param {{ id: string, name: string, turn: object | undefined, toText: () => string }} props
- */
-function Command({ id, name, turn, toText }) {
-  const [copied, setCopied] = useState(/** @type {typeof turn} */ (undefined));
-  const [shown, show] = useState("");
-  async function copy() {
-    const text = toText();
-    try {
-      await navigator.clipboard.writeText(text);
-      setCopied(turn);
-    } catch {
-      show(text);
-    }
-  }
-  const verb = turn && copied === turn ? "Copied" : "Copy";
-  return view`
-    <button type="button" id=${id} onClick=${copy}>${verb} ${name}</button>
-    <pre tabindex="0" hidden=${shown === ""}>${shown}</pre>
   `;
 }
