@@ -5,11 +5,7 @@
  * @module
  */
 
-/**
- * The figures of a turn that the server knows.
- *
- * @typedef {Partial<import("../sessions/document.ts").TurnDocument>} Figures
- */
+/** @typedef {import("../sessions/record.ts").SnakeCaseDetails & { status?: string }} Figures What the server knows of a turn */
 
 /**
  * Formats the known figures of a turn, beginning with the time to the first word.

@@ -6,30 +6,24 @@
  *
  * @module
  */
+import { toEnding, toFigures } from "./figures.js";
 import { html as view, useState } from "./preact.js";
-
-/**
- * A part of an answer: words, a tool call, or data for the page.
- *
- * @typedef {{ type: "words", text: string } | { type: "tool", name: string, status: string, detail?: string, id?: string } | { type: "data", content: unknown }} Part
- */
 
 /** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it was sent or received, and its time since the turn began */
 
 /**
- * A turn as the pages show it.
+ * A turn as the server stores it, or as much of it as a page knows. Its status
+ * is `answering` until the agent has said everything.
  *
- * @typedef {object} Turn
- * @property {string} key unique among the turns of the page
- * @property {string | undefined} [caller] what the caller said
- * @property {Part[]} parts the answer
- * @property {number | undefined} [heard] how many characters of the answer's words were heard, if not all
- * @property {string} state `answering`, `complete`, `interrupted`, `failed` or `unfinished`
- * @property {string} [remark] shown below the answer
- * @property {string[]} [figures] shown beside the answer
- * @property {{ first_words_ms?: number | undefined, total_ms?: number | undefined }} [times] drawn as bars beside the answer
+ * @typedef {object} LiveTurn
+ * @property {string} turn_id
+ * @property {string} status
+ * @property {{ name: string, status?: string, arguments?: unknown, result?: unknown }[]} [tool_calls]
+ * @property {unknown[]} [data] what the agent sent to the page
+ * @property {string} [remark] how the turn ended, if not as its status says
  * @property {WireEvent[]} [events] shown below the answer on demand
  */
+/** @typedef {Partial<Omit<import("../sessions/document.ts").TurnDocument, keyof LiveTurn>> & LiveTurn} Turn */
 
 /**
  * Draws turns, oldest first.
@@ -39,16 +33,13 @@ import { html as view, useState } from "./preact.js";
  * @param {string} [props.caller] the label of the caller's words
  */
 export function Turns({ turns, caller = "You" }) {
-  const longestMs = turns.reduce(
-    (most, { times }) => Math.max(most, times?.total_ms ?? 0),
-    1,
-  );
+  const longestMs = Math.max(1, ...turns.map(({ total_ms = 0 }) => total_ms));
   const items = turns.map((turn) =>
     view`
-      <li key=${turn.key} class="turn" data-state=${turn.state}>
-        <div class="said you" hidden=${turn.caller === undefined}>
+      <li key=${turn.turn_id} class="turn" data-state=${turn.status}>
+        <div class="said you" hidden=${turn.user === undefined}>
           <p class="who">${caller}</p>
-          <p class="words">${turn.caller}</p>
+          <p class="words">${turn.user}</p>
         </div>
         <${Agent} turn=${turn} longestMs=${longestMs} />
       </li>
@@ -59,32 +50,41 @@ export function Turns({ turns, caller = "You" }) {
 
 /** @param {{ turn: Turn, longestMs: number }} props */
 function Agent({ turn, longestMs }) {
-  const { parts, state, remark, figures = [], times, events } = turn;
+  const { at, assistant = "", status, tool_calls = [], data = [] } = turn;
+  const { events, remark = toRemark(turn) } = turn;
+  const isEmpty = assistant === "" && tool_calls.length + data.length === 0;
   // A turn may have no answer, only the caller's words or a remark.
-  const isAnswer = parts.length > 0 || state === "answering";
-  const log = events && view`
-    <${Details} summary="Events: ${events.length}" toText=${() =>
-    toLines(events)} />
-  `;
+  const isAnswer = !isEmpty || status === "answering";
+  const toText = () => toLines(events ?? []);
+  const figures = [...toFigures(turn), ...at ? [toTime(at)] : []];
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
-  const chart = times?.total_ms
-    ? view`<${Times} ...${times} longestMs=${longestMs} />`
-    : "";
   return view`
     <div class="said agent" hidden=${!isAnswer && !remark && !events}>
       <p class="who">${isAnswer && "Agent"}</p>
       <div class="parts">
-        ${isAnswer && parts.length === 0 && view`<p class="quiet">…</p>`}
-        ${toViews(turn)}
+        ${isAnswer && isEmpty && view`<p class="quiet">…</p>`}
+        ${tool_calls.map(toTool)}
+        ${data.map(toData)}
+        ${assistant && view`<${Words} ...${turn} />`}
         ${remark && view`<p class="remark">${remark}</p>`}
-        ${log}
+        ${
+    events && view`
+          <${Details} summary="Events: ${events.length}" toText=${toText} />
+        `
+  }
       </div>
       <p class="notes">
         ${notes}
-        ${chart}
+        ${turn.total_ms && view`<${Times} ...${turn} longestMs=${longestMs} />`}
       </p>
     </div>
   `;
+}
+
+/** @param {Turn} turn */
+function toRemark(turn) {
+  const isUsual = ["answering", "complete"].includes(turn.status);
+  return [...isUsual ? [] : [turn.status], ...toEnding(turn)].join(", ");
 }
 
 /**
@@ -104,45 +104,44 @@ function Times({ first_words_ms: firstMs, total_ms, longestMs }) {
   `;
 }
 
-/** @param {Turn} turn */
-function toViews({ parts, heard = Infinity, state }) {
-  let start = 0;
-  return parts.map((part) => {
-    switch (part.type) {
-      case "words": {
-        const split = Math.max(0, heard - start);
-        start += part.text.length;
-        return toWords(part.text, split, state === "interrupted");
-      }
-      case "tool":
-        return view`
-          <p class="tool" data-status=${part.status}>
-            <code>${part.name}</code> <span class="quiet">${
-          part.detail ?? part.status
-        }</span>
-          </p>
-        `;
-      case "data":
-        return view`<p class="data"><code>${
-          JSON.stringify(part.content)
-        }</code></p>`;
-    }
-  });
+/** @param {NonNullable<Turn["tool_calls"]>[number]} call */
+function toTool({ name, arguments: given, result, status }) {
+  const shown = given === undefined ? "" : `(${JSON.stringify(given)})`;
+  const end = status ?? (result === undefined ? "stopped" : "done");
+  const outcome = result === undefined ? end : `→ ${JSON.stringify(result)}`;
+  return view`
+    <p class="tool" data-status=${end}>
+      <code>${name}${shown}</code> <span class="quiet">${outcome}</span>
+    </p>
+  `;
+}
+
+/** @param {unknown} content */
+function toData(content) {
+  return view`<p class="data"><code>${JSON.stringify(content)}</code></p>`;
 }
 
 /**
- * Draws words of which possibly only the beginning was heard.
+ * Draws the words of an answer, of which possibly only the beginning was heard.
  *
- * @param {string} text
- * @param {number} split how many characters were heard
- * @param {boolean} isCut whether the rest will never be spoken
+ * @param {{ assistant: string, heard?: string, status: string }} props
  */
-function toWords(text, split, isCut) {
-  const rest = text.slice(split);
-  const shown = rest === "" || !isCut
+function Words({ assistant, heard = assistant, status }) {
+  // The platform may report words that differ from the beginning of the answer.
+  const isBeginning = assistant.startsWith(heard);
+  const rest = isBeginning ? assistant.slice(heard.length) : ` ${assistant}`;
+  const ahead = rest.trim() === "" || status === "answering"
     ? view`<span class="ahead">${rest}</span>`
     : view`<s class="ahead"><span class="aside">Not heard: </span>${rest}</s>`;
-  return view`<p class="words">${text.slice(0, split)}${shown}</p>`;
+  return view`<p class="words">${heard}${ahead}</p>`;
+}
+
+/** @param {string} iso */
+export function toTime(iso) {
+  return new Date(iso).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
 }
 
 /**

@@ -105,17 +105,16 @@ export class Call {
    * is reported, too: the server may have sent more than arrived.
    */
   #toInterruption() {
-    const turn = this.turns.findLast(({ isRefused, cut, caller }) =>
-      !isRefused && (cut || caller !== undefined)
+    const turn = this.turns.findLast(({ isRefused, cut, request }) =>
+      !isRefused && (cut || request.type === "message")
     );
     if (!turn?.cut) return {};
-    const words = turn.text.slice(0, turn.heard);
     return {
       interruption_context: {
         previous_turn_interrupted: true,
-        words_heard: words.match(/\S+/gu)?.length ?? 0,
-        text_heard: words.trimEnd(),
-        assistant_turn_id: turn.key,
+        words_heard: turn.heard.match(/\S+/gu)?.length ?? 0,
+        text_heard: turn.heard.trimEnd(),
+        assistant_turn_id: turn.request.turn_id,
       },
     };
   }

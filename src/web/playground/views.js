@@ -15,8 +15,9 @@ import { toCompletion, toCurl } from "./turn.js";
 export function Playground({ app }) {
   const { alert, call: { turns, last } } = app;
   // A spoken answer is not announced: a screen reader would talk over the voice.
-  const isRead = last?.state === "complete" && !last.speaker;
-  const news = last?.state === "failed" ? last.remark : isRead && last.text;
+  const { status, remark } = last?.document ?? {};
+  const isRead = status === "complete" && !last?.speaker;
+  const news = status === "failed" ? remark : isRead && last?.text;
   // The provider may change while the page is open: Ollama replaces the
   // stand-in as soon as it runs.
   const { provider = app.provider } =
@@ -31,7 +32,7 @@ export function Playground({ app }) {
             answers start Ollama, or set <code>GOOGLE_GENERATIVE_AI_API_KEY</code> in .env and start
             Parley again.
           </p>
-          <${Turns} turns=${turns} />
+          <${Turns} turns=${turns.map(({ document }) => document)} />
         </div>
       </section>
       <div class="dock">

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { toEnding, toFigures } from "../figures.js";
-import { takeField, Turns } from "../page.js";
+import { takeField, toTime, Turns } from "../page.js";
 import { html as view } from "../preact.js";
 
 /** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
@@ -66,51 +65,10 @@ export function Session({ session, onDelete }) {
       </a>
       <button type="button" onClick=${onDelete}>Delete</button>
     </div>
-    <${Turns} turns=${turns.map(toTurn)} caller="Caller" />
+    <${Turns} turns=${turns} caller="Caller" />
     <section hidden=${rest.memories.length + rest.notes.length === 0}>
       <h2>Memories and notes</h2>
       <pre>${JSON.stringify(rest, null, 2)}</pre>
     </section>
   `;
-}
-
-/**
- * Converts a stored turn to one that the pages can show.
- *
- * @param {SessionDocument["turns"][number]} turn
- * @returns {import("../page.js").Turn}
- */
-export function toTurn(turn) {
-  const { turn_id, at, user, assistant, heard, status, tool_calls = [] } = turn;
-  // The platform may report words that differ from the beginning of the answer.
-  const isBeginning = heard === undefined || assistant.startsWith(heard);
-  const text = isBeginning ? assistant : `${heard} ${assistant}`;
-  const remarks = [...status === "complete" ? [] : [status], ...toEnding(turn)];
-  /** @type {import("../page.js").Part[]} */
-  const parts = tool_calls.map(({ name, arguments: given, result }) => ({
-    type: "tool",
-    name: `${name}(${JSON.stringify(given)})`,
-    ...result === undefined
-      ? { status: "stopped" }
-      : { status: "done", detail: `→ ${JSON.stringify(result)}` },
-  }));
-  if (text !== "") parts.push({ type: "words", text });
-  return {
-    key: turn_id,
-    caller: user,
-    parts,
-    heard: heard?.length,
-    state: heard === undefined ? status : "interrupted",
-    remark: remarks.join(", "),
-    figures: [...toFigures(turn), toTime(at)],
-    times: turn,
-  };
-}
-
-/** @param {string} iso */
-function toTime(iso) {
-  return new Date(iso).toLocaleString(undefined, {
-    dateStyle: "medium",
-    timeStyle: "short",
-  });
 }

@@ -96,7 +96,7 @@ export class Connection {
 
   /** @param {string} text */
   send(text) {
-    addTurn(this.turns, { caller: text });
+    addTurn(this.turns, { user: text });
     this.#client?.sendClientResponseText(text);
     this.#set({});
   }
@@ -148,7 +148,7 @@ export class Connection {
         this.#set({});
       },
       onDataMessage: (/** @type {{ content: unknown }} */ { content }) => {
-        addTurn(this.turns, { parts: [{ type: "data", content }] });
+        addTurn(this.turns, { data: [content] });
         this.#set({});
       },
     };
@@ -198,8 +198,7 @@ function explain({ name, message }) {
  * @param {Partial<Turn>} turn
  */
 export function addTurn(turns, turn) {
-  const key = `${turns.length}`;
-  turns.push({ key, parts: [], state: "complete", ...turn });
+  turns.push({ turn_id: `${turns.length}`, status: "complete", ...turn });
 }
 
 /**
@@ -210,25 +209,23 @@ export function addTurn(turns, turn) {
  * @param {Turn[]} turns
  * @param {Message} message
  */
-export function addMessage(turns, { type, content, turn_id }) {
+export function addMessage(turns, { type, content, turn_id: id }) {
   if (typeof content !== "string") return;
   if (type === "user.transcript") {
-    const key = `user ${turn_id}`;
+    const turn_id = `user ${id}`;
     // Layercode may send typed text back, which the page shows already.
     const typed = turns.find((turn) =>
-      turn.caller === content && !turn.key.startsWith("user ")
+      turn.user === content && !turn.turn_id.startsWith("user ")
     );
-    if (typed) typed.key = key;
-    else addTurn(turns, { key, caller: content });
+    if (typed) typed.turn_id = turn_id;
+    else addTurn(turns, { turn_id, user: content });
   } else if (type === "response.text") {
-    const key = `agent ${turn_id}`;
-    const [part] = turns.find((turn) => turn.key === key)?.parts ?? [];
-    if (part?.type !== "words") {
-      addTurn(turns, { key, parts: [{ type: "words", text: content }] });
-      return;
-    }
+    const turn_id = `agent ${id}`;
+    const turn = turns.find((turn) => turn.turn_id === turn_id);
+    if (!turn) return addTurn(turns, { turn_id, assistant: content });
     // Sentences may arrive one by one, without the spaces between them.
-    const gap = /[.!?…]$/.test(part.text) && /^\p{L}/u.test(content) ? " " : "";
-    part.text += gap + content;
+    const { assistant = "" } = turn;
+    const gap = /[.!?…]$/.test(assistant) && /^\p{L}/u.test(content) ? " " : "";
+    turn.assistant = assistant + gap + content;
   }
 }
