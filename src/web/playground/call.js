@@ -99,22 +99,16 @@ export class Call {
     };
   }
 
-  /**
-   * Reports the turn that was cut off, as Layercode does, unless the server has
-   * accepted a later message, which reported it. A turn whose connection broke
-   * is reported, too: the server may have sent more than arrived.
-   */
+  /** Reports, as Layercode does, that the newest turn was interrupted. */
   #toInterruption() {
-    const turn = this.turns.findLast(({ isRefused, cut, request }) =>
-      !isRefused && (cut || request.type === "message")
-    );
-    if (!turn?.cut) return {};
+    const { last } = this;
+    if (last?.cut?.status !== "interrupted") return {};
     return {
       interruption_context: {
         previous_turn_interrupted: true,
-        words_heard: turn.heard.match(/\S+/gu)?.length ?? 0,
-        text_heard: turn.heard.trimEnd(),
-        assistant_turn_id: turn.request.turn_id,
+        words_heard: last.heard.match(/\S+/gu)?.length ?? 0,
+        text_heard: last.heard.trimEnd(),
+        assistant_turn_id: last.request.turn_id,
       },
     };
   }
@@ -144,10 +138,9 @@ export class Call {
     }
     // After the last event, a broken connection does not matter.
     if (turn.isReceived || turn.cut) return true;
-    turn.isRefused = !response;
     turn.cutOff(now(), trouble);
     onChange();
-    return !turn.isRefused;
+    return response !== undefined;
   }
 }
 

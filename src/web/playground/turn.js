@@ -17,8 +17,6 @@ export class Turn {
   data = [];
   /** Whether the whole answer has arrived. */
   isReceived = false;
-  /** Whether the server did not accept the request. */
-  isRefused = false;
   /** How the turn ended, if it ended early. @type {{ status: string, remark?: string } | undefined} */
   cut;
   hangUp = new AbortController();
