@@ -19,38 +19,26 @@ import { post } from "../page.js";
  * @property {string} _websocketUrl
  * @property {() => Promise<void>} connect
  * @property {() => Promise<void>} disconnect
- * @property {() => MediaStream | null} getStream
- * @property {(isOn: boolean) => Promise<void>} setAudioInput
- * @property {() => void} triggerUserTurnStarted
- * @property {() => void} triggerUserTurnFinished
  * @property {(text: string) => void} sendClientResponseText
  */
 
 /** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK passes it on */
-/** @typedef {{ conversationId: string | null, config?: { transcription?: { trigger?: string } } }} Session */
 /** @typedef {import("../page.js").Turn} Turn Words that one side said, or data that the agent sent */
-
-const LOST = "The connection was lost. Reconnect to go on.";
 
 /** A connection that can be closed and opened again. */
 export class Connection {
   /** @type {"disconnected" | "connecting" | "connected"} */
   state = "disconnected";
-  /** Outlives a connection, so that the next one continues the conversation. Empty before the first. */
+  /** Outlives a connection, so that the next one continues the conversation. */
   conversationId = "";
   /** An error message. Empty if there is no error. */
   trouble = "";
-  /** Whether the agent is set to push-to-talk: the page signals when the caller speaks. */
-  isPushToTalk = false;
-  /** Whether the caller is speaking, with push-to-talk. */
-  isTalking = false;
-  /** Whether the browser lets this page record and play sound. */
-  hasAudio = isSecureContext && Boolean(navigator.mediaDevices);
-  hasMicrophone = this.hasAudio;
   /** The conversation, oldest turn first. @type {Turn[]} */
   turns = [];
-  /** Set while connecting or connected. @type {Client | undefined} */
+  /** @type {Client | undefined} */
   #client;
+  /** Proves that this page was given the conversation. @type {string | undefined} */
+  #resumeToken;
   #data;
   #onChange;
 
@@ -81,14 +69,9 @@ export class Connection {
     const client = this.#client = new Client(this.#toOptions());
     client._websocketUrl = socket;
     await client.connect();
-    // After some failures the SDK leaves the microphone on.
-    if (client.status !== "error") return;
-    const stream = client.getStream();
-    await client.disconnect();
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    if (client.status === "error") await client.disconnect();
   }
 
-  /** Closes the connection. */
   async disconnect() {
     await this.#client?.disconnect();
     this.#set({ trouble: "" });
@@ -101,48 +84,23 @@ export class Connection {
     this.#set({});
   }
 
-  /** Signals that the caller begins or stops speaking. */
-  toggleTalking = () => {
-    if (this.isTalking) this.#client?.triggerUserTurnFinished();
-    else this.#client?.triggerUserTurnStarted();
-    this.#set({ isTalking: !this.isTalking });
-  };
-
-  /** Switches the microphone on or off. */
-  toggleMicrophone = async () => {
-    const hasMicrophone = !this.hasMicrophone;
-    this.#set({ hasMicrophone });
-    if (this.state !== "connected") return;
-    try {
-      await this.#client?.setAudioInput(hasMicrophone);
-    } catch {
-      // The SDK has called `onError`, which shows the reason.
-      this.#set({ hasMicrophone: false });
-      await this.#client?.setAudioInput(false);
-    }
-  };
-
   #toOptions() {
     return {
       agentId: this.#data.agentId,
       conversationId: this.conversationId || null,
       authorizeSessionEndpoint: "/authorize",
       authorizeSessionRequest: this.#authorize,
-      audioInput: this.hasMicrophone,
-      audioOutput: this.hasAudio,
-      onConnect: (/** @type {Session} */ { conversationId, config }) =>
-        this.#set({
-          state: "connected",
-          conversationId: conversationId ?? "",
-          isPushToTalk: config?.transcription?.trigger === "push_to_talk",
-        }),
+      onConnect: (
+        /** @type {{ conversationId: string }} */ { conversationId },
+      ) => this.#set({ state: "connected", conversationId }),
       onDisconnect: () => {
-        this.#client = undefined;
-        const trouble = this.trouble || LOST;
-        this.#set({ state: "disconnected", isTalking: false, trouble });
+        const trouble = this.state === "connected"
+          ? "The connection was lost. Reconnect to go on."
+          : this.trouble;
+        this.#set({ state: "disconnected", trouble });
       },
-      onError: (/** @type {Error} */ error) =>
-        this.#set({ trouble: this.trouble || explain(error) }),
+      onError: (/** @type {Error} */ { message }) =>
+        this.#set({ trouble: message }),
       onMessage: (/** @type {Message} */ message) => {
         addMessage(this.turns, message);
         this.#set({});
@@ -154,15 +112,12 @@ export class Connection {
     };
   }
 
-  /** @param {{ url: string, body: unknown }} request the request that the SDK would send */
+  /** Asks for a session key as the SDK would. @param {{ url: string, body: object }} request */
   #authorize = async ({ url, body }) => {
-    try {
-      return await post(url, body);
-    } catch (error) {
-      // The SDK would report only the status.
-      this.trouble = Object(error).message;
-      throw error;
-    }
+    const resume_token = this.#resumeToken;
+    const response = await post(url, { ...body, resume_token });
+    this.#resumeToken = (await response.clone().json()).resume_token;
+    return response;
   };
 }
 
@@ -180,15 +135,6 @@ async function loadSdk({ url, integrity }) {
   document.head.append(script);
   await new Promise((resolve) => script.onload = script.onerror = resolve);
   return find();
-}
-
-/** Explains an error of the SDK or the browser to the user. @param {Error} error */
-function explain({ name, message }) {
-  // "denined" is a typo of the SDK.
-  if (/^(Not\w+|Overconstrained)Error$/.test(name) || /denined/.test(message)) {
-    return "The microphone is not allowed, missing or in use. Fix that and connect again, or switch Microphone off and type.";
-  }
-  return /^WebSocket/.test(message) ? LOST : `That did not work: ${message}.`;
 }
 
 /**
