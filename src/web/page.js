@@ -25,13 +25,7 @@ import { html as view, useState } from "./preact.js";
  */
 /** @typedef {Partial<Omit<import("../sessions/document.ts").TurnDocument, keyof LiveTurn>> & LiveTurn} Turn */
 
-/**
- * Draws turns, oldest first.
- *
- * @param {object} props
- * @param {readonly Turn[]} props.turns
- * @param {string} [props.caller] the label of the caller's words
- */
+/** Draws turns, oldest first. @param {{ turns: readonly Turn[], caller?: string }} props */
 export function Turns({ turns, caller = "You" }) {
   const longestMs = Math.max(1, ...turns.map(({ total_ms = 0 }) => total_ms));
   const items = turns.map((turn) =>
@@ -87,17 +81,12 @@ function toRemark(turn) {
   return [...isUsual ? [] : [turn.status], ...toEnding(turn)].join(", ");
 }
 
-/**
- * Draws the time to the first word and the total time of an answer as bars,
- * relative to the longest answer. Screen readers skip them: the figures say the
- * same in text.
- *
- * @param {{ first_words_ms?: number, total_ms: number, longestMs: number }} props
- */
+/** @param {{ first_words_ms?: number, total_ms: number, longestMs: number }} props */
 function Times({ first_words_ms: firstMs, total_ms, longestMs }) {
   const bars = [total_ms, Math.min(firstMs ?? total_ms, total_ms)].map((ms) =>
     view`<rect width=${100 * ms / longestMs} height="1" />`
   );
+  // Screen readers skip the bars: the figures say the same.
   return view`
     <svg class="times" viewBox="0 0 100 1" preserveAspectRatio="none"
       aria-hidden="true">${bars}</svg>
@@ -121,11 +110,7 @@ function toData(content) {
   return view`<p class="data"><code>${JSON.stringify(content)}</code></p>`;
 }
 
-/**
- * Draws the words of an answer, of which possibly only the beginning was heard.
- *
- * @param {{ assistant: string, heard?: string, status: string }} props
- */
+/** @param {{ assistant: string, heard?: string, status: string }} props */
 function Words({ assistant, heard = assistant, status }) {
   // The platform may report words that differ from the beginning of the answer.
   const isBeginning = assistant.startsWith(heard);
@@ -144,17 +129,15 @@ export function toTime(iso) {
   });
 }
 
-/**
- * Draws a text that is long, so it is made only while it is open.
- *
- * @param {{ id?: string, summary: string, toText: () => string }} props
- */
+/** @param {{ id?: string, summary: string, toText: () => string }} props */
 export function Details({ id, summary, toText }) {
   const [isOpen, setOpen] = useState(false);
+  // The text may be long, so it is made only while it is shown.
+  const text = isOpen && toText();
   return view`
     <details onToggle=${() => setOpen(!isOpen)}>
       <summary id=${id}>${summary}</summary>
-      <pre>${isOpen && toText()}</pre>
+      <pre>${text}</pre>
     </details>
   `;
 }
@@ -176,8 +159,7 @@ export function readData() {
  *
  * @param {string} path
  * @param {RequestInit} [init]
- * @returns {Promise<Response>} a response with a status of 200 to 299
- * @throws {Error} with a message for the user; if the server sent another status, the cause is its response
+ * @throws {Error} with a message for the user; if the server refused, the cause is its response
  */
 export async function ask(path, init) {
   const response = await fetch(path, init).catch(() => {
@@ -189,35 +171,19 @@ export async function ask(path, init) {
   throw new Error(message, { cause: response });
 }
 
-/**
- * Posts JSON to the server, as {@linkcode ask} does.
- *
- * @param {string} path
- * @param {unknown} body
- * @param {AbortSignal | null} [signal] aborts the request
- */
+/** Posts JSON, as {@linkcode ask} does. @param {string} path @param {unknown} body @param {AbortSignal | null} [signal] */
 export function post(path, body, signal = null) {
   const headers = { "content-type": "application/json" };
   const init = { method: "POST", headers, body: JSON.stringify(body), signal };
   return ask(path, init);
 }
 
-/**
- * Finds an element that the page always has, hence the cast.
- *
- * @param {string} selector
- */
+/** Finds an element that the page always has, hence the cast. @param {string} selector */
 export function find(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
 }
 
-/**
- * Handles the submission of a form without leaving the page: returns the text of
- * a field and empties the form.
- *
- * @param {SubmitEvent} event
- * @param {string} name the name of the field
- */
+/** Takes the text of a field out of a submitted form. @param {SubmitEvent} event @param {string} name */
 export function takeField(event, name) {
   event.preventDefault();
   // TypeScript doesn't know the type of an event's element, hence the cast.

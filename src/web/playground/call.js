@@ -7,24 +7,17 @@
 import { Turn } from "./turn.js";
 
 /**
- * The dependencies of a conversation.
- *
  * @typedef {object} CallParts
  * @property {string | undefined} [id] the id of a conversation to continue
  * @property {(request: Record<string, unknown>, signal?: AbortSignal) => Promise<Response>} post
- * sends a request to the server, which signs it
- * @property {() => Turn["speaker"]} createSpeaker creates the speaker of an answer, if answers are read aloud
- * @property {() => number} now returns the time in milliseconds
- * @property {() => void} onChange called when something about a turn changes
+ * @property {() => Turn["speaker"]} createSpeaker
+ * @property {() => number} now
+ * @property {() => void} onChange
  */
 
 const BROKEN = "The answer broke off: the connection broke in the middle.";
 
-/**
- * Creates a random id. `randomUUID()` exists only at https and on localhost.
- *
- * @param {string} prefix
- */
+/** Unlike `randomUUID()`, this also works without https. @param {string} prefix */
 export function newId(prefix) {
   return `${prefix}_${crypto.getRandomValues(new Uint32Array(2)).join("")}`;
 }
@@ -39,11 +32,9 @@ export class Call {
   /** @param {CallParts} parts */
   constructor(parts) {
     this.#parts = parts;
-    /** The conversation's id. */
     this.id = parts.id ?? newId("conv");
   }
 
-  /** The newest turn. */
   get last() {
     return this.turns.at(-1);
   }
@@ -55,12 +46,7 @@ export class Call {
     return this.#run(this.#toRequest("session.start"));
   }
 
-  /**
-   * Sends a text as the caller's words. Interrupts the agent.
-   *
-   * @param {string} text
-   * @returns {Promise<boolean>} whether the server accepted it
-   */
+  /** Interrupts the agent. Returns whether the server accepted the text. @param {string} text */
   say(text) {
     this.interrupt();
     const interruption = this.#toInterruption();
@@ -85,10 +71,7 @@ export class Call {
     return true;
   }
 
-  /**
-   * @param {string} type
-   * @param {Record<string, unknown>} [content]
-   */
+  /** @param {string} type @param {Record<string, unknown>} [content] */
   #toRequest(type, content) {
     return {
       type,
@@ -113,12 +96,7 @@ export class Call {
     };
   }
 
-  /**
-   * Sends a turn and reads the answer until it ends or is cut off.
-   *
-   * @param {Record<string, unknown>} request
-   * @returns {Promise<boolean>} whether the server accepted it
-   */
+  /** Returns whether the server accepted the request. @param {Record<string, unknown>} request */
   async #run(request) {
     const { post, createSpeaker, now, onChange } = this.#parts;
     const turn = new Turn(request, now(), createSpeaker());
@@ -144,13 +122,7 @@ export class Call {
   }
 }
 
-/**
- * Reads the events of an answer as they arrive. The server writes each event as
- * one line of JSON.
- *
- * @param {Response} response
- * @returns {AsyncGenerator<import("./turn.js").AnswerEvent, void>}
- */
+/** @param {Response} response @returns {AsyncGenerator<import("./turn.js").AnswerEvent, void>} */
 export async function* readEvents({ body }) {
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -34,9 +34,8 @@ const microphone = createMicrophone({
 });
 /** Whether answers are read aloud. */
 let isSpeaking = false;
-/** The chosen voice. @type {SpeechSynthesisVoice | undefined} */
+/** @type {SpeechSynthesisVoice | undefined} */
 let voice;
-/** An error message. Empty if there is no error. */
 let alert = "";
 
 function getVoices() {

@@ -5,27 +5,19 @@
  * @module
  */
 
-/** @typedef {{ type: string, content?: unknown }} AnswerEvent An event of an answer */
+/** @typedef {{ type: string, content?: unknown }} AnswerEvent */
 
-/** A turn of the playground. */
 export class Turn {
-  /** The words of the answer. */
   text = "";
   /** @type {{ id: string, name: string, status: string }[]} */
   tools = [];
   /** @type {unknown[]} */
   data = [];
-  /** Whether the whole answer has arrived. */
   isReceived = false;
   /** How the turn ended, if it ended early. @type {{ status: string, remark?: string } | undefined} */
   cut;
   hangUp = new AbortController();
-  /**
-   * The figures of the turn that the server sent. The times are measured here,
-   * as the caller sees them.
-   *
-   * @type {import("../figures.js").Figures}
-   */
+  /** What the server sent, except the times, which are the caller's. @type {import("../figures.js").Figures} */
   summary = {};
 
   /**
@@ -72,10 +64,7 @@ export class Turn {
     };
   }
 
-  /**
-   * @param {AnswerEvent} event
-   * @param {number} now
-   */
+  /** @param {AnswerEvent} event @param {number} now */
   add(event, now) {
     const atMs = now - this.startedAt;
     this.events.push({ atMs, content: event });
@@ -116,8 +105,6 @@ export class Turn {
   }
 
   /**
-   * Ends the turn early.
-   *
    * @param {number} now
    * @param {string} [trouble] why it failed. `undefined` if the caller interrupted it
    */

@@ -12,7 +12,7 @@ import { post } from "../page.js";
 /** @typedef {{ url: string, integrity: string }} Sdk */
 
 /**
- * The members of the SDK's client that this page uses.
+ * What this page uses of the SDK's client.
  *
  * @typedef {object} Client
  * @property {string} status
@@ -25,13 +25,11 @@ import { post } from "../page.js";
 /** @typedef {{ type: string, content?: unknown, turn_id?: string }} Message A message as the SDK passes it on */
 /** @typedef {import("../page.js").Turn} Turn Words that one side said, or data that the agent sent */
 
-/** A connection that can be closed and opened again. */
 export class Connection {
   /** @type {"disconnected" | "connecting" | "connected"} */
   state = "disconnected";
   /** Outlives a connection, so that the next one continues the conversation. */
   conversationId = "";
-  /** An error message. Empty if there is no error. */
   trouble = "";
   /** The conversation, oldest turn first. @type {Turn[]} */
   turns = [];
@@ -42,22 +40,18 @@ export class Connection {
   #data;
   #onChange;
 
-  /**
-   * @param {{ agentId: string, sdk: Sdk, socket: string }} data the data that the server passes to the page
-   * @param {() => void} onChange
-   */
+  /** @param {{ agentId: string, sdk: Sdk, socket: string }} data @param {() => void} onChange */
   constructor(data, onChange) {
     this.#data = data;
     this.#onChange = onChange;
   }
 
-  /** Changes the state and redraws the page. @param {Partial<Connection>} changes */
+  /** @param {Partial<Connection>} changes */
   #set(changes) {
     Object.assign(this, changes);
     this.#onChange();
   }
 
-  /** Connects. If there was a conversation already, continues it. */
   async connect() {
     this.#set({ state: "connecting", trouble: "" });
     const { sdk, socket } = this.#data;
@@ -137,19 +131,12 @@ async function loadSdk({ url, integrity }) {
   return find();
 }
 
-/**
- * Adds a turn, with defaults for what is missing.
- *
- * @param {Turn[]} turns
- * @param {Partial<Turn>} turn
- */
+/** @param {Turn[]} turns @param {Partial<Turn>} turn */
 export function addTurn(turns, turn) {
   turns.push({ turn_id: `${turns.length}`, status: "complete", ...turn });
 }
 
 /**
- * Adds a message to the conversation.
- *
  * https://docs.layercode.com/api-reference/frontend-ws-api
  *
  * @param {Turn[]} turns

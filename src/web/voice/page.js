@@ -1,7 +1,6 @@
 /// <reference lib="dom" />
 /**
- * The script of the voice page: controls for Layercode's SDK, and the
- * conversation as text.
+ * The script of the voice page: the connection, and the conversation as text.
  *
  * @module
  */
