@@ -14,12 +14,7 @@ import { nameModel } from "../figures.js";
 import { escape, type Shell } from "../shell.ts";
 import type { Provider } from "../../providers/provider.ts";
 
-/**
- * Creates the routes of the page, at `/`, and of the turns that it sends.
- *
- * @param secret the webhook secret to sign with
- * @param otherwise answers programs that request `/` without access to the page
- */
+/** Creates the routes of the page, and of its turns. `otherwise` answers programs that lack access. */
 export function createPlayground(
   { webhook, secret, provider, guard, shell, otherwise }: {
     webhook: Handler;

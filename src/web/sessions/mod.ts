@@ -15,12 +15,7 @@ import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
 /** The maximum number of conversations that one response lists. */
 const MAX_PAGE_SIZE = 200;
 
-/**
- * Creates the routes of the API and the page.
- *
- * @param token the bearer token that every request must carry
- * @param activeTurns ends the turns of a conversation before it is deleted
- */
+/** Creates the routes of the API, which need the bearer token, and of the page. */
 export function createAdmin(
   { token, checkSecret, store, activeTurns, shell }: {
     token: string;
@@ -76,7 +71,6 @@ export function createAdmin(
   };
 }
 
-/** Creates a function that protects a handler with the token. */
 function createTokenGuard(token: string, checkSecret: SecretCheck) {
   // `Headers` returns each byte of a header as one character.
   const right = String.fromCharCode(...new TextEncoder().encode(token));

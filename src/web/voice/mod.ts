@@ -28,11 +28,7 @@ export const SDK = {
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-/**
- * Creates the route of the voice page.
- *
- * @param agentId is no secret: the page shows it
- */
+/** Creates the route of the voice page. It shows the agent's id, which is no secret. */
 export function createVoice(
   { agentId, apiUrl, guard, shell }: {
     agentId: string;
@@ -62,12 +58,7 @@ export function createVoice(
   return { "/voice": { GET: guard.page(page) } };
 }
 
-/**
- * Returns the address of the WebSocket that belongs to Layercode's API.
- *
- * @param apiUrl http or https. The result lacks its user name and password,
- * because the browser gets to know it
- */
+/** Returns the WebSocket's address, without the API's user name and password: the browser gets to know it. */
 function toSocketUrl(apiUrl: string): string {
   const { protocol, host, pathname } = new URL(apiUrl);
   const scheme = protocol === "http:" ? "ws:" : "wss:";
