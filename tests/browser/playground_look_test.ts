@@ -136,6 +136,7 @@ for (const [name, options] of Object.entries(WINDOWS)) {
     await assertFits(page);
     assertEquals(await findInaccessible(page), [], "with a turn's events");
     if (isSmall) await page.getByRole("button", { name: "Tools" }).click();
+    await page.locator("#curl").click();
     await assertFits(page);
     assertEquals(await findInaccessible(page), [], "with the tools");
   });
