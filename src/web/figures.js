@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Formats the times and tokens of a turn as text, for the terminal and the
  * pages.
@@ -6,17 +5,9 @@
  * @module
  */
 
-/**
- * The figures of a turn that the server knows.
- *
- * @typedef {Partial<import("../sessions/document.ts").TurnDocument>} Figures
- */
+/** @typedef {import("../sessions/record.ts").SnakeCaseDetails & { status?: string }} Figures What the server knows of a turn */
 
-/**
- * Formats the known figures of a turn, beginning with the time to the first word.
- *
- * @param {Figures} figures
- */
+/** Formats what is known, beginning with the time to the first word. @param {Figures} figures */
 export function toFigures(figures) {
   const { provider, model, prompt_ms, cached_tokens } = figures;
   const { first_words_ms: first, total_ms: total } = figures;
@@ -35,7 +26,6 @@ export function toFigures(figures) {
   ].filter((figure) => typeof figure === "string");
 }
 
-/** The reasons why Parley ends an answer before the model does, as text. */
 const ENDINGS = new Map([
   ["max-tokens", "ended at MAX_ANSWER_TOKENS"],
   ["repetition", "ended for repeating itself"],
@@ -47,18 +37,13 @@ export function toEnding({ ended }) {
   return ended === undefined ? [] : [ENDINGS.get(ended) ?? `ended: ${ended}`];
 }
 
-/**
- * Names the provider, and the model if it has another name.
- *
- * @param {string} provider
- * @param {string} [model]
- */
+/** @param {string} provider @param {string} [model] */
 export function nameModel(provider, model) {
   return model && model !== provider ? `${provider} · ${model}` : provider;
 }
 
 /** @param {number} ms */
-export function formatMs(ms) {
+function formatMs(ms) {
   if (ms < 995) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * What the scripts of all pages share, above all the view of a conversation:
@@ -7,49 +6,34 @@
  *
  * @module
  */
+import { toEnding, toFigures } from "./figures.js";
 import { html as view, useState } from "./preact.js";
-
-/**
- * A part of an answer: words, a tool call, or data for the page.
- *
- * @typedef {{ type: "words", text: string } | { type: "tool", name: string, status: string, detail?: string, id?: string } | { type: "data", content: unknown }} Part
- */
 
 /** @typedef {{ atMs: number, content: unknown }} WireEvent An event as it was sent or received, and its time since the turn began */
 
 /**
- * A turn as the pages show it.
+ * A turn as the server stores it, or as much of it as a page knows. Its status
+ * is `answering` until the agent has said everything.
  *
- * @typedef {object} Turn
- * @property {string} key unique among the turns of the page
- * @property {string | undefined} [caller] what the caller said
- * @property {Part[]} parts the answer
- * @property {number | undefined} [heard] how many characters of the answer's words were heard, if not all
- * @property {string} state `answering`, `complete`, `interrupted`, `failed` or `unfinished`
- * @property {string} [remark] shown below the answer
- * @property {string[]} [figures] shown beside the answer
- * @property {{ first_words_ms?: number | undefined, total_ms?: number | undefined }} [times] drawn as bars beside the answer
+ * @typedef {object} LiveTurn
+ * @property {string} turn_id
+ * @property {string} status
+ * @property {{ name: string, status?: string, arguments?: unknown, result?: unknown }[]} [tool_calls]
+ * @property {unknown[]} [data] what the agent sent to the page
+ * @property {string} [remark] how the turn ended, if not as its status says
  * @property {WireEvent[]} [events] shown below the answer on demand
  */
+/** @typedef {Partial<Omit<import("../sessions/document.ts").TurnDocument, keyof LiveTurn>> & LiveTurn} Turn */
 
-/**
- * Draws turns, oldest first.
- *
- * @param {object} props
- * @param {readonly Turn[]} props.turns
- * @param {string} [props.caller] the label of the caller's words
- */
+/** Draws turns, oldest first. @param {{ turns: readonly Turn[], caller?: string }} props */
 export function Turns({ turns, caller = "You" }) {
-  const longestMs = turns.reduce(
-    (most, { times }) => Math.max(most, times?.total_ms ?? 0),
-    1,
-  );
+  const longestMs = Math.max(1, ...turns.map(({ total_ms = 0 }) => total_ms));
   const items = turns.map((turn) =>
     view`
-      <li key=${turn.key} class="turn" data-state=${turn.state}>
-        <div class="said you" hidden=${turn.caller === undefined}>
+      <li key=${turn.turn_id} class="turn" data-state=${turn.status}>
+        <div class="said you" hidden=${turn.user === undefined}>
           <p class="who">${caller}</p>
-          <p class="words">${turn.caller}</p>
+          <p class="words">${turn.user}</p>
         </div>
         <${Agent} turn=${turn} longestMs=${longestMs} />
       </li>
@@ -60,105 +44,109 @@ export function Turns({ turns, caller = "You" }) {
 
 /** @param {{ turn: Turn, longestMs: number }} props */
 function Agent({ turn, longestMs }) {
-  const { parts, state, remark, figures = [], times, events } = turn;
+  const { at, assistant = "", status, tool_calls = [], data = [] } = turn;
+  const { events, remark = toRemark(turn) } = turn;
+  const isEmpty = assistant === "" && tool_calls.length + data.length === 0;
   // A turn may have no answer, only the caller's words or a remark.
-  const isAnswer = parts.length > 0 || state === "answering";
+  const isAnswer = !isEmpty || status === "answering";
+  const toText = () => toLines(events ?? []);
+  const figures = [...toFigures(turn), ...at ? [toTime(at)] : []];
   const notes = figures.map((figure) => view`<span>${figure}</span> `);
-  const chart = times?.total_ms
-    ? view`<${Times} ...${times} longestMs=${longestMs} />`
-    : "";
   return view`
     <div class="said agent" hidden=${!isAnswer && !remark && !events}>
       <p class="who">${isAnswer && "Agent"}</p>
       <div class="parts">
-        ${isAnswer && parts.length === 0 && view`<p class="quiet">…</p>`}
-        ${toViews(turn)}
+        ${isAnswer && isEmpty && view`<p class="quiet">…</p>`}
+        ${tool_calls.map(toTool)}
+        ${data.map(toData)}
+        ${assistant && view`<${Words} ...${turn} />`}
         ${remark && view`<p class="remark">${remark}</p>`}
-        ${events && view`<${Events} events=${events} />`}
+        ${
+    events && view`
+          <${Details} summary="Events: ${events.length}" toText=${toText} />
+        `
+  }
       </div>
       <p class="notes">
         ${notes}
-        ${chart}
+        ${turn.total_ms && view`<${Times} ...${turn} longestMs=${longestMs} />`}
       </p>
     </div>
   `;
 }
 
-/**
- * Draws the time to the first word and the total time of an answer as bars,
- * relative to the longest answer. Screen readers skip them: the figures say the
- * same in text.
- *
- * @param {{ first_words_ms?: number, total_ms: number, longestMs: number }} props
- */
+/** @param {Turn} turn */
+function toRemark(turn) {
+  const isUsual = ["answering", "complete"].includes(turn.status);
+  return [...isUsual ? [] : [turn.status], ...toEnding(turn)].join(", ");
+}
+
+/** @param {{ first_words_ms?: number, total_ms: number, longestMs: number }} props */
 function Times({ first_words_ms: firstMs, total_ms, longestMs }) {
   const bars = [total_ms, Math.min(firstMs ?? total_ms, total_ms)].map((ms) =>
     view`<rect width=${100 * ms / longestMs} height="1" />`
   );
+  // Screen readers skip the bars: the figures say the same.
   return view`
     <svg class="times" viewBox="0 0 100 1" preserveAspectRatio="none"
       aria-hidden="true">${bars}</svg>
   `;
 }
 
-/** @param {Turn} turn */
-function toViews({ parts, heard = Infinity, state }) {
-  let start = 0;
-  return parts.map((part) => {
-    switch (part.type) {
-      case "words": {
-        const split = Math.max(0, heard - start);
-        start += part.text.length;
-        return toWords(part.text, split, state === "interrupted");
-      }
-      case "tool":
-        return view`
-          <p class="tool" data-status=${part.status}>
-            <code>${part.name}</code> <span class="quiet">${
-          part.detail ?? part.status
-        }</span>
-          </p>
-        `;
-      case "data":
-        return view`<p class="data"><code>${
-          JSON.stringify(part.content)
-        }</code></p>`;
-    }
+/** @param {NonNullable<Turn["tool_calls"]>[number]} call */
+function toTool({ name, arguments: given, result, status }) {
+  const shown = given === undefined ? "" : `(${JSON.stringify(given)})`;
+  const end = status ?? (result === undefined ? "stopped" : "done");
+  const outcome = result === undefined ? end : `→ ${JSON.stringify(result)}`;
+  return view`
+    <p class="tool" data-status=${end}>
+      <code>${name}${shown}</code> <span class="quiet">${outcome}</span>
+    </p>
+  `;
+}
+
+/** @param {unknown} content */
+function toData(content) {
+  return view`<p class="data"><code>${JSON.stringify(content)}</code></p>`;
+}
+
+/** @param {{ assistant: string, heard?: string, status: string }} props */
+function Words({ assistant, heard = assistant, status }) {
+  // The platform may report words that differ from the beginning of the answer.
+  const isBeginning = assistant.startsWith(heard);
+  const rest = isBeginning ? assistant.slice(heard.length) : ` ${assistant}`;
+  const ahead = rest.trim() === "" || status === "answering"
+    ? view`<span class="ahead">${rest}</span>`
+    : view`<s class="ahead"><span class="aside">Not heard: </span>${rest}</s>`;
+  return view`<p class="words">${heard}${ahead}</p>`;
+}
+
+/** @param {string} iso */
+export function toTime(iso) {
+  return new Date(iso).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
   });
 }
 
-/**
- * Draws words of which possibly only the beginning was heard.
- *
- * @param {string} text
- * @param {number} split how many characters were heard
- * @param {boolean} isCut whether the rest will never be spoken
- */
-function toWords(text, split, isCut) {
-  const rest = text.slice(split);
-  const shown = rest === "" || !isCut
-    ? view`<span class="ahead">${rest}</span>`
-    : view`<s class="ahead"><span class="aside">Not heard: </span>${rest}</s>`;
-  return view`<p class="words">${text.slice(0, split)}${shown}</p>`;
-}
-
-/**
- * Draws the events of a turn. There may be hundreds, so they are drawn only
- * while the list is open.
- *
- * @param {{ events: WireEvent[] }} props
- */
-function Events({ events }) {
+/** @param {{ id?: string, summary: string, toText: () => string }} props */
+export function Details({ id, summary, toText }) {
   const [isOpen, setOpen] = useState(false);
-  const lines = (isOpen ? events : []).map(({ atMs, content }) =>
-    `+${Math.round(atMs)} ms ${JSON.stringify(content)}`
-  );
+  // The text may be long, so it is made only while it is shown.
+  const text = isOpen && toText();
   return view`
     <details onToggle=${() => setOpen(!isOpen)}>
-      <summary>Events: ${events.length}</summary>
-      <pre class="events">${lines.join("\n")}</pre>
+      <summary id=${id}>${summary}</summary>
+      <pre>${text}</pre>
     </details>
   `;
+}
+
+/** @param {WireEvent[]} events */
+function toLines(events) {
+  return events.map(({ atMs, content }) =>
+    `+${Math.round(atMs)} ms ${JSON.stringify(content)}`
+  ).join("\n");
 }
 
 /** Returns the data that the server passes to the page's script, which knows their type. */
@@ -171,8 +159,7 @@ export function readData() {
  *
  * @param {string} path
  * @param {RequestInit} [init]
- * @returns {Promise<Response>} a response with a status of 200 to 299
- * @throws {Error} with a message for the user; if the server sent another status, the cause is its response
+ * @throws {Error} with a message for the user; if the server refused, the cause is its response
  */
 export async function ask(path, init) {
   const response = await fetch(path, init).catch(() => {
@@ -184,35 +171,19 @@ export async function ask(path, init) {
   throw new Error(message, { cause: response });
 }
 
-/**
- * Posts JSON to the server, as {@linkcode ask} does.
- *
- * @param {string} path
- * @param {unknown} body
- * @param {AbortSignal | null} [signal] aborts the request
- */
+/** Posts JSON, as {@linkcode ask} does. @param {string} path @param {unknown} body @param {AbortSignal | null} [signal] */
 export function post(path, body, signal = null) {
   const headers = { "content-type": "application/json" };
   const init = { method: "POST", headers, body: JSON.stringify(body), signal };
   return ask(path, init);
 }
 
-/**
- * Finds an element that the page always has, hence the cast.
- *
- * @param {string} selector
- */
+/** Finds an element that the page always has, hence the cast. @param {string} selector */
 export function find(selector) {
   return /** @type {HTMLElement} */ (document.querySelector(selector));
 }
 
-/**
- * Handles the submission of a form without leaving the page: returns the text of
- * a field and empties the form.
- *
- * @param {SubmitEvent} event
- * @param {string} name the name of the field
- */
+/** Takes the text of a field out of a submitted form. @param {SubmitEvent} event @param {string} name */
 export function takeField(event, name) {
   event.preventDefault();
   // TypeScript doesn't know the type of an event's element, hence the cast.

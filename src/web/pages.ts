@@ -5,43 +5,20 @@
  *
  * @module
  */
-import { type AdminParts, createAdmin } from "./sessions/mod.ts";
-import { type Handler, lastSegment, type Routes } from "../server/router.ts";
+import type { ActiveTurns } from "../conversation/active_turns.ts";
 import type { LayercodeSettings } from "../platforms/layercode/settings.ts";
+import type { Provider } from "../providers/provider.ts";
 import { createGuard } from "../server/guard.ts";
 import { createHome } from "../server/health.ts";
 import { notFound } from "../server/http.ts";
 import { createSecretCheck, type SecretCheckParts } from "../server/limits.ts";
-import { createPlayground, type PlaygroundParts } from "./playground/mod.ts";
+import { type Handler, lastSegment, type Routes } from "../server/router.ts";
+import type { SessionStore } from "../sessions/store.ts";
+import { createPlayground } from "./playground/mod.ts";
+import { createAdmin } from "./sessions/mod.ts";
 import { createShell } from "./shell.ts";
 import { createVoice } from "./voice/mod.ts";
 import type { WebSettings } from "./settings.ts";
-
-/** The settings that decide which pages are enabled. */
-export interface PagesSettings extends WebSettings {
-  /** Whether `/` is the playground. */
-  playground: boolean;
-  /** The webhook secrets that the owner set. */
-  webhookSecrets: readonly string[];
-  /** The agent and the API that the voice page uses. */
-  layercode: LayercodeSettings;
-}
-
-/** The dependencies of the pages. */
-export interface PagesParts
-  extends
-    SecretCheckParts,
-    Pick<PlaygroundParts, "webhook" | "provider">,
-    Pick<AdminParts, "store" | "activeTurns"> {
-  /** The settings. */
-  config: PagesSettings;
-  /** The webhook secrets; the playground signs with the first. */
-  secrets: readonly string[];
-  /** The token that opens the playground and the voice page. */
-  token: string;
-  /** Parley's own version. */
-  version: string;
-}
 
 /** The HTML shown to a browser that lacks the token. */
 const LOCKED = `<h1>This page needs its token</h1>
@@ -54,16 +31,30 @@ Open the address that Parley printed when it started. It ends in
 Each start makes a new token, unless <code>PLAYGROUND_TOKEN</code> sets one.
 </p>`;
 
-/** The enabled pages. */
-export interface Pages {
-  /** The routes of the pages; `/` is always one of them. */
-  routes: Routes;
-  /** The path of the page to open first with the token. `undefined` if the token opens none. */
-  entrance: "/" | "/voice" | undefined;
-}
-
-/** Creates the routes of every enabled page, and `/` even without the playground. */
-export function createPages(parts: PagesParts): Pages {
+/**
+ * Creates the routes of every enabled page, and `/` even without the playground.
+ *
+ * @param parts `secrets` are the webhook secrets, of which the playground signs
+ * with the first; `token` opens the playground and the voice page
+ * @returns `entrance` is the path of the page to open first with the token, if
+ * the token opens any
+ */
+export function createPages(
+  parts: SecretCheckParts & {
+    config: WebSettings & {
+      playground: boolean;
+      webhookSecrets: readonly string[];
+      layercode: LayercodeSettings;
+    };
+    secrets: readonly string[];
+    token: string;
+    version: string;
+    webhook: Handler;
+    provider: Provider;
+    store: SessionStore;
+    activeTurns: ActiveTurns;
+  },
+): { routes: Routes; entrance: "/" | "/voice" | undefined } {
   const { config, version } = parts;
   const { adminToken, layercode: { apiKey, agentId, apiUrl } } = config;
   const [secret] = parts.secrets;

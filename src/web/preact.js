@@ -1,3 +1,4 @@
+// @ts-nocheck
 // deno-lint-ignore-file
 // deno-fmt-ignore-file
 // @ts-self-types="./preact.d.ts"

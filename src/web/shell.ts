@@ -7,25 +7,17 @@
  */
 import type { Handler } from "../server/router.ts";
 
-/** A link to a page, in the header of every page. */
-export interface PageLink {
-  /** The path of the page. Paths below it belong to the same page. */
-  href: string;
-  /** The text of the link. */
-  name: string;
-}
-
 /** What differs from page to page. */
 export interface PageOptions {
   /** The title of the browser's tab, before " · Parley". */
   title: string;
-  /** The folder with the page's `page.js` and `page.css`. Without one, the page has no script. */
+  /** The folder with the page's `page.js` and `page.css`, if it has a script. */
   room?: string;
-  /** HTML that the page shows before a script draws. Default: none. */
+  /** HTML that the page shows before a script draws. */
   content?: string;
   /** Data for the script, which reads it as JSON from the body's `data-page`. */
   data?: unknown;
-  /** HTML at the end of the page's header. Default: none. */
+  /** HTML at the end of the page's header. */
   facts?: string;
   /** Sources from which it may load scripts, besides this server. */
   scripts?: readonly string[];
@@ -38,12 +30,10 @@ export interface PageOptions {
 /** Creates the handler that serves a page. */
 export type Shell = (options: PageOptions) => Handler;
 
-/**
- * Creates the shell of all pages.
- *
- * @param pages links to all enabled pages, in the order of the header
- */
-export function createShell(pages: readonly PageLink[]): Shell {
+/** Creates the shell of all pages, whose header links to the enabled ones in this order. */
+export function createShell(
+  pages: readonly { href: string; name: string }[],
+): Shell {
   return (options) => {
     const { status = 200 } = options;
     const headers = {
@@ -58,7 +48,11 @@ export function createShell(pages: readonly PageLink[]): Shell {
     };
     return (request) => {
       const { pathname } = new URL(request.url);
-      const links = pages.map((page) => toLink(page, pathname)).join("\n");
+      const links = pages.map(({ href, name }) => {
+        const isCurrent = `${pathname}/`.startsWith(`${href}/`);
+        const mark = isCurrent ? ' aria-current="page"' : "";
+        return `<a href="${href}"${mark}>${name}</a>`;
+      }).join("\n");
       return new Response(toDocument(options, links), { status, headers });
     };
   };
@@ -75,13 +69,6 @@ function toPolicy({ scripts = [], hosts = [] }: PageOptions): string {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
-}
-
-function toLink({ href, name }: PageLink, pathname: string): string {
-  const isBelow = pathname.startsWith(`${href}/`);
-  const current = pathname === href ? "page" : isBelow ? "true" : undefined;
-  const mark = current ? ` aria-current="${current}"` : "";
-  return `<a href="${href}"${mark}>${name}</a>`;
 }
 
 /** Parley's icon, in colours that are visible on a light and on a dark background. */

@@ -11,7 +11,6 @@ import {
   type PlatformOptions,
   startPlatform,
 } from "../fakes/layercode_platform.ts";
-import { freePort } from "../fakes/ports.ts";
 import { startServer } from "../fakes/server.ts";
 import { SDK } from "../../src/web/voice/mod.ts";
 import {
@@ -27,7 +26,7 @@ export const SECRET = "whsec_of_the_owner";
 export const AGENT = "agent_1";
 
 /** Flags for a fake microphone that beeps and needs no permission. */
-export const MICROPHONE = [
+const MICROPHONE = [
   "--use-fake-device-for-media-stream",
   "--use-fake-ui-for-media-stream",
 ];
@@ -35,11 +34,8 @@ export const MICROPHONE = [
 /** The host from which the SDK loads its model for voice activity detection. */
 const ASSETS = "assets.layercode.com";
 
-/** Allows the messages of the SDK about its missing model, without which it still works. */
-export const NO_MODEL = {
-  hosts: [ASSETS],
-  mayLog: /assets\.layercode\.com|Error initializing VAD/,
-};
+/** The messages of the SDK about its missing model, without which it still works. */
+const NO_MODEL = "assets\\.layercode\\.com|Error initializing VAD";
 
 /** Returns the SDK's file from its package. The browser checks it against the hash in the page. */
 async function getSdk(): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -104,14 +100,12 @@ export function test(
   settings: PageOptions & {
     platform?: Partial<PlatformOptions>;
     flags?: string[];
-    /** The host name in the address of the page. */
-    name?: string;
   } = {},
 ): void {
   const {
     platform: more = {},
-    flags = [],
-    name = "127.0.0.1",
+    flags = MICROPHONE,
+    mayLog,
     ...options
   } = settings;
   Deno.test({
@@ -127,15 +121,9 @@ export function test(
         secret: SECRET,
         ...more,
       });
-      const port = String(freePort());
       await using server = await startServer({
         env: {
           HOST: "127.0.0.1",
-          PORT: port,
-          // The loopback address needs no setting.
-          ...name === "127.0.0.1"
-            ? {}
-            : { PUBLIC_URL: `http://${name}:${port}` },
           LLM_PROVIDER: "echo",
           LAYERCODE_API_KEY: KEY,
           LAYERCODE_AGENT_ID: AGENT,
@@ -147,11 +135,8 @@ export function test(
       await using browser = await openBrowser(...flags);
       await using watched = await newPage(browser, {
         ...options,
-        hosts: [
-          new URL(platform.url).host,
-          new URL(SDK.url).host,
-          ...options.hosts ?? [],
-        ],
+        mayLog: new RegExp(mayLog ? `${NO_MODEL}|${mayLog.source}` : NO_MODEL),
+        hosts: [new URL(platform.url).host, new URL(SDK.url).host, ASSETS],
       });
       const { page } = watched;
       await serveSdk(page, sdk);
@@ -166,7 +151,7 @@ export function test(
           async () => words.test(await page.locator("#status").innerText()),
           `the status is ${words}`,
         );
-      await page.goto(server.page.replace("127.0.0.1", name));
+      await page.goto(server.page);
       await play({ page, platform, status, log });
     },
   });

@@ -26,7 +26,10 @@ async function fill(folder: string): Promise<void> {
     {
       type: "calls",
       turnId: "t1",
-      calls: [{ id: "c", name: "find_rooms", arguments: { nights: 1 } }],
+      calls: [
+        { id: "c", name: "find_rooms", arguments: { nights: 1 } },
+        { id: "d", name: "find_views", arguments: {} },
+      ],
       at,
     },
     {
@@ -76,6 +79,9 @@ async function fill(folder: string): Promise<void> {
       ended: "max-tokens",
       at,
     },
+    { type: "user", turnId: "t3", text: "Lindqvist.", at },
+    { type: "assistant", turnId: "t3", text: "Two nights for Lindqvist?", at },
+    { type: "heard", turnId: "t3", text: "2 nights", at },
     { type: "note", name: "session.end", content: { duration: 9_000 }, at },
   ];
   await store.update(id, () => records);
@@ -148,9 +154,20 @@ Deno.test("the page of stored conversations asks for the token, lists, shows and
     async () => {
       await page.getByText("Do you have a room tonight?").click();
       await page.getByText("find_rooms").waitFor();
-      assertEquals(
-        await page.locator("s").textContent(),
+      assertEquals(await page.locator("s").allTextContents(), [
         "Not heard:  one with a view of the lake.",
+        // What the platform reports may differ from the words of the answer.
+        "Not heard:  Two nights for Lindqvist?",
+      ]);
+      assertEquals(await page.locator(".tool").allInnerTexts(), [
+        'find_rooms({"nights":1}) → {"free":2}',
+        "find_views({}) stopped",
+      ]);
+      assertEquals(
+        (await page.locator(".remark").allInnerTexts()).map((text) =>
+          text.toLowerCase()
+        ),
+        ["interrupted", "ended at max_answer_tokens", "unfinished"],
       );
       const text = await page.locator("main").innerText();
       for (

@@ -17,8 +17,6 @@ import {
   AGENT,
   connect,
   KEY,
-  MICROPHONE,
-  NO_MODEL,
   record,
   sdk,
   SECRET,
@@ -30,8 +28,6 @@ test("carries a text message to the agent and its answer back", async (scene) =>
   const { page, platform, status, log } = scene;
   const everything = record(page);
   await page.reload();
-  // Other tests use the microphone.
-  await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
   await status(/^Connected/);
   await until(
@@ -78,7 +74,6 @@ const DROPPED = { mayLog: /^WebSocket/ };
 
 test("continues the conversation after a lost connection", async (scene) => {
   const { page, platform, status, log } = scene;
-  await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
   await status(/^Connected/);
   const id = await page.locator("#id").innerText();
@@ -98,36 +93,11 @@ test("continues the conversation after a lost connection", async (scene) => {
   await status(/^Not connected/);
 }, DROPPED);
 
-test("sends what the microphone hears until it is muted", async (scene) => {
+test("sends what the microphone hears", async (scene) => {
   const { page, platform, status } = scene;
   await connect(page);
   await status(/^Connected\. Speak/);
   await until(() => platform.sounds > 0, "sound arrives");
-  const microphone = page.getByRole("switch", { name: "Microphone" });
-  await microphone.uncheck();
-  // Sound that is under way still arrives.
-  await page.waitForTimeout(300);
-  const before = platform.sounds;
-  await page.waitForTimeout(600);
-  assertEquals(platform.sounds, before);
-  await microphone.check();
-  await until(() => platform.sounds > before, "sound arrives again");
-}, { flags: MICROPHONE, ...NO_MODEL });
-
-test("has a Speak button if the agent uses push-to-talk", async (scene) => {
-  const { page, platform, status } = scene;
-  await connect(page);
-  await status(/^Connected\. Press Speak/);
-  await page.getByRole("button", { name: "Speak" }).click();
-  await until(() => platform.sounds > 0, "sound arrives");
-  await page.getByRole("button", { name: "Done speaking" }).click();
-  const types = () => platform.messages.map(({ type }) => type);
-  await until(() => types().includes("trigger.turn.end"), "the turn ends");
-  assert(types().includes("trigger.turn.start"));
-}, {
-  flags: MICROPHONE,
-  platform: { trigger: "push_to_talk" },
-  ...NO_MODEL,
 });
 
 /** The SDK and the browser log the same errors in the console. */
@@ -141,7 +111,6 @@ test("says why Layercode refuses", async (scene) => {
   await connect(page);
   await status(/402: insufficient_balance/);
   platform.refusal = undefined;
-  await page.getByRole("switch", { name: "Microphone" }).uncheck();
   await connect(page);
   await status(/^Connected/);
 }, LOGGED_ERRORS);
@@ -151,7 +120,6 @@ test(
   async (scene) => {
     const { page, status } = scene;
     await page.route("**/authorize", (route) => route.abort());
-    await page.getByRole("switch", { name: "Microphone" }).uncheck();
     await connect(page);
     await status(/^Parley can't be reached/);
     await page.unroute("**/authorize");
@@ -161,24 +129,11 @@ test(
   LOGGED_ERRORS,
 );
 
-test("says what to do if the microphone is not allowed", async (scene) => {
-  const { page, platform, status } = scene;
+test("shows that the microphone is not allowed", async (scene) => {
+  const { page, status } = scene;
   await connect(page);
-  await status(/^The microphone is not allowed.* switch Microphone off/);
-  await page.getByRole("switch", { name: "Microphone" }).uncheck();
-  await connect(page);
-  await status(/^Connected\. Type/);
-  // Switching the microphone on tries again.
-  await page.getByRole("switch", { name: "Microphone" }).click();
-  await status(/^The microphone is not allowed/);
-  assertEquals(
-    await page.getByRole("switch", { name: "Microphone" }).isChecked(),
-    false,
-  );
-  await page.getByLabel("What you say").fill("Still there?");
-  await page.keyboard.press("Enter");
-  const texts = () => platform.messages.map(({ content }) => content);
-  await until(() => texts().includes("Still there?"), "it is still connected");
+  await status(/audio device permissions/);
+  await page.getByRole("button", { name: "Connect" }).waitFor();
 }, {
   flags: ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
   ...LOGGED_ERRORS,
@@ -190,7 +145,6 @@ test(
     const { page, platform, status } = scene;
     await page.unrouteAll();
     await serveSdk(page, undefined);
-    await page.getByRole("switch", { name: "Microphone" }).uncheck();
     await connect(page);
     await status(/could not be loaded from https:.*cdn\.jsdelivr\.net/);
     assertEquals(platform.authorized, []);
@@ -208,43 +162,18 @@ test(
   { mayLog: /Failed to load|integrity/ },
 );
 
-test("lets the user type where browsers allow no microphone", async (scene) => {
-  const { page, platform, status, log } = scene;
-  const microphone = page.getByRole("switch", { name: "Microphone" });
-  assertEquals(await microphone.isDisabled(), true);
-  assertEquals(await microphone.isChecked(), false);
-  assertEquals(await page.getByText("microphone only at https").count(), 1);
-  assertEquals(await findInaccessible(page), []);
-  await connect(page);
-  await status(/^Connected\. Type/);
-  await page.getByLabel("What you say").fill("Do you hear me?");
-  await page.keyboard.press("Enter");
-  await until(
-    async () => (await log()).includes("message number 1"),
-    "the agent answers",
-  );
-  assertEquals(platform.sounds, 0);
-}, {
-  flags: ["--host-resolver-rules=MAP parley.test 127.0.0.1"],
-  name: "parley.test",
-  // Browsers ignore this header of every page at such an address.
-  mayLog: /Cross-Origin-Opener-Policy/,
-});
-
 for (const colorScheme of ["light", "dark"] as const) {
   test(
     `is accessible on a phone, ${colorScheme}`,
     async (scene) => {
       const { page, platform, status, log } = scene;
       assertEquals(await findInaccessible(page), []);
-      // By keyboard alone: from the switch back to the button.
-      await page.getByRole("switch", { name: "Microphone" }).focus();
-      await page.keyboard.press("Space");
-      await page.keyboard.press("Shift+Tab");
+      // By keyboard alone.
+      await page.getByRole("button", { name: "Connect" }).focus();
       await page.keyboard.press("Enter");
       await status(/^Connected/);
-      // Past the switch and the conversation to the field.
-      for (let n = 0; n < 3; n++) await page.keyboard.press("Tab");
+      // Past the conversation to the field.
+      for (let n = 0; n < 2; n++) await page.keyboard.press("Tab");
       await page.keyboard.type("Do you hear me?");
       await page.keyboard.press("Enter");
       platform.tell({ long: "x".repeat(200) });

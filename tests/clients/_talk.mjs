@@ -41,7 +41,7 @@ export const endCall = {
  */
 export async function talk(ask) {
   const messages = [];
-  for (const { say, stopAfter } of JSON.parse(TURNS)) {
+  for (const { say, stopAfter } of JSON.parse(`${TURNS}`)) {
     messages.push({ role: "user", content: say });
     let heard = "";
     for await (const piece of ask(messages)) {
@@ -57,7 +57,7 @@ export async function talk(ask) {
   print(answers.map(({ content }) => content));
 }
 
-/** Hands a value to the test; whatever else a package prints is no line like it. */
+/** Hands a value to the test; whatever else a package prints is no line like it. @param {unknown} answers */
 export function print(answers) {
   process.stdout.write(`\n${JSON.stringify({ answers })}\n`);
 }

@@ -24,8 +24,6 @@ export interface PlatformOptions {
   secret: string;
   /** Whether the browser detects speech by itself. Default: no. */
   vad?: boolean;
-  /** How a caller's turn begins and ends. Default: `automatic`. */
-  trigger?: "automatic" | "push_to_talk";
 }
 
 /** A running stand-in. */
@@ -55,7 +53,7 @@ const SILENCE = btoa("\0".repeat(640));
 
 /** Starts a stand-in on a free port. */
 export function startPlatform(options: PlatformOptions): Platform {
-  const { key, agentId, secret, vad = false, trigger = "automatic" } = options;
+  const { key, agentId, secret, vad = false } = options;
   /** Conversations by their session keys. */
   const conversations = new Map<string, string>();
   const sockets = new Map<WebSocket, Record<string, unknown>>();
@@ -82,9 +80,9 @@ export function startPlatform(options: PlatformOptions): Platform {
       conversation_id,
       config: {
         transcription: {
-          trigger,
+          trigger: "automatic",
           can_interrupt: true,
-          automatic: trigger === "automatic",
+          automatic: true,
         },
         vad: { enabled: vad },
       },

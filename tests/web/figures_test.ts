@@ -1,10 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  formatMs,
-  nameModel,
-  toEnding,
-  toFigures,
-} from "../../src/web/figures.js";
+import { nameModel, toEnding, toFigures } from "../../src/web/figures.js";
 
 Deno.test("toEnding() names the reason, or the setting, that ended an answer", () => {
   assertEquals(toEnding({}), []);
@@ -55,9 +50,10 @@ Deno.test("nameModel() names the provider, and the model if it has another name"
   assertEquals(nameModel("ollama"), "ollama");
 });
 
-Deno.test("formatMs() rounds to a precision that a reader can use", () => {
+Deno.test("toFigures() rounds times to a precision that a reader can use", () => {
   const times = [0.3, 1, 212.4, 994.4, 996, 1_249, 9_940, 9_960, 61_000];
-  assertEquals(times.map(formatMs), [
+  const shown = times.map((total_ms) => toFigures({ total_ms }).join());
+  assertEquals(shown.map((text) => text.replace(" total", "")), [
     "0 ms",
     "1 ms",
     "212 ms",

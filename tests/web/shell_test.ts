@@ -33,7 +33,7 @@ Deno.test("createShell() links to each page, and marks the current one", async (
   );
   assertEquals(
     (await linksAt("/sessions/conv_1"))[2],
-    '/sessions Conversations aria-current="true"',
+    '/sessions Conversations aria-current="page"',
   );
 });
 

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A conversation in the role of Layercode: its ids, its turns, and the report of
  * an interruption to the agent. Independent of the page.
@@ -8,24 +7,17 @@
 import { Turn } from "./turn.js";
 
 /**
- * The dependencies of a conversation.
- *
  * @typedef {object} CallParts
  * @property {string | undefined} [id] the id of a conversation to continue
  * @property {(request: Record<string, unknown>, signal?: AbortSignal) => Promise<Response>} post
- * sends a request to the server, which signs it
- * @property {() => Turn["speaker"]} createSpeaker creates the speaker of an answer, if answers are read aloud
- * @property {() => number} now returns the time in milliseconds
- * @property {() => void} onChange called when something about a turn changes
+ * @property {() => Turn["speaker"]} createSpeaker
+ * @property {() => number} now
+ * @property {() => void} onChange
  */
 
 const BROKEN = "The answer broke off: the connection broke in the middle.";
 
-/**
- * Creates a random id. `randomUUID()` exists only at https and on localhost.
- *
- * @param {string} prefix
- */
+/** Unlike `randomUUID()`, this also works without https. @param {string} prefix */
 export function newId(prefix) {
   return `${prefix}_${crypto.getRandomValues(new Uint32Array(2)).join("")}`;
 }
@@ -40,11 +32,9 @@ export class Call {
   /** @param {CallParts} parts */
   constructor(parts) {
     this.#parts = parts;
-    /** The conversation's id. */
     this.id = parts.id ?? newId("conv");
   }
 
-  /** The newest turn. */
   get last() {
     return this.turns.at(-1);
   }
@@ -56,12 +46,7 @@ export class Call {
     return this.#run(this.#toRequest("session.start"));
   }
 
-  /**
-   * Sends a text as the caller's words. Interrupts the agent.
-   *
-   * @param {string} text
-   * @returns {Promise<boolean>} whether the server accepted it
-   */
+  /** Interrupts the agent. Returns whether the server accepted the text. @param {string} text */
   say(text) {
     this.interrupt();
     const interruption = this.#toInterruption();
@@ -86,21 +71,7 @@ export class Call {
     return true;
   }
 
-  /**
-   * Sends JSON outside of any turn, as an owner's page would.
-   *
-   * @param {unknown} data
-   * @returns {Promise<unknown>} the answer
-   */
-  async sendData(data) {
-    const response = await this.#parts.post(this.#toRequest("data", { data }));
-    return await response.json();
-  }
-
-  /**
-   * @param {string} type
-   * @param {Record<string, unknown>} [content]
-   */
+  /** @param {string} type @param {Record<string, unknown>} [content] */
   #toRequest(type, content) {
     return {
       type,
@@ -111,33 +82,21 @@ export class Call {
     };
   }
 
-  /**
-   * Reports the turn that was cut off, as Layercode does, unless the server has
-   * accepted a later message, which reported it. A turn whose connection broke
-   * is reported, too: the server may have sent more than arrived.
-   */
+  /** Reports, as Layercode does, that the newest turn was interrupted. */
   #toInterruption() {
-    const turn = this.turns.findLast(({ isRefused, cut, caller }) =>
-      !isRefused && (cut || caller !== undefined)
-    );
-    if (!turn?.cut) return {};
-    const words = turn.text.slice(0, turn.heard);
+    const { last } = this;
+    if (last?.cut?.status !== "interrupted") return {};
     return {
       interruption_context: {
         previous_turn_interrupted: true,
-        words_heard: words.match(/\S+/gu)?.length ?? 0,
-        text_heard: words.trimEnd(),
-        assistant_turn_id: turn.key,
+        words_heard: last.heard.match(/\S+/gu)?.length ?? 0,
+        text_heard: last.heard.trimEnd(),
+        assistant_turn_id: last.request.turn_id,
       },
     };
   }
 
-  /**
-   * Sends a turn and reads the answer until it ends or is cut off.
-   *
-   * @param {Record<string, unknown>} request
-   * @returns {Promise<boolean>} whether the server accepted it
-   */
+  /** Returns whether the server accepted the request. @param {Record<string, unknown>} request */
   async #run(request) {
     const { post, createSpeaker, now, onChange } = this.#parts;
     const turn = new Turn(request, now(), createSpeaker());
@@ -157,20 +116,13 @@ export class Call {
     }
     // After the last event, a broken connection does not matter.
     if (turn.isReceived || turn.cut) return true;
-    turn.isRefused = !response;
     turn.cutOff(now(), trouble);
     onChange();
-    return !turn.isRefused;
+    return response !== undefined;
   }
 }
 
-/**
- * Reads the events of an answer as they arrive. The server writes each event as
- * one line of JSON.
- *
- * @param {Response} response
- * @returns {AsyncGenerator<import("./turn.js").AnswerEvent, void>}
- */
+/** @param {Response} response @returns {AsyncGenerator<import("./turn.js").AnswerEvent, void>} */
 export async function* readEvents({ body }) {
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * Listens with the browser's speech recognition until it is stopped, and leaves
@@ -10,8 +9,7 @@
  */
 
 /**
- * The members of the browser's class that this page uses. TypeScript doesn't
- * know that class.
+ * What this page uses of the browser's class, which TypeScript doesn't know.
  *
  * @typedef {object} Recognition
  * @property {(event: { resultIndex: number, results: ArrayLike<{ isFinal: boolean, 0: { transcript: string } }> }) => void} onresult
@@ -20,18 +18,15 @@
  */
 
 /**
- * The dependencies of a microphone.
- *
  * @typedef {object} MicrophoneParts
- * @property {() => string} toLanguage returns the language of the caller
+ * @property {() => string} toLanguage
  * @property {() => string} toSaying returns the words that the loudspeaker is saying
- * @property {() => void} onChange called when it is switched on or off, or hears something
+ * @property {() => void} onChange
  * @property {() => void} onWords called while the caller speaks
  * @property {(text: string) => void} onSentence
  * @property {(problem: string) => void} onTrouble
  */
 
-/** Errors after which recognition continues. */
 const RECOVERABLE = ["no-speech", "aborted"];
 
 /** Creates a microphone, switched off. @param {MicrophoneParts} parts */
@@ -96,7 +91,7 @@ export function createMicrophone(parts) {
   return microphone;
 }
 
-/** @param {string} error the browser's name for it */
+/** @param {string} error */
 function toTrouble(error) {
   const isRefused = error === "not-allowed";
   const fix = isRefused ? " Allow it in the browser for this page." : "";

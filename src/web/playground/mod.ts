@@ -14,30 +14,22 @@ import { nameModel } from "../figures.js";
 import { escape, type Shell } from "../shell.ts";
 import type { Provider } from "../../providers/provider.ts";
 
-/** The dependencies of the playground. */
-export interface PlaygroundParts {
-  /** The handler of `POST /agent`. */
-  webhook: Handler;
-  /** The webhook secret to sign with. */
-  secret: string;
-  /** Protects the page and its turns. */
-  guard: Guard;
-  /** The provider, which the page names. */
-  provider: Provider;
-  /** Creates the page. */
-  shell: Shell;
-  /** Answers programs that request `/` without access to the playground. */
-  otherwise: Handler;
-}
-
-/** Creates the routes of the page, at `/`, and of the turns that it sends. */
-export function createPlayground(parts: PlaygroundParts): Routes {
-  const { webhook, secret, guard, provider } = parts;
+/** Creates the routes of the page, and of its turns. `otherwise` answers programs that lack access. */
+export function createPlayground(
+  { webhook, secret, provider, guard, shell, otherwise }: {
+    webhook: Handler;
+    secret: string;
+    provider: Provider;
+    guard: Guard;
+    shell: Shell;
+    otherwise: Handler;
+  },
+): Routes {
   // Read at each request: the name changes when a provider is found after the
   // start.
   const page: Handler = (request, sender) => {
     const { name, model } = provider;
-    return parts.shell({
+    return shell({
       title: "Playground",
       room: "playground",
       data: { provider: name },
@@ -61,7 +53,7 @@ export function createPlayground(parts: PlaygroundParts): Routes {
   }
 
   return {
-    "/": { GET: guard.page(page, parts.otherwise) },
+    "/": { GET: guard.page(page, otherwise) },
     "/playground/turn": { POST: guard.route(turn) },
   };
 }

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * Reads an answer aloud while it is still arriving, sentence by sentence, and
@@ -11,13 +10,11 @@
  */
 
 /**
- * The dependencies of a speaker.
- *
  * @typedef {object} SpeakerParts
  * @property {Pick<SpeechSynthesis, "speak" | "cancel">} synth
  * @property {(text: string) => SpeechSynthesisUtterance} toUtterance
- * @property {SpeechSynthesisVoice | undefined} voice the chosen voice
- * @property {() => void} onProgress called when more was spoken
+ * @property {SpeechSynthesisVoice | undefined} voice
+ * @property {() => void} onProgress
  * @property {(problem: string) => void} onTrouble
  */
 
@@ -27,18 +24,14 @@ export class Speaker {
   offset = 0;
   #parts;
   #segmenter;
-  /** The answer so far. */
   #text = "";
   /** The offset at which the next sentence begins. */
   #next = 0;
   /** The offset at which the sentence being spoken ends. */
   #sayingEnd = 0;
-  /**
-   * The utterances that are not fully spoken. Without a reference, browsers
-   * would collect them as garbage, and their events would be lost.
-   *
-   * @type {Set<SpeechSynthesisUtterance>}
-   */
+  // Without a reference, browsers would collect utterances as garbage, and their
+  // events would be lost.
+  /** @type {Set<SpeechSynthesisUtterance>} */
   #utterances = new Set();
 
   /** @param {SpeakerParts} parts */
@@ -68,7 +61,6 @@ export class Speaker {
     for (const { segment } of sentences) this.#speak(segment);
   }
 
-  /** Stops speaking. */
   stop() {
     this.#utterances.clear();
     this.#parts.synth.cancel();
@@ -99,13 +91,9 @@ export class Speaker {
     synth.speak(utterance);
   }
 
-  /**
-   * Stores how far an utterance was spoken, unless it was stopped.
-   *
-   * @param {SpeechSynthesisUtterance} utterance
-   * @param {number} offset
-   */
+  /** @param {SpeechSynthesisUtterance} utterance @param {number} offset */
   #advance(utterance, offset) {
+    // A stopped utterance may still report progress.
     if (!this.#utterances.has(utterance)) return;
     this.offset = Math.max(this.offset, offset);
     this.#parts.onProgress();

@@ -1,32 +1,23 @@
-// @ts-check
 /**
  * The state of a turn: the request that was sent, and the events of the answer
  * so far. Independent of the server, the voice and the page.
  *
  * @module
  */
-import { toEnding, toFigures } from "../figures.js";
 
-/** @typedef {{ type: string, content?: unknown }} AnswerEvent An event of an answer */
+/** @typedef {{ type: string, content?: unknown }} AnswerEvent */
 
-/** A turn as all pages can show it, and what only the playground needs of it. */
 export class Turn {
-  /** @type {import("../page.js").Part[]} */
-  parts = [];
-  /** Whether the whole answer has arrived. */
+  text = "";
+  /** @type {{ id: string, name: string, status: string }[]} */
+  tools = [];
+  /** @type {unknown[]} */
+  data = [];
   isReceived = false;
-  /** Whether the server did not accept the request. */
-  isRefused = false;
-  /** How the turn ended, if it ended early. @type {{ state: string, remark: string } | undefined} */
+  /** How the turn ended, if it ended early. @type {{ status: string, remark?: string } | undefined} */
   cut;
-  /** Aborts the request. */
   hangUp = new AbortController();
-  /**
-   * The figures of the turn that the server sent. The times are measured here,
-   * as the caller sees them.
-   *
-   * @type {import("../figures.js").Figures}
-   */
+  /** What the server sent, except the times, which are the caller's. @type {import("../figures.js").Figures} */
   summary = {};
 
   /**
@@ -36,70 +27,52 @@ export class Turn {
    */
   constructor(request, now, speaker) {
     this.request = request;
-    this.key = String(request.turn_id);
-    this.caller = request.type === "message" ? String(request.text) : undefined;
     this.speaker = speaker;
     this.startedAt = now;
     /** @type {import("../page.js").WireEvent[]} */
     this.events = [{ atMs: 0, content: request }];
   }
 
-  /** All words of the answer. */
-  get text() {
-    return this.parts.map((part) => part.type === "words" ? part.text : "")
-      .join("");
-  }
-
-  /** How much of the text was heard, in characters. Without a speaker, all of it. */
+  /** What was heard of the answer: without a speaker, all of it. */
   get heard() {
-    return this.speaker?.offset ?? this.text.length;
-  }
-
-  get #end() {
-    if (this.cut) return this.cut;
-    if (!this.isReceived || this.heard < this.text.trimEnd().length) {
-      return { state: "answering", remark: "" };
-    }
-    return this.summary.status === "failed"
-      ? {
-        state: "failed",
-        remark: "This turn failed. The cause is in Parley's log.",
-      }
-      : { state: "complete", remark: toEnding(this.summary).join() };
-  }
-
-  get state() {
-    return this.#end.state;
-  }
-
-  get remark() {
-    return this.#end.remark;
-  }
-
-  get figures() {
-    return toFigures(this.summary);
-  }
-
-  get times() {
-    return this.summary;
+    return this.text.slice(0, this.speaker?.offset);
   }
 
   /** Whether the agent is still answering, or still speaking. */
   get isOpen() {
-    return this.state === "answering";
+    const isSaid = this.heard.length >= this.text.trimEnd().length;
+    return !this.cut && !(this.isReceived && isSaid);
   }
 
-  /**
-   * @param {AnswerEvent} event
-   * @param {number} now
-   */
+  /** The turn as all pages draw it. @returns {import("../page.js").Turn} */
+  get document() {
+    const { request, summary, text, heard, tools, data, events } = this;
+    return {
+      status: "complete",
+      ...summary,
+      ...summary.status === "failed"
+        ? { remark: "This turn failed. The cause is in Parley's log." }
+        : {},
+      ...this.isOpen ? { status: "answering" } : this.cut,
+      turn_id: String(request.turn_id),
+      ...request.type === "message" ? { user: String(request.text) } : {},
+      assistant: text,
+      heard,
+      tool_calls: tools,
+      data,
+      events,
+    };
+  }
+
+  /** @param {AnswerEvent} event @param {number} now */
   add(event, now) {
     const atMs = now - this.startedAt;
     this.events.push({ atMs, content: event });
     switch (event.type) {
       case "response.tts":
         this.summary.first_words_ms ??= atMs;
-        this.#addWords(String(event.content));
+        this.text += event.content;
+        this.speaker?.add(String(event.content));
         break;
       case "response.data":
         this.#addData(event.content);
@@ -115,26 +88,14 @@ export class Turn {
     }
   }
 
-  /** @param {string} text */
-  #addWords(text) {
-    const last = this.parts.at(-1);
-    if (last?.type === "words") last.text += text;
-    else this.parts.push({ type: "words", text });
-    this.speaker?.add(text);
-  }
-
   /** Adds the status of a tool call, or other data that the agent sends to the page. @param {unknown} content */
   #addData(content) {
     const { tool: name, call_id: id, status } = Object(content);
     const isTool = [name, id, status].every((it) => typeof it === "string");
-    const known = this.#tools.find((tool) => tool.id === id);
-    if (!isTool) this.parts.push({ type: "data", content });
+    const known = this.tools.find((tool) => tool.id === id);
+    if (!isTool) this.data.push(content);
     else if (known) known.status = status;
-    else this.parts.push({ type: "tool", id, name, status });
-  }
-
-  get #tools() {
-    return this.parts.filter((part) => part.type === "tool");
+    else this.tools.push({ id, name, status });
   }
 
   /** Stops reading the answer aloud. All words on the page then count as heard. */
@@ -144,8 +105,6 @@ export class Turn {
   }
 
   /**
-   * Ends the turn early.
-   *
    * @param {number} now
    * @param {string} [trouble] why it failed. `undefined` if the caller interrupted it
    */
@@ -153,10 +112,10 @@ export class Turn {
     this.hangUp.abort();
     this.speaker?.stop();
     this.cut = trouble === undefined
-      ? { state: "interrupted", remark: "Interrupted" }
-      : { state: "failed", remark: trouble };
+      ? { status: "interrupted" }
+      : { status: "failed", remark: trouble };
     this.summary.total_ms ??= now - this.startedAt;
-    for (const tool of this.#tools) {
+    for (const tool of this.tools) {
       if (tool.status === "running") tool.status = "stopped";
     }
   }
@@ -194,15 +153,15 @@ export function toCurl(request, origin) {
  * would send: a command for sh, bash and zsh, which needs curl, and the key in
  * `API_KEY`.
  *
- * @param {Pick<Turn, "request" | "text" | "heard">[]} turns
+ * @param {Pick<Turn, "request" | "heard">[]} turns
  * @param {{ origin: string, conversation: string }} place
  */
 export function toCompletion(turns, { origin, conversation }) {
-  const messages = turns.flatMap(({ request, text, heard }) => [
+  const messages = turns.flatMap(({ request, heard }) => [
     ...request.type === "message"
       ? [{ role: "user", content: request.text }]
       : [],
-    { role: "assistant", content: text.slice(0, heard) },
+    { role: "assistant", content: heard },
   ]).filter(({ content }) => content !== "");
   // The request ends with the caller's last words, which the server answers.
   const end = messages.findLastIndex(({ role }) => role === "user") + 1;

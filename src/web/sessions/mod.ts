@@ -12,28 +12,21 @@ import type { Shell } from "../shell.ts";
 import { toDocument, toRecordings } from "../../sessions/document.ts";
 import { PAGE_SIZE, type SessionStore } from "../../sessions/store.ts";
 
-/** The dependencies of the API and the page. */
-export interface AdminParts {
-  /** The bearer token that every request must carry. */
-  token: string;
-  /** Compares the token, and limits how often an address may guess it. */
-  checkSecret: SecretCheck;
-  /** The store of the conversations. */
-  store: SessionStore;
-  /** The turns under way, which end when their conversation is deleted. */
-  activeTurns: ActiveTurns;
-  /** Creates the page. */
-  shell: Shell;
-}
-
 /** The maximum number of conversations that one response lists. */
 const MAX_PAGE_SIZE = 200;
 
-/** Creates the routes of the API and the page. */
-export function createAdmin(parts: AdminParts): Routes {
-  const { store, activeTurns } = parts;
-  const withToken = createTokenGuard(parts);
-  const page = parts.shell({ title: "Conversations", room: "sessions" });
+/** Creates the routes of the API, which need the bearer token, and of the page. */
+export function createAdmin(
+  { token, checkSecret, store, activeTurns, shell }: {
+    token: string;
+    checkSecret: SecretCheck;
+    store: SessionStore;
+    activeTurns: ActiveTurns;
+    shell: Shell;
+  },
+): Routes {
+  const withToken = createTokenGuard(token, checkSecret);
+  const page = shell({ title: "Conversations", room: "sessions" });
 
   /** Serves the page, which asks for the token, to a browser that opens the address. */
   function orPage(handler: Handler): Handler {
@@ -78,8 +71,7 @@ export function createAdmin(parts: AdminParts): Routes {
   };
 }
 
-/** Creates a function that protects a handler with the token. */
-function createTokenGuard({ token, checkSecret }: AdminParts) {
+function createTokenGuard(token: string, checkSecret: SecretCheck) {
   // `Headers` returns each byte of a header as one character.
   const right = String.fromCharCode(...new TextEncoder().encode(token));
   return (handler: Handler): Handler => (request, sender) => {

@@ -1,4 +1,3 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
  * The script of the page of stored conversations: asks the user for the token,
@@ -6,11 +5,12 @@
  *
  * @module
  */
-import { ask, find } from "../page.js";
+import { ask, find, takeField, toTime, Turns } from "../page.js";
 import { html as view, render } from "../preact.js";
-import { List, Session, TokenForm } from "./views.js";
 
-/** The key of the token in `sessionStorage`, which lasts until the tab is closed. */
+/** @typedef {import("../../sessions/document.ts").SessionDocument} SessionDocument */
+/** @typedef {{ id: string, at: string, preview?: string }} Summary */
+
 const TOKEN = "parley-admin-token";
 
 const id = decodeURIComponent(
@@ -21,36 +21,28 @@ if (id !== "") document.title = `${id} · Parley`;
 
 /** Everything that the page shows. */
 const state = {
-  /** An error message. Empty if there is no error. */
   alert: "",
-  /** @type {import("./views.js").Summary[] | undefined} */
+  /** @type {Summary[] | undefined} */
   sessions: undefined,
   /** Where the next page of the list begins, if there is one. @type {string | undefined} */
   cursor: undefined,
-  /** @type {import("./views.js").SessionDocument | undefined} */
+  /** @type {SessionDocument | undefined} */
   session: undefined,
 };
 
 function draw() {
-  const { alert, sessions, cursor, session } = state;
+  const { alert, sessions, session } = state;
   const isLocked = sessionStorage.getItem(TOKEN) === null;
-  const more = cursor && showList;
   render(
     view`
       <h1>${id || "Conversations"}</h1>
       <p class="alert" role="alert" hidden=${alert === ""}>${alert}</p>
-      ${isLocked && view`<${TokenForm} onToken=${unlock} />`}
-      ${session && view`<${Session} session=${session} onDelete=${remove} />`}
-      ${sessions && view`<${List} sessions=${sessions} onMore=${more} />`}
+      ${isLocked && view`<${TokenForm} />`}
+      ${session && view`<${Session} ...${session} />`}
+      ${sessions && view`<${List} sessions=${sessions} />`}
     `,
     find("main"),
   );
-}
-
-/** @param {string} token */
-function unlock(token) {
-  sessionStorage.setItem(TOKEN, token);
-  open();
 }
 
 async function open() {
@@ -85,12 +77,11 @@ async function remove() {
 }
 
 /**
- * Sends a request with the token.
+ * Sends a request with the token. Returns the JSON of the response, or
+ * `undefined` if the request failed; `state.alert` then says why.
  *
  * @param {"GET" | "DELETE"} method
  * @param {string} path
- * @returns the JSON of the response. `undefined` if the request failed;
- * `state.alert` then says why
  */
 async function request(method, path) {
   state.alert = "";
@@ -108,6 +99,65 @@ async function request(method, path) {
     if (isWrong) sessionStorage.removeItem(TOKEN);
     state.alert = isWrong ? "That is not the server's ADMIN_TOKEN." : message;
   }
+}
+
+function TokenForm() {
+  /** @param {SubmitEvent} event */
+  function onSubmit(event) {
+    sessionStorage.setItem(TOKEN, takeField(event, "token"));
+    open();
+  }
+  return view`
+    <form class="card" onSubmit=${onSubmit}>
+      <label for="token">The server's <code>ADMIN_TOKEN</code></label>
+      <p class="quiet">Kept in this tab until you close it.</p>
+      <div class="row">
+        <input id="token" name="token" type="password" spellcheck="false"
+          autocomplete="current-password" required autofocus />
+        <button class="primary">Show</button>
+      </div>
+    </form>
+  `;
+}
+
+/** @param {{ sessions: Summary[] }} props */
+function List({ sessions }) {
+  const isWhole = state.cursor === undefined;
+  const hasRows = sessions.length > 0;
+  const rows = sessions.map(({ id, at, preview }) =>
+    view`
+      <li key=${id}>
+        <a href="/sessions/${encodeURIComponent(id)}">
+          <p>${preview ?? "The caller said nothing"}</p>
+          <code class="quiet">${id}</code>
+          <time class="quiet" datetime=${at}>${toTime(at)}</time>
+        </a>
+      </li>
+    `
+  );
+  return view`
+    <p class="note" hidden=${hasRows}>There are no conversations yet.</p>
+    <ol id="rows">${rows}</ol>
+    <button type="button" hidden=${isWhole} onClick=${showList}>Show more</button>
+  `;
+}
+
+/** @param {SessionDocument} session */
+function Session({ turns, memories, notes }) {
+  const rest = { memories, notes };
+  const json = JSON.stringify({ id, turns, ...rest }, null, 2);
+  const file = `data:application/json,${encodeURIComponent(json)}`;
+  return view`
+    <div class="row">
+      <a class="button" download="${id}.json" href=${file}>Download JSON</a>
+      <button type="button" onClick=${remove}>Delete</button>
+    </div>
+    <${Turns} turns=${turns} caller="Caller" />
+    <section hidden=${memories.length + notes.length === 0}>
+      <h2>Memories and notes</h2>
+      <pre>${JSON.stringify(rest, null, 2)}</pre>
+    </section>
+  `;
 }
 
 draw();

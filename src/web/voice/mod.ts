@@ -11,18 +11,6 @@ import type { Routes } from "../../server/router.ts";
 import type { Guard } from "../../server/guard.ts";
 import { escape, type Shell } from "../shell.ts";
 
-/** The dependencies of the voice page. */
-export interface VoiceParts {
-  /** The id of the Layercode agent. It is no secret: the page shows it. */
-  agentId: string;
-  /** The address of Layercode's API, or of a stand-in for it. */
-  apiUrl: string;
-  /** Protects the page, because a conversation costs the owner money. */
-  guard: Guard;
-  /** Creates the page. */
-  shell: Shell;
-}
-
 /**
  * The SDK, which the browser loads and checks by its hash. It is not a
  * dependency of Parley, because its package depends on all of onnxruntime-web
@@ -40,9 +28,15 @@ export const SDK = {
 const MODEL = "https://assets.layercode.com/vad-web/0.0.29/";
 const RUNTIME = "https://assets.layercode.com/onnxruntime-web/1.23.2/";
 
-/** Creates the route of the voice page. */
-export function createVoice(parts: VoiceParts): Routes {
-  const { agentId, apiUrl, guard, shell } = parts;
+/** Creates the route of the voice page. It shows the agent's id, which is no secret. */
+export function createVoice(
+  { agentId, apiUrl, guard, shell }: {
+    agentId: string;
+    apiUrl: string;
+    guard: Guard;
+    shell: Shell;
+  },
+): Routes {
   const socket = toSocketUrl(apiUrl);
   const page = shell({
     title: "Voice",
@@ -64,12 +58,7 @@ export function createVoice(parts: VoiceParts): Routes {
   return { "/voice": { GET: guard.page(page) } };
 }
 
-/**
- * Returns the address of the WebSocket that belongs to Layercode's API.
- *
- * @param apiUrl http or https. The result lacks its user name and password,
- * because the browser gets to know it
- */
+/** Returns the WebSocket's address, without the API's user name and password: the browser gets to know it. */
 function toSocketUrl(apiUrl: string): string {
   const { protocol, host, pathname } = new URL(apiUrl);
   const scheme = protocol === "http:" ? "ws:" : "wss:";

@@ -1,8 +1,6 @@
-// @ts-check
 /// <reference lib="dom" />
 /**
- * The script of the voice page: controls for Layercode's SDK, and the
- * conversation as text.
+ * The script of the voice page: the connection, and the conversation as text.
  *
  * @module
  */
@@ -24,6 +22,7 @@ function Voice() {
       Your voice goes straight from this page to <a href="https://layercode.com"
       rel="noreferrer">Layercode</a>, which turns it into text for the agent and speaks the
       answers. The minutes count against the Layercode account of whoever runs this server.
+      Browsers allow the microphone only at https or on localhost.
     </p>
     <${Controls} />
     <section id="log" class="scroll" aria-label="What was said" tabindex="0">
@@ -50,56 +49,32 @@ function send(event) {
 }
 
 function Controls() {
-  const { state, trouble, isPushToTalk, isTalking, hasAudio } = connection;
-  const { hasMicrophone, toggleMicrophone, toggleTalking } = connection;
-  const isConnecting = state === "connecting";
-  const kind = state !== "connected" && "primary";
-  const mayTalk = state === "connected" && hasMicrophone && isPushToTalk;
+  const { state, trouble, conversationId } = connection;
+  const { label, status } = {
+    disconnected: {
+      label: conversationId ? "Reconnect" : "Connect",
+      status: "Not connected.",
+    },
+    connecting: {
+      label: "Connecting…",
+      status: "Allow the microphone if the browser asks.",
+    },
+    connected: { label: "Disconnect", status: "Connected. Speak, or type." },
+  }[state];
   function onClick() {
     if (state === "disconnected") connection.connect();
     if (state === "connected") connection.disconnect();
   }
   return view`
-    <section class="card" aria-label="Connection">
-      <div class="row">
-        <button type="button" class=${kind} id="connect" onClick=${onClick}
-          aria-disabled=${`${isConnecting}`}>${toLabel()}</button>
-        <button type="button" aria-pressed=${`${isTalking}`} onClick=${toggleTalking}
-          hidden=${!mayTalk}>${isTalking ? "Done speaking" : "Speak"}</button>
-        <label class="row">
-          <input type="checkbox" role="switch" checked=${hasMicrophone}
-            disabled=${
-    !hasAudio || isConnecting
-  } onChange=${toggleMicrophone} />
-          Microphone
-        </label>
-      </div>
+    <section class="card row" aria-label="Connection">
+      <button type="button" class=${
+    state !== "connected" && "primary"
+  } onClick=${onClick}
+        aria-disabled=${`${state === "connecting"}`}>${label}</button>
       <p class="status" id="status" role="status"
-        data-kind=${trouble ? "trouble" : state}>${trouble || toStatus()}</p>
-      <p class="quiet" hidden=${hasAudio}>
-        Browsers allow the microphone only at https or on localhost. Open this page there to
-        speak; here you can type.
-      </p>
+        data-kind=${trouble ? "trouble" : state}>${trouble || status}</p>
     </section>
   `;
-}
-
-function toLabel() {
-  const { state, conversationId } = connection;
-  if (state === "connecting") return "Connecting…";
-  if (state === "connected") return "Disconnect";
-  return conversationId ? "Reconnect" : "Connect";
-}
-
-function toStatus() {
-  const { state, hasMicrophone, isPushToTalk } = connection;
-  if (state === "disconnected") return "Not connected.";
-  if (state === "connecting") {
-    return "Allow the microphone if the browser asks.";
-  }
-  if (!hasMicrophone) return "Connected. Type below.";
-  const verb = isPushToTalk ? "Press Speak and speak" : "Speak";
-  return `Connected. ${verb}, or type.`;
 }
 
 draw();

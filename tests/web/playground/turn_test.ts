@@ -16,30 +16,33 @@ function silent() {
   return { offset: 0, saying: "", add() {}, stop() {} };
 }
 
+function statusOf(turn: Turn): string {
+  return turn.document.status;
+}
+
 Deno.test("Turn.add() joins words, and measures the times", () => {
   const turn = turnAt(100);
   assertEquals(turn.isOpen, true);
   turn.add({ type: "response.tts", content: "Good " }, 150);
   turn.add({ type: "response.tts", content: "morning." }, 180);
-  assertEquals(turn.state, "answering");
+  assertEquals(statusOf(turn), "answering");
   turn.add({ type: "response.end" }, 200);
-  assertEquals(turn.text, "Good morning.");
-  assertEquals(turn.heard, turn.text.length);
-  assertEquals(turn.parts, [{ type: "words", text: "Good morning." }]);
-  assertEquals([turn.summary.first_words_ms, turn.summary.total_ms], [50, 100]);
-  assertEquals(turn.state, "complete");
   assertEquals(turn.isOpen, false);
+  const { assistant, heard, status, ...rest } = turn.document;
+  assertEquals([assistant, heard], ["Good morning.", "Good morning."]);
+  assertEquals([rest.first_words_ms, rest.total_ms], [50, 100]);
+  assertEquals(status, "complete");
 });
 
 Deno.test("Turn.heard follows the speaker if the answer is spoken", () => {
   const turn = turnAt(0, silent());
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.add({ type: "response.end" }, 2);
-  assertEquals(turn.heard, 0);
+  assertEquals(turn.heard, "");
   assertEquals(turn.isOpen, true, "it still speaks");
 });
 
-Deno.test("Turn.add() shows tools and data between the words", () => {
+Deno.test("Turn.add() tells tool calls from other data", () => {
   const turn = turnAt(0);
   const tool = { tool: "current_time", call_id: "c1" };
   for (
@@ -51,100 +54,81 @@ Deno.test("Turn.add() shows tools and data between the words", () => {
       [null, 32],
     ] as const
   ) turn.add({ type: "response.data", content }, now);
-  assertEquals(turn.parts, [
-    {
-      type: "tool",
-      id: "c1",
-      name: "current_time",
-      status: "done",
-    },
-    { type: "data", content: { cart: ["tea"] } },
-    { type: "data", content: "text" },
-    { type: "data", content: null },
+  const { tool_calls, data } = turn.document;
+  assertEquals(tool_calls?.map(({ name, status }) => [name, status]), [
+    ["current_time", "done"],
   ]);
+  assertEquals(data, [{ cart: ["tea"] }, "text", null]);
 });
 
-Deno.test("Turn.state is failed if the server says so", () => {
+Deno.test("Turn.document is failed if the server says so", () => {
   const turn = turnAt(0);
   turn.add({ type: "something.new" }, 1);
   // An event of Parley's own, besides Layercode's.
   turn.add({ type: "parley.turn", status: "failed" } as never, 1);
   turn.add({ type: "response.end" }, 2);
-  assertEquals(turn.state, "failed");
+  assertEquals(statusOf(turn), "failed");
+  assertStringIncludes(turn.document.remark ?? "", "Parley's log");
 });
 
 Deno.test("Turn.cutOff() ends the turn and stops its running tools", () => {
   const speaker = silent();
   const turn = turnAt(0, speaker);
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
-  speaker.offset = 5;
+  speaker.offset = 4;
   const content = { tool: "look", call_id: "c1", status: "running" };
   turn.add({ type: "response.data", content }, 2);
   turn.cutOff(30);
   assertEquals(turn.isOpen, false);
-  const { state, heard, summary } = turn;
-  assertEquals([state, heard, summary.total_ms], ["interrupted", 5, 30]);
-  const [, tool] = turn.parts;
-  assertEquals(tool?.type === "tool" && tool.status, "stopped");
+  const { status, heard, total_ms, tool_calls } = turn.document;
+  assertEquals([status, heard, total_ms], ["interrupted", "Good", 30]);
+  assertEquals(tool_calls?.map(({ status }) => status), ["stopped"]);
 });
 
-Deno.test("Turn.figures has the caller's times, and the server's other figures", () => {
+Deno.test("Turn.document has the caller's times, and the server's other figures", () => {
   const turn = turnAt(100);
   const server = { provider: "gemini", first_words_ms: 1, input_tokens: 2_690 };
   turn.add({ type: "response.tts", content: "Good." }, 150);
   turn.add(
-    { type: "parley.turn", status: "complete", ...server } as never,
+    {
+      type: "parley.turn",
+      status: "complete",
+      ended: "max-tokens",
+      ...server,
+    } as never,
     160,
   );
   turn.add({ type: "response.end" }, 200);
-  const { caller, figures, events } = turn;
-  assertEquals(caller, "Hello");
-  assertEquals(figures, [
-    "50 ms first word",
-    "100 ms total",
-    "gemini",
-    "tokens: 2,690 in",
-  ]);
+  const { user, events = [], ...rest } = turn.document;
+  assertEquals(user, "Hello");
+  assertEquals(
+    [rest.first_words_ms, rest.total_ms, rest.provider, rest.input_tokens],
+    [50, 100, "gemini", 2_690],
+  );
+  assertEquals([rest.status, rest.ended], ["complete", "max-tokens"]);
   assertEquals(events.map(({ atMs }) => atMs), [0, 50, 60, 100]);
   assertEquals(events[0]?.content, turn.request);
 });
 
-Deno.test("Turn.state is complete once everything is spoken", () => {
+Deno.test("Turn.isOpen until everything is spoken", () => {
   const speaker = silent();
   const turn = turnAt(0, speaker);
-  turn.add({ type: "response.tts", content: "Good morning." }, 1);
+  turn.add({ type: "response.tts", content: "Good morning. " }, 1);
   turn.add({ type: "response.end" }, 2);
-  assertEquals(turn.state, "answering");
+  assertEquals(turn.isOpen, true);
   speaker.offset = 12;
-  assertEquals(turn.state, "answering");
+  assertEquals(turn.isOpen, true);
   speaker.offset = 13;
-  assertEquals(turn.state, "complete");
+  assertEquals(turn.isOpen, false);
 });
 
 Deno.test("Turn.mute() counts all shown words as heard", () => {
   const turn = turnAt(0, silent());
   turn.add({ type: "response.tts", content: "Good morning." }, 1);
   turn.mute();
-  assertEquals([turn.heard, turn.state], [13, "answering"]);
+  assertEquals([turn.heard, turn.isOpen], ["Good morning.", true]);
   turn.add({ type: "response.end" }, 2);
-  assertEquals(turn.state, "complete");
-});
-
-Deno.test("Turn.remark says why Parley ended an answer", () => {
-  for (
-    const [ended, says] of [
-      [undefined, ""],
-      ["max-tokens", "ended at MAX_ANSWER_TOKENS"],
-      ["repetition", "ended for repeating itself"],
-    ]
-  ) {
-    const turn = turnAt(0);
-    const summary = { type: "parley.turn", status: "complete", ended };
-    turn.add({ type: "response.tts", content: "And so on." }, 1);
-    turn.add(summary, 2);
-    turn.add({ type: "response.end" }, 3);
-    assertEquals(turn.remark, says);
-  }
+  assertEquals(statusOf(turn), "complete");
 });
 
 const KEY = "key-for-tests-only-0123456789";
@@ -160,10 +144,10 @@ const TEXTS = [
   "-d @/etc/passwd; exit 1 & |",
 ];
 const TURNS = [
-  { request: { type: "session.start" }, text: "Welcome!", heard: 8 },
-  { request: { type: "message", text: "Hi" }, text: "Yes, sure.", heard: 4 },
-  { request: { type: "data", data: 1 }, text: "", heard: 0 },
-  { request: { type: "message", text: TEXT }, text: "Well.", heard: 5 },
+  { request: { type: "session.start" }, heard: "Welcome!" },
+  { request: { type: "message", text: "Hi" }, heard: "Yes," },
+  { request: { type: "data", data: 1 }, heard: "" },
+  { request: { type: "message", text: TEXT }, heard: "Well." },
 ];
 
 /** Runs commands in a shell and returns what they printed. */

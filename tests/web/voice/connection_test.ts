@@ -9,15 +9,12 @@ import {
 /** The conversation that messages result in, one line per turn. */
 function read(messages: Message[], turns: Turn[] = []): string[] {
   for (const message of messages) addMessage(turns, message);
-  return turns.map(({ caller, parts }) =>
-    caller ??
-      parts.map((part) => part.type === "words" ? part.text : "").join()
-  );
+  return turns.map(({ user, assistant }) => user ?? assistant ?? "");
 }
 
 Deno.test("addMessage() shows typed text once, even if Layercode sends it back", () => {
   const turns: Turn[] = [];
-  addTurn(turns, { caller: "Hello" });
+  addTurn(turns, { user: "Hello" });
   const echo = (turn_id: string) => ({
     type: "user.transcript",
     content: "Hello",

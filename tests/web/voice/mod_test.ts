@@ -2,17 +2,15 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { type Handler, UNKNOWN_SENDER } from "../../../src/server/router.ts";
 import type { Guard } from "../../../src/server/guard.ts";
 import { createShell } from "../../../src/web/shell.ts";
-import {
-  createVoice,
-  SDK,
-  type VoiceParts,
-} from "../../../src/web/voice/mod.ts";
+import { createVoice, SDK } from "../../../src/web/voice/mod.ts";
 import { startServer } from "../../fakes/server.ts";
 
 /** A guard that allows everything; `tests/server/guard_test.ts` tests the real one. */
 const OPEN: Guard = { page: (handler) => handler, route: (handler) => handler };
 
-async function open(parts: Partial<VoiceParts> = {}): Promise<Response> {
+async function open(
+  parts: { apiUrl?: string; guard?: Guard } = {},
+): Promise<Response> {
   const routes = createVoice({
     agentId: "agent_1",
     apiUrl: "https://api.layercode.com",
