@@ -114,7 +114,7 @@ Deno.test('docs/agent.md "Tools" names everything that a tool is told', async ()
   );
   // A tool's context is also that of the call and of its turn.
   const contexts = files.join("\n").matchAll(
-    /interface (?:ToolContext|CallContext|TurnId)\b.*\{([\s\S]*?)\n\}/g,
+    /(?:interface|type) (?:ToolContext|CallContext|TurnId)\b.*\{([\s\S]*?)\n\}/g,
   );
   const names = [...contexts].flatMap(([, fields = ""]) =>
     [...fields.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name)

@@ -74,7 +74,10 @@ export type CallContext = TurnId & {
 };
 
 /** The ids of a turn: its conversation, and the turn, the same when it is delivered again. */
-export type TurnId = { conversationId: string; turnId: string };
+export type TurnId = {
+  conversationId: string;
+  turnId: string;
+};
 
 /** Something that was said and heard. */
 export type Utterance = { by: "caller" | "agent"; text: string };

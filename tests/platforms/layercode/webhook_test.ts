@@ -351,7 +351,11 @@ Deno.test({
     const provider = createScriptedProvider(async function* () {
       try {
         for (let n = 0;; n++) {
-          yield { type: "text-delta", text: `${n} ${"x".repeat(8_000)} ` };
+          const words = Array.from(
+            { length: 1_000 },
+            (_, i) => `word${n}-${i}`,
+          );
+          yield { type: "text-delta", text: words.join(" ") };
         }
       } finally {
         stopped.resolve();
