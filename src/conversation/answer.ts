@@ -40,6 +40,10 @@ class Answer {
   readonly #id;
   /** Aborts what the turn waits for: the caller left, the turn was superseded, or it can't be stored. */
   readonly #stop = new AbortController();
+  /** Resolves when that happens. */
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#stop.signal.addEventListener("abort", () => resolve());
+  });
   /** By a clock that nobody can set while the turn is under way. */
   readonly #startedAt = performance.now();
   readonly #record: TurnRecord;
@@ -153,49 +157,64 @@ class Answer {
 
   /** Takes a part from the model or its tools. Returns whether the answer goes on. */
   #take(part: ToolPart): boolean | Promise<boolean> {
-    const room = this.#takePart(part);
+    this.#takePart(part);
+    const wait = this.#waitAfter(part);
     // Every word comes by here: it takes no promise where nothing is awaited.
-    return room ? room.then(() => !this.#speech.isOver) : !this.#speech.isOver;
+    if (wait === undefined) return !this.#speech.isOver;
+    // A turn can be stopped even while it waits.
+    return Promise.race([wait, this.#stopped])
+      .then(() => !this.#speech.isOver);
   }
 
-  #takePart(part: ToolPart): Promise<void> | undefined {
+  #waitAfter({ type }: ToolPart): Promise<void> | undefined {
+    // Calls are stored before they are run, and results before they are used.
+    if (type === "calls" || type === "result") return this.#record.flush();
+    // A slow reader slows the model down, but not the end of the turn.
+    return type === "finish" ? undefined : this.out.room();
+  }
+
+  #takePart(part: ToolPart): void {
     const speech = this.#speech;
     switch (part.type) {
       case "response-start":
         this.#took.provider = part.provider;
         this.#took.model = part.model;
-        return undefined;
+        break;
       case "text-delta":
-        return speech.push(part.text);
+        speech.push(part.text);
+        break;
       case "say":
-        return part.isFiller
-          ? speech.fill(part.text)
-          : speech.interject(part.text);
+        if (part.isFiller) speech.fill(part.text);
+        else speech.interject(part.text);
+        break;
       case "data":
-        return speech.hand(part);
-      case "calls": {
-        speech.flush();
-        speech.send();
-        // Records call the provider's metadata `raw`.
-        const { providerMetadata: raw, ...calls } = part;
-        const { handedOn = [] } = calls;
-        this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
-        const text = speech.written;
-        const written = text === undefined ? {} : { text };
-        this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
-        speech.endStep();
-        // Calls are stored before they are run.
-        return this.#record.flush();
-      }
+        speech.hand(part);
+        break;
+      case "calls":
+        this.#takeCalls(part);
+        break;
       case "result":
         speech.send();
         this.#record.add(part);
-        return this.#record.flush();
+        break;
       case "finish":
         this.#count(part.usage);
         if (part.isCut) speech.ended = "max-tokens";
-        return undefined;
     }
+  }
+
+  #takeCalls(part: ToolPart & { type: "calls" }): void {
+    const speech = this.#speech;
+    speech.flush();
+    speech.send();
+    // Records call the provider's metadata `raw`.
+    const { providerMetadata: raw, ...calls } = part;
+    const { handedOn = [] } = calls;
+    this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
+    const text = speech.written;
+    const written = text === undefined ? {} : { text };
+    this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
+    speech.endStep();
   }
 
   #count(usage: Usage): void {

@@ -10,14 +10,14 @@ import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
 import { createSpeechBuffer } from "../speech/mod.ts";
 import { SilenceFiller } from "./silence_filler.ts";
-import type { TurnPart, TurnParts, Write } from "./turn.ts";
+import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
 
 /** What is needed of the turn. */
 export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
   /** Aborts the turn, with the reason where words could not be stored. */
   stop: AbortController;
   /** Sends a part to the platform. */
-  write: Write;
+  write: TurnOutput["write"];
   /** Stores words just before they are sent. */
   keep: (text: string) => void;
 }
@@ -53,9 +53,6 @@ export class AnswerSpeech {
   #momentMs = 0;
   /** The first sentence is complete: the voice has begun to speak, or is about to. */
   #isVoiced = false;
-  /** Set while the platform reads slowly; resolves when it can take more, or the turn is stopped. */
-  #room: Promise<void> | undefined;
-  #stopped: Promise<void> | undefined;
 
   /** Makes the speech of one turn. */
   constructor(readonly parts: SpeechParts) {
@@ -64,7 +61,7 @@ export class AnswerSpeech {
     this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
     this.#silence = new SilenceFiller(agent, (text) => {
-      this.#guard(() => void this.fill(text));
+      this.#guard(() => this.fill(text));
     });
   }
 
@@ -74,38 +71,37 @@ export class AnswerSpeech {
     this.#deadline.set(this.parts.agent.maxTurnSeconds * 1_000);
   }
 
-  /** Takes text from the model. Returns a promise where the platform reads slowly. */
-  push(text: string): Promise<void> | undefined {
+  /** Takes text from the model. */
+  push(text: string): void {
     this.#written += text;
-    const room = this.#answer(this.#buffer.push(text));
+    this.#answer(this.#buffer.push(text));
     if (this.#written.length > this.#mostWritten && !this.isOver) {
       this.isOver = true;
       this.ended = "max-tokens";
     }
-    return room;
   }
 
   /** Says the text that was held back, since the model pauses or has finished. */
-  flush(): Promise<void> | undefined {
-    return this.#answer(this.#buffer.flush());
+  flush(): void {
+    this.#answer(this.#buffer.flush());
   }
 
   /** Says a whole text that is not the model's, such as a tool's. */
-  interject(text: string): Promise<void> | undefined {
+  interject(text: string): void {
     this.flush();
-    if (this.isOver) return undefined;
-    return this.#say(this.#buffer.interject(text));
+    if (this.isOver) return;
+    this.#say(this.#buffer.interject(text));
   }
 
   /** Says a text that only fills a silence. */
-  fill(text: string): Promise<void> | undefined {
+  fill(text: string): void {
     this.flush();
-    if (this.isOver) return undefined;
+    if (this.isOver) return;
     this.send();
     const words = this.#buffer.interject(text);
     this.#note(words);
     this.#isVoiced = true;
-    return this.#handOn({ type: "speech", text: words, isFiller: true });
+    this.#handOn({ type: "speech", text: words, isFiller: true });
   }
 
   /** Says that there is no answer, even if that can't be stored. */
@@ -141,17 +137,17 @@ export class AnswerSpeech {
   }
 
   /** Sends a part that isn't speech, after the words before it. */
-  hand(part: TurnPart): Promise<void> | undefined {
+  hand(part: TurnPart): void {
     this.send();
-    return this.#write(part);
+    this.parts.write(part);
   }
 
   /** Stores and sends the words that wait for the end of the moment. */
-  send(): Promise<void> | undefined {
-    if (this.#pending === "") return undefined;
+  send(): void {
+    if (this.#pending === "") return;
     const text = this.#pending;
     this.#pending = "";
-    return this.#handOn({ type: "speech", text });
+    this.#handOn({ type: "speech", text });
   }
 
   /** Ends the speech. Words that were not sent yet are dropped. */
@@ -179,8 +175,8 @@ export class AnswerSpeech {
   }
 
   /** Says the model's words, up to the end of the answer. */
-  #answer(words: string): Promise<void> | undefined {
-    if (words === "" || this.isOver) return undefined;
+  #answer(words: string): void {
+    if (words === "" || this.isOver) return;
     let text = words;
     if (this.#isTimeUp || this.parts.isDraining?.()) {
       const end = findSentenceEnd(this.#sentence, words);
@@ -196,21 +192,21 @@ export class AnswerSpeech {
     }
     this.hasAnswered ||= text.trim() !== "";
     this.#sentence += text;
-    return this.#say(text);
+    this.#say(text);
   }
 
-  #say(text: string): Promise<void> | undefined {
-    if (text === "") return undefined;
+  #say(text: string): void {
+    if (text === "") return;
     this.#note(text);
     this.#pending += text;
     const isSentenceEnd = SENTENCE_MARK.test(text);
     this.#isVoiced ||= isSentenceEnd;
     if (this.#momentMs > 0 && this.#pending.length < MOST_PENDING) {
       if (isSentenceEnd) this.#waitFor(BURST_MS);
-      return this.#room;
+      return;
     }
     this.#waitFor(this.#isVoiced ? FLOW_MS : BURST_MS);
-    return this.send();
+    this.send();
   }
 
   #note(text: string): void {
@@ -231,7 +227,7 @@ export class AnswerSpeech {
     this.#momentMs = 0;
     if (this.#pending === "") return;
     this.#waitFor(this.#isVoiced ? FLOW_MS : BURST_MS);
-    this.#guard(() => void this.send());
+    this.#guard(() => this.send());
   }
 
   /** Runs a task that nobody awaits: an error in it ends the turn. */
@@ -243,27 +239,10 @@ export class AnswerSpeech {
     }
   }
 
-  #handOn(part: TurnPart & { type: "speech" }): Promise<void> | undefined {
+  #handOn(part: TurnPart & { type: "speech" }): void {
     this.parts.keep(part.text);
-    return this.#write(part);
+    this.parts.write(part);
   }
-
-  #write(part: TurnPart): Promise<void> | undefined {
-    const room = this.parts.write(part);
-    if (room === undefined) return this.#room;
-    // A turn can be stopped even while it waits for a slow reader.
-    this.#stopped ??= toPromise(this.parts.stop.signal);
-    return this.#room = Promise.race([room, this.#stopped])
-      .then(() => this.#room = undefined);
-  }
-}
-
-/** Resolves when a signal is aborted. */
-function toPromise(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve());
-    if (signal.aborted) resolve();
-  });
 }
 
 /** Until the voice has begun, only words of one burst are sent together. In milliseconds. */

@@ -87,7 +87,7 @@ export interface TurnId {
 }
 
 /**
- * Takes the next part.
+ * Writes the next part to a listener.
  *
  * @returns a promise where the listener is slow; it resolves when more can be
  * taken
@@ -97,7 +97,9 @@ export type Write = (part: TurnPart) => Promise<void> | undefined;
 /** Where a turn's output goes. */
 export interface TurnOutput {
   /** Takes what the turn produces. */
-  write: Write;
+  write(part: TurnPart): void;
+  /** Returns a promise while all listeners are slow; it resolves when one can take more, or the turn is stopped. */
+  room(): Promise<void> | undefined;
   /** Called when what the caller said is stored, so that its sender may be told. */
   stored(): void;
 }
