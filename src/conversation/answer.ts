@@ -53,6 +53,8 @@ class Answer {
   readonly #took: TurnDetails = {};
   /** The tool calls that the platform runs. */
   #handedOn: ToolCall[] = [];
+  /** How many calls have no result yet. */
+  #running = 0;
 
   constructor(
     readonly call: CallContext,
@@ -143,10 +145,6 @@ class Answer {
         signal: this.#stop.signal,
         remember: (text) => this.#record.remember(text),
       },
-      filler: {
-        text: agent.toolFillerMessage,
-        afterMs: agent.toolFillerAfterMs,
-      },
       onFailure: ({ name: tool }, error) => {
         const isRight = error instanceof Deno.errors.NotCapable;
         const fix = isRight ? { fix: "name its host in TOOL_HOSTS" } : {};
@@ -184,8 +182,7 @@ class Answer {
         speech.push(part.text);
         break;
       case "say":
-        if (part.isFiller) speech.fill(part.text);
-        else speech.interject(part.text);
+        speech.interject(part.text);
         break;
       case "data":
         speech.hand(part);
@@ -196,6 +193,8 @@ class Answer {
       case "result":
         speech.send();
         this.#record.add(part);
+        this.#running--;
+        if (this.#running === 0) speech.endTools();
         break;
       case "finish":
         this.#count(part.usage);
@@ -214,6 +213,8 @@ class Answer {
     const text = speech.written;
     const written = text === undefined ? {} : { text };
     this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
+    this.#running = calls.calls.length - this.#handedOn.length;
+    if (this.#running > 0) speech.beginTools();
     speech.endStep();
   }
 

@@ -27,8 +27,8 @@ export type ToolPart =
   }
   /** A tool has returned. */
   | { type: "result"; callId: string; name: string; text: string }
-  /** A tool says something, or the filler is said because it takes long. */
-  | { type: "say"; text: string; isFiller?: boolean }
+  /** A tool says something. */
+  | { type: "say"; text: string }
   /** Data for the page: what a tool sends, or the state of a call. */
   | { type: "data"; content: unknown };
 
@@ -42,8 +42,6 @@ export type ToolQuestion = Question & Pick<TurnParts, "provider"> & {
   context: Omit<ToolContext, "say" | "data" | "idempotencyKey">;
   /** Calls that earlier attempts at this turn have run; their results are in the messages. Absent: none. */
   earlierCalls?: readonly ToolCall[];
-  /** Said when tools take longer than `afterMs`, if nothing else was said. */
-  filler: { text: string; afterMs: number };
   /** Told of every call that failed. */
   onFailure: (call: ToolCall, error: unknown) => void;
 };
@@ -63,7 +61,7 @@ export async function askWithTools(
   question: ToolQuestion,
   take: TakePart,
 ): Promise<void> {
-  const { provider, system, maxTokens, filler, context } = question;
+  const { provider, system, maxTokens, context } = question;
   const { signal } = context;
   const ours = question.tools.map(({ declaration }) => declaration);
   const others = (question.platformTools ?? [])
@@ -93,8 +91,7 @@ export async function askWithTools(
     if (!await take({ type: "calls", calls, ...handedOn, ...metadata })) return;
     messages.push({ role: "assistant", text, calls, ...metadata });
     const own = calls.filter(({ id }) => !ids.includes(id));
-    const fillAfterMs = text === "" ? filler.afterMs : 0;
-    const results = await runCalls(own, limits, question, fillAfterMs, take);
+    const results = await runCalls(own, limits, question, take);
     if (results === undefined || ids.length > 0) return;
     messages.push(...results);
   }
