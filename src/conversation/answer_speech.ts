@@ -211,9 +211,10 @@ export class AnswerSpeech {
     this.#isVoiced ||= isSentenceEnd;
     if (!this.#isGathering || this.#pending.length >= MOST_PENDING) {
       this.send();
-    } else if (isSentenceEnd) {
-      const restMs = this.#moment.at - performance.now();
-      this.#moment.set(Math.min(restMs, BURST_MS));
+    } else if (
+      isSentenceEnd && this.#moment.at > performance.now() + BURST_MS
+    ) {
+      this.#moment.set(BURST_MS);
     }
   }
 
@@ -247,7 +248,7 @@ export class AnswerSpeech {
     this.#filler = fillerMessages[this.#fillers % fillerMessages.length] ?? "";
     const isOn = this.#filler !== "" && fillerAfterMs > 0;
     const at = isOn ? this.#silentFrom + fillerAfterMs : Infinity;
-    this.#silence.set(at - performance.now());
+    this.#silence.set(Math.max(at - performance.now(), 0));
   }
 
   #fill(): void {
