@@ -132,7 +132,6 @@ class Answer {
     const { provider, agent, log } = this.parts;
     const { session } = this.#record;
     this.#speech.begin(session.turns.length);
-    this.#record.watch();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
       ...await toQuestion(session, this.parts, this.input),

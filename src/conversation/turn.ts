@@ -53,7 +53,7 @@ export interface Agent extends SettingValues<typeof conversationSettings> {
 /** What all turns share. */
 export interface TurnParts {
   /** Stores what both say. */
-  store: SessionStore;
+  store: Pick<SessionStore, "load" | "update" | "open">;
   /** The model that is asked. */
   provider: Provider;
   /** The owner's tools, which may still be loading. */

@@ -4,16 +4,12 @@
  *
  * @module
  */
-import { Deadline } from "../server/deadline.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
 import { type CallerInput, type Opening, toOpening } from "./opening.ts";
 import { fitNote } from "./prompt.ts";
 import type { CallContext, TurnParts } from "./turn.ts";
-
-/** How often a turn checks whether another instance has begun a newer one. */
-const LOOK_EVERY_MS = 400;
 
 /** A record of a turn, without the fields that all of them have. */
 export type Fields = SessionRecord extends infer R
@@ -26,7 +22,6 @@ export class TurnRecord {
   isSuperseded = false;
   #writer!: SessionWriter;
   #opening!: Opening;
-  readonly #nextLook = new Deadline(() => this.#look());
 
   /**
    * Makes the record of one turn; call {@linkcode open} first.
@@ -55,18 +50,6 @@ export class TurnRecord {
     return this.#opening;
   }
 
-  /** Begins to check now and then for a newer turn elsewhere. */
-  watch(): void {
-    if (!this.stop.signal.aborted) this.#nextLook.set(LOOK_EVERY_MS);
-  }
-
-  #look(): void {
-    this.#writer.look().then(
-      () => this.watch(),
-      (error) => this.stop.abort(error),
-    );
-  }
-
   /** Adds a record with the current time. */
   add({ type, ...rest }: Fields): void {
     const { turnId } = this.call;
@@ -90,7 +73,6 @@ export class TurnRecord {
 
   /** Adds the last record, if any, and lets go of the conversation whatever happens. */
   async close(last?: Fields): Promise<void> {
-    this.#nextLook.clear();
     try {
       if (last) this.add(last);
     } finally {

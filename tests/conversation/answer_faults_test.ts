@@ -71,7 +71,6 @@ function createFailingStore(
         async flush() {
           check("flush");
         },
-        look: writer.look,
         async close() {
           if (!isClosed) seen.closed++;
           isClosed = true;
