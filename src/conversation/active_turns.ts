@@ -47,7 +47,6 @@ export type ActiveTurnParts = {
   before: ActiveTurn | undefined;
   /** How long a listener may read nothing, in milliseconds. */
   stalledMs: number;
-  /** Called at its end. */
   onOver: () => void;
 };
 
@@ -83,7 +82,9 @@ export class ActiveTurn {
     this.done = this.#run(parts, stored.resolve).finally(() => {
       parts.onOver();
       stored.resolve();
-      this.#finish();
+      for (const { timer } of this.#slow) clearTimeout(timer);
+      this.#listeners.clear();
+      this.#beginning = undefined;
     });
   }
 
@@ -93,10 +94,8 @@ export class ActiveTurn {
   }
 
   /**
-   * Adds a listener, which gets the turn from its beginning.
-   *
-   * @returns a function that stops listening; the turn ends when nobody listens
-   * any more. `undefined` where no more listeners are taken
+   * Adds a listener, which gets the turn from its beginning. Returns a function
+   * that stops listening, or `undefined` where no more listeners are taken.
    */
   listen(write: Write): (() => void) | undefined {
     const isFull = this.#listeners.size >= MAX_LISTENERS;
@@ -185,12 +184,6 @@ export class ActiveTurn {
     if (isLast) void this.stop();
     else this.#goOn();
   }
-
-  #finish(): void {
-    for (const { timer } of this.#slow) clearTimeout(timer);
-    this.#listeners.clear();
-    this.#beginning = undefined;
-  }
 }
 
 /** The turns under way. */
@@ -217,11 +210,7 @@ export class ActiveTurns {
     return this.#turns.has(conversationId);
   }
 
-  /**
-   * Checks that a turn of this conversation may begin.
-   *
-   * @throws {TooManyTurnsError} when it may not
-   */
+  /** Throws a {@linkcode TooManyTurnsError} unless a turn of this conversation may begin. */
   admit(conversationId: string): void {
     // A caller who interrupts comes before one whose call begins.
     const { max } = this.#options;
@@ -231,11 +220,7 @@ export class ActiveTurns {
     );
   }
 
-  /**
-   * Starts a turn, once the one before it in its conversation has ended.
-   *
-   * @throws {TooManyTurnsError} as {@linkcode ActiveTurns.admit} does
-   */
+  /** Admits a turn, and starts it once the one before it in its conversation has ended. */
   start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
     this.admit(conversationId);
     const turn = new ActiveTurn(turnId, {

@@ -34,9 +34,7 @@ export function answer(
 /** The share of the context window from which on a model may drop the beginning of its prompt. */
 const NEARLY_FULL = 0.9;
 
-/** One turn under way. */
 class Answer {
-  /** The turn's ids, for the log. */
   readonly #id;
   /** Aborts what the turn waits for: the caller left, the turn was superseded, or it can't be stored. */
   readonly #stop = new AbortController();
@@ -51,7 +49,7 @@ class Answer {
   #status: TurnStatus = "interrupted";
   /** The provider and model that answer, and the tokens they used. */
   readonly #took: TurnDetails = {};
-  /** The tool calls that the platform runs. */
+  /** The calls that the platform runs. */
   #handedOn: ToolCall[] = [];
   /** How many calls have no result yet. */
   #running = 0;
@@ -89,11 +87,7 @@ class Answer {
     this.#tell();
   }
 
-  /**
-   * Stores what the caller said.
-   *
-   * @returns whether the model should be asked
-   */
+  /** Stores what the caller said. Returns whether the model should be asked. */
   async #begin(): Promise<boolean> {
     const { agent, log } = this.parts;
     const record = this.#record;
@@ -114,7 +108,7 @@ class Answer {
     if (reason) log.warn("interruption.ignored", { ...this.#id, reason });
     if (answered === undefined) {
       // The model is asked meanwhile. The platform gets its 200 after this.
-      record.flush().then(
+      record.writer.flush().then(
         () => this.out.stored(),
         (error) => this.#stop.abort(error),
       );
@@ -130,7 +124,7 @@ class Answer {
 
   async #ask(): Promise<void> {
     const { provider, agent, log } = this.parts;
-    const { session } = this.#record;
+    const { session } = this.#record.writer;
     this.#speech.begin(session.turns.length);
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
@@ -165,7 +159,9 @@ class Answer {
 
   #waitAfter({ type }: ToolPart): Promise<void> | undefined {
     // Calls are stored before they are run, and results before they are used.
-    if (type === "calls" || type === "result") return this.#record.flush();
+    if (type === "calls" || type === "result") {
+      return this.#record.writer.flush();
+    }
     // A slow reader slows the model down, but not the end of the turn.
     return type === "finish" ? undefined : this.out.room();
   }
@@ -184,7 +180,8 @@ class Answer {
         speech.interject(part.text);
         break;
       case "data":
-        speech.hand(part);
+        speech.send();
+        this.out.write(part);
         break;
       case "calls":
         this.#takeCalls(part);
@@ -204,7 +201,6 @@ class Answer {
   #takeCalls(part: ToolPart & { type: "calls" }): void {
     const speech = this.#speech;
     speech.flush();
-    speech.send();
     // Records call the provider's metadata `raw`.
     const { providerMetadata: raw, ...calls } = part;
     const { handedOn = [] } = calls;
@@ -243,7 +239,6 @@ class Answer {
     if (!hasAnswered && !isCutShort) {
       throw new Error("The answer held nothing to speak");
     }
-    speech.send();
     this.#stop.signal.throwIfAborted();
     if (!isCutShort) this.#status = "complete";
   }
@@ -296,7 +291,6 @@ class Answer {
     this.out.write({ type: "summary", status, details, ...handedOn });
   }
 
-  /** The provider and model, the tokens, and the times so far. */
   get #details(): TurnDetails {
     const { firstWordsAt, ended } = this.#speech;
     const since = (at: number) => Math.round(at - this.#startedAt);

@@ -10,9 +10,9 @@ import { Deadline } from "../server/deadline.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
 import { createSpeechBuffer } from "../speech/mod.ts";
-import type { TurnOutput, TurnPart, TurnParts } from "./turn.ts";
+import type { TurnOutput, TurnParts } from "./turn.ts";
 
-/** What is needed of the turn. */
+/** What the speech needs of its turn. */
 export type SpeechParts = Pick<TurnParts, "agent" | "isDraining"> & {
   /** Aborts the turn, with the reason where words could not be stored. */
   stop: AbortController;
@@ -44,14 +44,12 @@ export class AnswerSpeech {
   #said = "";
   /** What was spoken of the model's words. */
   #sentence = "";
-  /** Words that are sent when the moment is over. */
   #pending = "";
   readonly #moment = new Deadline(() => this.#guard(() => this.#endMoment()));
   #isGathering = false;
   /** The first sentence is complete: the voice has begun to speak, or is about to. */
   #isVoiced = false;
   readonly #silence = new Deadline(() => this.#guard(() => this.#fill()));
-  /** Said when the silence has lasted too long. */
   #filler = "";
   #fillers = 0;
   /** When all that was said so far will have been heard, by `performance.now()`. */
@@ -90,13 +88,13 @@ export class AnswerSpeech {
   /** Says the text that was held back, since the model pauses or has finished. */
   flush(): void {
     this.#answer(this.#buffer.flush());
+    this.send();
   }
 
   /** Says a whole text that is not the model's: a tool's, or one that only fills a silence. */
   interject(text: string, isFiller = false): void {
     this.flush();
     if (this.isOver) return;
-    this.send();
     this.#isVoiced = true;
     this.#say(this.#buffer.interject(text), isFiller);
   }
@@ -148,12 +146,6 @@ export class AnswerSpeech {
     const isMore = written.length > 2 * this.#said.length + SOME_MARKUP ||
       TAG.test(written);
     return isSame || isMore ? undefined : written;
-  }
-
-  /** Sends a part that isn't speech, after the words before it. */
-  hand(part: TurnPart): void {
-    this.send();
-    this.parts.write(part);
   }
 
   /** Stores and sends the words that wait for the end of the moment. */

@@ -20,7 +20,8 @@ export type Fields = SessionRecord extends infer R
 export class TurnRecord {
   /** Whether another instance has begun a newer turn, or deleted this one. */
   isSuperseded = false;
-  #writer!: SessionWriter;
+  /** Writes to the conversation, once that is open. */
+  writer!: SessionWriter;
   #opening!: Opening;
 
   /**
@@ -34,15 +35,10 @@ export class TurnRecord {
     readonly stop: AbortController,
   ) {}
 
-  /** The conversation, with everything that was added. */
-  get session(): Session {
-    return this.#writer.session;
-  }
-
   /** Stores what the caller said. */
   async open(input: CallerInput): Promise<Opening> {
     const { call, parts: { store, agent: { systemPrompt } } } = this;
-    this.#writer = await store.open(call.conversationId, (session) => {
+    this.writer = await store.open(call.conversationId, (session) => {
       const at = this.#now();
       this.#opening = toOpening(session, { call, input, systemPrompt, at });
       return this.#opening.records;
@@ -56,19 +52,14 @@ export class TurnRecord {
     const { attempt } = this.#opening;
     const which = attempt > 0 ? { attempt } : {};
     const record = { type, turnId, ...rest, ...which, at: this.#now() };
-    this.#writer.add(record as SessionRecord);
-  }
-
-  /** Resolves when everything that was added is stored. */
-  flush(): Promise<void> {
-    return this.#writer.flush();
+    this.writer.add(record as SessionRecord);
   }
 
   /** Remembers something for a tool, unless the turn was stopped meanwhile. */
   async remember(note: string): Promise<void> {
     this.stop.signal.throwIfAborted();
-    this.add({ type: "memory", text: fitNote(this.session, note) });
-    await this.flush();
+    this.add({ type: "memory", text: fitNote(this.writer.session, note) });
+    await this.writer.flush();
   }
 
   /** Adds the last record, if any, and lets go of the conversation whatever happens. */
@@ -76,7 +67,7 @@ export class TurnRecord {
     try {
       if (last) this.add(last);
     } finally {
-      await this.#writer.close();
+      await this.writer.close();
     }
   }
 
