@@ -11,12 +11,12 @@ import { type ConversationParts, Conversations } from "./conversation.ts";
 import type { TurnParts } from "./turn.ts";
 
 /** Conversations of which nothing is stored. Give each turn its own conversation id. */
-export interface Stateless {
+export type Stateless = {
   /** Turns of the agent. */
   calls: Conversations;
   /** Answers of the bare model: without the owner's prompt and tools, and exactly as it writes them. */
   tasks: Conversations;
-}
+};
 
 /** Makes both. */
 export function createStateless(parts: ConversationParts): Stateless {
@@ -34,7 +34,6 @@ export function createStateless(parts: ConversationParts): Stateless {
   };
 }
 
-/** A store of conversations that last as long as one turn. */
 function createForgetfulStore(): TurnParts["store"] {
   const nothing = () => Promise.resolve();
   function make(id: string, change: Change): Session {

@@ -27,10 +27,10 @@ const STEP_REFUSAL = `Not run: at most ${MAX_CALLS_STEP} calls of one step ` +
 const TURN_REFUSAL = `Not run: at most ${MAX_CALLS_TURN} calls of one turn ` +
   "are run. Answer with what you have";
 
-/** The most of a result that the model is shown, in characters. */
+/** How much of a result the model is shown, in characters. */
 const MAX_RESULT = 16_000;
 
-/** Counts the calls of one turn. */
+/** Counts the calls of one turn, and tells them apart. */
 export class CallLimits {
   /** How often each call was made, by its name and arguments. */
   readonly #times = new Map<string, number>();
@@ -47,11 +47,8 @@ export class CallLimits {
   }
 
   /**
-   * Admits a call, which is then to be run.
-   *
-   * @param nth its place in its step, from 0
-   * @returns its {@linkcode ToolContext.idempotencyKey}
-   * @throws {RangeError} with the reason, where it may not be run
+   * Admits a call, which is the `nth` of its step, from 0. Returns its
+   * {@linkcode ToolContext.idempotencyKey}, or throws why it may not be run.
    */
   admit(call: ToolCall, nth: number): string {
     if (this.isSpent) throw new RangeError(TURN_REFUSAL);

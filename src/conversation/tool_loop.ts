@@ -46,11 +46,7 @@ export type ToolQuestion = Question & Pick<TurnParts, "provider"> & {
   onFailure: (call: ToolCall, error: unknown) => void;
 };
 
-/**
- * Takes the parts of an answer, in order.
- *
- * @returns whether the answer should go on
- */
+/** Takes the next part of an answer. Returns whether the answer should go on. */
 export type TakePart = (part: ToolPart) => boolean | Promise<boolean>;
 
 /** How many times the model may call tools before it has to answer. */
@@ -68,20 +64,14 @@ export async function askWithTools(
     .filter(({ name }) => ours.every((tool) => tool.name !== name));
   const tools = [...ours, ...others];
   const messages = [...question.messages];
+  const request = { system, messages, tools, maxTokens, signal };
   const limits = new CallLimits(context, question.earlierCalls ?? []);
   for (let step = 0;; step++) {
     signal.throwIfAborted();
     const isLast = step >= MAX_STEPS || limits.isSpent;
     const toolChoice = isLast ? { toolChoice: "none" } as const : {};
-    const request = {
-      system,
-      messages,
-      tools,
-      ...toolChoice,
-      maxTokens,
-      signal,
-    };
-    const answer = await read(provider.stream(request), signal, take);
+    const stream = provider.stream({ ...request, ...toolChoice });
+    const answer = await read(stream, signal, take);
     if (answer === undefined || answer.calls.length === 0 || isLast) return;
     const { calls, text, ...metadata } = answer;
     const ids = calls.filter((call) =>
@@ -97,7 +87,6 @@ export async function askWithTools(
   }
 }
 
-/** What the model answered in one step. */
 interface StepAnswer {
   text: string;
   calls: ToolCall[];
