@@ -32,12 +32,10 @@ const MAX_LISTENERS = 4;
 
 interface Listener {
   write: Write;
-  /** Parts that were not written yet. */
-  waiting: TurnPart[];
-  /** The turn's length, in characters, when this listener last had every part. */
-  caughtUpAt: number;
-  /** Set while the listener can take no more. */
+  /** Set while it can take no more. */
   timer?: ReturnType<typeof setTimeout> | undefined;
+  /** The turn's length, in characters, when that began. */
+  slowFrom: number;
 }
 
 /** What an active turn is made of. */
@@ -49,7 +47,6 @@ export type ActiveTurnParts = {
   before: ActiveTurn | undefined;
   /** How long a listener may read nothing, in milliseconds. */
   stalledMs: number;
-  /** Called at its end. */
   onOver: () => void;
 };
 
@@ -64,13 +61,12 @@ export class ActiveTurn {
   readonly stored: Promise<void>;
   /** Resolves when the turn is over and its record is written; rejects when it failed without telling the caller. */
   readonly done: Promise<void>;
-  /** Whether it was told to stop. */
-  isStopped = false;
   /** The turn that it supersedes, until that one has ended. */
   before: ActiveTurn | undefined;
   readonly #stalledMs: number;
   readonly #controller = new AbortController();
   readonly #listeners = new Set<Listener>();
+  readonly #slow = new Set<Listener>();
   /** The parts so far, for listeners that join later; dropped once they are too long. */
   #beginning: TurnPart[] | undefined = [];
   #letters = 0;
@@ -86,31 +82,35 @@ export class ActiveTurn {
     this.done = this.#run(parts, stored.resolve).finally(() => {
       parts.onOver();
       stored.resolve();
-      this.#finish();
+      for (const { timer } of this.#slow) clearTimeout(timer);
+      this.#listeners.clear();
+      this.#beginning = undefined;
     });
   }
 
+  /** Whether it was told to stop. */
+  get isStopped(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
   /**
-   * Adds a listener, which gets the turn from its beginning.
-   *
-   * @returns a function that stops listening; the turn ends when nobody listens
-   * any more. `undefined` where no more listeners are taken
+   * Adds a listener, which gets the turn from its beginning. Returns a function
+   * that stops listening, or `undefined` where no more listeners are taken.
    */
   listen(write: Write): (() => void) | undefined {
     const isFull = this.#listeners.size >= MAX_LISTENERS;
     if (isFull || this.#beginning === undefined) return undefined;
-    const waiting = [...this.#beginning];
-    const listener: Listener = { write, waiting, caughtUpAt: 0 };
+    const listener: Listener = { write, slowFrom: 0 };
     this.#listeners.add(listener);
-    this.#hand(listener);
-    if (listener.timer === undefined) this.#goOn();
+    for (const part of this.#beginning) this.#hand(listener, part);
+    if (!this.#slow.has(listener)) this.#goOn();
     return () => this.#leave(listener);
   }
 
   /** Stops the turn, cancels what it waits for, and resolves when it is over. */
   async stop(): Promise<void> {
-    this.isStopped = true;
     this.#controller.abort();
+    this.#goOn();
     // Whoever started the turn handles its failure.
     await this.done.catch(() => {});
   }
@@ -123,51 +123,51 @@ export class ActiveTurn {
     await this.before?.stop();
     this.before = undefined;
     // Even if the caller has hung up already, what they said is stored.
-    const write: Write = (part) => this.#write(part);
-    await run(this.#controller.signal, { write, stored });
+    await run(this.#controller.signal, {
+      write: (part) => this.#write(part),
+      room: () => this.#waitForRoom(),
+      stored,
+    });
   }
 
-  /** Writes a part to every listener. If all of them are slow, resolves when one can take more. */
-  #write(part: TurnPart): Promise<void> | undefined {
+  /** Whether no listener can take more. */
+  get #isSlow(): boolean {
+    return this.#slow.size > 0 && this.#slow.size === this.#listeners.size;
+  }
+
+  #waitForRoom(): Promise<void> | undefined {
+    if (!this.#isSlow || this.isStopped) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  #write(part: TurnPart): void {
     const { type } = part;
     const { length } = type === "speech" ? part.text : JSON.stringify(part);
     this.#letters += length;
     this.#beginning?.push(part);
     if (this.#letters > MAX_KEPT) this.#beginning = undefined;
-    let hasRoom = this.#listeners.size === 0;
-    for (const listener of this.#listeners) {
-      listener.waiting.push(part);
-      this.#hand(listener);
-      hasRoom ||= listener.timer === undefined;
-    }
-    if (!hasRoom) return (this.#room ??= Promise.withResolvers()).promise;
-    for (const listener of this.#listeners) {
-      const owed = this.#letters - listener.caughtUpAt;
+    for (const listener of this.#listeners) this.#hand(listener, part);
+    if (this.#isSlow) return;
+    for (const listener of this.#slow) {
+      const owed = this.#letters - listener.slowFrom;
       if (owed > MAX_KEPT) this.#leave(listener);
     }
-    return undefined;
   }
 
-  #hand(listener: Listener): void {
-    while (listener.timer === undefined && this.#listeners.has(listener)) {
-      const part = listener.waiting.shift();
-      if (part === undefined) {
-        listener.caughtUpAt = this.#letters;
-        return;
-      }
-      const taken = listener.write(part);
-      if (taken) this.#waitFor(listener, taken);
-    }
-  }
-
-  #waitFor(listener: Listener, taken: Promise<void>): void {
+  #hand(listener: Listener, part: TurnPart): void {
+    const taken = listener.write(part);
+    if (taken === undefined) return;
     const leave = () => this.#leave(listener);
-    listener.timer = setTimeout(leave, this.#stalledMs);
+    if (!this.#slow.has(listener)) {
+      this.#slow.add(listener);
+      listener.slowFrom = this.#letters;
+      listener.timer = setTimeout(leave, this.#stalledMs);
+    }
     taken.then(() => {
       clearTimeout(listener.timer);
-      listener.timer = undefined;
+      this.#slow.delete(listener);
       this.#goOn();
-      this.#hand(listener);
     }, leave);
   }
 
@@ -178,20 +178,11 @@ export class ActiveTurn {
 
   #leave(listener: Listener): void {
     clearTimeout(listener.timer);
-    const { size } = this.#listeners;
-    if (!this.#listeners.delete(listener) || size > 1) return;
-    this.#goOn();
-    void this.stop();
-  }
-
-  /** Writes what each listener still lacks, without waiting. */
-  #finish(): void {
-    for (const { timer, waiting, write } of this.#listeners) {
-      clearTimeout(timer);
-      for (const part of waiting) write(part);
-    }
-    this.#listeners.clear();
-    this.#beginning = undefined;
+    this.#slow.delete(listener);
+    const isLast = this.#listeners.delete(listener) &&
+      this.#listeners.size === 0;
+    if (isLast) void this.stop();
+    else this.#goOn();
   }
 }
 
@@ -219,11 +210,7 @@ export class ActiveTurns {
     return this.#turns.has(conversationId);
   }
 
-  /**
-   * Checks that a turn of this conversation may begin.
-   *
-   * @throws {TooManyTurnsError} when it may not
-   */
+  /** Throws a {@linkcode TooManyTurnsError} unless a turn of this conversation may begin. */
   admit(conversationId: string): void {
     // A caller who interrupts comes before one whose call begins.
     const { max } = this.#options;
@@ -233,11 +220,7 @@ export class ActiveTurns {
     );
   }
 
-  /**
-   * Starts a turn, once the one before it in its conversation has ended.
-   *
-   * @throws {TooManyTurnsError} as {@linkcode ActiveTurns.admit} does
-   */
+  /** Admits a turn, and starts it once the one before it in its conversation has ended. */
   start({ conversationId, turnId }: TurnId, run: RunTurn): ActiveTurn {
     this.admit(conversationId);
     const turn = new ActiveTurn(turnId, {

@@ -30,12 +30,14 @@ export function answer(said: Said, parts: TurnParts): RunTurn {
 /** The share of the context window from which on a model may drop the beginning of its prompt. */
 const NEARLY_FULL = 0.9;
 
-/** One turn under way. */
 class Answer {
-  /** The turn's ids, for the log. */
   readonly #id;
   /** Aborts what the turn waits for: the caller left, the turn was superseded, or it can't be stored. */
   readonly #stop = new AbortController();
+  /** Resolves when that happens. */
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#stop.signal.addEventListener("abort", () => resolve());
+  });
   /** By a clock that nobody can set while the turn is under way. */
   readonly #startedAt = performance.now();
   readonly #record: TurnRecord;
@@ -43,8 +45,10 @@ class Answer {
   #status: TurnStatus = "interrupted";
   /** The provider and model that answer, and the tokens they used. */
   readonly #took: TurnDetails = {};
-  /** The tool calls that the platform runs. */
+  /** The calls that the platform runs. */
   #handedOn: ToolCall[] = [];
+  /** How many calls have no result yet. */
+  #running = 0;
 
   constructor(
     readonly call: Said,
@@ -78,11 +82,7 @@ class Answer {
     this.#tell();
   }
 
-  /**
-   * Stores what the caller said.
-   *
-   * @returns whether the model should be asked
-   */
+  /** Stores what the caller said. Returns whether the model should be asked. */
   async #begin(): Promise<boolean> {
     const { agent, log } = this.parts;
     const record = this.#record;
@@ -103,7 +103,7 @@ class Answer {
     if (reason) log.warn("interruption.ignored", { ...this.#id, reason });
     if (answered === undefined) {
       // The model is asked meanwhile. The platform gets its 200 after this.
-      record.flush().then(
+      record.writer.flush().then(
         () => this.out.stored(),
         (error) => this.#stop.abort(error),
       );
@@ -119,9 +119,8 @@ class Answer {
 
   async #ask(): Promise<void> {
     const { provider, agent, log } = this.parts;
-    const { session } = this.#record;
+    const { session } = this.#record.writer;
     this.#speech.begin(session.turns.length);
-    this.#record.watch();
     const { steps = [] } = session.turn(this.call.turnId) ?? {};
     await askWithTools({
       ...await toQuestion(session, this.parts, this.call),
@@ -134,10 +133,6 @@ class Answer {
         signal: this.#stop.signal,
         remember: (text) => this.#record.remember(text),
       },
-      filler: {
-        text: agent.toolFillerMessage,
-        afterMs: agent.toolFillerAfterMs,
-      },
       onFailure: ({ name: tool }, error) => {
         const isRight = error instanceof Deno.errors.NotCapable;
         const fix = isRight ? { fix: "name its host in TOOL_HOSTS" } : {};
@@ -148,49 +143,69 @@ class Answer {
 
   /** Takes a part from the model or its tools. Returns whether the answer goes on. */
   #take(part: ToolPart): boolean | Promise<boolean> {
-    const room = this.#takePart(part);
+    this.#takePart(part);
+    const wait = this.#waitAfter(part);
     // Every word comes by here: it takes no promise where nothing is awaited.
-    return room ? room.then(() => !this.#speech.isOver) : !this.#speech.isOver;
+    if (wait === undefined) return !this.#speech.isOver;
+    // A turn can be stopped even while it waits.
+    return Promise.race([wait, this.#stopped])
+      .then(() => !this.#speech.isOver);
   }
 
-  #takePart(part: ToolPart): Promise<void> | undefined {
+  #waitAfter({ type }: ToolPart): Promise<void> | undefined {
+    // Calls are stored before they are run, and results before they are used.
+    if (type === "calls" || type === "result") {
+      return this.#record.writer.flush();
+    }
+    // A slow reader slows the model down, but not the end of the turn.
+    return type === "finish" ? undefined : this.out.room();
+  }
+
+  #takePart(part: ToolPart): void {
     const speech = this.#speech;
     switch (part.type) {
       case "response-start":
         this.#took.provider = part.provider;
         this.#took.model = part.model;
-        return undefined;
+        break;
       case "text-delta":
-        return speech.push(part.text);
+        speech.push(part.text);
+        break;
       case "say":
-        return part.isFiller
-          ? speech.fill(part.text)
-          : speech.interject(part.text);
+        speech.interject(part.text);
+        break;
       case "data":
-        return speech.hand(part);
-      case "calls": {
-        speech.flush();
         speech.send();
-        // Records call the provider's metadata `raw`.
-        const { providerMetadata: raw, ...calls } = part;
-        const { handedOn = [] } = calls;
-        this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
-        const text = speech.written;
-        const written = text === undefined ? {} : { text };
-        this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
-        speech.endStep();
-        // Calls are stored before they are run.
-        return this.#record.flush();
-      }
+        this.out.write(part);
+        break;
+      case "calls":
+        this.#takeCalls(part);
+        break;
       case "result":
         speech.send();
         this.#record.add(part);
-        return this.#record.flush();
+        this.#running--;
+        if (this.#running === 0) speech.endTools();
+        break;
       case "finish":
         this.#count(part.usage);
         if (part.isCut) speech.ended = "max-tokens";
-        return undefined;
     }
+  }
+
+  #takeCalls(part: ToolPart & { type: "calls" }): void {
+    const speech = this.#speech;
+    speech.flush();
+    // Records call the provider's metadata `raw`.
+    const { providerMetadata: raw, ...calls } = part;
+    const { handedOn = [] } = calls;
+    this.#handedOn = calls.calls.filter(({ id }) => handedOn.includes(id));
+    const text = speech.written;
+    const written = text === undefined ? {} : { text };
+    this.#record.add({ ...calls, ...raw ? { raw } : {}, ...written });
+    this.#running = calls.calls.length - this.#handedOn.length;
+    if (this.#running > 0) speech.beginTools();
+    speech.endStep();
   }
 
   #count(usage: Usage): void {
@@ -219,7 +234,6 @@ class Answer {
     if (!hasAnswered && !isCutShort) {
       throw new Error("The answer held nothing to speak");
     }
-    speech.send();
     this.#stop.signal.throwIfAborted();
     if (!isCutShort) this.#status = "complete";
   }
@@ -272,7 +286,6 @@ class Answer {
     this.out.write({ type: "summary", status, details, ...handedOn });
   }
 
-  /** The provider and model, the tokens, and the times so far. */
   get #details(): TurnDetails {
     const { firstWordsAt, ended } = this.#speech;
     const since = (at: number) => Math.round(at - this.#startedAt);

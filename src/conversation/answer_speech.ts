@@ -2,6 +2,7 @@
  * What the agent says in one turn. Each word of the model is made speakable,
  * checked against the answer's limits, stored, and sent, in this order. The
  * first word is sent at once; words that follow within a moment go together.
+ * If the caller would hear nothing for long, a filler is said.
  *
  * @module
  */
@@ -9,18 +10,16 @@ import { Deadline } from "../server/deadline.ts";
 import type { TurnEnding } from "../sessions/record.ts";
 import { createAnswerLimit, findSentenceEnd } from "../speech/answer_limit.ts";
 import { createSpeechBuffer } from "../speech/mod.ts";
-import { SilenceFiller } from "./silence_filler.ts";
-import type { TurnPart, TurnParts, Write } from "./turn.ts";
+import type { TurnOutput, TurnParts } from "./turn.ts";
 
-/** What is needed of the turn. */
-export interface SpeechParts extends Pick<TurnParts, "agent" | "isDraining"> {
+/** What the speech needs of its turn. */
+export type SpeechParts = Pick<TurnParts, "agent" | "isDraining"> & {
   /** Aborts the turn, with the reason where words could not be stored. */
   stop: AbortController;
-  /** Sends a part to the platform. */
-  write: Write;
+  write: TurnOutput["write"];
   /** Stores words just before they are sent. */
   keep: (text: string) => void;
-}
+};
 
 /** What the agent says in one turn. */
 export class AnswerSpeech {
@@ -38,7 +37,6 @@ export class AnswerSpeech {
   readonly #limit;
   readonly #buffer;
   readonly #mostWritten: number;
-  readonly #silence: SilenceFiller;
   // All three begin anew each time that the model has called tools.
   /** What the model wrote. */
   #written = "";
@@ -46,16 +44,16 @@ export class AnswerSpeech {
   #said = "";
   /** What was spoken of the model's words. */
   #sentence = "";
-  /** Words that are sent when the moment is over. */
   #pending = "";
-  readonly #moment = new Deadline(() => this.#onMomentOver());
-  /** How long the moment is, in milliseconds. 0: words are sent at once. */
-  #momentMs = 0;
+  readonly #moment = new Deadline(() => this.#guard(() => this.#endMoment()));
+  #isGathering = false;
   /** The first sentence is complete: the voice has begun to speak, or is about to. */
   #isVoiced = false;
-  /** Set while the platform reads slowly; resolves when it can take more, or the turn is stopped. */
-  #room: Promise<void> | undefined;
-  #stopped: Promise<void> | undefined;
+  readonly #silence = new Deadline(() => this.#guard(() => this.#fill()));
+  #filler = "";
+  #fillers = 0;
+  /** When all that was said so far will have been heard, by `performance.now()`. */
+  #silentFrom = 0;
 
   /** Makes the speech of one turn. */
   constructor(readonly parts: SpeechParts) {
@@ -63,49 +61,42 @@ export class AnswerSpeech {
     this.#limit = createAnswerLimit(agent.maxAnswerTokens);
     this.#buffer = createSpeechBuffer(agent);
     this.#mostWritten = agent.maxAnswerTokens * TOKEN_LETTERS;
-    this.#silence = new SilenceFiller(agent, (text) => {
-      this.#guard(() => void this.fill(text));
-    });
   }
 
-  /** Starts the turn's clocks: the caller is waiting. */
+  /**
+   * Starts the turn's clocks: the caller is waiting.
+   *
+   * @param turnNumber chooses the first filler, so that they vary
+   */
   begin(turnNumber: number): void {
-    this.#silence.begin(turnNumber);
+    this.#fillers = turnNumber;
+    this.#silentFrom = performance.now();
+    this.#expectSilence();
     this.#deadline.set(this.parts.agent.maxTurnSeconds * 1_000);
   }
 
-  /** Takes text from the model. Returns a promise where the platform reads slowly. */
-  push(text: string): Promise<void> | undefined {
+  /** Takes text from the model. */
+  push(text: string): void {
     this.#written += text;
-    const room = this.#answer(this.#buffer.push(text));
+    this.#answer(this.#buffer.push(text));
     if (this.#written.length > this.#mostWritten && !this.isOver) {
       this.isOver = true;
       this.ended = "max-tokens";
     }
-    return room;
   }
 
   /** Says the text that was held back, since the model pauses or has finished. */
-  flush(): Promise<void> | undefined {
-    return this.#answer(this.#buffer.flush());
-  }
-
-  /** Says a whole text that is not the model's, such as a tool's. */
-  interject(text: string): Promise<void> | undefined {
-    this.flush();
-    if (this.isOver) return undefined;
-    return this.#say(this.#buffer.interject(text));
-  }
-
-  /** Says a text that only fills a silence. */
-  fill(text: string): Promise<void> | undefined {
-    this.flush();
-    if (this.isOver) return undefined;
+  flush(): void {
+    this.#answer(this.#buffer.flush());
     this.send();
-    const words = this.#buffer.interject(text);
-    this.#note(words);
+  }
+
+  /** Says a whole text that is not the model's: a tool's, or one that only fills a silence. */
+  interject(text: string, isFiller = false): void {
+    this.flush();
+    if (this.isOver) return;
     this.#isVoiced = true;
-    return this.#handOn({ type: "speech", text: words, isFiller: true });
+    this.#say(this.#buffer.interject(text), isFiller);
   }
 
   /** Says that there is no answer, even if that can't be stored. */
@@ -130,6 +121,23 @@ export class AnswerSpeech {
     this.ended = undefined;
   }
 
+  /** Tools are at work. If the model said nothing before, a filler of their own is due soon. */
+  beginTools(): void {
+    const { toolFillerMessage, toolFillerAfterMs } = this.parts.agent;
+    const isOn = toolFillerMessage !== "" && toolFillerAfterMs > 0;
+    if (!isOn || this.#sentence.trim() !== "") return;
+    const now = performance.now();
+    const at = Math.max(this.#silentFrom, now) + toolFillerAfterMs;
+    if (at >= this.#silence.at) return;
+    this.#filler = toolFillerMessage;
+    this.#silence.set(at - now);
+  }
+
+  /** The tools have returned. */
+  endTools(): void {
+    this.#expectSilence();
+  }
+
   /** What the model wrote since it last called tools, if that differs from what was spoken. */
   get written(): string | undefined {
     const written = this.#written.trim();
@@ -140,24 +148,17 @@ export class AnswerSpeech {
     return isSame || isMore ? undefined : written;
   }
 
-  /** Sends a part that isn't speech, after the words before it. */
-  hand(part: TurnPart): Promise<void> | undefined {
-    this.send();
-    return this.#write(part);
-  }
-
   /** Stores and sends the words that wait for the end of the moment. */
-  send(): Promise<void> | undefined {
-    if (this.#pending === "") return undefined;
+  send(): void {
     const text = this.#pending;
     this.#pending = "";
-    return this.#handOn({ type: "speech", text });
+    this.#say(text);
   }
 
   /** Ends the speech. Words that were not sent yet are dropped. */
   close(): void {
     this.#pending = "";
-    this.#silence.end();
+    this.#silence.clear();
     this.#deadline.clear();
     this.#moment.clear();
   }
@@ -179,8 +180,9 @@ export class AnswerSpeech {
   }
 
   /** Says the model's words, up to the end of the answer. */
-  #answer(words: string): Promise<void> | undefined {
-    if (words === "" || this.isOver) return undefined;
+  #answer(words: string): void {
+    this.parts.stop.signal.throwIfAborted();
+    if (words === "" || this.isOver) return;
     let text = words;
     if (this.#isTimeUp || this.parts.isDraining?.()) {
       const end = findSentenceEnd(this.#sentence, words);
@@ -196,42 +198,54 @@ export class AnswerSpeech {
     }
     this.hasAnswered ||= text.trim() !== "";
     this.#sentence += text;
-    return this.#say(text);
-  }
-
-  #say(text: string): Promise<void> | undefined {
-    if (text === "") return undefined;
-    this.#note(text);
     this.#pending += text;
     const isSentenceEnd = SENTENCE_MARK.test(text);
     this.#isVoiced ||= isSentenceEnd;
-    if (this.#momentMs > 0 && this.#pending.length < MOST_PENDING) {
-      if (isSentenceEnd) this.#waitFor(BURST_MS);
-      return this.#room;
+    if (!this.#isGathering || this.#pending.length >= MOST_PENDING) {
+      this.send();
+    } else if (
+      isSentenceEnd && this.#moment.at > performance.now() + BURST_MS
+    ) {
+      this.#moment.set(BURST_MS);
     }
-    this.#waitFor(this.#isVoiced ? FLOW_MS : BURST_MS);
-    return this.send();
   }
 
-  #note(text: string): void {
-    this.parts.stop.signal.throwIfAborted();
-    this.firstWordsAt ??= performance.now();
+  /** Stores and sends words, and begins a moment, at the end of which those that come meanwhile are sent together. */
+  #say(text: string, isFiller = false): void {
+    if (text === "") return;
+    const now = performance.now();
+    this.firstWordsAt ??= now;
     this.#said += text;
-    this.#silence.onSpeech(text);
+    const from = Math.max(this.#silentFrom, now);
+    this.#silentFrom = from + text.length * LETTER_MS;
+    this.#expectSilence();
+    this.#isGathering = true;
+    this.#moment.set(this.#isVoiced ? FLOW_MS : BURST_MS);
+    this.parts.keep(text);
+    this.parts.write({
+      type: "speech",
+      text,
+      ...isFiller ? { isFiller } : {},
+    });
   }
 
-  /** Begins a moment, at the end of which the words that come meanwhile are sent together. */
-  #waitFor(momentMs: number): void {
-    if (this.#momentMs === momentMs) return;
-    this.#momentMs = momentMs;
-    this.#moment.set(momentMs);
+  #endMoment(): void {
+    this.#isGathering = false;
+    this.send();
   }
 
-  #onMomentOver(): void {
-    this.#momentMs = 0;
-    if (this.#pending === "") return;
-    this.#waitFor(this.#isVoiced ? FLOW_MS : BURST_MS);
-    this.#guard(() => void this.send());
+  /** Has the agent's next filler said, unless something else is before it is due. */
+  #expectSilence(): void {
+    const { fillerMessages, fillerAfterMs } = this.parts.agent;
+    this.#filler = fillerMessages[this.#fillers % fillerMessages.length] ?? "";
+    const isOn = this.#filler !== "" && fillerAfterMs > 0;
+    const at = isOn ? this.#silentFrom + fillerAfterMs : Infinity;
+    this.#silence.set(Math.max(at - performance.now(), 0));
+  }
+
+  #fill(): void {
+    this.#fillers++;
+    this.interject(this.#filler, true);
   }
 
   /** Runs a task that nobody awaits: an error in it ends the turn. */
@@ -242,29 +256,10 @@ export class AnswerSpeech {
       this.parts.stop.abort(error);
     }
   }
-
-  #handOn(part: TurnPart & { type: "speech" }): Promise<void> | undefined {
-    this.parts.keep(part.text);
-    return this.#write(part);
-  }
-
-  #write(part: TurnPart): Promise<void> | undefined {
-    const room = this.parts.write(part);
-    if (room === undefined) return this.#room;
-    // A turn can be stopped even while it waits for a slow reader.
-    this.#stopped ??= toPromise(this.parts.stop.signal);
-    return this.#room = Promise.race([room, this.#stopped])
-      .then(() => this.#room = undefined);
-  }
 }
 
-/** Resolves when a signal is aborted. */
-function toPromise(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve());
-    if (signal.aborted) resolve();
-  });
-}
+/** How long a character takes to be spoken, in milliseconds: about 15 a second. */
+const LETTER_MS = 65;
 
 /** Until the voice has begun, only words of one burst are sent together. In milliseconds. */
 const BURST_MS = 10;

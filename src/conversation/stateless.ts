@@ -6,16 +6,17 @@
  * @module
  */
 import { Session } from "../sessions/session.ts";
-import type { Change, SessionStore } from "../sessions/store.ts";
+import type { Change } from "../sessions/store.ts";
 import { type ConversationParts, Conversations } from "./conversation.ts";
+import type { TurnParts } from "./turn.ts";
 
 /** Conversations of which nothing is stored. Give each turn its own conversation id. */
-export interface Stateless {
+export type Stateless = {
   /** Turns of the agent. */
   calls: Conversations;
   /** Answers of the bare model: without the owner's prompt and tools, and exactly as it writes them. */
   tasks: Conversations;
-}
+};
 
 /** Makes both. */
 export function createStateless(parts: ConversationParts): Stateless {
@@ -33,8 +34,7 @@ export function createStateless(parts: ConversationParts): Stateless {
   };
 }
 
-/** A store of conversations that last as long as one turn. */
-function createForgetfulStore(): SessionStore {
+function createForgetfulStore(): TurnParts["store"] {
   const nothing = () => Promise.resolve();
   function make(id: string, change: Change): Session {
     const session = new Session(id);
@@ -42,19 +42,12 @@ function createForgetfulStore(): SessionStore {
     return session;
   }
   return {
-    name: "none",
     load: (id) => Promise.resolve(new Session(id)),
     update: (id, change) => Promise.resolve(make(id, change)),
     open(id, change) {
       const session = make(id, change);
       const add = session.apply.bind(session);
-      const writer = { flush: nothing, look: nothing, close: nothing };
-      return Promise.resolve({ session, add, ...writer });
+      return Promise.resolve({ session, add, flush: nothing, close: nothing });
     },
-    list: () => Promise.resolve({ sessions: [] }),
-    delete: () => Promise.resolve(false),
-    sweep: () => Promise.resolve(0),
-    check: nothing,
-    close: nothing,
   };
 }

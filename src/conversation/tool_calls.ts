@@ -27,10 +27,10 @@ const STEP_REFUSAL = `Not run: at most ${MAX_CALLS_STEP} calls of one step ` +
 const TURN_REFUSAL = `Not run: at most ${MAX_CALLS_TURN} calls of one turn ` +
   "are run. Answer with what you have";
 
-/** The most of a result that the model is shown, in characters. */
+/** How much of a result the model is shown, in characters. */
 const MAX_RESULT = 16_000;
 
-/** Counts the calls of one turn. */
+/** Counts the calls of one turn, and tells them apart. */
 export class CallLimits {
   /** How often each call was made, by its name and arguments. */
   readonly #times = new Map<string, number>();
@@ -47,11 +47,8 @@ export class CallLimits {
   }
 
   /**
-   * Admits a call, which is then to be run.
-   *
-   * @param nth its place in its step, from 0
-   * @returns its {@linkcode ToolContext.idempotencyKey}
-   * @throws {RangeError} with the reason, where it may not be run
+   * Admits a call, which is the `nth` of its step, from 0. Returns its
+   * {@linkcode ToolContext.idempotencyKey}, or throws why it may not be run.
    */
   admit(call: ToolCall, nth: number): string {
     if (this.isSpent) throw new RangeError(TURN_REFUSAL);
@@ -61,7 +58,7 @@ export class CallLimits {
 
   #count({ name, arguments: args }: ToolCall): string {
     const { conversationId, turnId } = this.turn;
-    const what = toCanonical([name, args]);
+    const what = JSON.stringify([name, args]);
     const before = this.#times.get(what) ?? 0;
     this.#times.set(what, before + 1);
     this.#ran++;
@@ -71,21 +68,9 @@ export class CallLimits {
   }
 }
 
-/** Makes JSON that is the same in whatever order a model names the arguments. */
-function toCanonical(value: unknown): string {
-  return JSON.stringify(value, (_, item) => {
-    if (typeof item !== "object" || item === null || Array.isArray(item)) {
-      return item;
-    }
-    const names = Object.keys(item).sort();
-    return Object.fromEntries(names.map((name) => [name, item[name]]));
-  });
-}
-
 /**
  * Runs calls side by side, and passes on each result as soon as it is there.
  *
- * @param fillAfterMs when to say the filler, if nothing else was said. 0: never
  * @returns the results in the order of the calls, since some vendors match them
  * by order alone; `undefined` where no more is wanted
  */
@@ -93,43 +78,34 @@ export async function runCalls(
   calls: readonly ToolCall[],
   limits: CallLimits,
   question: ToolQuestion,
-  fillAfterMs: number,
   take: TakePart,
 ): Promise<Message[] | undefined> {
-  const { context, filler: { text } } = question;
-  const { signal } = context;
-  signal.throwIfAborted();
+  question.context.signal.throwIfAborted();
   // Aborts the tools when nobody wants their results any more.
   const over = new AbortController();
-  let spoke = false;
-  /** Whether the turn goes on; each part waits here for the one before it. */
-  let wanted: Promise<boolean> = Promise.resolve(true);
-  function add(part: ToolPart): void {
-    spoke ||= part.type === "say";
-    wanted = wanted.then(async (isWanted) => {
-      signal.throwIfAborted();
-      if (isWanted && await take(part)) return true;
+  const signal = AbortSignal.any([question.context.signal, over.signal]);
+  const context = { ...question.context, signal };
+  let isWanted = true;
+  /** Passes a part on. Where that fails, the tools are stopped, too. */
+  async function add(part: ToolPart): Promise<void> {
+    if (signal.aborted) return;
+    try {
+      if (await take(part)) return;
+      isWanted = false;
       over.abort();
-      return false;
-    });
-    wanted.catch((error) => over.abort(error));
+    } catch (error) {
+      over.abort(error);
+    }
   }
-  function fill(): void {
-    if (!spoke) add({ type: "say", text, isFiller: true });
-  }
-  const hasFiller = fillAfterMs > 0 && text !== "";
-  const timer = hasFiller ? setTimeout(fill, fillAfterMs) : undefined;
-  const ofStep = { ...context, signal: AbortSignal.any([signal, over.signal]) };
   try {
     const results = await Promise.all(calls.map((call, nth) => {
       const admit = () => limits.admit(call, nth);
-      return runCall(call, admit, { ...question, context: ofStep }, add);
+      return runCall(call, admit, { ...question, context }, add);
     }));
-    if (!await wanted) return undefined;
+    if (!isWanted) return undefined;
     signal.throwIfAborted();
     return results;
   } finally {
-    clearTimeout(timer);
     over.abort();
   }
 }
@@ -139,7 +115,7 @@ async function runCall(
   call: ToolCall,
   admit: () => string,
   { tools, onFailure, context }: ToolQuestion,
-  add: (part: ToolPart) => void,
+  add: (part: ToolPart) => Promise<void>,
 ): Promise<Message> {
   const { id: callId, name } = call;
   const { signal } = context;
@@ -150,7 +126,7 @@ async function runCall(
   try {
     const full = { ...context, idempotencyKey: admit() };
     status = "failed";
-    tell("running");
+    void tell("running");
     const tool = findTool(name, tools);
     text = toText(await runInTime(tool, call.arguments, full, add));
     status = "done";
@@ -160,10 +136,8 @@ async function runCall(
     text = toText({ error: isError ? error.message : Deno.inspect(error) });
     if (!signal.aborted) onFailure(call, error);
   }
-  if (!signal.aborted) {
-    add({ type: "result", callId, name, text });
-    if (status !== "refused") tell(status);
-  }
+  await add({ type: "result", callId, name, text });
+  if (status !== "refused") await tell(status);
   return { role: "tool", callId, name, text };
 }
 

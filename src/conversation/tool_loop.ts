@@ -27,8 +27,8 @@ export type ToolPart =
   }
   /** A tool has returned. */
   | { type: "result"; callId: string; name: string; text: string }
-  /** A tool says something, or the filler is said because it takes long. */
-  | { type: "say"; text: string; isFiller?: boolean }
+  /** A tool says something. */
+  | { type: "say"; text: string }
   /** Data for the page: what a tool sends, or the state of a call. */
   | { type: "data"; content: unknown };
 
@@ -42,17 +42,11 @@ export type ToolQuestion = Question & Pick<TurnParts, "provider"> & {
   context: Omit<ToolContext, "say" | "data" | "idempotencyKey">;
   /** Calls that earlier attempts at this turn have run; their results are in the messages. Absent: none. */
   earlierCalls?: readonly ToolCall[];
-  /** Said when tools take longer than `afterMs`, if nothing else was said. */
-  filler: { text: string; afterMs: number };
   /** Told of every call that failed. */
   onFailure: (call: ToolCall, error: unknown) => void;
 };
 
-/**
- * Takes the parts of an answer, in order.
- *
- * @returns whether the answer should go on
- */
+/** Takes the next part of an answer. Returns whether the answer should go on. */
 export type TakePart = (part: ToolPart) => boolean | Promise<boolean>;
 
 /** How many times the model may call tools before it has to answer. */
@@ -63,27 +57,21 @@ export async function askWithTools(
   question: ToolQuestion,
   take: TakePart,
 ): Promise<void> {
-  const { provider, system, maxTokens, filler, context } = question;
+  const { provider, system, maxTokens, context } = question;
   const { signal } = context;
   const ours = question.tools.map(({ declaration }) => declaration);
   const others = (question.platformTools ?? [])
     .filter(({ name }) => ours.every((tool) => tool.name !== name));
   const tools = [...ours, ...others];
   const messages = [...question.messages];
+  const request = { system, messages, tools, maxTokens, signal };
   const limits = new CallLimits(context, question.earlierCalls ?? []);
   for (let step = 0;; step++) {
     signal.throwIfAborted();
     const isLast = step >= MAX_STEPS || limits.isSpent;
     const toolChoice = isLast ? { toolChoice: "none" } as const : {};
-    const request = {
-      system,
-      messages,
-      tools,
-      ...toolChoice,
-      maxTokens,
-      signal,
-    };
-    const answer = await read(provider.stream(request), signal, take);
+    const stream = provider.stream({ ...request, ...toolChoice });
+    const answer = await read(stream, signal, take);
     if (answer === undefined || answer.calls.length === 0 || isLast) return;
     const { calls, text, ...metadata } = answer;
     const ids = calls.filter((call) =>
@@ -93,14 +81,12 @@ export async function askWithTools(
     if (!await take({ type: "calls", calls, ...handedOn, ...metadata })) return;
     messages.push({ role: "assistant", text, calls, ...metadata });
     const own = calls.filter(({ id }) => !ids.includes(id));
-    const fillAfterMs = text === "" ? filler.afterMs : 0;
-    const results = await runCalls(own, limits, question, fillAfterMs, take);
+    const results = await runCalls(own, limits, question, take);
     if (results === undefined || ids.length > 0) return;
     messages.push(...results);
   }
 }
 
-/** What the model answered in one step. */
 interface StepAnswer {
   text: string;
   calls: ToolCall[];

@@ -48,7 +48,7 @@ export type Agent = SettingValues<typeof conversationSettings> & {
 /** What all turns share. */
 export interface TurnParts {
   /** Stores what both say. */
-  store: SessionStore;
+  store: Pick<SessionStore, "load" | "update" | "open">;
   /** The model that is asked. */
   provider: Provider;
   /** The owner's tools, which may still be loading. */
@@ -99,7 +99,7 @@ export interface Said extends CallContext, PlatformAdditions {
 }
 
 /**
- * Takes the next part.
+ * Writes the next part to a listener.
  *
  * @returns a promise where the listener is slow; it resolves when more can be
  * taken
@@ -109,7 +109,9 @@ export type Write = (part: TurnPart) => Promise<void> | undefined;
 /** Where a turn's output goes. */
 export interface TurnOutput {
   /** Takes what the turn produces. */
-  write: Write;
+  write(part: TurnPart): void;
+  /** Returns a promise while all listeners are slow; it resolves when one can take more, or the turn is stopped. */
+  room(): Promise<void> | undefined;
   /** Called when what the caller said is stored, so that its sender may be told. */
   stored(): void;
 }

@@ -4,16 +4,12 @@
  *
  * @module
  */
-import { Deadline } from "../server/deadline.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionWriter } from "../sessions/store.ts";
 import { type Opening, toOpening } from "./opening.ts";
 import { fitNote } from "./prompt.ts";
 import type { Said, TurnParts } from "./turn.ts";
-
-/** How often a turn checks whether another instance has begun a newer one. */
-const LOOK_EVERY_MS = 400;
 
 /** A record of a turn, without the fields that all of them have. */
 export type Fields = SessionRecord extends infer R
@@ -24,9 +20,9 @@ export type Fields = SessionRecord extends infer R
 export class TurnRecord {
   /** Whether another instance has begun a newer turn, or deleted this one. */
   isSuperseded = false;
-  #writer!: SessionWriter;
+  /** Writes to the conversation, once that is open. */
+  writer!: SessionWriter;
   #opening!: Opening;
-  readonly #nextLook = new Deadline(() => this.#look());
 
   /**
    * Makes the record of one turn; call {@linkcode open} first.
@@ -39,32 +35,15 @@ export class TurnRecord {
     readonly stop: AbortController,
   ) {}
 
-  /** The conversation, with everything that was added. */
-  get session(): Session {
-    return this.#writer.session;
-  }
-
   /** Stores what the caller said. */
   async open(): Promise<Opening> {
     const { call, parts: { store, agent: { systemPrompt } } } = this;
-    this.#writer = await store.open(call.conversationId, (session) => {
+    this.writer = await store.open(call.conversationId, (session) => {
       const at = this.#now();
       this.#opening = toOpening(session, call, systemPrompt, at);
       return this.#opening.records;
     }, { onOthers: (session) => this.#onOthers(session) });
     return this.#opening;
-  }
-
-  /** Begins to check now and then for a newer turn elsewhere. */
-  watch(): void {
-    if (!this.stop.signal.aborted) this.#nextLook.set(LOOK_EVERY_MS);
-  }
-
-  #look(): void {
-    this.#writer.look().then(
-      () => this.watch(),
-      (error) => this.stop.abort(error),
-    );
   }
 
   /** Adds a record with the current time. */
@@ -73,28 +52,22 @@ export class TurnRecord {
     const { attempt } = this.#opening;
     const which = attempt > 0 ? { attempt } : {};
     const record = { type, turnId, ...rest, ...which, at: this.#now() };
-    this.#writer.add(record as SessionRecord);
-  }
-
-  /** Resolves when everything that was added is stored. */
-  flush(): Promise<void> {
-    return this.#writer.flush();
+    this.writer.add(record as SessionRecord);
   }
 
   /** Remembers something for a tool, unless the turn was stopped meanwhile. */
   async remember(note: string): Promise<void> {
     this.stop.signal.throwIfAborted();
-    this.add({ type: "memory", text: fitNote(this.session, note) });
-    await this.flush();
+    this.add({ type: "memory", text: fitNote(this.writer.session, note) });
+    await this.writer.flush();
   }
 
   /** Adds the last record, if any, and lets go of the conversation whatever happens. */
   async close(last?: Fields): Promise<void> {
-    this.#nextLook.clear();
     try {
       if (last) this.add(last);
     } finally {
-      await this.#writer.close();
+      await this.writer.close();
     }
   }
 

@@ -9,12 +9,7 @@
 /** How many turns begin before everything else gets its time; they take about 20 ms. */
 const WIDTH = 32;
 
-/**
- * Makes a turnstile.
- *
- * @returns a function that takes how many turns are under way, and resolves when
- * the next one may begin
- */
+/** Makes a function that takes how many turns are under way, and resolves when the next one may begin. */
 export function createTurnstile(): (underWay: number) => Promise<void> {
   const waiting: (() => void)[] = [];
   let passed = 0;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Deadline } from "../server/deadline.ts";
 import type { SessionLines } from "./_store.ts";
 import {
   type Line,
@@ -23,6 +24,9 @@ import {
 
 /** How long words wait to be written together: a write for each word would load a remote engine. */
 const WORDS_WAIT_MS = 100;
+
+/** How often a turn checks whether another process has added something. */
+const LOOK_EVERY_MS = 400;
 
 /** How often another process may write first before a write is given up. */
 const MAX_CONFLICTS = 100;
@@ -96,6 +100,15 @@ export class Conversation {
       await run(() => this.flush());
       if (writer.failure) throw writer.failure;
     };
+    const look = new Deadline(() =>
+      // A write notices other processes, too.
+      void run(() => this.#pending.length > 0 ? this.flush() : this.refresh())
+        .then(lookLater)
+    );
+    function lookLater(): void {
+      if (closed === undefined) look.set(LOOK_EVERY_MS);
+    }
+    lookLater();
     const getSession = () => this.session;
     return {
       get session() {
@@ -103,14 +116,13 @@ export class Conversation {
       },
       add: (record) => this.#add(record, writer),
       flush,
-      // A write notices other processes, too.
-      look: () =>
-        run(() => this.#pending.length > 0 ? this.flush() : this.refresh()),
-      close: () =>
-        closed ??= flush().finally(() => {
+      close: () => {
+        look.clear();
+        return closed ??= flush().finally(() => {
           this.#writers.delete(writer);
           this.#leave();
-        }),
+        });
+      },
     };
   }
 

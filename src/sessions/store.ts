@@ -97,8 +97,9 @@ export interface StorePlace extends StoreOptions {
 export interface OpenOptions {
   /**
    * Called when another process has added to the conversation (never for what
-   * this process added), and when any process has deleted it. Returns whether the writer's records are still to be
-   * stored; those of a deleted conversation never are.
+   * this process added), at most half a second later, and when any process has
+   * deleted it. Returns whether the writer's records are still to be stored;
+   * those of a deleted conversation never are.
    */
   onOthers?: (session: Session) => boolean;
 }
@@ -115,12 +116,6 @@ export interface SessionWriter {
   add(record: SessionRecord): void;
   /** Resolves when all that was added would survive a power cut. */
   flush(): Promise<void>;
-  /**
-   * Checks whether other processes have added something, which
-   * {@linkcode add} alone may not notice. If the check fails, the next write
-   * reports the fault.
-   */
-  look(): Promise<void>;
   /** Flushes, and closes the writer even if that fails. May be called twice. */
   close(): Promise<void>;
 }

@@ -58,7 +58,6 @@ async function tell(tool: Tool, args: unknown): Promise<unknown> {
       signal,
       remember,
     },
-    filler: { text: "", afterMs: 0 },
     onFailure: () => {},
   }, (part) => {
     if (part.type === "result") told.push(JSON.parse(part.text));

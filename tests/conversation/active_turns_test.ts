@@ -10,7 +10,7 @@ function scripted(name: string, journal: string[], endless = true): RunTurn {
   return async function (signal, out) {
     journal.push(`${name} begins`);
     out.stored();
-    await out.write({ type: "speech", text: name });
+    out.write({ type: "speech", text: name });
     if (endless && !signal.aborted) {
       await new Promise((resolve) =>
         signal.addEventListener("abort", resolve, { once: true })

@@ -70,7 +70,6 @@ function createFailingStore(
         async flush() {
           check("flush");
         },
-        look: writer.look,
         async close() {
           if (!isClosed) seen.closed++;
           isClosed = true;
@@ -282,26 +281,20 @@ test("answer() says no filler after its end, though the listener was slow when i
     agent: { ...agent, fillerAfterMs: 5 },
   };
   const said: string[] = [];
-  let take = () => {};
+  const taken = Promise.withResolvers<void>();
   const done = answer(id, { text: "?" }, parts)(
     new AbortController().signal,
     {
       stored: () => {},
-      write(part) {
-        if (part.type !== "speech") return undefined;
-        said.push(part.text);
-        if (said.length === 1) return undefined;
-        const taken = Promise.withResolvers<void>();
-        take = taken.resolve;
-        return taken.promise;
-      },
+      write: (part) => part.type === "speech" && said.push(part.text),
+      room: () => said.length < 2 ? undefined : taken.promise,
     },
   );
   while (said.length < 2) await sleep(1);
   goOn.resolve();
   await done;
   const before = said.join("|");
-  take();
+  taken.resolve();
   await sleep(20);
   assertEquals(said.join("|"), before);
   assertEquals(seen, { opened: 1, closed: 1, ends: 1 });

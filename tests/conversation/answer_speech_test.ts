@@ -61,7 +61,6 @@ Deno.test("AnswerSpeech gathers words once the voice has a sentence to speak", a
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   turn.speech.flush();
-  turn.speech.send();
   assertEquals(
     turn.said().join("").trim(),
     `We have a room. ${words.join("")}`.trim(),

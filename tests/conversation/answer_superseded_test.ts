@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import type { TurnPart } from "../../src/conversation/turn.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import type { ProviderRequest } from "../../src/providers/provider.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
 import { createSharedStores } from "../fakes/shared_store.ts";
@@ -230,68 +230,6 @@ test("ends with its own signal, also where that was aborted before", async (here
   assertEquals((await rest).done, true);
   const early = AbortSignal.abort();
   assertEquals(await drain(here.run(stalls("Once upon"), early)), "");
-});
-
-/** A store whose looks a test counts, and answers. */
-function createLookedAt() {
-  const [shared] = createSharedStores(1);
-  assert(shared);
-  const state = { looks: 0, answered: Promise.resolve() };
-  const store: SessionStore = {
-    ...shared,
-    async open(id, change, options) {
-      const writer = await shared.open(id, change, options);
-      return {
-        ...writer,
-        session: writer.session,
-        async look() {
-          state.looks++;
-          await state.answered;
-          await writer.look();
-        },
-      };
-    },
-  };
-  return { store, state };
-}
-
-Deno.test({
-  name: "answer() looks for a newer turn now and then, one look at a time",
-  sanitizeOps: true,
-  sanitizeResources: true,
-  async fn() {
-    const { store, state } = createLookedAt();
-    const answered = Promise.withResolvers<void>();
-    state.answered = answered.promise;
-    const model = onDemand();
-    const turn = createInstance(store).run(model.script);
-    for (let n = 0; n < 7; n++) {
-      await turn.next();
-      await sleep(150);
-      model.say();
-    }
-    // Whether it speaks or not; and the first look isn't answered yet.
-    assertEquals(state.looks, 1);
-    answered.resolve();
-    await sleep(600);
-    assertGreater(state.looks, 1);
-    await turn.return();
-  },
-});
-
-Deno.test({
-  name:
-    "answer() ends with its apology where a look fails, and the process goes on",
-  sanitizeOps: true,
-  sanitizeResources: true,
-  async fn() {
-    const { store, state } = createLookedAt();
-    state.answered = Promise.reject(new StoreError("Cannot look"));
-    state.answered.catch(() => {});
-    const turn = createInstance(store).run(stalls("Once upon"));
-    assertEquals(await drain(turn), "Once upon Sorry.");
-    assertEquals((await store.load("conv")).turn("t1")?.status, "failed");
-  },
 });
 
 Deno.test({

@@ -1,7 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { ToolContext } from "../../src/conversation/tools.ts";
 import { agent } from "../fakes/agent.ts";
-import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
+import {
+  calls,
+  createScriptedProvider,
+  says,
+  type Script,
+} from "../fakes/provider.ts";
 import { createRecordingStore } from "../fakes/store.ts";
 import { listen as collect, play } from "../fakes/turn.ts";
 import {
@@ -11,6 +16,7 @@ import {
   interrupted,
   make,
   makeParts,
+  sleep,
 } from "./_parts.ts";
 
 Deno.test("answer() runs what the model calls, and speaks, sends and stores all of it in order", async () => {
@@ -273,4 +279,59 @@ Deno.test("answer() tells a tool whose call it is", async () => {
   assertEquals(seen?.metadata, { plan: "gold" });
   assertEquals(seen?.fromPhoneNumber, "+4930");
   assertEquals(seen?.toPhoneNumber, "+4940");
+});
+
+/** The fillers that are said while a tool works. */
+async function fill(
+  afterMs: number,
+  run: (context: ToolContext) => unknown,
+  { text = "", filler = "One moment.", second = says(".") } = {},
+): Promise<string[]> {
+  const slow = make("slow", run);
+  const provider = createScriptedProvider(calls([slow.call], { text }), second);
+  const parts = {
+    ...makeParts(provider),
+    tools: [slow.tool],
+    agent: { ...agent, toolFillerMessage: filler, toolFillerAfterMs: afterMs },
+  };
+  const all = await Array.fromAsync(play(answer(id, { text: "?" }, parts)));
+  return all.filter((part) => part.type === "speech" && part.isFiller)
+    .map((part) => part.type === "speech" ? part.text.trim() : "");
+}
+
+Deno.test("answer() fills the silence of a slow tool, once", async () => {
+  assertEquals(await fill(5, () => sleep(60)), ["One moment."]);
+});
+
+Deno.test("answer() fills no silence that is none", async () => {
+  const slowly: Script = async function* (request) {
+    await sleep(60);
+    yield* says(".")(request);
+  };
+  assertEquals(
+    await fill(30, () => sleep(1), { second: slowly }),
+    [],
+    "a quick tool",
+  );
+  assertEquals(await fill(0, () => sleep(60)), [], "switched off");
+  assertEquals(await fill(5, () => sleep(60), { filler: "" }), [], "no words");
+  assertEquals(
+    await fill(5, () => sleep(60), { text: "Let me look." }),
+    [],
+    "the model has said something",
+  );
+  assertEquals(
+    await fill(5, async ({ say, data }) => {
+      say("I am looking.");
+      data("a picture");
+      await sleep(60);
+    }),
+    [],
+    "the tool has said something",
+  );
+});
+
+Deno.test("answer() fills silence although the model said white space", async () => {
+  const spoken = await fill(5, () => sleep(200), { text: " \n" });
+  assertEquals(spoken, ["One moment."]);
 });

@@ -34,10 +34,7 @@ const MESSAGES: Message[] = [{ role: "user", text: "Roll a die." }];
 function makeQuestion(
   provider: Provider,
   tools: readonly Tool[],
-  { signal = never, filler = { text: "", afterMs: 0 } }: {
-    signal?: AbortSignal;
-    filler?: ToolQuestion["filler"];
-  } = {},
+  { signal = never }: { signal?: AbortSignal } = {},
 ): ToolQuestion & { failures: unknown[]; remembered: string[] } {
   const failures: unknown[] = [];
   const remembered: string[] = [];
@@ -59,7 +56,6 @@ function makeQuestion(
         return Promise.resolve();
       },
     },
-    filler,
     onFailure: ({ name }, error) => failures.push([name, error]),
     failures,
     remembered,
@@ -122,10 +118,6 @@ function results(parts: readonly ToolPart[]): Record<string, unknown> {
     parts.filter((part) => part.type === "result")
       .map(({ callId, text }) => [callId, JSON.parse(text)]),
   );
-}
-
-function sayings(parts: readonly ToolPart[]): string[] {
-  return parts.filter((part) => part.type === "say").map(({ text }) => text);
 }
 
 function call(name: string, args: unknown = {}, id = "c1"): ToolCall {
@@ -406,7 +398,7 @@ test("askWithTools() tells a tool that its time is over, and doesn't listen to i
   );
   const parts = await collect(makeQuestion(provider, tools));
   assertStringIncludes(String(late?.signal.reason), "5 ms");
-  assertEquals(sayings(parts), []);
+  assertEquals(parts.some((part) => part.type === "say"), false);
   assertEquals(
     parts.some((part) => part.type === "data" && part.content === "too late"),
     false,
@@ -441,7 +433,6 @@ test("askWithTools() ends at once when the turn does, even if a tool doesn't", a
   );
   const question = makeQuestion(provider, [stubborn], {
     signal: controller.signal,
-    filler: { text: "Hm.", afterMs: 60_000 },
   });
   const parts = ask(question);
   await until(parts, isRunning);
@@ -507,9 +498,7 @@ test("askWithTools() stops the tools when its reader leaves", async () => {
     return forever();
   }, 60_000)];
   const provider = createScriptedProvider(calls([call("slow")]));
-  const parts = ask(
-    makeQuestion(provider, tools, { filler: { text: "Hm.", afterMs: 60_000 } }),
-  );
+  const parts = ask(makeQuestion(provider, tools));
   await until(parts, isRunning);
   assertEquals(seen?.aborted, false);
   await parts.return();
@@ -570,54 +559,6 @@ test("askWithTools() tells a tool that what it sends is no JSON, while it works"
   const parts = await collect(makeQuestion(provider, [send]));
   const { c1 } = results(parts) as { c1: { error: string } };
   assertStringIncludes(c1.error, "BigInt");
-});
-
-/** What is said while a tool works, and how long it works. */
-async function fill(
-  afterMs: number,
-  run: (context: ToolContext) => unknown,
-  { text = "", filler = "One moment." } = {},
-): Promise<string[]> {
-  const provider = createScriptedProvider(
-    calls([call("slow")], { text }),
-    says("."),
-  );
-  return sayings(
-    await collect(
-      makeQuestion(provider, [make("slow", run)], {
-        filler: { text: filler, afterMs },
-      }),
-    ),
-  );
-}
-
-test("askWithTools() fills the silence of a slow tool, once", async () => {
-  assertEquals(await fill(5, () => sleep(40)), ["One moment."]);
-});
-
-test("askWithTools() fills no silence that is none", async () => {
-  assertEquals(await fill(60_000, () => sleep(1)), [], "a quick tool");
-  assertEquals(await fill(0, () => sleep(20)), [], "switched off");
-  assertEquals(await fill(5, () => sleep(20), { filler: "" }), [], "no words");
-  assertEquals(
-    await fill(5, () => sleep(20), { text: "Let me look." }),
-    [],
-    "the model has said something",
-  );
-  assertEquals(
-    await fill(5, async ({ say, data }) => {
-      say("I am looking.");
-      data("a picture");
-      await sleep(20);
-    }),
-    ["I am looking."],
-    "the tool has said something",
-  );
-});
-
-test("askWithTools() fills silence although the model said white space", async () => {
-  const spoken = await fill(5, () => sleep(20), { text: " \n" });
-  assertEquals(spoken, ["One moment."]);
 });
 
 test("askWithTools() cuts a huge result, between two characters", async () => {

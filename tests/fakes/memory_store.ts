@@ -68,7 +68,6 @@ export function createMemoryStore(): SessionStore {
         if (isWanted) add(session, () => [record]);
       },
       flush: () => Promise.resolve(),
-      look: () => Promise.resolve(),
       close() {
         listeners.delete(onDelete);
         return Promise.resolve();

@@ -1,10 +1,11 @@
 /**
  * Stores of several instances on the same conversations, each with its own view
- * of them. A store sees what others add at a `look`, and a moment after it adds
- * words, like a store on a remote engine.
+ * of them. A store sees what others add when it looks now and then, and a moment
+ * after it adds words, like a store on a remote engine.
  *
  * @module
  */
+import { Deadline } from "../../src/server/deadline.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
 import { Session } from "../../src/sessions/session.ts";
 import { createMemoryStore } from "./memory_store.ts";
@@ -63,6 +64,11 @@ function createStore(conversations: Map<string, Conversation>): SessionStore {
       isWanted &&= isStillWanted && !isDeleted;
     }
 
+    const looking = new Deadline(() => {
+      catchUp();
+      looking.set(400);
+    });
+    looking.set(400);
     return Promise.resolve({
       get session() {
         return session;
@@ -74,11 +80,8 @@ function createStore(conversations: Map<string, Conversation>): SessionStore {
         session.apply(record);
       },
       flush: () => Promise.resolve(),
-      look() {
-        catchUp();
-        return Promise.resolve();
-      },
       close() {
+        looking.clear();
         catchUp();
         isOpen = false;
         return Promise.resolve();

@@ -33,7 +33,6 @@ export function createRecordingStore(): {
           writer.add(record);
         },
         flush: writer.flush,
-        look: writer.look,
         close: writer.close,
       };
     },

@@ -29,19 +29,24 @@ export async function* play(
   const onAbort = () => controller.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort);
   if (signal?.aborted) onAbort();
-  const queue: { part: TurnPart; taken: () => void }[] = [];
+  const queue: TurnPart[] = [];
   let wake = Promise.withResolvers<void>();
   let isOver = false;
-  let taken = () => {};
+  /** Resolves when every part was read. */
+  let read: PromiseWithResolvers<void> | undefined;
+  function onRead(): void {
+    read?.resolve();
+    read = undefined;
+  }
   const out: TurnOutput = {
     stored: onStored,
     write(part) {
-      if (isOver) return undefined;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      queue.push({ part, taken: resolve });
+      if (isOver) return;
+      queue.push(part);
+      read ??= Promise.withResolvers();
       wake.resolve();
-      return promise;
     },
+    room: () => read?.promise,
   };
   const done = run(controller.signal, out).finally(() => {
     isOver = true;
@@ -50,11 +55,10 @@ export async function* play(
   done.catch(() => {});
   try {
     while (true) {
-      const next = queue.shift();
-      if (next) {
-        taken = next.taken;
-        yield next.part;
-        taken();
+      const part = queue.shift();
+      if (part) {
+        yield part;
+        if (queue.length === 0) onRead();
       } else if (isOver) {
         return await done;
       } else {
@@ -65,8 +69,7 @@ export async function* play(
   } finally {
     isOver = true;
     controller.abort();
-    taken();
-    for (const { taken } of queue) taken();
+    onRead();
     signal?.removeEventListener("abort", onAbort);
     await done;
   }

@@ -80,7 +80,6 @@ export async function talkOfWeather(provider: Provider): Promise<string> {
       signal: new AbortController().signal,
       remember: () => Promise.resolve(),
     },
-    filler: { text: "", afterMs: 0 },
     onFailure: () => {},
     maxTokens: 1_000,
   }, (part) => {

@@ -64,16 +64,35 @@ test("takes words without delay while a write hangs", async (store, engine) => {
 });
 
 test(
-  "learns from a pending write what others added, without another read",
+  "looks now and then for what others added, until the writer is closed",
   async (store, engine) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     const { reads } = engine;
-    writer.add(assistant("t1", "x"));
-    await writer.look();
-    assertEquals(engine.writes, [1, 1]);
+    const count = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return engine.reads - reads;
+    };
+    const looks = await count();
+    assert(looks > 0 && looks <= 3, `${looks} looks`);
+    await writer.close();
+    const before = engine.reads - reads;
+    assertEquals(await count(), before);
+  },
+);
+
+test(
+  "looks one time after another, however long a write takes",
+  async (store, engine) => {
+    const writer = await store.open("a", () => [user("t1", "?")]);
+    const hang = Promise.withResolvers<void>();
+    engine.before = () => hang.promise;
+    writer.add(end("t1"));
+    const { reads } = engine;
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
     assertEquals(engine.reads, reads);
-    await writer.look();
-    assertEquals(engine.reads, reads + 1);
+    hang.resolve();
+    await writer.flush();
+    assert(engine.reads <= reads + 1, `${engine.reads - reads} looks`);
     await writer.close();
   },
 );
@@ -87,7 +106,6 @@ test(
     await assertRejects(() => writer.flush(), StoreError, "No disk");
     assertThrows(() => writer.add(assistant("t1", "x")), StoreError, "No disk");
     await assertRejects(() => writer.flush(), StoreError);
-    await writer.look();
     await assertRejects(() => writer.close(), StoreError);
     await assertRejects(
       () => store.update("a", () => [end("t1")]),

@@ -292,8 +292,7 @@ test("add() loses nothing after an incomplete line of another process", async (f
       append: true,
     });
     writer.add(assistant("t1", `${n}`));
-    // A turn does this from time to time.
-    await writer.look();
+    await writer.flush();
     writer.add(assistant("t1", "."));
   }
   await writer.close();

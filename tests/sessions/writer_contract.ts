@@ -36,6 +36,11 @@ async function until(
   return performance.now() - startedAt;
 }
 
+/** Waits until a writer has looked for what other processes added. */
+function looked(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 600));
+}
+
 /** Runs the tests of writers. */
 export function testWriter(
   test: (
@@ -70,7 +75,7 @@ export function testWriter(
         throw new Error("There are no others");
       },
     });
-    await writer.look();
+    await looked();
     assertEquals(writer.session.isEmpty, true);
     assertEquals((await store.list()).sessions, []);
     writer.add(user("t1", "Hello"));
@@ -144,7 +149,7 @@ export function testWriter(
         { type: "note", name: "n", content: notes.length, at: AT },
       ]);
     }
-    await writer.look();
+    await looked();
     await writer.close();
     assertEquals(calls, 0);
     for (const under of [store, reopen?.() ?? store]) {
@@ -175,7 +180,7 @@ export function testWriter(
     }
   });
 
-  test("look() calls `onOthers` once, and only for what another process added", async ({ store, reopen }) => {
+  test("open() has `onOthers` called once, soon, and only for what another process added", async ({ store, reopen }) => {
     if (!reopen) return;
     const calls: number[] = [];
     const writer = await store.open("a", () => [user("t1", "?")], {
@@ -183,13 +188,11 @@ export function testWriter(
     });
     const other = reopen();
     writer.add(assistant("t1", "One. "));
-    await writer.look();
-    await writer.flush();
-    await writer.look();
+    await looked();
     assertEquals(calls, []);
     await other.update("a", () => [user("t2", "!")]);
-    await writer.look();
-    await writer.look();
+    await looked();
+    await looked();
     assertEquals(calls, [2]);
     writer.add(assistant("t1", "Two."));
     await writer.close();
@@ -199,7 +202,7 @@ export function testWriter(
     }
   });
 
-  test("add() notices what another process added without a look()", async ({ store, reopen }) => {
+  test("add() notices what another process added, at once", async ({ store, reopen }) => {
     if (!reopen) return;
     let seen: string[] = [];
     const writer = await store.open("a", () => [user("t1", "?")], {
@@ -238,7 +241,7 @@ export function testWriter(
       writer.add(assistant(turnId, "Two. "));
       await writer.flush();
       writer.add(end(turnId));
-      await writer.look();
+      await looked();
       await writer.close();
       assertEquals(calls, 1);
       for (const under of [store, reopen?.() ?? store]) {

@@ -599,7 +599,6 @@ function createSyncingStore(synced: Promise<void>): SessionStore {
           return writer.session;
         },
         add: writer.add,
-        look: writer.look,
         close: writer.close,
         flush() {
           const flushed = first ? synced : writer.flush();
