@@ -42,10 +42,6 @@ export const GROUPS: Readonly<Record<string, readonly Setting<unknown>[]>> = {
 export const SETTINGS: readonly Setting<unknown>[] = Object.values(GROUPS)
   .flat();
 
-const MAY_BE_EMPTY = new Set(
-  SETTINGS.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ env }) => env),
-);
-
 function list(...rooms: Settings[]): Setting<unknown>[] {
   return rooms.flatMap((settings) => Object.values(settings));
 }
@@ -72,9 +68,9 @@ export async function loadConfig(
 }
 
 /**
- * Parses the settings. An empty variable counts as unset, unless the setting
- * declares `mayBeEmpty`.
+ * Parses the settings.
  *
+ * @param env as {@linkcode readEnvironment} returns it
  * @param more problems with the settings' files, variables in them that are not
  * settings, and whether the log goes to a terminal. Default: none, none, no
  * @throws {SettingError} that lists every problem
@@ -89,10 +85,7 @@ export function readConfig(
 ): Config {
   const { unknown = [], isTerminal = false } = more;
   const problems = [...more.problems ?? []];
-  function text(name: string): string | undefined {
-    const value = env[name]?.trim();
-    return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
-  }
+  const text = (name: string) => env[name]?.trim();
   const config = readAll({ text, problems }, unknown, isTerminal);
   if (problems.length > 0) throw new SettingError(problems);
   return config;

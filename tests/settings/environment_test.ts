@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertStringIncludes,
@@ -129,6 +130,24 @@ Deno.test("readEnvironment() accepts an empty welcome as silence", async () => {
   assertEquals((await read({}, { dotenv: "WELCOME_MESSAGE=\n" })).env, {
     WELCOME_MESSAGE: "",
   });
+});
+
+for (const value of ["", "  "]) {
+  Deno.test(`readEnvironment() counts ${JSON.stringify(value)} as unset, unless the setting may be empty`, async () => {
+    for (const { env: name, mayBeEmpty } of SETTINGS) {
+      const { env } = await read({ [name]: value });
+      assertEquals(env, mayBeEmpty ? { [name]: value } : {});
+    }
+  });
+}
+
+Deno.test("readEnvironment() accepts every line of .env.example", async () => {
+  const url = new URL("../../.env.example", import.meta.url);
+  const example = await Deno.readTextFile(url);
+  const dotenv = example.replaceAll(/^#(?=[A-Z_]+=)/gm, "");
+  assert((dotenv.match(/^[A-Z_]+=/gm) ?? []).length > 35);
+  // The one line that has a name with nothing to go with it.
+  await toConfig({ GOOGLE_GENERATIVE_AI_API_KEY: "k" }, { dotenv });
 });
 
 Deno.test("readEnvironment() takes what belongs to Deno and packages from the real environment alone", async () => {
