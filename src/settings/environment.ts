@@ -112,17 +112,11 @@ const layercodeConfigSchema = v.object({
 
 /** Parses `layercode.config.json`, the file in which Layercode's own examples store these settings. */
 function parseLayercodeConfig(text: string): Variables {
-  try {
-    // A file from Windows may begin with U+FEFF, which `trim()` removes.
-    const file: unknown = JSON.parse(text.trim());
-    const { prompt, welcome_message } = layercodeConfigSchema
-      .parse(file, { mode: "strip" });
-    return { SYSTEM_PROMPT: prompt, WELCOME_MESSAGE: welcome_message };
-  } catch {
-    throw new SyntaxError(
-      'must be a JSON object, and its "prompt" and "welcome_message" strings',
-    );
-  }
+  // A file from Windows may begin with U+FEFF, which `trim()` removes.
+  const file: unknown = JSON.parse(text.trim());
+  const { prompt, welcome_message } = layercodeConfigSchema
+    .parse(file, { mode: "strip" });
+  return { SYSTEM_PROMPT: prompt, WELCOME_MESSAGE: welcome_message };
 }
 
 /** Returns a file's text, or `undefined` if there is no such file. */

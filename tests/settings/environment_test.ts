@@ -275,11 +275,11 @@ for (
     ["", "JSON"],
     ["{", "JSON"],
     ["prompt: Be brief", "JSON"],
-    ["[]", "JSON object"],
-    ["null", "JSON object"],
-    ['"Be brief"', "JSON object"],
-    ['{"prompt":1}', '"prompt"', "string"],
-    ['{"welcome_message":["Hi"]}', '"welcome_message"', "string"],
+    ["[]", "expected object"],
+    ["null", "expected object"],
+    ['"Be brief"', "expected object"],
+    ['{"prompt":1}', "prompt", "expected string"],
+    ['{"welcome_message":["Hi"]}', "welcome_message", "expected string"],
   ] as const
 ) {
   Deno.test(`readEnvironment() says what is wrong with layercode.config.json where it is ${layercodeConfig || "empty"}`, async () => {
