@@ -17,15 +17,12 @@ import {
   type Change,
   type OpenOptions,
   type SessionWriter,
-  StoreError,
+  type StoreError,
   toStoreError,
 } from "./store.ts";
 
 /** How long words wait to be written together: a write for each word would load a remote engine. */
 const WORDS_WAIT_MS = 100;
-
-/** How often another process may write first before a write is given up. */
-const MAX_CONFLICTS = 100;
 
 /** A turn that writes to the conversation. */
 interface Writer {
@@ -222,7 +219,7 @@ export class Conversation {
   /** Appends the lines of `decide` and returns them. If another process was first, reads its lines and calls `decide` again. */
   async #append(decide: () => Line[]): Promise<Line[]> {
     const what = `write session "${this.id}"`;
-    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+    while (true) {
       const lines = decide();
       if (lines.length === 0) return lines;
       // If it fails, the lines may have been added all the same.
@@ -232,9 +229,6 @@ export class Conversation {
       if (isAdded) return lines;
       await this.refresh();
     }
-    throw new StoreError(
-      `Cannot ${what}: too many processes write to it at once`,
-    );
   }
 
   /** Deletes the conversation, and stores that it was deleted. Returns whether there was one. */
