@@ -39,7 +39,7 @@ interface ConversationOptions {
   maxBytes: number;
   onBadRecord: ((id: string) => void) | undefined;
   /** Called when there was more than that, so that only the newest part was read. */
-  onCut: (id: string) => void;
+  onCut: ((id: string) => void) | undefined;
   /** Called when the last task or turn is over. */
   onIdle: (conversation: Conversation) => void;
 }
@@ -153,7 +153,7 @@ export class Conversation {
       this.session = new Session(id);
       this.#mustReadAll = false;
     }
-    if (found.which === "newest") onCut(id);
+    if (found.which === "newest") onCut?.(id);
     for (const json of found.lines) this.#applyLine(json);
     for (const writer of this.#writers) {
       writer.isWanted &&= writer.onOthers(this.session);

@@ -119,8 +119,6 @@ function createCache(engine: Engine, options: StoreOptions) {
     { conversation: Conversation; bytes: number }
   >();
   let totalBytes = 0;
-  /** The conversations that were reported as too large. */
-  const reported = new Set<string>();
 
   function evict(id: string): void {
     totalBytes -= cached.get(id)?.bytes ?? 0;
@@ -141,11 +139,6 @@ function createCache(engine: Engine, options: StoreOptions) {
     }
   }
 
-  function onCut(id: string): void {
-    if (!reported.has(id)) options.onCut?.(id);
-    reported.add(id);
-  }
-
   return function use<T>(
     id: string,
     task: (conversation: Conversation) => Promise<T>,
@@ -154,7 +147,7 @@ function createCache(engine: Engine, options: StoreOptions) {
       new Conversation(id, engine.open(id), {
         maxBytes: Math.floor(maxBytes / 2),
         onBadRecord: options.onBadRecord,
-        onCut,
+        onCut: options.onCut,
         onIdle: cache,
       });
     const result = conversation.run(() => task(conversation));

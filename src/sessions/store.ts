@@ -67,7 +67,7 @@ export interface SessionStore {
 export interface StoreOptions {
   /** Called for each record that can't be read, with the conversation's id. */
   onBadRecord?: (id: string) => void;
-  /** Called once for each conversation that is too large, so that its oldest turns are not in memory. */
+  /** Called when a conversation is read that is too large, so that its oldest turns are not in memory. */
   onCut?: (id: string) => void;
   /** How much memory cached conversations may take. Default 64 MB. */
   cacheBytes?: number;

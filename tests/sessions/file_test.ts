@@ -95,7 +95,7 @@ test("loses a torn last line only, wherever it was torn", async (folder) => {
 
 test("skips lines that are no records, and reports the conversation", async (folder) => {
   const good = JSON.stringify(user("t1", "Hello"));
-  const lines = [good, "garbage", '{"type":"user"}', "null", "[]", "", good];
+  const lines = [good, "garbage", '{"type":"x"}', "null", "[]", "", good];
   await Deno.writeTextFile(pathOf(folder, "a"), lines.join("\n") + "\n");
   const bad: string[] = [];
   const store = createFileStore({
