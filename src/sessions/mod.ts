@@ -43,21 +43,6 @@ export function createStore(
   });
 }
 
-/**
- * Connects to the store and creates its files or tables, before the first caller
- * needs them. A failure is only logged, since the store may recover by then.
- */
-export async function prepareStore(
-  store: SessionStore,
-  log: Log,
-): Promise<void> {
-  try {
-    await store.check();
-  } catch (error) {
-    log.error("store.not_ready", { store: store.name, error });
-  }
-}
-
 /** The check of `deno task doctor`: whether the store can be written. */
 export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
   const title = "session store";
