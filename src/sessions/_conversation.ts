@@ -15,7 +15,7 @@ import { Session } from "./session.ts";
 import {
   attempt,
   type Change,
-  type OpenOptions,
+  type OnOthers,
   type SessionWriter,
   type StoreError,
   toStoreError,
@@ -26,7 +26,7 @@ const WORDS_WAIT_MS = 100;
 
 /** A turn that writes to the conversation. */
 interface Writer {
-  onOthers: (session: Session) => boolean;
+  onOthers: OnOthers;
   /** Whether its records are still to be stored. */
   isWanted: boolean;
   /** Why they can't be stored: the first failure. */
@@ -82,7 +82,7 @@ export class Conversation {
   }
 
   /** Opens a writer for a turn. */
-  join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
+  join(onOthers: OnOthers = () => true): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
     this.users++;

@@ -84,10 +84,10 @@ export function createStoreOn(
         await conversation.flush();
         return conversation.session;
       }),
-    open: (id, change, options) =>
+    open: (id, change, onOthers) =>
       use(id, async (conversation) => {
         await conversation.update(change);
-        return conversation.join(options);
+        return conversation.join(onOthers);
       }),
     delete: (id) => use(id, (conversation) => conversation.delete()),
     async list({ limit = PAGE_SIZE, cursor } = {}) {

@@ -35,7 +35,7 @@ export interface SessionStore {
   open(
     id: string,
     change: Change,
-    options?: OpenOptions,
+    onOthers?: OnOthers,
   ): Promise<SessionWriter>;
   /**
    * Lists conversations by page, the newest first. The engine orders them by
@@ -93,15 +93,8 @@ export interface StorePlace extends StoreOptions {
   isDeploy: boolean;
 }
 
-/** How to open a conversation. */
-export interface OpenOptions {
-  /**
-   * Called when another process has added to the conversation (never for what
-   * this process added), and when any process has deleted it. Returns whether the writer's records are still to be
-   * stored; those of a deleted conversation never are.
-   */
-  onOthers?: (session: Session) => boolean;
-}
+/** Called when another process has added to the conversation, and when any has deleted it. Returns whether the writer's records are still to be stored; those of a deleted one never are. */
+export type OnOthers = (session: Session) => boolean;
 
 /** A conversation that is open for one turn. Once a write has failed, `add`, `flush` and `close` fail as well. */
 export interface SessionWriter {
