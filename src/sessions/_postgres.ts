@@ -74,8 +74,10 @@ export class Postgres {
 async function connect(url: string): Promise<Pool> {
   // Loading the driver takes some 30 ms, measured, and only this store needs it.
   const { Pool } = await import("pg");
+  const separator = url.includes("?") ? "&" : "?";
   const pool: Pool = new Pool({
-    connectionString: withLibpqSslMode(url),
+    // With it, `sslmode` has its usual meaning: `require` accepts any certificate.
+    connectionString: `${url}${separator}uselibpqcompat=true`,
     application_name: "parley",
     max: 10,
     connectionTimeoutMillis: 3_000,
@@ -88,18 +90,6 @@ async function connect(url: string): Promise<Pool> {
   // listener, the event would end the process.
   pool.on("error", () => {});
   return pool;
-}
-
-/**
- * Gives `sslmode` the meaning that it has in other Postgres programs: `require`
- * accepts any certificate, `verify-full` checks it.
- */
-function withLibpqSslMode(url: string): string {
-  // The error of `new URL` would contain the address, with the password.
-  const parsed = URL.parse(url);
-  if (!parsed) throw new Error("its address is no URL");
-  parsed.searchParams.set("uselibpqcompat", "true");
-  return parsed.href;
 }
 
 /** How long connections may take to close. */

@@ -47,8 +47,7 @@ Deno.test(`${NAME} rejects soon, without the password, if there is no server`, a
     port = listener.addr.port;
   }
   const at = (host: string) => `postgres://parley:hunter2@${host}/calls`;
-  const urls = [at(`localhost:${port}`), at("no.such.host.invalid")];
-  for (const url of [...urls, "postgres://parley:hunter2@:x:/calls"]) {
+  for (const url of [at(`localhost:${port}`), at("no.such.host.invalid")]) {
     const store = createPostgresStore({ url });
     await assertFails(() => store.update("a", () => [user("t1", "x")]));
     await assertFails(() => store.check(), /: .+/);
