@@ -12,14 +12,7 @@ import {
   toLines,
 } from "./record.ts";
 import { Session } from "./session.ts";
-import {
-  attempt,
-  type Change,
-  type OnOthers,
-  type SessionWriter,
-  type StoreError,
-  toStoreError,
-} from "./store.ts";
+import type { Change, OnOthers, SessionWriter } from "./store.ts";
 
 /** How long words wait to be written together: a write for each word would load a remote engine. */
 const WORDS_WAIT_MS = 100;
@@ -30,7 +23,7 @@ interface Writer {
   /** Whether its records are still to be stored. */
   isWanted: boolean;
   /** Why they can't be stored: the first failure. */
-  failure?: StoreError;
+  failure?: unknown;
 }
 
 /** The options of a {@linkcode Conversation}. */
@@ -81,6 +74,20 @@ export class Conversation {
     this.options.onIdle(this);
   }
 
+  /** Runs a task of the engine. */
+  async #attempt<T>(verb: string, task: () => T | Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (cause) {
+      throw this.#toError(verb, cause);
+    }
+  }
+
+  /** Says what failed and where, since the engine's own error may not. */
+  #toError(verb: string, cause: unknown): Error {
+    return new Error(`Cannot ${verb} session "${this.id}"`, { cause });
+  }
+
   /** Opens a writer for a turn. */
   join(onOthers: OnOthers = () => true): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
@@ -120,7 +127,7 @@ export class Conversation {
       this.lines.write?.(lines);
     } catch (cause) {
       this.#mustReadAll = true;
-      throw writer.failure = toStoreError(`write session "${this.id}"`, cause);
+      throw writer.failure = this.#toError("write", cause);
     }
     this.#apply(lines);
     if (this.lines.write) return;
@@ -142,7 +149,7 @@ export class Conversation {
   async refresh(): Promise<void> {
     const { id, options: { maxBytes, onCut } } = this;
     const read = (all: boolean) =>
-      attempt(`read session "${id}"`, () => this.lines.read(all, maxBytes));
+      this.#attempt("read", () => this.lines.read(all, maxBytes));
     let found = await read(this.#mustReadAll);
     if (found.which === "next" && found.lines.length === 0) return;
     if (found.which === "next" && this.#pending.length > 0) {
@@ -205,10 +212,9 @@ export class Conversation {
       }
       // If the engine writes within microseconds, it reads as quickly.
       if (this.lines.write) await this.refresh();
-      await this.lines.sync?.();
-    } catch (cause) {
+      await this.#attempt("write", () => this.lines.sync?.());
+    } catch (error) {
       // The records that the turns added may not be stored.
-      const error = toStoreError(`write session "${this.id}"`, cause);
       for (const writer of this.#writers) writer.failure ??= error;
       this.#pending = [];
       this.#mustReadAll = true;
@@ -218,13 +224,13 @@ export class Conversation {
 
   /** Appends the lines of `decide` and returns them. If another process was first, reads its lines and calls `decide` again. */
   async #append(decide: () => Line[]): Promise<Line[]> {
-    const what = `write session "${this.id}"`;
     while (true) {
       const lines = decide();
       if (lines.length === 0) return lines;
       // If it fails, the lines may have been added all the same.
       this.#mustReadAll = true;
-      const isAdded = await attempt(what, () => this.lines.append(lines));
+      const append = () => this.lines.append(lines);
+      const isAdded = await this.#attempt("write", append);
       this.#mustReadAll = false;
       if (isAdded) return lines;
       await this.refresh();

@@ -47,7 +47,8 @@ export class Postgres {
         const isMissing = error instanceof Error && "code" in error &&
           error.code === UNDEFINED_TABLE;
         if (isMissing) await pool.query(TABLES);
-        throw error;
+        // The error for several addresses has no message of its own.
+        throw error instanceof AggregateError ? error.errors[0] : error;
       }
     };
     const { rows } = await retry(ask, TRANSIENT, RETRY_MS);

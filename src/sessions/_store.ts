@@ -1,14 +1,12 @@
 /**
  * The interface of an engine, and the store that is built on one: it caches
- * conversations and turns the engine's faults into store errors. Also what
- * several engines share.
+ * conversations. Also what several engines share.
  *
  * @module
  */
 import { Conversation } from "./_conversation.ts";
 import { head, type Line, type SessionRecord } from "./record.ts";
 import {
-  attempt,
   PAGE_SIZE,
   type SessionInfo,
   type SessionStore,
@@ -91,10 +89,9 @@ export function createStoreOn(
       }),
     delete: (id) => use(id, (conversation) => conversation.delete()),
     async list({ limit = PAGE_SIZE, cursor } = {}) {
-      const found = await attempt(
-        "list the sessions",
-        () => engine.list(limit + 1, cursor),
-      );
+      const found = await engine.list(limit + 1, cursor).catch((cause) => {
+        throw new Error("Cannot list the sessions", { cause });
+      });
       const page = found.slice(0, limit);
       const last = found.length > limit ? page.at(-1) : undefined;
       return {
@@ -102,10 +99,8 @@ export function createStoreOn(
         ...(last ? { cursor: last.cursor } : {}),
       };
     },
-    sweep: (before, maxShare = 1) =>
-      attempt("delete old sessions", () => engine.sweep(before, maxShare)),
-    check: () =>
-      attempt(`write to the ${engine.name} store`, () => engine.check()),
+    sweep: (before, maxShare = 1) => engine.sweep(before, maxShare),
+    check: () => engine.check(),
     close: () => engine.close(),
   };
 }

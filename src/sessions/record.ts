@@ -9,7 +9,6 @@
  */
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import { nodeCrypto } from "../server/builtin.ts";
-import { StoreError } from "./store.ts";
 
 /** How a turn ended: completely, interrupted by the caller, or with a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -157,7 +156,7 @@ export type Line = { record: SessionRecord; json: string };
  * Makes one or more lines of a record, each short enough. Returns none for `data`
  * without a reply, or with one that is too long, since that is not stored.
  *
- * @throws {StoreError} if the ids alone are too long
+ * @throws {Error} if the ids alone are too long
  */
 export function toLines(record: SessionRecord): Line[] {
   const { type } = record;
@@ -191,7 +190,7 @@ function cut(record: SessionRecord): Line {
     });
     if (fits(json)) return { record: JSON.parse(json), json };
   }
-  throw new StoreError(
+  throw new Error(
     `Cannot store a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
   );
 }

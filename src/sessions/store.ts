@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 /** Returns the records to add to a conversation, given its present state. */
 export type Change = (session: Session) => readonly SessionRecord[];
 
-/** Stores conversations. Methods that fail reject with a {@linkcode StoreError}. */
+/** Stores conversations. */
 export interface SessionStore {
   /** The name in `SESSION_STORE`. */
   readonly name: string;
@@ -135,30 +135,3 @@ export type SessionInfo = {
 
 /** The default number of conversations on a page. */
 export const PAGE_SIZE = 50;
-
-/** Thrown when a conversation could not be read or written. */
-export class StoreError extends Error {
-  /** The name in stack traces. */
-  override readonly name = "StoreError";
-}
-
-/** Runs a task, and turns whatever it throws into a {@linkcode StoreError} that says what was tried. */
-export async function attempt<T>(
-  what: string,
-  task: () => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await task();
-  } catch (cause) {
-    throw toStoreError(what, cause);
-  }
-}
-
-/** Wraps an error in one that says what was tried. Returns a {@linkcode StoreError} as it is. */
-export function toStoreError(what: string, cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause;
-  // The error for several addresses that all failed has no message of its own.
-  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-  const reason = first instanceof Error ? first.message : String(first);
-  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
-}

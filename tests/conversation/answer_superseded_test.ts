@@ -10,7 +10,7 @@ import type { TurnPart } from "../../src/conversation/turn.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
 import type { ProviderRequest } from "../../src/providers/provider.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import { createScriptedProvider, says, stalls } from "../fakes/provider.ts";
 import { createSharedStores } from "../fakes/shared_store.ts";
@@ -287,7 +287,7 @@ Deno.test({
   sanitizeResources: true,
   async fn() {
     const { store, state } = createLookedAt();
-    state.answered = Promise.reject(new StoreError("Cannot look"));
+    state.answered = Promise.reject(new Error("Cannot look"));
     state.answered.catch(() => {});
     const turn = createInstance(store).run(stalls("Once upon"));
     assertEquals(await drain(turn), "Once upon Sorry.");
