@@ -26,7 +26,6 @@ interface Writer {
   failure?: unknown;
 }
 
-/** The options of a {@linkcode Conversation}. */
 interface ConversationOptions {
   /** About how much to read at most. */
   maxBytes: number;
@@ -39,11 +38,9 @@ interface ConversationOptions {
 
 /** A conversation as far as it was read, with the records that are still to be written. */
 export class Conversation {
-  /** What was read and written, and the pending records. */
   session: Session;
   /** Whether everything must be read again: at first, and after a fault. */
   #mustReadAll = true;
-  /** Lines that aren't written yet, each with its turn. */
   #pending: (Line & { writer: Writer })[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #writers = new Set<Writer>();
@@ -74,7 +71,6 @@ export class Conversation {
     this.options.onIdle(this);
   }
 
-  /** Runs a task of the engine. */
   async #attempt<T>(verb: string, task: () => T | Promise<T>): Promise<T> {
     try {
       return await task();
@@ -88,7 +84,6 @@ export class Conversation {
     return new Error(`Cannot ${verb} session "${this.id}"`, { cause });
   }
 
-  /** Opens a writer for a turn. */
   join(onOthers: OnOthers = () => true): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
@@ -165,7 +160,6 @@ export class Conversation {
     for (const writer of this.#writers) {
       writer.isWanted &&= writer.onOthers(this.session);
     }
-    // Pending records come after what was read.
     this.#pending = this.#pending.filter(({ record, writer }) =>
       writer.isWanted && this.session.accepts(record)
     );

@@ -4,9 +4,6 @@
  * are kept on this side, and no state lasts longer than one query, because a
  * pooler in transaction mode supports neither `statement_timeout` nor sessions.
  *
- * The driver is `pg`: it runs a query in one roundtrip without a prepared
- * statement, and drops a connection that doesn't answer.
- *
  * @module
  */
 import { retry } from "./_store.ts";
@@ -19,22 +16,15 @@ interface Pool {
   ): Promise<{ rows: unknown[] }>;
   on(event: "error" | "remove", listener: () => void): unknown;
   end(): Promise<void>;
-  /** The number of open connections. */
   readonly totalCount: number;
 }
 
-/** Runs queries on Postgres. Connects at the first one. */
 export class Postgres {
   #pool: Promise<Pool> | undefined;
 
   constructor(readonly url: string) {}
 
-  /**
-   * Runs one statement and returns its rows. The statement may run twice if the
-   * connection breaks before the answer.
-   *
-   * @throws the driver's error; its message does not contain the password
-   */
+  /** Runs one statement, which may run twice if the connection breaks before the answer. The driver's errors don't contain the password. */
   async query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
     const ask = async () => {
       const pool = await (this.#pool ??= connect(this.url));
@@ -93,7 +83,6 @@ async function connect(url: string): Promise<Pool> {
   return pool;
 }
 
-/** How long connections may take to close. */
 const CLOSE_MS = 1_000;
 
 /** Long enough for a restart of the server, which takes a second or two. */

@@ -19,7 +19,6 @@ export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   open(id: string): SessionLines;
   /** Returns the newest conversations, at most `limit` of them, or those that follow a cursor. */
   list(limit: number, cursor?: string): Promise<ListEntry[]>;
-  /** As {@linkcode SessionStore.sweep}. */
   sweep(before: Date, maxShare: number): Promise<number>;
 }
 
@@ -30,18 +29,15 @@ export type ListEntry = { cursor: string; info: SessionInfo | undefined };
 export interface SessionLines {
   /**
    * Reads the lines after the known ones. Reads all lines if told to, and if the
-   * conversation was replaced by another or has become shorter.
-   *
-   * @param mustReadAll whether to read all lines
-   * @param maxBytes about how much to read at most; of more, the newest lines
+   * conversation was replaced by another or has become shorter. Of more than
+   * about `maxBytes`, it reads the newest lines.
    */
   read(mustReadAll: boolean, maxBytes: number): ReadLines | Promise<ReadLines>;
   /**
    * Adds all the lines or none of them: none if the engine holds lines that are
    * not known yet. A retry after a lost answer does not add them twice. If the
-   * first line is of type `deleted`, all lines before it are deleted.
-   *
-   * @returns whether the lines were added; if not, another process added some first
+   * first line is of type `deleted`, all lines before it are deleted. Returns
+   * whether the lines were added.
    */
   append(lines: readonly Line[]): Promise<boolean>;
   /**
@@ -51,7 +47,6 @@ export interface SessionLines {
    * when {@linkcode sync} resolves.
    */
   write?(lines: readonly Line[]): void;
-  /** Resolves when all added lines would survive a power cut. */
   sync?(): Promise<void>;
   /** Closes what is open. Called when nobody uses the conversation any more. */
   release?(): void;
@@ -63,7 +58,6 @@ export type ReadLines = { which: "next" | "all" | "newest"; lines: string[] };
 /** The unit of `CACHE_MB` and `MAX_SESSION_MB`, in bytes. */
 export const MB = 1_048_576;
 
-/** Makes a store on an engine. */
 export function createStoreOn(
   engine: Engine,
   options: StoreOptions = {},
@@ -163,11 +157,7 @@ export function toPreview(
   return undefined;
 }
 
-/**
- * Runs a task, and retries it after transient faults until the time is over.
- *
- * @param transient matches the code, a space and the message of transient faults
- */
+/** Runs a task, and retries it until the time is over after faults whose code, a space and message match `transient`. */
 export async function retry<T>(
   task: () => Promise<T>,
   transient: RegExp,

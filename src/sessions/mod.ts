@@ -59,12 +59,7 @@ export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
   }
 }
 
-/**
- * Warns if the connection to the store is not encrypted, so that others on the
- * network can read it. Only a warning, since the network may be private.
- *
- * @param sslMode the value of `PGSSLMODE`
- */
+/** Warns if others on the network can read the connection to the store. Only a warning, since the network may be private. `sslMode` is `PGSSLMODE`. */
 export function findPlainText(
   store: StoreChoice | undefined,
   sslMode: string | undefined,
@@ -113,12 +108,7 @@ export function toCutoff(days: number, now: number): Date {
   return new Date(now - days * DAY_MS);
 }
 
-/**
- * Deletes conversations that are too old, now and every hour, unless the clock
- * was set meanwhile.
- *
- * @returns a function that stops this, and resolves when the current sweep is done
- */
+/** Deletes conversations that are too old, now and every hour. Returns a function that stops this, and resolves when the current sweep is done. */
 export function startRetention(options: RetentionOptions): () => Promise<void> {
   const { store, days, log, now, uptime } = options;
   if (days === 0) return () => Promise.resolve();

@@ -152,12 +152,7 @@ const PIECE_CHARACTERS = 9_000;
 /** A record, and its JSON as it is stored, without a newline. */
 export type Line = { record: SessionRecord; json: string };
 
-/**
- * Makes one or more lines of a record, each short enough. Returns none for `data`
- * without a reply, or with one that is too long, since that is not stored.
- *
- * @throws {Error} if the ids alone are too long
- */
+/** Makes one or more lines of a record, each short enough; none for `data` without a reply, or with one that is too long. */
 export function toLines(record: SessionRecord): Line[] {
   const { type } = record;
   if (type === "data" && record.reply === undefined) return [];

@@ -37,24 +37,18 @@ export interface SessionStore {
     change: Change,
     onOthers?: OnOthers,
   ): Promise<SessionWriter>;
-  /**
-   * Lists conversations by page, the newest first. The engine orders them by
-   * their last or their first record, whichever it can find quickly.
-   */
+  /** Lists conversations by page, the newest first: by their last or their first record, whichever the engine can find quickly. */
   list(options?: ListOptions): Promise<SessionPage>;
   /**
    * Deletes a conversation, and remembers the deletion, so that late records of
-   * it are dropped. A new turn begins a new conversation.
-   *
-   * @returns whether there was a conversation
+   * it are dropped. A new turn begins a new conversation. Returns whether there
+   * was one.
    */
   delete(id: string): Promise<boolean>;
   /**
    * Deletes the conversations to which nothing was added since a time, and the
-   * remembered deletions of that age.
-   *
-   * @param maxShare the most to delete, as a share of all, from 0 to 1. Default 1
-   * @returns the number of deleted conversations
+   * remembered deletions of that age; at most a share of all, from 0 to 1, by
+   * default all. Returns their number.
    */
   sweep(before: Date, maxShare?: number): Promise<number>;
   /** Resolves if the store can be written. */

@@ -49,13 +49,7 @@ function list(...rooms: Settings[]): Setting<unknown>[] {
 /** The values of all settings, checked. */
 export type Config = ReturnType<typeof readAll>;
 
-/**
- * Reads the settings of this process from its environment, `.env` and
- * `layercode.config.json`. Those of the agent are also copied into the
- * environment, where the owner's tools read them.
- *
- * @throws {SettingError} that lists every problem
- */
+/** Reads the settings of this process. Those of the agent are also copied into the environment, where the owner's tools read them. */
 export async function loadConfig(
   real: Pick<Deno.Env, "get" | "set">,
 ): Promise<Config> {
@@ -67,14 +61,7 @@ export async function loadConfig(
   return readConfig(env, { ...more, isTerminal: Deno.stdout.isTerminal() });
 }
 
-/**
- * Parses the settings.
- *
- * @param env as {@linkcode readEnvironment} returns it
- * @param more problems with the settings' files, variables in them that are not
- * settings, and whether the log goes to a terminal. Default: none, none, no
- * @throws {SettingError} that lists every problem
- */
+/** Parses the settings, as {@linkcode readEnvironment} returns them. Throws a {@linkcode SettingError} that lists every problem. */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   more: {

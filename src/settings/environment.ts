@@ -27,15 +27,9 @@ export const FILES = {
   layercodeConfig: new URL("../../layercode.config.json", import.meta.url),
 };
 
-/** Variables by name, as read from a file. */
 type Variables = Readonly<Record<string, string | null | undefined>>;
 
-/**
- * Collects the settings. Where a variable is empty, as Compose may set it, the
- * next source is used, unless the setting declares `mayBeEmpty`.
- *
- * @param real the process's environment
- */
+/** Collects the settings. Where a variable is empty, as Compose may set it, the next source is used, unless the setting declares `mayBeEmpty`. */
 export async function readEnvironment(
   real: Pick<Deno.Env, "get">,
   settings: readonly Setting<unknown>[],

@@ -71,11 +71,7 @@ export class SettingError extends Error {
   /** The name in stack traces. */
   override readonly name = "SettingError";
 
-  /**
-   * Creates an error whose message lists the problems, one a line.
-   *
-   * @param problems each names the variable and says how to fix it
-   */
+  /** Creates an error of problems, each with the variable's name and how to fix it. */
   constructor(readonly problems: readonly string[]) {
     const lines = problems.map((problem) => `\n  - ${problem}`).join("");
     super(`${problems.length} setting(s) can't be used${lines}`);
