@@ -36,7 +36,6 @@ import { nextSteps, serve, toBanner } from "./src/server/serve.ts";
 import {
   createStore,
   findPlainText,
-  prepareStore,
   startRetention,
 } from "./src/sessions/mod.ts";
 import { catchUnhandled, runNamed } from "./src/server/unhandled.ts";
@@ -147,7 +146,10 @@ function prepareAll(parts: Parts): () => Promise<void> {
   const { config, toolLoading, provider, store, log } = parts;
   toolLoading.resolve(import("./src/agent/mod.ts").then(({ tools }) => tools));
   toBeginning(parts).then((beginning) => prepare(provider, beginning, log));
-  prepareStore(store, log);
+  // Connects, and creates files or tables. The store may recover from a failure.
+  store.check().catch((error) =>
+    log.error("store.not_ready", { store: store.name, error })
+  );
   return startRetention({ ...parts, days: config.sessionTtlDays });
 }
 

@@ -42,7 +42,7 @@ export class TurnRecord {
       const at = this.#now();
       this.#opening = toOpening(session, call, systemPrompt, at);
       return this.#opening.records;
-    }, { onOthers: (session) => this.#onOthers(session) });
+    }, (session) => this.#onOthers(session));
     return this.#opening;
   }
 

@@ -25,7 +25,6 @@ export const settings = {
   apiKey: {
     env: "GOOGLE_GENERATIVE_AI_API_KEY",
     help: `Gemini's API key, from ${KEY_PAGE}`,
-    needed: `get a key at ${KEY_PAGE}`,
     selects: true,
     ...apiKey,
     expected: `a key as ${KEY_PAGE} shows it, without white space`,
@@ -45,7 +44,11 @@ export const settings = {
 /** Google Gemini. */
 export const gemini: Vendor<typeof settings> = {
   settings,
-  create({ apiKey, model, baseUrl }, { thinking }) {
+  findProblem: ({ apiKey }) =>
+    apiKey === undefined
+      ? `${settings.apiKey.env}: is missing; get a key at ${KEY_PAGE}`
+      : undefined,
+  create({ apiKey = "", model, baseUrl }, { thinking }) {
     const server: Server = {
       provider: "gemini",
       url: baseUrl,

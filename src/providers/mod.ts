@@ -74,12 +74,12 @@ export function readProviders(
     : { names: readNames(list, problems), by: choice.env };
   const values = NAMES.map((name) => {
     const { settings, findProblem } = VENDORS[name];
-    const sources = { text, problems };
-    if (!providers.includes(name)) return [name, readValues(settings, sources)];
-    const wanted = list === undefined ? `${by} is set` : `${by} names ${name}`;
-    const found = readValues(settings, { ...sources, wanted });
-    const problem = findProblem?.(found);
-    if (problem !== undefined) problems.push(problem);
+    const found = readValues(settings, { text, problems });
+    const problem = providers.includes(name) ? findProblem?.(found) : undefined;
+    const [variable = ""] = problem?.split(" ") ?? [];
+    // A value that can't be used is not missing as well.
+    const isTold = problems.some((told) => told.startsWith(variable));
+    if (problem !== undefined && !isTold) problems.push(problem);
     return [name, found];
   });
   return {

@@ -1,17 +1,13 @@
 /**
  * What a vendor's file declares: its settings, and how a provider is created from
  * them. Everything else follows from the declaration: the names in
- * `LLM_PROVIDER`, which settings are required, and which values are secret.
+ * `LLM_PROVIDER`, and which values are secret.
  *
  * @module
  */
 import type { Log } from "../server/log.ts";
 import type { CheckResult } from "../settings/check_result.ts";
-import type {
-  CompleteValues,
-  Settings,
-  SettingValues,
-} from "../settings/setting.ts";
+import type { Settings, SettingValues } from "../settings/setting.ts";
 import type { Provider, Thinking } from "./provider.ts";
 
 /** A vendor of language models, or the stand-in. */
@@ -19,8 +15,8 @@ export interface Vendor<S extends Settings = Settings> {
   /** The settings of this vendor. */
   readonly settings: S;
   /** Creates the provider, without a request to the vendor. */
-  create(values: CompleteValues<S>, context: VendorContext): VendorProvider;
-  /** Finds a problem with the combination of settings: which variable is wrong, and how to fix it. */
+  create(values: SettingValues<S>, context: VendorContext): VendorProvider;
+  /** Finds what is missing or doesn't fit together, once the vendor is chosen: which variable is wrong, and how to fix it. */
   findProblem?(values: SettingValues<S>): string | undefined;
 }
 

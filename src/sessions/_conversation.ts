@@ -13,14 +13,7 @@ import {
   toLines,
 } from "./record.ts";
 import { Session } from "./session.ts";
-import {
-  attempt,
-  type Change,
-  type OpenOptions,
-  type SessionWriter,
-  StoreError,
-  toStoreError,
-} from "./store.ts";
+import type { Change, OnOthers, SessionWriter } from "./store.ts";
 
 /** How long words wait to be written together: a write for each word would load a remote engine. */
 const WORDS_WAIT_MS = 100;
@@ -28,36 +21,30 @@ const WORDS_WAIT_MS = 100;
 /** How often a turn checks whether another process has added something. */
 const LOOK_EVERY_MS = 400;
 
-/** How often another process may write first before a write is given up. */
-const MAX_CONFLICTS = 100;
-
 /** A turn that writes to the conversation. */
 interface Writer {
-  onOthers: (session: Session) => boolean;
+  onOthers: OnOthers;
   /** Whether its records are still to be stored. */
   isWanted: boolean;
   /** Why they can't be stored: the first failure. */
-  failure?: StoreError;
+  failure?: unknown;
 }
 
-/** The options of a {@linkcode Conversation}. */
 interface ConversationOptions {
   /** About how much to read at most. */
   maxBytes: number;
   onBadRecord: ((id: string) => void) | undefined;
   /** Called when there was more than that, so that only the newest part was read. */
-  onCut: (id: string) => void;
+  onCut: ((id: string) => void) | undefined;
   /** Called when the last task or turn is over. */
   onIdle: (conversation: Conversation) => void;
 }
 
 /** A conversation as far as it was read, with the records that are still to be written. */
 export class Conversation {
-  /** What was read and written, and the pending records. */
   session: Session;
   /** Whether everything must be read again: at first, and after a fault. */
   #mustReadAll = true;
-  /** Lines that aren't written yet, each with its turn. */
   #pending: (Line & { writer: Writer })[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #writers = new Set<Writer>();
@@ -88,8 +75,20 @@ export class Conversation {
     this.options.onIdle(this);
   }
 
-  /** Opens a writer for a turn. */
-  join({ onOthers = () => true }: OpenOptions = {}): SessionWriter {
+  async #attempt<T>(verb: string, task: () => T | Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (cause) {
+      throw this.#toError(verb, cause);
+    }
+  }
+
+  /** Says what failed and where, since the engine's own error may not. */
+  #toError(verb: string, cause: unknown): Error {
+    return new Error(`Cannot ${verb} session "${this.id}"`, { cause });
+  }
+
+  join(onOthers: OnOthers = () => true): SessionWriter {
     const writer: Writer = { onOthers, isWanted: true };
     this.#writers.add(writer);
     this.users++;
@@ -135,7 +134,7 @@ export class Conversation {
       this.lines.write?.(lines);
     } catch (cause) {
       this.#mustReadAll = true;
-      throw writer.failure = toStoreError(`write session "${this.id}"`, cause);
+      throw writer.failure = this.#toError("write", cause);
     }
     this.#apply(lines);
     if (this.lines.write) return;
@@ -157,7 +156,7 @@ export class Conversation {
   async refresh(): Promise<void> {
     const { id, options: { maxBytes, onCut } } = this;
     const read = (all: boolean) =>
-      attempt(`read session "${id}"`, () => this.lines.read(all, maxBytes));
+      this.#attempt("read", () => this.lines.read(all, maxBytes));
     let found = await read(this.#mustReadAll);
     if (found.which === "next" && found.lines.length === 0) return;
     if (found.which === "next" && this.#pending.length > 0) {
@@ -168,12 +167,11 @@ export class Conversation {
       this.session = new Session(id);
       this.#mustReadAll = false;
     }
-    if (found.which === "newest") onCut(id);
+    if (found.which === "newest") onCut?.(id);
     for (const json of found.lines) this.#applyLine(json);
     for (const writer of this.#writers) {
       writer.isWanted &&= writer.onOthers(this.session);
     }
-    // Pending records come after what was read.
     this.#pending = this.#pending.filter(({ record, writer }) =>
       writer.isWanted && this.session.accepts(record)
     );
@@ -220,10 +218,9 @@ export class Conversation {
       }
       // If the engine writes within microseconds, it reads as quickly.
       if (this.lines.write) await this.refresh();
-      await this.lines.sync?.();
-    } catch (cause) {
+      await this.#attempt("write", () => this.lines.sync?.());
+    } catch (error) {
       // The records that the turns added may not be stored.
-      const error = toStoreError(`write session "${this.id}"`, cause);
       for (const writer of this.#writers) writer.failure ??= error;
       this.#pending = [];
       this.#mustReadAll = true;
@@ -233,20 +230,17 @@ export class Conversation {
 
   /** Appends the lines of `decide` and returns them. If another process was first, reads its lines and calls `decide` again. */
   async #append(decide: () => Line[]): Promise<Line[]> {
-    const what = `write session "${this.id}"`;
-    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+    while (true) {
       const lines = decide();
       if (lines.length === 0) return lines;
       // If it fails, the lines may have been added all the same.
       this.#mustReadAll = true;
-      const isAdded = await attempt(what, () => this.lines.append(lines));
+      const append = () => this.lines.append(lines);
+      const isAdded = await this.#attempt("write", append);
       this.#mustReadAll = false;
       if (isAdded) return lines;
       await this.refresh();
     }
-    throw new StoreError(
-      `Cannot ${what}: too many processes write to it at once`,
-    );
   }
 
   /** Deletes the conversation, and stores that it was deleted. Returns whether there was one. */

@@ -19,7 +19,6 @@ export class FileLines implements SessionLines {
   #generation: string | undefined;
   /** Open while a turn is under way. */
   #file: Deno.FsFile | undefined;
-  /** The number of bytes that were read, or written by this process. */
   #size = 0;
   /** How many of them, at the end, belong to an incomplete line. */
   #torn = 0;
@@ -213,7 +212,6 @@ export function makeFolder(path: string): void {
 /** A file with the method `tryLockSync`, which Deno 2.5 lacks. */
 type Lockable = Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean };
 
-/** Reads a part of a file, or less if the file ends before. */
 export function readRange(
   file: Deno.FsFile,
   start: number,

@@ -13,11 +13,9 @@ import { hash, type Line } from "./record.ts";
 /** Runs an operation on the database. It may run twice, so it must be idempotent. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
 
-/** Describes a conversation; the lines are stored apart. */
 export type Header = {
   /** The id; the key may hold only a hash of it. */
   id: string;
-  /** The batch that the conversation began with. */
   generation: string;
   /** When it began and was last added to, in milliseconds since 1970. */
   at: number;
@@ -40,11 +38,9 @@ export function keyOf(...path: Deno.KvKeyPart[]): Deno.KvKey {
   return ["parley", ...path];
 }
 
-/** Reads and writes one conversation's lines in Deno KV. */
 export class KvLines implements SessionLines {
   readonly #headerKey: Deno.KvKey;
   #header: Header | undefined;
-  /** The header's versionstamp; null if there is no header. */
   #versionstamp: string | null = null;
 
   constructor(
@@ -81,7 +77,6 @@ export class KvLines implements SessionLines {
     return this.run((kv) => kv.get<Header>(this.#headerKey));
   }
 
-  /** Reads the newest lines after the known ones, up to a number of bytes. */
   #readNewest(generation: string, known: number, maxBytes: number) {
     const prefix = keyOf("record", this.key, generation);
     const selector = { prefix, start: [...prefix, known + 1] };
@@ -142,7 +137,6 @@ export class KvLines implements SessionLines {
     }
     this.#header = header;
     this.#versionstamp = result.ok ? result.versionstamp : UNKNOWN;
-    // The earlier lines are not read any more.
     if (isDeletion) {
       await this.#purge({ prefix: keyOf("record", key), end: added });
     }
@@ -191,7 +185,6 @@ const UNKNOWN = "0".repeat(20);
 /** A value may have 64 KiB, including the overhead of KV; one line always fits. */
 const MAX_ENTRY_BYTES = 64_000;
 
-/** Puts lines into as few groups as possible that each fit into one entry. */
 function toGroups(lines: readonly Line[]): string[][] {
   const groups: string[][] = [];
   let room = 0;
@@ -221,7 +214,6 @@ function listKeys(
   );
 }
 
-/** Lists when conversations began, with their keys, the oldest first. */
 export async function listStarts(
   run: RunOnKv,
 ): Promise<{ at: number; key: string }[]> {

@@ -4,9 +4,6 @@
  * are kept on this side, and no state lasts longer than one query, because a
  * pooler in transaction mode supports neither `statement_timeout` nor sessions.
  *
- * The driver is `pg`: it runs a query in one roundtrip without a prepared
- * statement, and drops a connection that doesn't answer.
- *
  * @module
  */
 import { retry } from "./_store.ts";
@@ -19,22 +16,15 @@ interface Pool {
   ): Promise<{ rows: unknown[] }>;
   on(event: "error" | "remove", listener: () => void): unknown;
   end(): Promise<void>;
-  /** The number of open connections. */
   readonly totalCount: number;
 }
 
-/** Runs queries on Postgres. Connects at the first one. */
 export class Postgres {
   #pool: Promise<Pool> | undefined;
 
   constructor(readonly url: string) {}
 
-  /**
-   * Runs one statement and returns its rows. The statement may run twice if the
-   * connection breaks before the answer.
-   *
-   * @throws the driver's error; its message does not contain the password
-   */
+  /** Runs one statement, which may run twice if the connection breaks before the answer. The driver's errors don't contain the password. */
   async query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
     const ask = async () => {
       const pool = await (this.#pool ??= connect(this.url));
@@ -47,7 +37,8 @@ export class Postgres {
         const isMissing = error instanceof Error && "code" in error &&
           error.code === UNDEFINED_TABLE;
         if (isMissing) await pool.query(TABLES);
-        throw error;
+        // The error for several addresses has no message of its own.
+        throw error instanceof AggregateError ? error.errors[0] : error;
       }
     };
     const { rows } = await retry(ask, TRANSIENT, RETRY_MS);
@@ -74,8 +65,10 @@ export class Postgres {
 async function connect(url: string): Promise<Pool> {
   // Loading the driver takes some 30 ms, measured, and only this store needs it.
   const { Pool } = await import("pg");
+  const separator = url.includes("?") ? "&" : "?";
   const pool: Pool = new Pool({
-    connectionString: withLibpqSslMode(url),
+    // With it, `sslmode` has its usual meaning: `require` accepts any certificate.
+    connectionString: `${url}${separator}uselibpqcompat=true`,
     application_name: "parley",
     max: 10,
     connectionTimeoutMillis: 3_000,
@@ -90,19 +83,6 @@ async function connect(url: string): Promise<Pool> {
   return pool;
 }
 
-/**
- * Gives `sslmode` the meaning that it has in other Postgres programs: `require`
- * accepts any certificate, `verify-full` checks it.
- */
-function withLibpqSslMode(url: string): string {
-  // The error of `new URL` would contain the address, with the password.
-  const parsed = URL.parse(url);
-  if (!parsed) throw new Error("its address is no URL");
-  parsed.searchParams.set("uselibpqcompat", "true");
-  return parsed.href;
-}
-
-/** How long connections may take to close. */
 const CLOSE_MS = 1_000;
 
 /** Long enough for a restart of the server, which takes a second or two. */

@@ -1,14 +1,12 @@
 /**
  * The interface of an engine, and the store that is built on one: it caches
- * conversations and turns the engine's faults into store errors. Also what
- * several engines share.
+ * conversations. Also what several engines share.
  *
  * @module
  */
 import { Conversation } from "./_conversation.ts";
 import { head, type Line, type SessionRecord } from "./record.ts";
 import {
-  attempt,
   PAGE_SIZE,
   type SessionInfo,
   type SessionStore,
@@ -21,7 +19,6 @@ export interface Engine extends Pick<SessionStore, "name" | "check" | "close"> {
   open(id: string): SessionLines;
   /** Returns the newest conversations, at most `limit` of them, or those that follow a cursor. */
   list(limit: number, cursor?: string): Promise<ListEntry[]>;
-  /** As {@linkcode SessionStore.sweep}. */
   sweep(before: Date, maxShare: number): Promise<number>;
 }
 
@@ -32,18 +29,15 @@ export type ListEntry = { cursor: string; info: SessionInfo | undefined };
 export interface SessionLines {
   /**
    * Reads the lines after the known ones. Reads all lines if told to, and if the
-   * conversation was replaced by another or has become shorter.
-   *
-   * @param mustReadAll whether to read all lines
-   * @param maxBytes about how much to read at most; of more, the newest lines
+   * conversation was replaced by another or has become shorter. Of more than
+   * about `maxBytes`, it reads the newest lines.
    */
   read(mustReadAll: boolean, maxBytes: number): ReadLines | Promise<ReadLines>;
   /**
    * Adds all the lines or none of them: none if the engine holds lines that are
    * not known yet. A retry after a lost answer does not add them twice. If the
-   * first line is of type `deleted`, all lines before it are deleted.
-   *
-   * @returns whether the lines were added; if not, another process added some first
+   * first line is of type `deleted`, all lines before it are deleted. Returns
+   * whether the lines were added.
    */
   append(lines: readonly Line[]): Promise<boolean>;
   /**
@@ -53,7 +47,6 @@ export interface SessionLines {
    * when {@linkcode sync} resolves.
    */
   write?(lines: readonly Line[]): void;
-  /** Resolves when all added lines would survive a power cut. */
   sync?(): Promise<void>;
   /** Closes what is open. Called when nobody uses the conversation any more. */
   release?(): void;
@@ -65,7 +58,6 @@ export type ReadLines = { which: "next" | "all" | "newest"; lines: string[] };
 /** The unit of `CACHE_MB` and `MAX_SESSION_MB`, in bytes. */
 export const MB = 1_048_576;
 
-/** Makes a store on an engine. */
 export function createStoreOn(
   engine: Engine,
   options: StoreOptions = {},
@@ -84,17 +76,16 @@ export function createStoreOn(
         await conversation.flush();
         return conversation.session;
       }),
-    open: (id, change, options) =>
+    open: (id, change, onOthers) =>
       use(id, async (conversation) => {
         await conversation.update(change);
-        return conversation.join(options);
+        return conversation.join(onOthers);
       }),
     delete: (id) => use(id, (conversation) => conversation.delete()),
     async list({ limit = PAGE_SIZE, cursor } = {}) {
-      const found = await attempt(
-        "list the sessions",
-        () => engine.list(limit + 1, cursor),
-      );
+      const found = await engine.list(limit + 1, cursor).catch((cause) => {
+        throw new Error("Cannot list the sessions", { cause });
+      });
       const page = found.slice(0, limit);
       const last = found.length > limit ? page.at(-1) : undefined;
       return {
@@ -102,10 +93,8 @@ export function createStoreOn(
         ...(last ? { cursor: last.cursor } : {}),
       };
     },
-    sweep: (before, maxShare = 1) =>
-      attempt("delete old sessions", () => engine.sweep(before, maxShare)),
-    check: () =>
-      attempt(`write to the ${engine.name} store`, () => engine.check()),
+    sweep: (before, maxShare = 1) => engine.sweep(before, maxShare),
+    check: () => engine.check(),
     close: () => engine.close(),
   };
 }
@@ -119,8 +108,6 @@ function createCache(engine: Engine, options: StoreOptions) {
     { conversation: Conversation; bytes: number }
   >();
   let totalBytes = 0;
-  /** The conversations that were reported as too large. */
-  const reported = new Set<string>();
 
   function evict(id: string): void {
     totalBytes -= cached.get(id)?.bytes ?? 0;
@@ -141,11 +128,6 @@ function createCache(engine: Engine, options: StoreOptions) {
     }
   }
 
-  function onCut(id: string): void {
-    if (!reported.has(id)) options.onCut?.(id);
-    reported.add(id);
-  }
-
   return function use<T>(
     id: string,
     task: (conversation: Conversation) => Promise<T>,
@@ -154,7 +136,7 @@ function createCache(engine: Engine, options: StoreOptions) {
       new Conversation(id, engine.open(id), {
         maxBytes: Math.floor(maxBytes / 2),
         onBadRecord: options.onBadRecord,
-        onCut,
+        onCut: options.onCut,
         onIdle: cache,
       });
     const result = conversation.run(() => task(conversation));
@@ -175,11 +157,7 @@ export function toPreview(
   return undefined;
 }
 
-/**
- * Runs a task, and retries it after transient faults until the time is over.
- *
- * @param transient matches the code, a space and the message of transient faults
- */
+/** Runs a task, and retries it until the time is over after faults whose code, a space and message match `transient`. */
 export async function retry<T>(
   task: () => Promise<T>,
   transient: RegExp,

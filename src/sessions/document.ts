@@ -56,7 +56,6 @@ function toTurnDocument(turn: Turn): TurnDocument {
   };
 }
 
-/** Parses a result. It may be other text than JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

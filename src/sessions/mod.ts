@@ -43,21 +43,6 @@ export function createStore(
   });
 }
 
-/**
- * Connects to the store and creates its files or tables, before the first caller
- * needs them. A failure is only logged, since the store may recover by then.
- */
-export async function prepareStore(
-  store: SessionStore,
-  log: Log,
-): Promise<void> {
-  try {
-    await store.check();
-  } catch (error) {
-    log.error("store.not_ready", { store: store.name, error });
-  }
-}
-
 const { ok, warn, fail } = createResults("session store");
 
 /** The check of `deno task doctor`: whether the store can be written. */
@@ -77,12 +62,7 @@ export async function diagnoseStore(store: SessionStore): Promise<CheckResult> {
   }
 }
 
-/**
- * Warns if the connection to the store is not encrypted, so that others on the
- * network can read it. Only a warning, since the network may be private.
- *
- * @param sslMode the value of `PGSSLMODE`
- */
+/** Warns if others on the network can read the connection to the store. Only a warning, since the network may be private. `sslMode` is `PGSSLMODE`. */
 export function findPlainText(
   store: StoreChoice | undefined,
   sslMode: string | undefined,
@@ -128,12 +108,7 @@ export function toCutoff(days: number, now: number): Date {
   return new Date(now - days * DAY_MS);
 }
 
-/**
- * Deletes conversations that are too old, now and every hour, unless the clock
- * was set meanwhile.
- *
- * @returns a function that stops this, and resolves when the current sweep is done
- */
+/** Deletes conversations that are too old, now and every hour. Returns a function that stops this, and resolves when the current sweep is done. */
 export function startRetention(options: RetentionOptions): () => Promise<void> {
   const { store, days, log, now, uptime } = options;
   if (days === 0) return () => Promise.resolve();

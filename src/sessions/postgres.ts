@@ -33,8 +33,6 @@ export const postgres: StoreKind<{ type: "postgres"; url: string }> = {
  * Makes a store on Postgres 12 or newer. It connects on first use, and then
  * creates its tables in the first schema of the user's search path. It waits some
  * 3 seconds for an unreachable server; no operation takes longer than some 11.
- *
- * @param options with the URL, `postgres://user:password@host:port/database`
  */
 export function createPostgresStore(
   options: StoreOptions & { url: string },
@@ -83,9 +81,7 @@ export function createPostgresStore(
   }, options);
 }
 
-/** Reads and writes one conversation's rows. */
 class PostgresLines implements SessionLines {
-  /** The key of its row in `parley_sessions`; absent if there was none yet. */
   #uid: string | undefined;
   #length = 0;
   readonly #key: string;
@@ -142,7 +138,6 @@ function keyOf(id: string): string {
   return `~${hash(JSON.stringify(id))}`;
 }
 
-/** How a `deleted` record begins. */
 const DELETED = '{"type":"deleted",';
 
 /** Selects the newest lines after the known ones, or one row without a record. */
@@ -164,7 +159,6 @@ const INSERT_RECORDS = `
   select s.uid, $1::int + line.n, $2::uuid, line.record
   from s, unnest($3::text[]) with ordinality line (record, n)`;
 
-/** Inserts a conversation if there is none yet. */
 const INSERT_SESSION = `
 with s as (
   insert into parley_sessions (key, id, length)
@@ -187,7 +181,6 @@ with s as (
 )
 select uid from s`;
 
-/** Finds a batch that was added at a position. */
 const FIND_BATCH = `
 select s.uid
 from parley_sessions s join parley_records r on r.uid = s.uid

@@ -9,7 +9,6 @@
  */
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
 import { nodeCrypto } from "../server/builtin.ts";
-import { StoreError } from "./store.ts";
 
 /** How a turn ended: completely, interrupted by the caller, or with a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -134,38 +133,16 @@ export function hash(
     .digest(digest);
 }
 
-/** The strings that a record of each type must have. A line without them is incomplete or no record at all. */
-const REQUIRED_STRINGS: Record<SessionRecord["type"], readonly string[]> = {
-  session: ["id"],
-  user: ["turnId", "at", "text"],
-  assistant: ["turnId", "at", "text"],
-  calls: ["turnId", "at"],
-  result: ["turnId", "at", "callId", "name", "text"],
-  memory: ["turnId", "at", "text"],
-  end: ["turnId", "at", "status"],
-  again: ["turnId", "at"],
-  heard: ["turnId", "at", "text"],
-  data: ["turnId", "at", "key"],
-  note: ["at", "name"],
-  deleted: ["at"],
-};
+/** The types of records. A later version may have written others. */
+const TYPES =
+  /^(session|user|assistant|calls|result|memory|end|again|heard|data|note|deleted)$/;
 
-/** Parses a record; `undefined` if the text is none. */
+/** Parses a record; `undefined` if the text is none, such as an incomplete line. */
 export function parseRecord(json: string): SessionRecord | undefined {
   try {
     const value = JSON.parse(json);
-    const texts = Object.hasOwn(REQUIRED_STRINGS, value.type)
-      ? REQUIRED_STRINGS[value.type as SessionRecord["type"]]
-      : undefined;
-    const isRecord = texts?.every((name) => typeof value[name] === "string") &&
-      (value.type !== "calls" ||
-        value.calls.every(({ id, name }: ToolCall) =>
-          typeof id === "string" && typeof name === "string"
-        )) &&
-      (value.type !== "deleted" || Array.isArray(value.turns));
-    return isRecord ? value : undefined;
+    return TYPES.test(value?.type) ? value : undefined;
   } catch {
-    // Not JSON, or no object: an incomplete line, which the store reports.
     return undefined;
   }
 }
@@ -179,12 +156,7 @@ const PIECE_CHARACTERS = 9_000;
 /** A record, and its JSON as it is stored, without a newline. */
 export type Line = { record: SessionRecord; json: string };
 
-/**
- * Makes one or more lines of a record, each short enough. Returns none for `data`
- * without a reply, or with one that is too long, since that is not stored.
- *
- * @throws {StoreError} if the ids alone are too long
- */
+/** Makes one or more lines of a record, each short enough; none for `data` without a reply, or with one that is too long. */
 export function toLines(record: SessionRecord): Line[] {
   const { type } = record;
   if (type === "data" && record.reply === undefined) return [];
@@ -217,7 +189,7 @@ function cut(record: SessionRecord): Line {
     });
     if (fits(json)) return { record: JSON.parse(json), json };
   }
-  throw new StoreError(
+  throw new Error(
     `Cannot store a record of type "${record.type}": its ids take more than ${MAX_RECORD_BYTES} bytes; use shorter ones`,
   );
 }

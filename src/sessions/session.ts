@@ -74,9 +74,7 @@ export class Session {
   /** About how much memory the conversation takes. */
   bytes: number = EMPTY_BYTES;
   readonly #turnsById = new Map<string, Turn>();
-  /** The turns that were deleted, by {@linkcode toTurnKey}. */
   #deletedTurns = new Set<string>();
-  /** The replies to pages, by {@linkcode toDataKey}. */
   readonly #replies = new Map<string, unknown>();
 
   /** Makes a conversation without a turn; {@linkcode apply} fills it. */

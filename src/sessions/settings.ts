@@ -10,7 +10,6 @@ import type { StoreKind } from "./store.ts";
 
 const KINDS: readonly StoreKind[] = Object.values(STORES);
 
-/** Each form of `SESSION_STORE`, with its description. */
 const FORMS = KINDS.flatMap(({ forms }) => Object.entries(forms));
 
 /** The store, how long it keeps conversations, and how much memory they may take. */
@@ -65,12 +64,7 @@ export const sessionSettings = {
 /** The values of {@linkcode sessionSettings}. */
 export type SessionSettings = SettingValues<typeof sessionSettings>;
 
-/**
- * Variables that the stores' drivers read themselves; they fail without the
- * permission to. Deno reads the token of a denokv server, `pg` whatever the
- * address in `SESSION_STORE` doesn't say, and `pgpass` looks for the password if
- * the address has none.
- */
+/** Variables that the stores' drivers read themselves; they fail without the permission to. */
 export const engineSettings: readonly Setting[] = [
   { env: "DENO_KV_ACCESS_TOKEN", secret: true, belongsTo: "Deno" },
   ...[

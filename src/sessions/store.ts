@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 /** Returns the records to add to a conversation, given its present state. */
 export type Change = (session: Session) => readonly SessionRecord[];
 
-/** Stores conversations. Methods that fail reject with a {@linkcode StoreError}. */
+/** Stores conversations. */
 export interface SessionStore {
   /** The name in `SESSION_STORE`. */
   readonly name: string;
@@ -35,26 +35,20 @@ export interface SessionStore {
   open(
     id: string,
     change: Change,
-    options?: OpenOptions,
+    onOthers?: OnOthers,
   ): Promise<SessionWriter>;
-  /**
-   * Lists conversations by page, the newest first. The engine orders them by
-   * their last or their first record, whichever it can find quickly.
-   */
+  /** Lists conversations by page, the newest first: by their last or their first record, whichever the engine can find quickly. */
   list(options?: ListOptions): Promise<SessionPage>;
   /**
    * Deletes a conversation, and remembers the deletion, so that late records of
-   * it are dropped. A new turn begins a new conversation.
-   *
-   * @returns whether there was a conversation
+   * it are dropped. A new turn begins a new conversation. Returns whether there
+   * was one.
    */
   delete(id: string): Promise<boolean>;
   /**
    * Deletes the conversations to which nothing was added since a time, and the
-   * remembered deletions of that age.
-   *
-   * @param maxShare the most to delete, as a share of all, from 0 to 1. Default 1
-   * @returns the number of deleted conversations
+   * remembered deletions of that age; at most a share of all, from 0 to 1, by
+   * default all. Returns their number.
    */
   sweep(before: Date, maxShare?: number): Promise<number>;
   /** Resolves if the store can be written. */
@@ -67,7 +61,7 @@ export interface SessionStore {
 export interface StoreOptions {
   /** Called for each record that can't be read, with the conversation's id. */
   onBadRecord?: (id: string) => void;
-  /** Called once for each conversation that is too large, so that its oldest turns are not in memory. */
+  /** Called when a conversation is read that is too large, so that its oldest turns are not in memory. */
   onCut?: (id: string) => void;
   /** How much memory cached conversations may take. Default 64 MB. */
   cacheBytes?: number;
@@ -93,16 +87,13 @@ export interface StorePlace extends StoreOptions {
   isDeploy: boolean;
 }
 
-/** How to open a conversation. */
-export interface OpenOptions {
-  /**
-   * Called when another process has added to the conversation (never for what
-   * this process added), at most half a second later, and when any process has
-   * deleted it. Returns whether the writer's records are still to be stored;
-   * those of a deleted conversation never are.
-   */
-  onOthers?: (session: Session) => boolean;
-}
+/**
+ * Called when another process has added to the conversation (never for what
+ * this process added), at most half a second later, and when any process has
+ * deleted it. Returns whether the writer's records are still to be stored;
+ * those of a deleted conversation never are.
+ */
+export type OnOthers = (session: Session) => boolean;
 
 /** A conversation that is open for one turn. Once a write has failed, `add`, `flush` and `close` fail as well. */
 export interface SessionWriter {
@@ -137,30 +128,3 @@ export type SessionInfo = {
 
 /** The default number of conversations on a page. */
 export const PAGE_SIZE = 50;
-
-/** Thrown when a conversation could not be read or written. */
-export class StoreError extends Error {
-  /** The name in stack traces. */
-  override readonly name = "StoreError";
-}
-
-/** Runs a task, and turns whatever it throws into a {@linkcode StoreError} that says what was tried. */
-export async function attempt<T>(
-  what: string,
-  task: () => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await task();
-  } catch (cause) {
-    throw toStoreError(what, cause);
-  }
-}
-
-/** Wraps an error in one that says what was tried. Returns a {@linkcode StoreError} as it is. */
-export function toStoreError(what: string, cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause;
-  // The error for several addresses that all failed has no message of its own.
-  const [first] = cause instanceof AggregateError ? cause.errors : [cause];
-  const reason = first instanceof Error ? first.message : String(first);
-  return new StoreError(`Cannot ${what}: ${reason}`, { cause });
-}

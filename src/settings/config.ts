@@ -7,41 +7,23 @@
  */
 import { agentSettings } from "../agent/prompt.ts";
 import { conversationSettings } from "../conversation/settings.ts";
-import type { Agent } from "../conversation/turn.ts";
 import {
-  type LayercodeSettings,
   layercodeSettings,
   webhookSettings,
 } from "../platforms/layercode/settings.ts";
-import {
-  type OpenAiSettings,
-  openaiSettings,
-} from "../platforms/openai/settings.ts";
-import {
-  type ProviderParts,
-  readProviders,
-  vendorSettings,
-} from "../providers/mod.ts";
+import { openaiSettings } from "../platforms/openai/settings.ts";
+import { readProviders, vendorSettings } from "../providers/mod.ts";
 import { providerSettings } from "../providers/settings.ts";
-import type { LogOptions } from "../server/log.ts";
-import {
-  logSettings,
-  type ServerSettings,
-  serverSettings,
-} from "../server/settings.ts";
-import {
-  engineSettings,
-  type SessionSettings,
-  sessionSettings,
-} from "../sessions/settings.ts";
-import { type WebSettings, webSettings } from "../web/settings.ts";
+import { logSettings, serverSettings } from "../server/settings.ts";
+import { engineSettings, sessionSettings } from "../sessions/settings.ts";
+import { webSettings } from "../web/settings.ts";
 import { readEnvironment } from "./environment.ts";
 import {
+  type ReadOptions,
   readValues,
   type Setting,
   SettingError,
   type Settings,
-  type SettingValues,
 } from "./setting.ts";
 
 /** Every setting, under the headings of `.env.example` and `docs/settings.md`. */
@@ -60,44 +42,14 @@ export const GROUPS: Readonly<Record<string, readonly Setting<unknown>[]>> = {
 export const SETTINGS: readonly Setting<unknown>[] = Object.values(GROUPS)
   .flat();
 
-const MAY_BE_EMPTY = new Set(
-  SETTINGS.filter(({ mayBeEmpty }) => mayBeEmpty).map(({ env }) => env),
-);
-
 function list(...rooms: Settings[]): Setting<unknown>[] {
   return rooms.flatMap((settings) => Object.values(settings));
 }
 
 /** The values of all settings, checked. */
-export interface Config
-  extends ServerSettings, ProviderParts, SessionSettings, WebSettings {
-  /** The address to listen on; `0.0.0.0` is every interface. */
-  hostname: string;
-  /** Whether this runs on Deno Deploy, where no file outlives the process. */
-  isDeploy: boolean;
-  /** If empty, a secret is generated and stored in {@linkcode Config.dataDir}. */
-  webhookSecrets: string[];
-  /** For `/authorize`. Without an API key it refuses every request; without an agent id the browser names the agent. */
-  layercode: LayercodeSettings;
-  /** For platforms that send chat completions. Without keys, their route is closed. */
-  openai: OpenAiSettings;
-  /** The prompt and the messages of the agent, and the limits of a turn. */
-  agent: Agent;
-  /** Whether `/` is the playground, a page for trying the agent. */
-  playground: boolean;
-  /** Variables in `.env` that are not settings. */
-  unknown: readonly string[];
-  /** The level and the format of the log. */
-  log: Required<Pick<LogOptions, "level" | "format">>;
-}
+export type Config = ReturnType<typeof readAll>;
 
-/**
- * Reads the settings of this process from its environment, `.env` and
- * `layercode.config.json`. Those of the agent are also copied into the
- * environment, where the owner's tools read them.
- *
- * @throws {SettingError} that lists every problem
- */
+/** Reads the settings of this process. Those of the agent are also copied into the environment, where the owner's tools read them. */
 export async function loadConfig(
   real: Pick<Deno.Env, "get" | "set">,
 ): Promise<Config> {
@@ -109,14 +61,7 @@ export async function loadConfig(
   return readConfig(env, { ...more, isTerminal: Deno.stdout.isTerminal() });
 }
 
-/**
- * Parses the settings. An empty variable counts as unset, unless the setting
- * declares `mayBeEmpty`.
- *
- * @param more problems with the settings' files, variables in them that are not
- * settings, and whether the log goes to a terminal. Default: none, none, no
- * @throws {SettingError} that lists every problem
- */
+/** Parses the settings, as {@linkcode readEnvironment} returns them. Throws a {@linkcode SettingError} that lists every problem. */
 export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   more: {
@@ -125,22 +70,33 @@ export function readConfig(
     isTerminal?: boolean;
   } = {},
 ): Config {
+  const { unknown = [], isTerminal = false } = more;
   const problems = [...more.problems ?? []];
-  function text(name: string): string | undefined {
-    const value = env[name]?.trim();
-    return value === "" && !MAY_BE_EMPTY.has(name) ? undefined : value;
-  }
-  function read<S extends Settings>(settings: S): SettingValues<S> {
-    return readValues(settings, { text, problems });
-  }
+  const text = (name: string) => env[name]?.trim();
+  const config = readAll({ text, problems }, unknown, isTerminal);
+  if (problems.length > 0) throw new SettingError(problems);
+  return config;
+}
 
+/**
+ * Reads all settings.
+ *
+ * @internal
+ */
+export function readAll(
+  sources: ReadOptions,
+  unknown: readonly string[],
+  isTerminal: boolean,
+) {
+  const read = <S extends Settings>(settings: S) =>
+    readValues(settings, sources);
   const server = read(serverSettings);
   const { webhookSecrets = [] } = read(webhookSettings);
   const web = read(webSettings);
   const log = read(logSettings);
   const hasSecret = webhookSecrets.length > 0;
   const isDeploy = (server.deployed ?? server.deploymentId) !== undefined;
-  const config: Config = {
+  return {
     ...server,
     hostname: server.hostname ??
       (hasSecret || isDeploy ? "0.0.0.0" : "127.0.0.1"),
@@ -148,18 +104,13 @@ export function readConfig(
     webhookSecrets,
     layercode: read(layercodeSettings),
     openai: read(openaiSettings),
-    ...readProviders(text, problems),
+    ...readProviders(sources.text, sources.problems),
     ...read(providerSettings),
     agent: { ...read(conversationSettings), ...read(agentSettings) },
     ...read(sessionSettings),
     ...web,
     playground: web.playground ?? !hasSecret,
-    unknown: more.unknown ?? [],
-    log: {
-      ...log,
-      format: log.format ?? (more.isTerminal ? "pretty" : "json"),
-    },
+    unknown,
+    log: { ...log, format: log.format ?? (isTerminal ? "pretty" : "json") },
   };
-  if (problems.length > 0) throw new SettingError(problems);
-  return config;
 }

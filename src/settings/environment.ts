@@ -27,15 +27,9 @@ export const FILES = {
   layercodeConfig: new URL("../../layercode.config.json", import.meta.url),
 };
 
-/** Variables by name, as read from a file. */
 type Variables = Readonly<Record<string, string | null | undefined>>;
 
-/**
- * Collects the settings. Where a variable is empty, as Compose may set it, the
- * next source is used, unless the setting declares `mayBeEmpty`.
- *
- * @param real the process's environment
- */
+/** Collects the settings. Where a variable is empty, as Compose may set it, the next source is used, unless the setting declares `mayBeEmpty`. */
 export async function readEnvironment(
   real: Pick<Deno.Env, "get">,
   settings: readonly Setting<unknown>[],
@@ -112,17 +106,11 @@ const layercodeConfigSchema = v.object({
 
 /** Parses `layercode.config.json`, the file in which Layercode's own examples store these settings. */
 function parseLayercodeConfig(text: string): Variables {
-  try {
-    // A file from Windows may begin with U+FEFF, which `trim()` removes.
-    const file: unknown = JSON.parse(text.trim());
-    const { prompt, welcome_message } = layercodeConfigSchema
-      .parse(file, { mode: "strip" });
-    return { SYSTEM_PROMPT: prompt, WELCOME_MESSAGE: welcome_message };
-  } catch {
-    throw new SyntaxError(
-      'must be a JSON object, and its "prompt" and "welcome_message" strings',
-    );
-  }
+  // A file from Windows may begin with U+FEFF, which `trim()` removes.
+  const file: unknown = JSON.parse(text.trim());
+  const { prompt, welcome_message } = layercodeConfigSchema
+    .parse(file, { mode: "strip" });
+  return { SYSTEM_PROMPT: prompt, WELCOME_MESSAGE: welcome_message };
 }
 
 /** Returns a file's text, or `undefined` if there is no such file. */

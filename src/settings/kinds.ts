@@ -10,11 +10,7 @@ import { type Setting, SettingError } from "./setting.ts";
 /** The part of a declaration that parses its value. */
 export type Kind<T> = Required<Pick<Setting<T>, "parse">>;
 
-/**
- * A whole number.
- *
- * @param max default: the longest delay of a timer, in milliseconds
- */
+/** A whole number, by default at most the longest delay of a timer, in milliseconds. */
 export function wholeNumber(
   min: number,
   max = LONGEST_TIMER_MS,
@@ -50,12 +46,7 @@ export const onOrOff: Kind<boolean> = {
   parse: (text, env) => oneOf(["on", "off"]).parse(text, env) === "on",
 };
 
-/**
- * A list of words with commas between them.
- *
- * @param findProblem returns what is wrong with a word and how to fix it, if
- * anything is
- */
+/** A list of words with commas between them. `findProblem` returns what is wrong with one and how to fix it. */
 export function listOf(
   findProblem: (
     word: string,
@@ -74,11 +65,7 @@ export function listOf(
   };
 }
 
-/**
- * Parses an http(s) address. Removes the slash at its end.
- *
- * @throws {TypeError} when it is not such an address
- */
+/** Parses an http(s) address, without the slash at its end. Throws a `TypeError` if it is none. */
 export function toHttpUrl(text: string): string {
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol)) throw new TypeError("Not http(s)");
@@ -96,12 +83,7 @@ export function httpUrl(
   };
 }
 
-/**
- * Checks a path on this disk. It may hold no white space and no comma, since
- * Deno's permission flags can't name such a path.
- *
- * @throws {SettingError} when it does
- */
+/** Checks a path on this disk. Throws if it holds white space or a comma. */
 export function toPath(text: string, env: string): string {
   if (!/[\s,]/.test(text)) return text;
   throw new SettingError([

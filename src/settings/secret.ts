@@ -10,12 +10,7 @@ import type { Log } from "../server/log.ts";
 import type { Config } from "./config.ts";
 import { readIfThere } from "./environment.ts";
 
-/**
- * Returns the secrets that webhooks may be signed with: those of the settings,
- * else the generated one. Deno Deploy can't store one, so there it must be set.
- *
- * @throws {Error} when it can't be stored; the message says how to fix it
- */
+/** Returns the secrets that webhooks may be signed with: those of the settings, else the generated one. Deno Deploy can't store one, so there it must be set. */
 export async function findSecrets(
   { webhookSecrets, isDeploy, dataDir }: Pick<
     Config,
@@ -33,17 +28,10 @@ export async function findSecrets(
   return [makeSecret()];
 }
 
-/**
- * Reads the stored secret, or generates one.
- *
- * @throws {Error} that says what to set when the folder can't be used
- */
+/** Reads the stored secret, or generates one. Throws an error that says what to set when the folder can't be used. */
 export async function loadOrCreateSecret(dataDir: string): Promise<string> {
   try {
-    const secret = await readStoredSecret(dataDir) ??
-      await createSecretFile(dataDir);
-    await restrictToOwner(toSecretPath(dataDir));
-    return secret;
+    return await readStoredSecret(dataDir) ?? await createSecretFile(dataDir);
   } catch (cause) {
     const message = `Cannot keep the webhook secret in ${dataDir}: set ` +
       "DATA_DIR to a folder that the user who runs Parley may write, or set " +
@@ -81,15 +69,4 @@ async function createSecretFile(dataDir: string): Promise<string> {
   const secret = makeSecret();
   await file.write(new TextEncoder().encode(`${secret}\n`));
   return secret;
-}
-
-/** Makes a file readable by its owner only. */
-async function restrictToOwner(path: string): Promise<void> {
-  try {
-    const { mode } = await Deno.stat(path);
-    if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o600);
-  } catch {
-    // The file is another user's, or the disk has no modes. The secret is valid
-    // all the same.
-  }
 }

@@ -25,8 +25,6 @@ export interface Setting<T = string> {
   readonly mayBeEmpty?: boolean;
   /** Who defines the variable, if not Parley. It is then read from the real environment only, and not listed in `.env.example`. */
   readonly belongsTo?: string;
-  /** Set if the vendor can't be used without this setting. Says how to get a value, such as `get a key at https://…`. */
-  readonly needed?: string;
   /** Whether setting it chooses this vendor, without `LLM_PROVIDER`. */
   readonly selects?: boolean;
   /** Parses the variable's text; throws if it is invalid. Default: returns the text. */
@@ -38,44 +36,32 @@ export interface Setting<T = string> {
 /** The settings of a room or a vendor, by their names in its code. */
 export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
-/** A setting without which the vendor can't be used. */
-export type RequiredSetting = Setting & { readonly needed: string };
-
 /** The type of a setting's parsed value. */
 export type ValueOf<S> = S extends
   { readonly parse?: (...args: never[]) => infer T }
   ? unknown extends T ? string : T
   : string;
 
-/** The parsed values of settings. Those that extend `Present` always have one; the others may be absent. */
-export type ValuesOf<S extends Settings, Present> =
+/** The parsed values of settings. Those without a default may be absent. */
+export type SettingValues<S extends Settings> =
   & {
-    -readonly [K in keyof S as S[K] extends Present ? K : never]: ValueOf<S[K]>;
+    -readonly [K in keyof S as S[K] extends WithDefault ? K : never]: ValueOf<
+      S[K]
+    >;
   }
   & {
-    -readonly [K in keyof S as S[K] extends Present ? never : K]?: ValueOf<
+    -readonly [K in keyof S as S[K] extends WithDefault ? never : K]?: ValueOf<
       S[K]
     >;
   };
 
-/** The parsed values of settings. Those without a default may be absent. */
-export type SettingValues<S extends Settings> = ValuesOf<
-  S,
-  { readonly default: string }
->;
-
-/** The parsed values of a vendor's settings once all that it needs are set. */
-export type CompleteValues<S extends Settings> = ValuesOf<
-  S,
-  { readonly default: string } | { readonly needed: string }
->;
+/** A setting that always has a value. */
+export type WithDefault = { readonly default: string };
 
 /** What is needed to read settings. */
 export interface ReadOptions {
   /** Returns the text of a variable, or `undefined` if it counts as unset. */
   text(env: string): string | undefined;
-  /** Why the vendor will be used, such as `LLM_PROVIDER names gemini`. Absent if it won't be. */
-  wanted?: string;
   /** Problems are added to this: each names the variable and says how to fix it. */
   problems: string[];
 }
@@ -85,11 +71,7 @@ export class SettingError extends Error {
   /** The name in stack traces. */
   override readonly name = "SettingError";
 
-  /**
-   * Creates an error whose message lists the problems, one a line.
-   *
-   * @param problems each names the variable and says how to fix it
-   */
+  /** Creates an error of problems, each with the variable's name and how to fix it. */
   constructor(readonly problems: readonly string[]) {
     const lines = problems.map((problem) => `\n  - ${problem}`).join("");
     super(`${problems.length} setting(s) can't be used${lines}`);
@@ -104,12 +86,12 @@ export function isSecret(setting: Setting<unknown>): boolean {
 /** Reads settings. An invalid one is added to the problems, and gets its default. */
 export function readValues<S extends Settings>(
   settings: S,
-  { text, wanted, problems }: ReadOptions,
+  { text, problems }: ReadOptions,
 ): SettingValues<S> {
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const { env, needed, expected = "another value" } = setting;
-    const { parse = (it) => it, default: defaultText } = setting;
+    const { env, expected = "another value", default: standard } = setting;
+    const { parse = (it) => it } = setting;
     const given = text(env);
     if (given !== undefined) {
       try {
@@ -121,10 +103,8 @@ export function readValues<S extends Settings>(
           ...isExplained ? error.problems : [`${env}: must be ${expected}`],
         );
       }
-    } else if (needed !== undefined && wanted !== undefined) {
-      problems.push(`${env}: is missing, and ${wanted}; ${needed}`);
     }
-    if (defaultText !== undefined) values[name] = parse(defaultText, env);
+    if (standard !== undefined) values[name] = parse(standard, env);
   }
   // Each value is what its own declaration's `parse` returned.
   return values as SettingValues<S>;

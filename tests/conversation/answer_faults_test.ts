@@ -23,7 +23,7 @@ import { createFailover } from "../../src/providers/failover.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 import { agent } from "../fakes/agent.ts";
 import {
   calls,
@@ -54,7 +54,7 @@ function createFailingStore(
       seen.opened++;
       let isClosed = false;
       function check(what: Parameters<typeof failsAt>[0]): void {
-        if (failsAt(what)) throw new StoreError(`Cannot write ${what}`);
+        if (failsAt(what)) throw new Error(`Cannot write ${what}`);
       }
       return {
         get session() {
@@ -89,8 +89,8 @@ async function turnOf({ store }: TurnParts) {
 test("welcome() and answer() say the error message when the store can't be opened, and resolve what waits", async () => {
   const broken: SessionStore = {
     ...createMemoryStore(),
-    open: () => Promise.reject(new StoreError("disk full")),
-    update: () => Promise.reject(new StoreError("disk full")),
+    open: () => Promise.reject(new Error("disk full")),
+    update: () => Promise.reject(new Error("disk full")),
   };
   const parts = makeParts(createScriptedProvider(says("Hi.")), broken);
   for (const run of [welcome(id, parts), answer(id, { text: "?" }, parts)]) {
@@ -110,7 +110,7 @@ test("welcome() and answer() say the error message when the store can't be opene
 test("answer() says nothing to a caller who left before the store failed", async () => {
   const broken: SessionStore = {
     ...createMemoryStore(),
-    open: () => Promise.reject(new StoreError("disk full")),
+    open: () => Promise.reject(new Error("disk full")),
   };
   const parts = makeParts(createScriptedProvider(says("Hi.")), broken);
   const turn = play(answer(id, { text: "?" }, parts), {

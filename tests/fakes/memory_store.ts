@@ -9,7 +9,7 @@ import { Session } from "../../src/sessions/session.ts";
 import {
   type Change,
   type ListOptions,
-  type OpenOptions,
+  type OnOthers,
   PAGE_SIZE,
   type SessionStore,
   type SessionWriter,
@@ -49,7 +49,7 @@ export function createMemoryStore(): SessionStore {
   async function open(
     id: string,
     change: Change,
-    { onOthers }: OpenOptions = {},
+    onOthers?: OnOthers,
   ): Promise<SessionWriter> {
     let session = await update(id, change);
     let isWanted = true;

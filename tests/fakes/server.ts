@@ -7,9 +7,10 @@
  */
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import { parse } from "@std/dotenv";
 import deno from "../../deno.json" with { type: "json" };
 import { toFlags } from "../../src/cli/permissions.ts";
+import { SETTINGS } from "../../src/settings/config.ts";
+import { FILES, readEnvironment } from "../../src/settings/environment.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -90,11 +91,14 @@ async function flagsOf(
   const words = line?.split("deno run ").find((part) => part.includes(program));
   if (words === undefined) throw new Error(`No task runs ${program}`);
   const hasNet = words.includes("--net");
-  const dotenv = await Deno.readTextFile(`${folder}/.env`).catch(() => "");
+  const files = { ...FILES, dotenv: `${folder}/.env` };
+  const real = { get: (name: string) => env[name] };
+  const settings = await readEnvironment(real, SETTINGS, files);
+  const dotenv = await Deno.readTextFile(files.dotenv).catch(() => "");
   const flags = !words.includes("deno task -q flags")
     ? ""
     : sources === ROOT.pathname
-    ? toFlags({ env: { ...parse(dotenv), ...env }, dotenv, hasNet })
+    ? toFlags({ env: settings.env, dotenv, hasNet })
     : await flagsOfCopy(sources, env, hasNet ? ["--net"] : []);
   return `${words.replaceAll(/\$\([^)]*\)/g, "")} ${flags}`.split(" ")
     .filter((word) => /^-q$|^--(frozen|no-prompt|allow-|deny-)/.test(word))

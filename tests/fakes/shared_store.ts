@@ -43,7 +43,7 @@ function createStore(conversations: Map<string, Conversation>): SessionStore {
     return Promise.resolve(read(id));
   };
 
-  const open: SessionStore["open"] = (id, change, { onOthers } = {}) => {
+  const open: SessionStore["open"] = (id, change, onOthers) => {
     const me = {};
     const first = change(read(id)).map((record) => ({ record, by: me }));
     const conversation = find(id);

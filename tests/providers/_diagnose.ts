@@ -15,7 +15,7 @@ export function deadUrl(): string {
 }
 
 /** Settings whose addresses are all on loopback. */
-export function settings(env: Record<string, string> = {}) {
+export function settings(env: Record<string, string | undefined> = {}) {
   const nowhere = deadUrl();
   return readConfig({
     OLLAMA_HOST: nowhere,

@@ -9,7 +9,7 @@ async function check(env: Record<string, string>): Promise<string> {
 
 /** The result if no provider is set, with Ollama's default address changed to this one. */
 async function checkUnnamed(host: string): Promise<string> {
-  const config = settings({ OLLAMA_HOST: "" });
+  const config = settings({ OLLAMA_HOST: undefined });
   config.vendors.ollama.host = host;
   return toLines(await diagnose({}, config)).join("\n");
 }

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { explain } from "../../src/server/log.ts";
 import { createStoreOn } from "../../src/sessions/_store.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 import { FakeEngine } from "./_fake_engine.ts";
 import { assistant, AT, end, user } from "./contract.ts";
 
@@ -103,15 +104,14 @@ test(
     const writer = await store.open("a", () => [user("t1", "?")]);
     engine.before = () => Promise.reject(new Error("No disk"));
     writer.add(assistant("t1", "Lost. "));
-    await assertRejects(() => writer.flush(), StoreError, "No disk");
-    assertThrows(() => writer.add(assistant("t1", "x")), StoreError, "No disk");
-    await assertRejects(() => writer.flush(), StoreError);
-    await assertRejects(() => writer.close(), StoreError);
-    await assertRejects(
+    await assertRejects(() => writer.flush(), Error, 'write session "a"');
+    assertThrows(() => writer.add(assistant("t1", "x")), Error, "write");
+    await assertRejects(() => writer.flush(), Error, "write");
+    await assertRejects(() => writer.close(), Error, "write");
+    const error = await assertRejects(
       () => store.update("a", () => [end("t1")]),
-      StoreError,
-      "No disk",
     );
+    assertEquals(explain(error), 'Cannot write session "a" <- No disk');
     engine.before = () => Promise.resolve();
     assertEquals((await store.load("a")).turn("t1")?.assistant, "");
     await store.update("a", () => [end("t1")]);
@@ -124,7 +124,11 @@ test(
   async (store, engine) => {
     const writer = await store.open("a", () => [user("t1", "?")]);
     engine.before = () => Promise.reject(new Error("No disk"));
-    await assertRejects(() => store.update("a", () => [end("t1")]), StoreError);
+    await assertRejects(
+      () => store.update("a", () => [end("t1")]),
+      Error,
+      "Cannot write session",
+    );
     engine.before = () => Promise.resolve();
     writer.add(assistant("t1", "Well."));
     await writer.close();

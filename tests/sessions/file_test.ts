@@ -5,9 +5,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { explain } from "../../src/server/log.ts";
 import { pathOf } from "../../src/sessions/file.ts";
 import { createFileStore } from "../../src/sessions/file.ts";
-import { StoreError } from "../../src/sessions/store.ts";
 import { almighty } from "../_almighty.ts";
 import { assistant, end, testStore, user } from "./contract.ts";
 
@@ -95,7 +95,7 @@ test("loses a torn last line only, wherever it was torn", async (folder) => {
 
 test("skips lines that are no records, and reports the conversation", async (folder) => {
   const good = JSON.stringify(user("t1", "Hello"));
-  const lines = [good, "garbage", '{"type":"user"}', "null", "[]", "", good];
+  const lines = [good, "garbage", '{"type":"x"}', "null", "[]", "", good];
   await Deno.writeTextFile(pathOf(folder, "a"), lines.join("\n") + "\n");
   const bad: string[] = [];
   const store = createFileStore({
@@ -163,7 +163,7 @@ test(
     assertEquals(sessions.map(({ id }) => id).sort(), ["b", "c"]);
     await assertRejects(
       () => store.sweep(new Date(Date.now() + 60_000)),
-      StoreError,
+      Error,
       "denied",
     );
     const left = await Array.fromAsync(Deno.readDir(folder));
@@ -342,11 +342,10 @@ test("delete() leaves nothing that was said on the disk, and writes through no l
   assert(!text.includes("Secret") && !text.includes("t1"), text);
   // The target of the link does not exist yet.
   await Deno.symlink(`${folder}/outside`, pathOf(folder, "b"));
-  await assertRejects(
+  const error = await assertRejects(
     () => store.update("b", () => [user("t1", "x")]),
-    StoreError,
-    "symbolic link",
   );
+  assertStringIncludes(explain(error), "symbolic link");
   await assertRejects(() => Deno.lstat(`${folder}/outside`));
 });
 
@@ -382,15 +381,15 @@ test("list() reads only the beginnings of files", async (folder) => {
   assertEquals(sessions.map(({ preview }) => preview), ["Hello", "Hello"]);
 });
 
-test("rejects with a StoreError that says what it tried", async (folder) => {
+test("rejects with an error that says what it tried", async (folder) => {
   await Deno.writeTextFile(`${folder}/file`, "");
   const store = createFileStore({ folder: `${folder}/file/sessions` });
-  const error = await assertRejects(
+  await assertRejects(
     () => store.update("a", () => [user("t1", "x")]),
-    StoreError,
+    Error,
+    'Cannot write session "a"',
   );
-  assertStringIncludes(error.message, 'session "a"');
-  await assertRejects(() => store.check(), StoreError);
+  await assertRejects(() => store.check(), Error, "mkdir");
 });
 
 Deno.test("pathOf() keeps plain ids readable, and every path inside its folder", () => {

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createFileStore } from "../../src/sessions/file.ts";
 import { diagnoseStore, findPlainText } from "../../src/sessions/mod.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 import { toLines } from "../fakes/check_results.ts";
 import { inFolder } from "../fakes/loopback.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
@@ -20,7 +20,7 @@ Deno.test("diagnoseStore() checks that the store can be written", () =>
     await Deno.writeTextFile(`${folder}/file`, "");
     assertMatch(
       await look(createFileStore({ folder: `${folder}/file/sub` })),
-      /^fail session store: Cannot write .* → set DATA_DIR to a folder that/,
+      /^fail session store: Not a directory .* → set DATA_DIR to a folder that/,
     );
   }));
 
@@ -42,7 +42,7 @@ Deno.test("diagnoseStore() says how to fix a full disk, and an unreachable datab
     await look(failing("file", full).store),
     /^fail .*No space left.* → set DATA_DIR to a folder .* on a disk with room/,
   );
-  const away = new StoreError("Cannot reach the database");
+  const away = new Error("Cannot reach the database");
   const { store, counts } = failing("postgres", away);
   assertMatch(
     await look(store),

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { explain } from "../../src/server/log.ts";
 import { createPostgresStore } from "../../src/sessions/postgres.ts";
-import { StoreError } from "../../src/sessions/store.ts";
 import { startProxy, withMute } from "../fakes/broken_wire.ts";
 import { startPostgres, whyNoPostgres } from "../fakes/postgres.ts";
 import { user } from "./contract.ts";
@@ -17,15 +17,15 @@ function test(what: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: whyNot !== undefined, fn });
 }
 
-/** Checks that a task rejects in bounded time with a StoreError that contains no password. */
+/** Checks that a task rejects in bounded time with an error that contains no password. */
 async function assertFails(
   task: () => Promise<unknown>,
-  pattern = /^Cannot /,
+  pattern = /^Cannot (read|write) session "a" <- .+/,
 ): Promise<void> {
   const start = performance.now();
-  const error = await assertRejects(task, StoreError);
+  const error = await assertRejects(task);
   assert(performance.now() - start < 15_000);
-  assertMatch(error.message, pattern);
+  assertMatch(explain(error), pattern);
   assert(!Deno.inspect(error).includes("hunter2"), Deno.inspect(error));
 }
 
@@ -33,8 +33,8 @@ Deno.test(`${NAME} rejects soon, without the password, if nothing answers`, asyn
   await withMute(async (url) => {
     const store = createPostgresStore({ url });
     await Promise.all([
-      assertFails(() => store.check(), /^Cannot write to the postgres store: /),
-      assertFails(() => store.load("a"), /^Cannot read session "a": /),
+      assertFails(() => store.check(), /timeout/),
+      assertFails(() => store.load("a"), /^Cannot read session "a" <- .+/),
     ]);
     await store.close();
   });
@@ -47,11 +47,10 @@ Deno.test(`${NAME} rejects soon, without the password, if there is no server`, a
     port = listener.addr.port;
   }
   const at = (host: string) => `postgres://parley:hunter2@${host}/calls`;
-  const urls = [at(`localhost:${port}`), at("no.such.host.invalid")];
-  for (const url of [...urls, "postgres://parley:hunter2@:x:/calls"]) {
+  for (const url of [at(`localhost:${port}`), at("no.such.host.invalid")]) {
     const store = createPostgresStore({ url });
     await assertFails(() => store.update("a", () => [user("t1", "x")]));
-    await assertFails(() => store.check(), /: .+/);
+    await assertFails(() => store.check(), /ECONNREFUSED|no.such.host/);
     await store.close();
   }
 });
@@ -63,7 +62,7 @@ Deno.test(`${NAME} gives up if connections are closed at once`, async () => {
   })();
   const url = `postgres://parley:hunter2@127.0.0.1:${listener.addr.port}/x`;
   const store = createPostgresStore({ url });
-  await assertFails(() => store.check());
+  await assertFails(() => store.check(), /terminated|ECONNRESET|closed/i);
   await store.close();
   listener.close();
   await accepting;
@@ -83,7 +82,7 @@ test("recovers after the server crashed in mid-use: no acknowledged record is lo
         await store?.update(`c${writer % 3}`, () => [user(id, id)]);
         acknowledged.push(id);
       } catch (error) {
-        assert(error instanceof StoreError);
+        assertMatch(explain(error), /^Cannot (read|write) session "c/);
       }
     }
   });
@@ -179,7 +178,7 @@ test("rejects soon when the server hangs in mid-use, and recovers afterwards", a
   await store.update("a", () => [user("t1", "x")]);
   await own.freeze(true);
   await Promise.all([
-    assertFails(() => store.check()),
+    assertFails(() => store.check(), /timeout/),
     assertFails(() => store.update("a", () => [user("t2", "y")])),
   ]);
   await own.freeze(false);

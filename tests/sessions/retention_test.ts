@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { startRetention } from "../../src/sessions/mod.ts";
-import { type SessionStore, StoreError } from "../../src/sessions/store.ts";
+import type { SessionStore } from "../../src/sessions/store.ts";
 import { user } from "./contract.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -35,7 +35,7 @@ Deno.test("startRetention() goes on after the store has failed", async () => {
   const { events, log } = recordingLog();
   const store = {
     ...createMemoryStore(),
-    sweep: () => Promise.reject(new StoreError("Cannot delete old sessions")),
+    sweep: () => Promise.reject(new Error("Cannot delete old sessions")),
   };
   await startRetention({ store, days: 1, log, now: Date.now, uptime })();
   assertEquals(events, ["sessions.not_swept"]);

@@ -70,10 +70,8 @@ export function testWriter(
   });
 
   test("open() works without records to add, and then makes no conversation", async ({ store, reopen }) => {
-    const writer = await store.open("A new one", () => [], {
-      onOthers() {
-        throw new Error("There are no others");
-      },
+    const writer = await store.open("A new one", () => [], () => {
+      throw new Error("There are no others");
     });
     await looked();
     assertEquals(writer.session.isEmpty, true);
@@ -140,9 +138,11 @@ export function testWriter(
 
   test("update() works beside a writer of the same store, whose `onOthers` is not called", async ({ store, reopen }) => {
     let calls = 0;
-    const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: () => ++calls > 0,
-    });
+    const writer = await store.open(
+      "a",
+      () => [user("t1", "?")],
+      () => ++calls > 0,
+    );
     for (let n = 0; n < 10; n++) {
       writer.add(assistant("t1", `${n}`));
       await store.update("a", ({ notes }) => [
@@ -183,9 +183,11 @@ export function testWriter(
   test("open() has `onOthers` called once, soon, and only for what another process added", async ({ store, reopen }) => {
     if (!reopen) return;
     const calls: number[] = [];
-    const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: ({ turns }) => calls.push(turns.length) > 0,
-    });
+    const writer = await store.open(
+      "a",
+      () => [user("t1", "?")],
+      ({ turns }) => calls.push(turns.length) > 0,
+    );
     const other = reopen();
     writer.add(assistant("t1", "One. "));
     await looked();
@@ -205,12 +207,14 @@ export function testWriter(
   test("add() notices what another process added, at once", async ({ store, reopen }) => {
     if (!reopen) return;
     let seen: string[] = [];
-    const writer = await store.open("a", () => [user("t1", "?")], {
-      onOthers: ({ turns }) => {
+    const writer = await store.open(
+      "a",
+      () => [user("t1", "?")],
+      ({ turns }) => {
         seen = turns.map(({ id }) => id);
         return false;
       },
-    });
+    );
     await reopen().update("a", () => [user("t2", "!")]);
     writer.add(assistant("t1", "Late. "));
     await writer.flush();
@@ -228,13 +232,15 @@ export function testWriter(
     for (const [n, other] of [store, reopen?.() ?? store].entries()) {
       let calls = 0;
       const turnId = `t${n}`;
-      const writer = await store.open("a", () => [user(turnId, "?")], {
-        onOthers: ({ turns }) => {
+      const writer = await store.open(
+        "a",
+        () => [user(turnId, "?")],
+        ({ turns }) => {
           calls++;
           assertEquals(turns, []);
           return true;
         },
-      });
+      );
       writer.add(assistant(turnId, "One. "));
       await writer.flush();
       assertEquals(await other.delete("a"), true);

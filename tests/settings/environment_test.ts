@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertStringIncludes,
@@ -131,6 +132,24 @@ Deno.test("readEnvironment() accepts an empty welcome as silence", async () => {
   });
 });
 
+for (const value of ["", "  "]) {
+  Deno.test(`readEnvironment() counts ${JSON.stringify(value)} as unset, unless the setting may be empty`, async () => {
+    for (const { env: name, mayBeEmpty } of SETTINGS) {
+      const { env } = await read({ [name]: value });
+      assertEquals(env, mayBeEmpty ? { [name]: value } : {});
+    }
+  });
+}
+
+Deno.test("readEnvironment() accepts every line of .env.example", async () => {
+  const url = new URL("../../.env.example", import.meta.url);
+  const example = await Deno.readTextFile(url);
+  const dotenv = example.replaceAll(/^#(?=[A-Z_]+=)/gm, "");
+  assert((dotenv.match(/^[A-Z_]+=/gm) ?? []).length > 35);
+  // The one line that has a name with nothing to go with it.
+  await toConfig({ GOOGLE_GENERATIVE_AI_API_KEY: "k" }, { dotenv });
+});
+
 Deno.test("readEnvironment() takes what belongs to Deno and packages from the real environment alone", async () => {
   const files = { dotenv: "PGUSER=me\nDENO_DEPLOY=1\nPORT=4000\n" };
   assertEquals((await read({}, files)).env, { PORT: "4000" });
@@ -256,11 +275,11 @@ for (
     ["", "JSON"],
     ["{", "JSON"],
     ["prompt: Be brief", "JSON"],
-    ["[]", "JSON object"],
-    ["null", "JSON object"],
-    ['"Be brief"', "JSON object"],
-    ['{"prompt":1}', '"prompt"', "string"],
-    ['{"welcome_message":["Hi"]}', '"welcome_message"', "string"],
+    ["[]", "expected object"],
+    ["null", "expected object"],
+    ['"Be brief"', "expected object"],
+    ['{"prompt":1}', "prompt", "expected string"],
+    ['{"welcome_message":["Hi"]}', "welcome_message", "expected string"],
   ] as const
 ) {
   Deno.test(`readEnvironment() says what is wrong with layercode.config.json where it is ${layercodeConfig || "empty"}`, async () => {

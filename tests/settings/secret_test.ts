@@ -79,34 +79,6 @@ if (Deno.build.os !== "windows") {
     const { mode } = await Deno.stat(`${folder}/data`);
     assertEquals((mode ?? 0) & 0o777, 0o700);
   });
-
-  for (
-    const [before, after] of [
-      [0o644, 0o600],
-      [0o640, 0o600],
-      [0o604, 0o600],
-      [0o600, 0o600],
-      [0o400, 0o400],
-    ] as const
-  ) {
-    test(`loadOrCreateSecret() changes the mode of a stored secret from ${before.toString(8)} to ${after.toString(8)}`, async (folder) => {
-      await Deno.writeTextFile(`${folder}/${FILE}`, "kept");
-      await Deno.chmod(`${folder}/${FILE}`, before);
-      assertEquals(await loadOrCreateSecret(folder), "kept");
-      assertEquals(await modeOf(folder), after);
-    });
-  }
-
-  test("loadOrCreateSecret() takes a secret whose mode it can't change", async (folder) => {
-    await Deno.writeTextFile(`${folder}/${FILE}`, "kept", { mode: 0o644 });
-    const { chmod } = Deno;
-    Deno.chmod = () => Promise.reject(new Deno.errors.PermissionDenied());
-    try {
-      assertEquals(await loadOrCreateSecret(folder), "kept");
-    } finally {
-      Deno.chmod = chmod;
-    }
-  });
 }
 
 test("loadOrCreateSecret() returns one secret to several processes that start at once", async (folder) => {
@@ -163,14 +135,11 @@ test("loadOrCreateSecret() takes a secret that an owner put there", async (folde
 for (const text of ["", "\n"]) {
   // As a disk that was full may leave it.
   test(`loadOrCreateSecret() makes a secret where the file is ${JSON.stringify(text)}, and keeps it`, async (folder) => {
-    await Deno.writeTextFile(`${folder}/${FILE}`, text, { mode: 0o644 });
+    await Deno.writeTextFile(`${folder}/${FILE}`, text);
     const secret = await loadOrCreateSecret(folder);
     assertMatch(secret, /^parley_[0-9a-f]{64}$/);
     assertEquals(await loadOrCreateSecret(folder), secret);
     assertEquals(await filesIn(folder), [FILE]);
-    if (Deno.build.os !== "windows") {
-      assertEquals(await modeOf(folder), 0o600);
-    }
   });
 }
 

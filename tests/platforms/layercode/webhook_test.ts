@@ -9,7 +9,7 @@ import { Conversations } from "../../../src/conversation/conversation.ts";
 import { createLog } from "../../../src/server/log.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
 import { createMemoryStore } from "../../fakes/memory_store.ts";
-import { type SessionStore, StoreError } from "../../../src/sessions/store.ts";
+import type { SessionStore } from "../../../src/sessions/store.ts";
 import { layercode } from "../../../src/platforms/layercode/mod.ts";
 import { agent } from "../../fakes/agent.ts";
 import {
@@ -643,7 +643,7 @@ Deno.test({
   sanitizeResources: true,
   async fn() {
     const failed: Promise<void> = Promise.reject(
-      new StoreError("Cannot sync"),
+      new Error("Cannot sync"),
     );
     failed.catch(() => {});
     const provider = createScriptedProvider(stalls());
