@@ -66,7 +66,7 @@ export function toBody(
   const hasTools = tools.length > 0;
   // Most models always think a little and, without the field, a lot.
   const least = thinkingConfig ? "low" : "medium";
-  const room = THINKING_TOKENS[thinking === "off" ? least : thinking];
+  const room = Math.max(THINKING_TOKENS[thinking], THINKING_TOKENS[least]);
   const body = {
     contents: toContents(messages),
     tools: hasTools ? toTools(tools) : undefined,

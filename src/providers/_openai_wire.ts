@@ -30,7 +30,7 @@ export function toBody(
 ): Body {
   const hasTools = tools.length > 0;
   const least = hasThought ? "medium" : "off";
-  const room = THINKING_TOKENS[thinking === "off" ? least : thinking];
+  const room = Math.max(THINKING_TOKENS[thinking], THINKING_TOKENS[least]);
   return {
     model,
     messages: toMessages(system, messages),

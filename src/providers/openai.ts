@@ -166,6 +166,9 @@ async function listModels(
   }
 }
 
+/** How long the list of models may delay an error, in milliseconds: a caller is waiting. */
+const LIST_MS = 1_000;
+
 /** Adds the server's models to an error about one that it doesn't list. */
 async function addModels(
   error: unknown,
@@ -174,8 +177,10 @@ async function addModels(
   signal: AbortSignal,
 ): Promise<unknown> {
   const cause = findReason(error);
-  if (!(error instanceof ProviderError) || !/model/i.test(cause)) return error;
-  const models = await listModels(server, signal).catch((): string[] => []);
+  if (!(error instanceof ProviderError) || error.retryable) return error;
+  if (!/model/i.test(cause)) return error;
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(LIST_MS)]);
+  const models = await listModels(server, inTime).catch((): string[] => []);
   if (models.length === 0 || models.includes(model)) return error;
   const message = `openai answered with status ${error.status}`;
   return new ProviderError(message, {

@@ -1,5 +1,6 @@
 import {
   assertEquals,
+  assertInstanceOf,
   assertLess,
   assertRejects,
   assertStringIncludes,
@@ -8,6 +9,7 @@ import { openai as vendor } from "../../src/providers/openai.ts";
 import {
   type Message,
   ProviderError,
+  THINKING,
   type Thinking,
 } from "../../src/providers/provider.ts";
 import { createLog } from "../../src/server/log.ts";
@@ -126,6 +128,36 @@ test("names the server's models if it doesn't know the one that is set", async (
   assertStringIncludes(String(error.cause), "`gpt-6-luna` does not exist");
 });
 
+test("asks for no list of models after an error that may pass", async () => {
+  const message = "The model runner has unexpectedly stopped";
+  const paths: string[] = [];
+  await using server = serveOn(({ url }) => {
+    paths.push(new URL(url).pathname);
+    return url.endsWith("/models")
+      ? Response.json({ data: [{ id: "other" }] })
+      : Response.json({ error: { message } }, { status: 500 });
+  });
+  const settings = { baseUrl: server.url, apiKey: "test-key", model };
+  const { error } = await askInVain(vendor.create(settings, CONTEXT));
+  assertEquals([error.fix, error.cause], ["try again later", message]);
+  assertEquals(paths, ["/chat/completions"]);
+});
+
+test("tells of an unknown model soon, even if no list of models comes", async () => {
+  const message = "The model does not exist";
+  await using server = serveOn(({ url }) =>
+    url.endsWith("/models")
+      ? new Promise<Response>(() => {})
+      : Response.json({ error: { message } }, { status: 404 })
+  );
+  const settings = { baseUrl: server.url, apiKey: "test-key", model };
+  const openai = vendor.create(settings, CONTEXT);
+  const signal = AbortSignal.timeout(9_000);
+  const error = await assertRejects(() => ask(openai, { signal }));
+  assertInstanceOf(error, ProviderError);
+  assertEquals([error.status, error.cause], [404, message]);
+});
+
 test("never speaks a thought, and adds tokens for thoughts once there were some", async () => {
   for (const field of ["reasoning_content", "reasoning"] as const) {
     const { fake, openai } = start([
@@ -140,6 +172,21 @@ test("never speaks a thought, and adds tokens for thoughts once there were some"
     const limits = fake.requests.map(({ body }) => body?.max_tokens);
     assertEquals(limits, [100, 8_292]);
   }
+});
+
+test("never adds fewer tokens for thoughts if LLM_THINKING is higher", async () => {
+  const limits: (number | undefined)[] = [];
+  for (const thinking of THINKING) {
+    const { fake, settings } = start([
+      { kind: "thought", thoughts: ["Hm."], chunks: ["Good day."] },
+      { kind: "text", chunks: ["Hi"] },
+    ]);
+    await using _ = fake;
+    const openai = vendor.create(settings, { ...CONTEXT, thinking });
+    for (let n = 0; n < 2; n++) await ask(openai, { maxTokens: 100 });
+    limits.push(fake.requests[1]?.body?.max_tokens);
+  }
+  assertEquals(limits, [8_292, 8_292, 8_292, 24_676]);
 });
 
 test("lets go of a server that doesn't end its answer", async () => {
