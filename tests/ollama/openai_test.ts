@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readAnswer, sendEvent } from "../../src/platforms/layercode/client.ts";
 import { openai as vendor } from "../../src/providers/openai.ts";
 import { message, SECRET, spoken } from "../fakes/layercode.ts";
@@ -43,10 +43,12 @@ Deno.test("a real engine is told of tools only where its model can call them", a
   }
 });
 
-Deno.test("a real engine's refusal says what to check", async () => {
-  const wrong = { ...settings(), model: "no-such-model:1b" };
+Deno.test("a real engine's refusal says which models it has", async () => {
+  const { model, ...rest } = settings();
+  const wrong = { ...rest, model: "no-such-model:1b" };
   const { error } = await askInVain(vendor.create(wrong, CONTEXT));
   assertEquals([error.status, error.retryable], [404, false]);
+  assertStringIncludes(error.message, model);
 });
 
 Deno.test("a real engine stops when the caller leaves", async () => {
