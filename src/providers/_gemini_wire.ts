@@ -58,6 +58,7 @@ export function toThinkingConfig(
   return { thinkingLevel: /pro/.test(model) ? "low" : "minimal" };
 }
 
+/** Makes the body of a request; `thinkingConfig` is absent where the model refused it. */
 export function toBody(
   { messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   thinkingConfig: ThinkingConfig | undefined,
@@ -183,6 +184,7 @@ export interface GeminiChunk {
   error?: { code?: number; message?: string };
 }
 
+/** Adds one event of the stream to the answer; the event may be an error. */
 export function readChunk(chunk: GeminiChunk, answer: Answer): void {
   if (chunk.error !== undefined) {
     const { code, message } = chunk.error;

@@ -18,6 +18,7 @@ import {
 } from "./provider.ts";
 import type { VendorContext } from "./vendor.ts";
 
+/** What Ollama says about a model, and its name with the tag. */
 export interface Model {
   name: string;
   /** Absent with old versions of Ollama. */
@@ -26,10 +27,12 @@ export interface Model {
   model_info?: Readonly<Record<string, unknown>>;
 }
 
+/** The settings that go into every request. */
 export type RequestDefaults =
   & Pick<VendorContext, "contextTokens" | "thinking">
   & { keepAlive: string };
 
+/** Makes the fields that all requests for a model share, with or without messages. */
 export function toRequest(
   { name, capabilities }: Model,
   { keepAlive, contextTokens, thinking }: RequestDefaults,
@@ -47,6 +50,7 @@ export function toRequest(
   };
 }
 
+/** Makes the body of a request for an answer. */
 export function toBody(
   { system, messages, tools = [], toolChoice, maxTokens }: ProviderRequest,
   model: Model,

@@ -16,6 +16,7 @@ import {
   type ToolDeclaration,
 } from "./provider.ts";
 
+/** The body of a request; a field that is `undefined` is not sent. */
 export type Body = Record<string, unknown>;
 
 /** Makes the body of a request. `limit` names the field with its most tokens; `hasThought`: an earlier answer contained reasoning. */
@@ -154,6 +155,7 @@ interface Chunk {
   error?: { message?: string; code?: string | number | null };
 }
 
+/** Reads a streamed answer, event by event; calls come in pieces. */
 export class AnswerReader {
   /** Whether the answer contained reasoning. */
   hasThought = false;

@@ -7,6 +7,7 @@
 import type { Settings } from "../settings/setting.ts";
 import { ProviderError } from "./provider.ts";
 
+/** A vendor's server, and what its errors should tell an owner. */
 export interface Server {
   readonly provider: string;
   readonly url: string;
@@ -106,6 +107,7 @@ function withoutKeys(text: string, { headers = {} }: Server): string {
   return keys.reduce((rest, key) => rest.replaceAll(key, "[key]"), text);
 }
 
+/** A `fetch` as an SDK calls it. */
 export type Fetch = typeof globalThis.fetch;
 
 /**
@@ -126,6 +128,7 @@ export function requestBySdk(
   return promise;
 }
 
+/** Makes the error for whatever was thrown while an answer was read. */
 export function toReadError(server: Server, cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
   const { provider } = server;
@@ -187,6 +190,7 @@ function readError(body: string): string | undefined {
   return shorten(text) || undefined;
 }
 
+/** Cuts a vendor's message to a length for the log. */
 export function shorten(text: unknown): string {
   return String(text).slice(0, 500);
 }

@@ -17,6 +17,7 @@ import {
   type Usage,
 } from "./provider.ts";
 
+/** The prefix of the call ids that Parley makes, which no vendor knows. */
 export const OWN_ID_PREFIX = "call_";
 
 /** The most characters of one part, so that a long text does not block the event loop and can be stopped within. */
