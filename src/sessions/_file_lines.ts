@@ -20,7 +20,7 @@ export class FileLines implements SessionLines {
   /** Open while a turn is under way. */
   #file: Deno.FsFile | undefined;
   #size = 0;
-  /** How many of them, at the end, belong to an incomplete line. */
+  /** How many bytes at the end belong to an incomplete line. */
   #torn = 0;
   /** Whether this process has written since the last read. Other processes' lines may lie in between. */
   #hasWritten = false;
