@@ -12,6 +12,11 @@ import {
   readIfThere,
 } from "../settings/environment.ts";
 
+/** The variables that are declared as settings. */
+export const VARIABLES: readonly string[] = [
+  ...new Set(SETTINGS.map(({ env }) => env)),
+].sort();
+
 /** What may be read besides the data. Once `main.ts` has read the settings' files, it revokes its permission for them. */
 const READ_PATHS = [".env", "layercode.config.json", "src"];
 
@@ -39,8 +44,7 @@ export function toFlags({ env, dotenv = "", hasNet = false }: {
   const { dataDir, sessionStore } = config;
   const path = sessionStore?.type === "kv" ? sessionStore.path ?? "" : "";
   const paths = path === "" || isHttpUrl(path) ? [dataDir] : [dataDir, path];
-  const settings = SETTINGS.map(({ env }) => env);
-  const variables = new Set([...settings, ...findReferences(dotenv)]);
+  const variables = new Set([...VARIABLES, ...findReferences(dotenv)]);
   return [
     `--allow-env=${[...variables]}`,
     `--allow-read=${[...READ_PATHS, ...paths]}`,
