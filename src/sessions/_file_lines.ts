@@ -20,7 +20,7 @@ export class FileLines implements SessionLines {
   /** Open while a turn is under way. */
   #file: Deno.FsFile | undefined;
   #size = 0;
-  /** How many of them, at the end, belong to an incomplete line. */
+  /** How many bytes at the end belong to an incomplete line. */
   #torn = 0;
   /** Whether this process has written since the last read. Other processes' lines may lie in between. */
   #hasWritten = false;
@@ -35,7 +35,6 @@ export class FileLines implements SessionLines {
     const isOther = generation !== this.#generation || size < this.#size;
     const isMixed = size !== this.#size && this.#hasWritten;
     const isNext = !isOther && !isMixed && !mustReadAll;
-    if (isOther) this.release();
     if (!isNext) this.#size = this.#torn = 0;
     this.#generation = generation;
     const isCut = size - this.#size > maxBytes;
@@ -51,6 +50,8 @@ export class FileLines implements SessionLines {
   #stat(): Deno.FileInfo | undefined {
     const stat = this.#file?.statSync();
     if (stat && stat.nlink !== 0) return stat;
+    // What is written to a file that was deleted would be lost.
+    this.release();
     // A file that isn't open mostly doesn't exist yet. A failing `lstat` costs 20
     // times as much as `existsSync`.
     if (!builtin("node:fs").existsSync(this.path)) return undefined;

@@ -133,15 +133,34 @@ export function hash(
     .digest(digest);
 }
 
-/** The types of records. A later version may have written others. */
-const TYPES =
-  /^(session|user|assistant|calls|result|memory|end|again|heard|data|note|deleted)$/;
+/** The strings that a record of each type must have. A later version may have written others. */
+const STRINGS: Record<SessionRecord["type"], readonly string[]> = {
+  session: ["id"],
+  user: ["turnId", "at", "text"],
+  assistant: ["turnId", "at", "text"],
+  calls: ["turnId", "at"],
+  result: ["turnId", "at", "callId", "name", "text"],
+  memory: ["turnId", "at", "text"],
+  end: ["turnId", "at", "status"],
+  again: ["turnId", "at"],
+  heard: ["turnId", "at", "text"],
+  data: ["turnId", "at", "key"],
+  note: ["at", "name"],
+  deleted: ["at"],
+};
 
-/** Parses a record; `undefined` if the text is none, such as an incomplete line. */
+/** Parses a record; `undefined` if the text is none, such as an incomplete line: one such record must not make a conversation or a list unusable. */
 export function parseRecord(json: string): SessionRecord | undefined {
   try {
-    const value = JSON.parse(json);
-    return TYPES.test(value?.type) ? value : undefined;
+    const record: SessionRecord = JSON.parse(json);
+    const { type } = record;
+    const has = (part: object, name: string) =>
+      typeof Reflect.get(part, name) === "string";
+    const isRecord = STRINGS[type].every((name) => has(record, name)) &&
+      (type !== "calls" ||
+        record.calls.every((call) => has(call, "id") && has(call, "name"))) &&
+      (type !== "deleted" || Array.isArray(record.turns));
+    return isRecord ? record : undefined;
   } catch {
     return undefined;
   }

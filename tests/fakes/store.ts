@@ -22,8 +22,8 @@ export function createRecordingStore(): {
   const store: SessionStore = {
     ...memory,
     update: (id, change) => memory.update(id, seen(change)),
-    async open(id, change, options) {
-      const writer = await memory.open(id, seen(change), options);
+    async open(id, change, onOthers) {
+      const writer = await memory.open(id, seen(change), onOthers);
       return {
         get session() {
           return writer.session;

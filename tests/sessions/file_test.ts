@@ -6,8 +6,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { explain } from "../../src/server/log.ts";
-import { pathOf } from "../../src/sessions/file.ts";
-import { createFileStore } from "../../src/sessions/file.ts";
+import { FileLines } from "../../src/sessions/_file_lines.ts";
+import { createFileStore, pathOf } from "../../src/sessions/file.ts";
+import { toLines } from "../../src/sessions/record.ts";
 import { almighty } from "../_almighty.ts";
 import { assistant, end, testStore, user } from "./contract.ts";
 
@@ -95,15 +96,37 @@ test("loses a torn last line only, wherever it was torn", async (folder) => {
 
 test("skips lines that are no records, and reports the conversation", async (folder) => {
   const good = JSON.stringify(user("t1", "Hello"));
-  const lines = [good, "garbage", '{"type":"x"}', "null", "[]", "", good];
+  const first = '{"type":"session","version":1,"id":"a"}';
+  const bad = ["garbage", '{"type":"user"}', "null", "[]"];
+  const lines = [first, ...bad, "", good, good];
   await Deno.writeTextFile(pathOf(folder, "a"), lines.join("\n") + "\n");
-  const bad: string[] = [];
+  const reported: string[] = [];
   const store = createFileStore({
     folder,
-    onBadRecord: (id) => bad.push(id),
+    onBadRecord: (id) => reported.push(id),
   });
   assertEquals((await store.load("a")).turns.length, 1);
-  assertEquals(bad, ["a", "a", "a", "a"]);
+  assertEquals(reported, ["a", "a", "a", "a"]);
+  const { sessions } = await store.list();
+  assertEquals(sessions.map(({ preview }) => preview), ["Hello"]);
+  assertEquals(await store.delete("a"), true);
+});
+
+test("begins a new file when another process deletes the empty one that it waits for", async (folder) => {
+  const path = pathOf(folder, "a");
+  await Deno.writeTextFile(path, "");
+  const lines = new FileLines("a", path);
+  lines.read(true, 1_000);
+  const other = await Deno.open(path, { read: true, append: true });
+  await other.lock(true);
+  const adding = lines.append(toLines(user("t1", "Hello")));
+  await Deno.remove(path);
+  other.close();
+  assertEquals(await adding, false);
+  assertEquals(lines.read(false, 1_000), { which: "next", lines: [] });
+  assertEquals(await lines.append(toLines(user("t1", "Hello"))), true);
+  lines.release();
+  assertStringIncludes(await Deno.readTextFile(path), "Hello");
 });
 
 test("reads what another process added", async (folder) => {

@@ -113,7 +113,7 @@ test("skips invalid records, and reports the conversation", async ({ open, kv })
   const prefix = keyOf("record", "a");
   const [, second] = await Array.fromAsync(kv.list<Entry>({ prefix }));
   assert(second);
-  const lines = new TextEncoder().encode('{"type":"us');
+  const lines = new TextEncoder().encode('{"type":"user"}');
   await kv.set(second.key, { ...second.value, lines });
   const bad: string[] = [];
   const again = open({ onBadRecord: (id) => bad.push(id) });

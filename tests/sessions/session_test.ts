@@ -345,6 +345,16 @@ for (
     "[]",
     "{}",
     '{"type":"unknown","turnId":"t","at":"x"}',
+    '{"type":"user","turnId":"t","at":"x"}',
+    '{"type":"calls","turnId":"t","at":"x"}',
+    '{"type":"calls","turnId":"t","at":"x","calls":{}}',
+    '{"type":"calls","turnId":"t","at":"x","calls":[{"id":"a"}]}',
+    '{"type":"result","turnId":"t","at":"x","callId":"a","name":"n"}',
+    '{"type":"result","turnId":"t","at":"x","callId":1,"name":"n","text":""}',
+    '{"type":"memory","turnId":"t","at":"x"}',
+    '{"type":"again","at":"x"}',
+    '{"type":"end","turnId":"t","at":"x"}',
+    '{"type":"deleted","at":"x"}',
     '{"type":"toString","turnId":"t","at":"x"}',
   ]
 ) {

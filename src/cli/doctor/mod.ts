@@ -47,8 +47,9 @@ export function readSettings(
 
 /** Converts a problem, whose text says what is wrong and, after a semicolon, how to fix it. */
 function toCheckResult(problem: string): CheckResult {
-  const [detail = problem, fix = "change it in .env or in the environment"] =
-    problem.split(/; (?=\w+ )/);
+  const where = ".env, layercode.config.json or the environment";
+  const [detail = problem, fix = `change it in ${where}`] = problem
+    .split(/; (?=\w+ )/);
   return settings.fail(detail, fix);
 }
 

@@ -105,7 +105,10 @@ Deno.test("readSettings() reports each problem, with how to fix it", () => {
   assertStringIncludes(text, '"gpt" is not one of');
   assertStringIncludes(text, "→ get a key at https://aistudio.google.com");
   assertStringIncludes(text, 'LOG_LEVEL="loud"');
-  assertStringIncludes(text, "layercode.config.json: is not valid JSON");
+  assertStringIncludes(
+    text,
+    "layercode.config.json: is not valid JSON → change it in .env, layercode.config.json or",
+  );
   assertEquals(config, undefined);
 });
 
