@@ -82,6 +82,13 @@ export type TurnId = {
 /** Something that was said and heard. */
 export type Utterance = { by: "caller" | "agent"; text: string };
 
+/** What a tool of the platform's returned. `call`: the call in words, such as `weather({"city":"Rome"})`. */
+export type ToolResult = {
+  callId: string;
+  text: string;
+  call?: string | undefined;
+};
+
 /** What the caller said, and what the platform tells with it. */
 export interface Said extends CallContext, PlatformAdditions {
   /** Empty: they said nothing, and the agent should speak all the same. */
@@ -91,7 +98,7 @@ export interface Said extends CallContext, PlatformAdditions {
   /** What was said before, oldest first, where the platform tells it; the beginning may be missing. */
   transcript?: readonly Utterance[];
   /** What the platform's tools returned so far. */
-  results?: readonly { callId: string; text: string }[];
+  results?: readonly ToolResult[];
   /** The tool calls whose results came now: the agent goes on with them. */
   resumes?: readonly string[];
   /** What the platform wants of the agent now, where the caller said nothing. */
