@@ -70,10 +70,13 @@ export class CallLimits {
 
 /** Makes JSON that is the same in whatever order a model names the arguments. */
 function toCanonical(value: unknown): string {
-  return JSON.stringify(value, (_, item) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort())
-      : item);
+  return JSON.stringify(
+    value,
+    (_, item) =>
+      typeof item === "object" && item !== null && !Array.isArray(item)
+        ? Object.fromEntries(Object.entries(item).sort())
+        : item,
+  );
 }
 
 /**
