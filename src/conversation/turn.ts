@@ -13,7 +13,7 @@ import type { SettingValues } from "../settings/setting.ts";
 import { type PlatformAdditions, readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
-import { isBeginning } from "./words.ts";
+import { isBeginning, isSameWords } from "./words.ts";
 
 /** A part of what a turn produces. */
 export type TurnPart =
@@ -160,7 +160,7 @@ export function findInterrupted(
     ? session.turns.at(-1)
     : session.turns.findLast(({ assistant }) => assistant !== "");
   if (before === undefined || turnId === undefined) return before;
-  const fits = textHeard.trim() === "" ||
+  const fits = isSameWords(textHeard, "") ||
     isBeginning(textHeard, before.assistant);
   return fits ? before : undefined;
 }
