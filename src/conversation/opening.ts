@@ -81,10 +81,11 @@ function toNoteOfSilence(
       ? "[The caller has joined the call and waits for you to speak.]"
       : "[The caller says nothing.]";
   }
-  const notes = results.flatMap(({ callId, text }) => {
+  const notes = results.flatMap(({ callId, text, call }) => {
     // The result of a call that we know is shown with it.
     if (!resumes.includes(callId) || findCaller(session, callId)) return [];
-    return [`[A tool returned: ${JSON.stringify(text)}]`];
+    const what = call ? `The call ${JSON.stringify(call)}` : "A tool";
+    return [`[${what} returned: ${JSON.stringify(text)}]`];
   });
   return notes.join("\n") || undefined;
 }

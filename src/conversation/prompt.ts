@@ -138,9 +138,10 @@ export function toNameRemarks(
   const names = template.match(NAMES)?.map((it) => it.slice(2, -2).trim());
   return [...new Set(names)].flatMap((name) => {
     const value = lookUp(name, context);
+    // Not what a tool has remembered, such as "The caller is in a hurry".
+    const isTold = new RegExp(`[[ ]${name} is (now )?("|unknown\\.)`);
+    const told = turns.findLast(({ note }) => note && isTold.test(note))?.note;
     const remark = `${name} is ${value}.`;
-    const told = turns.findLast(({ note }) => note?.includes(`${name} is `))
-      ?.note;
     if (told === undefined) return [remark];
     const change = `${name} is now ${value}.`;
     return told.includes(remark) || told.includes(change) ? [] : [change];

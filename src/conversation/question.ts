@@ -69,8 +69,9 @@ export async function toQuestion(
 export async function toBeginning(
   parts: TurnParts,
   session: Session = new Session(""),
+  call: Partial<CallContext> = {},
 ): Promise<PromptBeginning> {
-  const { system, messages, tools } = await toQuestion(session, parts);
+  const { system, messages, tools } = await toQuestion(session, parts, call);
   const declarations = tools.map(({ declaration }) => declaration);
   return { system, messages, tools: declarations };
 }
@@ -81,13 +82,14 @@ export async function toBeginning(
  */
 export async function readAhead(
   session: Session,
-  { conversationId }: CallContext,
+  call: CallContext,
   parts: TurnParts,
 ): Promise<void> {
+  const { conversationId } = call;
   const { provider, log } = parts;
   if (provider.prepare === undefined) return;
   try {
-    const beginning = await toBeginning(parts, session);
+    const beginning = await toBeginning(parts, session, call);
     await provider.prepare(AbortSignal.timeout(READ_AHEAD_MS), beginning);
   } catch (error) {
     log.debug("provider.not_prepared", { conversationId, error });

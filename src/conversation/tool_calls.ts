@@ -58,7 +58,7 @@ export class CallLimits {
 
   #count({ name, arguments: args }: ToolCall): string {
     const { conversationId, turnId } = this.turn;
-    const what = JSON.stringify([name, args]);
+    const what = toCanonical([name, args]);
     const before = this.#times.get(what) ?? 0;
     this.#times.set(what, before + 1);
     this.#ran++;
@@ -66,6 +66,17 @@ export class CallLimits {
       .update(JSON.stringify([conversationId, turnId, what, before]))
       .digest("base64url");
   }
+}
+
+/** Makes JSON that is the same in whatever order a model names the arguments. */
+function toCanonical(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, item) =>
+      typeof item === "object" && item !== null && !Array.isArray(item)
+        ? Object.fromEntries(Object.entries(item).sort())
+        : item,
+  );
 }
 
 /**

@@ -69,7 +69,7 @@ function isSaid({ user, assistant, status }: KnownTurn): boolean {
   return user !== undefined || assistant !== "" || status === undefined;
 }
 
-/** How many exchanges back a sentence may come again. */
+/** How many exchanges back a sentence may come again, and how many of theirs may be unknown here. */
 const DEPTH = 20;
 
 /** How many exchanges of a transcript tell its place, and may correct what was heard. */
@@ -85,10 +85,12 @@ function align(
 ): number | undefined {
   let best: number | undefined;
   let most = 0;
-  const recent = theirs.slice(-RECENT);
-  const first = theirs.length - recent.length;
+  const places = [...Array(DEPTH).keys()];
   // Tried last: the newest of theirs are unknown here.
-  for (const n of [...Array(DEPTH).keys(), -1, -2]) {
+  for (const n of [...places, ...places.map((n) => -1 - n)]) {
+    const end = theirs.length + Math.min(n, 0);
+    const first = Math.max(end - RECENT, 0);
+    const recent = theirs.slice(first, Math.max(end, 0));
     const offset = ours.length - theirs.length - n;
     const sum = recent.reduce((sum, one, i) => {
       const own = ours[first + i + offset];
@@ -103,9 +105,11 @@ function align(
 /** How likely two exchanges are the same; below 0: they aren't. */
 function compare(one: Exchange, own: Exchange): number {
   const isAnswered = one.answer !== "" && own.answer !== "";
+  // Of ours, no more may have been heard.
+  const answer = own.answer.slice(0, one.answer.length);
+  const alike = isAnswered ? toLikeness(one.answer, answer) - 0.3 : 0;
   const text = one.text === "" ? 0 : toLikeness(one.text, own.text) - 0.5;
-  const answer = isAnswered ? toLikeness(one.answer, own.answer) - 0.3 : 0;
-  return text + answer / 2;
+  return text + alike / 2;
 }
 
 /** Finds the turn that the caller's words belong to, among those so far and under way; `undefined` if they begin a new one. */

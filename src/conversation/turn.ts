@@ -13,7 +13,7 @@ import type { SettingValues } from "../settings/setting.ts";
 import { type PlatformAdditions, readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
-import { isBeginning } from "./words.ts";
+import { isBeginning, isSameWords } from "./words.ts";
 
 /** A part of what a turn produces. */
 export type TurnPart =
@@ -82,6 +82,13 @@ export type TurnId = {
 /** Something that was said and heard. */
 export type Utterance = { by: "caller" | "agent"; text: string };
 
+/** What a tool of the platform's returned. `call`: the call in words, such as `weather({"city":"Rome"})`. */
+export type ToolResult = {
+  callId: string;
+  text: string;
+  call?: string | undefined;
+};
+
 /** What the caller said, and what the platform tells with it. */
 export interface Said extends CallContext, PlatformAdditions {
   /** Empty: they said nothing, and the agent should speak all the same. */
@@ -91,7 +98,7 @@ export interface Said extends CallContext, PlatformAdditions {
   /** What was said before, oldest first, where the platform tells it; the beginning may be missing. */
   transcript?: readonly Utterance[];
   /** What the platform's tools returned so far. */
-  results?: readonly { callId: string; text: string }[];
+  results?: readonly ToolResult[];
   /** The tool calls whose results came now: the agent goes on with them. */
   resumes?: readonly string[];
   /** What the platform wants of the agent now, where the caller said nothing. */
@@ -153,7 +160,7 @@ export function findInterrupted(
     ? session.turns.at(-1)
     : session.turns.findLast(({ assistant }) => assistant !== "");
   if (before === undefined || turnId === undefined) return before;
-  const fits = textHeard.trim() === "" ||
+  const fits = isSameWords(textHeard, "") ||
     isBeginning(textHeard, before.assistant);
   return fits ? before : undefined;
 }

@@ -259,6 +259,23 @@ Deno.test("toNote() tells metadata of the prompt that has changed, once", () => 
   );
 });
 
+Deno.test("toNote() takes no remembered words for what a name stands for", () => {
+  const before = session(user("t1", DATE));
+  const tell = () =>
+    toNote(before, "{{caller}}", { ...call, fromPhoneNumber: "+49" }, DATE);
+  assertEquals(tell(), '[caller is "+49".]');
+  const fields = { turnId: "t2", text: "Hm.", at: DATE.toISOString() };
+  before.apply({ type: "user", ...fields, note: tell() ?? "" });
+  before.apply(memory("t2", "The caller is in a hurry."));
+  const note = tell() ?? "";
+  assertEquals(
+    note,
+    '[Noted earlier in this call: "The caller is in a hurry.".]',
+  );
+  before.apply({ type: "user", ...fields, turnId: "t3", note });
+  assertEquals(tell(), undefined);
+});
+
 Deno.test("toNote() tells a change again where the turn that told it was not kept", () => {
   const of = session();
   tell(of, "t1", { metadata: { name: "Ada" } }).keep();

@@ -132,6 +132,29 @@ Deno.test("readAhead() has the model read what the first question begins with", 
   assertEquals(beginnings[0]?.tools, requests[0]?.tools);
 });
 
+Deno.test("readAhead() knows who calls where it leaves out the oldest turns", async () => {
+  const { provider, requests } = createPreparable();
+  const parts = {
+    ...makeParts(provider),
+    agent: {
+      ...agent,
+      systemPrompt: "You talk to {{metadata.name}}.",
+      contextTokens: 600,
+    },
+  };
+  const call = { ...id, metadata: { name: "Ada" } };
+  const note = '[metadata.name is "Ada".]';
+  const long = "Well, well. ".repeat(100);
+  await parts.store.update(id.conversationId, () => [
+    { type: "user", turnId: "t0", text: long, note, at },
+    { type: "end", turnId: "t0", status: "complete", at },
+    ...turn("t00", "Hello?", "Hi.", "complete"),
+  ]);
+  await listen(welcome({ ...call, turnId: "t01" }, parts));
+  await listen(answer(call, { text: "Hello" }, parts));
+  assertEquals(requests[0]?.messages[0]?.text, `${note}\nHello?`);
+});
+
 Deno.test("readAhead() asks nothing of a provider that has nothing to prepare, and survives one that fails", async () => {
   const session = new Session("conv");
   await readAhead(session, id, makeParts(createScriptedProvider()));

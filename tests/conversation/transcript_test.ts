@@ -392,6 +392,30 @@ const CASES: Case[] = [
     transcript: [">I want to book a room", "For when?"],
     text: "Tomorrow",
   },
+  {
+    name: "a greeting may be cut off at its first word",
+    said: [["", "Welcome! How can I help you today?"]],
+    transcript: ["Welcome!"],
+    text: "Do you have a room?",
+    heard: { t0: "Welcome!" },
+  },
+  {
+    name: "many sentences that were answered elsewhere are taken over once",
+    said: HOTEL,
+    transcript: [
+      ">Is breakfast included?",
+      "It is, from 7 to 10.",
+      ...["a car", "a dog", "children", "skis"].flatMap((what) => [
+        `>Can I bring ${what}?`,
+        `Sure, ${what} will be welcome.`,
+      ]),
+    ],
+    text: "I take it.",
+    takenOver: ["a car", "a dog", "children", "skis"].map((what) => [
+      `Can I bring ${what}?`,
+      `Sure, ${what} will be welcome.`,
+    ]),
+  },
 ];
 
 for (const { name, said, transcript, text, turn, ...expected } of CASES) {

@@ -94,6 +94,7 @@ Deno.test("findInterrupted() takes the turn that is named, else the one just bef
   // An id of the platform's own for the agent's turn.
   assertEquals(find(two, "turn_agent_9", "three, FOUR"), "t2");
   assertEquals(find(two, "turn_agent_9", ""), "t2");
+  assertEquals(find(two, "turn_agent_9", "..."), "t2");
   assertEquals(find(two, "turn_agent_9", "something else"), undefined);
   assertEquals(find(session(), undefined, ""), undefined);
 });

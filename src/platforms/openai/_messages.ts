@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Utterance } from "../../conversation/turn.ts";
+import type { ToolResult, Utterance } from "../../conversation/turn.ts";
 import { invalid } from "../_fields.ts";
 
 const ROLES = [
@@ -35,26 +35,31 @@ export function readMessages(messages?: readonly unknown[]) {
   }
   const instructions: string[] = [];
   const transcript: Utterance[] = [];
-  const results: { callId: string; text: string }[] = [];
+  const results: ToolResult[] = [];
+  /** The agent's latest tool calls in words, by their ids. */
+  let calls = new Map<unknown, string>();
   /** The number of results before the agent's latest words or tool calls. */
   let resultsBefore = 0;
   /** The role of the last message that isn't a prompt, and whether a prompt follows it. */
   let last: typeof ROLES[number] | undefined;
   let isPrompted = false;
   for (const [index, message] of messages.entries()) {
-    const { role, text, callId } = readMessage(message, index);
+    const { role, text, callId, tool_calls } = readMessage(message, index);
     isPrompted = role === "system" || role === "developer";
     if (!isPrompted) last = role;
     if (isPrompted && text !== "") instructions.push(text);
     if (role === "user") transcript.push({ by: "caller", text });
-    if (role === "assistant") resultsBefore = results.length;
+    if (role === "assistant") {
+      calls = readCalls(tool_calls);
+      resultsBefore = results.length;
+    }
     // A message with only tool calls has no text.
     if (role === "assistant" && text !== "") {
       transcript.push({ by: "agent", text });
     }
     if (role === "tool") {
       const result = text.slice(0, MAX_RESULT).toWellFormed();
-      results.push({ callId, text: result });
+      results.push({ callId, text: result, call: calls.get(callId) });
     }
   }
   const text = last === "user" ? transcript.pop()?.text ?? "" : "";
@@ -76,7 +81,7 @@ export function readMessages(messages?: readonly unknown[]) {
 /** Reads one message. A schema would take longer for a long history than all the rest of a turn. */
 function readMessage(message: unknown, index: number) {
   const fields = (message ?? {}) as Record<string, unknown>;
-  const { role: given, content, tool_call_id: id } = fields;
+  const { role: given, content, tool_call_id: id, tool_calls } = fields;
   const role = ROLES.find((role) => role === given);
   if (role === undefined) {
     throw invalid(
@@ -91,7 +96,22 @@ function readMessage(message: unknown, index: number) {
     );
   }
   // Other values than a string can be impossible to convert.
-  return { role, text, callId: typeof id === "string" ? id : "" };
+  const callId = typeof id === "string" ? id : "";
+  return { role, text, callId, tool_calls };
+}
+
+/** The most characters of a tool call in words. */
+const MAX_CALL = 1_000;
+
+/** Puts tool calls into words, such as `weather({"city":"Rome"})`. */
+function readCalls(calls: unknown): Map<unknown, string> {
+  return new Map(
+    (Array.isArray(calls) ? calls : []).flatMap((call) => {
+      const { name, arguments: args } = call?.function ?? {};
+      if (typeof name !== "string" || typeof args !== "string") return [];
+      return [[call.id, `${name}(${args})`.slice(0, MAX_CALL)]];
+    }),
+  );
 }
 
 /** Returns the text of a message's content; `undefined` if the content is invalid. */

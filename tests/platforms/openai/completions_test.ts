@@ -302,7 +302,7 @@ Deno.test("POST /v1/chat/completions passes on a call of the platform's tool, an
   ]);
 });
 
-Deno.test("POST /v1/chat/completions sends the model all results if the request has no conversation id", async () => {
+Deno.test("POST /v1/chat/completions sends the model all results with their calls if the request has no conversation id", async () => {
   const provider = createScriptedProvider(says("Rome."));
   const { handle } = makeApi(provider);
   const call = (id: string, city: string) => ({
@@ -323,7 +323,8 @@ Deno.test("POST /v1/chat/completions sends the model all results if the request 
   assertEquals(await readWords(response), "Rome.");
   assertEquals(provider.requests[0]?.messages.map(({ text }) => text), [
     "Where is it warmer?",
-    '[A tool returned: "18"]\n[A tool returned: "3"]',
+    '[The call "weather({\\"city\\":\\"Rome\\"})" returned: "18"]\n' +
+    '[The call "weather({\\"city\\":\\"Oslo\\"})" returned: "3"]',
   ]);
 });
 
