@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createLog, explain, type Log } from "../server/log.ts";
+import { explain, type Log, toLog } from "../server/log.ts";
 import { type CheckResult, createResults } from "../settings/check_result.ts";
 import { createStandIn } from "./echo.ts";
 import { createFailover } from "./failover.ts";
@@ -138,7 +138,7 @@ export async function diagnoseProviders(
   const choice = fix === undefined
     ? ok(`${names.join(", then ")}, since ${why}`)
     : warn(`only echo, a stand-in that repeats what it hears: ${why}`, fix);
-  const log = createLog({ level: "error", format: "json", write() {} });
+  const log = toLog(() => {});
   const all = await Promise.all(
     names.filter((name) => name !== "echo").map(async (title) => {
       const provider = createProvider(title, config, log);
