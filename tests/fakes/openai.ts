@@ -100,7 +100,7 @@ export interface FakeOpenAiOptions {
   /** The only valid key. Default: `test-key`; `undefined`: no key is needed. */
   apiKey?: string | undefined;
   /** The available models. */
-  models?: readonly { id: string; shutdown_date?: string }[];
+  models?: readonly { id: string }[];
   /** Fields of the body that are refused, with the message. */
   refuses?: (body: OpenAiRequestBody) => string | undefined;
 }
