@@ -17,7 +17,6 @@ import {
   replay,
   type RunTurn,
   type Said,
-  toSummary,
   type TurnOutput,
   type TurnParts,
 } from "./turn.ts";
@@ -211,7 +210,7 @@ class Answer {
       const key = name as keyof Usage;
       this.#took[key] = (this.#took[key] ?? 0) + value;
     }
-    checkRoom(usage, this.call, this.parts);
+    checkRoom(usage, this.#id, this.parts);
   }
 
   /** Ends an answer that is whole, or was cut at its limit. */
@@ -271,7 +270,9 @@ class Answer {
     const details = this.#details;
     this.parts.log.info("turn.end", { ...this.#id, status, ...details });
     if (this.signal.aborted || this.#record.isSuperseded) return;
-    this.out.write(toSummary(status, details, this.#handedOn));
+    const calls = this.#handedOn;
+    const handedOn = calls.length > 0 ? { calls } : {};
+    this.out.write({ type: "summary", status, details, ...handedOn });
   }
 
   get #details(): TurnDetails {

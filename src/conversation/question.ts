@@ -63,13 +63,12 @@ export async function toQuestion(
 /** Warns if a question left little room: by the vendor's count, since ours is an estimate. */
 export function checkRoom(
   { inputTokens = 0 }: Usage,
-  { conversationId, turnId }: TurnId,
+  id: TurnId,
   { agent: { contextTokens }, log }: TurnParts,
 ): void {
   if (inputTokens <= contextTokens * NEARLY_FULL) return;
   log.warn("history.nearly_full", {
-    conversationId,
-    turnId,
+    ...id,
     inputTokens,
     contextTokens,
     fix: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",

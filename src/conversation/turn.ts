@@ -159,15 +159,6 @@ export function replay(
   const calls = steps.flatMap(({ calls, handedOn = [] }) =>
     calls.filter(({ id }) => handedOn.includes(id))
   );
-  if (status && details) write(toSummary(status, details, calls));
-}
-
-/** Makes the last part of a turn that asked a model. */
-export function toSummary(
-  status: TurnStatus,
-  details: TurnDetails,
-  calls: readonly ToolCall[],
-): TurnPart {
-  const handedOn = calls.length > 0 ? { calls } : {};
-  return { type: "summary", status, details, ...handedOn };
+  const handed = calls.length > 0 ? { calls } : {};
+  if (status && details) write({ type: "summary", status, details, ...handed });
 }

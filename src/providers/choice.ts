@@ -107,12 +107,12 @@ export async function prepare(
   const { name } = provider;
   log.info("provider.preparing", { provider: name });
   for (let tries = 1;; tries++) {
-    const startedAt = Date.now();
+    const startedAt = now();
     try {
       const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
       await provider.prepare(signal, beginning);
       const { model } = provider;
-      const tookMs = Date.now() - startedAt;
+      const tookMs = Math.round(now() - startedAt);
       return log.info("provider.ready", { provider: name, model, tookMs });
     } catch (error) {
       const isTransient = error instanceof ProviderError && error.retryable;
