@@ -22,8 +22,7 @@ const MAY_IMPORT: Record<string, RegExp> = {
   sessions: /^providers\/provider\.ts$/,
   platforms: /^(conversation|server)\/|^sessions\/record\.ts$/,
   server: /^$/,
-  settings:
-    /\/settings\.ts$|^agent\/prompt\.ts$|^providers\/mod\.ts$|^conversation\/turn\.ts$/,
+  settings: /\/settings\.ts$|^agent\/prompt\.ts$|^providers\/mod\.ts$/,
   web:
     /^(conversation|server)\/|^platforms\/layercode\/|^(providers\/provider|sessions\/(store|document))\.ts$/,
   cli: /./,

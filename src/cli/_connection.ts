@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { EventSourceParserStream } from "eventsource-parser/stream";
 import {
   type AnswerEvent,
   newId,
   readAnswer,
+  readEvents,
   sendEvent,
 } from "../platforms/layercode/client.ts";
 import { toServerUrl } from "../server/listen.ts";
@@ -114,13 +114,10 @@ function connectOpenAi(
     });
   }
 
-  async function* read({ body }: Response): AsyncGenerator<AnswerEvent, void> {
+  async function* read(response: Response): AsyncGenerator<AnswerEvent, void> {
     const answer = { role: "assistant", content: "" };
     messages.push(answer);
-    const events = body
-      ?.pipeThrough(new TextDecoderStream())
-      .pipeThrough(new EventSourceParserStream());
-    for await (const { data } of events ?? []) {
+    for await (const data of readEvents(response)) {
       if (data === "[DONE]") return yield { type: "response.end" };
       const { model, choices = [], usage }: Chunk = JSON.parse(data);
       const content = choices[0]?.delta?.content;

@@ -11,12 +11,12 @@ import type { ToolCall, Usage } from "../providers/provider.ts";
 import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import { AnswerSpeech } from "./answer_speech.ts";
 import type { Opening } from "./opening.ts";
-import { toQuestion } from "./question.ts";
+import { checkRoom, toQuestion } from "./question.ts";
 import { askWithTools, type ToolPart } from "./tool_loop.ts";
 import {
+  replay,
   type RunTurn,
   type Said,
-  toParts,
   type TurnOutput,
   type TurnParts,
 } from "./turn.ts";
@@ -26,9 +26,6 @@ import { TurnRecord } from "./turn_record.ts";
 export function answer(said: Said, parts: TurnParts): RunTurn {
   return (signal, out) => new Answer(said, parts, signal, out).run();
 }
-
-/** The share of the context window from which on a model may drop the beginning of its prompt. */
-const NEARLY_FULL = 0.9;
 
 class Answer {
   readonly #id;
@@ -111,8 +108,7 @@ class Answer {
     }
     // The turn was answered before; this is a repeated delivery.
     this.out.stored();
-    log.info("turn.replayed", this.#id);
-    for (const part of toParts(answered)) this.out.write(part);
+    replay(answered, this.call, log, this.out.write);
     await record.close();
     return false;
   }
@@ -210,18 +206,11 @@ class Answer {
 
   #count(usage: Usage): void {
     for (const [name, value] of Object.entries(usage)) {
+      // The entries are those of a `Usage`.
       const key = name as keyof Usage;
       this.#took[key] = (this.#took[key] ?? 0) + value;
     }
-    const { contextTokens } = this.parts.agent;
-    const { inputTokens = 0 } = usage;
-    if (inputTokens <= contextTokens * NEARLY_FULL) return;
-    this.parts.log.warn("history.nearly_full", {
-      ...this.#id,
-      inputTokens,
-      contextTokens,
-      fix: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",
-    });
+    checkRoom(usage, this.#id, this.parts);
   }
 
   /** Ends an answer that is whole, or was cut at its limit. */

@@ -20,13 +20,13 @@ import { place, type PlacedEvent, type TranscriptEvent } from "./placement.ts";
 import {
   answeredIn,
   type CallContext,
+  replay,
   type RunTurn,
   type Said,
-  toParts,
   type TurnParts,
-  welcome,
   type Write,
 } from "./turn.ts";
+import { welcome } from "./welcome.ts";
 
 /** The caller said something and waits for an answer. */
 export type MessageEvent = Said & { type: "message" };
@@ -210,12 +210,10 @@ export class Conversations {
 
   /** Sends the answer of a turn that is over and was delivered again. Returns whether there is one. */
   async #replay(event: CallContext, out: AnswerOutput): Promise<boolean> {
-    const { conversationId, turnId } = event;
     const session = await this.#load(event);
-    const answered = session && answeredIn(session, turnId);
+    const answered = session && answeredIn(session, event.turnId);
     if (answered === undefined) return false;
-    this.parts.log.info("turn.replayed", { conversationId, turnId });
-    for (const part of toParts(answered)) out.write(part);
+    replay(answered, event, this.parts.log, out.write);
     out.end();
     return true;
   }

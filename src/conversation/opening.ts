@@ -8,7 +8,8 @@ import type { SessionRecord } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import { toNote } from "./prompt.ts";
 import { findCaller, isReworded, toCorrections } from "./transcript.ts";
-import { answeredIn, findInterrupted, type Said } from "./turn.ts";
+import { answeredIn, type Interruption, type Said } from "./turn.ts";
+import { isBeginning, isSameWords } from "./words.ts";
 
 /** How a turn begins. */
 export type Opening = {
@@ -55,6 +56,27 @@ export function toOpening(
   records.push({ type: "user", turnId, text, ...note ? { note } : {}, at });
   const ignored = "it fits no turn of the agent's";
   return { records, attempt: 0, ...interruption && !cut ? { ignored } : {} };
+}
+
+/**
+ * Finds the turn that an interruption is about, in the conversation before. An
+ * unknown id, which may be the platform's own, means the turn just before if the
+ * words fit.
+ */
+export function findInterrupted(
+  session: Session,
+  { turnId, textHeard }: Interruption,
+): Turn | undefined {
+  const named = turnId === undefined ? undefined : session.turn(turnId);
+  if (named) return named;
+  // If nothing was heard, it may be a turn that had no word yet.
+  const before = textHeard === ""
+    ? session.turns.at(-1)
+    : session.turns.findLast(({ assistant }) => assistant !== "");
+  if (before === undefined || turnId === undefined) return before;
+  const fits = isSameWords(textHeard, "") ||
+    isBeginning(textHeard, before.assistant);
+  return fits ? before : undefined;
 }
 
 /** The note that the model gets beside the caller's words, or in place of them. */

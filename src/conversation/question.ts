@@ -5,11 +5,7 @@
  *
  * @module
  */
-import type {
-  Message,
-  PromptBeginning,
-  ToolDeclaration,
-} from "../providers/provider.ts";
+import type { Message, PromptBeginning, Usage } from "../providers/provider.ts";
 import { Session, type Step, type Turn } from "../sessions/session.ts";
 import {
   NOTES_NOTE,
@@ -18,22 +14,21 @@ import {
   toSystemPrompt,
 } from "./prompt.ts";
 import type { Tool } from "./tools.ts";
-import type { CallContext, TurnParts } from "./turn.ts";
+import type {
+  CallContext,
+  PlatformAdditions,
+  TurnId,
+  TurnParts,
+} from "./turn.ts";
 
 /** The share of the context window that the question may take; the answer needs the rest. */
 const INPUT_SHARE = 0.75;
 
+/** The share from which on a model may drop the beginning of its prompt. */
+const NEARLY_FULL = 0.9;
+
 /** How long reading ahead may take: a slower model is busy with callers. */
 const READ_AHEAD_MS = 30_000;
-
-/** What a platform adds to the question. */
-export type PlatformAdditions = {
-  instructions?: string;
-  /** Whether they replace the owner's prompt. Default: they follow it. */
-  replacesPrompt?: boolean;
-  /** What the model may call besides our tools, for the platform to run. */
-  platformTools?: readonly ToolDeclaration[];
-};
 
 /** What a model is asked. */
 export type Question = {
@@ -63,6 +58,21 @@ export async function toQuestion(
     messages,
     tools: await parts.tools,
   };
+}
+
+/** Warns if a question left little room: by the vendor's count, since ours is an estimate. */
+export function checkRoom(
+  { inputTokens = 0 }: Usage,
+  id: TurnId,
+  { agent: { contextTokens }, log }: TurnParts,
+): void {
+  if (inputTokens <= contextTokens * NEARLY_FULL) return;
+  log.warn("history.nearly_full", {
+    ...id,
+    inputTokens,
+    contextTokens,
+    fix: "set CONTEXT_TOKENS higher, or shorten SYSTEM_PROMPT",
+  });
 }
 
 /** The part of a question that a model can read before the caller speaks. */

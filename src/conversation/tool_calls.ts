@@ -6,7 +6,8 @@
  * @module
  */
 import type { Message, ToolCall } from "../providers/provider.ts";
-import { nodeCrypto } from "../server/builtin.ts";
+import { hash } from "../server/builtin.ts";
+import { abortable } from "../server/deadline.ts";
 import { runNamed } from "../server/unhandled.ts";
 import type { TakePart, ToolPart, ToolQuestion } from "./tool_loop.ts";
 import type { Tool, ToolContext } from "./tools.ts";
@@ -62,9 +63,8 @@ export class CallLimits {
     const before = this.#times.get(what) ?? 0;
     this.#times.set(what, before + 1);
     this.#ran++;
-    return nodeCrypto().createHash("sha256")
-      .update(JSON.stringify([conversationId, turnId, what, before]))
-      .digest("base64url");
+    const call = JSON.stringify([conversationId, turnId, what, before]);
+    return hash(call, "base64url");
   }
 }
 
@@ -175,9 +175,6 @@ async function runInTime(
     timeoutMs,
   );
   const signal = AbortSignal.any([context.signal, over.signal]);
-  const ended = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
   // What a tool says after its time is ignored.
   const during = (part: ToolPart) => {
     if (!signal.aborted) add(part);
@@ -192,7 +189,7 @@ async function runInTime(
   };
   try {
     const running = runNamed(name, () => tool.run(args, toolContext));
-    return await Promise.race([running, ended]);
+    return await abortable(running, signal);
   } finally {
     clearTimeout(timer);
     over.abort();

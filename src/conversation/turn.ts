@@ -1,19 +1,20 @@
 /**
- * What a turn is and is made of, and the turns that ask no model: the welcome,
- * and a turn that was answered before.
+ * What a turn is and is made of, and what it says when it was answered before.
  *
  * @module
  */
 import type { Log } from "../server/log.ts";
-import type { Provider, ToolCall } from "../providers/provider.ts";
+import type {
+  Provider,
+  ToolCall,
+  ToolDeclaration,
+} from "../providers/provider.ts";
 import type { TurnDetails, TurnStatus } from "../sessions/record.ts";
 import type { Session, Turn } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { SettingValues } from "../settings/setting.ts";
-import { type PlatformAdditions, readAhead } from "./question.ts";
 import type { conversationSettings } from "./settings.ts";
 import type { Tool } from "./tools.ts";
-import { isBeginning, isSameWords } from "./words.ts";
 
 /** A part of what a turn produces. */
 export type TurnPart =
@@ -89,6 +90,15 @@ export type ToolResult = {
   call?: string | undefined;
 };
 
+/** What a platform adds to the question. */
+export type PlatformAdditions = {
+  instructions?: string;
+  /** Whether they replace the owner's prompt. Default: they follow it. */
+  replacesPrompt?: boolean;
+  /** What the model may call besides our tools, for the platform to run. */
+  platformTools?: readonly ToolDeclaration[];
+};
+
 /** What the caller said, and what the platform tells with it. */
 export interface Said extends CallContext, PlatformAdditions {
   /** Empty: they said nothing, and the agent should speak all the same. */
@@ -144,72 +154,18 @@ export type Interruption = {
   textHeard: string;
 };
 
-/**
- * Finds the turn that an interruption is about, in the conversation before. An
- * unknown id, which may be the platform's own, means the turn just before if the
- * words fit.
- */
-export function findInterrupted(
-  session: Session,
-  { turnId, textHeard }: Interruption,
-): Turn | undefined {
-  const named = turnId === undefined ? undefined : session.turn(turnId);
-  if (named) return named;
-  // If nothing was heard, it may be a turn that had no word yet.
-  const before = textHeard === ""
-    ? session.turns.at(-1)
-    : session.turns.findLast(({ assistant }) => assistant !== "");
-  if (before === undefined || turnId === undefined) return before;
-  const fits = isSameWords(textHeard, "") ||
-    isBeginning(textHeard, before.assistant);
-  return fits ? before : undefined;
-}
-
-/** The parts that a stored turn produced. */
-export function toParts(
+/** Sends the answer of a turn that is over and was delivered again. */
+export function replay(
   { assistant, status, details, steps }: Turn,
-): TurnPart[] {
-  const parts: TurnPart[] = [];
-  if (assistant !== "") parts.push({ type: "speech", text: assistant });
+  { conversationId, turnId }: TurnId,
+  log: Log,
+  write: (part: TurnPart) => void,
+): void {
+  log.info("turn.replayed", { conversationId, turnId });
+  if (assistant !== "") write({ type: "speech", text: assistant });
   const calls = steps.flatMap(({ calls, handedOn = [] }) =>
     calls.filter(({ id }) => handedOn.includes(id))
   );
   const handed = calls.length > 0 ? { calls } : {};
-  if (status && details) {
-    parts.push({ type: "summary", status, details, ...handed });
-  }
-  return parts;
-}
-
-/** The turn in which the agent speaks first. Meanwhile the model reads the beginning of its prompt. */
-export function welcome(call: CallContext, parts: TurnParts): RunTurn {
-  const { store, agent, log, now } = parts;
-  const { conversationId, turnId } = call;
-  return async function (_signal, out) {
-    const at = new Date(now()).toISOString();
-    let text = "";
-    let session: Session | undefined;
-    try {
-      session = await store.update(conversationId, (session) => {
-        // It may have been delivered twice at once, perhaps to two instances.
-        const before = session.turn(turnId);
-        text = before?.assistant ?? "";
-        if (before) return [];
-        const isKnown = session.turns.some((turn) =>
-          turn.user || turn.assistant
-        );
-        text = isKnown ? agent.welcomeBackMessage : agent.welcomeMessage;
-        const end = { type: "end", turnId, status: "complete", at } as const;
-        return text === ""
-          ? [end]
-          : [{ type: "assistant", turnId, text, at }, end];
-      });
-    } catch (error) {
-      log.error("turn.failed", { conversationId, turnId, error });
-      text = agent.errorMessage;
-    }
-    out.stored();
-    if (text !== "") out.write({ type: "speech", text });
-    if (session) void readAhead(session, call, parts);
-  };
+  if (status && details) write({ type: "summary", status, details, ...handed });
 }

@@ -52,6 +52,7 @@ export class TurnRecord {
     const { attempt } = this.#opening;
     const which = attempt > 0 ? { attempt } : {};
     const record = { type, turnId, ...rest, ...which, at: this.#now() };
+    // The fields are those of one record, which TypeScript no longer knows here.
     this.writer.add(record as SessionRecord);
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createLog, explain, type Log } from "../server/log.ts";
+import { explain, type Log, toLog } from "../server/log.ts";
 import { type CheckResult, createResults } from "../settings/check_result.ts";
 import { createStandIn } from "./echo.ts";
 import { createFailover } from "./failover.ts";
@@ -107,12 +107,12 @@ export async function prepare(
   const { name } = provider;
   log.info("provider.preparing", { provider: name });
   for (let tries = 1;; tries++) {
-    const startedAt = Date.now();
+    const startedAt = now();
     try {
       const signal = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
       await provider.prepare(signal, beginning);
       const { model } = provider;
-      const tookMs = Date.now() - startedAt;
+      const tookMs = Math.round(now() - startedAt);
       return log.info("provider.ready", { provider: name, model, tookMs });
     } catch (error) {
       const isTransient = error instanceof ProviderError && error.retryable;
@@ -138,7 +138,7 @@ export async function diagnoseProviders(
   const choice = fix === undefined
     ? ok(`${names.join(", then ")}, since ${why}`)
     : warn(`only echo, a stand-in that repeats what it hears: ${why}`, fix);
-  const log = createLog({ level: "error", format: "json", write() {} });
+  const log = toLog(() => {});
   const all = await Promise.all(
     names.filter((name) => name !== "echo").map(async (title) => {
       const provider = createProvider(title, config, log);

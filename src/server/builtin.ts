@@ -1,6 +1,6 @@
 /**
  * Loads Node's modules when they are first needed: importing one takes as long
- * as the rest of the start. Also compares secrets.
+ * as the rest of the start. Also hashes texts and compares secrets.
  *
  * @module
  */
@@ -32,6 +32,16 @@ export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
 
 /** Loads `node:crypto`. Unlike Web Crypto, it computes hashes synchronously. */
 export const nodeCrypto = (): Builtins["node:crypto"] => builtin("node:crypto");
+
+/** Returns the SHA-256 hash of a text. */
+export function hash(
+  text: string,
+  digest: "hex" | "base64url" = "hex",
+  encoding: "utf8" | "utf16le" = "utf8",
+): string {
+  return nodeCrypto().createHash("sha256").update(text, encoding)
+    .digest(digest);
+}
 
 /** Compares texts in a time that depends only on the length of the given one, and reveals nothing about the right one. */
 export function timingSafeEquals(given: string, right: string): boolean {

@@ -1,5 +1,5 @@
 /**
- * Deadlines that share one timer. A turn has several of them and moves some with
+ * Delays, promises that a signal ends, and deadlines that share one timer. A turn has several of them and moves some with
  * every word: a timer for each took a fifth of the time that beginning a turn
  * takes.
  *
@@ -68,4 +68,21 @@ function onTimer(): void {
     deadline.clear();
     deadline.onOver();
   }
+}
+
+/** Resolves after a time, in milliseconds. */
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Settles as the promise does, or rejects with the signal's reason once that is aborted: not everything that is awaited observes its signal. */
+export function abortable<T>(
+  promise: T | Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  return Promise.race([promise, aborted]);
 }

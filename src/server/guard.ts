@@ -7,7 +7,7 @@
  * @module
  */
 import { setCookie } from "@std/http/cookie";
-import { nodeCrypto } from "./builtin.ts";
+import { hash } from "./builtin.ts";
 import { HttpError, isSameOrigin } from "./http.ts";
 import type { SecretCheck } from "./limits.ts";
 import type { Handler, Sender } from "./router.ts";
@@ -34,8 +34,7 @@ export function createGuard(
   },
 ): Guard {
   // A hash, not the token: a browser sends a cookie to every port of its host.
-  const toCookieValue = () =>
-    nodeCrypto().createHash("sha256").update(`cookie ${token}`).digest("hex");
+  const toCookieValue = () => hash(`cookie ${token}`);
 
   function hasAccess(request: Request, sender: Sender): boolean {
     if (!hasSecret && isLocal(request, sender)) return true;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { abortable } from "./deadline.ts";
 import { json } from "./http.ts";
 import type { Log } from "./log.ts";
 import type { Handler } from "./router.ts";
@@ -55,13 +56,7 @@ export function createReady(
   async function check(name: string, part: typeof provider) {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
     try {
-      const answer = part.check(signal);
-      // Not every check observes the signal.
-      const late = new Promise<never>((_, reject) => {
-        if (signal.aborted) reject(signal.reason);
-        signal.addEventListener("abort", () => reject(signal.reason));
-      });
-      await Promise.race([answer, late]);
+      await abortable(part.check(signal), signal);
       return [];
     } catch (error) {
       log.warn("ready.failed", { part: name, error });

@@ -5,6 +5,7 @@
  * @module
  */
 import { createSenderReader } from "./address.ts";
+import { delay } from "./deadline.ts";
 import { createBoundedLog } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { App } from "./router.ts";
@@ -75,7 +76,7 @@ export function listen(
     bounded.error("server.full", { error, fix: FIX });
     stop();
     while (true) {
-      await pause();
+      await delay(PAUSE_MS);
       if (isShutDown) return;
       try {
         const { port } = server.addr;
@@ -116,7 +117,7 @@ export function listen(
  */
 async function watch({ hostname, port }: Deno.NetAddr): Promise<never> {
   while (true) {
-    await pause();
+    await delay(PAUSE_MS);
     try {
       Deno.listen({ hostname, port }).close();
     } catch {
@@ -125,10 +126,6 @@ async function watch({ hostname, port }: Deno.NetAddr): Promise<never> {
     }
     throw new Error("The server stopped accepting connections");
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
 
 /** Returns the URL of a server that listens on an address. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { delay } from "./deadline.ts";
 import { listen, type ListenParts } from "./listen.ts";
 
 /** What is served, and the callbacks of the shutdown. */
@@ -59,10 +60,6 @@ function nextSignal(): Promise<Deno.Signal> {
       Deno.addSignalListener(signal, () => resolve(signal));
     }
   });
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** What the owner is told of a start. Names are spelled as in the settings. */

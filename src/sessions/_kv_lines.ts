@@ -7,8 +7,9 @@
  * @see {@link https://docs.deno.com/deploy/kv/manual/}
  * @module
  */
+import { hash } from "../server/builtin.ts";
 import { type ReadLines, type SessionLines, toPreview } from "./_store.ts";
-import { hash, type Line } from "./record.ts";
+import type { Line } from "./record.ts";
 
 /** Runs an operation on the database. It may run twice, so it must be idempotent. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;

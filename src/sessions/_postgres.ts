@@ -42,6 +42,7 @@ export class Postgres {
       }
     };
     const { rows } = await retry(ask, TRANSIENT, RETRY_MS);
+    // The statement says what a row has.
     return rows as Row[];
   }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { delay } from "../server/deadline.ts";
 import { Conversation } from "./_conversation.ts";
 import { head, type Line, type SessionRecord } from "./record.ts";
 import {
@@ -175,6 +176,6 @@ export async function retry<T>(
     }
     // The pause is random, so that two processes don't collide again, and grows.
     const pauseMs = Math.random() * Math.min(5 * 2 ** failures, 200);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await delay(pauseMs);
   }
 }

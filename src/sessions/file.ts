@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { hash } from "../server/builtin.ts";
 import {
   FileLines,
   ignoreNotFound,
@@ -12,7 +13,7 @@ import {
   readRange,
 } from "./_file_lines.ts";
 import { createStoreOn, toPreview } from "./_store.ts";
-import { hash, parseRecord } from "./record.ts";
+import { parseRecord } from "./record.ts";
 import type {
   SessionInfo,
   SessionStore,

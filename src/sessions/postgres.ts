@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { hash } from "../server/builtin.ts";
 import { Postgres } from "./_postgres.ts";
 import {
   createStoreOn,
@@ -16,7 +17,7 @@ import {
   type SessionLines,
   toPreview,
 } from "./_store.ts";
-import { hash, type Line, parseRecord } from "./record.ts";
+import { type Line, parseRecord } from "./record.ts";
 import type { SessionStore, StoreKind, StoreOptions } from "./store.ts";
 
 /** A Postgres database. */

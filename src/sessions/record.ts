@@ -8,7 +8,7 @@
  * @module
  */
 import type { ProviderMetadata, ToolCall } from "../providers/provider.ts";
-import { nodeCrypto } from "../server/builtin.ts";
+import { hash } from "../server/builtin.ts";
 
 /** How a turn ended: completely, interrupted by the caller, or with a fault. */
 export type TurnStatus = "complete" | "interrupted" | "failed";
@@ -121,16 +121,6 @@ export function toDataKey(turnId: string, data: unknown): string {
 /** Returns a hash of a deleted turn's id. */
 export function toTurnKey(turnId: string): string {
   return hash(turnId, "base64url").slice(0, 16);
-}
-
-/** Returns the SHA-256 hash of a text. */
-export function hash(
-  text: string,
-  digest: "hex" | "base64url" = "hex",
-  encoding: "utf8" | "utf16le" = "utf8",
-): string {
-  return nodeCrypto().createHash("sha256").update(text, encoding)
-    .digest(digest);
 }
 
 /** The strings that a record of each type must have. A later version may have written others. */

@@ -123,7 +123,6 @@ export interface Line {
   type: string;
   turnId?: string;
   text?: string;
-  status?: string;
 }
 
 /** Returns the lines that the server has stored of the page's conversation. */

@@ -13,12 +13,12 @@ import {
 } from "@std/assert";
 import { ActiveTurns } from "../../src/conversation/active_turns.ts";
 import type { ToolContext } from "../../src/conversation/tools.ts";
-import {
-  type RunTurn,
-  type TurnPart,
-  type TurnParts,
-  welcome,
+import type {
+  RunTurn,
+  TurnPart,
+  TurnParts,
 } from "../../src/conversation/turn.ts";
+import { welcome } from "../../src/conversation/welcome.ts";
 import { createFailover } from "../../src/providers/failover.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type CallContext, welcome } from "../../src/conversation/turn.ts";
+import type { CallContext } from "../../src/conversation/turn.ts";
+import { welcome } from "../../src/conversation/welcome.ts";
 import { estimateTokens } from "../../src/conversation/question.ts";
 import type { Message, ProviderRequest } from "../../src/providers/provider.ts";
 import { agent } from "../fakes/agent.ts";

@@ -5,7 +5,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { NOTES_NOTE } from "../../src/conversation/prompt.ts";
-import { answeredIn, welcome } from "../../src/conversation/turn.ts";
+import { answeredIn } from "../../src/conversation/turn.ts";
+import { welcome } from "../../src/conversation/welcome.ts";
 import { ProviderError } from "../../src/providers/provider.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";

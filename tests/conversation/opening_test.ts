@@ -1,18 +1,21 @@
 /**
- * Turns that come again after their process died, as their tools see it.
+ * Turns that come again after their process died, as their tools see it, and the
+ * turns that interruptions are about.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
 import * as z from "zod";
+import { findInterrupted } from "../../src/conversation/opening.ts";
 import { tool } from "../../src/conversation/tools.ts";
 import type { SessionRecord } from "../../src/sessions/record.ts";
+import type { Session } from "../../src/sessions/session.ts";
 import { createMemoryStore } from "../fakes/memory_store.ts";
 import { calls, createScriptedProvider, says } from "../fakes/provider.ts";
 import { listen } from "../fakes/turn.ts";
 import { answer, id, makeParts } from "./_parts.ts";
+import { at, session, turn } from "./_records.ts";
 
-const at = "2026-01-01T00:00:00.000Z";
 const ofTurn = { turnId: "t1", at };
 const raw = { provider: "scripted", content: [] };
 const book = (callId: string, room: number) => ({
@@ -136,4 +139,31 @@ Deno.test("answer() keeps the vendor's own form of calls that all have results, 
     { role: "assistant", text: "", calls: [book("c", 8)] },
   ]);
   assertEquals(booked.map(({ room }) => room), [8]);
+});
+
+Deno.test("findInterrupted() takes the turn that is named, else the one just before", () => {
+  const two = session(
+    ...turn("t1", "a", "One two.", "complete"),
+    ...turn("t2", "b", "Three four.", "complete"),
+  );
+  const find = (of: Session, turnId: string | undefined, textHeard: string) =>
+    findInterrupted(of, { ...(turnId ? { turnId } : {}), textHeard })?.id;
+  assertEquals(find(two, undefined, "whatever"), "t2");
+  assertEquals(find(two, "t1", "One"), "t1");
+  // An id of the platform's own for the agent's turn.
+  assertEquals(find(two, "turn_agent_9", "three, FOUR"), "t2");
+  assertEquals(find(two, "turn_agent_9", ""), "t2");
+  assertEquals(find(two, "turn_agent_9", "..."), "t2");
+  assertEquals(find(two, "turn_agent_9", "something else"), undefined);
+  assertEquals(find(session(), undefined, ""), undefined);
+});
+
+Deno.test("findInterrupted() passes over a turn that said nothing when something was heard", () => {
+  const cut = session(
+    ...turn("t1", "a", "One two.", "interrupted"),
+    { type: "user", turnId: "t2", text: "b", at },
+    { type: "end", turnId: "t2", status: "interrupted", at },
+  );
+  assertEquals(findInterrupted(cut, { textHeard: "One" })?.id, "t1");
+  assertEquals(findInterrupted(cut, { textHeard: "" })?.id, "t2");
 });

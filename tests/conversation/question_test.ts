@@ -13,7 +13,7 @@ import {
   toQuestion,
 } from "../../src/conversation/question.ts";
 import type { Tool } from "../../src/conversation/tools.ts";
-import { welcome } from "../../src/conversation/turn.ts";
+import { welcome } from "../../src/conversation/welcome.ts";
 import type {
   Message,
   PromptBeginning,

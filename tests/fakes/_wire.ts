@@ -31,8 +31,6 @@ export interface RecordedRequest<Body = unknown> {
   readonly headers: Headers;
   /** The body parsed as JSON; its text when it is not JSON; `undefined` without one. */
   readonly body: Body | undefined;
-  /** When the request had been read completely, in `performance.now()` milliseconds. */
-  readonly receivedAt: number;
   /** How the answer ended; `open` until then. */
   readonly outcome: Outcome;
   /** When the answer ended, in `performance.now()` milliseconds. */
@@ -423,7 +421,6 @@ function record<Body>(
     query: url.searchParams,
     headers,
     body: parse(text) as Body | undefined,
-    receivedAt: performance.now(),
     outcome: "open" as Outcome,
     endedAt: undefined as number | undefined,
     ended: ended.promise,

@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { Deadline } from "../../src/server/deadline.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { abortable, Deadline } from "../../src/server/deadline.ts";
 
 /** Resolves with what happened within a time, each with when it did. */
 async function watch(
@@ -107,4 +107,17 @@ Deno.test("Deadline may be further away than any timer can be", async () => {
     globalThis.setTimeout = setTimeout;
   }
   assertEquals(timers, 1);
+});
+
+Deno.test("abortable() settles as the promise does, or with the reason of an aborted signal", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  assertEquals(await abortable(1, signal), 1);
+  const failing = Promise.reject(new TypeError("no"));
+  await assertRejects(() => abortable(failing, signal), TypeError, "no");
+  const late = abortable(new Promise(() => {}), signal);
+  controller.abort(new RangeError("late"));
+  await assertRejects(() => late, RangeError, "late");
+  const never = new Promise(() => {});
+  await assertRejects(() => abortable(never, signal), RangeError, "late");
 });

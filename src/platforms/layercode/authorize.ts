@@ -7,6 +7,7 @@
  */
 import { toNetwork } from "../../server/address.ts";
 import { timingSafeEquals } from "../../server/builtin.ts";
+import { abortable } from "../../server/deadline.ts";
 import { HttpError, json, toHttpError } from "../../server/http.ts";
 import {
   createBoundedLog,
@@ -135,10 +136,7 @@ export function createAuthorize(
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const answer = options.authorize({ ...question, signal });
-      const late = new Promise<never>((_, reject) =>
-        signal.addEventListener("abort", () => reject(signal.reason))
-      );
-      const decision = await Promise.race([answer, late]);
+      const decision = await abortable(answer, signal);
       if (decision.allow === true) return decision;
       const { reason, tellPage = false } = decision;
       log.info("authorize.denied", { reason });

@@ -19,12 +19,10 @@ export interface ClientOptions {
 
 /** An event of an answer. A `parley.turn` has the fields of {@linkcode TurnEvent}. */
 export interface AnswerEvent extends Partial<Omit<TurnEvent, "type">> {
-  /** `response.tts`, `response.data` or `response.end`; from Layercode's SDK, also `response.error`. */
+  /** `response.tts`, `response.data`, `parley.turn` or `response.end`. */
   type: string;
   /** The words of `response.tts`, or the JSON of `response.data`. */
   content?: unknown;
-  /** The message of `response.error`, which Parley never sends. */
-  error?: unknown;
 }
 
 /**
@@ -52,10 +50,17 @@ export function sendEvent(
 export async function* readAnswer(
   response: Response,
 ): AsyncGenerator<AnswerEvent, void> {
-  const events = response.body
+  for await (const data of readEvents(response)) yield JSON.parse(data);
+}
+
+/** Reads the data of each of a response's Server-Sent Events. */
+export async function* readEvents(
+  { body }: Response,
+): AsyncGenerator<string, void> {
+  const events = body
     ?.pipeThrough(new TextDecoderStream())
     .pipeThrough(new EventSourceParserStream());
-  for await (const { data } of events ?? []) yield JSON.parse(data);
+  for await (const { data } of events ?? []) yield data;
 }
 
 /** Makes an id in Layercode's format. */

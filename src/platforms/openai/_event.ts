@@ -9,7 +9,7 @@
  */
 import * as v from "@badrap/valita";
 import type { TranscriptEvent } from "../../conversation/placement.ts";
-import { nodeCrypto } from "../../server/builtin.ts";
+import { hash } from "../../server/builtin.ts";
 import { lenient, readFields } from "../_fields.ts";
 import { readMessages } from "./_messages.ts";
 import type { OpenAiSettings } from "./settings.ts";
@@ -116,7 +116,7 @@ function findConversation(headers: Headers, body: Body): string | undefined {
   ].map(readFilled).find((id) => id !== undefined);
   if (id === undefined || /^[\w.:@+-]{1,100}$/.test(id)) return id;
   // Any other text is hashed, since ids are used in URLs and file names.
-  return nodeCrypto().createHash("sha256").update(id).digest("hex");
+  return hash(id);
 }
 
 /** Returns a text unless it is empty or a template placeholder that was not filled in, which all calls would share. */

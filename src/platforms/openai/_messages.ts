@@ -80,7 +80,7 @@ export function readMessages(messages?: readonly unknown[]) {
 
 /** Reads one message. A schema would take longer for a long history than all the rest of a turn. */
 function readMessage(message: unknown, index: number) {
-  const fields = (message ?? {}) as Record<string, unknown>;
+  const fields: Record<string, unknown> = Object(message);
   const { role: given, content, tool_call_id: id, tool_calls } = fields;
   const role = ROLES.find((role) => role === given);
   if (role === undefined) {

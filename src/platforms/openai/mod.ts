@@ -7,7 +7,7 @@
  * @module
  */
 import type { Stateless } from "../../conversation/stateless.ts";
-import { nodeCrypto } from "../../server/builtin.ts";
+import { hash } from "../../server/builtin.ts";
 import { createBoundedLog, createSecretCheck } from "../../server/limits.ts";
 import { HttpError, json, parseJson, readBody } from "../../server/http.ts";
 import type { Routes, Sender } from "../../server/router.ts";
@@ -48,8 +48,7 @@ export const openai: Platform<OpenAiOptions> = (
     const key = readKey(headers);
     const found = checkSecret(key === "" ? [] : [key], keys, sender);
     if (found !== undefined) {
-      return nodeCrypto().createHash("sha256").update(found).digest("hex")
-        .slice(0, KEY_NAME_LENGTH);
+      return hash(found).slice(0, KEY_NAME_LENGTH);
     }
     refusals.warn("completions.refused", { address: sender.address });
     throw new HttpError(
