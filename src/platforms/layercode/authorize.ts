@@ -43,18 +43,13 @@ export function createAuthorize(
   parts: Pick<PlatformParts, "log" | "now">,
   options: AuthorizeOptions,
 ): Handler {
-  const { now } = parts;
-  const { apiKey, apiUrl, secrets, timeoutMs = 10_000 } = options;
-  const log = createBoundedLog(parts.log, now);
-  const addressLimit = createRateLimit({ perMinute: options.perAddress, now });
-  const totalLimit = createRateLimit({ perMinute: options.inAll, now });
-
+  const keys = new SessionKeys(parts, options);
   return async function handle(request, sender) {
     const cors = allowOrigin(request, sender, options);
     if (request.method === "OPTIONS") {
       return new Response(null, { status: 204, headers: cors });
     }
-    const response = await grant(request, sender).catch((error) =>
+    const response = await keys.grant(request, sender).catch((error) =>
       // Errors need the CORS headers, too, or the page could not read them.
       toHttpError(error, parts.log).toResponse()
     );
@@ -63,25 +58,49 @@ export function createAuthorize(
     }
     return response;
   };
+}
+
+/** Issues session keys. */
+class SessionKeys {
+  readonly #log;
+  readonly #addressLimit;
+  readonly #totalLimit;
+  readonly #timeoutMs;
+
+  constructor(
+    { log, now }: Pick<PlatformParts, "log" | "now">,
+    readonly options: AuthorizeOptions,
+  ) {
+    const { perAddress, inAll, timeoutMs = 10_000 } = options;
+    this.#log = createBoundedLog(log, now);
+    this.#addressLimit = createRateLimit({ perMinute: perAddress, now });
+    this.#totalLimit = createRateLimit({ perMinute: inAll, now });
+    this.#timeoutMs = timeoutMs;
+  }
 
   /** Returns a key if the request passes the other checks. */
-  async function grant(
-    request: Request,
-    { address }: Sender,
-  ): Promise<Response> {
+  async grant(request: Request, { address }: Sender): Promise<Response> {
+    const { apiKey, apiUrl, secrets } = this.options;
     if (apiKey === undefined) {
       const message = "LAYERCODE_API_KEY is not set on this server";
       throw new HttpError(503, "not_configured", message);
     }
-    checkLimit(addressLimit(toNetwork(address)), "authorize.limited", {
-      setting: "AUTHORIZE_PER_ADDRESS",
-      address,
-      // Callers behind a proxy that isn't configured share one limit.
-      fix: "if this is your proxy's address, name it in TRUSTED_PROXIES",
-    });
-    const keyRequest = await readKeyRequest(request, options.agentId);
+    this.#checkLimit(
+      this.#addressLimit(toNetwork(address)),
+      "authorize.limited",
+      {
+        setting: "AUTHORIZE_PER_ADDRESS",
+        address,
+        // Callers behind a proxy that isn't configured share one limit.
+        fix: "if this is your proxy's address, name it in TRUSTED_PROXIES",
+      },
+    );
+    const keyRequest = await readKeyRequest(
+      request,
+      this.options.agentId,
+    );
     const { agentId, conversationId: wanted, metadata: claimed } = keyRequest;
-    const { conversationId: chosen, user, metadata } = await askOwner({
+    const { conversationId: chosen, user, metadata } = await this.#askOwner({
       headers: request.headers,
       address,
       agentId,
@@ -91,7 +110,7 @@ export function createAuthorize(
     if (metadata === undefined && Object.keys(claimed).length > 0) {
       const fix = "anybody could claim what a page sends as metadata; supply " +
         "what you know of the caller in src/agent/authorize.ts";
-      log.warn("authorize.metadata_dropped", { fix });
+      this.#log.warn("authorize.metadata_dropped", { fix });
     }
     // A conversation that the owner chose needs no token: the owner chooses the next time, too.
     const isChosen = chosen !== undefined;
@@ -104,13 +123,13 @@ export function createAuthorize(
         "that came with it, or leave the conversation out to begin a new one";
       throw new HttpError(403, "conversation_not_given", message);
     }
-    checkLimit(totalLimit(), "authorize.limited_in_all", {
+    this.#checkLimit(this.#totalLimit(), "authorize.limited_in_all", {
       setting: "AUTHORIZE_IN_ALL",
     });
     const conversationId = isChosen ? chosen : wanted;
     const reply = await requestSessionKey(
       { ...keyRequest, conversationId, metadata },
-      { apiKey, apiUrl, log, timeoutMs },
+      { apiKey, apiUrl, log: this.#log, timeoutMs: this.#timeoutMs },
     );
     // The older API calls a conversation a session.
     const given = reply.conversation_id ?? reply.session_id;
@@ -119,31 +138,31 @@ export function createAuthorize(
     return json({ ...reply, resume_token });
   }
 
-  function checkLimit(
+  #checkLimit(
     waitSeconds: number | undefined,
     event: string,
     fields: LogFields,
   ): void {
     if (waitSeconds === undefined) return;
-    log.warn(event, fields);
+    this.#log.warn(event, fields);
     throw tooManyRequests("Too many session keys were asked for", waitSeconds);
   }
 
   /** Calls the owner's handler. Throws if it denies, fails or takes too long. */
-  async function askOwner(
+  async #askOwner(
     question: Omit<AuthorizeRequest, "signal">,
   ): Promise<Approval> {
-    const signal = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const answer = options.authorize({ ...question, signal });
+      const answer = this.options.authorize({ ...question, signal });
       const decision = await abortable(answer, signal);
       if (decision.allow === true) return decision;
       const { reason, tellPage = false } = decision;
-      log.info("authorize.denied", { reason });
+      this.#log.info("authorize.denied", { reason });
       const message = tellPage ? reason : "You may not start a call here";
       throw new HttpError(403, "not_authorized", message);
     } catch (error) {
-      throw toHttpError(error, log, "authorize.failed");
+      throw toHttpError(error, this.#log, "authorize.failed");
     }
   }
 }
