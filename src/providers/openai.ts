@@ -62,14 +62,7 @@ export const openai: Vendor<typeof settings> = {
         "https://platform.openai.com/api-keys, or from whoever runs OPENAI_BASE_URL"
       : undefined,
   create({ apiKey, baseUrl, model }, { thinking, log }) {
-    const server: Server = {
-      provider: "openai",
-      url: baseUrl,
-      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-      addressEnv: "OPENAI_BASE_URL",
-      settings,
-      unreachable: "check the network and OPENAI_BASE_URL; start that server",
-    };
+    const server = toServer(baseUrl, apiKey);
     const limit = baseUrl === OPENAI ? "max_completion_tokens" : "max_tokens";
     /** What the server refused, with the value that replaces it, if there is one. */
     const changes: Body = {};
@@ -126,6 +119,17 @@ export const openai: Vendor<typeof settings> = {
     };
   },
 };
+
+function toServer(url: string, apiKey: string | undefined): Server {
+  return {
+    provider: "openai",
+    url,
+    headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+    addressEnv: "OPENAI_BASE_URL",
+    settings,
+    unreachable: "check the network and OPENAI_BASE_URL; start that server",
+  };
+}
 
 function diagnoseModel(
   server: Server,
