@@ -11,8 +11,10 @@ export function lenient<T>(type: v.Type<T>): v.Optional<T | undefined> {
   return v.union(type, v.unknown().map(() => undefined)).optional();
 }
 
+/** A text that is not empty. */
 export const filled = v.string().assert((value) => value !== "");
 
+/** Creates a 400 with this message. */
 export function invalid(message: string, code = "invalid_request"): HttpError {
   return new HttpError(400, code, message);
 }

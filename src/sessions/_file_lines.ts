@@ -213,6 +213,7 @@ export function makeFolder(path: string): void {
 /** A file with the method `tryLockSync`, which Deno 2.5 lacks. */
 type Lockable = Deno.FsFile & { tryLockSync?(exclusive: boolean): boolean };
 
+/** Reads the bytes from one offset up to another, or to the file's end. */
 export function readRange(
   file: Deno.FsFile,
   start: number,

@@ -14,6 +14,7 @@ import type { Line } from "./record.ts";
 /** Runs an operation on the database. It may run twice, so it must be idempotent. */
 export type RunOnKv = <T>(step: (kv: Deno.Kv) => Promise<T>) => Promise<T>;
 
+/** What is stored of a conversation beside its lines. */
 export type Header = {
   /** The id; the key may hold only a hash of it. */
   id: string;
@@ -39,6 +40,7 @@ export function keyOf(...path: Deno.KvKeyPart[]): Deno.KvKey {
   return ["parley", ...path];
 }
 
+/** Reads and writes one conversation's lines. */
 export class KvLines implements SessionLines {
   readonly #headerKey: Deno.KvKey;
   #header: Header | undefined;
@@ -215,6 +217,7 @@ function listKeys(
   );
 }
 
+/** Lists when each conversation began, in milliseconds since 1970, with its key. */
 export async function listStarts(
   run: RunOnKv,
 ): Promise<{ at: number; key: string }[]> {

@@ -19,6 +19,7 @@ interface Pool {
   readonly totalCount: number;
 }
 
+/** A pool of connections, made when it is first used. It tries again after transient faults. */
 export class Postgres {
   #pool: Promise<Pool> | undefined;
 

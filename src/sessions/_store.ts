@@ -59,6 +59,7 @@ export type ReadLines = { which: "next" | "all" | "newest"; lines: string[] };
 /** The unit of `CACHE_MB` and `MAX_SESSION_MB`, in bytes. */
 export const MB = 1_048_576;
 
+/** Creates a store on an engine. */
 export function createStoreOn(
   engine: Engine,
   options: StoreOptions = {},

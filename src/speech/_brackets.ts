@@ -181,6 +181,7 @@ const TEMPLATE_MARK: Rule = {
   },
 };
 
+/** The rules for what begins with an angle bracket. */
 export const ANGLES: readonly Rule[] = [TEMPLATE_MARK, AUTOLINK, COMMENT, TAG];
 
 const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
@@ -189,9 +190,11 @@ const KEY = `["'](?:name|tool|tool_name|function|type)["']`;
 export const CALL = String
   .raw`(?:\[\s*)?\{\s*${KEY}\s*:[^]*?["'](?:arguments|parameters|args)["']\s*:`;
 
+/** What may become {@linkcode CALL}. */
 export const PARTIAL_CALL = String
   .raw`(?:\[\s*)?(?:\{\s*(?:["'][a-z_]{0,9}|${KEY}[^]*)?)?`;
 
+/** A tool call that a model wrote as text, which is left out. */
 export const JSON_CALL: Rule = {
   complete: new RegExp(`^${CALL}`),
   partial: new RegExp(`^${PARTIAL_CALL}$`),

@@ -18,6 +18,7 @@ const SPACE = /[^\S\n]+/y;
 /** Letters of one kind only, since a URL may follow Chinese or Japanese without a space. */
 const WORD = new RegExp(`[${SPACED}]+|[${UNSPACED}]+`, "uy");
 
+/** Reads the next characters, words or marks of a line. */
 export function readInline(scan: Scan): Outcome {
   const char = scan.char();
   if (char === "\n") return scan.endLine();

@@ -44,6 +44,7 @@ const MOST_HELD = 1000;
 /** The longest match of an `end` of {@linkcode Scan.leaveOutTo}, in characters. */
 const LONGEST_END = 64;
 
+/** The model's text as far as it has come, and how far it was read. */
 export class Scan {
   /** The text. What is before `at` was read. */
   text = "";

@@ -26,6 +26,7 @@ interface AnswerOptions {
   signal: AbortSignal;
 }
 
+/** Creates an answer in OpenAI's form: streamed, or in one piece. */
 export function createAnswer(options: AnswerOptions): Answer {
   return options.isStreamed ? createStream(options) : createWhole(options);
 }
@@ -103,6 +104,7 @@ const MODEL_FAILED = new HttpError(
   "The language model failed: this server's log has the cause",
 );
 
+/** Creates the response of an error, in OpenAI's form. */
 export function toErrorResponse(
   { status, code, message, headers }: HttpError,
 ): Response {
