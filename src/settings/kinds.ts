@@ -48,11 +48,7 @@ export const onOrOff: Kind<boolean> = {
 
 /** A list of words with commas between them. `findProblem` returns what is wrong with one and how to fix it. */
 export function listOf(
-  findProblem: (
-    word: string,
-    index: number,
-    all: string[],
-  ) => string | undefined,
+  findProblem: (word: string, index: number) => string | undefined,
 ): Kind<string[]> {
   return {
     parse(text, env) {
