@@ -305,6 +305,8 @@ Deno.test("the playground shows a conversation as chat completions", async () =>
   const { page } = open;
   await type(page, "Are you open?");
   await waitForEnd(page, 2);
+  // A double click opens and closes it.
+  await page.locator("#completion").dblclick();
   const shown = await show(page, "#completion");
   assertMatch(shown, /\/v1\/chat\/completions/);
   assertStringIncludes(shown, "Are you open?");
