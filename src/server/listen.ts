@@ -60,7 +60,7 @@ export function listen(
         app(request, readSender(remoteAddr.hostname, request)),
     );
     const failures = [started.finished];
-    if (needsWatching) failures.push(watch(started.addr));
+    if (needsWatching) failures.push(watch(hostname, started.addr.port));
     Promise.race(failures).catch(recover);
     return started;
   }
@@ -74,7 +74,8 @@ export function listen(
   async function recover(error: unknown): Promise<void> {
     if (isShutDown) return;
     bounded.error("server.full", { error, fix: FIX });
-    stop();
+    // With Deno 2.5, this would leave callers without an answer.
+    if (!needsWatching) stop();
     while (true) {
       await delay(PAUSE_MS);
       if (isShutDown) return;
@@ -115,7 +116,7 @@ export function listen(
  * Watches a server's address. Deno 2.5 rejects `finished` only once the last
  * connection has ended: until then, the failure shows in that the address is free.
  */
-async function watch({ hostname, port }: Deno.NetAddr): Promise<never> {
+async function watch(hostname: string, port: number): Promise<never> {
   while (true) {
     await delay(PAUSE_MS);
     try {

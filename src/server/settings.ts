@@ -114,7 +114,7 @@ function toHostname(text: string): string {
 }
 
 function findHostProblem(host: string): string | undefined {
-  return host === "*" || isHost(host.replace(/^\*\./, ""))
+  return host === "*" || isHost(host.replace(/^\*\.(?=\w)/, ""))
     ? undefined
     : `"${host}" is not a host such as api.example.com or 10.0.0.7:8080; ` +
       "leave out https:// and the path";

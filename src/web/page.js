@@ -134,8 +134,13 @@ export function Details({ id, summary, toText }) {
   const [isOpen, setOpen] = useState(false);
   // The text may be long, so it is made only while it is shown.
   const text = isOpen && toText();
+  /** @param {Event} event */
+  function onToggle({ currentTarget }) {
+    // A double click is one event. TypeScript doesn't know its element, hence the cast.
+    setOpen(/** @type {HTMLDetailsElement} */ (currentTarget).open);
+  }
   return view`
-    <details onToggle=${() => setOpen(!isOpen)}>
+    <details onToggle=${onToggle}>
       <summary id=${id}>${summary}</summary>
       <pre>${text}</pre>
     </details>

@@ -139,6 +139,38 @@ test("shows that the microphone is not allowed", async (scene) => {
   ...LOGGED_ERRORS,
 });
 
+/** Makes the browser fail as some do with a microphone of another sample rate, and keeps its tracks. */
+function breakMicrophone(): void {
+  const { mediaDevices } = navigator;
+  const tracks: MediaStreamTrack[] = [];
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (constraints) => {
+    const stream = await open(constraints);
+    tracks.push(...stream.getTracks());
+    return stream;
+  };
+  AudioContext.prototype.createMediaStreamSource = () => {
+    throw new Error("Another sample rate");
+  };
+  Reflect.set(globalThis, "tracks", tracks);
+}
+
+test("switches the microphone off after a failure", async (scene) => {
+  const { page, status } = scene;
+  await connect(page);
+  await status(/Another sample rate/);
+  await page.getByRole("button", { name: "Connect" }).waitFor();
+  const states = () =>
+    page.evaluate(() => {
+      const tracks: MediaStreamTrack[] = Reflect.get(globalThis, "tracks");
+      return tracks.map(({ readyState }) => readyState).join();
+    });
+  await until(
+    async () => /^ended(,ended)*$/.test(await states()),
+    "every track has ended",
+  );
+}, { before: breakMicrophone, ...LOGGED_ERRORS });
+
 test(
   "says that the SDK could not be loaded, and loads it the next time",
   async (scene) => {

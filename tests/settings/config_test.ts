@@ -358,6 +358,7 @@ const INVALID: [env: Env, ...mentions: string[]][] = [
   [{ HOST: "a..b" }, "HOST", "0.0.0.0"],
   [{ TOOL_HOSTS: "a:99999" }, "TOOL_HOSTS", "10.0.0.7:8080"],
   [{ TOOL_HOSTS: "[1:2]" }, "TOOL_HOSTS", "10.0.0.7:8080"],
+  [{ TOOL_HOSTS: "*.[::1]" }, "TOOL_HOSTS", "10.0.0.7:8080"],
   [{ OLLAMA_HOST: "http://" }, "OLLAMA_HOST", "11434"],
   [{ OLLAMA_HOST: "host:port" }, "OLLAMA_HOST", "11434"],
   [{ OLLAMA_KEEP_ALIVE: "long" }, "OLLAMA_KEEP_ALIVE", "30m"],

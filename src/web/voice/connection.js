@@ -19,6 +19,7 @@ import { post } from "../page.js";
  * @property {string} _websocketUrl
  * @property {() => Promise<void>} connect
  * @property {() => Promise<void>} disconnect
+ * @property {() => MediaStream | null} getStream
  * @property {(text: string) => void} sendClientResponseText
  */
 
@@ -63,7 +64,11 @@ export class Connection {
     const client = this.#client = new Client(this.#toOptions());
     client._websocketUrl = socket;
     await client.connect();
-    if (client.status === "error") await client.disconnect();
+    if (client.status !== "error") return;
+    // After some failures the SDK leaves the microphone on.
+    const stream = client.getStream();
+    await client.disconnect();
+    for (const track of stream?.getTracks() ?? []) track.stop();
   }
 
   async disconnect() {
