@@ -92,15 +92,7 @@ export function listen(
   try {
     server = start(port);
   } catch (cause) {
-    throw cause instanceof Deno.errors.AddrInUse
-      ? new Error(
-        `Port ${port} is in use, perhaps by another Parley: stop what uses ` +
-          "it, or set PORT to another",
-      )
-      : new Error(
-        `Cannot listen on ${hostname}:${port}: check HOST and PORT`,
-        { cause },
-      );
+    throw explainFailure(cause, { hostname, port });
   }
   return {
     url: toServerUrl(server.addr),
@@ -110,6 +102,20 @@ export function listen(
       await Promise.all(ended);
     },
   };
+}
+
+function explainFailure(
+  cause: unknown,
+  { hostname, port }: { hostname: string; port: number },
+): Error {
+  return cause instanceof Deno.errors.AddrInUse
+    ? new Error(
+      `Port ${port} is in use, perhaps by another Parley: stop what uses ` +
+        "it, or set PORT to another",
+    )
+    : new Error(`Cannot listen on ${hostname}:${port}: check HOST and PORT`, {
+      cause,
+    });
 }
 
 /**
