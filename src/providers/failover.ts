@@ -173,6 +173,8 @@ class Attempt {
   /** Whether a part is awaited; none is while the one before is being spoken. */
   #isWaiting = false;
   #isOver = false;
+  /** Whether the model was still loading when the first part was late. */
+  #wasLoading = false;
 
   constructor(
     readonly provider: Provider,
@@ -233,7 +235,10 @@ class Attempt {
     const isLoading = await this.#isLoading();
     // Meanwhile the first part came, or the attempt was closed.
     if (this.#hasBegun || this.#isOver) return;
-    if (isLoading) this.#deadline.set(firstTokenTimeoutMs);
+    // A model that has loaded meanwhile still has to read the prompt.
+    const hasTime = isLoading || this.#wasLoading;
+    this.#wasLoading = isLoading;
+    if (hasTime) this.#deadline.set(firstTokenTimeoutMs);
     else {
       const message = `No first words within ${firstTokenTimeoutMs} ms`;
       this.#giveUp(message, "FIRST_TOKEN_TIMEOUT_MS");

@@ -319,6 +319,26 @@ test("waits for a model that is still loading", async () => {
   assertStringIncludes(failover.lines[0] ?? "", "provider.loading");
 });
 
+test("gives a model that has just loaded its time once more, to read the prompt", async () => {
+  const reads: Script = async function* (request) {
+    await new Promise((go) => setTimeout(go, 500));
+    yield* says("Loaded")(request);
+  };
+  const cases = [[reads, "Loaded", 2], [stalls(), "Hi", 3]] as const;
+  for (const [script, said, times] of cases) {
+    let looks = 0;
+    const loading: Provider = {
+      ...named("a", script),
+      isLoading: () => Promise.resolve(++looks === 1),
+    };
+    const failover = make([loading, named("b", says("Hi"))], {
+      firstTokenTimeoutMs: 200,
+    });
+    assertEquals((await ask(failover)).text, said);
+    assertEquals(looks, times);
+  }
+});
+
 test("gives up on a model that is loaded and silent", async () => {
   const hung: Provider = {
     ...named("a", stalls()),
