@@ -1,7 +1,7 @@
 /**
- * Delays, promises that a signal ends, and deadlines that share one timer. A turn has several of them and moves some with
- * every word: a timer for each took a fifth of the time that beginning a turn
- * takes.
+ * Delays, promises that a signal ends, and deadlines that share one timer. A turn
+ * has several deadlines and moves some with every word: a timer for each took a
+ * fifth of the time that beginning a turn takes.
  *
  * @module
  */
